@@ -1,0 +1,177 @@
+"""Files that are whole or not there: safe writing, with one clear line when it fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from vqrna.errors import DataError
+
+_MARK = ".part-"
+
+_REASONS = {
+    errno.ENOSPC: "cannot write: the disk is full",
+    errno.EDQUOT: "cannot write: the disk quota is used up",
+    errno.EFBIG: "cannot write: the file would be larger than the system allows",
+    errno.EIO: "cannot write: the disk reports an input/output error",
+    errno.EACCES: "cannot write: no permission",
+    errno.EPERM: "cannot write: no permission",
+    errno.EROFS: "cannot write: the disk is read-only",
+    errno.EISDIR: "cannot write: is a folder, not a file",
+    errno.ENOTDIR: "cannot write: a part of the path is a file, not a folder",
+    errno.ENOENT: "cannot write: the folder does not exist",
+    errno.ENAMETOOLONG: "cannot write: the name is too long",
+}
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path to write to, which takes the place of `path` when all went well.
+
+    The temporary file lies in the same folder and ends like `path`, so that writers which go by
+    the ending (``.gz``, ``.png``) do the right thing. On any error, Ctrl-C included, it is
+    removed and an older file at `path` stays as it was. What a killed process (SIGKILL) left is
+    removed by the next writer of the same file. Devices and pipes are written in place.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write; its folder must exist.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write. The body must create the file and close it.
+
+    Raises
+    ------
+    DataError
+        If `path` cannot be written: a folder, no permission, a full disk.
+    """
+    final = Path(path)
+    if final.is_symlink():
+        final = final.resolve()  # write what the link points to; keep the link
+    if final.exists() and not final.is_file() and not final.is_dir():
+        with _told_of(final, final):
+            yield final
+        return
+    _check_target(final)
+    prefix = f"{_MARK}{socket.gethostname()}-"
+    temporary = final.with_name(f"{prefix}{os.getpid()}-{final.name[-120:]}")
+    _sweep(final, prefix)
+    try:
+        with _told_of(final, temporary):
+            yield temporary
+            _settle(temporary, final)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a whole text file (UTF-8, Unix line ends), or none.
+
+    Raises
+    ------
+    DataError
+        As :func:`atomic_path`.
+    """
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        file.write(text)
+
+
+def output_directory(path: str | os.PathLike[str]) -> Path:
+    """Make sure that a folder for results is there and can be written to.
+
+    Raises
+    ------
+    DataError
+        If it is a file, cannot be made, or cannot be written to.
+    """
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise DataError("is a file, but a folder is wanted for the results", file=folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(error, folder) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DataError(_REASONS[errno.EACCES], file=folder)
+    return folder
+
+
+def write_error(error: OSError, path: str | os.PathLike[str]) -> DataError:
+    """Turn the system's error about writing `path` into one clear line."""
+    reason = _REASONS.get(error.errno or 0, f"cannot write: {error.strerror or error}")
+    return DataError(reason, file=path)
+
+
+@contextmanager
+def _told_of(final: Path, temporary: Path) -> Iterator[None]:
+    """Tell write errors in the body as errors of `final`; let all others through."""
+    try:
+        yield
+    except OSError as error:
+        ours = error.filename is None or Path(os.fsdecode(error.filename)) in (temporary, final)
+        if error.errno in _FULL or (ours and error.errno in _REASONS):
+            raise write_error(error, final) from error
+        raise
+    except DataError:
+        raise
+    except Exception as error:
+        # Compiled writers (safetensors, torch) wrap the system's error in their own.
+        if "No space left" in str(error):
+            raise DataError(_REASONS[errno.ENOSPC], file=final) from error
+        raise
+
+
+def _check_target(final: Path) -> None:
+    """Refuse what cannot become a file, before any work is done."""
+    if final.is_dir():
+        raise DataError(_REASONS[errno.EISDIR], file=final)
+    if final.exists() and not os.access(final, os.W_OK):
+        raise DataError("cannot write: the file is write-protected", file=final)
+    if final.parent.exists() and not final.parent.is_dir():
+        raise DataError(_REASONS[errno.ENOTDIR], file=final)
+    if not final.parent.exists():
+        raise DataError(_REASONS[errno.ENOENT], file=final)
+    if not os.access(final.parent, os.W_OK | os.X_OK):
+        raise DataError(_REASONS[errno.EACCES], file=final)
+
+
+def _settle(temporary: Path, final: Path) -> None:
+    """Push the bytes to the disk and give the file its name."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())  # some disks tell only here that they are full
+    if final.exists():
+        shutil.copymode(final, temporary)
+    temporary.replace(final)
+
+
+def _sweep(final: Path, prefix: str) -> None:
+    """Remove what writers of the same file left that were killed on this machine."""
+    with suppress(OSError):
+        for left in final.parent.glob(f"{_MARK}*"):
+            owner, _, name = left.name.removeprefix(prefix).partition("-")
+            if name == final.name[-120:] and owner.isdigit() and not _alive(int(owner)):
+                left.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
