@@ -1,0 +1,118 @@
+"""Which device computes, and why that one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from vqrna.errors import UsageError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device to compute on.
+
+    Parameters
+    ----------
+    name : str
+        As torch wants it: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    reason : str
+        Why it was chosen, for people.
+    """
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def choose_device(name: str = "auto") -> Device:
+    """Choose a device.
+
+    ``auto`` takes an NVIDIA GPU if torch can use it, else the CPU. Apple's GPU is used only when
+    asked for by name, since the numbers were never checked there.
+
+    Parameters
+    ----------
+    name : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Raises
+    ------
+    UsageError
+        If the name is unknown or there is no such device; the message says why.
+    """
+    kind, _, number = name.strip().lower().partition(":")
+    if kind not in {"auto", "cpu", "cuda", "mps"} or (number and kind != "cuda"):
+        raise UsageError(f"unknown device '{name}' (known: auto, cpu, cuda, cuda:N, mps)")
+    if kind == "cpu":
+        return Device("cpu", "asked for")
+    import torch
+
+    if kind == "mps":
+        if not torch.backends.mps.is_available():
+            raise UsageError("device 'mps': this torch finds no Apple GPU")
+        return Device("mps", "asked for (Apple GPU; numbers not checked there)")
+    wrong = _why_no_cuda(torch)
+    if kind == "auto":
+        if wrong:
+            return Device("cpu", wrong + _apple_hint(torch))
+        return Device("cuda", _cuda_words(torch, 0))
+    if wrong:
+        raise UsageError(f"device '{name}': {wrong}")
+    count = torch.cuda.device_count()
+    if number and not (number.isdigit() and int(number) < count):
+        raise UsageError(f"device '{name}': there are {count} GPUs, numbered from 0")
+    return Device(f"cuda:{number}" if number else "cuda", _cuda_words(torch, int(number or 0)))
+
+
+@cache
+def nvidia_driver() -> str | None:
+    """Version of the NVIDIA driver as ``nvidia-smi`` tells it, or None if there is none."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    query = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    lines = answer.stdout.split()
+    return lines[0] if lines else None
+
+
+def _why_no_cuda(torch: ModuleType) -> str:
+    """Say why torch cannot use an NVIDIA GPU; empty if it can."""
+    if torch.version.cuda is None:
+        build = f"AMD ROCm {torch.version.hip}" if torch.version.hip else "no CUDA build"
+        if not torch.version.hip:
+            return f"torch {torch.__version__} is {build}"
+        return "" if torch.cuda.is_available() else f"{build}, and no GPU found"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if torch.cuda.is_available() and torch.cuda.device_count():
+            return ""
+    driver = nvidia_driver()
+    found = f"NVIDIA driver {driver}" if driver else "no NVIDIA driver found"
+    said = f" ({str(caught[0].message).splitlines()[0]})" if caught else ""
+    return f"torch is built for CUDA {torch.version.cuda}, but cannot use a GPU: {found}{said}"
+
+
+def _cuda_words(torch: ModuleType, number: int) -> str:
+    """Name the GPU, the build of torch and the driver."""
+    card = torch.cuda.get_device_name(number)
+    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else f"ROCm {torch.version.hip}"
+    return f"{card}, torch built for {build}, driver {nvidia_driver() or 'unknown'}"
+
+
+def _apple_hint(torch: ModuleType) -> str:
+    there = torch.backends.mps.is_available()
+    return "; an Apple GPU is there and can be asked for with --device mps" if there else ""
