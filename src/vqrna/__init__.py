@@ -1,2 +1,54 @@
 """Where is an RNA modified, how sure is that, and why."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+_PLACES = {
+    "MODIFICATIONS": "vqrna.modifications",
+    "DataError": "vqrna.errors",
+    "Modification": "vqrna.modifications",
+    "UsageError": "vqrna.errors",
+    "VqrnaError": "vqrna.errors",
+    "evaluate": "vqrna.evaluation",
+    "load_benchmark": "vqrna.data.benchmark",
+    "load_model": "vqrna.weights",
+    "predict": "vqrna.predicting",
+    "read_fasta": "vqrna.data.fasta",
+    "train": "vqrna.training",
+}
+"""Where each public name lives; it is imported when first used, and torch not before."""
+
+__all__ = [
+    "MODIFICATIONS",
+    "DataError",
+    "Modification",
+    "UsageError",
+    "VqrnaError",
+    "__version__",
+    "evaluate",
+    "load_benchmark",
+    "load_model",
+    "predict",
+    "read_fasta",
+    "train",
+]
+
+if TYPE_CHECKING:
+    from vqrna.errors import DataError, UsageError, VqrnaError
+    from vqrna.modifications import MODIFICATIONS, Modification
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'vqrna' has no attribute '{name}'")
+    value = getattr(import_module(_PLACES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

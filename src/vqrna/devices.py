@@ -94,7 +94,7 @@ def _why_no_cuda(torch: ModuleType) -> str:
     if torch.version.cuda is None:
         build = f"AMD ROCm {torch.version.hip}" if torch.version.hip else "no CUDA build"
         if not torch.version.hip:
-            return f"torch {torch.__version__} is {build}"
+            return f"torch {torch.__version__} has {build}"
         return "" if torch.cuda.is_available() else f"{build}, and no GPU found"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -1,0 +1,120 @@
+"""The command line `vqrna`: finds the command, runs it, and turns errors into one line.
+
+Nothing here, nor in the command files at their top, imports torch, pandas or matplotlib:
+``vqrna --help`` has to answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+import vqrna
+from vqrna.cli.exits import one_line_warnings, signals_as_exceptions, tell
+from vqrna.provenance import running
+
+_EXAMPLE = (
+    "[bold]Example:[/] vqrna predict transcripts.fa.gz --out results --plot\n\n"
+    "Every command tells more with [bold]vqrna COMMAND --help[/]."
+)
+
+app = typer.Typer(
+    name="vqrna",
+    help="Where is an RNA modified, how sure is that, and why.",
+    epilog=_EXAMPLE,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+# TEMPORARY, while the commands are being written: those that do not exist yet are left out.
+# To be replaced by plain imports and registrations.
+_COMMANDS = (
+    ("Predict", "predict", "predict:predict"),
+    ("Predict", "model", "model:app"),
+    ("Train", "train", "train:train"),
+    ("Train", "evaluate", "evaluate:evaluate"),
+    ("Train", "convert", "convert:convert"),
+    ("Data", "data", "data:app"),
+    ("About", "doctor", "doctor:doctor"),
+)
+for _panel, _name, _place in _COMMANDS:
+    _module, _, _attribute = _place.partition(":")
+    try:
+        _command = getattr(import_module(f"vqrna.cli.{_module}"), _attribute)
+    except ModuleNotFoundError as _error:
+        if _error.name != f"vqrna.cli.{_module}":
+            raise
+        continue
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name, rich_help_panel=_panel)
+    else:
+        app.command(_name, rich_help_panel=_panel)(_command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vqrna {vqrna.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _vqrna(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")
+    ] = False,
+) -> None:
+    """Hold the options that stand before the command."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and give its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments after ``vqrna``; those of the process if not given.
+
+    Returns
+    -------
+    int
+        0 if all went well, 1 for a fault in the data, 2 for one in the command line, 130 for
+        Ctrl-C, 143 for SIGTERM.
+    """
+    arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
+    with signals_as_exceptions(), one_line_warnings(), running(arguments):
+        try:
+            command = typer.main.get_command(app)
+            with command.make_context("vqrna", list(arguments)) as context:
+                command.invoke(context)
+            sys.stdout.flush()  # a closed pipe or a full disk is told here, not at Python's end
+        except BaseException as error:
+            return tell(error, debug)
+    return 0
+
+
+def run() -> None:
+    """Be the program ``vqrna``."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that knows no Ψ shows a `?`
+    if "_VQRNA_COMPLETE" in os.environ:  # the shell asks how a word may end
+        app(prog_name="vqrna")
+    sys.exit(main())
+
+
+def _without_debug(argv: Sequence[str]) -> tuple[list[str], bool]:
+    """Take ``--debug`` out, wherever it stands before a ``--``."""
+    stop = list(argv).index("--") if "--" in argv else len(argv)
+    kept = [word for word in argv[:stop] if word != "--debug"]
+    return [*kept, *argv[stop:]], len(kept) < stop
