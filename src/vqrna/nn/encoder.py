@@ -1,0 +1,76 @@
+"""From one-hot columns to latents: ours, without padding, and the published one."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from vqrna.nn.lattice import Convolution, Lattice, MaxPool
+
+TOKEN_STRIDE = 3
+"""Distance in nt between two codes of our encoder: about a codon."""
+
+STEM_KERNEL, POOL_KERNEL, MIX_KERNEL = 9, 3, 5
+
+
+class ValidEncoder(nn.Module):
+    """Our encoder: a latent every 3 nt that sees 23 nt, the central one centred on the site.
+
+    Without padding, so that a latent is the same whichever window it is computed for.
+
+    Parameters
+    ----------
+    stem_width, width, code_dim : int
+        Channels of the first convolution, of the second, and of the latents.
+    """
+
+    def __init__(self, stem_width: int, width: int, code_dim: int) -> None:
+        super().__init__()
+        self.stem = Convolution(4, stem_width, STEM_KERNEL, 1)
+        self.pool = MaxPool(POOL_KERNEL, TOKEN_STRIDE, 1)
+        self.stem_norm = nn.BatchNorm1d(stem_width)
+        self.mix = Convolution(stem_width, width, MIX_KERNEL, TOKEN_STRIDE)
+        self.mix_norm = nn.BatchNorm1d(width)
+        self.project = nn.Conv1d(width, code_dim, 1)
+
+    @staticmethod
+    def half(length: int) -> int:
+        """Count the latents on each side of the central one in a window of `length` nt."""
+        stem = length // 2 - STEM_KERNEL // 2
+        return (stem - POOL_KERNEL // 2) // TOKEN_STRIDE - MIX_KERNEL // 2
+
+    def forward(self, one_hot: torch.Tensor, lattice: Lattice) -> torch.Tensor:
+        """Encode (N, 4, L) to latents (N, T, D)."""
+        x = self.pool.run(self.stem(one_hot), lattice)
+        x = torch.relu(self.stem_norm(x))
+        x = torch.relu(self.mix_norm(self.mix.run(x, lattice)))
+        return self.project(x).transpose(1, 2)
+
+
+class PaperEncoder(nn.Module):
+    """The published encoder: three strided, padded convolutions; 501 nt become 42 latents.
+
+    Parameters
+    ----------
+    code_dim : int
+        Channels of the latents, 64 as published.
+    """
+
+    def __init__(self, code_dim: int = 64) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(4, 256, 4, stride=2, padding=1)
+        self.conv2 = nn.Conv1d(256, 512, 4, stride=2, padding=1)
+        self.conv3 = nn.Conv1d(512, code_dim, 4, stride=3, padding=2)
+
+    @staticmethod
+    def tokens(length: int) -> int:
+        """Count the latents of a window of `length` nt."""
+        for kernel, stride, padding in ((4, 2, 1), (4, 2, 1), (4, 3, 2)):
+            length = (length + 2 * padding - kernel) // stride + 1
+        return length
+
+    def forward(self, one_hot: torch.Tensor) -> torch.Tensor:
+        """Encode (N, 4, L) to latents (N, T, D)."""
+        x = torch.relu(self.conv1(one_hot))
+        x = torch.relu(self.conv2(x))
+        return self.conv3(x).transpose(1, 2)

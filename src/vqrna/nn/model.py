@@ -1,0 +1,211 @@
+"""The whole network: encoder, quantiser, decoder, context and heads; predicts from codes alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from vqrna.config import ModelConfig
+from vqrna.nn.context import ConvolutionalContext, PaperContext
+from vqrna.nn.decoder import PaperDecoder, TripletDecoder
+from vqrna.nn.encoder import PaperEncoder, ValidEncoder
+from vqrna.nn.lattice import Lattice
+from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """What the network says of a batch of windows.
+
+    Attributes
+    ----------
+    logits : torch.Tensor, shape (N, M)
+        Log-odds of each modification at the site.
+    class_logits : torch.Tensor, shape (N, M, 2), or None
+        The published two logits a type (unmodified, modified); `logits` is their difference.
+    codes : torch.Tensor, shape (N, T), int64
+        Codes of the window: all that the prediction has read.
+    latents : torch.Tensor, shape (N, T, D)
+        What the codes were nearest to.
+    reconstruction : torch.Tensor, shape (N, 4, R)
+        Base probabilities decoded from the codes, for the central R nt.
+    quantization_loss, codebook_loss, commitment_loss : torch.Tensor, scalar
+        Weighted sum and its two terms (see :mod:`vqrna.nn.quantizer`).
+    perplexity : torch.Tensor, scalar
+        Exponential of the entropy of code usage in the batch.
+    attention : torch.Tensor, shape (N, layers, heads, T, T), or None
+        Where the context has attention.
+    """
+
+    logits: torch.Tensor
+    class_logits: torch.Tensor | None
+    codes: torch.Tensor
+    latents: torch.Tensor
+    reconstruction: torch.Tensor
+    quantization_loss: torch.Tensor
+    codebook_loss: torch.Tensor
+    commitment_loss: torch.Tensor
+    perplexity: torch.Tensor
+    attention: torch.Tensor | None
+
+
+class SiteHead(nn.Module):
+    """Our classifier: features of a site to one log-odds a modification."""
+
+    def __init__(self, features: int, hidden: int, modifications: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(features)
+        self.hidden = nn.Conv1d(features, hidden, 1)
+        self.dropout = nn.Dropout(dropout)
+        self.logits = nn.Conv1d(hidden, modifications, 1)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Classify (N, F, sites) to logits (N, M, sites)."""
+        x = torch.relu(self.hidden(self.dropout(self.norm(features))))
+        return self.logits(self.dropout(x)).float()
+
+
+class PaperHead(nn.Module):
+    """The published classifier on one token: two logits a modification."""
+
+    def __init__(self, dim: int, modifications: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(dim, 32)
+        self.norm = nn.LayerNorm(32)
+        self.logits = nn.Linear(32, 2 * modifications)
+
+    def forward(self, token: torch.Tensor) -> torch.Tensor:
+        """Classify (N, D) to class logits (N, M, 2)."""
+        x = nn.functional.silu(self.norm(self.hidden(token)))
+        return self.logits(x).view(len(token), -1, 2)
+
+
+class SiteNetwork(nn.Module):
+    """Our network: one for all modifications, evaluated on windows, grids or every position.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Architecture ``vqrna``.
+    modifications : int
+        Number of types M.
+    """
+
+    def __init__(self, config: ModelConfig, modifications: int) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = ValidEncoder(config.stem_width, config.width, config.code_dim)
+        self.quantizer = CosineQuantizer(config.codebook_size, config.code_dim)
+        self.decoder = TripletDecoder(config.code_dim, config.width)
+        half = ValidEncoder.half(config.length)
+        self.context = ConvolutionalContext(half, config.code_dim, config.width)
+        self.head = SiteHead(
+            self.context.features, config.head_width, modifications, config.dropout
+        )
+
+    @property
+    def spacing(self) -> int:
+        """Distance in nt of sites that share their computation on a grid."""
+        return self.context.spacing
+
+    def grid(self, length: int) -> Lattice:
+        """Give the grid of sites about the centre whose windows fit into `length` nt."""
+        each_side = (length - self.config.length) // 2 // self.spacing
+        return Lattice(2 * each_side + 1, self.spacing)
+
+    def forward(self, one_hot: torch.Tensor) -> ModelOutput:
+        """Evaluate windows of shape (N, 4, length) at their central site."""
+        return self.on_grid(one_hot, Lattice(1, self.spacing))[0]
+
+    def on_grid(self, one_hot: torch.Tensor, lattice: Lattice) -> tuple[ModelOutput, torch.Tensor]:
+        """Evaluate (N, 4, L) at the sites of a grid; also gives all logits (N, M, sites)."""
+        latents = self.encoder(one_hot, lattice)
+        found = self.quantizer(latents)
+        logits = self.head(self.context(found.quantized, lattice))
+        output = ModelOutput(
+            logits[..., lattice.sites // 2],
+            None,
+            found.codes,
+            latents,
+            self.decoder(found.quantized),
+            found.loss,
+            found.codebook_loss,
+            found.commitment_loss,
+            found.perplexity,
+            None,
+        )
+        return output, logits
+
+    def scan(self, one_hot: torch.Tensor) -> torch.Tensor:
+        """Evaluate every position: (N, 4, S + length - 1) to logits (N, M, S).
+
+        The input carries ``length // 2`` columns of context on either side (all-zero ones beyond
+        the ends of a sequence). In evaluation mode each position gets the numbers of its window.
+        """
+        lattice = Lattice(one_hot.shape[-1] - self.config.length + 1, 1)
+        codes = self.quantizer.assign(self.encoder(one_hot, lattice))
+        return self.head(self.context(self.quantizer.lookup(codes), lattice))
+
+    def logits_from_codes(self, codes: torch.Tensor) -> torch.Tensor:
+        """Predict from the codes of windows alone: (N, T) to logits (N, M)."""
+        vectors = self.quantizer.lookup(codes)
+        return self.head(self.context(vectors, Lattice(1, self.spacing)))[..., 0]
+
+
+class PaperNetwork(nn.Module):
+    """The published network (one binary type), or the same with heads for several types.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Architecture ``paper``.
+    modifications : int
+        Number of types M; 1 as published.
+    """
+
+    def __init__(self, config: ModelConfig, modifications: int) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = PaperEncoder(config.code_dim)
+        self.quantizer = EuclideanQuantizer(config.codebook_size, config.code_dim)
+        self.decoder = PaperDecoder(config.length, config.code_dim)
+        self.context = PaperContext(config.code_dim, dropout=config.dropout)
+        self.head = PaperHead(config.code_dim, modifications)
+        # As published: 21 of 42, one beyond the middle
+        self.site_token = (PaperEncoder.tokens(config.length) + 1) // 2
+
+    def forward(self, one_hot: torch.Tensor) -> ModelOutput:
+        """Evaluate windows of shape (N, 4, length) at their central site."""
+        latents = self.encoder(one_hot)
+        found = self.quantizer(latents)
+        tokens, attention = self.context(found.quantized)
+        class_logits = self.head(tokens[:, self.site_token])
+        return ModelOutput(
+            class_logits[..., 1] - class_logits[..., 0],
+            class_logits,
+            found.codes,
+            latents,
+            self.decoder(found.quantized),
+            found.loss,
+            found.codebook_loss,
+            found.commitment_loss,
+            found.perplexity,
+            attention,
+        )
+
+    def logits_from_codes(self, codes: torch.Tensor) -> torch.Tensor:
+        """Predict from the codes of windows alone: (N, T) to logits (N, M)."""
+        tokens, _ = self.context(self.quantizer.lookup(codes))
+        class_logits = self.head(tokens[:, self.site_token])
+        return class_logits[..., 1] - class_logits[..., 0]
+
+
+Network = SiteNetwork | PaperNetwork
+
+
+def build(config: ModelConfig, modifications: int) -> Network:
+    """Make a network with fresh weights for a number of modifications."""
+    kind = PaperNetwork if config.architecture == "paper" else SiteNetwork
+    return kind(config, modifications)
