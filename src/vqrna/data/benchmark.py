@@ -1,0 +1,187 @@
+"""The benchmark layout: ``DIR/{train,valid,test}/K-{0,1}.fasta[.gz]``, named negatives ``K-NAME0``.
+
+``K`` is the number of the modification in the public data set, or the symbol of a type of the
+user's own.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from vqrna.data.fasta import read_fasta
+from vqrna.data.own import own_modification
+from vqrna.data.records import NEGATIVE, POSITIVE, RANDOM, Windows, WindowSet, merge, stack
+from vqrna.errors import DataError, UsageError
+from vqrna.modifications import MODIFICATIONS, Modification
+from vqrna.modifications import modification as known_modification
+
+SPLITS = ("train", "valid", "test")
+
+_NAME = re.compile(r"(?P<type>.+?)-(?P<set>[A-Za-z_][\w.]*?)?(?P<label>[01])\.fasta(?P<gz>\.gz)?")
+
+Notice = Callable[[str], object]
+"""Is given one line about something missing that does not stop the work."""
+
+
+@dataclass(frozen=True, order=True)
+class BenchmarkFile:
+    """One file of the layout.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    type : str
+        The file name's ``K``: number or symbol.
+    label : int
+        1 for modified sites, 0 for unmodified ones.
+    negatives : str
+        Name of the set of negatives, ``random`` for ``K-0``.
+    """
+
+    path: Path
+    type: str
+    label: int
+    negatives: str
+
+
+def file_name(modification: Modification, label: int, negatives: str = RANDOM) -> str:
+    """Name a file of the layout, without ``.gz``; for example ``8-hard0.fasta``."""
+    kind = modification.symbol if modification.index is None else str(modification.index)
+    name = "" if label == POSITIVE or negatives == RANDOM else negatives
+    return f"{kind}-{name}{label}.fasta"
+
+
+def find_files(directory: str | PathLike[str], split: str) -> list[BenchmarkFile]:
+    """List the files of one split, in the order of their names; none if it is not there.
+
+    Of ``K-1.fasta`` and ``K-1.fasta.gz`` side by side the plain one is taken.
+    """
+    folder = Path(directory) / split
+    found: dict[tuple[str, int, str], BenchmarkFile] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        match = _NAME.fullmatch(path.name)
+        if match is None or (match["set"] and match["label"] == "1"):
+            continue
+        label = int(match["label"])
+        file = BenchmarkFile(path, match["type"], label, match["set"] or RANDOM)
+        found.setdefault((file.type, label, file.negatives), file)
+    return list(found.values())
+
+
+def benchmark_modifications(directory: str | PathLike[str]) -> tuple[Modification, ...]:
+    """Tell which types have a file in any split: the known ones first, then the user's own.
+
+    The context of a type of one's own is read off its positives, of all splits.
+    """
+    files = [file for split in SPLITS for file in find_files(directory, split)]
+    there = {m.symbol for file in files if (m := known_type(file.type)) is not None}
+    known = tuple(m for m in MODIFICATIONS if m.symbol in there)
+    own = dict.fromkeys(
+        file.type for file in files if not _is_foreign(file) and known_type(file.type) is None
+    )
+    made = []
+    for kind in own:
+        positives = [f.path for f in files if f.type == kind and f.label == POSITIVE]
+        made.append(own_modification(kind, stack([r for p in positives for r in read_fasta(p)])))
+    return (*known, *made)
+
+
+def known_type(name: str) -> Modification | None:
+    """Find the modification that a file name's ``K`` stands for; None if it is not ours."""
+    try:
+        return known_modification(name)
+    except UsageError:
+        return None
+
+
+def _is_foreign(file: BenchmarkFile) -> bool:
+    """Tell whether a file has a number that no known type has."""
+    return file.type.isdecimal() and known_type(file.type) is None
+
+
+def read_sets(
+    directory: str | PathLike[str],
+    split: str,
+    modifications: Sequence[Modification] | None = None,
+    on_missing: Notice | None = None,
+) -> list[WindowSet]:
+    """Read the files of one split as they are, nothing merged.
+
+    Parameters and errors are those of :func:`load_benchmark`.
+    """
+    directory = Path(directory)
+    if split not in SPLITS:
+        raise UsageError(f"unknown split '{split}' (known: {', '.join(SPLITS)})")
+    if not directory.is_dir():
+        raise DataError("is no folder with benchmark data", file=directory)
+    files = find_files(directory, split)
+    if not files:
+        message = f"no benchmark files (such as {split}/1-0.fasta and {split}/1-1.fasta) are here"
+        raise DataError(message, file=directory)
+    notice = on_missing or _warn
+    wanted = benchmark_modifications(directory) if modifications is None else modifications
+    for file in filter(_is_foreign, files) if modifications is None else ():
+        notice(f"{file.path}: no known type has the number {file.type}; left out")
+    sets = []
+    for m in wanted:
+        ours = [file for file in files if (known_type(file.type) or file.type) in (m, m.symbol)]
+        for label in (NEGATIVE, POSITIVE):
+            if not any(file.label == label for file in ours):
+                missing = directory / split / file_name(m, label)
+                kind = "modified" if label == POSITIVE else "unmodified"
+                notice(f"{missing}[.gz]: there is no such file; {m.symbol} has no {kind} sites")
+        for file in sorted(ours, key=lambda file: (file.label, file.negatives != RANDOM)):
+            records = list(read_fasta(file.path))
+            names = tuple(record.header for record in records)
+            sets.append(WindowSet(stack(records), names, m, file.label, file.negatives))
+    if not sets:
+        there = ", ".join(sorted({file.type for file in files}))
+        asked = ", ".join(m.symbol for m in wanted) or "a known type"
+        message = f"holds no windows of {asked} (there are files of {there})"
+        raise DataError(message, file=directory / split)
+    return sets
+
+
+def load_benchmark(
+    directory: str | PathLike[str],
+    split: str,
+    modifications: Sequence[Modification] | None = None,
+    on_missing: Notice | None = None,
+) -> Windows:
+    """Read one split of a data set in the benchmark layout.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder that holds ``train``, ``valid``, ``test`` or some of them.
+    split : str
+        ``train``, ``valid`` or ``test``.
+    modifications : sequence of Modification, optional
+        Which types; all that have a file in any split if not given.
+    on_missing : callable, optional
+        Is given one line for each missing file; a Python warning if there is none.
+
+    Returns
+    -------
+    Windows
+        At the longest length in the files; shorter ones are padded about their site.
+
+    Raises
+    ------
+    DataError
+        If nothing at all is there, a file is broken or a window has an even length.
+    UsageError
+        If there is no such split.
+    """
+    sets = read_sets(directory, split, modifications, on_missing)
+    columns = modifications if modifications is not None else benchmark_modifications(directory)
+    return merge(sets, columns)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, stacklevel=4)

@@ -1,0 +1,147 @@
+"""Which windows overlap: they share at least 60 identical contiguous nt within the central 501."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vqrna.data.records import identical
+from vqrna.errors import UsageError
+from vqrna.sequence import AMBIGUOUS, recentre
+
+SHARED = 60
+"""Identical contiguous nt that make two windows overlap. Shorter matches are mostly repeats."""
+
+CENTRAL = 501
+"""The part of a window that is looked at, whatever the length in use."""
+
+_WORD = 30  # bases that fit into a 64-bit word, two bits each, and leave room to tell them apart
+
+
+def clusters(tokens: np.ndarray, *, shared: int = SHARED, central: int = CENTRAL) -> np.ndarray:
+    """Put windows into clusters: those that overlap, directly or over others, are together.
+
+    Parameters
+    ----------
+    tokens : np.ndarray, shape (N, L), uint8
+        Windows with the site at ``L // 2``. Give the longest there are: if they are shorter than
+        `central`, less is seen.
+    shared : int
+        Identical contiguous nt that link two windows. Ambiguous letters never match.
+    central : int
+        Length about the site that is looked at.
+
+    Returns
+    -------
+    np.ndarray, shape (N,), int
+        Cluster of each window, numbered from 0 in the order of their first windows. Identical
+        windows are always in one cluster.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(tokens)
+    if n == 0:
+        return np.empty(0, dtype=int)
+    key, window = _pieces(tokens, shared, central)
+    order = np.argsort(key)
+    in_order = key[order]
+    same = in_order[1:] == in_order[:-1]
+    one, other = window[order[1:][same]], window[order[:-1][same]]
+    first, kind = identical(tokens)
+    one = np.concatenate([one, np.arange(n)])
+    other = np.concatenate([other, first[kind]])
+    links = coo_matrix((np.ones(len(one), dtype=bool), (one, other)), shape=(n, n))
+    _, component = connected_components(links, directed=False)
+    _, first_window, cluster = np.unique(component, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first_window))[cluster]
+
+
+def overlapping(
+    query: np.ndarray, reference: np.ndarray, *, shared: int = SHARED, central: int = CENTRAL
+) -> np.ndarray:
+    """Tell which windows overlap any window of a reference, such as the training windows.
+
+    Parameters
+    ----------
+    query : np.ndarray, shape (N, L), uint8
+    reference : np.ndarray, shape (R, K), uint8
+        K may differ from L.
+    shared, central : int
+        As in :func:`clusters`.
+
+    Returns
+    -------
+    np.ndarray, shape (N,), bool
+    """
+    n = len(query)
+    flags = np.zeros(n, dtype=bool)
+    if n == 0 or len(reference) == 0:
+        return flags
+    longest = max(query.shape[1], reference.shape[1])
+    both = np.concatenate([recentre(query, longest), recentre(reference, longest)])
+    key, window = _pieces(both, shared, central)
+    ours = window < n
+    order = np.argsort(key[ours])
+    wanted, there = key[ours][order], np.sort(key[~ours])
+    place = np.searchsorted(
+        there, wanted
+    )  # quick as both are sorted; np.isin takes ten times as long
+    found = np.zeros(len(wanted), dtype=bool)
+    inside = place < len(there)
+    found[inside] = there[place[inside]] == wanted[inside]
+    flags[window[ours][order[found]]] = True
+    return flags
+
+
+def largest_share(cluster: np.ndarray) -> float:
+    """Share of all windows that the largest cluster holds (0 for no windows)."""
+    return float(np.bincount(cluster).max() / len(cluster)) if len(cluster) else 0.0
+
+
+def _pieces(tokens: np.ndarray, shared: int, central: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give each piece of `shared` nt a number: equal numbers mean equal letters, exactly.
+
+    Pieces of up to 30 nt are packed into a 64-bit word. Longer ones are made of two overlapping
+    shorter ones: their numbers (not hashes of them) side by side identify the longer piece.
+
+    Returns
+    -------
+    key : np.ndarray, shape (P,), uint64
+        Number of each piece without ambiguous letters.
+    window : np.ndarray, shape (P,), int
+        The window it is from.
+    """
+    if shared < 1 or central < 1 or central % 2 == 0:
+        raise UsageError(
+            f"impossible overlap rule: {shared} shared nt within the central {central} (odd)"
+        )
+    seen = recentre(tokens, central) if tokens.shape[1] > central else tokens
+    length = seen.shape[1]
+    if length < shared:
+        return np.empty(0, dtype=np.uint64), np.empty(0, dtype=int)
+    size = min(shared, _WORD)
+    key = np.zeros((len(seen), length - size + 1), dtype=np.uint64)
+    for i in range(size):
+        key <<= np.uint64(2)
+        key |= seen[:, i : i + key.shape[1]] & np.uint8(3)
+    while size < shared:
+        grown = min(shared, 2 * size)
+        number = _numbered(key)
+        left, right = number[:, : length - grown + 1], number[:, grown - size :]
+        key = left << np.uint64(32) | right
+        size = grown
+    # A piece counts only if no ambiguous letter lies in it.
+    wrong = np.zeros((len(seen), length + 1), dtype=np.int32)
+    np.cumsum(seen == AMBIGUOUS, axis=1, out=wrong[:, 1:])
+    clean = wrong[:, shared:] == wrong[:, :-shared]
+    return key[clean], np.nonzero(clean)[0]
+
+
+def _numbered(key: np.ndarray) -> np.ndarray:
+    """Replace each key by its rank among the different ones, which fits into 32 bits."""
+    flat = key.ravel()
+    order = np.argsort(flat)
+    in_order = flat[order]
+    rank = np.zeros(len(flat), dtype=np.uint64)
+    rank[order[1:]] = np.cumsum(in_order[1:] != in_order[:-1])
+    return rank.reshape(key.shape)
