@@ -1,0 +1,123 @@
+"""Which windows are compared with which, measured: one cell for each row of the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from vqrna.bootstrap import Estimate, estimates, resample
+from vqrna.evaluation.results import KEYS
+from vqrna.metrics import METRICS, measure
+
+NINE = ("Am", "Cm", "Gm", "Um", "m1A", "m5C", "m5U", "m6Am", "Psi")
+"""The types of the public data set with sound random negatives; ``mean9`` is their mean."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """Positives of one type against one set of negatives, measured.
+
+    Parameters
+    ----------
+    modification, windows, negatives, flanks : str
+        Which windows, as in the `KEYS` of the table.
+    n_pos, n_neg : int
+        How many there are.
+    values : dict of str to float
+        Every measure of these windows.
+    samples : dict of str to np.ndarray, shape (R,)
+        The same of each bootstrap resample.
+    """
+
+    modification: str
+    windows: str
+    negatives: str
+    flanks: str
+    n_pos: int
+    n_neg: int
+    values: dict[str, float]
+    samples: dict[str, np.ndarray]
+
+
+def compare(
+    scores: pd.DataFrame, negative_sets: Sequence[str], draws: np.ndarray
+) -> Iterator[Cell]:
+    """Measure each type against each set of negatives, on all and on non-overlapping windows.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        As in :class:`vqrna.evaluation.Evaluation`; where ``non_overlapping`` is missing, only all
+        windows are measured.
+    negative_sets : sequence of str
+        Only the first is measured where a type has none of it (the values are nan then).
+    draws : np.ndarray, shape (R, clusters)
+        From :func:`vqrna.bootstrap.draw`.
+    """
+    window_sets = ["all"] if scores.non_overlapping.isna().any() else ["all", "non_overlapping"]
+    for (symbol, flanks), of_type in scores.groupby(["modification", "flanks"], sort=False):
+        for negatives in negative_sets:
+            against = of_type.negatives == negatives
+            if not against.any() and negatives != negative_sets[0]:
+                continue  # most types have one set of negatives only
+            for windows in window_sets:
+                used = of_type[against | (of_type.label == 1)]
+                if windows == "non_overlapping":
+                    used = used[used.non_overlapping.astype(bool)]
+                labels, probabilities = used.label.to_numpy(), used.score.to_numpy()
+                n_pos = int((labels == 1).sum())
+                yield Cell(
+                    modification=str(symbol),
+                    windows=windows,
+                    negatives=negatives,
+                    flanks=str(flanks),
+                    n_pos=n_pos,
+                    n_neg=len(labels) - n_pos,
+                    values=measure(labels, probabilities),
+                    samples=resample(labels, probabilities, used.cluster.to_numpy(), draws),
+                )
+
+
+def means(cells: Sequence[Cell]) -> Iterator[Cell]:
+    """Average cells of the same kind over the types, inside every resample.
+
+    ``mean`` is over all types that have positives and negatives of this kind, ``mean9`` over
+    `NINE` if all of them have. A type that has them, but not among the non-overlapping windows,
+    leaves that mean without a value: an average over fewer types could not be compared.
+    """
+    able: dict[tuple[str, str], set[str]] = {}
+    kinds: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in cells:
+        if cell.windows == "all" and cell.n_pos and cell.n_neg:
+            able.setdefault((cell.negatives, cell.flanks), set()).add(cell.modification)
+        kinds.setdefault((cell.windows, cell.negatives, cell.flanks), []).append(cell)
+    for (windows, negatives, flanks), members in kinds.items():
+        types = able.get((negatives, flanks), set())
+        names = {"mean": types} if len(types) > 1 else {}
+        if types >= set(NINE):
+            names["mean9"] = set(NINE)
+        for name, averaged in names.items():
+            chosen = [cell for cell in members if cell.modification in averaged]
+            yield Cell(
+                modification=name,
+                windows=windows,
+                negatives=negatives,
+                flanks=flanks,
+                n_pos=sum(cell.n_pos for cell in chosen),
+                n_neg=sum(cell.n_neg for cell in chosen),
+                values={m: float(np.mean([cell.values[m] for cell in chosen])) for m in METRICS},
+                samples={m: np.mean([cell.samples[m] for cell in chosen], axis=0) for m in METRICS},
+            )
+
+
+def tidy(cells: Sequence[Cell]) -> pd.DataFrame:
+    """Spread the cells into the table of an evaluation, one row a value."""
+    rows = [
+        (*(getattr(cell, key) for key in KEYS), cell.n_pos, cell.n_neg, metric, *estimate)
+        for cell in cells
+        for metric, estimate in estimates(cell.values, cell.samples).items()
+    ]
+    return pd.DataFrame(rows, columns=[*KEYS, "n_pos", "n_neg", "metric", *Estimate._fields])

@@ -1,0 +1,78 @@
+"""What an evaluation found: a tidy table, the score of every window, and its JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from vqrna.bootstrap import Estimate
+
+SCHEMA_VERSION = 1
+
+KEYS = ("modification", "windows", "negatives", "flanks")
+"""Columns of the table that tell which windows a value belongs to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a model scored on one split.
+
+    Parameters
+    ----------
+    model : str
+        Hash of the model.
+    split : str
+        Name of the split, such as ``valid``.
+    table : pandas.DataFrame
+        One row a value: `KEYS`, ``n_pos``, ``n_neg``, ``metric``, ``value``, ``low``, ``high``.
+        The modification may be ``mean`` (all types) or ``mean9`` (those of `NINE`); a mean is
+        taken inside every resample, so its interval knows that types share windows.
+    scores : pandas.DataFrame
+        One row a window, type and mask: ``window``, ``modification``, ``label``, ``negatives``
+        (empty for a positive), ``flanks``, ``non_overlapping``, ``cluster``, ``logit``, ``score``.
+    unknown : tuple of str
+        Types in the data that the model does not tell.
+    """
+
+    model: str
+    split: str
+    table: pd.DataFrame
+    scores: pd.DataFrame
+    unknown: tuple[str, ...] = ()
+
+    def value(
+        self,
+        modification: str,
+        metric: str = "auroc",
+        *,
+        windows: str = "all",
+        negatives: str = "random",
+        flanks: str = "none",
+    ) -> Estimate:
+        """Look up one value with its interval (KeyError if it was not measured)."""
+        key = (modification, windows, negatives, flanks, metric)
+        rows = self.table
+        for column, wanted in zip((*KEYS, "metric"), key, strict=True):
+            rows = rows[rows[column] == wanted]
+        if rows.empty:
+            raise KeyError(key)
+        return Estimate(*map(float, rows.iloc[0][["value", "low", "high"]]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the scores as plain numbers and strings; nan becomes None."""
+        results = []
+        for key, rows in self.table.groupby([*KEYS, "n_pos", "n_neg"], sort=False):
+            result: dict[str, Any] = dict(zip((*KEYS, "n_pos", "n_neg"), key, strict=True))
+            for metric, *bounds in rows[["metric", "value", "low", "high"]].itertuples(index=False):
+                numbers = (None if math.isnan(bound) else float(bound) for bound in bounds)
+                result[metric] = dict(zip(("value", "low", "high"), numbers, strict=True))
+            results.append(result)
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "model": self.model,
+            "split": self.split,
+            "results": results,
+        }

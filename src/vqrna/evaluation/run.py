@@ -1,0 +1,139 @@
+"""Score labelled windows with a model and measure it, type by type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from vqrna.bootstrap import RESAMPLES, draw
+from vqrna.data.overlap import clusters, overlapping
+from vqrna.errors import DataError, UsageError
+from vqrna.evaluation.cells import compare, means, tidy
+from vqrna.evaluation.flanks import FLANKS, mask_flanks
+from vqrna.evaluation.results import Evaluation
+from vqrna.progress import progress
+
+if TYPE_CHECKING:
+    from vqrna.data.records import Windows
+    from vqrna.scorer import Scorer
+
+_BATCH = 256
+
+_SCORES = (
+    "window", "modification", "label", "negatives", "flanks",
+    "non_overlapping", "cluster", "logit", "score",
+)  # fmt: skip
+
+
+def evaluate(
+    model: Scorer,
+    windows: Windows,
+    *,
+    split: str = "",
+    reference: Windows | None = None,
+    masks: Sequence[str] = ("none",),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    show_progress: bool = False,
+) -> Evaluation:
+    """Measure a model on labelled windows.
+
+    Positives are compared with each set of negatives by itself. Labels that are not known are
+    left out, type by type. Intervals come from resampling clusters of overlapping windows.
+
+    Parameters
+    ----------
+    model : Scorer
+    windows : Windows
+        What to score.
+    split : str
+        How to call them in the results.
+    reference : Windows, optional
+        The training windows. With them, every measure is also taken on the windows that share no
+        60 contiguous nt of their central 501 with any of these (``non_overlapping``).
+    masks : sequence of str
+        Any of `FLANKS`: score the windows with nothing masked, or with everything farther than
+        `KEPT` nt from the site masked on one side or both.
+    resamples : int
+        Bootstrap resamples; 0 leaves the intervals nan.
+    seed : int
+        Of the resampling.
+    show_progress : bool
+        Whether to draw a bar on stderr.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    UsageError
+        If a mask is unknown, or the model tells none of the types of the windows.
+    DataError
+        If no window has a known label for a type of the model.
+    """
+    if wrong := set(masks) - set(FLANKS):
+        raise UsageError(f"unknown flanks '{min(wrong)}' (known: {', '.join(FLANKS)})")
+    heads = {m.symbol: column for column, m in enumerate(model.modifications)}
+    types = {m.symbol: column for column, m in enumerate(windows.modifications)}
+    shared = [symbol for symbol in types if symbol in heads]
+    unknown = tuple(symbol for symbol in types if symbol not in heads)
+    if not shared:
+        raise UsageError(
+            f"the model tells none of these types: {', '.join(types)} (it tells {', '.join(heads)})"
+        )
+    windows = windows.take((windows.labels[:, [types[s] for s in shared]] != -1).any(axis=1))
+    if not len(windows):
+        raise DataError("no window has a known label for a type of the model")
+
+    cluster = np.unique(clusters(windows.tokens), return_inverse=True)[1]
+    apart = None if reference is None else ~overlapping(windows.tokens, reference.tokens)
+    parts = []
+    with progress(
+        len(windows) * len(masks), "evaluating", unit="windows", show=show_progress
+    ) as bar:
+        for flanks in masks:
+            tokens = mask_flanks(windows.tokens, flanks)
+            logits = np.empty((len(windows), len(heads)))
+            for start in range(0, len(windows), _BATCH):
+                rows = slice(start, start + _BATCH)
+                logits[rows] = model.logits(tokens[rows])
+                bar.advance(len(logits[rows]))
+            scores = model.score(logits)
+            for symbol in shared:
+                known = _known(windows, types[symbol], apart, cluster)
+                of_type = known.assign(
+                    modification=symbol,
+                    flanks=flanks,
+                    logit=logits[known.index, heads[symbol]],
+                    score=scores[known.index, heads[symbol]],
+                )
+                parts.append(of_type)
+    table = pd.concat(parts, ignore_index=True)[list(_SCORES)]
+    draws = draw(int(cluster.max()) + 1, resamples, seed)
+    cells = list(compare(table, windows.negative_sets, draws))
+    return Evaluation(model.hash, split, tidy([*cells, *means(cells)]), table, unknown)
+
+
+def _known(
+    windows: Windows, column: int, apart: np.ndarray | None, cluster: np.ndarray
+) -> pd.DataFrame:
+    """Windows whose label for one type is known; the index is their row."""
+    labels = windows.labels[:, column]
+    rows = np.flatnonzero(labels != -1)
+    sets = np.array([*windows.negative_sets, ""], dtype=object)  # -1, a positive, is the last
+    return pd.DataFrame(
+        {
+            "window": np.array(windows.names, dtype=object)[rows],
+            "label": labels[rows],
+            "negatives": sets[windows.negative_set[rows, column]],
+            "non_overlapping": pd.array(
+                [pd.NA] * len(rows) if apart is None else apart[rows], dtype="boolean"
+            ),
+            "cluster": cluster[rows],
+        },
+        index=rows,
+    )
