@@ -1,0 +1,111 @@
+"""The terms of the loss: classification with unknown labels, reconstruction, quantisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from vqrna.config import TrainingConfig
+from vqrna.nn.model import ModelOutput
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of a batch and its terms, all scalars.
+
+    Attributes
+    ----------
+    total : torch.Tensor
+        The weighted sum that is minimised.
+    classification, quantization, reconstruction : torch.Tensor
+        The terms, unweighted.
+    """
+
+    total: torch.Tensor
+    classification: torch.Tensor
+    quantization: torch.Tensor
+    reconstruction: torch.Tensor
+
+
+def classification_loss(
+    logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0
+) -> torch.Tensor:
+    """Binary cross-entropy over the labels that are known.
+
+    Parameters
+    ----------
+    logits, labels : torch.Tensor, shape (N, M)
+        Labels are 1, 0, or -1 for unknown: those have no part in the loss.
+    smoothing : float
+        Targets are ``smoothing / 2`` and ``1 - smoothing / 2``.
+
+    Notes
+    -----
+    On the difference of two logits this is the published cross-entropy over two classes.
+    """
+    known = labels >= 0
+    target = labels.clamp_min(0).float() * (1 - smoothing) + smoothing / 2
+    each = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
+    return (each * known).sum() / known.sum().clamp_min(1)
+
+
+def reconstruction_loss(
+    reconstruction: torch.Tensor, one_hot: torch.Tensor, squared: bool
+) -> torch.Tensor:
+    """Tell how far the decoded bases are from the true ones.
+
+    Parameters
+    ----------
+    reconstruction : torch.Tensor, shape (N, 4, R)
+        Probabilities of the central R nt.
+    one_hot : torch.Tensor, shape (N, 4, L)
+    squared : bool
+        Mean squared error over all entries, as published; otherwise the cross-entropy over the
+        bases that are known.
+    """
+    start = (one_hot.shape[-1] - reconstruction.shape[-1]) // 2
+    target = one_hot[..., start : start + reconstruction.shape[-1]]
+    if squared:
+        return F.mse_loss(reconstruction, target)
+    likelihood = target * torch.log(reconstruction.clamp_min(1e-7))
+    return -likelihood.sum() / target.sum().clamp_min(1)
+
+
+def total_loss(
+    output: ModelOutput,
+    one_hot: torch.Tensor,
+    labels: torch.Tensor,
+    config: TrainingConfig,
+    *,
+    paper: bool,
+) -> Loss:
+    """Weigh and add the terms for a batch of windows (see :class:`TrainingConfig`)."""
+    classification = classification_loss(output.logits, labels, config.label_smoothing)
+    reconstruction = reconstruction_loss(output.reconstruction, one_hot, squared=paper)
+    total = (
+        config.classification_weight * classification
+        + config.quantization_weight * output.quantization_loss
+        + config.reconstruction_weight * reconstruction
+    )
+    return Loss(total, classification, output.quantization_loss, reconstruction)
+
+
+def off_site_loss(
+    logits: torch.Tensor, unlabelled: torch.Tensor, smoothing: float = 0.0
+) -> torch.Tensor:
+    """Binary cross-entropy of unlabelled candidate positions taken for unmodified.
+
+    Parameters
+    ----------
+    logits : torch.Tensor, shape (N, M, S)
+        At S positions off the centre.
+    unlabelled : torch.Tensor, shape (N, M, S), bool
+        Which of them are candidates of the type and annotated for none.
+    smoothing : float
+        As for the labels.
+    """
+    target = torch.full_like(logits, smoothing / 2)
+    each = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
+    return (each * unlabelled).sum() / unlabelled.sum().clamp_min(1)
