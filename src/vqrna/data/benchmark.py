@@ -22,7 +22,7 @@ from vqrna.modifications import modification as known_modification
 
 SPLITS = ("train", "valid", "test")
 
-_NAME = re.compile(r"(?P<type>.+?)-(?P<set>[A-Za-z_][\w.]*?)?(?P<label>[01])\.fasta(?P<gz>\.gz)?")
+_NAME = re.compile(r"(?P<kind>.+?)-(?P<set>[A-Za-z_][\w.]*?)?(?P<label>[01])\.fasta(?P<gz>\.gz)?")
 
 Notice = Callable[[str], object]
 """Is given one line about something missing that does not stop the work."""
@@ -35,7 +35,7 @@ class BenchmarkFile:
     Parameters
     ----------
     path : pathlib.Path
-    type : str
+    kind : str
         The file name's ``K``: number or symbol.
     label : int
         1 for modified sites, 0 for unmodified ones.
@@ -44,9 +44,28 @@ class BenchmarkFile:
     """
 
     path: Path
-    type: str
+    kind: str
     label: int
     negatives: str
+
+    @property
+    def symbol(self) -> str:
+        """Symbol of the type."""
+        known = _known(self.kind)
+        return self.kind if known is None else known.symbol
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether `kind` is a number that no known type has."""
+        return self.kind.isdecimal() and _known(self.kind) is None
+
+
+def _known(kind: str) -> Modification | None:
+    """Find the known type that a file name's ``K`` stands for."""
+    try:
+        return known_modification(kind)
+    except UsageError:
+        return None
 
 
 def file_name(modification: Modification, label: int, negatives: str = RANDOM) -> str:
@@ -68,8 +87,8 @@ def find_files(directory: str | PathLike[str], split: str) -> list[BenchmarkFile
         if match is None or (match["set"] and match["label"] == "1"):
             continue
         label = int(match["label"])
-        file = BenchmarkFile(path, match["type"], label, match["set"] or RANDOM)
-        found.setdefault((file.type, label, file.negatives), file)
+        file = BenchmarkFile(path, match["kind"], label, match["set"] or RANDOM)
+        found.setdefault((file.symbol, label, file.negatives), file)
     return list(found.values())
 
 
@@ -79,29 +98,14 @@ def benchmark_modifications(directory: str | PathLike[str]) -> tuple[Modificatio
     The context of a type of one's own is read off its positives, of all splits.
     """
     files = [file for split in SPLITS for file in find_files(directory, split)]
-    there = {m.symbol for file in files if (m := known_type(file.type)) is not None}
-    known = tuple(m for m in MODIFICATIONS if m.symbol in there)
-    own = dict.fromkeys(
-        file.type for file in files if not _is_foreign(file) and known_type(file.type) is None
-    )
-    made = []
-    for kind in own:
-        positives = [f.path for f in files if f.type == kind and f.label == POSITIVE]
-        made.append(own_modification(kind, stack([r for p in positives for r in read_fasta(p)])))
-    return (*known, *made)
-
-
-def known_type(name: str) -> Modification | None:
-    """Find the modification that a file name's ``K`` stands for; None if it is not ours."""
-    try:
-        return known_modification(name)
-    except UsageError:
-        return None
-
-
-def _is_foreign(file: BenchmarkFile) -> bool:
-    """Tell whether a file has a number that no known type has."""
-    return file.type.isdecimal() and known_type(file.type) is None
+    symbols = dict.fromkeys(file.symbol for file in files if not file.is_foreign)
+    known = [m for m in MODIFICATIONS if m.symbol in symbols]
+    own = []
+    for symbol in [s for s in symbols if _known(s) is None]:
+        positives = [f.path for f in files if f.symbol == symbol and f.label == POSITIVE]
+        records = [record for path in positives for record in read_fasta(path)]
+        own.append(own_modification(symbol, stack(records)))
+    return (*known, *own)
 
 
 def read_sets(
@@ -125,11 +129,13 @@ def read_sets(
         raise DataError(message, file=directory)
     notice = on_missing or _warn
     wanted = benchmark_modifications(directory) if modifications is None else modifications
-    for file in filter(_is_foreign, files) if modifications is None else ():
-        notice(f"{file.path}: no known type has the number {file.type}; left out")
+    if modifications is None:
+        for file in files:
+            if file.is_foreign:
+                notice(f"{file.path}: no known type has the number {file.kind}; left out")
     sets = []
     for m in wanted:
-        ours = [file for file in files if (known_type(file.type) or file.type) in (m, m.symbol)]
+        ours = [file for file in files if file.symbol == m.symbol]
         for label in (NEGATIVE, POSITIVE):
             if not any(file.label == label for file in ours):
                 missing = directory / split / file_name(m, label)
@@ -140,7 +146,7 @@ def read_sets(
             names = tuple(record.header for record in records)
             sets.append(WindowSet(stack(records), names, m, file.label, file.negatives))
     if not sets:
-        there = ", ".join(sorted({file.type for file in files}))
+        there = ", ".join(sorted({file.symbol for file in files}))
         asked = ", ".join(m.symbol for m in wanted) or "a known type"
         message = f"holds no windows of {asked} (there are files of {there})"
         raise DataError(message, file=directory / split)

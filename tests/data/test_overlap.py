@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vqrna.data.benchmark import load_benchmark
+from vqrna.data.overlap import clusters, largest_share, overlapping
+from vqrna.errors import UsageError
+from vqrna.sequence import AMBIGUOUS
+
+
+def pieces(row: np.ndarray, shared: int) -> set[bytes]:
+    """All clean pieces of a window, the slow and plain way."""
+    cut = (row[i : i + shared] for i in range(len(row) - shared + 1))
+    return {piece.tobytes() for piece in cut if AMBIGUOUS not in piece}
+
+
+def random_windows(seed: int, n: int, length: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 4, size=(n, length)).astype(np.uint8)
+
+
+def test_sixty_shared_bases_overlap_and_fifty_nine_do_not() -> None:
+    windows = random_windows(0, 3, 1001)
+    windows[1, 300:360] = windows[0, 640:700]  # anywhere in the centre, at any shift
+    windows[2, 400:459] = windows[0, 500:559]
+    windows[2, 459] = (windows[0, 559] + 1) % 4
+    windows[2, 399] = (windows[0, 499] + 1) % 4
+    assert clusters(windows).tolist() == [0, 0, 1]
+    assert overlapping(windows[1:], windows[:1]).tolist() == [True, False]
+
+
+def test_only_the_central_501_count() -> None:
+    windows = random_windows(1, 3, 1001)
+    windows[1, :300] = windows[0, :300]  # 50 of them lie in the centre
+    windows[2, 691:] = windows[0, 691:]  # 60 of them do
+    assert clusters(windows).tolist() == [0, 1, 0]
+    assert clusters(windows[:, 250:751]).tolist() == [0, 1, 0]
+
+
+def test_an_ambiguous_letter_breaks_a_match() -> None:
+    windows = random_windows(2, 2, 501)
+    windows[1, 100:200] = windows[0, 100:200]
+    windows[:, 150] = AMBIGUOUS
+    assert clusters(windows).tolist() == [0, 1]
+
+
+def test_clusters_reach_over_others_and_are_numbered_as_they_come() -> None:
+    windows = random_windows(3, 4, 501)
+    windows[0, :80] = windows[2, -80:]
+    windows[2, :80] = windows[3, -80:]
+    assert clusters(windows).tolist() == [0, 1, 0, 0]
+
+
+def test_windows_too_short_to_share_are_linked_only_if_identical() -> None:
+    windows = random_windows(4, 3, 51)
+    windows[2] = windows[0]
+    assert clusters(windows).tolist() == [0, 1, 0]
+    assert overlapping(windows, windows).tolist() == [False] * 3
+
+
+def test_no_windows() -> None:
+    nothing = np.empty((0, 501), dtype=np.uint8)
+    some = random_windows(5, 2, 501)
+    assert clusters(nothing).shape == (0,)
+    assert overlapping(nothing, some).shape == (0,)
+    assert overlapping(some, nothing).tolist() == [False, False]
+    assert largest_share(clusters(nothing)) == 0
+
+
+def test_query_and_reference_may_have_different_lengths() -> None:
+    reference = random_windows(6, 4, 1001)
+    query = np.concatenate([reference[1:2, 400:601], random_windows(7, 1, 201)])
+    assert overlapping(query, reference).tolist() == [True, False]
+
+
+def test_largest_share() -> None:
+    assert largest_share(np.array([0, 1, 1, 2])) == 0.5
+
+
+@pytest.mark.parametrize(("shared", "central"), [(0, 501), (60, 500), (60, 0)])
+def test_impossible_rules_are_refused(shared: int, central: int) -> None:
+    with pytest.raises(UsageError, match="impossible overlap rule"):
+        clusters(random_windows(8, 2, 501), shared=shared, central=central)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([1, 3, 29, 30, 31, 60, 61, 119, 120, 121]))
+def test_agrees_with_sets_of_pieces(seed: int, shared: int) -> None:
+    """Exact for pieces below, at and above the sizes that fit into one, two and four words."""
+    rng = np.random.default_rng(seed)
+    stock = rng.integers(0, 5 if seed % 3 == 0 else 4, size=400).astype(np.uint8)
+    starts = rng.integers(0, len(stock) - 131, size=8)
+    windows = np.stack([stock[i : i + 131] for i in starts])
+    for row in windows[::2]:
+        row[rng.integers(131)] = rng.integers(0, 5)
+    sets = [pieces(row, shared) for row in windows]
+    expected = [any(ours & theirs for theirs in sets[4:]) for ours in sets[:4]]
+    assert overlapping(windows[:4], windows[4:], shared=shared).tolist() == expected
+    cluster = clusters(windows, shared=shared)
+    linked = np.array([[bool(a & b) or (x == y).all() for b, y in zip(sets, windows, strict=True)]
+                       for a, x in zip(sets, windows, strict=True)])  # fmt: skip
+    reach = np.linalg.matrix_power(linked.astype(int), len(windows)) > 0
+    assert ((cluster[:, None] == cluster[None, :]) == reach).all()
+
+
+@pytest.mark.slow
+def test_the_real_splits_overlap_as_stated(real_benchmark: Path) -> None:
+    """Some 30 to 65 % of the modified validation windows, far fewer of the others."""
+    train, valid = (load_benchmark(real_benchmark, split) for split in ("train", "valid"))
+    flags = overlapping(valid.tokens, train.tokens)
+    for column, m in enumerate(valid.modifications):
+        labels = valid.labels[:, column]
+        random = (labels == 0) & (valid.negative_set[:, column] == 0)
+        assert 0.1 < flags[labels == 1].mean() < 0.7, m.symbol
+        assert flags[labels == 1].mean() > flags[random].mean() + 0.1, m.symbol
+    cluster = clusters(np.concatenate([train.tokens, valid.tokens]))
+    assert 0.02 < largest_share(cluster) < 0.05
+    reached = np.isin(cluster[len(train) :], cluster[: len(train)])
+    assert (reached >= flags).all()
