@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,19 +56,16 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     DataError
         If `path` cannot be written: a folder, no permission, a full disk.
     """
-    final = Path(path)
-    if final.is_symlink():
-        final = final.resolve()  # write what the link points to; keep the link
-    if final.exists() and not final.is_file() and not final.is_dir():
-        with _told_of(final, final):
+    final = Path(os.path.realpath(path))  # write what a link points to; keep the link
+    if not _replaceable(final, path):
+        with _errors_told(path, final):
             yield final
         return
-    _check_target(final)
     prefix = f"{_MARK}{socket.gethostname()}-"
     temporary = final.with_name(f"{prefix}{os.getpid()}-{final.name[-120:]}")
     _sweep(final, prefix)
     try:
-        with _told_of(final, temporary):
+        with _errors_told(path, temporary):
             yield temporary
             _settle(temporary, final)
     finally:
@@ -99,10 +97,11 @@ def output_directory(path: str | os.PathLike[str]) -> Path:
         If it is a file, cannot be made, or cannot be written to.
     """
     folder = Path(path)
-    if folder.exists() and not folder.is_dir():
-        raise DataError("is a file, but a folder is wanted for the results", file=folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        words = "is a file, but a folder is wanted for the results"
+        raise DataError(words, file=folder) from error
     except OSError as error:
         raise write_error(error, folder) from error
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -117,36 +116,43 @@ def write_error(error: OSError, path: str | os.PathLike[str]) -> DataError:
 
 
 @contextmanager
-def _told_of(final: Path, temporary: Path) -> Iterator[None]:
-    """Tell write errors in the body as errors of `final`; let all others through."""
+def _errors_told(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
+    """Tell errors about writing `temporary` as errors of `path`; let all others through."""
     try:
         yield
     except OSError as error:
-        ours = error.filename is None or Path(os.fsdecode(error.filename)) in (temporary, final)
+        ours = error.filename is None or Path(os.fsdecode(error.filename)) == temporary
         if error.errno in _FULL or (ours and error.errno in _REASONS):
-            raise write_error(error, final) from error
+            raise write_error(error, path) from error
         raise
     except DataError:
         raise
     except Exception as error:
         # Compiled writers (safetensors, torch) wrap the system's error in their own.
         if "No space left" in str(error):
-            raise DataError(_REASONS[errno.ENOSPC], file=final) from error
+            raise DataError(_REASONS[errno.ENOSPC], file=path) from error
         raise
 
 
-def _check_target(final: Path) -> None:
-    """Refuse what cannot become a file, before any work is done."""
-    if final.is_dir():
-        raise DataError(_REASONS[errno.EISDIR], file=final)
-    if final.exists() and not os.access(final, os.W_OK):
-        raise DataError("cannot write: the file is write-protected", file=final)
-    if final.parent.exists() and not final.parent.is_dir():
-        raise DataError(_REASONS[errno.ENOTDIR], file=final)
-    if not final.parent.exists():
-        raise DataError(_REASONS[errno.ENOENT], file=final)
+def _replaceable(final: Path, path: str | os.PathLike[str]) -> bool:
+    """Refuse what cannot become a file, before any work is done; False for devices and pipes."""
+    try:
+        mode = final.stat().st_mode
+    except FileNotFoundError:
+        if not final.parent.is_dir():
+            raise DataError(_REASONS[errno.ENOENT], file=path) from None
+        mode = None
+    except OSError as error:
+        raise write_error(error, path) from error
+    if mode is not None and stat.S_ISDIR(mode):
+        raise DataError(_REASONS[errno.EISDIR], file=path)
+    if mode is not None and not os.access(final, os.W_OK):
+        raise DataError("cannot write: the file is write-protected", file=path)
+    if mode is not None and not stat.S_ISREG(mode):
+        return False
     if not os.access(final.parent, os.W_OK | os.X_OK):
-        raise DataError(_REASONS[errno.EACCES], file=final)
+        raise DataError(_REASONS[errno.EACCES], file=path)
+    return True
 
 
 def _settle(temporary: Path, final: Path) -> None:

@@ -1,0 +1,48 @@
+# What there is to do here; `make help` tells it. Set-up happens by itself, once.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format clean
+
+help:  ## tell what there is to do
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+setup: $(STAMP)  ## make .venv with all that is needed (the others call it)
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "setup: $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vqrna needs Python 3.11 or newer: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)
+	@echo "setup: torch"
+	@$(PIP) torch
+	@echo "setup: vqrna and the rest"
+	@$(PIP) -e '.[dev]'
+	@touch $@
+	@echo "setup: done; 'source $(BIN)/activate' puts vqrna on your path"
+
+demo: $(STAMP)  ## find modified sites in a small synthetic input
+	@rm -rf demo-out
+	$(BIN)/vqrna predict examples/demo.fasta --out demo-out --plot
+	@echo && echo "demo-out/sites.tsv:" && cat demo-out/sites.tsv
+	@echo && echo "Look at:" && ls demo-out/*
+
+test: $(STAMP)  ## run the tests
+	$(BIN)/pytest
+
+check: $(STAMP)  ## lint, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(STAMP)  ## put the code into its format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) demo-out build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,189 @@
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vqrna.errors import DataError
+from vqrna.files import atomic_path, output_directory, write_text
+
+FULL = Path("/dev/full")
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
+not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+
+
+def test_the_file_appears_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "sites.tsv"
+    with atomic_path(path) as temporary:
+        temporary.write_text("all of it")
+        assert not path.exists()
+    assert path.read_text() == "all of it"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_temporary_file_ends_like_the_final_one(tmp_path):
+    with atomic_path(tmp_path / "sites.tsv.gz") as temporary:
+        assert temporary.name.endswith("sites.tsv.gz")
+        assert temporary.parent == tmp_path
+        with gzip.open(temporary, "wt") as file:
+            file.write("x")
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "sites.tsv"
+    write_text(path, "old")
+
+    def write_half() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half of the n")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_permissions_of_a_replaced_file_stay(tmp_path):
+    path = tmp_path / "a"
+    write_text(path, "old")
+    path.chmod(0o640)
+    write_text(path, "new")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_stays_a_link(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_text_has_unix_line_ends_and_utf8(tmp_path):
+    write_text(tmp_path / "a", "Ψ\n")
+    assert (tmp_path / "a").read_bytes() == b"\xce\xa8\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (".", "is a folder, not a file"),
+        ("no/such", "the folder does not exist"),
+        ("file/a", "a part of the path is a file"),
+        ("x" * 300, "the name is too long"),
+    ],
+)
+def test_impossible_places_are_told(tmp_path, place, words):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=words) as caught:
+        write_text(tmp_path / place, "text")
+    assert str(tmp_path) in str(caught.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_error_names_the_file_as_the_user_did(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"^no/such: cannot write"):
+        write_text("no/such", "text")
+
+
+@not_root
+def test_an_unwritable_folder_is_told(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(DataError, match="no permission"):
+        write_text(tmp_path / "a", "text")
+
+
+@needs_full
+def test_a_full_disk_is_told():
+    with pytest.raises(DataError, match="/dev/full: cannot write: the disk is full"):
+        write_text(FULL, "text" * 10_000)
+
+
+def test_a_full_disk_is_recognised_inside_the_errors_of_compiled_writers(tmp_path):
+    def write() -> None:
+        with atomic_path(tmp_path / "model.safetensors") as temporary:
+            temporary.write_bytes(b"half")
+            raise RuntimeError("I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(DataError, match="the disk is full"):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_about_other_files_keep_their_own_words(tmp_path):
+    def write() -> None:
+        with atomic_path(tmp_path / "a"):
+            (tmp_path / "input").open()
+
+    with pytest.raises(FileNotFoundError, match="input"):
+        write()
+
+
+def test_devices_are_written_in_place():
+    write_text("/dev/null", "text")
+    assert not Path("/dev/null").is_file()
+
+
+def test_the_next_writer_sweeps_up_after_a_killed_one(tmp_path):
+    path = tmp_path / "sites.tsv"
+    code = (
+        "import sys, time; from vqrna.files import atomic_path\n"
+        "with atomic_path(sys.argv[1]) as temporary:\n"
+        "    temporary.write_text('half'); print(flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        write_text(path, "while the other one writes")
+        assert len(list(tmp_path.iterdir())) == 2  # a living writer's file is left alone
+        process.send_signal(signal.SIGKILL)
+    assert path.read_text() == "while the other one writes"
+    write_text(path, "new")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_made_with_its_parents(tmp_path):
+    made = output_directory(tmp_path / "a" / "b")
+    assert made.is_dir()
+    assert output_directory(made) == made
+
+
+def test_a_file_in_place_of_a_folder_is_told(tmp_path):
+    (tmp_path / "a").write_text("")
+    with pytest.raises(DataError, match="is a file, but a folder is wanted"):
+        output_directory(tmp_path / "a")
+    with pytest.raises(DataError, match="a part of the path is a file"):
+        output_directory(tmp_path / "a" / "b")
+    with pytest.raises(DataError, match="the name is too long"):
+        output_directory(tmp_path / ("x" * 300))
+
+
+@not_root
+def test_a_folder_without_permission_is_told(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(DataError, match="no permission"):
+        output_directory(tmp_path)
+    with pytest.raises(DataError, match="no permission"):
+        output_directory(tmp_path / "new")
+
+
+def test_an_old_file_survives_a_writer_killed_at_any_moment(tmp_path):
+    path = tmp_path / "sites.tsv"
+    code = (
+        "import sys; from vqrna.files import write_text\n"
+        "print(flush=True)\n"
+        "while True: write_text(sys.argv[1], 'whole\\n' * 20000)"
+    )
+    for wait in (0.0, 0.013, 0.05):
+        with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) as p:
+            p.stdout.readline()
+            time.sleep(wait)
+            p.kill()
+        assert not path.exists() or path.read_text() == "whole\n" * 20000

@@ -1,0 +1,68 @@
+import io
+
+import pytest
+
+from vqrna import progress as module
+from vqrna.progress import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_short_work_says_nothing_off_a_terminal(capsys):
+    with progress(10, "predicting", unit="nt") as bar:
+        bar.advance(4)
+        bar.advance()
+        assert bar.done == 5
+    assert capsys.readouterr() == ("", "")
+
+
+def test_long_work_prints_a_line_now_and_then(capsys, monkeypatch):
+    monkeypatch.setattr(module, "INTERVAL", 0.0)
+    with progress(2000, "predicting", unit="nt") as bar:
+        bar.note("chr1")
+        bar.advance(1000)
+        bar.say("halfway")
+    out, err = capsys.readouterr()
+    first, second, last = err.splitlines()
+    assert out == ""
+    assert first.startswith("predicting: 1,000 of 2,000 nt (50%)")
+    assert first.endswith("chr1")
+    assert second == "halfway"
+    assert last.startswith("predicting: 1,000 of 2,000 nt (50%)")
+
+
+def test_unknown_totals_have_no_share(capsys, monkeypatch):
+    monkeypatch.setattr(module, "INTERVAL", 0.0)
+    with progress(None, "reading", unit="records") as bar:
+        bar.advance(3)
+    assert capsys.readouterr().err.splitlines()[0].startswith("reading: 3 records, ")
+
+
+@pytest.mark.parametrize("total", [2000, None])
+def test_a_terminal_gets_a_bar(monkeypatch, total):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with progress(total, "predicting", unit="nt") as bar:
+        bar.advance(1000)
+        bar.note("[chr1]")
+        bar.say("a line that [stays]")
+    shown = terminal.getvalue()
+    assert bar.done == 1000
+    for part in ("predicting", "1,000", "nt", "[chr1]", "a line that [stays]"):
+        assert part in shown
+
+
+def test_silence_where_it_is_wanted(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with progress(10, "predicting", show=False) as bar:
+        bar.advance(3)
+        bar.note("x")
+        bar.say("y")
+    assert terminal.getvalue() == ""
+    assert bar.done == 3
