@@ -94,6 +94,8 @@ def tell(error: BaseException, debug: bool = False) -> int:
     """
     if isinstance(error, typer.Exit):
         return error.exit_code
+    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+        error = error.__context__  # rich turns a closed pipe into exit code 1
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     if debug:

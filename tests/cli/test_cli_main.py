@@ -1,0 +1,219 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+import typer
+
+import vqrna
+from vqrna import cli
+from vqrna.errors import DataError, UsageError
+from vqrna.provenance import command_line
+
+VQRNA = [sys.executable, "-c", "from vqrna.cli import run; run()"]
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Put a function in as the command ``vqrna try-it``, for one test."""
+
+    def register(function):
+        monkeypatch.setattr(cli.app, "registered_commands", list(cli.app.registered_commands))
+        cli.app.command("try-it")(function)
+
+    return register
+
+
+def raising(error):
+    def function() -> None:
+        raise error
+
+    return function
+
+
+def test_help_names_every_command_and_an_example(vqrna_main, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    done = vqrna_main("--help")
+    assert done.code == 0
+    for words in ("doctor", "Example: vqrna predict", "--version"):
+        assert words in done.out
+    assert vqrna_main("-h").out == done.out
+
+
+def test_no_command_shows_the_help_and_is_a_usage_fault(vqrna_main):
+    done = vqrna_main()
+    assert done.code == 2
+    assert "Usage: vqrna" in done.out
+
+
+def test_version(vqrna_main):
+    done = vqrna_main("--version")
+    assert (done.code, done.out) == (0, f"vqrna {vqrna.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["doctr"], "No such command 'doctr'. Did you mean 'doctor'? (see 'vqrna --help')"),
+        (["doctor", "--foo"], "No such option: --foo (see 'vqrna doctor --help')"),
+        (["doctor", "x"], "Got unexpected extra argument(s) (x) (see 'vqrna doctor --help')"),
+    ],
+)
+def test_usage_faults_are_one_line_and_exit_2(vqrna_main, arguments, line):
+    done = vqrna_main(*arguments)
+    assert done.code == 2
+    assert done.err == f"vqrna: error: {line}\n"
+    assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (
+            DataError("'E' is no base", file="a.fa", record="r1", line=7),
+            1,
+            "error: a.fa, record 'r1', line 7: 'E' is no base",
+        ),
+        (UsageError("length 50 is even"), 2, "error: length 50 is even"),
+        (DataError("two\nlines"), 1, "error: two lines"),
+        (KeyboardInterrupt(), 130, "stopped: interrupted"),
+        (MemoryError(), 1, "error: out of memory"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+            1,
+            "error: out of memory",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "error: the disk is full"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "a.fa"),
+            1,
+            "error: a.fa: No such file or directory",
+        ),
+        (
+            ModuleNotFoundError("No module named 'umap'", name="umap"),
+            1,
+            "error: the Python package 'umap' is missing; 'vqrna doctor' tells how to get it",
+        ),
+        (
+            ZeroDivisionError("division by zero"),
+            1,
+            "error: unexpected ZeroDivisionError: division by zero "
+            "(--debug shows where; please report it)",
+        ),
+    ],
+)
+def test_every_error_is_one_line_with_its_exit_code(vqrna_main, command, error, code, line):
+    command(raising(error))
+    done = vqrna_main("try-it")
+    assert (done.code, done.out, done.err) == (code, "", f"vqrna: {line}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--debug", "try-it"], ["try-it", "--debug"]])
+def test_debug_shows_the_traceback_before_and_after_the_command(vqrna_main, command, arguments):
+    command(raising(DataError("bad", file="a.fa")))
+    done = vqrna_main(*arguments)
+    assert done.code == 1
+    assert done.err.startswith("Traceback (most recent call last):")
+    assert done.err.endswith("vqrna: error: a.fa: bad\n")
+
+
+def test_debug_after_two_dashes_is_a_file_name(vqrna_main, command):
+    def try_it(name: str) -> None:
+        typer.echo(name)
+
+    command(try_it)
+    assert vqrna_main("try-it", "--", "--debug").out == "--debug\n"
+
+
+@pytest.mark.parametrize(("code", "expected"), [(3, 3), (None, 0), ("words", 1)])
+def test_a_command_may_choose_its_exit_code(vqrna_main, command, code, expected):
+    command(raising(SystemExit(code)))
+    assert vqrna_main("try-it").code == expected
+
+
+def test_typer_exit_keeps_its_code(vqrna_main, command):
+    command(raising(typer.Exit(4)))
+    assert vqrna_main("try-it").code == 4
+
+
+def test_warnings_are_one_line(vqrna_main, command):
+    def try_it() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("look\nout", stacklevel=1)
+
+    command(try_it)
+    assert vqrna_main("try-it").err == "vqrna: warning: look out\n"
+
+
+def test_a_command_knows_how_it_was_called(vqrna_main, command):
+    def try_it(name: str) -> None:
+        typer.echo(command_line())
+
+    command(try_it)
+    assert vqrna_main("try-it", "a b", "--debug").out == "vqrna try-it 'a b'\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+)
+def test_a_signal_ends_it_and_leaves_no_temporary_file(tmp_path, number, code):
+    program = (
+        "import sys, time; from vqrna import cli; from vqrna.files import atomic_path\n"
+        "@cli.app.command()\n"
+        "def wait(path: str) -> None:\n"
+        "    with atomic_path(path) as temporary:\n"
+        "        temporary.write_text('half'); print(flush=True); time.sleep(60)\n"
+        "cli.run()"
+    )
+    words = [sys.executable, "-c", program, "wait", tmp_path / "a"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as process:
+        process.stdout.readline()
+        assert len(list(tmp_path.iterdir())) == 1
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert err.startswith("vqrna: stopped: ")
+    assert len(err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closed_pipe_is_no_error():
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([*VQRNA, "--help"], stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_behind_standard_output_is_told():
+    with open("/dev/full", "w") as full:  # noqa: PTH123  (a device)
+        done = subprocess.run(
+            [*VQRNA, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "vqrna: error: the disk is full\n")
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_is_quick_and_loads_nothing_heavy(option):
+    program = (
+        "import sys; from vqrna.cli import main\n"
+        f"assert main(['{option}']) == 0\n"
+        "heavy = {'torch', 'pandas', 'matplotlib', 'sklearn', 'scipy', 'pooch'}\n"
+        "heavy &= set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    seconds = []
+    for _ in range(3):  # the best of three: a busy machine is no failure
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
