@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c constraints.txt
 
+# An empty environment has no PATH.
+export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format clean
 
