@@ -107,7 +107,7 @@ def _pieces(tokens: np.ndarray, shared: int, central: int) -> tuple[np.ndarray, 
     Returns
     -------
     key : np.ndarray, shape (P,), uint64
-        Number of each piece without ambiguous letters.
+        Number of each piece that has no ambiguous letter; some that occur once are left out.
     window : np.ndarray, shape (P,), int
         The window it is from.
     """
@@ -119,6 +119,10 @@ def _pieces(tokens: np.ndarray, shared: int, central: int) -> tuple[np.ndarray, 
     length = seen.shape[1]
     if length < shared:
         return np.empty(0, dtype=np.uint64), np.empty(0, dtype=int)
+    wrong = np.zeros((len(seen), length + 1), dtype=np.int32)
+    np.cumsum(seen == AMBIGUOUS, axis=1, out=wrong[:, 1:])
+    wanted = wrong[:, shared:] == wrong[:, :-shared]  # (N, length - shared + 1): none within
+
     size = min(shared, _WORD)
     key = np.zeros((len(seen), length - size + 1), dtype=np.uint64)
     for i in range(size):
@@ -126,22 +130,32 @@ def _pieces(tokens: np.ndarray, shared: int, central: int) -> tuple[np.ndarray, 
         key |= seen[:, i : i + key.shape[1]] & np.uint8(3)
     while size < shared:
         grown = min(shared, 2 * size)
-        number = _numbered(key)
-        left, right = number[:, : length - grown + 1], number[:, grown - size :]
-        key = left << np.uint64(32) | right
+        number, repeated = _numbered(key)
+        n_grown, shift = length - grown + 1, grown - size
+        key = number[:, :n_grown] << np.uint64(32) | number[:, shift:]
+        # What occurs twice has only parts that occur twice: most pieces need no further sorting.
+        starts = wanted.shape[1]
+        wanted &= repeated[:, :starts] & repeated[:, shift : shift + starts]
         size = grown
-    # A piece counts only if no ambiguous letter lies in it.
-    wrong = np.zeros((len(seen), length + 1), dtype=np.int32)
-    np.cumsum(seen == AMBIGUOUS, axis=1, out=wrong[:, 1:])
-    clean = wrong[:, shared:] == wrong[:, :-shared]
-    return key[clean], np.nonzero(clean)[0]
+    return key[wanted], np.nonzero(wanted)[0]
 
 
-def _numbered(key: np.ndarray) -> np.ndarray:
-    """Replace each key by its rank among the different ones, which fits into 32 bits."""
+def _numbered(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Replace keys by their ranks among the different ones, which fit into 32 bits.
+
+    Returns
+    -------
+    number : np.ndarray, the shape of `key`, uint64
+    repeated : np.ndarray, the shape of `key`, bool
+        True where the same key occurs elsewhere.
+    """
     flat = key.ravel()
     order = np.argsort(flat)
     in_order = flat[order]
-    rank = np.zeros(len(flat), dtype=np.uint64)
-    rank[order[1:]] = np.cumsum(in_order[1:] != in_order[:-1])
-    return rank.reshape(key.shape)
+    alike = in_order[1:] == in_order[:-1]
+    number = np.zeros(len(flat), dtype=np.uint64)
+    number[order[1:]] = np.cumsum(~alike)
+    repeated = np.zeros(len(flat), dtype=bool)
+    repeated[order[1:][alike]] = True
+    repeated[order[:-1][alike]] = True
+    return number.reshape(key.shape), repeated.reshape(key.shape)
