@@ -1,0 +1,133 @@
+"""How all pictures look, and how they are written."""
+
+from __future__ import annotations
+
+import colorsys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+
+from vqrna.files import atomic_path
+
+INK = "#222222"
+"""Text and whatever carries a statement."""
+
+FAINT = "#8a8a8a"
+"""Axes, ticks and remarks."""
+
+HAIR = "#e4e4e4"
+"""Grid lines and baselines."""
+
+BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
+"""Colours of curves that belong to no modification; told apart by colour-blind readers."""
+
+DPI = 200
+
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": HAIR,
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "lines.linewidth": 1.5,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "text.color": INK,
+    "text.parse_math": False,  # a `$` in the name of a sequence is a dollar sign
+    "svg.fonttype": "path",  # letters as outlines: the same without the font
+    "svg.hashsalt": "vqrna",  # the same bytes from the same numbers
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the style of this project, and leave matplotlib's settings as they were."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure, in inches, whose parts make room for one another."""
+    return Figure(figsize=(width, height), facecolor="white", layout="constrained")
+
+
+def dark(color: str, contrast: float = 4.5) -> str:
+    """Darken a colour until text in it can be read on white (WCAG contrast ratio)."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(color))
+    while 1.05 / (_luminance(color) + 0.05) < contrast:
+        lightness *= 0.95
+        color = to_hex(colorsys.hls_to_rgb(hue, lightness, saturation))
+    return color
+
+
+def _luminance(color: str) -> float:
+    """Relative luminance as WCAG 2 defines it: 0 for black, 1 for white."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def tint(color: str, amount: float) -> str:
+    """Mix a colour with white: 1 is the colour, 0 is white."""
+    red, green, blue = (1 - amount * (1 - part) for part in to_rgb(color))
+    return to_hex((red, green, blue))
+
+
+def save_figure(figure: Figure, path: str | PathLike[str]) -> tuple[Path, Path]:
+    """Write a figure as PNG and as SVG, each whole or not at all.
+
+    The same figure gives the same bytes: no date is written.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : path-like
+        Name of the picture; its ending is replaced if it is ``.png`` or ``.svg``.
+
+    Returns
+    -------
+    png, svg : pathlib.Path
+
+    Raises
+    ------
+    DataError
+        If a file cannot be written.
+    """
+    stem = Path(path)
+    if stem.suffix in (".png", ".svg"):
+        stem = stem.with_suffix("")
+    written = []
+    with style(), warnings.catch_warnings():
+        # Names of sequences may hold letters that the font lacks; a box stands for them.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        for kind, metadata in (("png", {}), ("svg", {"Date": None})):
+            final = stem.with_name(f"{stem.name}.{kind}")
+            with atomic_path(final) as temporary:
+                figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
+            written.append(final)
+    return written[0], written[1]
