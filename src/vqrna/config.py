@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
+import tomllib
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -11,11 +11,6 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_vali
 from pydantic.dataclasses import dataclass
 
 from vqrna.errors import DataError, UsageError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 Preset = Literal["vqrna", "paper"]
 PRESETS: tuple[str, ...] = get_args(Preset)
@@ -47,13 +42,13 @@ class ModelConfig:
     """
 
     architecture: Preset = "vqrna"
-    length: int = Field(501, ge=MIN_LENGTH, le=MAX_LENGTH)
-    codebook_size: int = Field(512, ge=2, le=65536)
-    code_dim: int = Field(64, ge=1, le=1024)
-    stem_width: int = Field(96, ge=1)
-    width: int = Field(128, ge=1)
-    head_width: int = Field(256, ge=1)
-    dropout: float = Field(0.2, ge=0, lt=1)
+    length: int = Field(default=501, ge=MIN_LENGTH, le=MAX_LENGTH)
+    codebook_size: int = Field(default=512, ge=2, le=65536)
+    code_dim: int = Field(default=64, ge=1, le=1024)
+    stem_width: int = Field(default=96, ge=1)
+    width: int = Field(default=128, ge=1)
+    head_width: int = Field(default=256, ge=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _length_fits(self) -> ModelConfig:
@@ -104,34 +99,34 @@ class TrainingConfig:
         Of every random choice.
     """
 
-    epochs: int = Field(30, ge=1)
-    patience: int = Field(30, ge=0)
-    batch_size: int = Field(64, ge=1)
+    epochs: int = Field(default=30, ge=1)
+    patience: int = Field(default=30, ge=0)
+    batch_size: int = Field(default=64, ge=1)
     optimizer: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = Field(1.5e-3, gt=0)
-    weight_decay: float = Field(0.02, ge=0)
+    learning_rate: float = Field(default=1.5e-3, gt=0)
+    weight_decay: float = Field(default=0.02, ge=0)
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
-    classification_weight: float = Field(1.0, ge=0)
-    quantization_weight: float = Field(0.25, ge=0)
-    reconstruction_weight: float = Field(0.05, ge=0)
-    label_smoothing: float = Field(0.05, ge=0, lt=1)
-    substitution_rate: float = Field(0.04, ge=0, le=1)
-    mask_rate: float = Field(0.25, ge=0, le=1)
-    mask_min_flank: int = Field(25, ge=0)
-    off_site_weight: float = Field(0.0, ge=0)
-    off_site_share: float = Field(0.25, gt=0, le=1)
-    average_decay: float = Field(0.999, ge=0, lt=1)
+    classification_weight: float = Field(default=1.0, ge=0)
+    quantization_weight: float = Field(default=0.25, ge=0)
+    reconstruction_weight: float = Field(default=0.05, ge=0)
+    label_smoothing: float = Field(default=0.05, ge=0, lt=1)
+    substitution_rate: float = Field(default=0.04, ge=0, le=1)
+    mask_rate: float = Field(default=0.25, ge=0, le=1)
+    mask_min_flank: int = Field(default=25, ge=0)
+    off_site_weight: float = Field(default=0.0, ge=0)
+    off_site_share: float = Field(default=0.25, gt=0, le=1)
+    average_decay: float = Field(default=0.999, ge=0, lt=1)
     select_by: Literal["auroc", "accuracy"] = "auroc"
     precision: Literal["float32", "bfloat16"] = "bfloat16"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
 
 
 @dataclass(frozen=True, config=_strict)
 class Config:
     """A model and its training, as ``config.toml`` holds them."""
 
-    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
-    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
 
 
 PAPER_LOSS_WEIGHTS = (0.05819746775986198, 0.04187829891956044, 0.6804473004341116)

@@ -94,9 +94,7 @@ MODIFICATIONS: tuple[Modification, ...] = (
 _ALIASES = {"ψ": "Psi", "y": "Psi", "pseudouridine": "Psi", "pu": "Psi"}
 
 
-def modification(
-    name: str, known: tuple[Modification, ...] = MODIFICATIONS
-) -> Modification:
+def modification(name: str, known: tuple[Modification, ...] = MODIFICATIONS) -> Modification:
     """Find a modification by symbol, alias, full name or benchmark number.
 
     Parameters

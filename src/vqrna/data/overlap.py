@@ -73,23 +73,42 @@ def overlapping(
     -------
     np.ndarray, shape (N,), bool
     """
-    n = len(query)
-    flags = np.zeros(n, dtype=bool)
-    if n == 0 or len(reference) == 0:
-        return flags
     longest = max(query.shape[1], reference.shape[1])
     both = np.concatenate([recentre(query, longest), recentre(reference, longest)])
-    key, window = _pieces(both, shared, central)
-    ours = window < n
-    order = np.argsort(key[ours])
-    wanted, there = key[ours][order], np.sort(key[~ours])
-    place = np.searchsorted(
-        there, wanted
-    )  # quick as both are sorted; np.isin takes ten times as long
-    found = np.zeros(len(wanted), dtype=bool)
-    inside = place < len(there)
-    found[inside] = there[place[inside]] == wanted[inside]
-    flags[window[ours][order[found]]] = True
+    group = np.repeat([0, 1], [len(query), len(reference)])
+    return overlapping_groups(both, group, shared=shared, central=central)[: len(query), 1]
+
+
+def overlapping_groups(
+    tokens: np.ndarray, group: np.ndarray, *, shared: int = SHARED, central: int = CENTRAL
+) -> np.ndarray:
+    """Tell for each window which other groups, such as splits, hold a window that overlaps it.
+
+    Parameters
+    ----------
+    tokens : np.ndarray, shape (N, L), uint8
+    group : np.ndarray, shape (N,), int
+        From 0; at least two groups are counted.
+    shared, central : int
+        As in :func:`clusters`.
+
+    Returns
+    -------
+    np.ndarray, shape (N, groups), bool
+        False for a window's own group.
+    """
+    n_groups = max(2, int(group.max(initial=0)) + 1)
+    flags = np.zeros((len(tokens), n_groups), dtype=bool)
+    key, window = _pieces(tokens, shared, central)
+    order = np.argsort(key)
+    in_order, window = key[order], window[order]
+    kind = np.zeros(len(key), dtype=int)
+    np.cumsum(in_order[1:] != in_order[:-1], out=kind[1:])
+    for g in range(n_groups):
+        there = np.zeros(int(kind.max(initial=-1)) + 1, dtype=bool)
+        there[kind[group[window] == g]] = True
+        flags[window[there[kind]], g] = True
+    flags[np.arange(len(tokens)), group] = False
     return flags
 
 

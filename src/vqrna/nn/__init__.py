@@ -1,1 +1,1 @@
-"""The networks, small to big: quantiser, encoder, context, decoder, model. No training, no files."""
+"""The networks, small to big: quantiser, coder, context, decoder, model; no training, no files."""

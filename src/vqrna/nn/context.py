@@ -20,7 +20,7 @@ class ResidualBlock(nn.Module):
         self.conv = Convolution(width, width, KERNEL, token_stride)
         self.norm = nn.BatchNorm1d(width)
 
-    def run(self, x: torch.Tensor, lattice: Lattice) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, lattice: Lattice) -> torch.Tensor:
         """Transform (N, C, T) to (N, C, T - 4) (on a dense lattice: less 4 dilations)."""
         y = torch.relu(self.norm(self.conv.run(x, lattice)))
         cut = (x.shape[-1] - y.shape[-1]) // 2
@@ -77,9 +77,9 @@ class ConvolutionalContext(nn.Module):
         found = [lattice.at_sites(x, stride), lattice.mean_around(x, self.fine_half, stride)]
         for scale, block in enumerate(self.blocks):
             if scale:
-                x = self.pools[scale - 1].run(x, lattice)
+                x = self.pools[scale - 1](x, lattice)
                 stride *= 2
-            x = block.run(x, lattice)
+            x = block(x, lattice)
             found.append(lattice.at_sites(x, stride))
         found.append(lattice.mean_around(x, self.coarse_half, stride))
         return torch.cat(found, dim=1)

@@ -34,14 +34,14 @@ class ValidEncoder(nn.Module):
         self.project = nn.Conv1d(width, code_dim, 1)
 
     @staticmethod
-    def half(length: int) -> int:
+    def codes_beside(length: int) -> int:
         """Count the latents on each side of the central one in a window of `length` nt."""
         stem = length // 2 - STEM_KERNEL // 2
         return (stem - POOL_KERNEL // 2) // TOKEN_STRIDE - MIX_KERNEL // 2
 
     def forward(self, one_hot: torch.Tensor, lattice: Lattice) -> torch.Tensor:
         """Encode (N, 4, L) to latents (N, T, D)."""
-        x = self.pool.run(self.stem(one_hot), lattice)
+        x = self.pool(self.stem.run(one_hot, lattice), lattice)
         x = torch.relu(self.stem_norm(x))
         x = torch.relu(self.mix_norm(self.mix.run(x, lattice)))
         return self.project(x).transpose(1, 2)

@@ -52,14 +52,32 @@ class Lattice:
             extent = (self.sites - 1) * step + kernel
             start = (x.shape[-1] - extent) // 2
             return F.avg_pool1d(x[..., start : start + extent], kernel, step)
-        # Dense: tokens of one window are `stride` apart, so average along each phase on its own
         extent = self.sites + 2 * half * stride
         start = (x.shape[-1] - extent) // 2
-        x = F.pad(x[..., start : start + extent], (0, -extent % stride))
-        n, c, t = x.shape
-        phases = x.view(n, c, t // stride, stride)  # (N, C, tokens of a phase, phases)
-        means = F.avg_pool2d(phases, (kernel, 1), stride=1)
-        return means.flatten(2)[..., : self.sites]
+        return _sliding_sum(x[..., start : start + extent], kernel, stride) / kernel
+
+
+def _sliding_sum(x: torch.Tensor, kernel: int, dilation: int) -> torch.Tensor:
+    """Add `kernel` tokens that are `dilation` apart, from every position on.
+
+    Sums of 1, 2, 4, ... tokens are made by doubling and those of the kernel's binary digits put
+    together: some log2(kernel) additions, in the same order wherever the position stands (a
+    running sum would carry rounding errors along the sequence).
+    """
+    sites = x.shape[-1] - (kernel - 1) * dilation
+    total, taken = None, 0
+    power, size = x, 1
+    while True:
+        if kernel & size:
+            piece = power[..., taken * dilation : taken * dilation + sites]
+            total = piece if total is None else total + piece
+            taken += size
+        if 2 * size > kernel:
+            break
+        power = power[..., : power.shape[-1] - size * dilation] + power[..., size * dilation :]
+        size *= 2
+    assert total is not None
+    return total
 
 
 class Convolution(nn.Conv1d):
@@ -82,7 +100,7 @@ class MaxPool(nn.Module):
         super().__init__()
         self.kernel, self.factor, self.token_stride = kernel, factor, token_stride
 
-    def run(self, x: torch.Tensor, lattice: Lattice) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, lattice: Lattice) -> torch.Tensor:
         """Pool (N, C, T); on a grid the tokens kept are those in line with the central one."""
         if lattice.dense:
             return F.max_pool1d(x, self.kernel, 1, dilation=self.token_stride)

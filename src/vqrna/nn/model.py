@@ -99,7 +99,7 @@ class SiteNetwork(nn.Module):
         self.encoder = ValidEncoder(config.stem_width, config.width, config.code_dim)
         self.quantizer = CosineQuantizer(config.codebook_size, config.code_dim)
         self.decoder = TripletDecoder(config.code_dim, config.width)
-        half = ValidEncoder.half(config.length)
+        half = ValidEncoder.codes_beside(config.length)
         self.context = ConvolutionalContext(half, config.code_dim, config.width)
         self.head = SiteHead(
             self.context.features, config.head_width, modifications, config.dropout

@@ -1,0 +1,98 @@
+"""`vqrna evaluate`: how well a model tells modified windows from unmodified ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vqrna.cli.exits import say
+
+if TYPE_CHECKING:
+    from vqrna.data.records import Windows
+
+
+def evaluate(
+    data: Annotated[
+        Path, typer.Option(help="Folder in the benchmark layout: train/, valid/, test/.")
+    ],
+    split: Annotated[str, typer.Option(help="Which windows to score: train, valid or test.")] = (
+        "valid"
+    ),
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Weights file or folder of a training run.", show_default="the shipped"),
+    ] = None,
+    modifications: Annotated[
+        list[str] | None,
+        typer.Option(help="Types, comma-separated or repeated.", show_default="all in the data"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for table, scores and curves (CSV, TSV, PNG, SVG).")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    masked: Annotated[
+        bool, typer.Option("--masked/--no-masked", help="Score with masked flanks, too.")
+    ] = True,
+    resamples: Annotated[
+        int, typer.Option(min=0, help="Bootstrap resamples for the 95 % intervals.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+) -> None:
+    """Measure a model on labelled windows, with 95 % intervals.
+
+    Every measure is taken on all windows and on those that overlap no training window, and
+    against each set of negatives. Intervals resample clusters of overlapping windows.
+    """
+    from vqrna.data.benchmark import benchmark_modifications, load_benchmark
+    from vqrna.evaluation import FLANKS
+    from vqrna.evaluation import evaluate as run
+    from vqrna.evaluation.report import write_report
+    from vqrna.files import output_directory
+    from vqrna.modifications import modifications as find
+    from vqrna.weights import load_model
+
+    if out is not None:
+        output_directory(out)  # better told now than after the work
+    there = benchmark_modifications(data)
+    wanted = find(modifications, there) if modifications else None
+    windows = load_benchmark(data, split, wanted, on_missing=lambda line: say("note", line))
+    loaded = load_model(model, device=device)
+    found = run(
+        loaded,
+        windows,
+        split=split,
+        reference=_training_windows(data, split),
+        masks=FLANKS if masked else FLANKS[:1],
+        resamples=resamples,
+        seed=seed,
+        show_progress=True,
+    )
+    if found.unknown:
+        say("note", f"the model does not tell {', '.join(found.unknown)}: left out")
+    written = [] if out is None else write_report(found, loaded.modifications, out)
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(found.to_json(), allow_nan=False))
+        return
+    from vqrna.cli.evaluation_tables import show
+
+    show(found)
+    for path in written:
+        typer.echo(f"wrote {path}")
+
+
+def _training_windows(data: Path, split: str) -> Windows | None:
+    """Read the windows that others may overlap; say so where that cannot be told."""
+    from vqrna.data.benchmark import find_files, load_benchmark
+
+    if split == "train":
+        say("note", "these are the training windows: every one overlaps itself")
+        return None
+    if not find_files(data, "train"):
+        say("note", f"{data / 'train'} holds no windows: non_overlapping cannot be told")
+        return None
+    return load_benchmark(data, "train", on_missing=lambda line: None)

@@ -1,0 +1,83 @@
+"""Confidence tiers: from which score a site is called, and what that means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqrna.errors import UsageError
+
+TIERS = ("low", "medium", "high")
+"""Names, rising. A site is called with the highest tier that it reaches."""
+
+DEFAULT_TIER = "medium"
+
+
+@dataclass(frozen=True)
+class TierMeaning:
+    """What a tier of one type has shown.
+
+    Parameters
+    ----------
+    modification : str
+        Symbol of the type.
+    tier : str
+        ``low``, ``medium`` or ``high``.
+    score : float
+        Lowest score that is called.
+    precision, recall : float
+        On validation windows at the even class ratio, random negatives. Precision is nan where
+        nothing was called.
+    per_kb_off_site : float
+        Calls in 1,000 nt of validation windows, their central site left out. Real sites that are
+        not annotated count as false here.
+    per_kb_shuffled : float
+        Calls in 1,000 nt of the same windows with their dinucleotides shuffled.
+    """
+
+    modification: str
+    tier: str
+    score: float
+    precision: float
+    recall: float
+    per_kb_off_site: float
+    per_kb_shuffled: float
+
+
+@dataclass(frozen=True, eq=False)
+class Tiers:
+    """Thresholds of all types.
+
+    Parameters
+    ----------
+    logits : np.ndarray, shape (M, 3), float64
+        Lowest raw logit of each tier, rising.
+    meanings : tuple of TierMeaning
+        A row a type and tier.
+    """
+
+    logits: np.ndarray
+    meanings: tuple[TierMeaning, ...] = ()
+
+    @classmethod
+    def none(cls, modifications: int) -> Tiers:
+        """Give thresholds that nothing reaches, for a model that was never measured."""
+        return cls(np.full((modifications, len(TIERS)), np.inf))
+
+    def reached(self, logits: np.ndarray) -> np.ndarray:
+        """Count the tiers that logits (..., M) reach: 0 for no call, 3 for ``high``."""
+        return (np.asarray(logits)[..., None] >= self.logits).sum(axis=-1)
+
+
+def tier_index(name: str) -> int:
+    """Give the place of a tier among `TIERS`.
+
+    Raises
+    ------
+    UsageError
+        If there is no such tier.
+    """
+    if name not in TIERS:
+        raise UsageError(f"unknown confidence '{name}' (known: {', '.join(TIERS)})")
+    return TIERS.index(name)

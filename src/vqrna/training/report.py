@@ -1,0 +1,50 @@
+"""What a run leaves for people to read: history.csv, train.log, and the curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vqrna.files import write_text
+from vqrna.plots.curves import training_curves
+from vqrna.plots.style import save_figure
+
+PAPER_SCORES = ("acc", "bacc", "se", "sp", "mcc", "auroc")
+"""The scores of the published log, in its order: ACC, BACC, SE, SP, MCC, AUC."""
+
+
+def write_history(folder: Path, history: list[dict[str, Any]]) -> pd.DataFrame:
+    """Write ``history.csv``, a row an epoch."""
+    table = pd.DataFrame([{k: v for k, v in row.items() if k != "valid"} for row in history])
+    write_text(folder / "history.csv", table.to_csv(index=False, float_format="%.6g"))
+    return table
+
+
+def write_log(folder: Path, history: list[dict[str, Any]], best_epoch: int) -> None:
+    """Write ``train.log``: per epoch what the published log tells, for every type."""
+    lines = []
+    for row in history:
+        lines.append(
+            f"epoch: {row['epoch']}, loss: {row['loss']:.5f}, "
+            f"vq_loss: {row['loss_quantization']:.5f}, "
+            f"recon_error: {row['loss_reconstruction']:.5f}, "
+            f"loss_CE: {row['loss_classification']:.5f}, "
+            f"perplexity: {row['perplexity']:.1f}, codes: {row['codes_used']}"
+        )
+        lines.append(f"{'=' * 16} Valid Performance. Epoch[{row['epoch']}] {'=' * 16}")
+        lines.append("[type,\tACC,\tBACC,\tSE,\tSP,\tMCC,\tAUC]")
+        for symbol, scores in row["valid"].items():
+            lines.append(",\t".join([symbol, *(f"{scores[name]:.4f}" for name in PAPER_SCORES)]))
+        lines.append("=" * 60)
+        if row["best"]:
+            lines.append("best so far: weights kept")
+        lines.append("")
+    lines.append(f"kept: epoch {best_epoch}")
+    write_text(folder / "train.log", "\n".join(lines) + "\n")
+
+
+def write_curves(folder: Path, table: pd.DataFrame) -> None:
+    """Draw ``curves.png`` and ``curves.svg``."""
+    save_figure(training_curves(table), folder / "curves.png")

@@ -1,0 +1,253 @@
+"""Train one network: epochs, early stopping, checkpoints, and what is left in the folder."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from vqrna import config as configs
+from vqrna.config import Config
+from vqrna.data.annotated import annotated
+from vqrna.data.records import NEGATIVE, POSITIVE, Windows
+from vqrna.devices import choose_device
+from vqrna.errors import DataError, UsageError
+from vqrna.files import output_directory, write_text
+from vqrna.nn.model import Network, SiteNetwork, build
+from vqrna.progress import progress
+from vqrna.provenance import command_line
+from vqrna.sequence import recentre
+from vqrna.trained import TrainedModel
+from vqrna.training import checkpoint, report
+from vqrna.training.checkpoint import Progress
+from vqrna.training.epoch import TrainingData, off_site_positions, train_epoch
+from vqrna.training.finishing import finish
+from vqrna.training.schedule import WeightAverage, make_optimizer
+from vqrna.training.transfer import transfer
+from vqrna.training.validation import validate
+from vqrna.weights import FILE_NAME, load_model, save_model
+
+BEST_NAME = "best.safetensors"
+"""Weights of the best epoch so far, not yet calibrated."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """What a training run gives.
+
+    Attributes
+    ----------
+    model : TrainedModel
+        The best epoch's weights, calibrated and measured on the validation windows.
+    history : pandas.DataFrame
+        A row an epoch: loss terms, perplexity, codes in use, learning rate, validation scores.
+    folder : pathlib.Path
+        Where everything lies.
+    """
+
+    model: TrainedModel
+    history: pd.DataFrame
+    folder: Path
+
+
+def train_network(
+    train: Windows,
+    valid: Windows,
+    out: str | PathLike[str],
+    config: Config,
+    *,
+    start: TrainedModel | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    show_progress: bool = True,
+) -> TrainingResult:
+    """Train one network on windows, for all their modifications at once.
+
+    The folder `out` holds ``model.safetensors`` (the best epoch), ``config.toml``,
+    ``history.csv``, ``train.log``, ``curves.png`` and ``.svg``, and a checkpoint from which
+    `resume` goes on to the same result as without the interruption.
+
+    Parameters
+    ----------
+    train, valid : Windows
+        With the same modifications. Only `valid` decides which epoch is kept.
+    out : path-like
+        A folder, made if it is not there.
+    config : Config
+    start : TrainedModel, optional
+        Begin with these weights; types it does not know get fresh ones.
+    resume : bool
+        Go on from the checkpoint in `out` if there is one.
+    device : str
+    show_progress : bool
+
+    Raises
+    ------
+    DataError
+        If there is nothing to learn from, or the folder belongs to another run.
+    """
+    _check(train, valid)
+    folder = output_directory(out)
+    chosen = choose_device(device)
+    identity = _identity(config, train, valid, start)
+    if not resume and (folder / checkpoint.FILE_NAME).exists():
+        raise UsageError(f"{folder} holds a training run: add --resume, or choose another --out")
+    write_text(folder / "config.toml", configs.dump(config))
+
+    torch.manual_seed(config.training.seed)
+    network = build(config.model, len(train.modifications))
+    if start is not None:
+        transfer(start, network, train.modifications)
+    network.to(chosen.name)
+    decay = config.training.average_decay
+    average = WeightAverage(network, decay) if decay else None
+    optimizer = make_optimizer(network, config.training)
+    state = checkpoint.read(folder, identity, network, average, optimizer) if resume else None
+    state = state or Progress(0, 0, -np.inf, [])
+    data = _training_data(train, network, config)
+
+    while not _over(state, config):
+        row = _next_epoch(network, average, optimizer, data, valid, config, state, show_progress)
+        if row["best"]:
+            kept = copy.deepcopy(average.network if average is not None else network)
+            save_model(TrainedModel.fresh(kept, config, train.modifications), folder / BEST_NAME)
+        # After the weights: a kill in between repeats the epoch, to the same end
+        checkpoint.write(folder, identity, state, network, average, optimizer)
+        table = report.write_history(folder, state.history)
+        report.write_log(folder, state.history, state.best_epoch)
+        report.write_curves(folder, table)
+    best = load_model(folder / BEST_NAME, chosen.name)
+    assert isinstance(best, TrainedModel)
+    summary = _summary(train, valid, state)
+    model = finish(best, train, valid, summary, show_progress=show_progress)
+    return TrainingResult(
+        save_model(model, folder / FILE_NAME), report.write_history(folder, state.history), folder
+    )
+
+
+def _next_epoch(
+    network: Network,
+    average: WeightAverage | None,
+    optimizer: torch.optim.Optimizer,
+    data: TrainingData,
+    valid: Windows,
+    config: Config,
+    state: Progress,
+    show_progress: bool,
+) -> dict[str, Any]:
+    """Train and validate one epoch; adds its row to the history and gives it."""
+    started = time.monotonic()
+    of = f"epoch {state.epoch + 1}/{config.training.epochs}"
+    with progress(len(data.windows), of, unit="windows", show=show_progress) as bar:
+
+        def tell(windows: int, means: dict[str, float]) -> None:
+            bar.advance(windows)
+            bar.note(
+                f"loss {means['loss']:.4f} (class {means['loss_classification']:.4f}, "
+                f"recon {means['loss_reconstruction']:.4f}, "
+                f"vq {means['loss_quantization']:.4f}), perplexity {means['perplexity']:.0f}"
+            )
+
+        means = train_epoch(network, average, optimizer, data, config, state.epoch, tell)
+        found = validate(average.network if average is not None else network, valid, config)
+        mean = found["mean"]
+        value = mean["auroc" if config.training.select_by == "auroc" else "acc"]
+        state.epoch += 1
+        better = value > state.best
+        if better:
+            state.best, state.best_epoch = value, state.epoch
+        bar.say(
+            f"{of}: loss {means['loss']:.4f}, perplexity {means['perplexity']:.0f}, "
+            f"{means['codes_used']} of {config.model.codebook_size} codes, "
+            f"validation AUROC {mean['auroc']:.4f}, ACC {mean['acc']:.4f}"
+            + (" (best so far)" if better else "")
+        )
+    row = {
+        "epoch": state.epoch,
+        **means,
+        "valid_loss": mean["loss"],
+        "valid_auroc": mean["auroc"],
+        "valid_acc": mean["acc"],
+        "seconds": round(time.monotonic() - started, 1),
+        "best": better,
+        "valid": found,
+    }
+    state.history.append(row)
+    return row
+
+
+def _over(state: Progress, config: Config) -> bool:
+    """Tell whether all epochs are done or the validation score has stopped rising."""
+    waited = state.epoch - state.best_epoch
+    return state.epoch >= config.training.epochs or (
+        state.best_epoch > 0 and waited >= config.training.patience
+    )
+
+
+def _training_data(train: Windows, network: Network, config: Config) -> TrainingData:
+    """Bring windows to a length the network can use, with weak negatives if they are wanted."""
+    wanted = config.model.length
+    if config.training.off_site_weight == 0 or not isinstance(network, SiteNetwork):
+        return TrainingData(_at_length(train, wanted))
+    windows = _at_length(train, max(wanted, train.length))
+    lattice = network.grid(windows.length)
+    if lattice.sites == 1:  # no room beside the site
+        return TrainingData(_at_length(train, wanted))
+    chosen = off_site_positions(windows, lattice, annotated(windows.tokens, windows))
+    return TrainingData(windows, chosen)
+
+
+def _at_length(windows: Windows, length: int) -> Windows:
+    return dataclasses.replace(
+        windows, tokens=np.ascontiguousarray(recentre(windows.tokens, length))
+    )
+
+
+def _check(train: Windows, valid: Windows) -> None:
+    """Refuse data from which nothing can be learned."""
+    if train.modifications != valid.modifications:
+        raise DataError("training and validation windows are of different modifications")
+    for name, windows in (("training", train), ("validation", valid)):
+        for m, kind in enumerate(windows.modifications):
+            for label, what in ((POSITIVE, "modified"), (NEGATIVE, "unmodified")):
+                if not (windows.labels[:, m] == label).any():
+                    raise DataError(f"the {name} windows hold no {what} site of {kind.symbol}")
+
+
+def _identity(config: Config, train: Windows, valid: Windows, start: TrainedModel | None) -> str:
+    """Name a run by all that its result follows from."""
+    told = json.dumps(
+        [configs.to_dict(config), [m.symbol for m in train.modifications], start and start.hash]
+    )
+    digest = hashlib.sha256(told.encode())
+    for windows in (train, valid):
+        digest.update(windows.tokens.tobytes() + windows.labels.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _summary(train: Windows, valid: Windows, state: Progress) -> dict[str, Any]:
+    """Tell, for the model card, what the model was trained on and how far it came."""
+    return {
+        "command": command_line(),
+        "windows": {"train": len(train), "valid": len(valid)},
+        "labels": {
+            kind.symbol: {
+                "train": [int((train.labels[:, m] == label).sum()) for label in (1, 0)],
+                "valid": [int((valid.labels[:, m] == label).sum()) for label in (1, 0)],
+            }
+            for m, kind in enumerate(train.modifications)
+        },
+        "epochs": state.epoch,
+        "best_epoch": state.best_epoch,
+        "validation": state.history[state.best_epoch - 1]["valid"],
+    }

@@ -1,0 +1,57 @@
+"""Begin with the weights of another model, whatever types it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from vqrna.errors import DataError
+from vqrna.modifications import Modification
+from vqrna.nn.model import Network
+from vqrna.trained import TrainedModel
+
+_LAST = ("head.logits.weight", "head.logits.bias")
+
+
+@torch.no_grad()
+def transfer(start: TrainedModel, network: Network, modifications: Sequence[Modification]) -> None:
+    """Copy weights into a fresh network; heads of types that `start` does not know stay fresh.
+
+    Parameters
+    ----------
+    start : TrainedModel
+    network : Network
+        Of the same architecture and widths; changed in place.
+    modifications : sequence of Modification, length M
+        Of the network.
+
+    Raises
+    ------
+    DataError
+        If the two networks differ in more than their heads.
+    """
+    theirs, ours = start.network.state_dict(), network.state_dict()
+    different = [
+        name
+        for name in theirs.keys() | ours.keys()
+        if name not in _LAST
+        and (name not in ours or name not in theirs or ours[name].shape != theirs[name].shape)
+    ]
+    if different:
+        raise DataError(
+            "the weights to start from are of another network "
+            f"({start.config.model.architecture}, {start.length} nt): "
+            "architecture, length and widths must be the same"
+        )
+    for name, tensor in theirs.items():
+        if name not in _LAST:
+            ours[name].copy_(tensor)
+    known = {m.symbol: row for row, m in enumerate(start.modifications)}
+    rows = len(ours[_LAST[0]]) // len(modifications)  # two a type in the paper's head
+    for m, kind in enumerate(modifications):
+        if kind.symbol in known:
+            at = known[kind.symbol]
+            for name in _LAST:
+                piece = theirs[name][at * rows : (at + 1) * rows]
+                ours[name][m * rows : (m + 1) * rows] = piece

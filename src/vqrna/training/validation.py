@@ -1,0 +1,57 @@
+"""The look at the validation windows after each epoch: fast, no intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from vqrna.calibration import sigmoid
+from vqrna.config import Config
+from vqrna.data.records import POSITIVE, RANDOM, Windows
+from vqrna.metrics import measure, ranking
+from vqrna.nn.model import Network
+from vqrna.sequence import one_hot, recentre
+
+BATCH = 256
+
+
+def validate(network: Network, windows: Windows, config: Config) -> dict[str, dict[str, float]]:
+    """Evaluate a network on validation windows, random negatives only.
+
+    Returns
+    -------
+    dict
+        For each type with both classes, and ``mean`` over them: ``acc``, ``bacc``, ``se``, ``sp``,
+        ``mcc``, ``auroc`` and the classification ``loss``. In the paper's network the AUROC is
+        that of the raw positive logit, as published (its logs could not be compared otherwise).
+    """
+    device = next(network.parameters()).device
+    scores = np.empty(windows.labels.shape)
+    margins = np.empty(windows.labels.shape)
+    network.eval()
+    with torch.inference_mode():
+        for start in range(0, len(windows), BATCH):
+            part = recentre(windows.tokens[start : start + BATCH], config.model.length)
+            output = network(one_hot(torch.from_numpy(np.ascontiguousarray(part)).to(device)))
+            margins[start : start + len(part)] = output.logits.float().cpu().numpy()
+            ranked = output.logits if output.class_logits is None else output.class_logits[..., 1]
+            scores[start : start + len(part)] = ranked.float().cpu().numpy()
+    found: dict[str, dict[str, float]] = {}
+    random = windows.negative_sets.index(RANDOM)
+    for m, kind in enumerate(windows.modifications):
+        known = (windows.labels[:, m] == POSITIVE) | (windows.negative_set[:, m] == random)
+        truth = windows.labels[known, m] == POSITIVE
+        if truth.all() or not truth.any():
+            continue
+        margin = margins[known, m]
+        values = measure(truth, sigmoid(margin))
+        auroc = ranking(truth, scores[known, m], np.ones((1, len(truth))))[0][0]
+        loss = float(np.mean(np.logaddexp(0, np.where(truth, -margin, margin))))
+        chosen = {name: values[name] for name in ("acc", "bacc", "se", "sp", "mcc")}
+        found[kind.symbol] = chosen | {"auroc": float(auroc), "loss": loss}
+    if found:
+        names = next(iter(found.values()))
+        found["mean"] = {
+            name: float(np.mean([row[name] for row in found.values()])) for name in names
+        }
+    return found

@@ -1,0 +1,224 @@
+"""Models on disk: a safetensors file that rebuilds a model with nothing else, or a set of them.
+
+Nothing is ever unpickled: a model is numbers and JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pickletools
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+import vqrna
+from vqrna.calibration import Calibration
+from vqrna.config import from_dict, to_dict
+from vqrna.devices import choose_device
+from vqrna.errors import DataError
+from vqrna.files import atomic_path
+from vqrna.modifications import Modification
+from vqrna.nn.model import build
+from vqrna.null import NullSketch
+from vqrna.sequence import ALPHABET
+from vqrna.tiers import TierMeaning, Tiers
+from vqrna.trained import Model, ModelSet, TrainedModel, with_hash
+
+FORMAT = "vqrna-model"
+FORMAT_VERSION = 1
+
+FILE_NAME = "model.safetensors"
+"""Name of the weights in the folder of a training run."""
+
+SHIPPED = Path(__file__).parent / "models" / "vqrna-501.safetensors"
+"""The weights that come with the package."""
+
+
+def save_model(model: TrainedModel, path: str | PathLike[str]) -> TrainedModel:
+    """Write a model to a file, whole or not at all.
+
+    Returns
+    -------
+    TrainedModel
+        The same, with the hash of the file.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written.
+    """
+    tensors = {f"network.{k}": v.contiguous().cpu() for k, v in model.network.state_dict().items()}
+    for name in ("off_site", "shuffled"):
+        for m, sketch in zip(model.modifications, getattr(model, name), strict=False):
+            tensors[f"null.{name}.{m.symbol}.values"] = torch.from_numpy(sketch.values.copy())
+            tensors[f"null.{name}.{m.symbol}.ranks"] = torch.from_numpy(sketch.ranks.copy())
+    # One entry: safetensors writes several in an order that changes from run to run
+    data = save(tensors, metadata={FORMAT: json.dumps(_facts(model), sort_keys=True)})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+    return with_hash(model, hashlib.sha256(data).hexdigest()[:12])
+
+
+def load_model(path: str | PathLike[str] | None = None, device: str = "auto") -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A ``.safetensors`` file, the folder of a training run, or a folder of such folders, one
+        a type, which become one :class:`ModelSet`. The shipped weights if not given.
+    device : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it is broken, foreign, a pickle or from a later version.
+    UsageError
+        If there is no such device.
+    """
+    place = SHIPPED if path is None else Path(path)
+    chosen = choose_device(device)
+    if place.is_dir() and not (place / FILE_NAME).is_file():
+        files = sorted(place.glob(f"*/{FILE_NAME}"))
+        if not files:
+            raise DataError(f"holds no model ({FILE_NAME} or */{FILE_NAME})", file=place)
+        loaded = sorted((_load_file(f) for f in files), key=_order)
+        both = [m.symbol for model in loaded for m in model.modifications]
+        if len(set(both)) < len(both):
+            twice = next(symbol for symbol in both if both.count(symbol) > 1)
+            raise DataError(f"several models here tell {twice}", file=place)
+        joined = hashlib.sha256("".join(model.hash for model in loaded).encode()).hexdigest()
+        return ModelSet(tuple(loaded), joined[:12]).to(chosen.name)
+    return _load_file(place / FILE_NAME if place.is_dir() else place).to(chosen.name)
+
+
+def _load_file(path: Path) -> TrainedModel:
+    """Read one file and rebuild its model on the CPU."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read the weights: {error.strerror}", file=path) from None
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DataError(_what_is_it(data, str(error)), file=path) from None
+    if FORMAT not in metadata:
+        raise DataError("these weights are not from vqrna", file=path)
+    try:
+        facts = json.loads(metadata[FORMAT])
+        if facts["format_version"] > FORMAT_VERSION:
+            made = facts["version"]
+            raise DataError(f"written by a later vqrna ({made}): please upgrade", file=path)
+        model = _rebuild(facts, tensors)
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"the weights are damaged: {line}", file=path) from None
+    return with_hash(model, hashlib.sha256(data).hexdigest()[:12])
+
+
+def _facts(model: TrainedModel) -> dict[str, Any]:
+    """Gather what goes into the metadata beside the tensors."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "version": vqrna.__version__,
+        "alphabet": ALPHABET,
+        "config": to_dict(model.config),
+        "modifications": [dataclasses.asdict(m) for m in model.modifications],
+        "calibration": {
+            "slope": model.calibration.slope.tolist(),
+            "intercept": model.calibration.intercept.tolist(),
+            "fitted_on": model.calibration.fitted_on,
+        },
+        "tiers": {
+            "logits": model.tiers.logits.tolist(),
+            "meanings": [dataclasses.asdict(meaning) for meaning in model.tiers.meanings],
+        },
+        "null": {
+            name: [[sketch.count, sketch.nt] for sketch in getattr(model, name)]
+            for name in ("off_site", "shuffled")
+        },
+        "training": model.training,
+    }
+
+
+def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> TrainedModel:
+    """Make a model of metadata and tensors."""
+    if facts["alphabet"] != ALPHABET:
+        raise ValueError(f"alphabet {facts['alphabet']} in place of {ALPHABET}")
+    config = from_dict(facts["config"])
+    modifications = tuple(Modification(**m) for m in facts["modifications"])
+    network = build(config.model, len(modifications))
+    state = {
+        name.removeprefix("network."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("network.")
+    }
+    network.load_state_dict(state)
+    network.eval()
+    nulls = {
+        name: tuple(
+            NullSketch(
+                tensors[f"null.{name}.{m.symbol}.values"].numpy(),
+                tensors[f"null.{name}.{m.symbol}.ranks"].numpy(),
+                count,
+                nt,
+            )
+            for m, (count, nt) in zip(modifications, counted, strict=bool(counted))
+        )
+        for name, counted in facts["null"].items()
+    }
+    line = facts["calibration"]
+    return TrainedModel(
+        network,
+        config,
+        modifications,
+        Calibration(np.array(line["slope"]), np.array(line["intercept"]), line["fitted_on"]),
+        Tiers(
+            np.array(facts["tiers"]["logits"], dtype=float),
+            tuple(TierMeaning(**meaning) for meaning in facts["tiers"]["meanings"]),
+        ),
+        nulls["off_site"],
+        nulls["shuffled"],
+        facts["training"],
+    )
+
+
+def _what_is_it(data: bytes, said: str) -> str:
+    """Say what a file is that is no safetensors file."""
+    if not data:
+        return "the weights file is empty"
+    if data.startswith(b"PK\x03\x04") or _is_pickle(data):
+        return (
+            "is a pickle (.pth, .pt, .pkl), which is never loaded as weights; "
+            "'vqrna convert' imports a published-layout .pth"
+        )
+    return f"is no whole safetensors file ({said.splitlines()[0]})"
+
+
+def _is_pickle(data: bytes) -> bool:
+    """Tell whether data begin like a pickle, without executing anything."""
+    try:
+        for n, (opcode, _, _) in enumerate(pickletools.genops(data)):
+            if n == 0 and opcode.name != "PROTO":
+                return False
+            if n >= 2:
+                return True
+    except Exception:
+        return False
+    return True
+
+
+def _order(model: TrainedModel) -> tuple[int, str]:
+    """Sort models by the benchmark's number of their first type."""
+    first = model.modifications[0]
+    return (first.index if first.index is not None else 1000, first.symbol)
