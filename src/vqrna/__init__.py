@@ -38,8 +38,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from vqrna.data.benchmark import load_benchmark
+    from vqrna.data.fasta import read_fasta
     from vqrna.errors import DataError, UsageError, VqrnaError
+    from vqrna.evaluation import evaluate
     from vqrna.modifications import MODIFICATIONS, Modification
+    from vqrna.weights import load_model
 
 
 def __getattr__(name: str) -> Any:
