@@ -57,7 +57,7 @@ def evaluate(
     if out is not None:
         output_directory(out)  # better told now than after the work
     there = benchmark_modifications(data)
-    wanted = find(modifications, there) if modifications else None
+    wanted = find(modifications, there) if modifications and there else None
     windows = load_benchmark(data, split, wanted, on_missing=lambda line: say("note", line))
     loaded = load_model(model, device=device)
     found = run(

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
     from vqrna.evaluation import Evaluation
 
-_MEANS = {"mean": "mean", "mean9": "mean of 9"}
+_MEANS = {"mean": "mean", "mean9": "mean 9"}
+
+_NARROWEST = 100
+"""Columns; a table of large numbers goes over the edge of the terminal rather than be cut."""
 
 _FLANKS = {"none": "nothing masked", "both": "both flanks"}
 
@@ -22,9 +25,10 @@ def show(evaluation: Evaluation) -> None:
     """Print a table for each set of windows and of negatives, and one for the masked flanks."""
     from rich.console import Console
 
-    from vqrna.evaluation import KEPT
+    from vqrna.evaluation import KEPT, NINE
 
     console = Console(highlight=False)
+    console.width = max(console.width, _NARROWEST)
     table = evaluation.table
     console.print(f"[bold]Model {evaluation.model} on {evaluation.split}[/]")
     unmasked = table[table["flanks"] == "none"]
@@ -35,11 +39,12 @@ def show(evaluation: Evaluation) -> None:
         first = table["negatives"].iloc[0]
         rows = table[(table["windows"] == "all") & (table["negatives"] == first)]
         console.print(
-            f"\n[bold]AUROC with the flanks masked beyond {KEPT} nt of the site[/]"
-            f" (all windows, {first} negatives)"
+            f"\n[bold]AUROC, flanks masked beyond {KEPT} nt[/] (all windows, {first} negatives)"
         )
         console.print(_masked(rows[rows["metric"] == "auroc"]))
     console.print("\n[dim]Below a value: its 95 % interval. Below a type: positives/negatives.[/]")
+    if "mean9" in set(table["modification"]):
+        console.print(f"[dim]mean 9: over {', '.join(NINE)}.[/]")
 
 
 def _measures(rows: pd.DataFrame) -> Table:

@@ -204,4 +204,5 @@ def _heading(figure: Figure, name: str, length: int, tiers: Sequence[str]) -> No
 
 def _shade(color: str, tier: str, tiers: Sequence[str]) -> str:
     """Fill a mark the more, the surer the call."""
-    return tint(color, list(tiers).index(tier) / max(1, len(tiers) - 1))
+    last = len(tiers) - 1
+    return tint(color, list(tiers).index(tier) / last if last else 1)
