@@ -15,36 +15,41 @@ if TYPE_CHECKING:
 
 def evaluate(
     data: Annotated[
-        Path, typer.Option(help="Folder in the benchmark layout: train/, valid/, test/.")
+        Path, typer.Option(metavar="DIR", help="Benchmark layout: DIR/{train,valid,test}/.")
     ],
-    split: Annotated[str, typer.Option(help="Which windows to score: train, valid or test.")] = (
-        "valid"
-    ),
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="Windows to score: train, valid or test.")
+    ] = "valid",
     model: Annotated[
         Path | None,
-        typer.Option(help="Weights file or folder of a training run.", show_default="the shipped"),
+        typer.Option(
+            metavar="PATH", help="Weights or folder of a run.", show_default="the shipped weights"
+        ),
     ] = None,
     modifications: Annotated[
         list[str] | None,
-        typer.Option(help="Types, comma-separated or repeated.", show_default="all in the data"),
+        typer.Option(metavar="LIST", help="Types, such as m6A,Psi.", show_default="all in DIR"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for table, scores and curves (CSV, TSV, PNG, SVG).")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write table, scores and curves here."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     masked: Annotated[
         bool, typer.Option("--masked/--no-masked", help="Score with masked flanks, too.")
     ] = True,
     resamples: Annotated[
-        int, typer.Option(min=0, help="Bootstrap resamples for the 95 % intervals.")
+        int, typer.Option(metavar="N", min=0, help="Bootstrap resamples for the intervals.")
     ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the resampling.")] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
+    ] = "auto",
 ) -> None:
     """Measure a model on labelled windows, with 95 % intervals.
 
-    Every measure is taken on all windows and on those that overlap no training window, and
-    against each set of negatives. Intervals resample clusters of overlapping windows.
+    On all windows and on those that overlap no training window, against
+    each set of negatives. Intervals resample clusters of overlapping windows.
     """
     from vqrna.data.benchmark import benchmark_modifications, load_benchmark
     from vqrna.evaluation import FLANKS
