@@ -16,10 +16,20 @@ from vqrna.data.overlap import clusters, largest_share, overlapping_groups
 from vqrna.data.records import POSITIVE, WindowSet, identical, pile, stack
 from vqrna.errors import DataError
 from vqrna.modifications import Modification
+from vqrna.progress import progress
 from vqrna.sequence import ALPHABET, AMBIGUOUS, centre
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_CLASS = ["split", "modification", "label", "negatives"]
+_FILE_COLUMNS = [
+    *_CLASS, "windows", "shortest", "longest", "even",
+    *(f"site_{base}" for base in (*ALPHABET, "other")), "wrong_site",
+    "odd_letters", "repeated", "other_split", "other_label", "other_type",
+]  # fmt: skip
+_OVERLAP_COLUMNS = [*_CLASS, "against", "windows", "overlapping", "share"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +81,7 @@ class _Part:
     windows: WindowSet
 
 
-def check_data(directory: str | PathLike[str]) -> CheckReport:
+def check_data(directory: str | PathLike[str], *, show_progress: bool = False) -> CheckReport:
     """Look over a data set in the benchmark layout.
 
     A broken file is told in the report, and the others are looked over.
@@ -80,6 +90,8 @@ def check_data(directory: str | PathLike[str]) -> CheckReport:
     ----------
     directory : path-like
         The folder that holds ``train``, ``valid``, ``test`` or some of them.
+    show_progress : bool
+        Whether to show a bar.
 
     Raises
     ------
@@ -97,15 +109,25 @@ def check_data(directory: str | PathLike[str]) -> CheckReport:
         raise DataError(message, file=directory)
     problems: list[str] = []
     kinds = _types(directory, files, problems)
-    parts = _read(files, kinds, problems)
-    sets = [part.windows for part in parts]
-    tokens = pile(sets)
-    first, kind = identical(tokens)
-    cluster = clusters(tokens[first])
+    with progress(4, "checking", unit="steps", show=show_progress) as bar:
+        bar.note("reading")
+        parts = _read(files, kinds, problems)
+        bar.advance()
+        bar.note("comparing windows")
+        tokens = pile([part.windows for part in parts])
+        first, kind = identical(tokens)
+        file_rows = _file_rows(parts, kind)
+        bar.advance()
+        bar.note("finding clusters")
+        cluster = clusters(tokens[first])
+        bar.advance()
+        bar.note("finding overlaps")
+        overlap_rows = _overlap_rows(parts, tokens)
+        bar.advance()
     return CheckReport(
         directory=directory,
-        files=pd.DataFrame(_file_rows(parts, kind)),
-        overlaps=pd.DataFrame(_overlap_rows(parts, tokens)),
+        files=pd.DataFrame(file_rows, columns=_FILE_COLUMNS),
+        overlaps=pd.DataFrame(overlap_rows, columns=_OVERLAP_COLUMNS),
         n_windows=len(tokens),
         n_distinct=len(first),
         n_clusters=int(cluster.max(initial=-1)) + 1,

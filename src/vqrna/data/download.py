@@ -68,7 +68,10 @@ def download(url: str, path: Path, seen: Seen) -> None:
                 return
             fault = "the connection broke"
         except requests.exceptions.ConnectionError as error:
-            fault = _reason(error)
+            hopeless = _hopeless(error)
+            if hopeless:
+                raise Unreachable(f"cannot be fetched: {hopeless}") from None
+            fault = "the connection broke"
         except requests.exceptions.Timeout:
             fault = "no answer in time"
         except requests.exceptions.ChunkedEncodingError:
@@ -149,16 +152,16 @@ def _mark(path: Path) -> Path:
     return path.with_name(path.name + ".version")
 
 
-def _reason(error: Exception) -> str:
-    """Say in plain words why there is no connection."""
+def _hopeless(error: Exception) -> str:
+    """Say in plain words why there is no connection, where another attempt would not help."""
     text = str(error)
     words = {
         "NameResolutionError": "the server's name is not found; is there a network?",
         "Name or service not known": "the server's name is not found; is there a network?",
-        "Connection refused": "the server refuses the connection",
         "Network is unreachable": "there is no network",
+        "Connection refused": "the server refuses the connection",
         "CERTIFICATE_VERIFY_FAILED": "the server's certificate cannot be verified",
         "ProxyError": "the proxy does not let us through",
-        "timed out": "no answer in time",
+        "ConnectTimeoutError": "the server does not answer; is there a network?",
     }
-    return next((plain for sign, plain in words.items() if sign in text), "the connection broke")
+    return next((plain for sign, plain in words.items() if sign in text), "")

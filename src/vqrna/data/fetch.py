@@ -148,7 +148,8 @@ def _fetch_one(store: Pooch, name: str, bar: Bar) -> dict[str, object]:
     except Refused as error:
         return row | {"status": "failed", "detail": str(error)}
     except Unreachable as error:
-        message = f"{error}; what came so far is kept in {folder}, run the same command to go on"
+        _remove_empty(path.parent)
+        message = f"{error}; the same command goes on where this one stopped"
         raise DataError(message, file=store.get_url(name)) from None
     except ValueError:  # how pooch tells that the checksum is another
         detail = f"what came does not have the checksum {store.registry[name]}"
@@ -156,7 +157,7 @@ def _fetch_one(store: Pooch, name: str, bar: Bar) -> dict[str, object]:
     except OSError as error:
         raise write_error(error, path) from error
     finally:
-        _remove_if_empty(folder / _PARTIAL)
+        _remove_empty(folder / _PARTIAL)
     status = "present" if before == path.stat().st_mtime_ns else "fetched"
     digest = pooch.file_hash(str(path))
     return row | {"status": status, "bytes": path.stat().st_size, "sha256": digest}
@@ -167,8 +168,8 @@ def _megabytes(n: int, of: int | None) -> str:
     return f"{n / 1e6:.1f}" + (f" of {of / 1e6:.1f}" if of else "") + " MB"
 
 
-def _remove_if_empty(folder: Path) -> None:
-    """Remove the folder of partial files once it holds none."""
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder that holds nothing."""
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 

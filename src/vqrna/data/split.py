@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vqrna.data.balance import balance
 from vqrna.data.benchmark import SPLITS, Notice, find_files, read_sets
 from vqrna.data.layout import check_new, write_layout
 from vqrna.data.overlap import CENTRAL, SHARED, clusters, largest_share, overlapping_groups
 from vqrna.data.records import WindowSet, pile
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import Modification
+from vqrna.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_CLUSTER = 0.05
 """Share of all windows that the largest cluster must stay under."""
+
+_REMAINING = ["split", "against", "shared_nt", "windows", "sharing", "share"]
 
 SHORTER = (31, 45)
 """Lengths of shared pieces, in nt, that are looked for across the splits that were made."""
@@ -148,47 +152,6 @@ def split_windows(
     return Split(balance(cluster, stratum, fractions, seed), cluster)
 
 
-def balance(
-    cluster: np.ndarray, stratum: np.ndarray, fractions: Sequence[float], seed: int
-) -> np.ndarray:
-    """Hand out whole clusters so that every stratum is divided as the fractions say.
-
-    Largest first, each goes where the chi-square distance between the counts and what the
-    fractions ask for stays smallest; clusters of one size come in random order.
-
-    Parameters
-    ----------
-    cluster : np.ndarray, shape (N,), int
-    stratum : np.ndarray, shape (N,), int
-        Type and class of each window.
-    fractions : sequence of float
-    seed : int
-
-    Returns
-    -------
-    np.ndarray, shape (N,), int8
-        Index into `fractions` for each window.
-    """
-    n_clusters, n_strata = int(cluster.max()) + 1, int(stratum.max()) + 1
-    counts = np.zeros((n_clusters, n_strata))
-    np.add.at(counts, (cluster, stratum), 1)
-    usable = np.flatnonzero(np.asarray(fractions) > 0)
-    wanted = np.outer(np.asarray(fractions)[usable], counts.sum(axis=0))  # (splits, strata)
-    have = np.zeros_like(wanted)
-    order = np.random.default_rng(seed).permutation(n_clusters)
-    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
-    place = np.empty(n_clusters, dtype=np.int8)
-    for c in order:
-        held = np.flatnonzero(counts[c])
-        more, goal, now = counts[c, held], wanted[:, held], have[:, held]
-        # (now + more - goal)^2 - (now - goal)^2, over goal
-        rise = (more * (2 * (now - goal) + more) / goal).sum(axis=1)
-        best = int(rise.argmin())
-        have[best, held] += more
-        place[c] = usable[best]
-    return place[cluster]
-
-
 def split_data(
     sets: Sequence[WindowSet],
     out: str | PathLike[str],
@@ -196,11 +159,17 @@ def split_data(
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
     seed: int = 0,
     max_cluster: float = MAX_CLUSTER,
+    show_progress: bool = False,
 ) -> SplitReport:
     """Divide windows without a leak and write them in the benchmark layout.
 
-    Parameters are those of :func:`split_windows`, and `out`, a folder that does not exist yet or
-    is empty. It is written whole or not at all; the same windows and seed give the same bytes.
+    Parameters are those of :func:`split_windows`, and
+
+    out : path-like
+        A folder that does not exist yet or is empty. It is written whole or not at all; the same
+        windows and seed give the same bytes.
+    show_progress : bool
+        Whether to show a bar.
 
     Raises
     ------
@@ -212,12 +181,17 @@ def split_data(
     import pandas as pd
 
     check_new(out)
-    split = split_windows(sets, fractions=fractions, seed=seed, max_cluster=max_cluster)
-    tokens = pile(sets)
-    remaining = pd.DataFrame(
-        [row for shared in (*SHORTER, SHARED) for row in _across(tokens, split.split, shared)],
-        columns=["split", "against", "shared_nt", "windows", "sharing", "share"],
-    )
+    rows = []
+    with progress(2 + len(SHORTER), "splitting", unit="steps", show=show_progress) as bar:
+        bar.note("finding overlaps")
+        split = split_windows(sets, fractions=fractions, seed=seed, max_cluster=max_cluster)
+        tokens = pile(sets)
+        for shared in (*SHORTER, SHARED):
+            bar.advance()
+            bar.note(f"looking for what still shares {shared} nt")
+            rows += _across(tokens, split.split, shared)
+        bar.advance()
+    remaining = pd.DataFrame(rows, columns=_REMAINING)
     leaks = remaining[remaining["shared_nt"] == SHARED]["sharing"].sum()
     if leaks:
         raise AssertionError(f"{leaks} windows overlap across splits: a fault of vqrna")

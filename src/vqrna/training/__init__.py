@@ -1,5 +1,17 @@
 """Train models: one joint network, or one a modification as published."""
 
 from vqrna.training.run import TrainingResult, train_network
+from vqrna.training.source import Source, from_benchmark, from_fasta, from_sets, from_table
+from vqrna.training.train import TrainingRun, train
 
-__all__ = ["TrainingResult", "train_network"]
+__all__ = [
+    "Source",
+    "TrainingResult",
+    "TrainingRun",
+    "from_benchmark",
+    "from_fasta",
+    "from_sets",
+    "from_table",
+    "train",
+    "train_network",
+]

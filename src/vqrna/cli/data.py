@@ -1,0 +1,273 @@
+"""`vqrna data`: fetch, check and split data sets in the benchmark layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vqrna.cli.exits import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vqrna.data.check import CheckReport
+    from vqrna.data.records import WindowSet
+    from vqrna.data.split import SplitReport
+
+_FILE = ("split", "modification", "label", "negatives")
+_CHECK_HEADINGS = (
+    "windows", "length", "site", "odd\nletters", "twice\nin file", "other\nsplit", "other\nlabel",
+    "other\ntype", "overlap",
+)  # fmt: skip
+
+app = typer.Typer(
+    help="Fetch, check and split data sets.", no_args_is_help=True, rich_markup_mode="rich"
+)
+
+Modifications = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--modifications", "-m", help="Types such as m6A,Psi; all that are there if not given."
+    ),
+]
+
+
+@app.command()
+def fetch(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put the data.")],
+    modifications: Modifications = None,
+    splits: Annotated[
+        list[str] | None,
+        typer.Option("--splits", help="Some of train,valid,test; all if not given."),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(help="Address of the folder that holds train, valid and test."),
+    ] = None,
+    checksums: Annotated[
+        Path | None,
+        typer.Option(help="Check the files against these lines of sha256sum."),
+    ] = None,
+) -> None:
+    """Fetch the public data set from its home.
+
+    What is there and whole is not fetched again; what was cut short goes on where it stopped.
+    The SHA-256 of what came is kept in DIR/SHA256SUMS, and later runs check against it.
+    """
+    from vqrna.data.benchmark import SPLITS
+    from vqrna.data.fetch import HOME, fetch_data
+    from vqrna.modifications import modifications as find
+
+    named = [split.strip() for text in splits or () for split in text.split(",") if split.strip()]
+    report = fetch_data(
+        directory,
+        base=base or HOME,
+        modifications=find(modifications) if modifications else None,
+        splits=named or SPLITS,
+        checksums=checksums,
+    )
+    for row in report.with_status("missing").itertuples():
+        say("warning", f"{row.file}: {row.detail}")
+    failed = report.with_status("failed")
+    for row in failed.itertuples():
+        say("error", f"{row.file}: {row.detail}")
+    counts = report.files["status"].value_counts()
+    told = [f"{counts[s]} {s}" for s in ("fetched", "present", "missing", "failed") if s in counts]
+    size = report.files["bytes"].sum() / 1e6
+    typer.echo(f"{directory}: {', '.join(told)} ({size:.1f} MB)")
+    if len(failed):
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A data set in the benchmark layout.")
+    ],
+) -> None:
+    """Tell counts, lengths, central bases, odd letters, duplicates and overlaps between splits.
+
+    Exits with 1 if a file is missing or broken.
+    """
+    from vqrna.data.check import check_data
+
+    report = check_data(directory, show_progress=True)
+    _print_check(report)
+    for problem in report.problems:
+        say("warning", problem)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def split(
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A data set in the benchmark layout, whose splits are joined first, "
+            "or a table with the columns sequence, modification and label.",
+        ),
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(help="New folder to write to.")],
+    positives: Annotated[
+        Path | None, typer.Option(help="Instead of SOURCE: FASTA of modified sites.")
+    ] = None,
+    negatives: Annotated[
+        Path | None, typer.Option(help="With --positives: FASTA of unmodified sites.")
+    ] = None,
+    modifications: Modifications = None,
+    valid: Annotated[float, typer.Option(help="Share of the windows for validation.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Share of the windows for the test.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="Another seed gives another split.")] = 0,
+    max_cluster: Annotated[
+        float, typer.Option(help="Share of all windows that one cluster must stay under.")
+    ] = 0.05,
+) -> None:
+    """Divide windows into train, valid and test without a leak.
+
+    Windows that share 60 contiguous nt within the central 501 stay together, over all types and
+    both classes. Each type and class is divided in the same proportions.
+    """
+    from vqrna.data.split import split_data
+
+    sets = _read_source(source, positives, negatives, modifications)
+    fractions = (1 - valid - test, valid, test)
+    report = split_data(
+        sets, out, fractions=fractions, seed=seed, max_cluster=max_cluster, show_progress=True
+    )
+    _print_split(report)
+
+
+def _read_source(
+    source: Path | None,
+    positives: Path | None,
+    negatives: Path | None,
+    modifications: list[str] | None,
+) -> list[WindowSet]:
+    """Read the windows to divide from wherever the user has them."""
+    from vqrna.data.own import fasta_sets, table_sets
+    from vqrna.data.split import read_all_splits
+    from vqrna.errors import UsageError
+    from vqrna.modifications import modifications as find
+
+    if positives is not None and negatives is not None and source is None:
+        if not modifications or len(modifications) != 1 or "," in modifications[0]:
+            raise UsageError("--positives and --negatives need one type: --modifications NAME")
+        return fasta_sets(positives, negatives, modifications[0])
+    if source is None or positives is not None or negatives is not None:
+        raise UsageError("give either SOURCE, or both --positives and --negatives")
+    if source.is_dir():
+        wanted = find(modifications) if modifications else None
+        return read_all_splits(source, wanted, lambda line: say("warning", line))
+    sets = table_sets(source)
+    if not modifications:
+        return sets
+    there = tuple(dict.fromkeys(s.modification for s in sets))
+    symbols = {m.symbol for m in find(modifications, there)}
+    return [s for s in sets if s.modification.symbol in symbols]
+
+
+def _print_check(report: CheckReport) -> None:
+    """Show a table for each split with a row for each file, and what is true of all."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    overlaps: dict[tuple[object, ...], list[str]] = {}
+    for row in report.overlaps.to_dict("records"):
+        told = f"{row['share']:.0%} {row['against']}"
+        overlaps.setdefault(tuple(row[key] for key in _FILE), []).append(told)
+    console = Console(highlight=False)
+    for split, files in report.files.groupby("split", sort=False):
+        table = Table(
+            box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), title_style="bold"
+        )
+        table.title, table.title_justify = str(split), "left"
+        table.add_column("type", no_wrap=True)
+        table.add_column("class", no_wrap=True)
+        for heading in _CHECK_HEADINGS:
+            table.add_column(heading, justify="right")
+        for row in files.to_dict("records"):
+            short, long = row["shortest"], row["longest"]
+            even = f" ({row['even']} even)" if row["even"] else ""
+            counts = (row[k] for k in ("odd_letters", "repeated", "other_split", "other_label"))
+            table.add_row(
+                row["modification"],
+                _class(row),
+                f"{row['windows']:,}",
+                (f"{short}" if short == long else f"{short}-{long}") + even,
+                _site(row),
+                *(f"{n:,}" if n else "[dim]·[/]" for n in (*counts, row["other_type"])),
+                "\n".join(overlaps.get(tuple(row[key] for key in _FILE), ["[dim]·[/]"])),
+            )
+        console.print(table)
+        console.print()
+    console.print(
+        f"{report.n_windows:,} windows, {report.n_distinct:,} of them different, in "
+        f"{report.n_clusters:,} clusters of overlapping ones; the largest holds "
+        f"{report.largest_cluster:.1%}."
+    )
+    console.print(
+        "Overlap: 60 identical contiguous nt within the central 501. Other split, label, type: "
+        "the same window stands there too. !: the type cannot be on this base.",
+        style="dim",
+    )
+
+
+def _print_split(report: SplitReport) -> None:
+    """Show how the types were divided, and what similarity is left."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("type", "class"):
+        table.add_column(heading)
+    for heading in ("train", "valid", "test"):
+        table.add_column(heading, justify="right")
+    for row in report.counts.to_dict("records"):
+        counts = (f"{row[split]:,}" for split in ("train", "valid", "test"))
+        table.add_row(row["modification"], _class(row), *counts)
+    console.print(table)
+    split = report.split
+    console.print(
+        f"{len(split.cluster):,} windows in {split.n_clusters:,} clusters; "
+        f"the largest holds {split.largest:,} ({split.largest_share:.2%})."
+    )
+    for line in _remaining_lines(report.remaining):
+        console.print(line)
+    console.print(f"Written to {report.directory}", markup=False)
+
+
+def _remaining_lines(remaining: pd.DataFrame) -> list[str]:
+    """Tell for each length of shared pieces how many windows still share one."""
+    lines = []
+    for shared, rows in remaining.groupby("shared_nt"):
+        told = ", ".join(
+            f"{row['share']:.1%} of {row['split']} with {row['against']}"
+            for row in rows.to_dict("records")
+        )
+        lines.append(f"Sharing {shared} nt: {told}")
+    return lines
+
+
+def _class(row: Mapping[Any, Any]) -> str:
+    """Name the class of a file: modified, or its set of negatives."""
+    return "modified" if row["label"] == 1 else str(row["negatives"])
+
+
+def _site(row: Mapping[Any, Any]) -> str:
+    """Tell the bases in the centre: one letter, or shares of several, ``!`` if a wrong one."""
+    counts = {base: row[f"site_{base}"] for base in ("A", "C", "G", "U", "other")}
+    total = sum(counts.values())
+    there = sorted((base for base in counts if counts[base]), key=lambda base: -counts[base])
+    wrong = "[bold red]![/] " if row["wrong_site"] else ""
+    if len(there) == 1:
+        return wrong + there[0]
+    return wrong + " ".join(f"{base} {counts[base] / total:.0%}" for base in there)

@@ -1,0 +1,107 @@
+"""Train a model: one network for all types, or one a type as published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from vqrna.config import Config
+from vqrna.errors import UsageError
+from vqrna.files import output_directory
+from vqrna.published import write_pth
+from vqrna.trained import Model, TrainedModel
+from vqrna.training.run import TrainingResult, train_network
+from vqrna.training.source import Source
+from vqrna.weights import load_model
+
+PUBLISHED_NAME = "model.pth"
+"""The same weights as the published code saves them."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """What :func:`train` gives.
+
+    Attributes
+    ----------
+    model : TrainedModel or ModelSet
+        Loaded from `folder`, ready to predict.
+    results : dict of str to TrainingResult
+        By the symbols of the types; one entry, ``joint``, for a joint network.
+    folder : pathlib.Path
+    """
+
+    model: Model
+    results: dict[str, TrainingResult]
+    folder: Path
+
+
+def train(
+    source: Source,
+    out: str | PathLike[str],
+    config: Config | None = None,
+    *,
+    joint: bool | None = None,
+    start: str | PathLike[str] | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    show_progress: bool = True,
+) -> TrainingRun:
+    """Train a model and leave it in a folder.
+
+    Parameters
+    ----------
+    source : Source
+        Training and validation windows (see :mod:`vqrna.training.source`).
+    out : path-like
+        For a joint network the folder itself holds it; otherwise ``OUT/<modification>/`` does.
+    config : Config, optional
+        The ``vqrna`` preset if not given.
+    joint : bool, optional
+        One network for all types. The architecture's own way if not given: ours is joint, the
+        paper's is not.
+    start : path-like, optional
+        Weights to begin with (fine-tuning), new types included.
+    resume : bool
+        Go on where an interrupted run in `out` stopped.
+    device : str
+    show_progress : bool
+
+    Raises
+    ------
+    DataError
+        If the data do not serve, or `out` cannot be written or belongs to another run.
+    UsageError
+        If the settings do not go together.
+    """
+    config = config or Config()
+    paper = config.model.architecture == "paper"
+    together = not paper if joint is None else joint
+    folder = output_directory(out)
+    begin = None
+    if start is not None:
+        loaded = load_model(start, "cpu")
+        if not isinstance(loaded, TrainedModel):
+            raise UsageError(f"{start} is a set of models: name one of its folders to start from")
+        begin = loaded
+    parts = {"joint": (source, folder)}
+    if not together:
+        kinds = source.train.modifications
+        parts = {m.symbol: (source.only(i), folder / m.symbol) for i, m in enumerate(kinds)}
+    results = {}
+    for name, (windows, place) in parts.items():
+        results[name] = train_network(
+            windows.train,
+            windows.valid,
+            place,
+            config,
+            start=begin,
+            resume=resume,
+            device=device,
+            show_progress=show_progress,
+        )
+        if paper:
+            write_pth(results[name].model, place / PUBLISHED_NAME)
+    model = next(iter(results.values())).model if together else load_model(folder, device)
+    return TrainingRun(model, results, folder)
