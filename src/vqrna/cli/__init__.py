@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 import vqrna
 from vqrna.cli.exits import one_line_warnings, signals_as_exceptions, tell
@@ -23,8 +24,18 @@ _EXAMPLE = (
     "Every command tells more with [bold]vqrna COMMAND --help[/]."
 )
 
+
+class _InOrder(TyperGroup):
+    """Lists the commands as the table has them, not commands first and groups after."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        order = [name for _, name, _ in _COMMANDS]
+        return sorted(self.commands, key=order.index)
+
+
 app = typer.Typer(
     name="vqrna",
+    cls=_InOrder,
     help="Where is an RNA modified, how sure is that, and why.",
     epilog=_EXAMPLE,
     context_settings={"help_option_names": ["-h", "--help"]},
