@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vqrna.cli.exits import say
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from vqrna.data.check import CheckReport
     from vqrna.data.records import WindowSet
-    from vqrna.data.split import SplitReport
-
-_FILE = ("split", "modification", "label", "negatives")
-_CHECK_HEADINGS = (
-    "windows", "length", "site", "odd\nletters", "twice\nin file", "other\nsplit", "other\nlabel",
-    "other\ntype", "overlap",
-)  # fmt: skip
 
 app = typer.Typer(
     help="Fetch, check and split data sets.", no_args_is_help=True, rich_markup_mode="rich"
@@ -92,10 +81,11 @@ def check(
 
     Exits with 1 if a file is missing or broken.
     """
+    from vqrna.cli.data_tables import print_check
     from vqrna.data.check import check_data
 
     report = check_data(directory, show_progress=True)
-    _print_check(report)
+    print_check(report)
     for problem in report.problems:
         say("warning", problem)
     if report.problems:
@@ -133,6 +123,7 @@ def split(
     Windows that share 60 contiguous nt within the central 501 stay together, over all types and
     both classes. Each type and class is divided in the same proportions.
     """
+    from vqrna.cli.data_tables import print_split
     from vqrna.data.split import split_data
 
     sets = _read_source(source, positives, negatives, modifications)
@@ -140,7 +131,7 @@ def split(
     report = split_data(
         sets, out, fractions=fractions, seed=seed, max_cluster=max_cluster, show_progress=True
     )
-    _print_split(report)
+    print_split(report)
 
 
 def _read_source(
@@ -170,104 +161,3 @@ def _read_source(
     there = tuple(dict.fromkeys(s.modification for s in sets))
     symbols = {m.symbol for m in find(modifications, there)}
     return [s for s in sets if s.modification.symbol in symbols]
-
-
-def _print_check(report: CheckReport) -> None:
-    """Show a table for each split with a row for each file, and what is true of all."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    overlaps: dict[tuple[object, ...], list[str]] = {}
-    for row in report.overlaps.to_dict("records"):
-        told = f"{row['share']:.0%} {row['against']}"
-        overlaps.setdefault(tuple(row[key] for key in _FILE), []).append(told)
-    console = Console(highlight=False)
-    for split, files in report.files.groupby("split", sort=False):
-        table = Table(
-            box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), title_style="bold"
-        )
-        table.title, table.title_justify = str(split), "left"
-        table.add_column("type", no_wrap=True)
-        table.add_column("class", no_wrap=True)
-        for heading in _CHECK_HEADINGS:
-            table.add_column(heading, justify="right")
-        for row in files.to_dict("records"):
-            short, long = row["shortest"], row["longest"]
-            even = f" ({row['even']} even)" if row["even"] else ""
-            counts = (row[k] for k in ("odd_letters", "repeated", "other_split", "other_label"))
-            table.add_row(
-                row["modification"],
-                _class(row),
-                f"{row['windows']:,}",
-                (f"{short}" if short == long else f"{short}-{long}") + even,
-                _site(row),
-                *(f"{n:,}" if n else "[dim]·[/]" for n in (*counts, row["other_type"])),
-                "\n".join(overlaps.get(tuple(row[key] for key in _FILE), ["[dim]·[/]"])),
-            )
-        console.print(table)
-        console.print()
-    console.print(
-        f"{report.n_windows:,} windows, {report.n_distinct:,} of them different, in "
-        f"{report.n_clusters:,} clusters of overlapping ones; the largest holds "
-        f"{report.largest_cluster:.1%}."
-    )
-    console.print(
-        "Overlap: 60 identical contiguous nt within the central 501. Other split, label, type: "
-        "the same window stands there too. !: the type cannot be on this base.",
-        style="dim",
-    )
-
-
-def _print_split(report: SplitReport) -> None:
-    """Show how the types were divided, and what similarity is left."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("type", "class"):
-        table.add_column(heading)
-    for heading in ("train", "valid", "test"):
-        table.add_column(heading, justify="right")
-    for row in report.counts.to_dict("records"):
-        counts = (f"{row[split]:,}" for split in ("train", "valid", "test"))
-        table.add_row(row["modification"], _class(row), *counts)
-    console.print(table)
-    split = report.split
-    console.print(
-        f"{len(split.cluster):,} windows in {split.n_clusters:,} clusters; "
-        f"the largest holds {split.largest:,} ({split.largest_share:.2%})."
-    )
-    for line in _remaining_lines(report.remaining):
-        console.print(line)
-    console.print(f"Written to {report.directory}", markup=False)
-
-
-def _remaining_lines(remaining: pd.DataFrame) -> list[str]:
-    """Tell for each length of shared pieces how many windows still share one."""
-    lines = []
-    for shared, rows in remaining.groupby("shared_nt"):
-        told = ", ".join(
-            f"{row['share']:.1%} of {row['split']} with {row['against']}"
-            for row in rows.to_dict("records")
-        )
-        lines.append(f"Sharing {shared} nt: {told}")
-    return lines
-
-
-def _class(row: Mapping[Any, Any]) -> str:
-    """Name the class of a file: modified, or its set of negatives."""
-    return "modified" if row["label"] == 1 else str(row["negatives"])
-
-
-def _site(row: Mapping[Any, Any]) -> str:
-    """Tell the bases in the centre: one letter, or shares of several, ``!`` if a wrong one."""
-    counts = {base: row[f"site_{base}"] for base in ("A", "C", "G", "U", "other")}
-    total = sum(counts.values())
-    there = sorted((base for base in counts if counts[base]), key=lambda base: -counts[base])
-    wrong = "[bold red]![/] " if row["wrong_site"] else ""
-    if len(there) == 1:
-        return wrong + there[0]
-    return wrong + " ".join(f"{base} {counts[base] / total:.0%}" for base in there)

@@ -17,7 +17,7 @@ PAUSE = 1.0
 """Seconds before the second attempt; doubled before each later one."""
 
 _TIMEOUT = (10, 30)  # seconds to connect, and to wait for the next bytes
-_CHUNK = 1 << 16
+_CHUNK = 1 << 13  # what a broken connection loses at most
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
 
 Seen = Callable[[int, int | None], object]
