@@ -47,6 +47,10 @@ class Calibration:
         """Calibrate logits (..., M) to probabilities at the even class ratio (..., M)."""
         return sigmoid(self.log_odds(logits))
 
+    def logit_of(self, score: float) -> np.ndarray:
+        """Give, for each type, the logit (M,) that has a given score."""
+        return (log_odds(score) - self.intercept) / self.slope
+
 
 def at_prior(score: np.ndarray, prior: np.ndarray | float) -> np.ndarray:
     """Move a probability from the even class ratio to a prior.

@@ -1,0 +1,50 @@
+"""A model card on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vqrna.modelcard import ModelCard
+
+
+def show(card: ModelCard) -> None:
+    """Print what `vqrna model info` tells."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    kinds = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
+    console.print(f"weights {card.hash}: {card.parameters:,} parameters ({'; '.join(kinds)})")
+    console.print(f"trained by: {card.command}, epoch kept: {card.epochs}", markup=False)
+    console.print(f"scores calibrated on: {card.calibration}\n")
+
+    types = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
+    for title in ("type", "context", "prior", "trained on", "AUROC", "ACC", "smallest p"):
+        types.add_column(title, justify="left" if title in ("type", "context") else "right")
+    for t in card.types:
+        scores = (f"{t.validation.get(key, float('nan')):.3f}" for key in ("auroc", "acc"))
+        windows = f"{t.train[0]:,}+{t.train[1]:,}"
+        m = t.modification
+        floor = f"{t.p_value_floor:.1e}"
+        types.add_row(m.symbol, m.context, f"{m.prior:g}", windows, *scores, floor)
+    console.print("Types (validation windows, random negatives, all windows):")
+    console.print(types)
+
+    tiers = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("type", "tier", "score from", "precision", "recall", "off site", "shuffled"):
+        tiers.add_column(title, justify="left" if title in ("type", "tier") else "right")
+    for t in card.types:
+        for x in t.tiers:
+            rates = (x.precision, x.recall, x.per_kb_off_site, x.per_kb_shuffled)
+            cells = (f"{rate:.3f}" for rate in rates)
+            first = t.modification.symbol if x.tier == "low" else ""
+            tiers.add_row(first, x.tier, f"{x.score:.4f}", *cells)
+    console.print(
+        "\nConfidence tiers: precision and recall on validation windows at the even class ratio;\n"
+        "calls per kb on real sequence off the known sites, and on it with dinucleotides shuffled:"
+    )
+    console.print(tiers)
+    console.print("\nKnow before use:")
+    for limit in card.limits:
+        console.print(f"- {limit}")

@@ -1,0 +1,1 @@
+"""Rows of sites in, files that other tools open out."""

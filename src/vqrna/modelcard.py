@@ -1,0 +1,187 @@
+"""What a model is, what it was trained on, what its calls mean and what it must not be used for."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from vqrna.config import ModelConfig
+from vqrna.modifications import Modification
+from vqrna.null import NullSketch
+from vqrna.tiers import DEFAULT_TIER, TierMeaning
+from vqrna.trained import Model, TrainedModel
+
+LIMITS = (
+    "A score is calibrated where half of all candidates are modified, as in the benchmark; real "
+    "prevalence is far lower, so read 'probability' and the calls per kb, not the score alone.",
+    "Telling modified windows from random ones is easier than finding the site inside one: much of "
+    "the evidence (CpG content, a nearby start site) is the same for all positions of a region. "
+    "A call says that the region looks right and the base fits, not that this base is proven.",
+    "Trained on human genomic windows: introns and promoters are in them. Spliced transcripts, "
+    "their ends, other species and designed RNA are other kinds of input.",
+    "Negatives in training are unlabelled sites, not proven ones.",
+    "m6Am is called only on BCA: its training saw no other positions.",
+    "Not for diagnosis, and no substitute for an experiment.",
+)
+"""What users of any model trained on these data have to know."""
+
+
+@dataclass(frozen=True, eq=False)
+class TypeCard:
+    """One modification of a model.
+
+    Attributes
+    ----------
+    modification : Modification
+    train, valid : tuple of int
+        Modified and unmodified windows.
+    validation : dict
+        ``auroc``, ``acc``, ``mcc`` and more on all validation windows, random negatives.
+    p_value_floor : float
+        Smallest p-value its null can give; nan without a null.
+    null_nt : int
+        Length of sequence behind the null.
+    tiers : tuple of TierMeaning
+        ``low``, ``medium``, ``high``.
+    """
+
+    modification: Modification
+    train: tuple[int, int]
+    valid: tuple[int, int]
+    validation: dict[str, float]
+    p_value_floor: float
+    null_nt: int
+    tiers: tuple[TierMeaning, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelCard:
+    """A model, described.
+
+    Attributes
+    ----------
+    hash : str
+    config : tuple of ModelConfig
+        One a network.
+    parameters : int
+        Of all networks.
+    command : str
+        How it was trained.
+    epochs : str
+        The epoch that was kept, of how many; one a network.
+    calibration : str
+        What the scores were calibrated on.
+    types : tuple of TypeCard
+    limits : tuple of str
+    """
+
+    hash: str
+    config: tuple[ModelConfig, ...]
+    parameters: int
+    command: str
+    epochs: str
+    calibration: str
+    types: tuple[TypeCard, ...]
+    limits: tuple[str, ...] = LIMITS
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values, as JSON wants them (a missing number is null)."""
+        plain = dataclasses.asdict(self) | {"schema_version": 1}
+        return _without_nan(plain)
+
+    def to_markdown(self) -> str:
+        """Write the card as a page."""
+        return "\n".join(_page(self)) + "\n"
+
+
+def describe(model: Model) -> ModelCard:
+    """Describe a model, or a set of models that acts as one."""
+    parts = (model,) if isinstance(model, TrainedModel) else model.models
+    told = [part.training for part in parts]
+    return ModelCard(
+        model.hash,
+        tuple(part.config.model for part in parts),
+        sum(weights.numel() for part in parts for weights in part.network.parameters()),
+        next((x["command"] for x in told if "command" in x), "not trained here"),
+        ", ".join(f"{x['best_epoch']} of {x['epochs']}" for x in told if "epochs" in x),
+        model.calibration.fitted_on or "not calibrated",
+        tuple(card for part in parts for card in _types(part)),
+    )
+
+
+def _types(model: TrainedModel) -> list[TypeCard]:
+    """Describe each modification of one network."""
+    nulls: tuple[NullSketch | None, ...] = model.off_site or (None,) * len(model.modifications)
+    cards = []
+    for m, null in zip(model.modifications, nulls, strict=True):
+        labels = model.training.get("labels", {}).get(m.symbol, {"train": (0, 0), "valid": (0, 0)})
+        cards.append(
+            TypeCard(
+                m,
+                tuple(labels["train"]),
+                tuple(labels["valid"]),
+                model.training.get("validation", {}).get(m.symbol, {}),
+                null.floor if null else float("nan"),
+                null.nt if null else 0,
+                tuple(x for x in model.tiers.meanings if x.modification == m.symbol),
+            )
+        )
+    return cards
+
+
+def _page(card: ModelCard) -> list[str]:
+    """Lay out the card as Markdown lines."""
+    kinds = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
+    lines = [
+        "# Model card",
+        "",
+        f"- weights: `{card.hash}`, {card.parameters:,} parameters ({'; '.join(kinds)})",
+        f"- trained by: `{card.command}`, epoch kept: {card.epochs}",
+        f"- scores calibrated on: {card.calibration}",
+        "",
+        "## Types",
+        "",
+        "Windows as modified / unmodified; validation scores on all validation windows against "
+        "random negatives (`vqrna evaluate` tells them with intervals, and on windows that "
+        "overlap no training window).",
+        "",
+        "| type | context | prior | train | valid | AUROC | ACC | MCC | p-value floor |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for t in card.types:
+        m, scores = t.modification, t.validation
+        numbers = " | ".join(f"{scores.get(k, float('nan')):.3f}" for k in ("auroc", "acc", "mcc"))
+        lines.append(
+            f"| {m.symbol} | {m.context} | {m.prior:g} | {t.train[0]:,} / {t.train[1]:,} | "
+            f"{t.valid[0]:,} / {t.valid[1]:,} | {numbers} | {t.p_value_floor:.1e} |"
+        )
+    lines += [
+        "",
+        "## Confidence tiers",
+        "",
+        f"The default is `{DEFAULT_TIER}`. Precision and recall are those of validation windows at "
+        "the even class ratio; calls per kb were counted on real sequence off the known sites and "
+        "on the same sequence with its dinucleotides shuffled.",
+        "",
+        "| type | tier | score from | precision | recall | per kb off site | per kb shuffled |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for t in card.types:
+        for x in t.tiers:
+            lines.append(
+                f"| {x.modification} | {x.tier} | {x.score:.4f} | {x.precision:.3f} | "
+                f"{x.recall:.3f} | {x.per_kb_off_site:.3f} | {x.per_kb_shuffled:.3f} |"
+            )
+    return [*lines, "", "## Limits", "", *(f"- {limit}" for limit in card.limits)]
+
+
+def _without_nan(value: Any) -> Any:
+    """Replace nan and infinities, which JSON does not know, by None."""
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
+        return None
+    return value

@@ -1,0 +1,120 @@
+"""Finished parts of a prediction on disk, so that a killed run loses none of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+import vqrna
+from vqrna.data.fasta import FastaRecord, read_fasta
+from vqrna.files import write_text
+
+CHUNK = 1 << 18
+"""Records are put together to parts of at least so many nt."""
+
+_PREFIX = ".vqrna-parts-"
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The sites of some records, as they will stand in the file.
+
+    Attributes
+    ----------
+    text : str
+        Lines without header.
+    candidates, calls : list
+        Counts (see :class:`vqrna.predicting.sites.Called`).
+    nt, records : int
+        How much sequence and how many records.
+    """
+
+    text: str
+    candidates: list[int]
+    calls: list[list[int]]
+    nt: int
+    records: int
+
+
+class PartStore:
+    """A hidden folder of parts inside the folder of the results.
+
+    Its name follows from model, settings and input files: another run never takes them for its own.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of the results.
+    key : str
+        From :func:`key_of`.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder = folder
+        self.place = folder / f"{_PREFIX}{key}"
+
+    def read(self, number: int) -> Part | None:
+        """Give a finished part, or None if it has to be made."""
+        path = self.place / f"{number:06d}.json"
+        try:
+            return Part(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError):
+            return None  # not ours, or from another version: make it again
+
+    def write(self, number: int, part: Part) -> None:
+        """Keep a finished part."""
+        self.place.mkdir(exist_ok=True)
+        write_text(self.place / f"{number:06d}.json", json.dumps(vars(part)))
+
+    def clear(self) -> None:
+        """Remove all parts, those that other runs left in this folder included."""
+        for place in self.folder.glob(f"{_PREFIX}*"):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def key_of(model_hash: str, told: dict[str, str], inputs: Sequence[str | PathLike[str]]) -> str:
+    """Name a prediction by what its result follows from; files by place, size and time."""
+    seen: list[object] = [vqrna.__version__, model_hash, told]
+    for path in inputs:
+        stat = Path(path).stat()
+        seen.append([str(Path(path).resolve()), stat.st_size, stat.st_mtime_ns])
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:12]
+
+
+def chunks(records: Iterable[FastaRecord]) -> Iterator[list[FastaRecord]]:
+    """Put records together until they hold `CHUNK` nt; the same records give the same chunks."""
+    chunk: list[FastaRecord] = []
+    nt = 0
+    for record in records:
+        chunk.append(record)
+        nt += len(record.tokens) + 1  # an empty record counts, too
+        if nt >= CHUNK:
+            yield chunk
+            chunk, nt = [], 0
+    if chunk:
+        yield chunk
+
+
+def records_of(inputs: Sequence[str | PathLike[str]]) -> Iterator[FastaRecord]:
+    """Read the records of several files, one at a time."""
+    for path in inputs:
+        yield from read_fasta(path)
+
+
+def totals(parts: Sequence[Part], kinds: int) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """Add up candidates (K,), calls (K, 3), nt and records."""
+    candidates = np.zeros(kinds, dtype=np.int64)
+    calls = np.zeros((kinds, 3), dtype=np.int64)
+    for part in parts:
+        candidates += np.array(part.candidates, dtype=np.int64)
+        calls += np.array(part.calls, dtype=np.int64)
+    return candidates, calls, sum(p.nt for p in parts), sum(p.records for p in parts)

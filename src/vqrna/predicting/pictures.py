@@ -1,0 +1,62 @@
+"""Draw the first sequences of a prediction with all their scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+
+from vqrna.files import output_directory
+from vqrna.plots.style import save_figure
+from vqrna.plots.tracks import site_tracks
+from vqrna.predicting.parts import records_of
+from vqrna.predicting.settings import Settings
+from vqrna.predicting.sites import call_sites
+from vqrna.sequence import decode
+from vqrna.trained import Model
+
+LONGEST = 5000
+"""Sequences beyond so many nt are not drawn: nobody could read them."""
+
+FIRST = 6
+"""So many sequences are drawn."""
+
+
+def draw_first(
+    inputs: Sequence[str | PathLike[str]],
+    folder: Path,
+    model: Model,
+    settings: Settings,
+    count: int = FIRST,
+) -> tuple[list[Path], int]:
+    """Draw the first sequences that are not too long to ``FOLDER/tracks/``.
+
+    Returns
+    -------
+    written : list of pathlib.Path
+        PNG and SVG files.
+    left_out : int
+        How many of the first were too long or empty.
+    """
+    everything = dataclasses.replace(settings, all_sites=True)
+    written: list[Path] = []
+    left_out = 0
+    for number, record in enumerate(islice(records_of(inputs), count), start=1):
+        if not 0 < len(record.tokens) <= LONGEST:
+            left_out += 1
+            continue
+        places = output_directory(folder / "tracks")
+        called = call_sites(model, record.name, record.tokens, everything)
+        figure = site_tracks(
+            called.sites,
+            record.name,
+            len(record.tokens),
+            settings.modifications,
+            sequence=decode(record.tokens),
+        )
+        safe = re.sub(r"[^\w.-]+", "_", record.name)[:80]
+        written.extend(save_figure(figure, places / f"{number:02d}_{safe}.png"))
+    return written, left_out

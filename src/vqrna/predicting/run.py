@@ -1,0 +1,320 @@
+"""Predict modified sites: of sequences in memory, or from files to a folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pandas as pd
+
+from vqrna.data.fasta import FastaRecord, read_fasta
+from vqrna.errors import DataError
+from vqrna.files import atomic_path, output_directory
+from vqrna.formats import tsv
+from vqrna.predicting.parts import Part, PartStore, chunks, key_of, records_of, totals
+from vqrna.predicting.settings import Settings, make_settings
+from vqrna.predicting.sites import call_sites, join
+from vqrna.progress import Bar, progress
+from vqrna.provenance import header_lines
+from vqrna.sequence import encode
+from vqrna.tiers import DEFAULT_TIER, TIERS
+from vqrna.trained import Model
+from vqrna.weights import load_model
+
+SITES = "sites.tsv"
+
+Input = str | PathLike[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Predicted sites.
+
+    Attributes
+    ----------
+    sites : pandas.DataFrame, or None
+        A row a site: ``sequence``, ``position`` (1-based), ``base``, ``modification``, ``score``
+        (calibrated at the even class ratio), ``probability`` (at the prior), ``p_value`` (against
+        the off-site null), ``call`` (empty, ``low``, ``medium`` or ``high``) and ``flags``. None
+        where they were written to a file.
+    summary : pandas.DataFrame
+        A row a modification: ``modification``, ``base``, ``candidates``, calls by tier,
+        ``calls_per_kb``, and ``chance_per_kb``, what shuffled sequence gives at this threshold.
+    nt, records : int
+        How much sequence in how many records.
+    path : pathlib.Path, or None
+        Where the sites were written.
+    """
+
+    sites: pd.DataFrame | None
+    summary: pd.DataFrame
+    nt: int
+    records: int
+    path: Path | None = None
+
+
+def predict(
+    sequences: Input | Sequence[Input] | Mapping[str, str] | Iterable[FastaRecord],
+    *,
+    model: Model | Input | None = None,
+    modifications: Sequence[str] | None = None,
+    confidence: str = DEFAULT_TIER,
+    threshold: float | None = None,
+    prior: float | Mapping[str, float] | None = None,
+    all_sites: bool = False,
+    device: str = "auto",
+    show_progress: bool = False,
+) -> Prediction:
+    """Predict the modified sites of sequences, in memory.
+
+    Parameters
+    ----------
+    sequences : path, list of paths, mapping of name to sequence, or records
+        FASTA files (plain or gzipped; ``-`` is standard input), or letters.
+    model : Model or path, optional
+        The shipped one if not given.
+    modifications : sequence of str, optional
+        Which types; all that the model tells if not given.
+    confidence : {"medium", "low", "high"}
+        Lowest tier that is called; ``vqrna model info`` tells what the tiers mean.
+    threshold : float, optional
+        Lowest score that is called, in place of the tiers.
+    prior : float or mapping of str to float, optional
+        Assumed share of candidates that is modified, for all types or by type.
+    all_sites : bool
+        Report the candidates that are not called, too.
+    device : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; for a model that has to be loaded.
+    show_progress : bool
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    DataError
+        If a file or sequence is wrong.
+    UsageError
+        If a setting is.
+
+    Examples
+    --------
+    >>> import vqrna
+    >>> found = vqrna.predict({"mine": "GGACU" * 30}, all_sites=True)
+    >>> found.sites.head()  # doctest: +SKIP
+    """
+    loaded = load_model(model, device) if model is None or isinstance(model, Input) else model
+    settings = make_settings(
+        loaded.modifications,
+        modifications=modifications,
+        confidence=confidence,
+        threshold=threshold,
+        prior=prior,
+        all_sites=all_sites,
+    )
+    found, records = [], 0
+    with progress(None, "predicting", unit="nt", show=show_progress) as bar:
+        for record in _records(sequences):
+            found.append(call_sites(loaded, record.name, record.tokens, settings))
+            bar.advance(len(record.tokens))
+            records += 1
+    whole = join(found, len(settings.modifications))
+    summary = summarise(loaded, settings, whole.candidates, whole.calls, whole.nt)
+    return Prediction(whole.sites, summary, whole.nt, records)
+
+
+def predict_files(
+    inputs: Sequence[Input],
+    out: Input,
+    model: Model,
+    settings: Settings,
+    *,
+    show_progress: bool = True,
+) -> Prediction:
+    """Predict from FASTA files to ``OUT/sites.tsv``, or to standard output (``-``).
+
+    Finished parts are kept in the folder until all is done: the same call after a kill goes on
+    where it stopped, to the same file. Standard input cannot be read twice, so there it begins
+    anew.
+
+    Parameters
+    ----------
+    inputs : sequence of path
+        FASTA files; ``-`` is standard input.
+    out : path-like or ``-``
+    model : Model
+    settings : Settings
+    show_progress : bool
+
+    Raises
+    ------
+    DataError
+        If an input is missing or wrong, or `out` cannot be written.
+    """
+    for path in inputs:
+        if str(path) != "-" and not Path(path).exists():
+            raise DataError("there is no such file", file=path)
+    head = "".join(f"{line}\n" for line in header_lines(model.hash, None, **settings.told()))
+    head += tsv.header()
+    if str(out) == "-":
+        return _stream(inputs, sys.stdout, head, model, settings, show_progress)
+    new = not Path(out).exists()
+    folder = output_directory(out)
+    try:
+        return _to_folder(inputs, folder, head, model, settings, show_progress)
+    except DataError:
+        if new and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def summarise(
+    model: Model, settings: Settings, candidates: np.ndarray, calls: np.ndarray, nt: int
+) -> pd.DataFrame:
+    """Count calls by type and tier, beside what chance would give.
+
+    Parameters
+    ----------
+    model : Model
+    settings : Settings
+    candidates : np.ndarray, shape (K,)
+    calls : np.ndarray, shape (K, 3)
+    nt : int
+    """
+    kb = max(nt, 1) / 1000
+    rows = []
+    for k, (m, column) in enumerate(zip(settings.modifications, settings.columns, strict=True)):
+        chance = float("nan")
+        if model.shuffled:
+            chance = model.shuffled[column].calls_per_kb(_lowest_logit(model, settings, column))
+        tiers = dict(zip(TIERS, calls[k].tolist(), strict=True))
+        rows.append(
+            {
+                "modification": m.symbol,
+                "base": m.context,
+                "candidates": int(candidates[k]),
+                "called": int(calls[k].sum()),
+                **tiers,
+                "calls_per_kb": calls[k].sum() / kb,
+                "chance_per_kb": chance,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _lowest_logit(model: Model, settings: Settings, column: int) -> float:
+    """Give the logit from which on a site is called."""
+    if settings.threshold is None:
+        return float(model.tiers.logits[column, TIERS.index(settings.confidence)])
+    return float(model.calibration.logit_of(settings.threshold)[column])
+
+
+def _to_folder(
+    inputs: Sequence[Input],
+    folder: Path,
+    head: str,
+    model: Model,
+    settings: Settings,
+    show_progress: bool,
+) -> Prediction:
+    """Make the parts that are missing, then join all of them to one file."""
+    resumable = all(str(path) != "-" for path in inputs)
+    store = None
+    if resumable:
+        store = PartStore(folder, key_of(model.hash, settings.told(), inputs))
+    parts = []
+    try:
+        with progress(None, "predicting", unit="nt", show=show_progress) as bar:
+            for number, chunk in enumerate(chunks(records_of(inputs))):
+                part = store.read(number) if store else None
+                if part is None:
+                    part = _make_part(chunk, model, settings, bar)
+                    if store:
+                        store.write(number, part)
+                else:
+                    bar.advance(part.nt)
+                parts.append(part)
+    except DataError:
+        if store:
+            store.clear()  # the input has to be mended, and will be another then
+        raise
+    with (
+        atomic_path(folder / SITES) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        file.write(head)
+        for part in parts:
+            file.write(part.text)
+    if store:
+        store.clear()
+    return _result(parts, model, settings, folder / SITES)
+
+
+def _stream(
+    inputs: Sequence[Input],
+    file: TextIO,
+    head: str,
+    model: Model,
+    settings: Settings,
+    show_progress: bool,
+) -> Prediction:
+    """Write sites as they come."""
+    file.write(head)
+    parts = []
+    with progress(None, "predicting", unit="nt", show=show_progress) as bar:
+        for chunk in chunks(records_of(inputs)):
+            part = _make_part(chunk, model, settings, bar)
+            file.write(part.text)
+            parts.append(Part("", part.candidates, part.calls, part.nt, part.records))
+    file.flush()
+    return _result(parts, model, settings, None)
+
+
+def _make_part(chunk: Sequence[FastaRecord], model: Model, settings: Settings, bar: Bar) -> Part:
+    """Predict the sites of some records."""
+    found = []
+    for record in chunk:
+        found.append(call_sites(model, record.name, record.tokens, settings))
+        bar.advance(len(record.tokens))
+    whole = join(found, len(settings.modifications))
+    return Part(
+        tsv.lines(whole.sites),
+        whole.candidates.tolist(),
+        whole.calls.tolist(),
+        whole.nt,
+        len(chunk),
+    )
+
+
+def _result(
+    parts: Sequence[Part], model: Model, settings: Settings, path: Path | None
+) -> Prediction:
+    candidates, calls, nt, records = totals(parts, len(settings.modifications))
+    summary = summarise(model, settings, candidates, calls, nt)
+    return Prediction(None, summary, nt, records, path)
+
+
+def _records(
+    sequences: Input | Sequence[Input] | Mapping[str, str] | Iterable[FastaRecord],
+) -> Iterable[FastaRecord]:
+    """Read records from whatever the caller has."""
+    if isinstance(sequences, Input):
+        yield from read_fasta(sequences)
+    elif isinstance(sequences, Mapping):
+        for name, letters in sequences.items():
+            try:
+                yield FastaRecord(name, "", encode("".join(letters.split())), 0, "")
+            except DataError as error:
+                raise DataError(str(error), record=name) from None
+    else:
+        for each in sequences:
+            if isinstance(each, FastaRecord):
+                yield each
+            else:
+                yield from read_fasta(each)

@@ -1,0 +1,119 @@
+"""What is predicted and what counts as a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqrna.errors import UsageError
+from vqrna.modifications import Modification
+from vqrna.modifications import modification as find_modification
+from vqrna.modifications import modifications as find_modifications
+from vqrna.tiers import DEFAULT_TIER, tier_index
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """Which types, which threshold, which priors.
+
+    Parameters
+    ----------
+    columns : np.ndarray, shape (K,), int
+        Columns of the model's logits that are wanted.
+    modifications : tuple of Modification, length K
+    priors : np.ndarray, shape (K,), float64
+        Assumed share of candidates that is modified.
+    confidence : str
+        Lowest tier that is called.
+    threshold : float or None
+        Lowest score that is called, in place of the tiers.
+    all_sites : bool
+        Whether candidates that are not called are reported, too.
+    """
+
+    columns: np.ndarray
+    modifications: tuple[Modification, ...]
+    priors: np.ndarray
+    confidence: str
+    threshold: float | None
+    all_sites: bool
+
+    def told(self) -> dict[str, str]:
+        """Give the settings as text, for the head of a file."""
+        if self.threshold is None:
+            called = f"confidence {self.confidence} or higher"
+        else:
+            called = f"score {self.threshold:g} or higher"
+        named = zip(self.modifications, self.priors, strict=True)
+        return {
+            "called": called,
+            "reported": "all candidate sites" if self.all_sites else "called sites",
+            "priors": " ".join(f"{m.symbol}={prior:g}" for m, prior in named),
+        }
+
+
+def make_settings(
+    known: Sequence[Modification],
+    *,
+    modifications: Sequence[str] | None = None,
+    confidence: str = DEFAULT_TIER,
+    threshold: float | None = None,
+    prior: float | Mapping[str, float] | None = None,
+    all_sites: bool = False,
+) -> Settings:
+    """Check and complete what a caller asks for.
+
+    Parameters
+    ----------
+    known : sequence of Modification
+        What the model tells.
+    modifications : sequence of str, optional
+        Which of them are wanted; all if not given.
+    confidence : {"low", "medium", "high"}
+    threshold : float, optional
+        Between 0 and 1.
+    prior : float or mapping of str to float, optional
+        One for all types, or by type; the documented ones where not given.
+    all_sites : bool
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown or a number impossible.
+    """
+    known = tuple(known)
+    wanted = find_modifications(tuple(modifications or ()), known)
+    tier_index(confidence)
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(f"the threshold is a score from 0 to 1, not {threshold:g}")
+    given = {"": prior} if isinstance(prior, int | float) else dict(prior or {})
+    for name, value in given.items():
+        if not 0 < value < 1:
+            raise UsageError(f"a prior lies between 0 and 1, not {value:g}")
+        if name:
+            find_modification(name, known)
+    by_symbol = {find_modification(n, known).symbol: v for n, v in given.items() if n}
+    default = given.get("")
+    priors = [by_symbol.get(m.symbol, default if default else m.prior) for m in wanted]
+    columns = np.array([known.index(m) for m in wanted])
+    return Settings(columns, wanted, np.array(priors), confidence, threshold, all_sites)
+
+
+def parse_priors(texts: Sequence[str] | None) -> dict[str, float]:
+    """Read priors as the command line gives them: ``0.001`` or ``m6A=0.002,Psi=0.01``.
+
+    Raises
+    ------
+    UsageError
+        If one is no number.
+    """
+    priors = {}
+    for text in (part for whole in texts or () for part in whole.split(",")):
+        name, _, value = text.rpartition("=")
+        try:
+            priors[name.strip()] = float(value)
+        except ValueError:
+            raise UsageError(f"'{text}' is no prior, such as 0.001 or m6A=0.002") from None
+    return priors

@@ -1,0 +1,135 @@
+"""Score the candidate sites of one sequence and decide which are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from vqrna.calibration import at_prior
+from vqrna.formats.tsv import COLUMNS
+from vqrna.predicting.settings import Settings
+from vqrna.sequence import ALPHABET, AMBIGUOUS, centre
+from vqrna.tiers import TIERS, tier_index
+from vqrna.trained import Model
+
+PIECE = 1 << 18
+"""Positions of a sequence that are scored before their calls are picked out: bounds the memory."""
+
+_NAMES = np.array(["", *TIERS], dtype=object)
+_LETTERS = np.array([*ALPHABET, "N"], dtype=object)
+
+
+@dataclass(frozen=True, eq=False)
+class Called:
+    """Sites of a sequence, or of several.
+
+    Attributes
+    ----------
+    sites : pandas.DataFrame
+        A row a site with the columns of :data:`vqrna.formats.tsv.COLUMNS`.
+    candidates : np.ndarray, shape (K,), int64
+        How many positions could carry each type.
+    calls : np.ndarray, shape (K, 3), int64
+        How many of them are called, by the highest tier they reach; with a threshold of one's
+        own all calls that reach no tier are counted as ``low``.
+    nt : int
+        Length of sequence.
+    """
+
+    sites: pd.DataFrame
+    candidates: np.ndarray
+    calls: np.ndarray
+    nt: int
+
+
+def call_sites(model: Model, name: str, tokens: np.ndarray, settings: Settings) -> Called:
+    """Score and call the candidate sites of one sequence.
+
+    Parameters
+    ----------
+    model : Model
+    name : str
+        Of the sequence.
+    tokens : np.ndarray, shape (S,), uint8
+        Of any length from 0 on. Beyond its ends the model sees nothing; such sites are flagged.
+    settings : Settings
+    """
+    parts = [_call_piece(model, name, tokens, piece, settings) for piece in _pieces(len(tokens))]
+    return join(parts, len(settings.modifications), len(tokens))
+
+
+def join(parts: list[Called], kinds: int, nt: int | None = None) -> Called:
+    """Put the sites of several sequences, or pieces of one, together."""
+    filled = [part.sites for part in parts if len(part.sites)]
+    none = pd.DataFrame({column: [] for column in COLUMNS})
+    return Called(
+        pd.concat(filled, ignore_index=True) if filled else none,
+        sum((part.candidates for part in parts), np.zeros(kinds, dtype=np.int64)),
+        sum((part.calls for part in parts), np.zeros((kinds, len(TIERS)), dtype=np.int64)),
+        sum(part.nt for part in parts) if nt is None else nt,
+    )
+
+
+def _pieces(length: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, length, PIECE):
+        yield start, min(start + PIECE, length)
+
+
+def _call_piece(
+    model: Model, name: str, tokens: np.ndarray, piece: tuple[int, int], settings: Settings
+) -> Called:
+    """Score positions ``start`` to ``stop`` and pick the rows that are wanted."""
+    start, stop = piece
+    kinds = settings.modifications
+    candidate = np.stack([m.candidates(tokens)[start:stop] for m in kinds], axis=1)  # (S, K)
+    candidates = candidate.sum(axis=0)
+    empty = Called(join([], len(kinds)).sites, candidates, np.zeros((len(kinds), 3), np.int64), 0)
+    if not candidate.any():
+        return empty
+    logits = model.scan(tokens, start, stop)
+    score = model.score(logits)[:, settings.columns]
+    tier = model.tiers.reached(logits)[:, settings.columns]
+    if settings.threshold is None:
+        tier[tier <= tier_index(settings.confidence)] = 0
+        called = (tier > 0) & candidate
+    else:
+        called = (score >= settings.threshold) & candidate
+        tier = np.maximum(tier, 1) * called
+    at, kind = np.nonzero(candidate if settings.all_sites else called)
+    calls = np.stack([((tier == t) & called).sum(axis=0) for t in (1, 2, 3)], axis=1)
+    p_value = model.p_values(logits)[:, settings.columns]
+    position = start + at
+    sites = pd.DataFrame(
+        {
+            "sequence": name,
+            "position": position + 1,
+            "base": _LETTERS[tokens[position]],
+            "modification": np.array([m.symbol for m in kinds], dtype=object)[kind],
+            "score": score[at, kind],
+            "probability": at_prior(score[at, kind], settings.priors[kind]),
+            "p_value": p_value[at, kind],
+            "call": _NAMES[tier[at, kind] * called[at, kind]],
+            "flags": _flags(tokens, position, model.length),
+        }
+    )
+    return Called(sites, candidates, calls, 0)
+
+
+def _flags(tokens: np.ndarray, position: np.ndarray, length: int) -> np.ndarray:
+    """Tell what is unusual about the window of each site, comma-separated.
+
+    ``short``: the sequence is shorter than a window; ``end``: the window reaches beyond an end;
+    ``ambiguous``: a letter in the window is no single base.
+    """
+    half = centre(length)
+    flags = np.full(len(position), "", dtype=object)
+    if len(tokens) < length:
+        flags += "short,"
+    flags[(position < half) | (position >= len(tokens) - half)] += "end,"
+    seen = np.concatenate([[0], np.cumsum(tokens == AMBIGUOUS)])
+    low, high = np.maximum(position - half, 0), np.minimum(position + half + 1, len(tokens))
+    flags[seen[high] > seen[low]] += "ambiguous,"
+    return np.array([flag.rstrip(",") for flag in flags], dtype=object)
