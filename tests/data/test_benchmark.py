@@ -9,6 +9,7 @@ from vqrna.data.benchmark import (
     file_name,
     find_files,
     load_benchmark,
+    select_modifications,
 )
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import MODIFICATIONS, Modification, modification
@@ -111,6 +112,14 @@ def test_types_of_one_s_own_are_named_by_symbol(lay_out: LayOut) -> None:
     assert symbols(windows.modifications) == ["m6A", "ac4C"]
     assert windows.modifications[1].context == "C"
     assert notices == [f"{root}/train/12-1.fasta: no known type has the number 12; left out"]
+
+
+def test_types_are_selected_by_name_those_of_one_s_own_too(lay_out: LayOut) -> None:
+    root = lay_out({"train/ac4C-1.fasta": {"a": "ACA"}, "train/8-0.fasta": {"b": "UAU"}})
+    assert symbols(select_modifications(root, None)) == ["m6A", "ac4C"]
+    assert symbols(select_modifications(root, ["ac4C,Am"])) == ["Am", "ac4C"]
+    with pytest.raises(UsageError, match="unknown modification 'zz'"):
+        select_modifications(root, ["zz"])
 
 
 def test_unequal_lengths_are_padded_about_the_site(lay_out: LayOut) -> None:

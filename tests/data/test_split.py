@@ -169,6 +169,14 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".part-new").mkdir()
+    (tmp_path / ".part-new" / "half.gz").write_text("")
+    split_data(sets_with_overlaps(), tmp_path / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert not (tmp_path / "new" / "half.gz").exists()
+
+
 def test_all_splits_of_a_data_set_are_joined(lay_out: Callable, draw: Callable) -> None:
     root = lay_out(
         {

@@ -141,6 +141,7 @@ def _read_source(
     modifications: list[str] | None,
 ) -> list[WindowSet]:
     """Read the windows to divide from wherever the user has them."""
+    from vqrna.data.benchmark import select_modifications
     from vqrna.data.own import fasta_sets, table_sets
     from vqrna.data.split import read_all_splits
     from vqrna.errors import UsageError
@@ -153,7 +154,7 @@ def _read_source(
     if source is None or positives is not None or negatives is not None:
         raise UsageError("give either SOURCE, or both --positives and --negatives")
     if source.is_dir():
-        wanted = find(modifications) if modifications else None
+        wanted = select_modifications(source, modifications) if modifications else None
         return read_all_splits(source, wanted, lambda line: say("warning", line))
     sets = table_sets(source)
     if not modifications:

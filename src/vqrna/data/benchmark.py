@@ -19,6 +19,7 @@ from vqrna.data.records import NEGATIVE, POSITIVE, RANDOM, Windows, WindowSet, m
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import MODIFICATIONS, Modification
 from vqrna.modifications import modification as known_modification
+from vqrna.modifications import modifications as known_modifications
 
 SPLITS = ("train", "valid", "test")
 
@@ -106,6 +107,29 @@ def benchmark_modifications(directory: str | PathLike[str]) -> tuple[Modificatio
         records = [record for path in positives for record in read_fasta(path)]
         own.append(own_modification(symbol, stack(records)))
     return (*known, *own)
+
+
+def select_modifications(
+    directory: str | PathLike[str], names: Sequence[str] | None
+) -> tuple[Modification, ...]:
+    """Find types by name among the known ones and the user's own in a data set.
+
+    Parameters
+    ----------
+    directory : path-like
+    names : sequence of str, optional
+        As :func:`vqrna.modifications.modifications` takes them; all that have a file if not given.
+
+    Raises
+    ------
+    UsageError
+        If a name is neither known nor that of a file.
+    """
+    there = benchmark_modifications(directory)
+    if not names:
+        return there
+    own = [m for m in there if m not in MODIFICATIONS]
+    return known_modifications(list(names), (*MODIFICATIONS, *own))
 
 
 def read_sets(
