@@ -66,9 +66,9 @@ class TrainingConfig:
     Parameters
     ----------
     epochs, patience : int
-        At most so many epochs; stop after more than `patience` without a better validation score.
+        At most so many epochs; stop after `patience` without a better validation score.
     batch_size : int
-        Windows a step.
+        Windows a step, at least two (statistics over a batch need them).
     optimizer : {"adamw", "adam"}
         AdamW leaves biases and normalisation without weight decay.
     learning_rate, weight_decay : float
@@ -100,8 +100,8 @@ class TrainingConfig:
     """
 
     epochs: int = Field(default=30, ge=1)
-    patience: int = Field(default=30, ge=0)
-    batch_size: int = Field(default=64, ge=1)
+    patience: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=64, ge=2)
     optimizer: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = Field(default=1.5e-3, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)

@@ -124,11 +124,19 @@ class CosineQuantizer(nn.Module):
         self.register_buffer("usage", torch.ones(codebook_size), persistent=False)
         self.register_buffer("vector_sum", start.clone(), persistent=False)
         self.register_buffer("started", torch.zeros((), dtype=torch.bool), persistent=False)
+        self.adopted = False
+
+    def adopt(self, codebook: torch.Tensor) -> None:
+        """Begin with a codebook (K, D) that was learned elsewhere, not with latents at hand."""
+        self.codebook.copy_(codebook)
+        self.adopted = True
 
     def assign(self, latents: torch.Tensor) -> torch.Tensor:
         """Give the nearest code of each latent vector: (..., D) -> (...)."""
-        # The length of a latent cannot change which code has the largest cosine
-        return (latents @ self.codebook.T).argmax(-1)
+        # The length of a latent cannot change which code has the largest cosine. Automatic
+        # bfloat16 would round the cosines, and one code in 200 would be another
+        with torch.autocast(latents.device.type, enabled=False):
+            return (latents @ self.codebook.T).argmax(-1)
 
     def lookup(self, codes: torch.Tensor) -> torch.Tensor:
         """Give the vectors of codes: (...) -> (..., D)."""
@@ -159,8 +167,9 @@ class CosineQuantizer(nn.Module):
     @torch.no_grad()
     def _start(self, flat: torch.Tensor) -> None:
         """Begin with latents of the first batch: codes where the data are."""
-        chosen = torch.randint(len(flat), (len(self.codebook),), device=flat.device)
-        self.codebook.copy_(flat[chosen])
+        if not self.adopted:
+            chosen = torch.randint(len(flat), (len(self.codebook),), device=flat.device)
+            self.codebook.copy_(flat[chosen])
         self.usage.fill_(len(flat) / len(self.codebook))
         self.vector_sum.copy_(self.codebook * self.usage[:, None])
         self.started.fill_(True)

@@ -34,12 +34,15 @@ class Progress:
         Its validation score.
     history : list of dict
         A row an epoch.
+    command : str
+        How the run was begun; one that goes on keeps it.
     """
 
     epoch: int
     best_epoch: int
     best: float
     history: list[dict[str, Any]]
+    command: str
 
 
 def write(
@@ -55,7 +58,9 @@ def write(
     `identity` tells the configuration and the data, so that a run never goes on from another's
     state.
     """
-    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+    # The usage of the codes is no part of the weights, but the next epoch follows from it
+    whole = network.state_dict() | dict(network.named_buffers())
+    tensors = {f"network.{k}": v for k, v in whole.items()}
     if average is not None:
         tensors |= {f"average.{k}": v for k, v in average.network.state_dict().items()}
     for i, state in optimizer.state_dict()["state"].items():
@@ -98,7 +103,10 @@ def read(
         if facts.pop("identity") != identity:
             message = "is from a run with other settings or data; choose another --out"
             raise DataError(message, file=path)
-        network.load_state_dict(_part(tensors, "network."))
+        held = _part(tensors, "network.")
+        network.load_state_dict({name: held[name] for name in network.state_dict()})
+        for name, buffer in network.named_buffers():
+            buffer.copy_(held[name])
         if average is not None:
             average.network.load_state_dict(_part(tensors, "average."))
         states: dict[int, dict[str, torch.Tensor]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import torch
 
 from vqrna.config import Config
 from vqrna.data.records import Windows
+from vqrna.errors import DataError
 from vqrna.nn.lattice import Lattice
 from vqrna.nn.model import Network, SiteNetwork
 from vqrna.sequence import centre, one_hot
@@ -38,13 +40,13 @@ class TrainingData:
         order = torch.randperm(len(self.windows), generator=generator).numpy()
         for start in range(0, len(order), size):
             batch = order[start : start + size]
-            if len(batch) > 1 or len(order) == 1:  # batch statistics need two
+            if len(batch) > 1:  # statistics over a batch need two
                 yield batch
 
     def steps(self, size: int) -> int:
         """Count the batches of an epoch."""
         whole, rest = divmod(len(self.windows), size)
-        return whole + (rest > 1 or not whole)
+        return whole + (rest > 1)
 
 
 def train_epoch(
@@ -85,6 +87,11 @@ def train_epoch(
         terms = _step(network, optimizer, data, rows, config, generator, used)
         if average is not None:
             average.follow(network, step)
+        if not math.isfinite(terms["loss"]):
+            raise DataError(
+                f"training has diverged: the loss is {terms['loss']} in epoch {epoch + 1}; "
+                "try a lower learning rate"
+            )
         for name, value in terms.items():
             sums[name] = sums.get(name, 0.0) + value
         tell(len(rows), {name: value / n for name, value in sums.items()})

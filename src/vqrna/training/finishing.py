@@ -9,13 +9,14 @@ import numpy as np
 
 from vqrna.calibration import Calibration, fit_line
 from vqrna.data.overlap import overlapping
-from vqrna.data.records import POSITIVE, RANDOM, Windows
+from vqrna.data.records import NEGATIVE, POSITIVE, Windows
 from vqrna.null import NullSketch
 from vqrna.progress import progress
 from vqrna.sequence import centre
 from vqrna.shuffling import dinucleotide_shuffle
 from vqrna.tiers import TIERS, TierMeaning, Tiers
 from vqrna.trained import TrainedModel
+from vqrna.training.validation import compared
 
 CALLS_PER_KB = {"low": 0.5, "medium": 0.05, "high": 0.005}
 """A tier's threshold lets through so many calls in 1,000 nt, of either null, a type."""
@@ -107,12 +108,12 @@ def _tiers(model: TrainedModel, logits: np.ndarray, valid: Windows) -> Tiers:
     """Set thresholds by the calls in the nulls, and tell what they mean on validation windows."""
     thresholds = np.full((len(model.modifications), len(TIERS)), np.inf)
     meanings = []
-    random = valid.negative_sets.index(RANDOM)
     for m, kind in enumerate(model.modifications):
         even = -model.calibration.intercept[m] / model.calibration.slope[m]  # a score of one half
         nulls = (model.off_site[m], model.shuffled[m])
-        positive = logits[valid.labels[:, m] == POSITIVE, m]
-        negative = logits[valid.negative_set[:, m] == random, m]
+        known, labels = compared(valid, m), valid.labels[:, m]
+        positive = logits[known & (labels == POSITIVE), m]
+        negative = logits[known & (labels == NEGATIVE), m]
         for t, tier in enumerate(TIERS):
             reached = max(null.threshold(CALLS_PER_KB[tier]) for null in nulls)
             at = thresholds[m, t] = max(even, reached)

@@ -15,6 +15,14 @@ PAPER_SCORES = ("acc", "bacc", "se", "sp", "mcc", "auroc")
 """The scores of the published log, in its order: ACC, BACC, SE, SP, MCC, AUC."""
 
 
+def write(folder: Path, history: list[dict[str, Any]], best_epoch: int) -> pd.DataFrame:
+    """Write all three; gives the table of ``history.csv``."""
+    table = write_history(folder, history)
+    write_log(folder, history, best_epoch)
+    write_curves(folder, table)
+    return table
+
+
 def write_history(folder: Path, history: list[dict[str, Any]]) -> pd.DataFrame:
     """Write ``history.csv``, a row an epoch."""
     table = pd.DataFrame([{k: v for k, v in row.items() if k != "valid"} for row in history])

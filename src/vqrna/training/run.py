@@ -102,7 +102,6 @@ def train_network(
     identity = _identity(config, train, valid, start)
     if not resume and (folder / checkpoint.FILE_NAME).exists():
         raise UsageError(f"{folder} holds a training run: add --resume, or choose another --out")
-    write_text(folder / "config.toml", configs.dump(config))
 
     torch.manual_seed(config.training.seed)
     network = build(config.model, len(train.modifications))
@@ -113,7 +112,8 @@ def train_network(
     average = WeightAverage(network, decay) if decay else None
     optimizer = make_optimizer(network, config.training)
     state = checkpoint.read(folder, identity, network, average, optimizer) if resume else None
-    state = state or Progress(0, 0, -np.inf, [])
+    state = state or Progress(0, 0, -np.inf, [], command_line())
+    write_text(folder / "config.toml", configs.dump(config))
     data = _training_data(train, network, config)
 
     while not _over(state, config):
@@ -123,16 +123,13 @@ def train_network(
             save_model(TrainedModel.fresh(kept, config, train.modifications), folder / BEST_NAME)
         # After the weights: a kill in between repeats the epoch, to the same end
         checkpoint.write(folder, identity, state, network, average, optimizer)
-        table = report.write_history(folder, state.history)
-        report.write_log(folder, state.history, state.best_epoch)
-        report.write_curves(folder, table)
+        report.write(folder, state.history, state.best_epoch)
+    history = report.write(folder, state.history, state.best_epoch)  # a kill may have come between
     best = load_model(folder / BEST_NAME, chosen.name)
     assert isinstance(best, TrainedModel)
     summary = _summary(train, valid, state)
     model = finish(best, train, valid, summary, show_progress=show_progress)
-    return TrainingResult(
-        save_model(model, folder / FILE_NAME), report.write_history(folder, state.history), folder
-    )
+    return TrainingResult(save_model(model, folder / FILE_NAME), history, folder)
 
 
 def _next_epoch(
@@ -238,7 +235,7 @@ def _identity(config: Config, train: Windows, valid: Windows, start: TrainedMode
 def _summary(train: Windows, valid: Windows, state: Progress) -> dict[str, Any]:
     """Tell, for the model card, what the model was trained on and how far it came."""
     return {
-        "command": command_line(),
+        "command": state.command,
         "windows": {"train": len(train), "valid": len(valid)},
         "labels": {
             kind.symbol: {

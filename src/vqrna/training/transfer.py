@@ -9,6 +9,7 @@ import torch
 from vqrna.errors import DataError
 from vqrna.modifications import Modification
 from vqrna.nn.model import Network
+from vqrna.nn.quantizer import CosineQuantizer
 from vqrna.trained import TrainedModel
 
 _LAST = ("head.logits.weight", "head.logits.bias")
@@ -47,6 +48,8 @@ def transfer(start: TrainedModel, network: Network, modifications: Sequence[Modi
     for name, tensor in theirs.items():
         if name not in _LAST:
             ours[name].copy_(tensor)
+    if isinstance(network.quantizer, CosineQuantizer):
+        network.quantizer.adopt(network.quantizer.codebook)
     known = {m.symbol: row for row, m in enumerate(start.modifications)}
     rows = len(ours[_LAST[0]]) // len(modifications)  # two a type in the paper's head
     for m, kind in enumerate(modifications):

@@ -7,7 +7,7 @@ import torch
 
 from vqrna.calibration import sigmoid
 from vqrna.config import Config
-from vqrna.data.records import POSITIVE, RANDOM, Windows
+from vqrna.data.records import NEGATIVE, POSITIVE, RANDOM, Windows
 from vqrna.metrics import measure, ranking
 from vqrna.nn.model import Network
 from vqrna.sequence import one_hot, recentre
@@ -15,8 +15,24 @@ from vqrna.sequence import one_hot, recentre
 BATCH = 256
 
 
+def compared(windows: Windows, column: int) -> np.ndarray:
+    """Choose the windows on which a type is judged: its positives and random negatives.
+
+    Where there are no random negatives, all others stand in.
+
+    Returns
+    -------
+    np.ndarray, shape (N,), bool
+    """
+    labels = windows.labels[:, column]
+    negative = windows.negative_set[:, column] == windows.negative_sets.index(RANDOM)
+    if not negative.any():
+        negative = labels == NEGATIVE
+    return (labels == POSITIVE) | negative
+
+
 def validate(network: Network, windows: Windows, config: Config) -> dict[str, dict[str, float]]:
-    """Evaluate a network on validation windows, random negatives only.
+    """Evaluate a network on validation windows, against random negatives where there are any.
 
     Returns
     -------
@@ -37,9 +53,8 @@ def validate(network: Network, windows: Windows, config: Config) -> dict[str, di
             ranked = output.logits if output.class_logits is None else output.class_logits[..., 1]
             scores[start : start + len(part)] = ranked.float().cpu().numpy()
     found: dict[str, dict[str, float]] = {}
-    random = windows.negative_sets.index(RANDOM)
     for m, kind in enumerate(windows.modifications):
-        known = (windows.labels[:, m] == POSITIVE) | (windows.negative_set[:, m] == random)
+        known = compared(windows, m)
         truth = windows.labels[known, m] == POSITIVE
         if truth.all() or not truth.any():
             continue
