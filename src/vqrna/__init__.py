@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from vqrna.errors import DataError, UsageError, VqrnaError
     from vqrna.evaluation import evaluate
     from vqrna.modifications import MODIFICATIONS, Modification
+    from vqrna.predicting import predict
     from vqrna.training.train import train
     from vqrna.weights import load_model
 

@@ -86,9 +86,12 @@ class TrainingConfig:
     mask_min_flank : int
         A hidden flank leaves at least so many nt beside the site.
     off_site_weight : float
-        Weight of a same-base position off the centre as a weak negative; 0 leaves them out.
-    off_site_share : float
-        Share of the windows of a batch whose off-centre positions are looked at.
+        Weight of the loss on same-base positions beside modified sites, as weak negatives; 0
+        leaves them out.
+    shuffled_weight : float
+        Weight of the loss on windows with their dinucleotides shuffled; 0 leaves them out.
+    weak_share : float
+        Share of the windows of a batch that serve for either.
     average_decay : float
         Decay a step of the moving average of the weights that is validated and kept; 0 for none.
     select_by : {"auroc", "accuracy"}
@@ -99,7 +102,7 @@ class TrainingConfig:
         Of every random choice.
     """
 
-    epochs: int = Field(default=30, ge=1)
+    epochs: int = Field(default=12, ge=1)
     patience: int = Field(default=30, ge=1)
     batch_size: int = Field(default=64, ge=2)
     optimizer: Literal["adamw", "adam"] = "adamw"
@@ -114,7 +117,8 @@ class TrainingConfig:
     mask_rate: float = Field(default=0.25, ge=0, le=1)
     mask_min_flank: int = Field(default=25, ge=0)
     off_site_weight: float = Field(default=0.0, ge=0)
-    off_site_share: float = Field(default=0.25, gt=0, le=1)
+    shuffled_weight: float = Field(default=0.2, ge=0)
+    weak_share: float = Field(default=0.125, gt=0, le=1)
     average_decay: float = Field(default=0.999, ge=0, lt=1)
     select_by: Literal["auroc", "accuracy"] = "auroc"
     precision: Literal["float32", "bfloat16"] = "bfloat16"
@@ -155,6 +159,7 @@ def preset(name: str) -> Config:
                 label_smoothing=0.0,
                 substitution_rate=0.0,
                 mask_rate=0.0,
+                shuffled_weight=0.0,
                 average_decay=0.0,
                 select_by="accuracy",
                 precision="float32",

@@ -30,11 +30,9 @@ def dinucleotide_shuffle(tokens: np.ndarray, generator: np.random.Generator) -> 
     last = _last_exits(exits, int(tokens[-1]), generator)
     queues = []
     for letter, nexts in enumerate(exits):
-        order = generator.permutation(nexts)
-        if letter in last:  # one exit to the drawn letter goes to the end of the queue
-            at = int(np.flatnonzero(order == last[letter])[0])
-            order = np.append(np.delete(order, at), np.uint8(last[letter]))
-        queues.append(iter(order.tolist()))
+        end = np.flatnonzero(nexts == last.get(letter))[:1]  # one exit to the drawn letter
+        order = generator.permutation(np.delete(nexts, end))
+        queues.append(iter([*order.tolist(), *nexts[end].tolist()]))
     shuffled = np.empty_like(tokens)
     letter = int(tokens[0])
     shuffled[0] = letter

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 
 import vqrna
+from vqrna.cli import convert, data, doctor, evaluate, model, predict, train
 from vqrna.cli.exits import one_line_warnings, signals_as_exceptions, tell
 from vqrna.provenance import running
 
@@ -23,6 +23,17 @@ _EXAMPLE = (
     "[bold]Example:[/] vqrna predict transcripts.fa.gz --out results --plot\n\n"
     "Every command tells more with [bold]vqrna COMMAND --help[/]."
 )
+
+_COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
+    ("Predict", "predict", predict.predict),
+    ("Predict", "model", model.app),
+    ("Train", "train", train.train),
+    ("Train", "evaluate", evaluate.evaluate),
+    ("Train", "convert", convert.convert),
+    ("Data", "data", data.app),
+    ("About", "doctor", doctor.doctor),
+)
+"""Panel of the help, name, and function or group of every command, in the order of the help."""
 
 
 class _InOrder(TyperGroup):
@@ -44,25 +55,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-# TEMPORARY, while the commands are being written: those that do not exist yet are left out.
-# To be replaced by plain imports and registrations.
-_COMMANDS = (
-    ("Predict", "predict", "predict:predict"),
-    ("Predict", "model", "model:app"),
-    ("Train", "train", "train:train"),
-    ("Train", "evaluate", "evaluate:evaluate"),
-    ("Train", "convert", "convert:convert"),
-    ("Data", "data", "data:app"),
-    ("About", "doctor", "doctor:doctor"),
-)
-for _panel, _name, _place in _COMMANDS:
-    _module, _, _attribute = _place.partition(":")
-    try:
-        _command = getattr(import_module(f"vqrna.cli.{_module}"), _attribute)
-    except ModuleNotFoundError as _error:
-        if _error.name != f"vqrna.cli.{_module}":
-            raise
-        continue
+for _panel, _name, _command in _COMMANDS:
     if isinstance(_command, typer.Typer):
         app.add_typer(_command, name=_name, rich_help_panel=_panel)
     else:

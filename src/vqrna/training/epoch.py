@@ -12,12 +12,12 @@ import torch
 from vqrna.config import Config
 from vqrna.data.records import Windows
 from vqrna.errors import DataError
-from vqrna.nn.lattice import Lattice
 from vqrna.nn.model import Network, SiteNetwork
-from vqrna.sequence import centre, one_hot
+from vqrna.sequence import one_hot
 from vqrna.training.augmentation import mask_flanks, substitute
-from vqrna.training.losses import off_site_loss, total_loss
+from vqrna.training.losses import total_loss
 from vqrna.training.schedule import WeightAverage, learning_rate
+from vqrna.training.weak import WeakNegatives, weak_loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +27,12 @@ class TrainingData:
     Parameters
     ----------
     windows : Windows
-        At least as long as the model's; what is longer gives off-site positions.
-    off_site : np.ndarray, shape (N, M, S), bool, or None
-        Which of the S positions on the model's grid count as weak negatives of each type.
+        At least as long as the model's; what is longer gives weak negatives.
+    weak : WeakNegatives or None
     """
 
     windows: Windows
-    off_site: np.ndarray | None = None
+    weak: WeakNegatives | None = None
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[np.ndarray]:
         """Draw the rows of each batch: every window once, in random order."""
@@ -128,42 +127,16 @@ def _step(
         "loss_reconstruction": loss.reconstruction,
         "perplexity": output.perplexity,
     }
-    if data.off_site is not None and isinstance(network, SiteNetwork):
-        few = rows[: max(1, round(training.off_site_share * len(rows)))]
-        seen = substitute(tokens[: len(few)], training.substitution_rate, generator)
-        with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
-            lattice = network.grid(seen.shape[1])
-            _, logits = network.on_grid(one_hot(seen.to(device)), lattice)
-        weak = torch.from_numpy(data.off_site[few]).to(device)
-        terms["loss_off_site"] = off_site_loss(logits, weak, training.label_smoothing)
-        total = total + training.off_site_weight * terms["loss_off_site"]
+    if data.weak is not None and isinstance(network, SiteNetwork):
+        weak = weak_loss(network, data.weak, rows, training, generator)
+        weights = {
+            "loss_off_site": training.off_site_weight,
+            "loss_shuffled": training.shuffled_weight,
+        }
+        total = total + sum(weights[name] * term for name, term in weak.items())
+        terms |= weak
     optimizer.zero_grad(set_to_none=True)
     total.backward()
     optimizer.step()
     used[output.codes.flatten()] = True
     return {"loss": total.item(), **{name: term.item() for name, term in terms.items()}}
-
-
-def off_site_positions(windows: Windows, lattice: Lattice, known: np.ndarray) -> np.ndarray:
-    """Choose the weak negatives: candidates on a grid, off the centre, annotated for no type.
-
-    Parameters
-    ----------
-    windows : Windows
-    lattice : Lattice
-        The network's grid on windows of this length.
-    known : np.ndarray, shape (N, L), bool
-        Annotated sites (see :func:`vqrna.data.annotated.annotated`).
-
-    Returns
-    -------
-    np.ndarray, shape (N, M, S), bool
-    """
-    middle = lattice.sites // 2
-    positions = centre(windows.length) + (np.arange(lattice.sites) - middle) * lattice.spacing
-    chosen = np.stack(
-        [m.candidates(windows.tokens)[:, positions] for m in windows.modifications], axis=1
-    )
-    chosen &= ~known[:, None, positions]
-    chosen[:, :, middle] = False
-    return chosen

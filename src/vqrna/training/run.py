@@ -18,7 +18,6 @@ import torch
 
 from vqrna import config as configs
 from vqrna.config import Config
-from vqrna.data.annotated import annotated
 from vqrna.data.records import NEGATIVE, POSITIVE, Windows
 from vqrna.devices import choose_device
 from vqrna.errors import DataError, UsageError
@@ -30,11 +29,12 @@ from vqrna.sequence import recentre
 from vqrna.trained import TrainedModel
 from vqrna.training import checkpoint, report
 from vqrna.training.checkpoint import Progress
-from vqrna.training.epoch import TrainingData, off_site_positions, train_epoch
+from vqrna.training.epoch import TrainingData, train_epoch
 from vqrna.training.finishing import finish
 from vqrna.training.schedule import WeightAverage, make_optimizer
 from vqrna.training.transfer import transfer
 from vqrna.training.validation import validate
+from vqrna.training.weak import WeakNegatives
 from vqrna.weights import FILE_NAME, load_model, save_model
 
 BEST_NAME = "best.safetensors"
@@ -194,14 +194,12 @@ def _over(state: Progress, config: Config) -> bool:
 def _training_data(train: Windows, network: Network, config: Config) -> TrainingData:
     """Bring windows to a length the network can use, with weak negatives if they are wanted."""
     wanted = config.model.length
-    if config.training.off_site_weight == 0 or not isinstance(network, SiteNetwork):
-        return TrainingData(_at_length(train, wanted))
-    windows = _at_length(train, max(wanted, train.length))
-    lattice = network.grid(windows.length)
-    if lattice.sites == 1:  # no room beside the site
-        return TrainingData(_at_length(train, wanted))
-    chosen = off_site_positions(windows, lattice, annotated(windows.tokens, windows))
-    return TrainingData(windows, chosen)
+    if isinstance(network, SiteNetwork):
+        windows = _at_length(train, max(wanted, train.length))
+        weak = WeakNegatives.of(windows, network, config.training)
+        if weak is not None:
+            return TrainingData(windows, weak)
+    return TrainingData(_at_length(train, wanted))
 
 
 def _at_length(windows: Windows, length: int) -> Windows:
