@@ -30,7 +30,7 @@ def dinucleotide_shuffle(tokens: np.ndarray, generator: np.random.Generator) -> 
     last = _last_exits(exits, int(tokens[-1]), generator)
     queues = []
     for letter, nexts in enumerate(exits):
-        end = np.flatnonzero(nexts == last.get(letter))[:1]  # one exit to the drawn letter
+        end = np.flatnonzero(nexts == last.get(letter))[:1]  # the drawn exit, once: comes last
         order = generator.permutation(np.delete(nexts, end))
         queues.append(iter([*order.tolist(), *nexts[end].tolist()]))
     shuffled = np.empty_like(tokens)
