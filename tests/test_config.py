@@ -1,0 +1,146 @@
+import dataclasses
+
+import pytest
+
+from vqrna.config import (
+    PAPER_LENGTHS,
+    Config,
+    ModelConfig,
+    TrainingConfig,
+    dump,
+    from_dict,
+    load,
+    preset,
+    replace,
+    to_dict,
+)
+from vqrna.errors import DataError, UsageError
+
+
+def test_the_paper_preset_holds_the_published_numbers():
+    config = preset("paper")
+    model, training = config.model, config.training
+    assert (model.architecture, model.length) == ("paper", 501)
+    assert (model.codebook_size, model.code_dim, model.dropout) == (512, 64, 0.2)
+    assert training.classification_weight == 0.05819746775986198
+    assert training.quantization_weight == 0.04187829891956044
+    assert training.reconstruction_weight == 0.6804473004341116
+    assert (training.optimizer, training.learning_rate) == ("adam", 1e-3)
+    assert (training.schedule, training.weight_decay) == ("constant", 0)
+    assert (training.batch_size, training.epochs, training.patience) == (32, 300, 30)
+    assert (training.seed, training.select_by) == (2, "accuracy")
+
+
+def test_the_paper_preset_has_none_of_our_tricks():
+    training = preset("paper").training
+    tricks = ("label_smoothing", "substitution_rate", "mask_rate", "off_site_weight")
+    assert [getattr(training, name) for name in tricks] == [0] * 4
+    assert (training.average_decay, training.precision) == (0, "float32")
+
+
+def test_the_default_is_our_preset():
+    assert preset("vqrna") == Config()
+    assert Config().model.architecture == "vqrna"
+    assert Config().training.mask_rate > 0
+    assert Config().training.mask_min_flank == 25
+
+
+def test_an_unknown_preset_is_told():
+    with pytest.raises(UsageError, match=r"unknown preset 'big' \(known: vqrna, paper\)"):
+        preset("big")
+
+
+@pytest.mark.parametrize("length", [50, 500, 49, 1003, 0, -1])
+def test_impossible_lengths_are_refused(length):
+    with pytest.raises(ValueError, match="length"):
+        ModelConfig(length=length)
+    with pytest.raises(UsageError, match="length"):
+        replace(Config(), length=length)
+
+
+@pytest.mark.parametrize("length", [51, 53, 999, 1001])
+def test_odd_lengths_between_are_allowed(length):
+    assert ModelConfig(length=length).length == length
+
+
+def test_the_paper_knows_nine_lengths():
+    for length in PAPER_LENGTHS:
+        assert replace(preset("paper"), length=length).model.length == length
+    with pytest.raises(UsageError, match="901, 1001"):
+        replace(preset("paper"), length=601)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"batch_size": 1},
+        {"epochs": 0},
+        {"patience": 0},
+        {"learning_rate": 0.0},
+        {"label_smoothing": 1.0},
+        {"mask_rate": 1.1},
+        {"optimizer": "sgd"},
+        {"precision": "float16"},
+        {"average_decay": 1.0},
+    ],
+)
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        TrainingConfig(**wrong)
+
+
+def test_settings_cannot_be_changed_in_place():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().model.length = 51
+
+
+def test_replace_finds_the_part_and_leaves_none_alone():
+    config = replace(Config(), length=101, epochs=3, seed=None)
+    assert (config.model.length, config.training.epochs) == (101, 3)
+    assert config.training.seed == Config().training.seed
+    with pytest.raises(UsageError, match="unknown setting 'lenght'"):
+        replace(Config(), lenght=101)
+
+
+@pytest.mark.parametrize("name", ["vqrna", "paper"])
+def test_toml_there_and_back(name, tmp_path):
+    config = replace(preset(name), length=301, seed=7)
+    path = tmp_path / "config.toml"
+    path.write_text(dump(config), encoding="utf-8")
+    assert load(path) == config
+    assert from_dict(to_dict(config)) == config
+
+
+def test_a_file_changes_only_what_it_names(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("[training]\nlearning_rate = 1e-4\n", encoding="utf-8")
+    config = load(path, preset("paper"))
+    assert config == replace(preset("paper"), learning_rate=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[training]\nepoch = 3\n", "training.epoch: unknown setting"),
+        ("[trainning]\nepochs = 3\n", "unknown table or setting 'trainning'"),
+        ("epochs = 3\n", "unknown table or setting 'epochs'"),
+        ("model = 3\n", "unknown table or setting 'model'"),
+        ('[model]\nlength = "long"\n', "model.length: .*integer"),
+        ("[model]\nlength = 500\n", "model: length must be odd"),
+        ("[model\n", "not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_told_in_one_line(tmp_path, text, words):
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=f"config.toml: {words}") as raised:
+        load(path)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    with pytest.raises(DataError, match="No such file"):
+        load(tmp_path / "no.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="not a text file"):
+        load(tmp_path / "binary.toml")
