@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,9 +41,32 @@ def test_help_names_every_command_and_an_example(vqrna_main, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     done = vqrna_main("--help")
     assert done.code == 0
-    for words in ("doctor", "Example: vqrna predict", "--version"):
-        assert words in done.out
+    assert "Example: vqrna predict" in done.out
+    listed = re.findall(r"^│ ([a-z]+) ", done.out, flags=re.MULTILINE)
+    assert listed == ["predict", "model", "train", "evaluate", "convert", "data", "doctor"]
     assert vqrna_main("-h").out == done.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["predict"],
+        ["model", "info"],
+        ["train"],
+        ["evaluate"],
+        ["convert"],
+        ["data", "fetch"],
+        ["data", "check"],
+        ["data", "split"],
+        ["doctor"],
+    ],
+    ids=" ".join,
+)
+def test_every_command_has_help(vqrna_main, words):
+    done = vqrna_main(*words, "--help")
+    assert done.code == 0
+    assert f"Usage: vqrna {' '.join(words)}" in done.out
+    assert done.err == ""
 
 
 def test_no_command_shows_the_help_and_is_a_usage_fault(vqrna_main):
