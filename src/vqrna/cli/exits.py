@@ -112,6 +112,8 @@ def tell(error: BaseException, debug: bool = False) -> int:
     if isinstance(error, typer.TyperException):
         return _tell_usage(error)
     say("error", _words(error))
+    if isinstance(error, OSError):
+        _drop_unwritable_stdout()
     return error.exit_code if isinstance(error, VqrnaError) else 1
 
 
@@ -140,6 +142,14 @@ def _words(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("vqrna"):
         return f"the Python package '{error.name}' is missing; 'vqrna doctor' tells how to get it"
     return f"unexpected {type(error).__name__}: {text} (--debug shows where; please report it)"
+
+
+def _drop_unwritable_stdout() -> None:
+    """Forget output that a full disk does not take, lest Python tries again at its end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _silence_stdout()
 
 
 def _silence_stdout() -> None:
