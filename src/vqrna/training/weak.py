@@ -116,9 +116,9 @@ def weak_loss(
     dict
         ``loss_off_site`` and ``loss_shuffled``, unweighted; those with a weight of 0 are left out.
     """
-    few = max(1, round(config.weak_share * len(rows)))
+    few = max(2, round(config.weak_share * len(rows)))  # statistics over a batch need two
     parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    if config.off_site_weight:
+    if config.off_site_weight and weak.lattice.sites > 1:
         modified = (weak.windows.labels[rows] == POSITIVE).any(axis=1)
         if len(chosen := rows[modified][:few]):
             parts["loss_off_site"] = weak.windows.tokens[chosen], weak.off_site(chosen)
