@@ -106,7 +106,7 @@ def test_wherever_it_dies_it_ends_the_same(tmp_path, no_curves, monkeypatch, who
 
 
 def test_it_may_die_again_and_again(tmp_path, no_curves, whole):
-    for attempt in range(4):
+    for attempt in range(3):
         with pytest.MonkeyPatch.context() as patch:
             dies_at(patch, run, "_next_epoch", 2)
             with pytest.raises(Killed):

@@ -1,0 +1,109 @@
+"""Beginning with other weights: known types keep their heads, new ones are fresh."""
+
+import numpy as np
+import pytest
+import torch
+
+from tiny import columns, network, planted, random_tokens, tiny, tiny_paper
+from vqrna.config import Config
+from vqrna.errors import DataError, UsageError
+from vqrna.modifications import modifications
+from vqrna.trained import TrainedModel
+from vqrna.training import Source, train, train_network
+from vqrna.training.transfer import transfer
+from vqrna.weights import save_model
+
+
+def trained(config: Config, symbols: list[str], seed: int = 0) -> TrainedModel:
+    kinds = modifications(symbols)
+    return TrainedModel.fresh(network(config, len(kinds), seed), config, kinds)
+
+
+@pytest.mark.parametrize("config", [tiny(), tiny_paper()], ids=["vqrna", "paper"])
+def test_heads_of_known_types_are_copied_wherever_they_stand(config):
+    start = trained(config, ["Am", "Um"])  # in the order of the benchmark: Am, Um
+    kinds = modifications(["Am", "Cm", "Um", "Psi"])
+    made = network(config, 4, seed=1)
+    other = network(config, 4, seed=1)
+    transfer(start, made, kinds)
+    windows = random_tokens(5, 51)
+    logits = made.eval()(columns(windows)).logits
+    np.testing.assert_allclose(logits[:, [0, 2]].detach(), start.logits(windows), atol=1e-5)
+    rows = len(made.head.logits.bias) // 4
+    for m in (1, 3):  # new types keep what they were initialised with
+        part = slice(m * rows, (m + 1) * rows)
+        assert made.head.logits.weight[part].equal(other.head.logits.weight[part])
+    assert not made.head.logits.weight[:rows].equal(other.head.logits.weight[:rows])
+
+
+def test_fewer_types_are_a_choice_of_heads():
+    start = trained(tiny(), ["Am", "Cm", "Um"])
+    made = network(tiny(), 1, seed=1)
+    transfer(start, made, modifications(["Cm"]))
+    windows = random_tokens(5, 51)
+    logits = made(columns(windows)).logits.detach()
+    np.testing.assert_allclose(logits[:, 0], start.logits(windows)[:, 1], atol=1e-6)
+
+
+def test_the_codebook_is_not_begun_anew():
+    start = trained(tiny(), ["Am"])
+    made = network(tiny(), 1, seed=1)
+    made.quantizer.started.fill_(False)  # as in a network that was just built
+    transfer(start, made, modifications(["Am"]))
+    made.train()
+    made(columns(random_tokens(32, 51)))
+    cosine = (made.quantizer.codebook * start.network.quantizer.codebook).sum(1)
+    assert cosine.median() > 0.999  # one step of a slow moving average
+
+
+@pytest.mark.parametrize(
+    "other",
+    [tiny(width=16), tiny(codebook_size=32), tiny(length=201), tiny_paper()],
+    ids=["width", "codebook", "length", "architecture"],
+)
+def test_another_network_is_refused(other):
+    with pytest.raises(DataError, match=r"of another network \(vqrna, 51 nt\)"):
+        transfer(trained(tiny(), ["Am"]), network(other, 1), modifications(["Am"]))
+
+
+def test_a_start_helps_and_is_part_of_the_run(tmp_path, no_curves):
+    long = tiny(epochs=8, codebook_size=64, learning_rate=2e-2, average_decay=0.9)
+    short = tiny(epochs=1, codebook_size=64, learning_rate=1e-3, average_decay=0.0)
+    kinds = ("Am", "Cm")
+    data, valid = planted(256, symbols=kinds), planted(64, seed=1, symbols=kinds)
+    quiet = {"device": "cpu", "show_progress": False}
+    first = train_network(data, valid, tmp_path / "first", long, **quiet).model
+    tuned = train_network(data, valid, tmp_path / "tuned", short, start=first, **quiet).model
+    fresh = train_network(data, valid, tmp_path / "fresh", short, **quiet).model
+    auroc = [m.training["validation"]["mean"]["auroc"] for m in (tuned, fresh)]
+    assert auroc[0] > 0.9 > auroc[1]
+    with pytest.raises(DataError, match="other settings or data"):  # without --from
+        train_network(data, valid, tmp_path / "tuned", short, resume=True, **quiet)
+
+
+def test_train_begins_with_a_file(tmp_path, no_curves):
+    path = tmp_path / "start.safetensors"
+    start = trained(tiny(), ["Am", "Cm"])
+    save_model(start, path)
+    source = Source(planted(24, symbols=("Am", "Um")), planted(24, seed=1, symbols=("Am", "Um")))
+    run = train(
+        source,
+        tmp_path / "run",
+        tiny(epochs=1, learning_rate=1e-12, average_decay=0.0, weight_decay=0.0),
+        start=path,
+        device="cpu",
+        show_progress=False,
+    )
+    assert [m.symbol for m in run.model.modifications] == ["Am", "Um"]
+    ours = run.model.network.head.logits.weight
+    theirs = start.network.head.logits.weight
+    torch.testing.assert_close(ours[0], theirs[0])
+
+
+def test_a_set_is_no_start(tmp_path):
+    for symbol in ("Am", "Cm"):
+        (tmp_path / symbol).mkdir()
+        save_model(trained(tiny(), [symbol]), tmp_path / symbol / "model.safetensors")
+    source = Source(planted(8), planted(8))
+    with pytest.raises(UsageError, match="is a set of models: name one of its folders"):
+        train(source, tmp_path / "run", tiny(), start=tmp_path, show_progress=False)

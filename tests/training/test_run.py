@@ -1,0 +1,100 @@
+"""A run: what is refused, when it stops, which epoch is kept, what it tells."""
+
+import pytest
+
+from tiny import planted, random_tokens, tiny
+from vqrna.errors import DataError
+from vqrna.modifications import modifications
+from vqrna.training import report, train_network
+from vqrna.training.validation import validate
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [([1, 1, 1], "hold no unmodified site of Am"), ([0, 0, -1], "hold no modified site of Am")],
+)
+def test_one_class_alone_teaches_nothing(tmp_path, labels, words):
+    whole, windows = planted(3), planted(3)
+    windows.labels[:, 0] = labels
+    with pytest.raises(DataError, match="the validation windows " + words):
+        train_network(whole, windows, tmp_path / "run", tiny(), show_progress=False)
+    with pytest.raises(DataError, match="the training windows " + words):
+        train_network(windows, whole, tmp_path / "run", tiny(), show_progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_different_types_cannot_be_compared(tmp_path):
+    one, two = planted(8), planted(8, symbols=("Cm",))
+    with pytest.raises(DataError, match="different modifications"):
+        train_network(one, two, tmp_path, tiny(), show_progress=False)
+
+
+def test_a_training_that_diverges_is_told(tmp_path, no_curves):
+    windows = planted(32)
+    with pytest.raises(DataError, match=r"diverged: the loss is (nan|inf) in epoch 1"):
+        train_network(
+            windows, windows, tmp_path, tiny(learning_rate=1e30), show_progress=False, device="cpu"
+        )
+
+
+def test_it_stops_when_validation_no_longer_rises(tmp_path, no_curves):
+    windows = planted(32)
+    config = tiny(epochs=50, patience=3, learning_rate=1e-12)  # nothing changes any more
+    result = train_network(windows, windows, tmp_path, config, device="cpu", show_progress=False)
+    best = result.model.training["best_epoch"]
+    assert len(result.history) == best + 3 < 50
+    assert result.history["best"].to_numpy()[best - 1]
+    assert not result.history["best"].to_numpy()[best:].any()
+
+
+def test_the_kept_epoch_is_the_one_with_the_best_score(tmp_path, no_curves):
+    windows = planted(48)
+    for select_by, column in (("auroc", "valid_auroc"), ("accuracy", "valid_acc")):
+        config = tiny(epochs=6, learning_rate=5e-2, select_by=select_by, average_decay=0.0)
+        result = train_network(
+            windows, windows, tmp_path / select_by, config, device="cpu", show_progress=False
+        )
+        best = int(result.history[column].idxmax()) + 1
+        assert result.model.training["best_epoch"] == best
+        again = validate(result.model.network, windows, config)["mean"]
+        kept = result.history.loc[best - 1, column]
+        assert again["auroc" if select_by == "auroc" else "acc"] == kept
+
+
+def test_the_log_tells_what_the_published_one_tells(tmp_path):
+    scores = dict.fromkeys(("acc", "bacc", "se", "sp", "mcc", "auroc"), 0.5) | {"acc": 0.25}
+    row = {
+        "epoch": 1, "loss": 0.5, "loss_quantization": 0.1, "loss_reconstruction": 0.2,
+        "loss_classification": 0.3, "perplexity": 7.0, "codes_used": 9, "best": True,
+        "valid": {"Am": scores},
+    }  # fmt: skip
+    report.write_log(tmp_path, [row], 1)
+    lines = (tmp_path / "train.log").read_text().splitlines()
+    assert lines[0].startswith("epoch: 1, loss: 0.50000, vq_loss: 0.10000, recon_error: 0.20000")
+    assert "Valid Performance. Epoch[1]" in lines[1]
+    assert lines[2] == "[type,\tACC,\tBACC,\tSE,\tSP,\tMCC,\tAUC]"
+    assert lines[3] == "Am,\t0.2500,\t0.5000,\t0.5000,\t0.5000,\t0.5000,\t0.5000"
+    assert lines[-1] == "kept: epoch 1"
+
+
+def test_pictures_of_the_curves_are_drawn(tmp_path):
+    windows = planted(16)
+    train_network(windows, windows, tmp_path, tiny(epochs=1), device="cpu", show_progress=False)
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (tmp_path / "curves.svg").read_bytes()[:1000]
+
+
+def test_a_progress_line_names_the_terms(tmp_path, no_curves, capfd):
+    windows = planted(16)
+    train_network(windows, windows, tmp_path, tiny(epochs=1), device="cpu")
+    err = capfd.readouterr().err
+    for words in ("epoch 1/1: loss", "perplexity", "of 16 codes", "validation AUROC"):
+        assert words in err
+
+
+def test_short_windows_and_ambiguous_ones_train_too(tmp_path, no_curves):
+    windows = planted(24, 31)  # shorter than the model's 51
+    windows.tokens[:, :10] = random_tokens(24, 10, ambiguous=0.5)
+    result = train_network(windows, windows, tmp_path, tiny(), device="cpu", show_progress=False)
+    assert result.model.logits(windows.tokens).shape == (24, 1)
+    assert result.model.modifications == modifications(["Am"])
