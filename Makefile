@@ -10,10 +10,10 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format clean
+.PHONY: help setup demo test check format clean weights benchmark-training benchmark-adapter
 
 help:  ## tell what there is to do
-	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
 
 setup: $(STAMP)  ## make .venv with all that is needed (the others call it)
 
@@ -41,6 +41,17 @@ check: $(STAMP)  ## lint, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+weights: $(STAMP)  ## train the shipped weights anew (VQRNA_DATA names the benchmark; about an hour)
+	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the benchmark's folder"; exit 2; }
+	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --out runs/vqrna-501 --threads 1 --resume
+
+benchmark-training: $(STAMP)  ## windows a second in training: the published network and ours
+	$(BIN)/python benchmarks/training_speed.py
+
+benchmark-adapter: $(STAMP)  ## adapter-like sequence at the benchmark's sites (VQRNA_DATA)
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-adapter: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python benchmarks/adapter_match.py "$(VQRNA_DATA)"
 
 format: $(STAMP)  ## put the code into its format
 	$(BIN)/ruff check --fix

@@ -22,6 +22,9 @@ LIMITS = (
     "their ends, other species and designed RNA are other kinds of input.",
     "Negatives in training are unlabelled sites, not proven ones.",
     "m6Am is called only on BCA: its training saw no other positions.",
+    "Am, Cm and Gm: about a third of the modified windows in the benchmark carry, at the site, a "
+    "match to the start of a common sequencing adapter (AGAUCGGAAGAGC), ten times as many as "
+    "the unmodified ones. Some may be artefacts of the mapping method; the network learns them.",
     "Not for diagnosis, and no substitute for an experiment.",
 )
 """What users of any model trained on these data have to know."""

@@ -41,8 +41,8 @@ def show(card: ModelCard) -> None:
             first = t.modification.symbol if x.tier == "low" else ""
             tiers.add_row(first, x.tier, f"{x.score:.4f}", *cells)
     console.print(
-        "\nConfidence tiers: precision and recall on validation windows at the even class ratio;\n"
-        "calls per kb on real sequence off the known sites, and on it with dinucleotides shuffled:"
+        "\nConfidence tiers: precision and recall on validation windows, half of them modified;\n"
+        "calls per kb off the known sites of real sequence, and in shuffled sequence:"
     )
     console.print(tiers)
     console.print("\nKnow before use:")

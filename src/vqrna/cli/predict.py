@@ -96,9 +96,9 @@ def _show(found: Prediction, *, to_stderr: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("modification")
-    table.add_column("context")
-    titles = ("candidates", "called", "low", "medium", "high", "per kb", "by chance per kb")
+    table.add_column("type")
+    table.add_column("on")
+    titles = ("candidates", "called", "low", "medium", "high", "per kb", "by chance")
     for title in titles:
         table.add_column(title, justify="right")
     for row in found.summary.to_dict("records"):
@@ -112,7 +112,13 @@ def _show(found: Prediction, *, to_stderr: bool) -> None:
             style=None if row["called"] else "dim",
         )
     console = Console(stderr=to_stderr)
-    console.print(f"{found.records:,} sequences, {found.nt:,} nt", highlight=False)
+    what = "sequence" if found.records == 1 else "sequences"
+    console.print(f"{found.records:,} {what}, {found.nt:,} nt", highlight=False)
     console.print(table)
+    console.print(
+        "per kb: calls in 1,000 nt; by chance: calls in 1,000 nt of shuffled sequence",
+        style="dim",
+        highlight=False,
+    )
     if found.path is not None:
         console.print(f"wrote {found.path}", highlight=False, soft_wrap=True)

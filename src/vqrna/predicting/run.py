@@ -109,7 +109,8 @@ def predict(
     >>> found = vqrna.predict({"mine": "GGACU" * 30}, all_sites=True)
     >>> found.sites.head()  # doctest: +SKIP
     """
-    loaded = load_model(model, device) if model is None or isinstance(model, Input) else model
+    named = model is None or isinstance(model, str | PathLike)
+    loaded = load_model(model, device) if named else model
     settings = make_settings(
         loaded.modifications,
         modifications=modifications,
@@ -304,7 +305,7 @@ def _records(
     sequences: Input | Sequence[Input] | Mapping[str, str] | Iterable[FastaRecord],
 ) -> Iterable[FastaRecord]:
     """Read records from whatever the caller has."""
-    if isinstance(sequences, Input):
+    if isinstance(sequences, str | PathLike):
         yield from read_fasta(sequences)
     elif isinstance(sequences, Mapping):
         for name, letters in sequences.items():

@@ -18,8 +18,11 @@ from vqrna.nn.lattice import Lattice
 from vqrna.nn.model import SiteNetwork
 from vqrna.sequence import centre, one_hot
 from vqrna.shuffling import dinucleotide_shuffle
-from vqrna.training.augmentation import substitute
+from vqrna.training.augmentation import crop, substitute
 from vqrna.training.losses import off_site_loss
+
+CROPPED = 0.5
+"""Share of these windows that are made short, since short sequences are scanned, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,7 @@ class WeakNegatives:
         np.ndarray, shape (len(rows), M, sites), bool
         """
         chosen = self._candidates(self.windows.tokens[rows])
-        chosen &= ~self.known[rows][:, None, self._positions()]
+        chosen &= ~self.known[rows][:, None, self.positions()]
         chosen &= (self.windows.labels[rows] == POSITIVE)[:, :, None]
         chosen[:, :, self.lattice.sites // 2] = False
         return chosen
@@ -80,14 +83,14 @@ class WeakNegatives:
         tokens = np.stack([dinucleotide_shuffle(x, generator) for x in self.windows.tokens[rows]])
         return tokens, self._candidates(tokens)
 
-    def _positions(self) -> np.ndarray:
+    def positions(self) -> np.ndarray:
         """Positions (sites,) of the grid in a window."""
         steps = np.arange(self.lattice.sites) - self.lattice.sites // 2
         return centre(self.windows.length) + steps * self.lattice.spacing
 
     def _candidates(self, tokens: np.ndarray) -> np.ndarray:
         """Which types each site of the grid can carry: (N, L) to (N, M, sites)."""
-        at = self._positions()
+        at = self.positions()
         return np.stack([m.candidates(tokens)[:, at] for m in self.windows.modifications], axis=1)
 
 
@@ -129,13 +132,15 @@ def weak_loss(
         return {}
     tokens = torch.from_numpy(np.concatenate([part for part, _ in parts.values()]))
     tokens = substitute(tokens, config.substitution_rate, generator)
+    tokens, inside = crop(tokens, CROPPED, config.mask_min_flank, generator)
+    seen = inside[:, torch.from_numpy(weak.positions())]  # (N, sites)
     device = next(network.parameters()).device
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
         _, logits = network.on_grid(one_hot(tokens.to(device)), weak.lattice)
     found, start = {}, 0
     for name, (_, chosen) in parts.items():
-        mine = logits[start : start + len(chosen)]
+        mine = slice(start, start + len(chosen))
         start += len(chosen)
-        mask = torch.from_numpy(chosen).to(device)
-        found[name] = off_site_loss(mine, mask, config.label_smoothing)
+        mask = torch.from_numpy(chosen) & seen[mine, None]
+        found[name] = off_site_loss(logits[mine], mask.to(device), config.label_smoothing)
     return found
