@@ -1,17 +1,24 @@
-"""Tiny networks, and windows with a planted motif about their sites."""
+"""Tiny networks and models, and windows with a planted motif about their sites."""
 
 from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from vqrna import config as configs
+from vqrna.calibration import Calibration
 from vqrna.config import Config
 from vqrna.data.records import Windows
 from vqrna.modifications import modifications
 from vqrna.nn.lattice import Lattice
 from vqrna.nn.model import Network, SiteNetwork, build
+from vqrna.null import NullSketch
 from vqrna.sequence import AMBIGUOUS, centre, encode, one_hot
+from vqrna.tiers import TierMeaning, Tiers
+from vqrna.trained import TrainedModel
 
 MOTIFS = {"Am": "GGACU", "Cm": "UUCAA", "Um": "AGUGC"}
 """What stands about the modified sites that are planted."""
@@ -104,3 +111,31 @@ def network(
             chosen = torch.randperm(len(latents))[: len(made.quantizer.codebook)]
             made.quantizer.codebook[: len(chosen)] = latents[chosen]
     return made
+
+
+def fresh(
+    config: Config | None = None, symbols: Sequence[str] = ("Am", "Cm"), seed: int = 0
+) -> TrainedModel:
+    """A model whose network has seen nothing, and of which nothing was measured."""
+    config = config or tiny()
+    kinds = modifications(list(symbols))
+    return TrainedModel.fresh(network(config, len(kinds), seed), config, kinds)
+
+
+def measured(symbols: Sequence[str] = ("Am", "Cm"), seed: int = 0) -> TrainedModel:
+    """A model with calibration, tiers and nulls of made-up numbers."""
+    model = fresh(symbols=symbols, seed=seed)
+    m = len(symbols)
+    rng = np.random.default_rng(seed)
+    return dataclasses.replace(
+        model,
+        calibration=Calibration(rng.uniform(0.5, 2, m), rng.normal(size=m), "windows"),
+        tiers=Tiers(
+            np.sort(rng.normal(size=(m, 3))),
+            tuple(TierMeaning(s, "low", 0.5, 0.9, 0.8, 0.1, 0.05) for s in symbols),
+        ),
+        off_site=tuple(NullSketch.of(rng.normal(size=50), 500) for _ in range(m)),
+        shuffled=tuple(NullSketch.of(rng.normal(size=40), 400) for _ in range(m)),
+        training={"seed": seed},
+        hash=f"h{seed}",
+    )

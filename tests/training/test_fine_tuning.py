@@ -4,24 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from tiny import columns, network, planted, random_tokens, tiny, tiny_paper
-from vqrna.config import Config
+from tiny import columns, fresh, network, planted, random_tokens, tiny, tiny_paper
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import modifications
-from vqrna.trained import TrainedModel
 from vqrna.training import Source, train, train_network
 from vqrna.training.transfer import transfer
 from vqrna.weights import save_model
 
 
-def trained(config: Config, symbols: list[str], seed: int = 0) -> TrainedModel:
-    kinds = modifications(symbols)
-    return TrainedModel.fresh(network(config, len(kinds), seed), config, kinds)
-
-
 @pytest.mark.parametrize("config", [tiny(), tiny_paper()], ids=["vqrna", "paper"])
 def test_heads_of_known_types_are_copied_wherever_they_stand(config):
-    start = trained(config, ["Am", "Um"])  # in the order of the benchmark: Am, Um
+    start = fresh(config, ["Am", "Um"])  # in the order of the benchmark: Am, Um
     kinds = modifications(["Am", "Cm", "Um", "Psi"])
     made = network(config, 4, seed=1)
     other = network(config, 4, seed=1)
@@ -37,7 +30,7 @@ def test_heads_of_known_types_are_copied_wherever_they_stand(config):
 
 
 def test_fewer_types_are_a_choice_of_heads():
-    start = trained(tiny(), ["Am", "Cm", "Um"])
+    start = fresh(tiny(), ["Am", "Cm", "Um"])
     made = network(tiny(), 1, seed=1)
     transfer(start, made, modifications(["Cm"]))
     windows = random_tokens(5, 51)
@@ -46,7 +39,7 @@ def test_fewer_types_are_a_choice_of_heads():
 
 
 def test_the_codebook_is_not_begun_anew():
-    start = trained(tiny(), ["Am"])
+    start = fresh(tiny(), ["Am"])
     made = network(tiny(), 1, seed=1)
     made.quantizer.started.fill_(False)  # as in a network that was just built
     transfer(start, made, modifications(["Am"]))
@@ -63,7 +56,7 @@ def test_the_codebook_is_not_begun_anew():
 )
 def test_another_network_is_refused(other):
     with pytest.raises(DataError, match=r"of another network \(vqrna, 51 nt\)"):
-        transfer(trained(tiny(), ["Am"]), network(other, 1), modifications(["Am"]))
+        transfer(fresh(tiny(), ["Am"]), network(other, 1), modifications(["Am"]))
 
 
 def test_a_start_helps_and_is_part_of_the_run(tmp_path, no_curves):
@@ -83,7 +76,7 @@ def test_a_start_helps_and_is_part_of_the_run(tmp_path, no_curves):
 
 def test_train_begins_with_a_file(tmp_path, no_curves):
     path = tmp_path / "start.safetensors"
-    start = trained(tiny(), ["Am", "Cm"])
+    start = fresh(tiny(), ["Am", "Cm"])
     save_model(start, path)
     source = Source(planted(24, symbols=("Am", "Um")), planted(24, seed=1, symbols=("Am", "Um")))
     run = train(
@@ -103,7 +96,7 @@ def test_train_begins_with_a_file(tmp_path, no_curves):
 def test_a_set_is_no_start(tmp_path):
     for symbol in ("Am", "Cm"):
         (tmp_path / symbol).mkdir()
-        save_model(trained(tiny(), [symbol]), tmp_path / symbol / "model.safetensors")
+        save_model(fresh(tiny(), [symbol]), tmp_path / symbol / "model.safetensors")
     source = Source(planted(8), planted(8))
     with pytest.raises(UsageError, match="is a set of models: name one of its folders"):
         train(source, tmp_path / "run", tiny(), start=tmp_path, show_progress=False)

@@ -1,0 +1,248 @@
+"""Models on disk: whole, the same bytes, and nothing else is taken for one."""
+
+import json
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from tiny import fresh, measured, random_tokens, tiny, tiny_paper
+from vqrna.errors import DataError, UsageError
+from vqrna.modifications import Modification
+from vqrna.sequence import ALPHABET
+from vqrna.trained import ModelSet, TrainedModel
+from vqrna.weights import FILE_NAME, FORMAT, load_model, save_model
+
+
+def parts(path):
+    """Metadata and tensors of a file."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return json.loads(file.metadata()[FORMAT]), tensors
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "model.safetensors"
+    return save_model(measured(), path), path
+
+
+@pytest.mark.parametrize(
+    "config",
+    [tiny(), tiny(length=201), tiny_paper(), tiny_paper(length=101)],
+    ids=lambda config: f"{config.model.architecture}-{config.model.length}",
+)
+def test_every_architecture_survives_save_and_load(tmp_path, config):
+    model = fresh(config)
+    saved = save_model(model, tmp_path / "a.safetensors")
+    loaded = load_model(tmp_path / "a.safetensors", "cpu")
+    windows = random_tokens(6, 201, ambiguous=0.05)
+    np.testing.assert_array_equal(loaded.logits(windows), model.logits(windows))
+    assert loaded.config == config
+    assert loaded.modifications == model.modifications
+    assert loaded.hash == saved.hash
+    assert not loaded.network.training
+
+
+def test_all_that_was_measured_survives(saved):
+    model, path = saved
+    loaded = load_model(path, "cpu")
+    assert loaded.training == model.training
+    assert loaded.calibration.fitted_on == "windows"
+    np.testing.assert_array_equal(loaded.calibration.slope, model.calibration.slope)
+    np.testing.assert_array_equal(loaded.calibration.intercept, model.calibration.intercept)
+    np.testing.assert_array_equal(loaded.tiers.logits, model.tiers.logits)
+    assert loaded.tiers.meanings == model.tiers.meanings
+    logits = np.random.default_rng(0).normal(size=(9, 2))
+    np.testing.assert_array_equal(loaded.p_values(logits), model.p_values(logits))
+    for ours, theirs in zip(loaded.shuffled, model.shuffled, strict=True):
+        assert (ours.count, ours.nt) == (theirs.count, theirs.nt)
+        np.testing.assert_array_equal(ours.values, theirs.values)
+
+
+def test_types_of_ones_own_survive(tmp_path):
+    own = Modification("ac4C", "N4-acetylcytidine", "CNG", 0, prior=0.25, color="#123456")
+    model = TrainedModel.fresh(fresh().network, tiny(), (own, own))
+    save_model(model, tmp_path / "a.safetensors")
+    assert load_model(tmp_path / "a.safetensors", "cpu").modifications == (own, own)
+
+
+def test_a_model_of_which_nothing_was_measured_survives(tmp_path):
+    save_model(fresh(), tmp_path / "a.safetensors")
+    loaded = load_model(tmp_path / "a.safetensors", "cpu")
+    assert np.isposinf(loaded.tiers.logits).all()
+    assert loaded.off_site == loaded.shuffled == ()
+
+
+def test_the_same_model_gives_the_same_bytes(saved, tmp_path):
+    model, path = saved
+    again = save_model(measured(), tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+    assert again.hash == model.hash
+    save_model(load_model(path, "cpu"), tmp_path / "loaded.safetensors")
+    assert (tmp_path / "loaded.safetensors").read_bytes() == path.read_bytes()
+    other = save_model(measured(seed=1), tmp_path / "other.safetensors")
+    assert other.hash != model.hash
+
+
+def test_the_metadata_tell_all_that_is_needed(saved):
+    facts, tensors = parts(saved[1])
+    assert facts["alphabet"] == ALPHABET
+    assert facts["config"]["model"]["length"] == 51
+    assert [m["symbol"] for m in facts["modifications"]] == ["Am", "Cm"]
+    assert {name.split(".")[0] for name in tensors} == {"network", "null"}
+    assert not any("usage" in name or "vector_sum" in name for name in tensors)
+
+
+def test_a_folder_of_a_run_is_its_model(saved):
+    model, path = saved
+    assert load_model(path.parent, "cpu").hash == model.hash
+
+
+def one_each(folder, **models):
+    for symbol, model in models.items():
+        (folder / symbol).mkdir()
+        save_model(model, folder / symbol / FILE_NAME)
+
+
+def test_a_folder_of_one_type_models_is_one_model(tmp_path):
+    symbols = ("Psi", "Am", "m6Am", "Cm")
+    one_each(tmp_path, **{s: measured((s,), i) for i, s in enumerate(symbols)})
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "README.md").write_text("mine")
+    loaded = load_model(tmp_path, "cpu")
+    assert isinstance(loaded, ModelSet)
+    assert [m.symbol for m in loaded.modifications] == ["Am", "Cm", "m6Am", "Psi"]
+    windows = random_tokens(4, 51)
+    np.testing.assert_array_equal(
+        loaded.logits(windows)[:, 3], measured(("Psi",), 0).logits(windows)[:, 0]
+    )
+    assert len(loaded.hash) == 12
+    shutil.rmtree(tmp_path / "Cm")
+    assert load_model(tmp_path, "cpu").hash != loaded.hash
+
+
+def test_two_models_of_one_type_are_refused(tmp_path):
+    one_each(tmp_path, a=measured(("Am",)), b=measured(("Am", "Cm")))
+    with pytest.raises(DataError, match="several models here tell Am"):
+        load_model(tmp_path, "cpu")
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def wrong_files(folder):
+    """Files that are no weights, by what is said of them."""
+    tensors = {"a": torch.zeros(3)}
+    whole = folder / "whole.safetensors"
+    save_model(measured(), whole)
+    (folder / "empty").write_bytes(b"")
+    (folder / "text").write_text(">a fasta file\nACGU\n")
+    (folder / "truncated").write_bytes(whole.read_bytes()[:-500])
+    (folder / "header only").write_bytes(whole.read_bytes()[:300])
+    (folder / "random").write_bytes(np.random.default_rng(0).bytes(5000))
+    save_file(tensors, folder / "foreign")
+    torch.save(tensors, folder / "zip.pth")
+    torch.save(tensors, folder / "legacy.pth", _use_new_zipfile_serialization=False)
+    (folder / "plain.pkl").write_bytes(pickle.dumps({"a": 1}))
+    (folder / "bomb.pkl").write_bytes(pickle.dumps(Bomb(folder / "executed")))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("empty", "the weights file is empty"),
+        ("text", "is no whole safetensors file"),
+        ("truncated", "is no whole safetensors file"),
+        ("header only", "is no whole safetensors file"),
+        ("random", "is no whole safetensors file"),
+        ("foreign", "these weights are not from vqrna"),
+        ("zip.pth", "is a pickle .*'vqrna convert' imports"),
+        ("legacy.pth", "is a pickle .*'vqrna convert' imports"),
+        ("plain.pkl", "is a pickle .*never loaded"),
+        ("bomb.pkl", "is a pickle .*never loaded"),
+        ("absent", "cannot read the weights: No such file"),
+    ],
+)
+def test_what_is_no_model_is_told_in_one_line(tmp_path, name, words):
+    wrong_files(tmp_path)
+    with pytest.raises(DataError, match=f"{name}: {words}") as raised:
+        load_model(tmp_path / name, "cpu")
+    assert len(str(raised.value).splitlines()) == 1
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_folder_without_models_is_told(tmp_path):
+    with pytest.raises(DataError, match="holds no model"):
+        load_model(tmp_path, "cpu")
+
+
+def no_tensor(facts, tensors):
+    del tensors["network.head.logits.bias"]
+
+
+def wrong_shape(facts, tensors):
+    tensors["network.head.logits.bias"] = torch.zeros(7)
+
+
+def no_null(facts, tensors):
+    del tensors["null.off_site.Am.values"]
+
+
+def other_alphabet(facts, tensors):
+    facts["alphabet"] = "ATCG"
+
+
+def unknown_setting(facts, tensors):
+    facts["config"]["model"]["depth"] = 3
+
+
+def no_config(facts, tensors):
+    del facts["config"]
+
+
+def no_version(facts, tensors):
+    facts["format_version"] = "one"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [no_tensor, wrong_shape, no_null, other_alphabet, unknown_setting, no_config, no_version],
+)
+def test_damaged_weights_are_told_in_one_line(saved, damage):
+    facts, tensors = parts(saved[1])
+    damage(facts, tensors)
+    save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
+    with pytest.raises(DataError, match="the weights are damaged: ") as raised:
+        load_model(saved[1], "cpu")
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_weights_of_a_later_version_ask_for_an_upgrade(saved):
+    facts, tensors = parts(saved[1])
+    facts |= {"format_version": 2, "version": "9.9"}
+    save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
+    with pytest.raises(DataError, match=r"written by a later vqrna \(9\.9\): please upgrade"):
+        load_model(saved[1], "cpu")
+
+
+def test_an_unknown_device_is_told(saved):
+    with pytest.raises(UsageError, match="unknown device 'tpu'"):
+        load_model(saved[1], "tpu")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
+    with pytest.raises(DataError, match="the folder does not exist"):
+        save_model(measured(), tmp_path / "no" / "model.safetensors")
+    assert list(tmp_path.iterdir()) == []
