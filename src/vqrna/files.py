@@ -109,6 +109,27 @@ def output_directory(path: str | os.PathLike[str]) -> Path:
     return folder
 
 
+@contextmanager
+def results_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Make sure of a folder for results as :func:`output_directory`; undo that on any error.
+
+    Folders that were made for it are removed again if the body fails and has left nothing there.
+
+    Raises
+    ------
+    DataError
+        If it is a file, cannot be made, or cannot be written to.
+    """
+    made = [place for place in (Path(path), *Path(path).parents) if not place.exists()]
+    try:
+        yield output_directory(path)
+    except BaseException:
+        for place in made:
+            with suppress(OSError):  # something lies there, and stays
+                place.rmdir()
+        raise
+
+
 def write_error(error: OSError, path: str | os.PathLike[str]) -> DataError:
     """Turn the system's error about writing `path` into one clear line."""
     reason = _REASONS.get(error.errno or 0, f"cannot write: {error.strerror or error}")

@@ -101,10 +101,10 @@ def tell(error: BaseException, debug: bool = False) -> int:
     if debug:
         traceback.print_exception(error)
     if isinstance(error, Terminated):
-        say("stopped", f"by signal {signal.Signals(error.number).name}")
+        say("stopped", _with_notes(f"by signal {signal.Signals(error.number).name}", error))
         return 128 + error.number
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        say("stopped", "interrupted")
+        say("stopped", _with_notes("interrupted", error))
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         _silence_stdout()
@@ -115,6 +115,11 @@ def tell(error: BaseException, debug: bool = False) -> int:
     if isinstance(error, OSError):
         _drop_unwritable_stdout()
     return error.exit_code if isinstance(error, VqrnaError) else 1
+
+
+def _with_notes(words: str, error: BaseException) -> str:
+    """Add what the work that was stopped has to say (:meth:`BaseException.add_note`)."""
+    return "; ".join([words, *getattr(error, "__notes__", ())])
 
 
 def _tell_usage(error: typer.TyperException) -> int:

@@ -64,8 +64,8 @@ def predict(
 
     if out == "-" and plot:
         raise UsageError("--plot needs a folder: --out cannot be -")
-    if plot and "-" in fasta:
-        raise UsageError("--plot cannot be had from standard input, which is read only once")
+    if plot and any(path == "-" or _is_stream(Path(path)) for path in fasta):
+        raise UsageError("--plot needs files: standard input and pipes can be read only once")
     priors = parse_priors(prior)
 
     from vqrna.predicting import draw_first, predict_files
@@ -88,6 +88,11 @@ def predict(
             typer.echo(f"wrote {path}")
         if left_out:
             say("note", f"{left_out} of the first sequences are empty or too long to draw")
+
+
+def _is_stream(path: Path) -> bool:
+    """Tell whether this is a pipe or device, such as ``<(zcat a.fa.gz)`` or ``/dev/stdin``."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _show(found: Prediction, *, to_stderr: bool) -> None:
@@ -121,4 +126,4 @@ def _show(found: Prediction, *, to_stderr: bool) -> None:
         highlight=False,
     )
     if found.path is not None:
-        console.print(f"wrote {found.path}", highlight=False, soft_wrap=True)
+        console.print(f"wrote {found.path}", highlight=False, markup=False, soft_wrap=True)

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 import vqrna
 from vqrna.data.fasta import FastaRecord, read_fasta
-from vqrna.files import write_text
+from vqrna.files import write_error, write_text
 
 CHUNK = 1 << 18
 """Records are put together to parts of at least so many nt."""
@@ -24,19 +25,16 @@ _PREFIX = ".vqrna-parts-"
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The sites of some records, as they will stand in the file.
+    """What the sites of some records add up to; their lines lie in a file.
 
     Attributes
     ----------
-    text : str
-        Lines without header.
     candidates, calls : list
         Counts (see :class:`vqrna.predicting.sites.Called`).
     nt, records : int
         How much sequence and how many records.
     """
 
-    text: str
     candidates: list[int]
     calls: list[list[int]]
     nt: int
@@ -62,28 +60,43 @@ class PartStore:
 
     def read(self, number: int) -> Part | None:
         """Give a finished part, or None if it has to be made."""
-        path = self.place / f"{number:06d}.json"
         try:
-            return Part(**json.loads(path.read_text(encoding="utf-8")))
+            counts = json.loads(self._path(number, "json").read_text(encoding="utf-8"))
+            whole = self._path(number, "tsv").stat().st_size == counts.pop("bytes")
+            return Part(**counts) if whole else None
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError):
-            return None  # not ours, or from another version: make it again
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None  # not ours, or broken: make it again
 
-    def write(self, number: int, part: Part) -> None:
-        """Keep a finished part."""
-        self.place.mkdir(exist_ok=True)
-        write_text(self.place / f"{number:06d}.json", json.dumps(vars(part)))
+    def write(self, number: int, text: str, part: Part) -> None:
+        """Keep a finished part; its counts come last and say that it is whole."""
+        try:
+            self.place.mkdir(exist_ok=True)
+        except OSError as error:
+            raise write_error(error, self.folder) from error
+        write_text(self._path(number, "tsv"), text)
+        counts = vars(part) | {"bytes": len(text.encode())}
+        write_text(self._path(number, "json"), json.dumps(counts))
+
+    def copy(self, count: int, file: BinaryIO) -> None:
+        """Write the lines of the first `count` parts to a file, one part after another."""
+        for number in range(count):
+            with self._path(number, "tsv").open("rb") as lines:
+                shutil.copyfileobj(lines, file)
 
     def clear(self) -> None:
         """Remove all parts, those that other runs left in this folder included."""
         for place in self.folder.glob(f"{_PREFIX}*"):
             shutil.rmtree(place, ignore_errors=True)
 
+    def _path(self, number: int, kind: str) -> Path:
+        return self.place / f"{number:06d}.{kind}"
+
 
 def key_of(model_hash: str, told: dict[str, str], inputs: Sequence[str | PathLike[str]]) -> str:
     """Name a prediction by what its result follows from; files by place, size and time."""
-    seen: list[object] = [vqrna.__version__, model_hash, told]
+    seen: list[object] = [vqrna.__version__, model_hash, told, CHUNK]
     for path in inputs:
         stat = Path(path).stat()
         seen.append([str(Path(path).resolve()), stat.st_size, stat.st_mtime_ns])

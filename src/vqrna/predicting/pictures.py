@@ -57,6 +57,6 @@ def draw_first(
             settings.modifications,
             sequence=decode(record.tokens),
         )
-        safe = re.sub(r"[^\w.-]+", "_", record.name)[:80]
+        safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", record.name)[:80]
         written.extend(save_figure(figure, places / f"{number:02d}_{safe}.png"))
     return written, left_out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TextIO
@@ -14,7 +14,7 @@ import pandas as pd
 
 from vqrna.data.fasta import FastaRecord, read_fasta
 from vqrna.errors import DataError
-from vqrna.files import atomic_path, output_directory
+from vqrna.files import atomic_path, results_directory
 from vqrna.formats import tsv
 from vqrna.predicting.parts import Part, PartStore, chunks, key_of, records_of, totals
 from vqrna.predicting.settings import Settings, make_settings
@@ -62,7 +62,7 @@ def predict(
     sequences: Input | Sequence[Input] | Mapping[str, str] | Iterable[FastaRecord],
     *,
     model: Model | Input | None = None,
-    modifications: Sequence[str] | None = None,
+    modifications: str | Sequence[str] | None = None,
     confidence: str = DEFAULT_TIER,
     threshold: float | None = None,
     prior: float | Mapping[str, float] | None = None,
@@ -78,8 +78,8 @@ def predict(
         FASTA files (plain or gzipped; ``-`` is standard input), or letters.
     model : Model or path, optional
         The shipped one if not given.
-    modifications : sequence of str, optional
-        Which types; all that the model tells if not given.
+    modifications : str or sequence of str, optional
+        Which types, such as ``"m6A,Psi"``; all that the model tells if not given.
     confidence : {"medium", "low", "high"}
         Lowest tier that is called; ``vqrna model info`` tells what the tiers mean.
     threshold : float, optional
@@ -109,8 +109,7 @@ def predict(
     >>> found = vqrna.predict({"mine": "GGACU" * 30}, all_sites=True)
     >>> found.sites.head()  # doctest: +SKIP
     """
-    named = model is None or isinstance(model, str | PathLike)
-    loaded = load_model(model, device) if named else model
+    loaded = model if isinstance(model, Model) else load_model(model, device)
     settings = make_settings(
         loaded.modifications,
         modifications=modifications,
@@ -140,9 +139,10 @@ def predict_files(
 ) -> Prediction:
     """Predict from FASTA files to ``OUT/sites.tsv``, or to standard output (``-``).
 
-    Finished parts are kept in the folder until all is done: the same call after a kill goes on
-    where it stopped, to the same file. Standard input cannot be read twice, so there it begins
-    anew.
+    Finished parts are kept in the folder until all is done: the same call after a kill or Ctrl-C
+    goes on where it stopped, to the same file. Any other error leaves nothing behind. Standard
+    input and pipes cannot be read twice, and a model that was never saved cannot be recognised:
+    there it begins anew.
 
     Parameters
     ----------
@@ -158,21 +158,23 @@ def predict_files(
     DataError
         If an input is missing or wrong, or `out` cannot be written.
     """
-    for path in inputs:
+    for path in inputs:  # a wrong name is told before the work, wherever it stands
         if str(path) != "-" and not Path(path).exists():
             raise DataError("there is no such file", file=path)
     head = "".join(f"{line}\n" for line in header_lines(model.hash, None, **settings.told()))
     head += tsv.header()
     if str(out) == "-":
         return _stream(inputs, sys.stdout, head, model, settings, show_progress)
-    new = not Path(out).exists()
-    folder = output_directory(out)
-    try:
-        return _to_folder(inputs, folder, head, model, settings, show_progress)
-    except DataError:
-        if new and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
+    with results_directory(out) as folder:
+        if model.hash and all(Path(path).is_file() for path in inputs):
+            return _in_parts(inputs, folder, head, model, settings, show_progress)
+        path = folder / SITES
+        with (
+            atomic_path(path) as temporary,
+            temporary.open("w", encoding="utf-8", newline="\n") as file,
+        ):
+            found = _stream(inputs, file, head, model, settings, show_progress)
+        return replace(found, path=path)
 
 
 def summarise(
@@ -216,7 +218,7 @@ def _lowest_logit(model: Model, settings: Settings, column: int) -> float:
     return float(model.calibration.logit_of(settings.threshold)[column])
 
 
-def _to_folder(
+def _in_parts(
     inputs: Sequence[Input],
     folder: Path,
     head: str,
@@ -225,35 +227,29 @@ def _to_folder(
     show_progress: bool,
 ) -> Prediction:
     """Make the parts that are missing, then join all of them to one file."""
-    resumable = all(str(path) != "-" for path in inputs)
-    store = None
-    if resumable:
-        store = PartStore(folder, key_of(model.hash, settings.told(), inputs))
+    store = PartStore(folder, key_of(model.hash, settings.told(), inputs))
     parts = []
     try:
         with progress(None, "predicting", unit="nt", show=show_progress) as bar:
             for number, chunk in enumerate(chunks(records_of(inputs))):
-                part = store.read(number) if store else None
+                part = store.read(number)
                 if part is None:
-                    part = _make_part(chunk, model, settings, bar)
-                    if store:
-                        store.write(number, part)
+                    text, part = _make_part(chunk, model, settings, bar)
+                    store.write(number, text, part)
                 else:
                     bar.advance(part.nt)
                 parts.append(part)
-    except DataError:
-        if store:
-            store.clear()  # the input has to be mended, and will be another then
+        with atomic_path(folder / SITES) as temporary, temporary.open("wb") as file:
+            file.write(head.encode())
+            store.copy(len(parts), file)
+    except KeyboardInterrupt as stop:
+        if parts:
+            stop.add_note("what is finished is kept: the same command goes on from there")
         raise
-    with (
-        atomic_path(folder / SITES) as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as file,
-    ):
-        file.write(head)
-        for part in parts:
-            file.write(part.text)
-    if store:
-        store.clear()
+    except BaseException:
+        store.clear()  # the input has to be mended, and will be another then
+        raise
+    store.clear()
     return _result(parts, model, settings, folder / SITES)
 
 
@@ -266,31 +262,27 @@ def _stream(
     show_progress: bool,
 ) -> Prediction:
     """Write sites as they come."""
-    file.write(head)
-    parts = []
+    parts: list[Part] = []
     with progress(None, "predicting", unit="nt", show=show_progress) as bar:
         for chunk in chunks(records_of(inputs)):
-            part = _make_part(chunk, model, settings, bar)
-            file.write(part.text)
-            parts.append(Part("", part.candidates, part.calls, part.nt, part.records))
+            text, part = _make_part(chunk, model, settings, bar)
+            file.write(text if parts else head + text)  # no head above a fault in the first lines
+            parts.append(part)
     file.flush()
     return _result(parts, model, settings, None)
 
 
-def _make_part(chunk: Sequence[FastaRecord], model: Model, settings: Settings, bar: Bar) -> Part:
-    """Predict the sites of some records."""
+def _make_part(
+    chunk: Sequence[FastaRecord], model: Model, settings: Settings, bar: Bar
+) -> tuple[str, Part]:
+    """Predict the sites of some records: as lines of the file, and counted."""
     found = []
     for record in chunk:
         found.append(call_sites(model, record.name, record.tokens, settings))
         bar.advance(len(record.tokens))
     whole = join(found, len(settings.modifications))
-    return Part(
-        tsv.lines(whole.sites),
-        whole.candidates.tolist(),
-        whole.calls.tolist(),
-        whole.nt,
-        len(chunk),
-    )
+    part = Part(whole.candidates.tolist(), whole.calls.tolist(), whole.nt, len(chunk))
+    return tsv.lines(whole.sites), part
 
 
 def _result(

@@ -41,23 +41,23 @@ class Settings:
     all_sites: bool
 
     def told(self) -> dict[str, str]:
-        """Give the settings as text, for the head of a file."""
+        """Give the settings as text, for the head of a file; numbers to their last digit."""
         if self.threshold is None:
             called = f"confidence {self.confidence} or higher"
         else:
-            called = f"score {self.threshold:g} or higher"
-        named = zip(self.modifications, self.priors, strict=True)
+            called = f"score {self.threshold} or higher"
+        named = zip(self.modifications, self.priors.tolist(), strict=True)
         return {
             "called": called,
             "reported": "all candidate sites" if self.all_sites else "called sites",
-            "priors": " ".join(f"{m.symbol}={prior:g}" for m, prior in named),
+            "priors": " ".join(f"{m.symbol}={prior}" for m, prior in named),
         }
 
 
 def make_settings(
     known: Sequence[Modification],
     *,
-    modifications: Sequence[str] | None = None,
+    modifications: str | Sequence[str] | None = None,
     confidence: str = DEFAULT_TIER,
     threshold: float | None = None,
     prior: float | Mapping[str, float] | None = None,
@@ -69,7 +69,7 @@ def make_settings(
     ----------
     known : sequence of Modification
         What the model tells.
-    modifications : sequence of str, optional
+    modifications : str or sequence of str, optional
         Which of them are wanted; all if not given.
     confidence : {"low", "medium", "high"}
     threshold : float, optional
@@ -84,7 +84,10 @@ def make_settings(
         If a name is unknown or a number impossible.
     """
     known = tuple(known)
-    wanted = find_modifications(tuple(modifications or ()), known)
+    names = (modifications,) if isinstance(modifications, str) else tuple(modifications or ())
+    wanted = find_modifications(names, known)
+    if not wanted:
+        raise UsageError(f"'{','.join(names)}' names no modification")
     tier_index(confidence)
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"the threshold is a score from 0 to 1, not {threshold:g}")

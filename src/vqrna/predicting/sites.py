@@ -20,6 +20,9 @@ PIECE = 1 << 18
 
 _NAMES = np.array(["", *TIERS], dtype=object)
 _LETTERS = np.array([*ALPHABET, "N"], dtype=object)
+_KINDS: dict[str, type] = {
+    "position": np.int64, "score": np.float64, "probability": np.float64, "p_value": np.float64
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,7 @@ def call_sites(model: Model, name: str, tokens: np.ndarray, settings: Settings) 
 def join(parts: list[Called], kinds: int, nt: int | None = None) -> Called:
     """Put the sites of several sequences, or pieces of one, together."""
     filled = [part.sites for part in parts if len(part.sites)]
-    none = pd.DataFrame({column: [] for column in COLUMNS})
+    none = pd.DataFrame({c: pd.Series([], dtype=_KINDS.get(c, str)) for c in COLUMNS})
     return Called(
         pd.concat(filled, ignore_index=True) if filled else none,
         sum((part.candidates for part in parts), np.zeros(kinds, dtype=np.int64)),
@@ -84,12 +87,16 @@ def _call_piece(
     """Score positions ``start`` to ``stop`` and pick the rows that are wanted."""
     start, stop = piece
     kinds = settings.modifications
-    candidate = np.stack([m.candidates(tokens)[start:stop] for m in kinds], axis=1)  # (S, K)
+    # Only what windows and context rules can see: work must not grow with length times pieces.
+    reach = max(centre(model.length), *(len(m.context) for m in kinds))
+    offset = max(0, start - reach)
+    near, at = tokens[offset : stop + reach], slice(start - offset, stop - offset)
+    candidate = np.stack([m.candidates(near)[at] for m in kinds], axis=1)  # (S, K)
     candidates = candidate.sum(axis=0)
     empty = Called(join([], len(kinds)).sites, candidates, np.zeros((len(kinds), 3), np.int64), 0)
     if not candidate.any():
         return empty
-    logits = model.scan(tokens, start, stop)
+    logits = model.scan(near, at.start, at.stop)
     score = model.score(logits)[:, settings.columns]
     tier = model.tiers.reached(logits)[:, settings.columns]
     if settings.threshold is None:
@@ -98,38 +105,49 @@ def _call_piece(
     else:
         called = (score >= settings.threshold) & candidate
         tier = np.maximum(tier, 1) * called
-    at, kind = np.nonzero(candidate if settings.all_sites else called)
+    row, kind = np.nonzero(candidate if settings.all_sites else called)
     calls = np.stack([((tier == t) & called).sum(axis=0) for t in (1, 2, 3)], axis=1)
     p_value = model.p_values(logits)[:, settings.columns]
-    position = start + at
+    position = start + row
     sites = pd.DataFrame(
         {
             "sequence": name,
             "position": position + 1,
             "base": _LETTERS[tokens[position]],
             "modification": np.array([m.symbol for m in kinds], dtype=object)[kind],
-            "score": score[at, kind],
-            "probability": at_prior(score[at, kind], settings.priors[kind]),
-            "p_value": p_value[at, kind],
-            "call": _NAMES[tier[at, kind] * called[at, kind]],
-            "flags": _flags(tokens, position, model.length),
+            "score": score[row, kind],
+            "probability": at_prior(score[row, kind], settings.priors[kind]),
+            "p_value": p_value[row, kind],
+            "call": _NAMES[tier[row, kind] * called[row, kind]],
+            "flags": _flags(near, position - offset, offset, len(tokens), model.length),
         }
     )
     return Called(sites, candidates, calls, 0)
 
 
-def _flags(tokens: np.ndarray, position: np.ndarray, length: int) -> np.ndarray:
+def _flags(near: np.ndarray, at: np.ndarray, offset: int, total: int, length: int) -> np.ndarray:
     """Tell what is unusual about the window of each site, comma-separated.
 
     ``short``: the sequence is shorter than a window; ``end``: the window reaches beyond an end;
     ``ambiguous``: a letter in the window is no single base.
+
+    Parameters
+    ----------
+    near : np.ndarray
+        The part of the sequence that holds all windows.
+    at : np.ndarray, shape (N,)
+        Sites in that part.
+    offset, total : int
+        Where the part begins in the sequence, and the length of all of it.
+    length : int
+        Of a window.
     """
     half = centre(length)
-    flags = np.full(len(position), "", dtype=object)
-    if len(tokens) < length:
+    flags = np.full(len(at), "", dtype=object)
+    if total < length:
         flags += "short,"
-    flags[(position < half) | (position >= len(tokens) - half)] += "end,"
-    seen = np.concatenate([[0], np.cumsum(tokens == AMBIGUOUS)])
-    low, high = np.maximum(position - half, 0), np.minimum(position + half + 1, len(tokens))
+    flags[(at + offset < half) | (at + offset >= total - half)] += "end,"
+    seen = np.concatenate([[0], np.cumsum(near == AMBIGUOUS)])
+    low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(near))
     flags[seen[high] > seen[low]] += "ambiguous,"
     return np.array([flag.rstrip(",") for flag in flags], dtype=object)
