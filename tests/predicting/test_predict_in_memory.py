@@ -1,0 +1,360 @@
+"""From sequences in memory, or in files, to a table in memory."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import vqrna
+from seeded import LENGTH, calling_model, letters, write_fasta
+from tiny import fresh
+from vqrna.calibration import at_prior
+from vqrna.data.fasta import FastaRecord
+from vqrna.errors import DataError, UsageError
+from vqrna.formats.tsv import COLUMNS
+from vqrna.predicting import predict
+from vqrna.sequence import encode, windows_around
+from vqrna.tiers import EDGE
+from vqrna.weights import save_model
+
+
+def table(sequences, model, **settings) -> pd.DataFrame:
+    return predict(sequences, model=model, **settings).sites
+
+
+def test_the_same_sequences_in_any_form_give_the_same_sites(model, tmp_path):
+    sequences = {"one": letters(300), "two": letters(80, seed=1)}
+    expected = predict(sequences, model=model)
+    assert len(expected.sites) > 2
+    assert (expected.records, expected.nt, expected.path) == (2, 380, None)
+    file = write_fasta(tmp_path / "a.fa", sequences)
+    zipped = tmp_path / "a.fa.gz"
+    zipped.write_bytes(gzip.compress(file.read_bytes()))
+    halves = [write_fasta(tmp_path / name, {name: sequences[name]}) for name in sequences]
+    records = [FastaRecord(name, "", encode(text), 1, "") for name, text in sequences.items()]
+    for form in (file, str(file), zipped, [file], halves, records, iter(records)):
+        found = predict(form, model=model)
+        pd.testing.assert_frame_equal(found.sites, expected.sites)
+        pd.testing.assert_frame_equal(found.summary, expected.summary)
+
+
+def test_a_model_may_be_a_path(model, tmp_path):
+    save_model(model, tmp_path / "m.safetensors")
+    sequences = {"a": letters(200)}
+    by_path = table(sequences, str(tmp_path / "m.safetensors"), device="cpu")
+    pd.testing.assert_frame_equal(by_path, table(sequences, model))
+
+
+def test_it_is_the_public_name(model):
+    assert vqrna.predict is predict
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 25, 26, 35, 36, 70, 71, 72, 141, 1200])
+def test_every_score_is_that_of_the_window_around_the_site(model, length):
+    text = letters(length, seed=length, ambiguous=0.03)
+    tokens = encode(text)
+    found = table({"a": text}, model, all_sites=True)
+    site = found["position"].to_numpy() - 1
+    symbols = [m.symbol for m in model.modifications]
+    kind = found["modification"].map(symbols.index).to_numpy(int)
+    logits = model.logits(windows_around(tokens, site, LENGTH))
+    score = model.score(logits)[np.arange(len(found)), kind]
+    np.testing.assert_allclose(found["score"], score, atol=1e-5)
+    assert [text[s] for s in site] == found["base"].tolist()
+    expected = [
+        (position + 1, m.symbol)
+        for position in range(length)
+        for m in model.modifications
+        if m.candidates(tokens)[position]
+    ]
+    assert list(zip(found["position"], found["modification"], strict=True)) == expected
+
+
+def test_scores_differ_from_site_to_site(model):
+    """Else the comparison with windows would say nothing."""
+    found = table({"a": letters(1200)}, model, all_sites=True, modifications="Am")
+    assert found["score"].std() > 0.1
+    assert found["score"].round(4).nunique() > 100
+
+
+def test_columns_and_their_kinds(model):
+    for sequences in ({"a": letters(400)}, {"a": ""}, {}):
+        found = table(sequences, model)
+        assert tuple(found.columns) == COLUMNS
+        assert found["position"].dtype == np.int64
+        assert {found[c].dtype.kind for c in ("score", "probability", "p_value")} == {"f"}
+
+
+def test_candidates_follow_the_rule_of_the_type(model):
+    found = table({"a": "CAGCACCAACAUBCATCAn"}, model, all_sites=True)
+    of_type = found.groupby("modification")["position"].apply(list)
+    assert of_type["Am"] == of_type["m6A"] == [2, 5, 8, 9, 11, 15, 18]
+    assert of_type["m6Am"] == [5, 8, 18]  # not at 2, before which nothing stands; not after B
+    assert of_type["Psi"] == [12, 16]
+
+
+@pytest.mark.parametrize(
+    ("text", "positions"), [("CA", []), ("A", []), ("BCA", []), ("GCA", [3]), ("ACA", [])]
+)
+def test_m6am_needs_its_whole_context(model, text, positions):
+    found = table({"a": text}, model, all_sites=True, modifications="m6Am")
+    assert found["position"].tolist() == positions
+
+
+def test_case_and_t_for_u_make_no_difference(model):
+    text = letters(150)
+    expected = table({"a": text}, model, all_sites=True)
+    for other in (text.lower(), text.replace("U", "T"), f"{text[:70]}\n {text[70:]}\n"):
+        pd.testing.assert_frame_equal(table({"a": other}, model, all_sites=True), expected)
+    assert set(expected["base"]) == {"A", "U"}
+
+
+def test_flags_tell_what_is_unusual(model):
+
+    def flags(text):
+        """Give the flags of 1-based positions."""
+        found = table({"a": text}, model, all_sites=True, modifications="Am")
+        return found.set_index("position")["flags"]
+
+    half = LENGTH // 2
+    long = flags("A" * 200 + "N" + "A" * 200)
+    assert set(long.loc[:EDGE]) == set(long.loc[401 - EDGE + 1 :]) == {"end,edge"}
+    assert set(long.loc[EDGE + 1 : half]) == {"end"}
+    assert set(long.loc[401 - half + 1 : 401 - EDGE]) == {"end"}
+    assert set(long.loc[201 - half : 201 + half]) == {"ambiguous"}
+    assert set(long.loc[half + 1 : 201 - half - 1]) == {""}
+    assert set(long.loc[201 + half + 1 : 401 - half]) == {""}
+
+    short = flags("AN" + "A" * 68)
+    assert len(short) == LENGTH - 2
+    assert all(flag.startswith("short,end") for flag in short)
+    assert [at for at, flag in short.items() if not flag.endswith("ambiguous")] == [
+        *range(2 + half + 1, 71)
+    ]
+    window = flags("A" * LENGTH)
+    assert [at for at, flag in window.items() if flag == ""] == [half + 1]
+
+
+def test_empty_and_repeated_records(model):
+    text = letters(120)
+    file = [
+        FastaRecord("x", "", encode(t), 1, "") for t in (text, "", "NNNN", text, "CCGG")
+    ]  # fmt: skip
+    found = predict(file, model=model, all_sites=True)
+    alone = table({"x": text}, model, all_sites=True)
+    pd.testing.assert_frame_equal(found.sites, pd.concat([alone, alone], ignore_index=True))
+    assert (found.records, found.nt) == (5, 248)
+
+
+def test_no_sequence_at_all(model):
+    found = predict({}, model=model)
+    assert found.sites.empty
+    assert found.summary["candidates"].tolist() == [0] * 4
+    assert found.summary["calls_per_kb"].tolist() == [0.0] * 4
+
+
+def test_probability_by_hand(model):
+    assert at_prior(np.array(0.9), 0.1) == pytest.approx(0.5)  # odds 9 : 1 times 1 : 9
+    found = table({"a": letters(300)}, model, all_sites=True, prior={"m6A": 0.01})
+    for symbol, prior in (("m6A", 0.01), ("Psi", 0.002), ("Am", 3e-4)):
+        rows = found[found["modification"] == symbol]
+        odds = rows["score"] / (1 - rows["score"]) * prior / (1 - prior)
+        np.testing.assert_allclose(rows["probability"], odds / (1 + odds), rtol=1e-9)
+
+
+def test_p_values_are_ranks_in_the_null_of_the_type(model):
+    text = letters(300)
+    found = table({"a": text}, model, all_sites=True)
+    for k, m in enumerate(model.modifications):
+        rows = found[found["modification"] == m.symbol]
+        logits = model.scan(encode(text))[rows["position"] - 1, k]
+        expected = np.where(
+            rows["flags"].str.contains("end"),
+            model.off_site_cut[k].p_value(logits),
+            model.off_site[k].p_value(logits),
+        )
+        np.testing.assert_array_equal(rows["p_value"], expected)
+    assert found["p_value"].between(1e-4, 1).all()
+    assert found["p_value"].nunique() > 50
+
+
+def test_without_a_null_there_is_no_p_value_and_no_call():
+    found = predict({"a": letters(100)}, model=fresh(), all_sites=True)
+    assert found.sites["p_value"].isna().all()
+    assert (found.sites["call"] == "").all()
+    assert found.summary["chance_per_kb"].isna().all()
+
+
+def test_a_call_is_the_highest_tier_that_is_reached(model):
+    text = letters(3000)
+    found = table({"a": text}, model, all_sites=True, confidence="low")
+    logits = model.scan(encode(text))
+    symbols = [m.symbol for m in model.modifications]
+    for row in found.itertuples():
+        k = symbols.index(row.modification)
+        thresholds = model.tiers.cut_logits if "end" in row.flags else model.tiers.logits
+        reached = (logits[row.position - 1, k] >= thresholds[k]).sum()
+        assert row.call == ("" if "edge" in row.flags else ["", "low", "medium", "high"][reached])
+    assert set(found["call"]) == {"", "low", "medium", "high"}
+
+
+def test_near_the_ends_nothing_is_called_but_by_a_threshold(model):
+    sequences = {str(i): letters(90, seed=i) for i in range(40)}
+    called = table(sequences, model, confidence="low")
+    assert called["position"].between(EDGE + 1, 90 - EDGE).all()
+    assert called["flags"].str.contains("end").any()
+    assert table(sequences, model, threshold=0.9)["flags"].str.contains("edge").any()
+
+
+@pytest.mark.parametrize(
+    ("confidence", "tiers"),
+    [("low", {"low", "medium", "high"}), ("medium", {"medium", "high"}), ("high", {"high"})],
+)
+def test_confidence_is_the_lowest_tier_that_is_called(model, confidence, tiers):
+    sequences = {"a": letters(3000)}
+    everything = table(sequences, model, all_sites=True, confidence="low")
+    called = table(sequences, model, confidence=confidence)
+    assert set(called["call"]) == tiers
+    expected = everything[everything["call"].isin(tiers)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(called, expected)
+    marked = table(sequences, model, all_sites=True, confidence=confidence)
+    assert len(marked) == len(everything)
+    assert set(marked["call"]) == tiers | {""}
+
+
+def test_medium_is_the_default(model):
+    sequences = {"a": letters(2000)}
+    expected = table(sequences, model, confidence="medium")
+    pd.testing.assert_frame_equal(table(sequences, model), expected)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.8, 1.0])
+def test_a_threshold_is_a_score(model, threshold):
+    sequences = {"a": letters(2000)}
+    everything = table(sequences, model, all_sites=True, confidence="low")
+    called = table(sequences, model, threshold=threshold)
+    expected = everything[everything["score"] >= threshold].reset_index(drop=True)
+    pd.testing.assert_frame_equal(called.drop(columns="call"), expected.drop(columns="call"))
+    assert called["call"].tolist() == [call or "low" for call in expected["call"]]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Psi", "8"),
+        ("Ψ", "m6A"),
+        "pseudouridine,m6a",
+        ["m6A,Y"],
+        ["N6-methyladenosine", "psi"],
+    ],
+)
+def test_types_have_many_names(model, names):
+    found = predict({"a": letters(300)}, model=model, modifications=names, all_sites=True)
+    assert found.summary["modification"].tolist() == ["m6A", "Psi"]
+    everything = table({"a": letters(300)}, model, all_sites=True)
+    chosen = everything[everything["modification"].isin(["m6A", "Psi"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found.sites, chosen)
+
+
+@pytest.mark.parametrize("pieces", [{"PIECE": 64}, {"TILE": 50}, {"PIECE": 1}])
+def test_pieces_make_no_difference(model, monkeypatch, pieces):
+    sequences = {"a": letters(300, ambiguous=0.02), "b": letters(20), "c": letters(65)}
+    expected = predict(sequences, model=model, all_sites=True)
+    for name, value in pieces.items():
+        where = "vqrna.trained" if name == "TILE" else "vqrna.predicting.sites"
+        monkeypatch.setattr(f"{where}.{name}", value)
+    found = predict(sequences, model=model, all_sites=True)
+    smooth = found.sites.drop(columns="p_value")  # which is a rank, and may be the next one
+    pd.testing.assert_frame_equal(smooth, expected.sites[smooth.columns], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(found.sites["p_value"], expected.sites["p_value"], rtol=0.02)
+    pd.testing.assert_frame_equal(found.summary, expected.summary)
+    assert found.nt == expected.nt == 385
+
+
+def test_a_long_sequence_costs_no_more_than_its_length(model, monkeypatch):
+    """Each piece looks at itself and half a window to either side."""
+    monkeypatch.setattr("vqrna.predicting.sites.PIECE", 100)
+    seen = []
+    scan = type(model).scan
+
+    def counting(self, tokens, start=0, stop=None):
+        seen.append(len(tokens))
+        return scan(self, tokens, start, stop)
+
+    monkeypatch.setattr(type(model), "scan", counting)
+    predict({"a": letters(1000)}, model=model)
+    assert len(seen) == 10
+    assert max(seen) == 100 + LENGTH - 1
+
+
+def test_the_summary_counts_the_rows(model):
+    sequences = {"a": letters(2500), "b": letters(500, seed=3)}
+    everything = table(sequences, model, all_sites=True)
+    found = predict(sequences, model=model, confidence="low")
+    for row in found.summary.itertuples():
+        of_type = found.sites[found.sites["modification"] == row.modification]
+        assert row.candidates == (everything["modification"] == row.modification).sum()
+        counts = of_type["call"].value_counts()
+        told = (row.low, row.medium, row.high)
+        assert told == tuple(counts.get(tier, 0) for tier in ("low", "medium", "high"))
+        assert row.called == len(of_type) == sum(told)
+        assert row.calls_per_kb == pytest.approx(len(of_type) / 3)
+    assert (found.summary["low"] > 0).all()
+
+
+def test_chance_is_what_shuffled_sequence_gives_at_the_same_threshold(model):
+    for confidence, tier in (("low", 0), ("high", 2)):
+        summary = predict({"a": "A"}, model=model, confidence=confidence).summary
+        expected = [
+            sketch.calls_per_kb(model.tiers.logits[k, tier])
+            for k, sketch in enumerate(model.shuffled)
+        ]
+        assert summary["chance_per_kb"].tolist() == expected
+    half = model.calibration.logit_of(0.5)
+    chosen = predict({"a": "A"}, model=model, threshold=0.5, modifications="Psi").summary
+    assert chosen["chance_per_kb"].tolist() == [model.shuffled[3].calls_per_kb(half[3])]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"modifications": ["m9Z"]}, "unknown modification 'm9Z' (known: Am, m6A, m6Am, Psi)"),
+        ({"modifications": "m7G"}, "unknown modification 'm7G'"),
+        ({"modifications": ""}, "names no modification"),
+        ({"modifications": [","]}, "names no modification"),
+        ({"confidence": "sure"}, "unknown confidence 'sure'"),
+        ({"threshold": 1.5}, "the threshold is a score from 0 to 1, not 1.5"),
+        ({"threshold": float("nan")}, "the threshold is a score from 0 to 1"),
+        ({"prior": 0}, "a prior lies between 0 and 1, not 0"),
+        ({"prior": 1.0}, "a prior lies between 0 and 1, not 1"),
+        ({"prior": {"m9Z": 0.1}}, "unknown modification 'm9Z'"),
+        ({"prior": {"m6A": float("nan")}}, "a prior lies between 0 and 1"),
+    ],
+)
+def test_impossible_settings_are_told(model, settings, words):
+    with pytest.raises(UsageError) as error:
+        predict({"a": "ACGU"}, model=model, **settings)
+    assert words in str(error.value)
+
+
+def test_a_wrong_letter_is_told_with_its_record(model):
+    with pytest.raises(DataError, match=r"record 'b': 'E' at position 3"):
+        predict({"a": "ACGU", "b": "ACE"}, model=model)
+
+
+def test_a_missing_file_is_told(model, tmp_path):
+    with pytest.raises(DataError, match=r"no\.fa: there is no such file"):
+        predict(tmp_path / "no.fa", model=model)
+
+
+def test_the_same_call_gives_the_same_numbers(model):
+    sequences = {"a": letters(500)}
+    first = table(sequences, model, all_sites=True)
+    pd.testing.assert_frame_equal(table(sequences, model, all_sites=True), first, check_exact=True)
+
+
+def test_another_model_gives_other_numbers(model):
+    sequences = {"a": letters(500)}
+    other = table(sequences, calling_model(1), all_sites=True)
+    assert not np.allclose(other["score"], table(sequences, model, all_sites=True)["score"])
