@@ -85,3 +85,8 @@ def read_table(text: str) -> pd.DataFrame:
     """Read what `vqrna predict` wrote; an empty name stays a word."""
     lines = [line for line in text.splitlines(keepends=True) if not line.startswith("# ")]
     return pd.read_csv(io.StringIO("".join(lines)), sep="\t", keep_default_na=False)
+
+
+def files_in(folder: Path) -> list[str]:
+    """All files below a folder, hidden ones too, by their names relative to it."""
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())

@@ -23,7 +23,7 @@ CHUNK = 1 << 18
 _PREFIX = ".vqrna-parts-"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Part:
     """What the sites of some records add up to; their lines lie in a file.
 

@@ -1,0 +1,155 @@
+"""From files to ``sites.tsv`` or standard output."""
+
+import gzip
+import os
+import threading
+
+import pandas as pd
+import pytest
+
+import vqrna
+from seeded import files_in, letters, read_table, write_fasta
+from vqrna.errors import DataError
+from vqrna.predicting import Prediction, make_settings, predict, predict_files
+from vqrna.predicting.parts import PartStore
+from vqrna.provenance import running
+
+SEQUENCES = {
+    "first": letters(700),
+    "tiny": "A",
+    "empty": "",
+    "n|o.de/d": letters(90, seed=1, ambiguous=0.05).lower(),
+    "last": letters(400, seed=2),
+}
+
+
+@pytest.fixture
+def fasta(tmp_path):
+    return write_fasta(tmp_path / "in.fa", SEQUENCES)
+
+
+def run(fasta, out, model, **settings) -> Prediction:
+    settings = make_settings(model.modifications, **settings)
+    inputs = fasta if isinstance(fasta, list) else [fasta]
+    return predict_files(inputs, out, model, settings, show_progress=False)
+
+
+@pytest.mark.parametrize("settings", [{}, {"all_sites": True, "confidence": "low"}])
+def test_the_file_holds_what_is_found_in_memory(model, fasta, tmp_path, settings):
+    done = run(fasta, tmp_path / "out", model, **settings)
+    assert done.path == tmp_path / "out" / "sites.tsv"
+    assert done.sites is None
+    expected = predict(fasta, model=model, **settings)
+    told = read_table(done.path.read_text())
+    wanted = expected.sites.replace({"call": {"": "."}, "flags": {"": "."}})
+    pd.testing.assert_frame_equal(told, wanted, check_dtype=False, rtol=1e-3, atol=1e-6)
+    pd.testing.assert_frame_equal(done.summary, expected.summary)
+    assert (done.records, done.nt) == (expected.records, expected.nt) == (5, 1191)
+    assert files_in(tmp_path / "out") == ["sites.tsv"]
+
+
+def test_scores_are_told_closely_enough(model, fasta, tmp_path):
+    told = read_table(run(fasta, tmp_path, model, all_sites=True).path.read_text())
+    exact = predict(fasta, model=model, all_sites=True).sites
+    assert (told["score"] - exact["score"]).abs().max() <= 5.1e-7
+
+
+def test_the_head_tells_where_the_file_comes_from(model, fasta, tmp_path):
+    with running(["predict", "in.fa", "--out", "a b"]):
+        done = run(fasta, tmp_path, model, prior={"Psi": 0.0123456789})
+    lines = done.path.read_text().splitlines()
+    assert lines[:7] == [
+        f"# vqrna {vqrna.__version__}",
+        "# command: vqrna predict in.fa --out 'a b'",
+        "# model: seeded0",
+        "# called: confidence medium or higher",
+        "# reported: called sites",
+        "# priors: Am=0.0003 m6A=0.002 m6Am=0.003 Psi=0.0123456789",
+        "sequence\tposition\tbase\tmodification\tscore\tprobability\tp_value\tcall\tflags",
+    ]
+    done = run(fasta, tmp_path, model, threshold=0.75, all_sites=True, modifications="Am")
+    lines = done.path.read_text().splitlines()
+    assert lines[1] == "# command: called from Python"
+    assert lines[3:6] == [
+        "# called: score 0.75 or higher",
+        "# reported: all candidate sites",
+        "# priors: Am=0.0003",
+    ]
+
+
+def test_two_runs_give_the_same_bytes(model, fasta, tmp_path):
+    first = run(fasta, tmp_path / "one", model, all_sites=True).path.read_bytes()
+    assert run(fasta, tmp_path / "two", model, all_sites=True).path.read_bytes() == first
+    assert run(fasta, tmp_path / "two", model, all_sites=True).path.read_bytes() == first
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 750])
+def test_parts_make_no_difference(model, fasta, tmp_path, monkeypatch, chunk):
+    whole = run(fasta, tmp_path / "whole", model, all_sites=True)
+    monkeypatch.setattr("vqrna.predicting.parts.CHUNK", chunk)
+    parts = run(fasta, tmp_path / "parts", model, all_sites=True)
+    assert parts.path.read_bytes() == whole.path.read_bytes()
+    pd.testing.assert_frame_equal(parts.summary, whole.summary)
+    assert (parts.records, parts.nt) == (whole.records, whole.nt)
+
+
+def test_several_files_follow_one_another(model, fasta, tmp_path):
+    other = tmp_path / "b.fa.gz"
+    other.write_bytes(gzip.compress(b">b\nGGACUGGACU\n"))
+    done = run([fasta, other, fasta], tmp_path / "out", model, all_sites=True)
+    names = read_table(done.path.read_text())["sequence"]
+    order = names[names != names.shift()].tolist()
+    there = [name for name in SEQUENCES if name != "empty"]
+    assert order == [*there, "b", *there]
+    assert done.records == 11
+
+
+def test_standard_output_holds_the_same_bytes(model, fasta, tmp_path, capsys, monkeypatch):
+    expected = run(fasta, tmp_path, model, all_sites=True).path.read_text()
+    monkeypatch.setattr("vqrna.predicting.parts.CHUNK", 100)
+    done = run(fasta, "-", model, all_sites=True)
+    assert capsys.readouterr().out == expected
+    assert done.path is None
+    assert done.records == 5
+
+
+def test_a_fault_in_the_first_lines_prints_nothing(model, tmp_path, capsys):
+    wrong = write_fasta(tmp_path / "a.fa", {"a": "ACGU", "protein": "MEEPQ"})
+    with pytest.raises(DataError, match=r"a\.fa, record 'protein', line 4"):
+        run(wrong, "-", model)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_pipe_is_read_once_and_leaves_no_parts(model, fasta, tmp_path, monkeypatch):
+    expected = run(fasta, tmp_path / "one", model, all_sites=True).path.read_bytes()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(fasta.read_bytes()))
+    writer.start()
+    monkeypatch.setattr(PartStore, "write", lambda *_: pytest.fail("parts of a pipe"))
+    done = run(pipe, tmp_path / "two", model, all_sites=True)
+    writer.join()
+    assert done.path == tmp_path / "two" / "sites.tsv"
+    assert done.path.read_bytes() == expected
+    assert files_in(tmp_path / "two") == ["sites.tsv"]
+
+
+def test_the_last_of_several_files_is_looked_for_first(model, fasta, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(model), "scan", lambda *_: pytest.fail("worked already"))
+    with pytest.raises(DataError, match=r"nowhere\.fa: there is no such file"):
+        run([fasta, tmp_path / "nowhere.fa"], tmp_path / "out", model)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_error_leaves_what_was_there(model, tmp_path):
+    good = write_fasta(tmp_path / "good.fa", {"a": letters(100)})
+    wrong = write_fasta(tmp_path / "wrong.fa", {"a": letters(100), "b": "ACGE"})
+    out = tmp_path / "out"
+    before = run(good, out, model).path.read_bytes()
+    with pytest.raises(DataError, match=r"wrong\.fa, record 'b', line 4"):
+        run(wrong, out, model)
+    assert files_in(out) == ["sites.tsv"]
+    assert (out / "sites.tsv").read_bytes() == before
+    with pytest.raises(DataError):
+        run(wrong, tmp_path / "new" / "deep", model)
+    assert not (tmp_path / "new").exists()
