@@ -46,7 +46,7 @@ class TypeCard:
     null_nt : int
         Length of sequence behind the null.
     tiers : tuple of TierMeaning
-        ``low``, ``medium``, ``high``.
+        ``low``, ``medium``, ``high``, of whole windows and then of cut ones.
     """
 
     modification: Modification
@@ -165,17 +165,23 @@ def _page(card: ModelCard) -> list[str]:
         "",
         f"The default is `{DEFAULT_TIER}`. Precision and recall are those of validation windows at "
         "the even class ratio; calls per kb were counted on real sequence off the known sites and "
-        "on the same sequence with its dinucleotides shuffled.",
+        "on the same sequence with its dinucleotides shuffled. A cut window reaches beyond an end "
+        "of its sequence; with fewer than 25 nt on one side a site is scored, but not called.",
         "",
-        "| type | tier | score from | precision | recall | per kb off site | per kb shuffled |",
-        "|---|---|---|---|---|---|---|",
+        "| type | window | tier | score from | precision | recall | off site | shuffled |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for t in card.types:
         for x in t.tiers:
-            lines.append(
-                f"| {x.modification} | {x.tier} | {x.score:.4f} | {x.precision:.3f} | "
-                f"{x.recall:.3f} | {x.per_kb_off_site:.3f} | {x.per_kb_shuffled:.3f} |"
+            cells = (
+                x.modification,
+                "cut" if x.cut else "whole",
+                x.tier,
+                f"{x.score:.4f}",
+                *(f"{rate:.3f}" for rate in (x.precision, x.recall)),
+                *(f"{rate:.3f}" for rate in (x.per_kb_off_site, x.per_kb_shuffled)),
             )
+            lines.append(f"| {' | '.join(cells)} |")
     return [*lines, "", "## Limits", "", *(f"- {limit}" for limit in card.limits)]
 
 

@@ -13,6 +13,9 @@ TIERS = ("low", "medium", "high")
 
 DEFAULT_TIER = "medium"
 
+EDGE = 25
+"""A site with fewer nt on one side is scored but reaches no tier: nothing was measured there."""
+
 
 @dataclass(frozen=True)
 class TierMeaning:
@@ -34,6 +37,8 @@ class TierMeaning:
         not annotated count as false here.
     per_kb_shuffled : float
         Calls in 1,000 nt of the same windows with their dinucleotides shuffled.
+    cut : bool
+        Whether all this is about windows that reach beyond an end of their sequence.
     """
 
     modification: str
@@ -43,6 +48,7 @@ class TierMeaning:
     recall: float
     per_kb_off_site: float
     per_kb_shuffled: float
+    cut: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,19 +61,39 @@ class Tiers:
         Lowest raw logit of each tier, rising.
     meanings : tuple of TierMeaning
         A row a type and tier.
+    cut_logits : np.ndarray, shape (M, 3), float64, or None
+        The same for windows that reach beyond an end of their sequence; `logits` if there are
+        none of their own.
     """
 
     logits: np.ndarray
     meanings: tuple[TierMeaning, ...] = ()
+    cut_logits: np.ndarray | None = None
 
     @classmethod
     def none(cls, modifications: int) -> Tiers:
         """Give thresholds that nothing reaches, for a model that was never measured."""
         return cls(np.full((modifications, len(TIERS)), np.inf))
 
-    def reached(self, logits: np.ndarray) -> np.ndarray:
-        """Count the tiers that logits (..., M) reach: 0 for no call, 3 for ``high``."""
-        return (np.asarray(logits)[..., None] >= self.logits).sum(axis=-1)
+    def reached(self, logits: np.ndarray, cut: np.ndarray | None = None) -> np.ndarray:
+        """Count the tiers that sites reach.
+
+        Parameters
+        ----------
+        logits : np.ndarray, shape (..., M)
+        cut : np.ndarray, shape (...), bool, optional
+            Which windows reach beyond an end; none if not given.
+
+        Returns
+        -------
+        np.ndarray, shape (..., M), int
+            0 for no call, 3 for ``high``.
+        """
+        reached = (np.asarray(logits)[..., None] >= self.logits).sum(axis=-1)
+        if cut is None or self.cut_logits is None:
+            return reached
+        other = (np.asarray(logits)[..., None] >= self.cut_logits).sum(axis=-1)
+        return np.where(np.asarray(cut)[..., None], other, reached)
 
 
 def tier_index(name: str) -> int:

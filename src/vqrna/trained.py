@@ -36,6 +36,8 @@ class TrainedModel:
     calibration : Calibration
     off_site, shuffled : tuple of NullSketch, length M, or empty
         Nulls from real sequence off the sites, and from shuffled sequence.
+    off_site_cut, shuffled_cut : tuple of NullSketch, length M, or empty
+        The same of short sequences, whose windows reach beyond their ends.
     tiers : Tiers
     training : dict
         Summary of the training: data, splits, epochs, validation scores.
@@ -50,6 +52,8 @@ class TrainedModel:
     tiers: Tiers
     off_site: tuple[NullSketch, ...] = ()
     shuffled: tuple[NullSketch, ...] = ()
+    off_site_cut: tuple[NullSketch, ...] = ()
+    shuffled_cut: tuple[NullSketch, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
     hash: str = ""
 
@@ -139,11 +143,26 @@ class TrainedModel:
         """Turn logits (..., M) into calibrated probabilities at the even class ratio."""
         return self.calibration.score(logits)
 
-    def p_values(self, logits: np.ndarray) -> np.ndarray:
-        """Turn logits (..., M) into p-values against the off-site null; nan without one."""
+    def p_values(self, logits: np.ndarray, cut: np.ndarray | None = None) -> np.ndarray:
+        """Turn logits into p-values against the off-site null.
+
+        Parameters
+        ----------
+        logits : np.ndarray, shape (..., M)
+        cut : np.ndarray, shape (...), bool, optional
+            Which windows reach beyond an end, and so have a null of their own.
+
+        Returns
+        -------
+        np.ndarray, shape (..., M), float64
+            nan without a null.
+        """
         p = np.full(np.shape(logits), np.nan)
         for m, sketch in enumerate(self.off_site):
             p[..., m] = sketch.p_value(logits[..., m])
+        if cut is not None:
+            for m, sketch in enumerate(self.off_site_cut):
+                p[..., m] = np.where(cut, sketch.p_value(logits[..., m]), p[..., m])
         return p
 
     def to(self, device: str | torch.device) -> TrainedModel:
@@ -195,7 +214,9 @@ class ModelSet:
         """Thresholds of all types."""
         parts = [model.tiers for model in self.models]
         meanings = tuple(meaning for part in parts for meaning in part.meanings)
-        return Tiers(np.concatenate([part.logits for part in parts]), meanings)
+        cut = [part.logits if part.cut_logits is None else part.cut_logits for part in parts]
+        whole = np.concatenate([part.logits for part in parts])
+        return Tiers(whole, meanings, np.concatenate(cut))
 
     @property
     def off_site(self) -> tuple[NullSketch, ...]:
@@ -224,11 +245,11 @@ class ModelSet:
         """Turn logits (..., M) into calibrated probabilities at the even class ratio."""
         return self.calibration.score(logits)
 
-    def p_values(self, logits: np.ndarray) -> np.ndarray:
-        """Turn logits (..., M) into p-values against the off-site null; nan without one."""
+    def p_values(self, logits: np.ndarray, cut: np.ndarray | None = None) -> np.ndarray:
+        """Turn logits (..., M) into p-values (see :meth:`TrainedModel.p_values`)."""
         width = [len(model.modifications) for model in self.models]
         parts = np.split(logits, np.cumsum(width)[:-1], axis=-1)
-        found = [model.p_values(part) for model, part in zip(self.models, parts, strict=True)]
+        found = [model.p_values(part, cut) for model, part in zip(self.models, parts, strict=True)]
         return np.concatenate(found, axis=-1)
 
     def to(self, device: str | torch.device) -> ModelSet:

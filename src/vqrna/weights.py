@@ -37,6 +37,9 @@ FORMAT_VERSION = 1
 FILE_NAME = "model.safetensors"
 """Name of the weights in the folder of a training run."""
 
+NULLS = ("off_site", "shuffled", "off_site_cut", "shuffled_cut")
+"""Attributes of a model that hold its nulls."""
+
 SHIPPED = Path(__file__).parent / "models" / "vqrna-501.safetensors"
 """The weights that come with the package."""
 
@@ -55,7 +58,7 @@ def save_model(model: TrainedModel, path: str | PathLike[str]) -> TrainedModel:
         If the file cannot be written.
     """
     tensors = {f"network.{k}": v.contiguous().cpu() for k, v in model.network.state_dict().items()}
-    for name in ("off_site", "shuffled"):
+    for name in NULLS:
         for m, sketch in zip(model.modifications, getattr(model, name), strict=False):
             tensors[f"null.{name}.{m.symbol}.values"] = torch.from_numpy(sketch.values.copy())
             tensors[f"null.{name}.{m.symbol}.ranks"] = torch.from_numpy(sketch.ranks.copy())
@@ -128,6 +131,7 @@ def _load_file(path: Path) -> TrainedModel:
 
 def _facts(model: TrainedModel) -> dict[str, Any]:
     """Gather what goes into the metadata beside the tensors."""
+    cut = model.tiers.cut_logits
     return {
         "format_version": FORMAT_VERSION,
         "version": vqrna.__version__,
@@ -141,11 +145,13 @@ def _facts(model: TrainedModel) -> dict[str, Any]:
         },
         "tiers": {
             "logits": model.tiers.logits.tolist(),
+            "cut_logits": None
+            if model.tiers.cut_logits is None
+            else model.tiers.cut_logits.tolist(),
             "meanings": [dataclasses.asdict(meaning) for meaning in model.tiers.meanings],
         },
         "null": {
-            name: [[sketch.count, sketch.nt] for sketch in getattr(model, name)]
-            for name in ("off_site", "shuffled")
+            name: [[sketch.count, sketch.nt] for sketch in getattr(model, name)] for name in NULLS
         },
         "training": model.training,
     }
@@ -177,7 +183,7 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
         )
         for name, counted in facts["null"].items()
     }
-    line = facts["calibration"]
+    line, cut = facts["calibration"], facts["tiers"]["cut_logits"]
     return TrainedModel(
         network,
         config,
@@ -186,9 +192,12 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
         Tiers(
             np.array(facts["tiers"]["logits"], dtype=float),
             tuple(TierMeaning(**meaning) for meaning in facts["tiers"]["meanings"]),
+            None if cut is None else np.array(cut, dtype=float),
         ),
         nulls["off_site"],
         nulls["shuffled"],
+        nulls["off_site_cut"],
+        nulls["shuffled_cut"],
         facts["training"],
     )
 

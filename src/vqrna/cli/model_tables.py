@@ -13,6 +13,8 @@ def show(card: ModelCard) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from vqrna.tiers import EDGE
+
     console = Console(highlight=False)
     kinds = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
     console.print(f"weights {card.hash}: {card.parameters:,} parameters ({'; '.join(kinds)})")
@@ -32,17 +34,21 @@ def show(card: ModelCard) -> None:
     console.print(types)
 
     tiers = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("type", "tier", "score from", "precision", "recall", "off site", "shuffled"):
-        tiers.add_column(title, justify="left" if title in ("type", "tier") else "right")
+    left = ("type", "window", "tier")
+    for title in (*left, "score from", "precision", "recall", "off site", "shuffled"):
+        tiers.add_column(title, justify="left" if title in left else "right")
     for t in card.types:
         for x in t.tiers:
             rates = (x.precision, x.recall, x.per_kb_off_site, x.per_kb_shuffled)
             cells = (f"{rate:.3f}" for rate in rates)
-            first = t.modification.symbol if x.tier == "low" else ""
-            tiers.add_row(first, x.tier, f"{x.score:.4f}", *cells)
+            first = x.tier == "low"
+            kind = t.modification.symbol if first and not x.cut else ""
+            window = ("cut" if x.cut else "whole") if first else ""
+            tiers.add_row(kind, window, x.tier, f"{x.score:.4f}", *cells)
     console.print(
         "\nConfidence tiers: precision and recall on validation windows, half of them modified;\n"
-        "calls per kb off the known sites of real sequence, and in shuffled sequence:"
+        "calls per kb off the known sites of real sequence, and in shuffled sequence. Cut windows\n"
+        f"reach beyond an end; with fewer than {EDGE} nt on one side a site is not called:"
     )
     console.print(tiers)
     console.print("\nKnow before use:")

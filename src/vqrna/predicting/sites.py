@@ -12,7 +12,7 @@ from vqrna.calibration import at_prior
 from vqrna.formats.tsv import COLUMNS
 from vqrna.predicting.settings import Settings
 from vqrna.sequence import ALPHABET, AMBIGUOUS, centre
-from vqrna.tiers import TIERS, tier_index
+from vqrna.tiers import EDGE, TIERS, tier_index
 from vqrna.trained import Model
 
 PIECE = 1 << 18
@@ -98,7 +98,10 @@ def _call_piece(
         return empty
     logits = model.scan(near, at.start, at.stop)
     score = model.score(logits)[:, settings.columns]
-    tier = model.tiers.reached(logits)[:, settings.columns]
+    beside = np.minimum(np.arange(start, stop), len(tokens) - 1 - np.arange(start, stop))
+    cut = beside < centre(model.length)
+    tier = model.tiers.reached(logits, cut)[:, settings.columns]
+    tier[beside < EDGE] = 0
     if settings.threshold is None:
         tier[tier <= tier_index(settings.confidence)] = 0
         called = (tier > 0) & candidate
@@ -107,7 +110,7 @@ def _call_piece(
         tier = np.maximum(tier, 1) * called
     row, kind = np.nonzero(candidate if settings.all_sites else called)
     calls = np.stack([((tier == t) & called).sum(axis=0) for t in (1, 2, 3)], axis=1)
-    p_value = model.p_values(logits)[:, settings.columns]
+    p_value = model.p_values(logits, cut)[:, settings.columns]
     position = start + row
     sites = pd.DataFrame(
         {
@@ -129,6 +132,7 @@ def _flags(near: np.ndarray, at: np.ndarray, offset: int, total: int, length: in
     """Tell what is unusual about the window of each site, comma-separated.
 
     ``short``: the sequence is shorter than a window; ``end``: the window reaches beyond an end;
+    ``edge``: fewer than `EDGE` nt are left on one side, so that no tier calls the site;
     ``ambiguous``: a letter in the window is no single base.
 
     Parameters
@@ -147,6 +151,7 @@ def _flags(near: np.ndarray, at: np.ndarray, offset: int, total: int, length: in
     if total < length:
         flags += "short,"
     flags[(at + offset < half) | (at + offset >= total - half)] += "end,"
+    flags[(at + offset < EDGE) | (at + offset >= total - EDGE)] += "edge,"
     seen = np.concatenate([[0], np.cumsum(near == AMBIGUOUS)])
     low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(near))
     flags[seen[high] > seen[low]] += "ambiguous,"

@@ -8,21 +8,15 @@ from typing import Any
 import numpy as np
 
 from vqrna.calibration import Calibration, fit_line
-from vqrna.data.overlap import overlapping
 from vqrna.data.records import NEGATIVE, POSITIVE, Windows
-from vqrna.null import NullSketch
-from vqrna.progress import progress
-from vqrna.sequence import centre
-from vqrna.shuffling import dinucleotide_shuffle
+from vqrna.sequence import recentre
 from vqrna.tiers import TIERS, TierMeaning, Tiers
 from vqrna.trained import TrainedModel
+from vqrna.training.nulls import cut_windows, with_nulls
 from vqrna.training.validation import compared
 
 CALLS_PER_KB = {"low": 0.5, "medium": 0.05, "high": 0.005}
 """A tier's threshold lets through so many calls in 1,000 nt, of either null, a type."""
-
-NULL_WINDOWS = {"vqrna": 3600, "paper": 40}
-"""At most so many windows for the nulls; the paper's network cannot be evaluated densely."""
 
 
 def finish(
@@ -53,17 +47,12 @@ def finish(
     """
     logits = model.logits(valid.tokens)
     model = dataclasses.replace(model, calibration=_calibrate(logits, valid), training=summary)
-    fresh = valid.take(~overlapping(valid.tokens, train.tokens))
-    most = NULL_WINDOWS[model.config.model.architecture]
+    model = with_nulls(model, train, valid, show_progress=show_progress)
     generator = np.random.default_rng(model.config.training.seed)
-    rows = np.sort(generator.permutation(len(fresh))[:most])
-    tokens = fresh.tokens[rows]
-    off_site = _null(model, tokens, "off-site null", show_progress)
-    for row, window in enumerate(tokens):
-        tokens[row] = dinucleotide_shuffle(window, generator)
-    shuffled = _null(model, tokens, "shuffled null", show_progress, sites=False)
-    model = dataclasses.replace(model, off_site=off_site, shuffled=shuffled)
-    return dataclasses.replace(model, tiers=_tiers(model, logits, valid))
+    cut_logits = model.logits(cut_windows(recentre(valid.tokens, model.length), generator))
+    whole, told = _thresholds(model, logits, valid, cut=False)
+    cut, told_of_cut = _thresholds(model, cut_logits, valid, cut=True)
+    return dataclasses.replace(model, tiers=Tiers(whole, told + told_of_cut, cut))
 
 
 def _calibrate(logits: np.ndarray, valid: Windows) -> Calibration:
@@ -77,45 +66,39 @@ def _calibrate(logits: np.ndarray, valid: Windows) -> Calibration:
     return Calibration(slope, intercept, "validation windows, both classes weighing the same")
 
 
-def _null(
-    model: TrainedModel,
-    tokens: np.ndarray,
-    what: str,
-    show_progress: bool,
-    *,
-    sites: bool = True,
-) -> tuple[NullSketch, ...]:
-    """Score the candidates of windows, off their central `sites`, where the context is there."""
-    length = tokens.shape[1]
-    margin = min(centre(model.length), length // 4)
-    inside = np.zeros(length, dtype=bool)
-    inside[margin : length - margin] = True
-    if sites:
-        inside[centre(length)] = False
-    found: list[list[np.ndarray]] = [[] for _ in model.modifications]
-    with progress(tokens.size, what, unit="nt", show=show_progress) as bar:
-        for window in tokens:
-            seen = model.scan(window, margin, length - margin)
-            for m, kind in enumerate(model.modifications):
-                wanted = (kind.candidates(window) & inside)[margin : length - margin]
-                found[m].append(seen[wanted, m])
-            bar.advance(length)
-    nt = int(inside.sum()) * len(tokens)
-    return tuple(NullSketch.of(np.concatenate([*each, np.empty(0)]), nt) for each in found)
+def _thresholds(
+    model: TrainedModel, logits: np.ndarray, valid: Windows, *, cut: bool
+) -> tuple[np.ndarray, tuple[TierMeaning, ...]]:
+    """Set thresholds by the calls in the nulls, and tell what they mean on validation windows.
 
+    A window that is cut has to reach the threshold of whole ones, too: less is known of it.
 
-def _tiers(model: TrainedModel, logits: np.ndarray, valid: Windows) -> Tiers:
-    """Set thresholds by the calls in the nulls, and tell what they mean on validation windows."""
+    Parameters
+    ----------
+    model : TrainedModel
+        With its nulls.
+    logits : np.ndarray, shape (N, M)
+        Of the validation windows, whole or cut.
+    valid : Windows
+    cut : bool
+
+    Returns
+    -------
+    thresholds : np.ndarray, shape (M, 3)
+        Lowest logit of each tier.
+    meanings : tuple of TierMeaning
+    """
     thresholds = np.full((len(model.modifications), len(TIERS)), np.inf)
     meanings = []
     for m, kind in enumerate(model.modifications):
         even = -model.calibration.intercept[m] / model.calibration.slope[m]  # a score of one half
-        nulls = (model.off_site[m], model.shuffled[m])
+        whole = (model.off_site[m], model.shuffled[m])
+        nulls = (model.off_site_cut[m], model.shuffled_cut[m]) if cut else whole
         known, labels = compared(valid, m), valid.labels[:, m]
         positive = logits[known & (labels == POSITIVE), m]
         negative = logits[known & (labels == NEGATIVE), m]
         for t, tier in enumerate(TIERS):
-            reached = max(null.threshold(CALLS_PER_KB[tier]) for null in nulls)
+            reached = max(null.threshold(CALLS_PER_KB[tier]) for null in (*nulls, *whole))
             at = thresholds[m, t] = max(even, reached)
             recall, false = float((positive >= at).mean()), float((negative >= at).mean())
             meanings.append(
@@ -127,6 +110,7 @@ def _tiers(model: TrainedModel, logits: np.ndarray, valid: Windows) -> Tiers:
                     recall,
                     nulls[0].calls_per_kb(at),
                     nulls[1].calls_per_kb(at),
+                    cut,
                 )
             )
-    return Tiers(thresholds, tuple(meanings))
+    return thresholds, tuple(meanings)
