@@ -1,0 +1,109 @@
+"""The command `vqrna model info`."""
+
+import dataclasses
+import json
+
+import pytest
+
+from seeded import LENGTH, SYMBOLS, calling_model
+from tiny import fresh
+from vqrna.modelcard import LIMITS
+from vqrna.weights import SHIPPED, save_model
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_model(calling_model(), path)
+    return path
+
+
+def strict(text: str):
+    """Read JSON that holds no NaN."""
+    return json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+
+def test_all_is_told(vqrna_main, model, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    done = vqrna_main("model", "info", model)
+    assert (done.code, done.err) == (0, "")
+    assert f"vqrna, {LENGTH} nt" in done.out
+    assert "trained by: vqrna train --data data --out run, epoch kept: 3 of 5" in done.out
+    assert "scores calibrated on: me" in done.out
+    rows = [line.split() for line in done.out.splitlines()]
+    assert ["Am", "A", "0.0003", "1,200+1,100", "0.910", "0.820"] in [row[:6] for row in rows]
+    for symbol in SYMBOLS:
+        assert [row[0] for row in rows if row].count(symbol) == 2  # one in each table
+    for tier in ("low", "medium", "high"):
+        assert sum(tier in row for row in rows) == 4
+    for limit in LIMITS:
+        assert limit.split()[0] in done.out
+
+
+def test_json_and_nothing_else(vqrna_main, model):
+    done = vqrna_main("model", "info", model, "--json")
+    assert (done.code, done.err) == (0, "")
+    told = strict(done.out)
+    assert told["schema_version"] == 1
+    assert set(told) == {
+        "schema_version",
+        "hash",
+        "config",
+        "parameters",
+        "command",
+        "epochs",
+        "calibration",
+        "types",
+        "limits",
+    }
+    assert told["config"][0]["length"] == LENGTH
+    assert [t["modification"]["symbol"] for t in told["types"]] == list(SYMBOLS)
+    am = told["types"][0]
+    assert (am["train"], am["valid"]) == ([1200, 1100], [30, 20])
+    assert am["validation"]["auroc"] == 0.91
+    assert 0 < am["p_value_floor"] < 0.001
+    assert [tier["tier"] for tier in am["tiers"]] == ["low", "medium", "high"]
+    assert am["tiers"][0]["per_kb_shuffled"] is None  # nan is no number in JSON
+    assert told["limits"] == list(LIMITS)
+
+
+def test_a_model_of_which_nothing_was_measured(vqrna_main, tmp_path):
+    save_model(fresh(), tmp_path / "m.safetensors")
+    done = vqrna_main("model", "info", tmp_path / "m.safetensors")
+    assert done.code == 0
+    assert "not trained here" in done.out
+    assert "not calibrated" in done.out
+    told = strict(vqrna_main("model", "info", tmp_path / "m.safetensors", "--json").out)
+    assert told["types"][0]["p_value_floor"] is None
+    assert told["types"][0]["tiers"] == []
+
+
+def test_a_set_of_one_type_models_is_one_model(vqrna_main, tmp_path):
+    for seed, symbol in enumerate(("Psi", "Am")):
+        model = fresh(symbols=[symbol], seed=seed)
+        training = {"command": f"train {symbol}", "best_epoch": seed, "epochs": 9}
+        (tmp_path / symbol).mkdir()
+        save_model(
+            dataclasses.replace(model, training=training), tmp_path / symbol / "model.safetensors"
+        )
+    told = strict(vqrna_main("model", "info", tmp_path, "--json").out)
+    assert [t["modification"]["symbol"] for t in told["types"]] == ["Am", "Psi"]
+    assert len(told["config"]) == 2
+    assert told["epochs"] == "1 of 9, 0 of 9"
+    one = strict(vqrna_main("model", "info", tmp_path / "Am", "--json").out)
+    assert told["parameters"] == 2 * one["parameters"]
+    assert vqrna_main("model", "info", tmp_path).code == 0
+
+
+def test_a_missing_model_is_told(vqrna_main, tmp_path):
+    done = vqrna_main("model", "info", tmp_path / "no.safetensors")
+    assert (done.code, done.out) == (1, "")
+    assert "no.safetensors: cannot read the weights: No such file" in done.err
+
+
+@pytest.mark.skipif(not SHIPPED.is_file(), reason="no weights are shipped yet")
+def test_the_shipped_model_is_told_without_a_name(vqrna_main):
+    told = strict(vqrna_main("model", "info", "--json").out)
+    assert len(told["types"]) == 11
+    assert all(t["train"][0] > 500 and t["validation"]["auroc"] > 0.6 for t in told["types"])
+    assert all(t["p_value_floor"] < 1e-4 for t in told["types"])

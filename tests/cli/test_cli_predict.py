@@ -1,0 +1,188 @@
+"""The command `vqrna predict` with a tiny model."""
+
+import io
+import os
+import sys
+
+import pytest
+
+from seeded import SYMBOLS, calling_model, files_in, letters, read_table, write_fasta
+from tiny import random_tokens
+from vqrna.data.benchmark import load_benchmark
+from vqrna.evaluation import evaluate
+from vqrna.sequence import decode
+from vqrna.weights import load_model, save_model
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_model(calling_model(), path)
+    return path
+
+
+@pytest.fixture
+def fasta(tmp_path):
+    return write_fasta(tmp_path / "in.fa", {"one": letters(800), "two": letters(60, seed=1)})
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def call(vqrna_main, fasta, model, out):
+    """Predict to a folder, and read what is there."""
+
+    def predict(*options):
+        done = vqrna_main("predict", fasta, "--model", model, "--out", out, *options)
+        assert (done.code, done.err) == (0, "")
+        return read_table((out / "sites.tsv").read_text())
+
+    return predict
+
+
+def test_the_summary_counts_the_rows_of_the_file(vqrna_main, fasta, model, out):
+    done = vqrna_main("predict", fasta, "--model", model, "--out", out, "--confidence", "low")
+    assert done.err == ""
+    lines = done.out.splitlines()
+    assert lines[0] == "2 sequences, 860 nt"
+    assert lines[-1] == f"wrote {out / 'sites.tsv'}"
+    sites = read_table((out / "sites.tsv").read_text())
+    told = {line.split()[0]: line.split() for line in lines if line.split()[0] in SYMBOLS}
+    assert list(told) == list(SYMBOLS)
+    for symbol, row in told.items():
+        calls = sites[sites["modification"] == symbol]["call"]
+        counts = [len(calls), *((calls == tier).sum() for tier in ("low", "medium", "high"))]
+        assert [int(n) for n in row[3:7]] == counts
+        assert float(row[7]) == pytest.approx(len(calls) / 0.86, abs=6e-4)
+    assert len(sites) > 5
+    assert max(map(len, lines[:-1])) <= 80
+
+
+def test_the_head_of_the_file_says_how_to_make_it_again(vqrna_main, call, fasta, model, out):
+    call("--all-sites", "--prior", "0.01")
+    first = (out / "sites.tsv").read_bytes()
+    command = first.decode().splitlines()[1]
+    assert command == (
+        f"# command: vqrna predict {fasta} --model {model} --out {out} --all-sites --prior 0.01"
+    )
+    assert f"# model: {load_model(model, 'cpu').hash}\n" in first.decode()
+    assert vqrna_main(*command.split()[3:]).code == 0
+    assert (out / "sites.tsv").read_bytes() == first
+
+
+def test_standard_output_holds_the_table_and_nothing_else(vqrna_main, call, fasta, model, out):
+    call()
+    words = ("predict", fasta, "--model", model, "--out")
+    done = vqrna_main(*words, "-")
+    assert done.code == 0
+    written = (out / "sites.tsv").read_text().splitlines()
+    assert done.out.splitlines()[2:] == written[2:]  # but the command
+    assert done.err.startswith("2 sequences, 860 nt\n")
+
+
+@pytest.mark.parametrize("target", ["folder", "-"])
+def test_standard_input(vqrna_main, call, fasta, model, out, monkeypatch, target):
+    expected = call()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(fasta.read_bytes())))
+    target = out / "piped" if target == "folder" else "-"
+    done = vqrna_main("predict", "-", "--model", model, "--out", target)
+    assert done.code == 0
+    text = done.out if target == "-" else (target / "sites.tsv").read_text()
+    assert read_table(text).equals(expected)
+    if target != "-":
+        assert files_in(target) == ["sites.tsv"]
+
+
+def test_confidence_threshold_and_all_sites(call):
+    everything = call("--all-sites", "--confidence", "low")
+    assert len(call()) == everything["call"].isin(["medium", "high"]).sum()
+    assert len(call("--confidence", "high")) == (everything["call"] == "high").sum()
+    assert len(call("--threshold", "0.7")) == (everything["score"] >= 0.7).sum()
+    marked = call("--all-sites")
+    assert len(marked) == len(everything)
+    assert set(marked["call"]) == {".", "medium", "high"}
+
+
+@pytest.mark.parametrize(
+    ("options", "priors"),
+    [
+        ([], "Am=0.0003 m6A=0.002 m6Am=0.003 Psi=0.002"),
+        (["--prior", "0.01"], "Am=0.01 m6A=0.01 m6Am=0.01 Psi=0.01"),
+        (["--prior", "m6A=0.1,Ψ=0.2"], "Am=0.0003 m6A=0.1 m6Am=0.003 Psi=0.2"),
+        (["--prior", "0.5", "--prior", "8=1e-5"], "Am=0.5 m6A=1e-05 m6Am=0.5 Psi=0.5"),
+    ],
+)
+def test_priors(call, out, options, priors):
+    found = call("--all-sites", *options)
+    assert f"# priors: {priors}\n" in (out / "sites.tsv").read_text()
+    if options == ["--prior", "0.5"]:
+        assert (found["probability"] - found["score"]).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["Psi", "Ψ", "pseudouridine", "10", "Y", "psi"])
+def test_a_type_has_many_names(call, name):
+    assert set(call("--all-sites", "--modifications", f"m6A,{name}")["modification"]) == {
+        "m6A",
+        "Psi",
+    }
+
+
+def test_a_folder_s_name_is_shown_as_it_is(vqrna_main, fasta, model, tmp_path):
+    out = tmp_path / "[bold]of[/bold] Ψ"
+    done = vqrna_main("predict", fasta, "--model", model, "--out", out)
+    assert done.out.splitlines()[-1] == f"wrote {out / 'sites.tsv'}"
+
+
+def test_pictures_are_drawn_and_told(vqrna_main, model, out, tmp_path):
+    fasta = write_fasta(tmp_path / "in.fa", {"a/b c": letters(80), "none": ""})
+    words = ("predict", fasta, "--model", model, "--out", out, "--modifications", "Am")
+    done = vqrna_main(*words, "--plot")
+    assert done.code == 0
+    assert files_in(out) == ["sites.tsv", "tracks/01_a_b.png", "tracks/01_a_b.svg"]
+    assert f"wrote {out / 'tracks' / '01_a_b.png'}" in done.out
+    assert f"wrote {out / 'tracks' / '01_a_b.svg'}" in done.out
+    assert done.err == "vqrna: note: 1 of the first sequences are empty or too long to draw\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "words"),
+    [
+        ("in.fa", "-", "--plot needs a folder"),
+        ("-", "out", "standard input and pipes can be read only once"),
+        ("pipe", "out", "standard input and pipes can be read only once"),
+    ],
+)
+def test_what_cannot_be_drawn_is_told_first(
+    vqrna_main, fasta, model, tmp_path, source, target, words
+):
+    os.mkfifo(tmp_path / "pipe")
+    source = source if source == "-" else tmp_path / source
+    target = target if target == "-" else tmp_path / target
+    done = vqrna_main("predict", source, "--model", model, "--out", target, "--plot")
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_centre_of_a_window_scores_as_in_evaluation(call, fasta, model, tmp_path):
+    """Within 1e-5: what `evaluate` measures is what `predict` does."""
+    for name, seed in (("8-1", 5), ("8-0", 6)):
+        tokens = random_tokens(10, 1001, seed, ambiguous=0.01)
+        tokens[:, 500] = 0
+        folder = tmp_path / "data" / "valid"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_fasta(
+            folder / f"{name}.fasta", {f"{name}.{i}": decode(t) for i, t in enumerate(tokens)}
+        )
+    windows = load_benchmark(tmp_path / "data", "valid")
+    loaded = load_model(model, "cpu")
+    expected = evaluate(loaded, windows, resamples=0).scores.set_index("window")["score"]
+    fasta.write_text("".join((folder / f"8-{n}.fasta").read_text() for n in (0, 1)))
+    found = call("--all-sites", "--modifications", "m6A")
+    central = found[found["position"] == 501].set_index("sequence")["score"]
+    assert len(central) == 20
+    assert (central - expected).abs().max() < 1e-5
+    assert central.std() > 0.05

@@ -1,0 +1,93 @@
+"""What a model is, as a page and as plain values."""
+
+import dataclasses
+import math
+
+import pytest
+
+from seeded import SYMBOLS, calling_model
+from tiny import fresh
+from vqrna.modelcard import LIMITS, describe
+from vqrna.trained import ModelSet
+
+
+def rows(page: str, section: str) -> list[list[str]]:
+    """Cells of the table in a section of a Markdown page, without its head."""
+    part = page.split(f"## {section}\n")[1].split("\n## ")[0]
+    lines = [line for line in part.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_a_card_tells_what_the_model_says_of_itself():
+    model = calling_model()
+    card = describe(model)
+    assert card.hash == "seeded0"
+    assert card.config == (model.config.model,)
+    assert card.parameters == sum(p.numel() for p in model.network.parameters())
+    assert (card.command, card.epochs) == ("vqrna train --data data --out run", "3 of 5")
+    assert card.calibration == "me"
+    am, m6a, *_ = card.types
+    assert (am.train, am.valid) == ((1200, 1100), (30, 20))
+    assert am.validation["mcc"] == 0.6
+    assert (m6a.train, m6a.validation) == ((0, 0), {})
+    assert am.p_value_floor == model.off_site[0].floor
+    assert am.null_nt == 10_000
+    assert [t.tier for t in am.tiers] == ["low", "medium", "high"]
+    assert {t.modification for t in m6a.tiers} == {"m6A"}
+    assert card.limits == LIMITS
+
+
+def test_the_page_holds_a_row_for_each_type_and_tier():
+    page = describe(calling_model()).to_markdown()
+    assert page.startswith("# Model card\n")
+    assert page.endswith("\n")
+    types = rows(page, "Types")
+    assert [row[0] for row in types] == list(SYMBOLS)
+    assert types[0][1:8] == ["A", "0.0003", "1,200 / 1,100", "30 / 20", "0.910", "0.820", "0.600"]
+    assert types[2][1] == "BCA"
+    tiers = rows(page, "Confidence tiers")
+    assert len(tiers) == 3 * len(SYMBOLS)
+    assert {"0.9000", "nan"}.isdisjoint({row[3] for row in tiers})
+    assert all(row[-1] == "nan" and row[-2] == "1.500" for row in tiers)
+    for limit in LIMITS:
+        assert f"- {limit}\n" in page
+    widths = {len(row) for row in types}, {len(row) for row in tiers}
+    assert all(len(width) == 1 for width in widths)
+
+
+def test_plain_values_hold_no_nan():
+    def numbers(value):
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list):
+            return [n for each in value for n in numbers(each)]
+        return [value] if isinstance(value, float) else []
+
+    plain = describe(calling_model()).to_json()
+    found = numbers(plain)
+    assert len(found) > 20
+    assert all(map(math.isfinite, found))
+    assert plain["types"][0]["tiers"][0]["per_kb_shuffled"] is None
+    assert plain["schema_version"] == 1
+
+
+def test_a_set_is_described_as_one_model():
+    parts = tuple(
+        dataclasses.replace(
+            fresh(symbols=[symbol], seed=seed), training={"best_epoch": seed, "epochs": 4}
+        )
+        for seed, symbol in enumerate(("Am", "Psi"))
+    )
+    card = describe(ModelSet(parts, "both"))
+    assert card.hash == "both"
+    assert [t.modification.symbol for t in card.types] == ["Am", "Psi"]
+    assert card.parameters == sum(describe(part).parameters for part in parts)
+    assert card.epochs == "0 of 4, 1 of 4"
+    assert card.command == "not trained here"
+    assert math.isnan(card.types[0].p_value_floor)
+    assert "## Types" in card.to_markdown()
+
+
+@pytest.mark.parametrize("word", ["prevalence", "CpG", "human", "m6Am", "diagnosis"])
+def test_the_limits_speak_of_what_matters(word):
+    assert any(word in limit for limit in LIMITS)
