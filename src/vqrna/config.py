@@ -102,7 +102,7 @@ class TrainingConfig:
         Of every random choice.
     """
 
-    epochs: int = Field(default=12, ge=1)
+    epochs: int = Field(default=10, ge=1)
     patience: int = Field(default=30, ge=1)
     batch_size: int = Field(default=64, ge=2)
     optimizer: Literal["adamw", "adam"] = "adamw"
@@ -117,7 +117,7 @@ class TrainingConfig:
     mask_rate: float = Field(default=0.25, ge=0, le=1)
     mask_min_flank: int = Field(default=25, ge=0)
     off_site_weight: float = Field(default=0.0, ge=0)
-    shuffled_weight: float = Field(default=0.3, ge=0)
+    shuffled_weight: float = Field(default=0.2, ge=0)
     weak_share: float = Field(default=0.125, gt=0, le=1)
     average_decay: float = Field(default=0.999, ge=0, lt=1)
     select_by: Literal["auroc", "accuracy"] = "auroc"

@@ -145,9 +145,7 @@ def _facts(model: TrainedModel) -> dict[str, Any]:
         },
         "tiers": {
             "logits": model.tiers.logits.tolist(),
-            "cut_logits": None
-            if model.tiers.cut_logits is None
-            else model.tiers.cut_logits.tolist(),
+            "cut_logits": None if cut is None else cut.tolist(),
             "meanings": [dataclasses.asdict(meaning) for meaning in model.tiers.meanings],
         },
         "null": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,29 +56,29 @@ def evaluate(
     from vqrna.evaluation import FLANKS
     from vqrna.evaluation import evaluate as run
     from vqrna.evaluation.report import write_report
-    from vqrna.files import output_directory
+    from vqrna.files import results_directory
     from vqrna.modifications import modifications as find
     from vqrna.weights import load_model
 
-    if out is not None:
-        output_directory(out)  # better told now than after the work
-    there = benchmark_modifications(data)
-    wanted = find(modifications, there) if modifications and there else None
-    windows = load_benchmark(data, split, wanted, on_missing=lambda line: say("note", line))
-    loaded = load_model(model, device=device)
-    found = run(
-        loaded,
-        windows,
-        split=split,
-        reference=_training_windows(data, split),
-        masks=FLANKS if masked else FLANKS[:1],
-        resamples=resamples,
-        seed=seed,
-        show_progress=True,
-    )
-    if found.unknown:
-        say("note", f"the model does not tell {', '.join(found.unknown)}: left out")
-    written = [] if out is None else write_report(found, loaded.modifications, out)
+    # A folder that cannot be is better told now than after the work
+    with nullcontext() if out is None else results_directory(out):
+        there = benchmark_modifications(data)
+        wanted = find(modifications, there) if modifications and there else None
+        windows = load_benchmark(data, split, wanted, on_missing=lambda line: say("note", line))
+        loaded = load_model(model, device=device)
+        found = run(
+            loaded,
+            windows,
+            split=split,
+            reference=_training_windows(data, split),
+            masks=FLANKS if masked else FLANKS[:1],
+            resamples=resamples,
+            seed=seed,
+            show_progress=True,
+        )
+        if found.unknown:
+            say("note", f"the model does not tell {', '.join(found.unknown)}: left out")
+        written = [] if out is None else write_report(found, loaded.modifications, out)
     if json:
         from json import dumps
 

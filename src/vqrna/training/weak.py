@@ -135,8 +135,11 @@ def weak_loss(
     tokens, inside = crop(tokens, CROPPED, config.mask_min_flank, generator)
     seen = inside[:, torch.from_numpy(weak.positions())]  # (N, sites)
     device = next(network.parameters()).device
+    # In evaluation mode: a few shuffled windows must move neither the statistics nor the codebook
+    network.eval()
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
         _, logits = network.on_grid(one_hot(tokens.to(device)), weak.lattice)
+    network.train()
     found, start = {}, 0
     for name, (_, chosen) in parts.items():
         mine = slice(start, start + len(chosen))
