@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vqrna.config import Config
 from vqrna.errors import UsageError
-from vqrna.files import output_directory
+from vqrna.files import results_directory
 from vqrna.published import write_pth
 from vqrna.trained import Model, TrainedModel
 from vqrna.training.run import TrainingResult, train_network
@@ -78,30 +78,32 @@ def train(
     config = config or Config()
     paper = config.model.architecture == "paper"
     together = not paper if joint is None else joint
-    folder = output_directory(out)
-    begin = None
-    if start is not None:
-        loaded = load_model(start, "cpu")
-        if not isinstance(loaded, TrainedModel):
-            raise UsageError(f"{start} is a set of models: name one of its folders to start from")
-        begin = loaded
-    parts = {"joint": (source, folder)}
-    if not together:
-        kinds = source.train.modifications
-        parts = {m.symbol: (source.only(i), folder / m.symbol) for i, m in enumerate(kinds)}
-    results = {}
-    for name, (windows, place) in parts.items():
-        results[name] = train_network(
-            windows.train,
-            windows.valid,
-            place,
-            config,
-            start=begin,
-            resume=resume,
-            device=device,
-            show_progress=show_progress,
-        )
-        if paper:
-            write_pth(results[name].model, place / PUBLISHED_NAME)
-    model = next(iter(results.values())).model if together else load_model(folder, device)
-    return TrainingRun(model, results, folder)
+    with results_directory(out) as folder:
+        begin = None
+        if start is not None:
+            loaded = load_model(start, "cpu")
+            if not isinstance(loaded, TrainedModel):
+                raise UsageError(
+                    f"{start} is a set of models: name one of its folders to start from"
+                )
+            begin = loaded
+        parts = {"joint": (source, folder)}
+        if not together:
+            kinds = source.train.modifications
+            parts = {m.symbol: (source.only(i), folder / m.symbol) for i, m in enumerate(kinds)}
+        results = {}
+        for name, (windows, place) in parts.items():
+            results[name] = train_network(
+                windows.train,
+                windows.valid,
+                place,
+                config,
+                start=begin,
+                resume=resume,
+                device=device,
+                show_progress=show_progress,
+            )
+            if paper:
+                write_pth(results[name].model, place / PUBLISHED_NAME)
+        model = next(iter(results.values())).model if together else load_model(folder, device)
+        return TrainingRun(model, results, folder)

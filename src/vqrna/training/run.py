@@ -97,8 +97,8 @@ def train_network(
         If there is nothing to learn from, or the folder belongs to another run.
     """
     _check(train, valid)
-    folder = output_directory(out)
     chosen = choose_device(device)
+    folder = output_directory(out)
     identity = _identity(config, train, valid, start)
     if not resume and (folder / checkpoint.FILE_NAME).exists():
         raise UsageError(f"{folder} holds a training run: add --resume, or choose another --out")
