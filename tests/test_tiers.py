@@ -11,6 +11,15 @@ def test_tiers_are_counted_from_the_lowest():
     assert tiers.reached(logits).tolist() == [[0, 0], [1, 2], [2, 2], [3, 3]]
 
 
+def test_windows_that_are_cut_have_thresholds_of_their_own():
+    whole, cut = np.array([[0.0, 1.0, 2.0]]), np.array([[1.0, 2.0, 3.0]])
+    logits = np.array([[1.5], [1.5], [3.0], [3.0]])
+    flags = np.array([False, True, False, True])
+    assert Tiers(whole, (), cut).reached(logits, flags).ravel().tolist() == [2, 1, 3, 3]
+    assert Tiers(whole, (), cut).reached(logits).ravel().tolist() == [2, 2, 3, 3]
+    assert Tiers(whole).reached(logits, flags).ravel().tolist() == [2, 2, 3, 3]
+
+
 def test_no_logit_is_no_call():
     assert Tiers(np.zeros((1, 3))).reached(np.array([[np.nan]])).tolist() == [[0]]
 

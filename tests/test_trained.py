@@ -97,6 +97,20 @@ def test_p_values_are_those_of_each_null():
         np.testing.assert_array_equal(found[:, m], expected)
 
 
+def test_windows_that_are_cut_are_held_against_nulls_of_their_own():
+    both = ModelSet((measured(("Am", "Cm"), 0), measured(("Um",), 1)))
+    one, two = both.models
+    logits = np.random.default_rng(1).normal(size=(6, 3))
+    cut = np.arange(6) % 2 == 1
+    found = both.p_values(logits, cut)
+    nulls = ((one, 0), (one, 1), (two, 0))
+    for column, (model, m) in enumerate(nulls):
+        whole = model.off_site[m].p_value(logits[:, column])
+        short = model.off_site_cut[m].p_value(logits[:, column])
+        np.testing.assert_array_equal(found[:, column], np.where(cut, short, whole))
+    np.testing.assert_array_equal(both.tiers.cut_logits[2], two.tiers.cut_logits[0])
+
+
 def test_several_models_act_as_one():
     one, two = measured(("Am", "Cm"), 0), measured(("Um",), 1)
     both = ModelSet((one, two), "x")

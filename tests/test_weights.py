@@ -59,9 +59,12 @@ def test_all_that_was_measured_survives(saved):
     assert loaded.tiers.meanings == model.tiers.meanings
     logits = np.random.default_rng(0).normal(size=(9, 2))
     np.testing.assert_array_equal(loaded.p_values(logits), model.p_values(logits))
-    for ours, theirs in zip(loaded.shuffled, model.shuffled, strict=True):
-        assert (ours.count, ours.nt) == (theirs.count, theirs.nt)
-        np.testing.assert_array_equal(ours.values, theirs.values)
+    np.testing.assert_array_equal(loaded.tiers.cut_logits, model.tiers.cut_logits)
+    for name in ("off_site", "shuffled", "off_site_cut", "shuffled_cut"):
+        for ours, theirs in zip(getattr(loaded, name), getattr(model, name), strict=True):
+            assert (ours.count, ours.nt) == (theirs.count, theirs.nt)
+            np.testing.assert_array_equal(ours.values, theirs.values)
+            np.testing.assert_array_equal(ours.ranks, theirs.ranks)
 
 
 def test_types_of_ones_own_survive(tmp_path):
@@ -76,6 +79,7 @@ def test_a_model_of_which_nothing_was_measured_survives(tmp_path):
     loaded = load_model(tmp_path / "a.safetensors", "cpu")
     assert np.isposinf(loaded.tiers.logits).all()
     assert loaded.off_site == loaded.shuffled == ()
+    assert loaded.tiers.cut_logits is None
 
 
 def test_the_same_model_gives_the_same_bytes(saved, tmp_path):

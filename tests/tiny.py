@@ -127,15 +127,26 @@ def measured(symbols: Sequence[str] = ("Am", "Cm"), seed: int = 0) -> TrainedMod
     model = fresh(symbols=symbols, seed=seed)
     m = len(symbols)
     rng = np.random.default_rng(seed)
+
+    def nulls(count: int, nt: int) -> tuple[NullSketch, ...]:
+        return tuple(NullSketch.of(rng.normal(size=count), nt) for _ in range(m))
+
     return dataclasses.replace(
         model,
         calibration=Calibration(rng.uniform(0.5, 2, m), rng.normal(size=m), "windows"),
         tiers=Tiers(
             np.sort(rng.normal(size=(m, 3))),
-            tuple(TierMeaning(s, "low", 0.5, 0.9, 0.8, 0.1, 0.05) for s in symbols),
+            tuple(
+                TierMeaning(s, "low", 0.5, 0.9, 0.8, 0.1, 0.05, cut)
+                for cut in (False, True)
+                for s in symbols
+            ),
+            np.sort(rng.normal(size=(m, 3))),
         ),
-        off_site=tuple(NullSketch.of(rng.normal(size=50), 500) for _ in range(m)),
-        shuffled=tuple(NullSketch.of(rng.normal(size=40), 400) for _ in range(m)),
+        off_site=nulls(50, 500),
+        shuffled=nulls(40, 400),
+        off_site_cut=nulls(30, 300),
+        shuffled_cut=nulls(20, 200),
         training={"seed": seed},
         hash=f"h{seed}",
     )

@@ -60,8 +60,9 @@ def test_another_network_is_refused(other):
 
 
 def test_a_start_helps_and_is_part_of_the_run(tmp_path, no_curves):
-    long = tiny(epochs=8, codebook_size=64, learning_rate=2e-2, average_decay=0.9)
-    short = tiny(epochs=1, codebook_size=64, learning_rate=1e-3, average_decay=0.0)
+    changes = {"codebook_size": 64, "shuffled_weight": 0.0}
+    long = tiny(epochs=10, learning_rate=2e-2, average_decay=0.9, **changes)
+    short = tiny(epochs=1, learning_rate=1e-3, average_decay=0.0, **changes)
     kinds = ("Am", "Cm")
     data, valid = planted(256, symbols=kinds), planted(64, seed=1, symbols=kinds)
     quiet = {"device": "cpu", "show_progress": False}

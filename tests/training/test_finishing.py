@@ -5,16 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from tiny import network, planted, tiny
-from vqrna.data.records import Windows
-from vqrna.tiers import TIERS
+from tiny import fresh, planted, random_tokens, tiny
+from vqrna.sequence import AMBIGUOUS, decode
+from vqrna.tiers import EDGE, TIERS
 from vqrna.trained import TrainedModel
 from vqrna.training.finishing import CALLS_PER_KB, finish
-
-
-def trained(windows: Windows) -> TrainedModel:
-    made = network(tiny(), len(windows.modifications))
-    return TrainedModel.fresh(made, tiny(), windows.modifications)
+from vqrna.training.nulls import cut_windows, with_nulls
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +21,7 @@ def valid():
 @pytest.fixture(scope="module")
 def finished(valid):
     train = planted(4, 101, seed=2, symbols=("Am", "Cm"))
-    return finish(trained(valid), train, valid, {"epochs": 3}, show_progress=False)
+    return finish(fresh(symbols=("Am", "Cm")), train, valid, {"epochs": 3}, show_progress=False)
 
 
 def test_the_summary_goes_along_and_ranks_stay(finished, valid):
@@ -58,44 +54,93 @@ def test_the_shuffled_null_is_as_large_and_another(finished, valid):
         assert not np.array_equal(shuffled.values, off_site.values)
 
 
-def test_tiers_keep_to_their_calls_in_either_null(finished, valid):
-    logits = finished.logits(valid.tokens)
-    assert finished.tiers.logits.shape == (2, 3)
-    assert (np.diff(finished.tiers.logits) >= 0).all()
-    by_name = {(t.modification, t.tier): t for t in finished.tiers.meanings}
-    for m, kind in enumerate(valid.modifications):
-        for t, tier in enumerate(TIERS):
-            at, meaning = finished.tiers.logits[m, t], by_name[kind.symbol, tier]
-            for null, told in (
-                (finished.off_site[m], meaning.per_kb_off_site),
-                (finished.shuffled[m], meaning.per_kb_shuffled),
-            ):
-                assert null.calls_per_kb(at) == told <= CALLS_PER_KB[tier]
-            assert meaning.score >= 0.5 - 1e-9
-            called = logits[:, m] >= at
-            label = valid.labels[:, m]
-            assert meaning.recall == called[label == 1].mean()
-            both = called[label == 1].mean(), called[label == 0].mean()
-            if sum(both):
-                assert meaning.precision == pytest.approx(both[0] / sum(both))
-            else:
-                assert math.isnan(meaning.precision)
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
+def test_tiers_keep_to_their_calls_in_either_null(finished, cut):
+    thresholds = finished.tiers.cut_logits if cut else finished.tiers.logits
+    nulls = (finished.off_site_cut, finished.shuffled_cut)
+    off_site, shuffled = nulls if cut else (finished.off_site, finished.shuffled)
+    assert thresholds.shape == (2, 3)
+    assert (np.diff(thresholds) >= 0).all()
+    assert (finished.tiers.cut_logits >= finished.tiers.logits).all()  # less is known of them
+    meanings = [meaning for meaning in finished.tiers.meanings if meaning.cut == cut]
+    assert [(x.modification, x.tier) for x in meanings] == [
+        (symbol, tier) for symbol in ("Am", "Cm") for tier in TIERS
+    ]
+    for i, meaning in enumerate(meanings):
+        m, at = i // 3, thresholds[i // 3, i % 3]
+        for null, told in (
+            (off_site[m], meaning.per_kb_off_site),
+            (shuffled[m], meaning.per_kb_shuffled),
+        ):
+            assert null.calls_per_kb(at) == told <= CALLS_PER_KB[meaning.tier]
+        assert meaning.score >= 0.5 - 1e-9
     assert CALLS_PER_KB["medium"] <= 0.05
+
+
+def test_tiers_tell_their_precision_and_recall(finished, valid):
+    logits = finished.logits(valid.tokens)
+    for i, meaning in enumerate(finished.tiers.meanings[:6]):
+        m = i // 3
+        called = logits[:, m] >= finished.tiers.logits[m, i % 3]
+        label = valid.labels[:, m]
+        positive, negative = called[label == 1].mean(), called[label == 0].mean()
+        assert meaning.recall == positive
+        if positive + negative:
+            assert meaning.precision == pytest.approx(positive / (positive + negative))
+        else:
+            assert math.isnan(meaning.precision)
+
+
+def test_cut_nulls_are_made_of_stretches_that_are_sequences_of_their_own(valid, monkeypatch):
+    model = fresh(tiny(length=91), ("Am", "Cm"))
+    scanned = []
+    scan = TrainedModel.scan
+
+    def listen(self, tokens, start=0, stop=None):
+        scanned.append((tokens.copy(), start, stop))
+        return scan(self, tokens, start, stop)
+
+    monkeypatch.setattr(TrainedModel, "scan", listen)
+    train = planted(4, 101, seed=2)
+    found = with_nulls(model, train, valid, show_progress=False)
+    whole, cut = scanned[: 2 * len(valid)], scanned[2 * len(valid) :]
+    assert {(len(tokens), start, stop) for tokens, start, stop in whole} == {(101, 25, 76)}
+    lengths = np.array([len(tokens) for tokens, _, _ in cut])
+    assert lengths.min() >= 51
+    assert lengths.max() <= 91
+    assert len(set(lengths)) > 20
+    letters = [decode(window) for window in valid.tokens]
+    for tokens, start, stop in cut[:60]:
+        assert (start, stop) == (EDGE, len(tokens) - EDGE)  # so near an end none is called
+        assert any(decode(tokens) in window for window in letters)
+    assert not any(decode(tokens) in window for tokens, _, _ in cut[-60:] for window in letters)
+    assert found.shuffled_cut[0].nt == (lengths[-len(valid) :] - 2 * EDGE).sum()
+
+
+def test_cut_windows_keep_what_is_near_the_site():
+    tokens = random_tokens(400, 101)
+    hidden = cut_windows(tokens, np.random.default_rng(0)) == AMBIGUOUS
+    assert not hidden[:, 50 - EDGE : 50 + EDGE + 1].any()
+    assert hidden[:, 49 - EDGE].any()
+    assert hidden[:, 51 + EDGE].any()
+    assert hidden[:, 0].mean() > 0.9
+    assert hidden[:, -1].mean() > 0.9
+    assert (cut_windows(tokens[:, :31], np.random.default_rng(0)) == tokens[:, :31]).mean() > 0.9
 
 
 def test_windows_that_overlap_training_have_no_part_in_the_nulls(valid):
     train = valid.take(slice(0, 40))
-    finished = finish(trained(valid), train, valid, {}, show_progress=False)
+    finished = finish(fresh(symbols=("Am", "Cm")), train, valid, {}, show_progress=False)
     assert finished.off_site[0].nt == 50 * (len(valid) - 40)
 
 
 def test_where_all_overlap_there_is_no_null_but_a_model(valid):
-    finished = finish(trained(valid), valid, valid, {}, show_progress=False)
+    finished = finish(fresh(symbols=("Am", "Cm")), valid, valid, {}, show_progress=False)
     assert [null.count for null in finished.off_site] == [0, 0]
     assert np.isfinite(finished.tiers.logits).all()  # a score of one half
 
 
 def test_the_windows_are_not_changed(valid):
     before = valid.tokens.copy()
-    finish(trained(valid), planted(4, 101, seed=2), valid, {}, show_progress=False)
+    finish(fresh(symbols=("Am", "Cm")), planted(4, 101, seed=2), valid, {}, show_progress=False)
     assert (valid.tokens == before).all()
