@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format clean weights benchmark-training benchmark-adapter
+.PHONY: help setup demo test check format clean weights benchmark-training benchmark-validation benchmark-adapter
 
 help:  ## tell what there is to do
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
@@ -45,12 +45,21 @@ check: $(STAMP)  ## lint, format and types
 weights: $(STAMP)  ## train the shipped weights anew (VQRNA_DATA names the benchmark; about an hour)
 	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the benchmark's folder"; exit 2; }
 	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --out runs/vqrna-501 --threads 1 --resume
+	$(BIN)/python benchmarks/install_weights.py runs/vqrna-501
 
 benchmark-training: $(STAMP)  ## windows a second in training: the published network and ours
 	$(BIN)/python benchmarks/training_speed.py
 
+benchmark-validation: $(STAMP)  ## the shipped model on validation windows: the README's table (VQRNA_DATA)
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-validation: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python benchmarks/validation_table.py "$(VQRNA_DATA)"
+
 benchmark-adapter: $(STAMP)  ## adapter-like sequence at the benchmark's sites (VQRNA_DATA)
-	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-adapter: set VQRNA_DATA"; exit 2; }
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-validation: $(STAMP)  ## the shipped model on validation windows: the README's table (VQRNA_DATA)
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-validation: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python benchmarks/validation_table.py "$(VQRNA_DATA)"
+
+benchmark-adapter: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python benchmarks/adapter_match.py "$(VQRNA_DATA)"
 
 format: $(STAMP)  ## put the code into its format

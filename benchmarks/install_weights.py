@@ -1,0 +1,27 @@
+"""Make the model of a training run the shipped one: weights, checksums and model card."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+from vqrna.modelcard import describe
+from vqrna.weights import FILE_NAME, SHIPPED, load_model
+
+
+def main(run: str) -> None:
+    """Copy the weights of a run into the package."""
+    SHIPPED.parent.mkdir(exist_ok=True)
+    shutil.copyfile(Path(run) / FILE_NAME, SHIPPED)
+    digest = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
+    sums = SHIPPED.with_name("SHA256SUMS")
+    sums.write_text(f"{digest}  {SHIPPED.name}\n", encoding="utf-8")
+    card = describe(load_model(device="cpu"))
+    SHIPPED.with_suffix(".md").write_text(card.to_markdown(), encoding="utf-8")
+    print(f"installed {SHIPPED.name}: {SHIPPED.stat().st_size / 1e6:.1f} MB, {card.hash}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
