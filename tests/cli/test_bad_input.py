@@ -1,74 +1,14 @@
 """Whatever is wrong with the input: one clear line, an exit code, and nothing left behind."""
 
-import errno
 import gzip
-import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from seeded import calling_model, files_in, letters, write_fasta
-from tiny import random_tokens
-from vqrna import files
-from vqrna.sequence import decode
-from vqrna.weights import save_model
-
-not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-
-
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "m.safetensors"
-    save_model(calling_model(), path)
-    return path
-
-
-@pytest.fixture
-def fasta(tmp_path):
-    return write_fasta(tmp_path / "in.fa", {f"r{i}": letters(300, seed=i) for i in range(3)})
-
-
-@pytest.fixture
-def data(tmp_path):
-    """A data set in the benchmark's layout: m6A, a few windows."""
-    for seed, name in enumerate(("train/8-0", "train/8-1", "valid/8-0", "valid/8-1")):
-        tokens = random_tokens(12, 101, seed)
-        tokens[:, 50] = 0
-        path = tmp_path / "data" / f"{name}.fasta"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_fasta(path, {f"{name}:{i}": decode(t) for i, t in enumerate(tokens)})
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "new" / "out"
-
-
-@pytest.fixture
-def fails(vqrna_main, out):
-    """Run a command that must fail with one line, print nothing, and make no new folder."""
-
-    def run(code, *words, told):
-        done = vqrna_main(*words)
-        lines = done.err.splitlines()
-        assert len(lines) == 1, done.err
-        assert lines[0].startswith("vqrna: error: ")
-        for word in [told] if isinstance(told, str | Path) else told:
-            assert str(word) in lines[0]
-        assert "unexpected" not in lines[0]
-        assert done.code == code
-        assert done.out == ""
-        assert not out.parent.exists()
-        return lines[0]
-
-    return run
+from seeded import files_in, letters, write_fasta
 
 
 def missing(path):
@@ -110,47 +50,55 @@ WRONG_FILES = [missing, folder, empty, binary, cut_short, protein, no_fasta]
 
 
 @pytest.mark.parametrize("wrong", WRONG_FILES)
-class TestWrongFiles:
-    def test_predict(self, fails, wrong, model, out, tmp_path):
-        told = wrong(tmp_path / "x.fa")
-        words = ("predict", tmp_path / "x.fa", "--model", model, "--out")
-        fails(1, *words, out, told=[tmp_path / "x.fa", told])
-        fails(1, *words, "-", told=[tmp_path / "x.fa", told])
+def test_a_wrong_file_to_predict(fails, wrong, model, out, tmp_path):
+    told = [tmp_path / "x.fa", wrong(tmp_path / "x.fa")]
+    words = ("predict", tmp_path / "x.fa", "--model", model, "--out")
+    fails(1, *words, out, told=told)
+    fails(1, *words, "-", told=told)
 
-    def test_predict_leaves_older_results(self, fails, vqrna_main, wrong, model, fasta, tmp_path):
-        words = ("--model", model, "--out", tmp_path / "old")
-        assert vqrna_main("predict", fasta, *words).code == 0
-        before = (tmp_path / "old" / "sites.tsv").read_bytes()
-        wrong(tmp_path / "x.fa")
-        fails(1, "predict", fasta, tmp_path / "x.fa", *words, told=tmp_path / "x.fa")
-        assert files_in(tmp_path / "old") == ["sites.tsv"]
-        assert (tmp_path / "old" / "sites.tsv").read_bytes() == before
 
-    @pytest.mark.parametrize("command", ["evaluate", "train", "data split"])
-    def test_commands_that_read_data(self, fails, wrong, model, data, out, command):
-        if wrong is missing:
-            pytest.skip("a type without one of its files is noted, and the others go on")
-        path = data / "valid" / "8-1.fasta"
-        path.unlink()
-        told = wrong(path)
-        if wrong is folder:
-            pytest.skip("a folder is no file of the layout")
-        words = {
-            "evaluate": ["evaluate", "--data", data, "--model", model, "--out", out],
-            "train": ["train", "--data", data, "--length", 101, "--out", out],
-            "data split": ["data", "split", data, "--out", out],
-        }[command]
-        fails(1, *words, told=[path, told])
+@pytest.mark.parametrize("wrong", WRONG_FILES)
+def test_older_results_stay(fails, vqrna_main, wrong, model, fasta, tmp_path):
+    words = ("--model", model, "--out", tmp_path / "old")
+    assert vqrna_main("predict", fasta, *words).code == 0
+    before = (tmp_path / "old" / "sites.tsv").read_bytes()
+    wrong(tmp_path / "x.fa")
+    fails(1, "predict", fasta, tmp_path / "x.fa", *words, told=tmp_path / "x.fa")
+    assert files_in(tmp_path / "old") == ["sites.tsv"]
+    assert (tmp_path / "old" / "sites.tsv").read_bytes() == before
 
-    def test_own_data(self, fails, wrong, data, out, tmp_path):
-        told = wrong(tmp_path / "x.fa")
-        own = ["--positives", tmp_path / "x.fa", "--negatives", data / "valid" / "8-0.fasta"]
-        words = ["train", *own, "--name", "m6A", "--length", 101, "--out", out]
-        fails(1, *words, told=[tmp_path / "x.fa", told])
 
-    def test_table(self, fails, wrong, out, tmp_path):
-        wrong(tmp_path / "x.tsv")
-        fails(1, "train", "--table", tmp_path / "x.tsv", "--out", out, told=tmp_path / "x.tsv")
+@pytest.mark.parametrize("command", ["evaluate", "train", "data split"])
+@pytest.mark.parametrize("wrong", WRONG_FILES[2:])
+def test_a_wrong_file_in_a_data_set(fails, wrong, model, data, out, command):
+    path = data / "valid" / "8-1.fasta"
+    path.unlink()
+    told = [path, wrong(path)]
+    words = {
+        "evaluate": ["evaluate", "--data", data, "--model", model, "--out", out],
+        "train": ["train", "--data", data, "--length", 101, "--out", out],
+        "data split": ["data", "split", data, "--out", out],
+    }[command]
+    fails(1, *words, told=told)
+
+
+@pytest.mark.parametrize("wrong", WRONG_FILES[2:])
+def test_data_check_goes_on_past_a_wrong_file(vqrna_main, wrong, data):
+    path = data / "valid" / "8-1.fasta"
+    path.unlink()
+    told = wrong(path)
+    done = vqrna_main("data", "check", data)
+    assert done.code == 1
+    assert [told in line for line in done.err.splitlines() if str(path) in line] == [True]
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("wrong", WRONG_FILES)
+def test_a_wrong_file_of_one_s_own(fails, wrong, data, out, tmp_path):
+    told = [tmp_path / "x.fa", wrong(tmp_path / "x.fa")]
+    own = ["--positives", tmp_path / "x.fa", "--negatives", data / "valid" / "8-0.fasta"]
+    fails(1, "train", *own, "--name", "m6A", "--length", 101, "--out", out, told=told)
+    fails(1, "train", "--table", tmp_path / "x.fa", "--out", out, told=tmp_path / "x.fa")
 
 
 @pytest.mark.parametrize("words", [["evaluate"], ["train"], ["data", "check"], ["data", "split"]])
@@ -285,101 +233,3 @@ def test_wrong_weights(fails, wrong, model, fasta, data, out, tmp_path):
     fails(1, "train", "--data", data, "--from", path, "--length", 101, "--out", out, told=told)
     fails(1, "model", "info", path, told=told)
     assert not (tmp_path / "exploded").exists()
-
-
-def commands_that_write(fasta, data, model, out):
-    return {
-        "predict": ["predict", fasta, "--model", model, "--out", out],
-        "evaluate": ["evaluate", "--data", data, "--model", model, "--out", out, "--no-masked"],
-        "train": ["train", "--data", data, "--length", 101, "--epochs", 1, "--out", out],
-        "data split": ["data", "split", data, "--out", out, "--max-cluster", 1],
-    }
-
-
-WRITERS = ["predict", "evaluate", "train", "data split"]
-
-
-@pytest.mark.parametrize("command", WRITERS)
-def test_a_file_in_place_of_the_folder_for_results(fails, command, fasta, data, model, tmp_path):
-    place = tmp_path / "taken"
-    place.write_text("mine")
-    fails(1, *commands_that_write(fasta, data, model, place)[command], told=place)
-    assert place.read_text() == "mine"
-    deep = place / "below"
-    fails(1, *commands_that_write(fasta, data, model, deep)[command], told=place)
-
-
-@not_root
-@pytest.mark.parametrize("command", WRITERS)
-def test_a_folder_that_cannot_be_written(fails, command, fasta, data, model, tmp_path):
-    place = tmp_path / "closed"
-    place.mkdir(mode=0o555)
-    told = [place, "no permission"]
-    fails(1, *commands_that_write(fasta, data, model, place)[command], told=told)
-    fails(1, *commands_that_write(fasta, data, model, place / "below")[command], told=told)
-
-
-@pytest.mark.parametrize("call", [1, 2, 4, 6, 7])
-def test_a_disk_that_fills_up_under_predict(
-    fails, vqrna_main, fasta, model, out, tmp_path, monkeypatch, call
-):
-    """Three parts of two files each, then the whole."""
-    words = ("predict", fasta, "--all-sites", "--model", model, "--out")
-    monkeypatch.setattr("vqrna.predicting.parts.CHUNK", 1)
-    old = tmp_path / "old"
-    assert vqrna_main(*words, old).code == 0
-    before = (old / "sites.tsv").read_bytes()
-    real = files._settle
-    for place in (out, old):
-        left = iter([False] * (call - 1) + [True])
-
-        def settle(*paths, left=left):
-            if next(left):
-                raise OSError(errno.ENOSPC, "No space left on device")
-            real(*paths)
-
-        monkeypatch.setattr(files, "_settle", settle)
-        fails(1, *words, place, told=[place, "the disk is full"])
-    assert files_in(old) == ["sites.tsv"]
-    assert (old / "sites.tsv").read_bytes() == before
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system with room for next to nothing."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
-    try:
-        if subprocess.run(mount, capture_output=True, check=False).returncode:
-            pytest.skip("may not mount a small file system here")
-    except FileNotFoundError:
-        pytest.skip("no mount on this system")
-    (place / "ballast").write_bytes(b"x" * 57_000)
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-@pytest.mark.parametrize("command", WRITERS)
-def test_a_full_disk(vqrna_main, command, fasta, data, model, small_disk):
-    write_fasta(fasta, {"a": letters(3000)})
-    done = vqrna_main(*commands_that_write(fasta, data, model, small_disk / "out")[command])
-    errors = [line for line in done.err.splitlines() if line.startswith("vqrna: error: ")]
-    assert len(errors) == 1, done.err
-    assert "the disk is full" in errors[0]
-    assert str(small_disk) in errors[0]
-    assert done.code == 1
-    assert "Traceback" not in done.err
-    assert not [name for name in files_in(small_disk) if ".part-" in name]
-    if command == "predict":
-        assert files_in(small_disk) == ["ballast"]
-        assert not (small_disk / "out").exists()
-
-
-@needs_full
-def test_a_full_disk_behind_standard_output(fasta, model):
-    words = ["predict", fasta, "--all-sites", "--model", model, "--out", "-"]
-    program = [sys.executable, "-c", "from vqrna.cli import run; run()", *map(str, words)]
-    with open("/dev/full", "w") as full:  # noqa: PTH123  (a device)
-        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "vqrna: error: the disk is full\n")

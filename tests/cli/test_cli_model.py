@@ -5,17 +5,10 @@ import json
 
 import pytest
 
-from seeded import LENGTH, SYMBOLS, calling_model
+from seeded import LENGTH, SYMBOLS
 from tiny import fresh
 from vqrna.modelcard import LIMITS
 from vqrna.weights import SHIPPED, save_model
-
-
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "m.safetensors"
-    save_model(calling_model(), path)
-    return path
 
 
 def strict(text: str):

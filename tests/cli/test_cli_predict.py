@@ -6,19 +6,12 @@ import sys
 
 import pytest
 
-from seeded import SYMBOLS, calling_model, files_in, letters, read_table, write_fasta
+from seeded import SYMBOLS, files_in, letters, read_table, write_fasta
 from tiny import random_tokens
 from vqrna.data.benchmark import load_benchmark
 from vqrna.evaluation import evaluate
 from vqrna.sequence import decode
-from vqrna.weights import load_model, save_model
-
-
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "m.safetensors"
-    save_model(calling_model(), path)
-    return path
+from vqrna.weights import load_model
 
 
 @pytest.fixture

@@ -8,10 +8,8 @@ import pytest
 
 import vqrna
 from seeded import LENGTH, calling_model, letters, write_fasta
-from tiny import fresh
-from vqrna.calibration import at_prior
 from vqrna.data.fasta import FastaRecord
-from vqrna.errors import DataError, UsageError
+from vqrna.errors import DataError
 from vqrna.formats.tsv import COLUMNS
 from vqrna.predicting import predict
 from vqrna.sequence import encode, windows_around
@@ -154,109 +152,6 @@ def test_no_sequence_at_all(model):
     assert found.summary["calls_per_kb"].tolist() == [0.0] * 4
 
 
-def test_probability_by_hand(model):
-    assert at_prior(np.array(0.9), 0.1) == pytest.approx(0.5)  # odds 9 : 1 times 1 : 9
-    found = table({"a": letters(300)}, model, all_sites=True, prior={"m6A": 0.01})
-    for symbol, prior in (("m6A", 0.01), ("Psi", 0.002), ("Am", 3e-4)):
-        rows = found[found["modification"] == symbol]
-        odds = rows["score"] / (1 - rows["score"]) * prior / (1 - prior)
-        np.testing.assert_allclose(rows["probability"], odds / (1 + odds), rtol=1e-9)
-
-
-def test_p_values_are_ranks_in_the_null_of_the_type(model):
-    text = letters(300)
-    found = table({"a": text}, model, all_sites=True)
-    for k, m in enumerate(model.modifications):
-        rows = found[found["modification"] == m.symbol]
-        logits = model.scan(encode(text))[rows["position"] - 1, k]
-        expected = np.where(
-            rows["flags"].str.contains("end"),
-            model.off_site_cut[k].p_value(logits),
-            model.off_site[k].p_value(logits),
-        )
-        np.testing.assert_array_equal(rows["p_value"], expected)
-    assert found["p_value"].between(1e-4, 1).all()
-    assert found["p_value"].nunique() > 50
-
-
-def test_without_a_null_there_is_no_p_value_and_no_call():
-    found = predict({"a": letters(100)}, model=fresh(), all_sites=True)
-    assert found.sites["p_value"].isna().all()
-    assert (found.sites["call"] == "").all()
-    assert found.summary["chance_per_kb"].isna().all()
-
-
-def test_a_call_is_the_highest_tier_that_is_reached(model):
-    text = letters(3000)
-    found = table({"a": text}, model, all_sites=True, confidence="low")
-    logits = model.scan(encode(text))
-    symbols = [m.symbol for m in model.modifications]
-    for row in found.itertuples():
-        k = symbols.index(row.modification)
-        thresholds = model.tiers.cut_logits if "end" in row.flags else model.tiers.logits
-        reached = (logits[row.position - 1, k] >= thresholds[k]).sum()
-        assert row.call == ("" if "edge" in row.flags else ["", "low", "medium", "high"][reached])
-    assert set(found["call"]) == {"", "low", "medium", "high"}
-
-
-def test_near_the_ends_nothing_is_called_but_by_a_threshold(model):
-    sequences = {str(i): letters(90, seed=i) for i in range(40)}
-    called = table(sequences, model, confidence="low")
-    assert called["position"].between(EDGE + 1, 90 - EDGE).all()
-    assert called["flags"].str.contains("end").any()
-    assert table(sequences, model, threshold=0.9)["flags"].str.contains("edge").any()
-
-
-@pytest.mark.parametrize(
-    ("confidence", "tiers"),
-    [("low", {"low", "medium", "high"}), ("medium", {"medium", "high"}), ("high", {"high"})],
-)
-def test_confidence_is_the_lowest_tier_that_is_called(model, confidence, tiers):
-    sequences = {"a": letters(3000)}
-    everything = table(sequences, model, all_sites=True, confidence="low")
-    called = table(sequences, model, confidence=confidence)
-    assert set(called["call"]) == tiers
-    expected = everything[everything["call"].isin(tiers)].reset_index(drop=True)
-    pd.testing.assert_frame_equal(called, expected)
-    marked = table(sequences, model, all_sites=True, confidence=confidence)
-    assert len(marked) == len(everything)
-    assert set(marked["call"]) == tiers | {""}
-
-
-def test_medium_is_the_default(model):
-    sequences = {"a": letters(2000)}
-    expected = table(sequences, model, confidence="medium")
-    pd.testing.assert_frame_equal(table(sequences, model), expected)
-
-
-@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.8, 1.0])
-def test_a_threshold_is_a_score(model, threshold):
-    sequences = {"a": letters(2000)}
-    everything = table(sequences, model, all_sites=True, confidence="low")
-    called = table(sequences, model, threshold=threshold)
-    expected = everything[everything["score"] >= threshold].reset_index(drop=True)
-    pd.testing.assert_frame_equal(called.drop(columns="call"), expected.drop(columns="call"))
-    assert called["call"].tolist() == [call or "low" for call in expected["call"]]
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("Psi", "8"),
-        ("Ψ", "m6A"),
-        "pseudouridine,m6a",
-        ["m6A,Y"],
-        ["N6-methyladenosine", "psi"],
-    ],
-)
-def test_types_have_many_names(model, names):
-    found = predict({"a": letters(300)}, model=model, modifications=names, all_sites=True)
-    assert found.summary["modification"].tolist() == ["m6A", "Psi"]
-    everything = table({"a": letters(300)}, model, all_sites=True)
-    chosen = everything[everything["modification"].isin(["m6A", "Psi"])].reset_index(drop=True)
-    pd.testing.assert_frame_equal(found.sites, chosen)
-
-
 @pytest.mark.parametrize("pieces", [{"PIECE": 64}, {"TILE": 50}, {"PIECE": 1}])
 def test_pieces_make_no_difference(model, monkeypatch, pieces):
     sequences = {"a": letters(300, ambiguous=0.02), "b": letters(20), "c": letters(65)}
@@ -286,56 +181,6 @@ def test_a_long_sequence_costs_no_more_than_its_length(model, monkeypatch):
     predict({"a": letters(1000)}, model=model)
     assert len(seen) == 10
     assert max(seen) == 100 + LENGTH - 1
-
-
-def test_the_summary_counts_the_rows(model):
-    sequences = {"a": letters(2500), "b": letters(500, seed=3)}
-    everything = table(sequences, model, all_sites=True)
-    found = predict(sequences, model=model, confidence="low")
-    for row in found.summary.itertuples():
-        of_type = found.sites[found.sites["modification"] == row.modification]
-        assert row.candidates == (everything["modification"] == row.modification).sum()
-        counts = of_type["call"].value_counts()
-        told = (row.low, row.medium, row.high)
-        assert told == tuple(counts.get(tier, 0) for tier in ("low", "medium", "high"))
-        assert row.called == len(of_type) == sum(told)
-        assert row.calls_per_kb == pytest.approx(len(of_type) / 3)
-    assert (found.summary["low"] > 0).all()
-
-
-def test_chance_is_what_shuffled_sequence_gives_at_the_same_threshold(model):
-    for confidence, tier in (("low", 0), ("high", 2)):
-        summary = predict({"a": "A"}, model=model, confidence=confidence).summary
-        expected = [
-            sketch.calls_per_kb(model.tiers.logits[k, tier])
-            for k, sketch in enumerate(model.shuffled)
-        ]
-        assert summary["chance_per_kb"].tolist() == expected
-    half = model.calibration.logit_of(0.5)
-    chosen = predict({"a": "A"}, model=model, threshold=0.5, modifications="Psi").summary
-    assert chosen["chance_per_kb"].tolist() == [model.shuffled[3].calls_per_kb(half[3])]
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"modifications": ["m9Z"]}, "unknown modification 'm9Z' (known: Am, m6A, m6Am, Psi)"),
-        ({"modifications": "m7G"}, "unknown modification 'm7G'"),
-        ({"modifications": ""}, "names no modification"),
-        ({"modifications": [","]}, "names no modification"),
-        ({"confidence": "sure"}, "unknown confidence 'sure'"),
-        ({"threshold": 1.5}, "the threshold is a score from 0 to 1, not 1.5"),
-        ({"threshold": float("nan")}, "the threshold is a score from 0 to 1"),
-        ({"prior": 0}, "a prior lies between 0 and 1, not 0"),
-        ({"prior": 1.0}, "a prior lies between 0 and 1, not 1"),
-        ({"prior": {"m9Z": 0.1}}, "unknown modification 'm9Z'"),
-        ({"prior": {"m6A": float("nan")}}, "a prior lies between 0 and 1"),
-    ],
-)
-def test_impossible_settings_are_told(model, settings, words):
-    with pytest.raises(UsageError) as error:
-        predict({"a": "ACGU"}, model=model, **settings)
-    assert words in str(error.value)
 
 
 def test_a_wrong_letter_is_told_with_its_record(model):

@@ -1,0 +1,113 @@
+"""Where results cannot be written: one clear line, and what was there stays as it was."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seeded import files_in, letters, write_fasta
+from vqrna import files
+
+not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+
+
+def commands_that_write(fasta, data, model, out):
+    return {
+        "predict": ["predict", fasta, "--model", model, "--out", out],
+        "evaluate": ["evaluate", "--data", data, "--model", model, "--out", out, "--no-masked"],
+        "train": ["train", "--data", data, "--length", 101, "--epochs", 1, "--out", out],
+        "data split": ["data", "split", data, "--out", out, "--max-cluster", 1],
+    }
+
+
+WRITERS = ["predict", "evaluate", "train", "data split"]
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_file_in_place_of_the_folder_for_results(fails, command, fasta, data, model, tmp_path):
+    place = tmp_path / "taken"
+    place.write_text("mine")
+    fails(1, *commands_that_write(fasta, data, model, place)[command], told=place)
+    assert place.read_text() == "mine"
+    deep = place / "below"
+    fails(1, *commands_that_write(fasta, data, model, deep)[command], told=place)
+
+
+@not_root
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_folder_that_cannot_be_written(fails, command, fasta, data, model, tmp_path):
+    place = tmp_path / "closed"
+    place.mkdir(mode=0o555)
+    told = [place, "no permission"]
+    fails(1, *commands_that_write(fasta, data, model, place)[command], told=told)
+    fails(1, *commands_that_write(fasta, data, model, place / "below")[command], told=told)
+
+
+@pytest.mark.parametrize("call", [1, 2, 4, 6, 7])
+def test_a_disk_that_fills_up_under_predict(
+    fails, vqrna_main, fasta, model, out, tmp_path, monkeypatch, call
+):
+    """Three parts of two files each, then the whole."""
+    words = ("predict", fasta, "--all-sites", "--model", model, "--out")
+    monkeypatch.setattr("vqrna.predicting.parts.CHUNK", 1)
+    old = tmp_path / "old"
+    assert vqrna_main(*words, old).code == 0
+    before = (old / "sites.tsv").read_bytes()
+    real = files._settle
+    for place in (out, old):
+        left = iter([False] * (call - 1) + [True])
+
+        def settle(*paths, left=left):
+            if next(left):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            real(*paths)
+
+        monkeypatch.setattr(files, "_settle", settle)
+        fails(1, *words, place, told=[place, "the disk is full"])
+    assert files_in(old) == ["sites.tsv"]
+    assert (old / "sites.tsv").read_bytes() == before
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system with room for next to nothing."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    try:
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("may not mount a small file system here")
+    except FileNotFoundError:
+        pytest.skip("no mount on this system")
+    (place / "ballast").write_bytes(b"x" * 57_000)
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_full_disk(vqrna_main, command, fasta, data, model, small_disk):
+    write_fasta(fasta, {"a": letters(3000)})
+    done = vqrna_main(*commands_that_write(fasta, data, model, small_disk / "out")[command])
+    errors = [line for line in done.err.splitlines() if line.startswith("vqrna: error: ")]
+    assert len(errors) == 1, done.err
+    assert "the disk is full" in errors[0]
+    assert str(small_disk) in errors[0]
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert not [name for name in files_in(small_disk) if ".part-" in name]
+    if command == "predict":
+        assert files_in(small_disk) == ["ballast"]
+        assert not (small_disk / "out").exists()
+
+
+@needs_full
+def test_a_full_disk_behind_standard_output(fasta, model):
+    words = ["predict", fasta, "--all-sites", "--model", model, "--out", "-"]
+    program = [sys.executable, "-c", "from vqrna.cli import run; run()", *map(str, words)]
+    with open("/dev/full", "w") as full:  # noqa: PTH123  (a device)
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "vqrna: error: the disk is full\n")
