@@ -71,36 +71,3 @@ def mask_flanks(
     downstream = (which == 1) | (which == 2)
     hidden = (upstream[:, None] & (offset < -left[0])) | (downstream[:, None] & (offset > left[1]))
     return tokens.masked_fill(hidden, AMBIGUOUS)
-
-
-def crop(
-    tokens: torch.Tensor, rate: float, shortest: int, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Hide all but a random stretch of a share of the windows: short sequences.
-
-    Parameters
-    ----------
-    tokens : torch.Tensor, shape (N, L), uint8
-    rate : float
-        Share of the windows that are cropped.
-    shortest : int
-        A stretch is ``2 * shortest + 1`` nt long or longer, evenly up to L.
-    generator : torch.Generator
-        On the CPU.
-
-    Returns
-    -------
-    tokens : torch.Tensor, shape (N, L), uint8
-        Hidden bases are ambiguous tokens.
-    inside : torch.Tensor, shape (N, L), bool
-        Positions with at least `shortest` visible nt on either side, or up to the window's end.
-    """
-    n, length = tokens.shape
-    least = min(2 * shortest + 1, length)
-    extent = torch.randint(least, length + 1, (n, 1), generator=generator)
-    extent[torch.rand(n, generator=generator) >= rate] = length
-    start = (torch.rand((n, 1), generator=generator) * (length - extent + 1)).long()
-    stop = start + extent
-    at = torch.arange(length)
-    inside = ((at >= start + shortest) | (start == 0)) & ((at < stop - shortest) | (stop == length))
-    return tokens.masked_fill((at < start) | (at >= stop), AMBIGUOUS), inside

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 
 from vqrna.config import Config
-from vqrna.data.records import Windows
+from vqrna.data.records import UNKNOWN, Windows
 from vqrna.errors import DataError
-from vqrna.nn.model import Network, SiteNetwork
+from vqrna.nn.model import Network
 from vqrna.sequence import one_hot
 from vqrna.training.augmentation import mask_flanks, substitute
-from vqrna.training.losses import total_loss
+from vqrna.training.losses import total_loss, weak_loss
 from vqrna.training.schedule import WeightAverage, learning_rate
-from vqrna.training.weak import WeakNegatives, weak_loss
+from vqrna.training.weak import OFF_SITE, SHUFFLED, WeakNegatives
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,16 +110,21 @@ def _step(
     """Take one step on the windows of `rows`; gives the loss and its terms."""
     training = config.training
     device = used.device
-    tokens = torch.from_numpy(data.windows.tokens[rows])
-    labels = torch.from_numpy(data.windows.labels[rows]).to(device)
+    tokens, labels = data.windows.tokens[rows], data.windows.labels[rows]
     cut = (tokens.shape[1] - config.model.length) // 2
-    windows = tokens[:, cut : tokens.shape[1] - cut]
-    windows = substitute(windows, training.substitution_rate, generator)
+    tokens = tokens[:, cut : tokens.shape[1] - cut]
+    weak = None
+    if data.weak is not None:
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        weak = data.weak.draw(rows, np.random.default_rng(seed))
+        tokens = np.concatenate([tokens, weak.tokens])
+        labels = np.concatenate([labels, np.full(weak.negative.shape, UNKNOWN, labels.dtype)])
+    windows = substitute(torch.from_numpy(tokens), training.substitution_rate, generator)
     windows = mask_flanks(windows, training.mask_rate, training.mask_min_flank, generator)
-    columns = one_hot(windows.to(device))
+    columns, known = one_hot(windows.to(device)), torch.from_numpy(labels).to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
         output = network(columns)
-    loss = total_loss(output, columns, labels, training, paper=config.model.architecture == "paper")
+    loss = total_loss(output, columns, known, training, paper=config.model.architecture == "paper")
     total = loss.total
     terms = {
         "loss_classification": loss.classification,
@@ -127,14 +132,13 @@ def _step(
         "loss_reconstruction": loss.reconstruction,
         "perplexity": output.perplexity,
     }
-    if data.weak is not None and isinstance(network, SiteNetwork):
-        weak = weak_loss(network, data.weak, rows, training, generator)
-        weights = {
-            "loss_off_site": training.off_site_weight,
-            "loss_shuffled": training.shuffled_weight,
-        }
-        total = total + sum(weights[name] * term for name, term in weak.items())
-        terms |= weak
+    if weak is not None:
+        logits = output.logits[len(rows) :]
+        negative = torch.from_numpy(weak.negative).to(device)
+        weights = {OFF_SITE: training.off_site_weight, SHUFFLED: training.shuffled_weight}
+        for name, part in weak.terms.items():
+            terms[name] = weak_loss(logits[part], negative[part], training.label_smoothing)
+            total = total + weights[name] * terms[name]
     optimizer.zero_grad(set_to_none=True)
     total.backward()
     optimizer.step()

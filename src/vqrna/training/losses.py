@@ -92,20 +92,17 @@ def total_loss(
     return Loss(total, classification, output.quantization_loss, reconstruction)
 
 
-def off_site_loss(
-    logits: torch.Tensor, unlabelled: torch.Tensor, smoothing: float = 0.0
-) -> torch.Tensor:
-    """Binary cross-entropy of unlabelled candidate positions taken for unmodified.
+def weak_loss(logits: torch.Tensor, negative: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    """Binary cross-entropy of unlabelled positions taken for unmodified.
 
     Parameters
     ----------
-    logits : torch.Tensor, shape (N, M, S)
-        At S positions off the centre.
-    unlabelled : torch.Tensor, shape (N, M, S), bool
-        Which of them are candidates of the type and annotated for none.
+    logits : torch.Tensor, shape (E, M)
+    negative : torch.Tensor, shape (E, M), bool
+        The types that each position counts against; 0 if it counts against none.
     smoothing : float
         As for the labels.
     """
     target = torch.full_like(logits, smoothing / 2)
-    each = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
-    return (each * unlabelled).sum() / unlabelled.sum().clamp_min(1)
+    each = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (each * negative).sum() / negative.sum().clamp_min(1)

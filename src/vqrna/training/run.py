@@ -196,7 +196,7 @@ def _training_data(train: Windows, network: Network, config: Config) -> Training
     wanted = config.model.length
     if isinstance(network, SiteNetwork):
         windows = _at_length(train, max(wanted, train.length))
-        weak = WeakNegatives.of(windows, network, config.training)
+        weak = WeakNegatives.of(windows, wanted, config.training)
         if weak is not None:
             return TrainingData(windows, weak)
     return TrainingData(_at_length(train, wanted))

@@ -1,7 +1,7 @@
-"""Weak negatives: positions nobody calls modified, off the sites and in shuffled sequence.
+"""Weak negatives: positions nobody calls modified, beside known sites and in shuffled sequence.
 
-A network evaluates all positions on a grid of its own stride at little more cost than one. So some
-windows of each batch also tell it what is unmodified elsewhere in them.
+They join the batch of real windows as rows of their own, so that statistics over the batch are the
+same for both: with batches of their own the network is normalised by them and learns nothing.
 """
 
 from __future__ import annotations
@@ -9,141 +9,117 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from vqrna.config import TrainingConfig
 from vqrna.data.annotated import annotated
 from vqrna.data.records import POSITIVE, Windows
-from vqrna.nn.lattice import Lattice
-from vqrna.nn.model import SiteNetwork
-from vqrna.sequence import centre, one_hot
+from vqrna.sequence import centre, recentre, windows_around
 from vqrna.shuffling import dinucleotide_shuffle
-from vqrna.training.augmentation import crop, substitute
-from vqrna.training.losses import off_site_loss
 
-CROPPED = 0.5
-"""Share of these windows that are made short, since short sequences are scanned, too."""
+OFF_SITE, SHUFFLED = "loss_off_site", "loss_shuffled"
+
+
+@dataclass(frozen=True, eq=False)
+class WeakRows:
+    """Weak negatives for one batch.
+
+    Attributes
+    ----------
+    tokens : np.ndarray, shape (E, L), uint8
+        Windows about the positions.
+    negative : np.ndarray, shape (E, M), bool
+        The types that each counts against.
+    terms : dict of str to slice
+        Which rows belong to which term of the loss.
+    """
+
+    tokens: np.ndarray
+    negative: np.ndarray
+    terms: dict[str, slice]
 
 
 @dataclass(frozen=True, eq=False)
 class WeakNegatives:
-    """Where weak negatives of some windows are.
+    """Where weak negatives come from.
 
     Parameters
     ----------
     windows : Windows
-        As long as they are: what is longer than the model's window gives positions.
-    lattice : Lattice
-        Sites on the network's grid whose windows fit in.
+        As long as they are: what is longer than the model's window gives positions beside sites.
     known : np.ndarray, shape (N, L), bool
-        Annotated sites (see :func:`vqrna.data.annotated.annotated`).
+        Annotated sites, which are no negatives (see :func:`vqrna.data.annotated.annotated`).
+    length : int
+        Of the model's windows in nt.
+    config : TrainingConfig
     """
 
     windows: Windows
-    lattice: Lattice
     known: np.ndarray
+    length: int
+    config: TrainingConfig
 
     @classmethod
-    def of(
-        cls, windows: Windows, network: SiteNetwork, config: TrainingConfig
-    ) -> WeakNegatives | None:
+    def of(cls, windows: Windows, length: int, config: TrainingConfig) -> WeakNegatives | None:
         """Prepare what a training needs; None if it wants no weak negatives."""
         if config.off_site_weight == 0 and config.shuffled_weight == 0:
             return None
         known = np.zeros(windows.tokens.shape, dtype=bool)
         if config.off_site_weight:
             known = annotated(windows.tokens, windows)
-        return cls(windows, network.grid(windows.length), known)
+        return cls(windows, known, length, config)
 
-    def off_site(self, rows: np.ndarray) -> np.ndarray:
-        """Choose the weak negatives of modified windows, for the types they are modified with.
+    def draw(self, rows: np.ndarray, generator: np.random.Generator) -> WeakRows:
+        """Draw weak negatives from the windows of a batch.
 
-        They are candidates of the type on the grid, off the centre, annotated for no type.
-
-        Returns
-        -------
-        np.ndarray, shape (len(rows), M, sites), bool
+        Parameters
+        ----------
+        rows : np.ndarray, int
+            Windows of the batch, in random order: a share of them serves.
+        generator : np.random.Generator
         """
-        chosen = self._candidates(self.windows.tokens[rows])
-        chosen &= ~self.known[rows][:, None, self.positions()]
-        chosen &= (self.windows.labels[rows] == POSITIVE)[:, :, None]
-        chosen[:, :, self.lattice.sites // 2] = False
-        return chosen
+        few = max(1, round(self.config.weak_share * len(rows)))
+        parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        if self.config.off_site_weight:
+            parts[OFF_SITE] = self._off_site(rows, few, generator)
+        if self.config.shuffled_weight:
+            parts[SHUFFLED] = self._shuffled(rows[-few:], generator)
+        ends = np.cumsum([len(tokens) for tokens, _ in parts.values()])
+        return WeakRows(
+            np.concatenate([tokens for tokens, _ in parts.values()]),
+            np.concatenate([negative for _, negative in parts.values()]),
+            {
+                name: slice(int(end) - len(tokens), int(end))
+                for end, (name, (tokens, _)) in zip(ends, parts.items(), strict=True)
+            },
+        )
 
-    def shuffled(
+    def _off_site(
+        self, rows: np.ndarray, few: int, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Take another candidate of the same type beside each of a few modified sites."""
+        kinds = self.windows.modifications
+        half = centre(self.length)
+        found = [np.empty((0, self.length), dtype=np.uint8)]
+        negative = [np.empty((0, len(kinds)), dtype=bool)]
+        for row in rows[(self.windows.labels[rows] == POSITIVE).any(axis=1)][:few]:
+            tokens = self.windows.tokens[row]
+            m = int(generator.choice(np.flatnonzero(self.windows.labels[row] == POSITIVE)))
+            free = kinds[m].candidates(tokens) & ~self.known[row]
+            free[centre(len(tokens))] = False
+            if len(tokens) > self.length:  # only where the whole window is there
+                free[:half] = free[len(tokens) - half :] = False
+            if free.any():
+                at = generator.choice(np.flatnonzero(free), 1)
+                found.append(windows_around(tokens, at, self.length))
+                negative.append(np.arange(len(kinds))[None] == m)
+        return np.concatenate(found), np.concatenate(negative)
+
+    def _shuffled(
         self, rows: np.ndarray, generator: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Shuffle the dinucleotides of windows; every candidate in them is a weak negative.
-
-        Returns
-        -------
-        tokens : np.ndarray, shape (len(rows), L), uint8
-        chosen : np.ndarray, shape (len(rows), M, sites), bool
-        """
-        tokens = np.stack([dinucleotide_shuffle(x, generator) for x in self.windows.tokens[rows]])
-        return tokens, self._candidates(tokens)
-
-    def positions(self) -> np.ndarray:
-        """Positions (sites,) of the grid in a window."""
-        steps = np.arange(self.lattice.sites) - self.lattice.sites // 2
-        return centre(self.windows.length) + steps * self.lattice.spacing
-
-    def _candidates(self, tokens: np.ndarray) -> np.ndarray:
-        """Which types each site of the grid can carry: (N, L) to (N, M, sites)."""
-        at = self.positions()
-        return np.stack([m.candidates(tokens)[:, at] for m in self.windows.modifications], axis=1)
-
-
-def weak_loss(
-    network: SiteNetwork,
-    weak: WeakNegatives,
-    rows: np.ndarray,
-    config: TrainingConfig,
-    generator: torch.Generator,
-) -> dict[str, torch.Tensor]:
-    """Loss on the weak negatives of some windows of a batch.
-
-    Parameters
-    ----------
-    network : SiteNetwork
-    weak : WeakNegatives
-    rows : np.ndarray, int
-        Windows of the batch; the first modified ones of a share of them give off-site positions,
-        as many are shuffled.
-    config : TrainingConfig
-    generator : torch.Generator
-        On the CPU.
-
-    Returns
-    -------
-    dict
-        ``loss_off_site`` and ``loss_shuffled``, unweighted; those with a weight of 0 are left out.
-    """
-    few = max(2, round(config.weak_share * len(rows)))  # statistics over a batch need two
-    parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    if config.off_site_weight and weak.lattice.sites > 1:
-        modified = (weak.windows.labels[rows] == POSITIVE).any(axis=1)
-        if len(chosen := rows[modified][:few]):
-            parts["loss_off_site"] = weak.windows.tokens[chosen], weak.off_site(chosen)
-    if config.shuffled_weight:
-        seed = int(torch.randint(2**31, (1,), generator=generator))
-        parts["loss_shuffled"] = weak.shuffled(rows[-few:], np.random.default_rng(seed))
-    if not parts:
-        return {}
-    tokens = torch.from_numpy(np.concatenate([part for part, _ in parts.values()]))
-    tokens = substitute(tokens, config.substitution_rate, generator)
-    tokens, inside = crop(tokens, CROPPED, config.mask_min_flank, generator)
-    seen = inside[:, torch.from_numpy(weak.positions())]  # (N, sites)
-    device = next(network.parameters()).device
-    # In evaluation mode: a few shuffled windows must move neither the statistics nor the codebook
-    network.eval()
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        _, logits = network.on_grid(one_hot(tokens.to(device)), weak.lattice)
-    network.train()
-    found, start = {}, 0
-    for name, (_, chosen) in parts.items():
-        mine = slice(start, start + len(chosen))
-        start += len(chosen)
-        mask = torch.from_numpy(chosen) & seen[mine, None]
-        found[name] = off_site_loss(logits[mine], mask.to(device), config.label_smoothing)
-    return found
+        """Shuffle the dinucleotides of windows; their centre counts against all it could carry."""
+        windows = recentre(self.windows.tokens[rows], self.length)
+        tokens = np.stack([dinucleotide_shuffle(window, generator) for window in windows])
+        site = centre(self.length)
+        kinds = self.windows.modifications
+        return tokens, np.stack([m.candidates(tokens)[:, site] for m in kinds], axis=1)
