@@ -45,8 +45,6 @@ class ConvolutionalContext(nn.Module):
     ----------
     features : int
         Channels of the output.
-    spacing : int
-        Total stride in nt: sites so far apart share their computation.
     """
 
     def __init__(self, half: int, code_dim: int, width: int) -> None:
@@ -66,7 +64,7 @@ class ConvolutionalContext(nn.Module):
                 stride *= 2
             self.blocks.append(ResidualBlock(width, stride))
             half = pooled - KERNEL // 2
-        self.coarse_half, self.spacing = half, stride
+        self.coarse_half = half
         self.features = width * (len(self.blocks) + 3)
 
     def forward(self, quantized: torch.Tensor, lattice: Lattice) -> torch.Tensor:
@@ -74,13 +72,13 @@ class ConvolutionalContext(nn.Module):
         stride = TOKEN_STRIDE
         x = self.enter.run(quantized.transpose(1, 2), lattice)
         x = torch.relu(self.enter_norm(x))
-        found = [lattice.at_sites(x, stride), lattice.mean_around(x, self.fine_half, stride)]
+        found = [lattice.at_sites(x), lattice.mean_around(x, self.fine_half, stride)]
         for scale, block in enumerate(self.blocks):
             if scale:
                 x = self.pools[scale - 1](x, lattice)
                 stride *= 2
             x = block(x, lattice)
-            found.append(lattice.at_sites(x, stride))
+            found.append(lattice.at_sites(x))
         found.append(lattice.mean_around(x, self.coarse_half, stride))
         return torch.cat(found, dim=1)
 

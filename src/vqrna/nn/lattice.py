@@ -1,8 +1,8 @@
-"""Where a network is evaluated: one site, sites on a grid of its stride, or every position.
+"""Where a network is evaluated: at the centre of a window, or at every position of a sequence.
 
-The same layers serve all three. On a grid, layers stride as they do in a window. Densely,
-every stride becomes a dilation (the à-trous trick), so that each position gets exactly the numbers
-of the window around it: layers never pad, and see the same inputs in the same places.
+The same layers serve both. In a window, layers stride. Densely, every stride becomes a dilation
+(the à-trous trick), so that each position gets exactly the numbers of the window around it: layers
+never pad, and see the same inputs in the same places.
 """
 
 from __future__ import annotations
@@ -21,40 +21,35 @@ class Lattice:
     Parameters
     ----------
     sites : int
-        How many.
-    spacing : int
-        Distance between two sites in nt: 1 (dense), or the total stride of the network.
+        How many: 1 in a window.
+    dense : bool
+        Whether they are all positions of a stretch, so that strides become dilations.
     """
 
-    sites: int
-    spacing: int
+    sites: int = 1
+    dense: bool = False
 
-    @property
-    def dense(self) -> bool:
-        """Whether strides become dilations."""
-        return self.spacing == 1
-
-    def step(self, stride: int) -> int:
-        """Distance between sites in tokens that are `stride` nt apart in a window."""
-        return 1 if self.dense else self.spacing // stride
-
-    def at_sites(self, x: torch.Tensor, stride: int) -> torch.Tensor:
+    def at_sites(self, x: torch.Tensor) -> torch.Tensor:
         """Take the tokens that stand on the sites: (N, C, T) -> (N, C, sites)."""
-        step = self.step(stride)
-        reach = (self.sites - 1) * step + 1
-        start = (x.shape[-1] - reach) // 2
-        return x[..., start : start + reach : step]
+        start = (x.shape[-1] - self.sites) // 2
+        return x[..., start : start + self.sites]
 
     def mean_around(self, x: torch.Tensor, half: int, stride: int) -> torch.Tensor:
-        """Average over the ``2 * half + 1`` tokens around each site: (N, C, T) -> (N, C, sites)."""
-        kernel, step = 2 * half + 1, self.step(stride)
-        if not self.dense:
-            extent = (self.sites - 1) * step + kernel
-            start = (x.shape[-1] - extent) // 2
-            return F.avg_pool1d(x[..., start : start + extent], kernel, step)
-        extent = self.sites + 2 * half * stride
+        """Average over the ``2 * half + 1`` tokens around each site: (N, C, T) -> (N, C, sites).
+
+        Tokens of one window are `stride` nt apart.
+        """
+        kernel, dilation = 2 * half + 1, stride if self.dense else 1
+        extent = self.sites + 2 * half * dilation
         start = (x.shape[-1] - extent) // 2
-        return _sliding_sum(x[..., start : start + extent], kernel, stride) / kernel
+        x = x[..., start : start + extent]
+        if not self.dense:
+            return x.mean(dim=-1, keepdim=True)
+        return _sliding_sum(x, kernel, dilation) / kernel
+
+
+WINDOW = Lattice()
+"""The central site of a window."""
 
 
 def _sliding_sum(x: torch.Tensor, kernel: int, dilation: int) -> torch.Tensor:
@@ -101,7 +96,7 @@ class MaxPool(nn.Module):
         self.kernel, self.factor, self.token_stride = kernel, factor, token_stride
 
     def forward(self, x: torch.Tensor, lattice: Lattice) -> torch.Tensor:
-        """Pool (N, C, T); on a grid the tokens kept are those in line with the central one."""
+        """Pool (N, C, T); in a window the tokens kept are those in line with the central one."""
         if lattice.dense:
             return F.max_pool1d(x, self.kernel, 1, dilation=self.token_stride)
         # Count from the centre: what is left over at the ends is cut off on both sides alike

@@ -11,7 +11,7 @@ from vqrna.config import ModelConfig
 from vqrna.nn.context import ConvolutionalContext, PaperContext
 from vqrna.nn.decoder import PaperDecoder, TripletDecoder
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
-from vqrna.nn.lattice import Lattice
+from vqrna.nn.lattice import WINDOW, Lattice
 from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer
 
 
@@ -83,7 +83,7 @@ class PaperHead(nn.Module):
 
 
 class SiteNetwork(nn.Module):
-    """Our network: one for all modifications, evaluated on windows, grids or every position.
+    """Our network: one for all modifications, evaluated on windows or at every position.
 
     Parameters
     ----------
@@ -105,27 +105,12 @@ class SiteNetwork(nn.Module):
             self.context.features, config.head_width, modifications, config.dropout
         )
 
-    @property
-    def spacing(self) -> int:
-        """Distance in nt of sites that share their computation on a grid."""
-        return self.context.spacing
-
-    def grid(self, length: int) -> Lattice:
-        """Give the grid of sites about the centre whose windows fit into `length` nt."""
-        each_side = (length - self.config.length) // 2 // self.spacing
-        return Lattice(2 * each_side + 1, self.spacing)
-
     def forward(self, one_hot: torch.Tensor) -> ModelOutput:
         """Evaluate windows of shape (N, 4, length) at their central site."""
-        return self.on_grid(one_hot, Lattice(1, self.spacing))[0]
-
-    def on_grid(self, one_hot: torch.Tensor, lattice: Lattice) -> tuple[ModelOutput, torch.Tensor]:
-        """Evaluate (N, 4, L) at the sites of a grid; also gives all logits (N, M, sites)."""
-        latents = self.encoder(one_hot, lattice)
+        latents = self.encoder(one_hot, WINDOW)
         found = self.quantizer(latents)
-        logits = self.head(self.context(found.quantized, lattice))
-        output = ModelOutput(
-            logits[..., lattice.sites // 2],
+        return ModelOutput(
+            self.head(self.context(found.quantized, WINDOW))[..., 0],
             None,
             found.codes,
             latents,
@@ -136,7 +121,6 @@ class SiteNetwork(nn.Module):
             found.perplexity,
             None,
         )
-        return output, logits
 
     def scan(self, one_hot: torch.Tensor) -> torch.Tensor:
         """Evaluate every position: (N, 4, S + length - 1) to logits (N, M, S).
@@ -144,14 +128,14 @@ class SiteNetwork(nn.Module):
         The input carries ``length // 2`` columns of context on either side (all-zero ones beyond
         the ends of a sequence). In evaluation mode each position gets the numbers of its window.
         """
-        lattice = Lattice(one_hot.shape[-1] - self.config.length + 1, 1)
+        lattice = Lattice(one_hot.shape[-1] - self.config.length + 1, dense=True)
         codes = self.quantizer.assign(self.encoder(one_hot, lattice))
         return self.head(self.context(self.quantizer.lookup(codes), lattice))
 
     def logits_from_codes(self, codes: torch.Tensor) -> torch.Tensor:
         """Predict from the codes of windows alone: (N, T) to logits (N, M)."""
         vectors = self.quantizer.lookup(codes)
-        return self.head(self.context(vectors, Lattice(1, self.spacing)))[..., 0]
+        return self.head(self.context(vectors, WINDOW))[..., 0]
 
 
 class PaperNetwork(nn.Module):
