@@ -111,23 +111,6 @@ def test_a_scan_in_single_precision_is_close(length):
     assert (dense - each).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize(("length", "total"), [(51, 201), (101, 501), (201, 401), (501, 1001)])
-def test_a_grid_gives_the_numbers_of_windows(length, total):
-    made = doubled(length)
-    tokens = random_tokens(3, total, ambiguous=0.01)
-    lattice = made.grid(total)
-    apart = (lattice.sites // 2 + 1) * made.spacing
-    assert lattice.sites % 2 == 1
-    assert total // 2 - apart - length // 2 < 0  # one more would not have room
-    output, logits = made.on_grid(columns(tokens, torch.float64), lattice)
-    torch.testing.assert_close(output.logits, logits[..., lattice.sites // 2])
-    for i in range(lattice.sites):
-        site = total // 2 + (i - lattice.sites // 2) * made.spacing
-        window = tokens[:, site - length // 2 : site + length // 2 + 1]
-        expected = made(columns(window, torch.float64)).logits
-        torch.testing.assert_close(logits[..., i], expected, rtol=0, atol=1e-9)
-
-
 def test_ambiguity_everywhere_is_a_window_too():
     made = doubled(51)
     nothing = np.full((2, 51), AMBIGUOUS, dtype=np.uint8)

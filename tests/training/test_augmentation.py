@@ -4,7 +4,7 @@ import torch
 
 from tiny import random_tokens
 from vqrna.sequence import AMBIGUOUS
-from vqrna.training.augmentation import PROTECTED, crop, mask_flanks, substitute
+from vqrna.training.augmentation import PROTECTED, mask_flanks, substitute
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -66,33 +66,6 @@ def test_a_share_of_the_windows_is_masked():
     before = torch.from_numpy(random_tokens(4000, 101))
     touched = (mask_flanks(before, 0.25, 25, generator()) != before).any(1).float().mean()
     assert touched.item() == pytest.approx(0.25, abs=0.03)
-
-
-@pytest.mark.parametrize("shortest", [0, 10, 25])
-def test_a_crop_leaves_one_stretch_and_tells_what_is_well_inside(shortest):
-    before = torch.from_numpy(random_tokens(600, 101))
-    after, inside = crop(before, 1.0, shortest, generator())
-    shown = (after != AMBIGUOUS).numpy()
-    assert after[torch.from_numpy(shown)].equal(before[torch.from_numpy(shown)])
-    extents = shown.sum(axis=1)
-    assert (extents.min(), extents.max()) == (2 * shortest + 1, 101)
-    for row, (seen, told) in enumerate(zip(shown, inside.numpy(), strict=True)):
-        start, stop = np.flatnonzero(seen)[[0, -1]] + [0, 1]
-        assert seen[start:stop].all(), row
-        low = 0 if start == 0 else start + shortest
-        high = 101 if stop == 101 else stop - shortest
-        assert np.flatnonzero(told).tolist() == list(range(low, high))
-    assert shown.any(axis=0).all()
-
-
-def test_a_share_of_the_windows_is_cropped():
-    before = torch.from_numpy(random_tokens(3000, 101))
-    after, inside = crop(before, 0.5, 25, generator())
-    whole = (after == before).all(1)
-    assert (~whole).float().mean().item() == pytest.approx(0.5, abs=0.04)
-    assert inside[whole].float().mean() == 1
-    short = before[:, :31]  # shorter than any stretch
-    assert crop(short, 1.0, 25, generator())[0].equal(short)
 
 
 def test_nothing_is_done_where_nothing_is_asked_or_there_is_no_room():

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from tiny import columns, network, random_tokens, tiny, tiny_paper
 from vqrna.training.losses import (
     classification_loss,
-    off_site_loss,
     reconstruction_loss,
     total_loss,
+    weak_loss,
 )
 
 
@@ -87,12 +87,12 @@ def test_the_total_is_the_weighted_sum(config):
     assert loss.reconstruction > 0
 
 
-def test_off_site_positions_count_where_they_are_chosen():
-    logits = torch.randn(2, 3, 5, requires_grad=True)
-    chosen = torch.rand(2, 3, 5) < 0.4
-    loss = off_site_loss(logits, chosen)
+def test_weak_negatives_count_where_they_are_chosen():
+    logits = torch.randn(6, 5, requires_grad=True)
+    chosen = torch.rand(6, 5) < 0.4
+    loss = weak_loss(logits, chosen)
     torch.testing.assert_close(loss, F.softplus(logits[chosen]).mean())
     loss.backward()
     assert (logits.grad[~chosen] == 0).all()
     assert (logits.grad[chosen] > 0).all()
-    assert off_site_loss(logits, torch.zeros_like(chosen)).item() == 0
+    assert weak_loss(logits, torch.zeros_like(chosen)).item() == 0

@@ -1,82 +1,125 @@
-"""Weak negatives: where they are, and that they teach."""
+"""Weak negatives: where they are drawn, and that they teach."""
 
 import dataclasses
 
 import numpy as np
 import pytest
-import torch
 
-from tiny import network, planted, tiny
-from vqrna.sequence import encode
+from tiny import planted, tiny
+from vqrna.sequence import AMBIGUOUS, decode, encode, recentre
 from vqrna.training import train_network
-from vqrna.training.weak import WeakNegatives, weak_loss
+from vqrna.training.weak import OFF_SITE, SHUFFLED, WeakNegatives, WeakRows
+
+SETTINGS = tiny(off_site_weight=1.0, shuffled_weight=1.0, weak_share=0.25).training
 
 
-def prepared(length: int = 201, n: int = 32, **changes: object):
-    config = tiny(off_site_weight=1.0, shuffled_weight=1.0, **changes)
-    made = network(config, types=2)
-    windows = planted(n, length, symbols=("Am", "Cm"))
-    return config, made, windows, WeakNegatives.of(windows, made, config.training)
+def draw(windows, rows, config=SETTINGS, seed: int = 0, length: int = 51) -> WeakRows:
+    weak = WeakNegatives.of(windows, length, config)
+    return weak.draw(np.asarray(rows), np.random.default_rng(seed))
 
 
-def test_nothing_is_prepared_where_nothing_is_wanted():
-    config = tiny(off_site_weight=0.0, shuffled_weight=0.0)
-    assert WeakNegatives.of(planted(), network(config), config.training) is None
+@pytest.fixture
+def windows():
+    return planted(32, 201, symbols=("Am", "Cm"))
 
 
-def test_off_site_positions_by_brute_force():
-    _, made, windows, weak = prepared()
-    rows = np.array([5, 0, 3, 40, 35])
-    chosen = weak.off_site(rows)
-    sites = weak.lattice.sites
-    assert chosen.shape == (5, 2, sites)
-    for i, row in enumerate(rows):
-        for m, kind in enumerate(windows.modifications):
-            for s in range(sites):
-                at = 100 + (s - sites // 2) * made.spacing
-                right_base = windows.tokens[row, at] == encode(kind.base)[0]
-                modified = windows.labels[row, m] == 1
-                assert chosen[i, m, s] == (right_base and modified and at != 100)
-    assert chosen.any()
+def places(window: np.ndarray, within: np.ndarray) -> list[int]:
+    """Where the centre of one sequence stands in another."""
+    text, found = decode(within), decode(window)
+    return [i + len(found) // 2 for i in range(len(text)) if text.startswith(found, i)]
 
 
-def test_known_sites_are_no_negatives():
-    """A site of one window that another shows beside its own is left alone there."""
-    config, made, windows, _ = prepared(n=2)
-    apart = 6 * made.spacing
-    tokens = windows.tokens.copy()
-    tokens[3, apart:] = tokens[1, :-apart]
-    close = dataclasses.replace(windows, tokens=tokens, labels=np.ones_like(windows.labels))
-    weak = WeakNegatives.of(close, made, config.training)
-    at = weak.lattice.sites // 2 + 6
-    assert not weak.off_site(np.array([3]))[0, 0, at]
-    alone = WeakNegatives.of(close.take([0, 2, 3]), made, config.training)
-    assert alone.off_site(np.array([2]))[0, 0, at]
+def test_nothing_is_prepared_where_nothing_is_wanted(windows):
+    config = tiny(off_site_weight=0.0, shuffled_weight=0.0).training
+    assert WeakNegatives.of(windows, 51, config) is None
 
 
-def test_shuffled_windows_have_candidates_everywhere_the_site_included():
-    _, _, windows, weak = prepared()
-    tokens, chosen = weak.shuffled(np.arange(8), np.random.default_rng(0))
-    assert (np.sort(tokens, axis=1) == np.sort(windows.tokens[:8], axis=1)).all()
-    middle = weak.lattice.sites // 2
-    assert (chosen[:, 0, middle] == (tokens[:, 100] == 0)).all()
-    assert chosen[:, :, middle].any()
+def test_off_site_negatives_stand_beside_modified_sites(windows):
+    seen = set()
+    for seed in range(30):
+        rows = np.random.default_rng(seed).permutation(64)[:16]
+        weak = draw(windows, rows, seed=seed)
+        tokens = weak.tokens[weak.terms[OFF_SITE]]
+        negative = weak.negative[weak.terms[OFF_SITE]]
+        modified = [row for row in rows if (windows.labels[row] == 1).any()][:4]
+        assert len(tokens) == len(negative) == len(modified)
+        for window, against, row in zip(tokens, negative, modified, strict=True):
+            (m,) = np.flatnonzero(against)
+            assert windows.labels[row, m] == 1
+            (at,) = places(window, windows.tokens[row])
+            assert windows.tokens[row, at] == encode("AC"[m])[0]
+            assert 25 <= at < 201 - 25  # the whole window is there
+            assert at != 100
+            seen.add(at)
+    assert len(seen) > 40
 
 
-def test_both_terms_are_told_and_have_gradients():
-    config, made, _, weak = prepared()
-    terms = weak_loss(made.train(), weak, np.arange(16), config.training, torch.Generator())
-    assert set(terms) == {"loss_off_site", "loss_shuffled"}
-    sum(terms.values()).backward()
-    assert made.head.logits.weight.grad.abs().sum() > 0
+def test_known_sites_are_no_negatives(windows):
+    """Only the second known site of the type is there beside the first, and is never drawn."""
+    tokens = windows.tokens[[1, 3]].copy()
+    tokens[tokens == 0] = 2  # no A but the two
+    tokens[:, 100] = 0
+    tokens[1, 20:] = tokens[0, :-20]  # the site of the first is at 120 of the second
+    tokens[1, 100] = 0
+    tokens[0, 80] = 0  # as it stands there, too
+    both = dataclasses.replace(
+        windows.take([1, 3]), tokens=tokens, labels=np.array([[1, -1], [1, -1]], dtype=np.int8)
+    )
+    for seed in range(5):
+        weak = draw(both, [0, 1], seed=seed)
+        assert weak.terms[OFF_SITE] == slice(0, 0)
+    alone = both.take([1])
+    (at,) = places(draw(alone, [0]).tokens[0], alone.tokens[0])
+    assert at == 120
+
+
+def test_the_site_is_no_negative_even_among_ambiguous_letters(windows):
+    """A site that cannot be recognised elsewhere is still known where it is central."""
+    tokens = windows.tokens[[1]].copy()
+    tokens[tokens == 0] = 2
+    tokens[0, 100], tokens[0, 105] = 0, AMBIGUOUS
+    one = dataclasses.replace(windows.take([1]), tokens=tokens)
+    assert draw(one, [0]).terms[OFF_SITE] == slice(0, 0)
+
+
+def test_shuffled_windows_count_against_all_that_their_centre_could_carry(windows):
+    rows = np.arange(16)
+    weak = draw(windows, rows)
+    tokens = weak.tokens[weak.terms[SHUFFLED]]
+    assert len(tokens) == 4  # a quarter of the batch
+    sources = recentre(windows.tokens[rows[-4:]], 51)
+    assert (np.sort(tokens, axis=1) == np.sort(sources, axis=1)).all()
+    assert (tokens != sources).any(axis=1).all()
+    expected = tokens[:, [25]] == [[0, 1]]  # A for Am, C for Cm
+    assert (weak.negative[weak.terms[SHUFFLED]] == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("off_site", "shuffled", "names"),
+    [(1.0, 0.0, {OFF_SITE}), (0.0, 1.0, {SHUFFLED}), (1.0, 1.0, {OFF_SITE, SHUFFLED})],
+)
+def test_only_what_weighs_is_drawn(windows, off_site, shuffled, names):
+    config = tiny(off_site_weight=off_site, shuffled_weight=shuffled).training
+    weak = draw(windows, np.arange(16), config)
+    assert set(weak.terms) == names
+    assert sum(part.stop - part.start for part in weak.terms.values()) == len(weak.tokens)
+    assert weak.tokens.shape[1] == 51
+    assert weak.negative.shape == (len(weak.tokens), 2)
+
+
+def test_a_batch_without_modified_windows_has_none_beside(windows):
+    weak = draw(windows, np.arange(0, 32, 2))
+    assert weak.terms[OFF_SITE] == slice(0, 0)
+    assert len(weak.tokens) == 4
 
 
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)])
 def test_windows_as_long_as_the_model_in_small_batches(tmp_path, no_curves, weights):
-    """Statistics over a batch need two values a channel, even with one site a window."""
     config = tiny(epochs=1, batch_size=4, off_site_weight=weights[0], shuffled_weight=weights[1])
     windows = planted(10)
     result = train_network(windows, windows, tmp_path, config, device="cpu", show_progress=False)
+    terms = [name for name, weight in zip((OFF_SITE, SHUFFLED), weights, strict=True) if weight]
+    assert (result.history[terms] > 0).all(axis=None)
     assert np.isfinite(result.history["loss"]).all()
 
 
@@ -84,9 +127,11 @@ def test_weak_negatives_lower_the_scores_off_the_sites(tmp_path, no_curves):
     windows, valid = planted(64, 201), planted(64, 201, seed=1)
     off_site = []
     for weight in (0.0, 2.0):
-        config = tiny(epochs=8, learning_rate=1e-2, shuffled_weight=weight, weak_share=0.5)
+        settings = {"off_site_weight": weight, "shuffled_weight": 0.0, "weak_share": 0.5}
+        config = tiny(epochs=8, learning_rate=1e-2, **settings)
         out = tmp_path / str(weight)
         model = train_network(windows, valid, out, config, device="cpu", show_progress=False).model
-        logits = model.scan(valid.tokens[0])[30:80, 0]
-        off_site.append(np.median(logits))
+        candidates = valid.tokens[0] == 0
+        candidates[100] = False
+        off_site.append(np.median(model.scan(valid.tokens[0])[candidates, 0]))
     assert off_site[1] < off_site[0]

@@ -1,0 +1,73 @@
+"""Codes that do not hang on rounding."""
+
+import numpy as np
+import pytest
+import torch
+
+from tiny import columns, network, random_tokens, tiny
+from vqrna.nn import ties
+from vqrna.nn.lattice import WINDOW, Lattice
+from vqrna.nn.ties import settled_codes
+from vqrna.sequence import windows_around
+
+LENGTH = 71
+
+
+def shaken(latents: torch.Tensor, seed: int) -> torch.Tensor:
+    """Latents with other last digits."""
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(seed))
+    return latents * (1 + 3e-7 * noise)
+
+
+@pytest.fixture
+def made():
+    """A network all of whose codes lie close together: near ties abound."""
+    made = network(tiny(length=LENGTH, codebook_size=64), types=3)
+    first = made.quantizer.codebook[:1]
+    made.quantizer.codebook.copy_(
+        torch.nn.functional.normalize(first + 1e-3 * torch.randn(64, 8), dim=-1)
+    )
+    return made
+
+
+@pytest.mark.parametrize("lattice", [WINDOW, Lattice(30, dense=True)], ids=["window", "dense"])
+def test_rounding_chooses_no_code(made, lattice):
+    one_hot = columns(random_tokens(20, LENGTH + lattice.sites - 1))
+    with torch.no_grad():
+        latents = made.encoder(one_hot, lattice)
+        hasty = [made.quantizer.assign(shaken(latents, seed)) for seed in range(2)]
+        calm = [
+            settled_codes(made.encoder, made.quantizer, one_hot, shaken(latents, seed), lattice)
+            for seed in range(2)
+        ]
+    assert (hasty[0] != hasty[1]).any()
+    assert (calm[0] == calm[1]).all()
+
+
+def test_a_scan_is_window_by_window_even_where_codes_tie(made):
+    tokens = random_tokens(1, 1500)[0]
+    windows = columns(windows_around(tokens, np.arange(35, 1500 - 35), LENGTH))
+    with torch.inference_mode():
+        expected = made(windows).logits
+        found = made.scan(columns(tokens[None]))[0].T
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_where_nothing_ties_the_nearest_code_is_taken(monkeypatch):
+    made = network(tiny(length=LENGTH, codebook_size=16))
+    one_hot = columns(random_tokens(4, LENGTH))
+    monkeypatch.setattr(ties, "NEAR", 0.0)
+    with torch.no_grad():
+        latents = made.encoder(one_hot, WINDOW)
+        codes = settled_codes(made.encoder, made.quantizer, one_hot, latents, WINDOW)
+        assert (codes == made.quantizer.assign(latents)).all()
+        monkeypatch.setattr(ties, "NEAR", 9.0)  # every token is decided anew, to the same end
+        again = settled_codes(made.encoder, made.quantizer, one_hot, latents, WINDOW)
+    assert (again == codes).float().mean() > 0.99
+
+
+def test_gradients_pass_as_before(made):
+    """Attributions need the gradient of an evaluated window with respect to its input."""
+    one_hot = columns(random_tokens(2, LENGTH)).requires_grad_()
+    made(one_hot).logits.sum().backward()
+    assert one_hot.grad.abs().sum() > 0
