@@ -32,7 +32,7 @@ def made():
 
 @pytest.mark.parametrize("lattice", [WINDOW, Lattice(30, dense=True)], ids=["window", "dense"])
 def test_rounding_chooses_no_code(made, lattice):
-    one_hot = columns(random_tokens(20, LENGTH + lattice.sites - 1))
+    one_hot = columns(random_tokens(400, LENGTH + lattice.sites - 1))
     with torch.no_grad():
         latents = made.encoder(one_hot, lattice)
         hasty = [made.quantizer.assign(shaken(latents, seed)) for seed in range(2)]

@@ -33,6 +33,11 @@ class ValidEncoder(nn.Module):
         self.mix_norm = nn.BatchNorm1d(width)
         self.project = nn.Conv1d(width, code_dim, 1)
 
+    @property
+    def reach(self) -> int:
+        """How many nt a latent sees."""
+        return STEM_KERNEL + POOL_KERNEL - 1 + (MIX_KERNEL - 1) * TOKEN_STRIDE
+
     @staticmethod
     def codes_beside(length: int) -> int:
         """Count the latents on each side of the central one in a window of `length` nt."""

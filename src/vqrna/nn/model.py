@@ -13,6 +13,7 @@ from vqrna.nn.decoder import PaperDecoder, TripletDecoder
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
 from vqrna.nn.lattice import WINDOW, Lattice
 from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer
+from vqrna.nn.ties import settled_codes
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,10 @@ class SiteNetwork(nn.Module):
         """Evaluate windows of shape (N, 4, length) at their central site."""
         latents = self.encoder(one_hot, WINDOW)
         found = self.quantizer(latents)
+        if not self.training:
+            codes = settled_codes(self.encoder, self.quantizer, one_hot, latents, WINDOW)
+            moved = (self.quantizer.lookup(codes) - found.quantized).detach()
+            found = found._replace(codes=codes, quantized=found.quantized + moved)
         return ModelOutput(
             self.head(self.context(found.quantized, WINDOW))[..., 0],
             None,
@@ -129,7 +134,8 @@ class SiteNetwork(nn.Module):
         the ends of a sequence). In evaluation mode each position gets the numbers of its window.
         """
         lattice = Lattice(one_hot.shape[-1] - self.config.length + 1, dense=True)
-        codes = self.quantizer.assign(self.encoder(one_hot, lattice))
+        latents = self.encoder(one_hot, lattice)
+        codes = settled_codes(self.encoder, self.quantizer, one_hot, latents, lattice)
         return self.head(self.context(self.quantizer.lookup(codes), lattice))
 
     def logits_from_codes(self, codes: torch.Tensor) -> torch.Tensor:
