@@ -1,4 +1,4 @@
-"""One site, a grid, every position: the helpers against plain loops."""
+"""One window or every position: the helpers against plain loops."""
 
 import pytest
 import torch
