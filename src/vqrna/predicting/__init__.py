@@ -1,7 +1,8 @@
 """Predict modified sites with a trained model."""
 
 from vqrna.predicting.pictures import draw_first
-from vqrna.predicting.run import Prediction, predict, predict_files
+from vqrna.predicting.prediction import Prediction
+from vqrna.predicting.run import predict, predict_files
 from vqrna.predicting.settings import Settings, make_settings, parse_priors
 
 __all__ = [
