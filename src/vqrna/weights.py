@@ -62,8 +62,9 @@ def save_model(model: TrainedModel, path: str | PathLike[str]) -> TrainedModel:
         for m, sketch in zip(model.modifications, getattr(model, name), strict=False):
             tensors[f"null.{name}.{m.symbol}.values"] = torch.from_numpy(sketch.values.copy())
             tensors[f"null.{name}.{m.symbol}.ranks"] = torch.from_numpy(sketch.ranks.copy())
+    facts = _facts(model) | {"checksum": _checksum(tensors)}
     # One entry: safetensors writes several in an order that changes from run to run
-    data = save(tensors, metadata={FORMAT: json.dumps(_facts(model), sort_keys=True)})
+    data = save(tensors, metadata={FORMAT: json.dumps(facts, sort_keys=True)})
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
     return with_hash(model, hashlib.sha256(data).hexdigest()[:12])
@@ -123,10 +124,21 @@ def _load_file(path: Path) -> TrainedModel:
             made = facts["version"]
             raise DataError(f"written by a later vqrna ({made}): please upgrade", file=path)
         model = _rebuild(facts, tensors)
+        if facts.get("checksum", _checksum(tensors)) != _checksum(tensors):
+            raise ValueError("their numbers are not those that were saved")
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"the weights are damaged: {line}", file=path) from None
     return with_hash(model, hashlib.sha256(data).hexdigest()[:12])
+
+
+def _checksum(tensors: dict[str, torch.Tensor]) -> str:
+    """Sum up all tensors: safetensors itself does not notice a changed number."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _facts(model: TrainedModel) -> dict[str, Any]:

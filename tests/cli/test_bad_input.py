@@ -185,6 +185,12 @@ def garbled(path, whole):
     return "is no whole safetensors file"
 
 
+def changed(path, whole):
+    """One bit of one number, which safetensors does not notice."""
+    path.write_bytes(whole[:-2000] + bytes([whole[-2000] ^ 64]) + whole[-1999:])
+    return "the weights are damaged: their numbers are not those that were saved"
+
+
 def foreign(path, whole):
     save_file({"w": torch.zeros(3)}, path)
     return "these weights are not from vqrna"
@@ -220,7 +226,7 @@ def no_model(path, whole):
 
 
 WRONG_WEIGHTS = [
-    corrupt, garbled, foreign, pickled, torch_pickled, text, no_bytes, no_file, no_model
+    corrupt, garbled, changed, foreign, pickled, torch_pickled, text, no_bytes, no_file, no_model
 ]  # fmt: skip
 
 
