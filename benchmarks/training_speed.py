@@ -41,7 +41,7 @@ def speed(config: Config, modifications: int) -> float:
     network = build(config.model, modifications)
     weak = None
     if isinstance(network, SiteNetwork):
-        weak = WeakNegatives.of(data, network, config.training)
+        weak = WeakNegatives.of(data, config.model.length, config.training)
     decay = config.training.average_decay
     average = WeightAverage(network, decay) if decay else None
     optimizer = make_optimizer(network, config.training)
