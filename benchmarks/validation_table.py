@@ -1,6 +1,7 @@
 """Measure the shipped model on validation windows; print the README's table.
 
-Run by ``make benchmark-validation``; the numbers are kept in ``results/validation.json``.
+Run by ``make benchmark-validation``. The numbers are kept in ``results/validation.json``; without a
+data set the table is printed from there.
 """
 
 from __future__ import annotations
@@ -8,58 +9,74 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-
-from vqrna.data.benchmark import load_benchmark
-from vqrna.evaluation import FLANKS, Evaluation, evaluate
-from vqrna.weights import load_model
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results" / "validation.json"
 NINE = "mean9"
 
 
-def cell(found: Evaluation, kind: str, metric: str, **which: str) -> str:
-    """Write a value with its interval, or a dash where there is none."""
-    rows = [
-        row
-        for row in found.to_json()["results"]
-        if row["modification"] == kind
-        and row["windows"] == which.get("windows", "all")
-        and row["negatives"] == which.get("negatives", "random")
-        and row["flanks"] == which.get("flanks", "none")
-    ]
-    if not rows or rows[0][metric]["value"] is None:
-        return "–"
-    value = rows[0][metric]
-    return f"{value['value']:.3f} ({value['low']:.3f}–{value['high']:.3f})"
+def measure(directory: str) -> dict[str, Any]:
+    """Evaluate the shipped model on the validation windows of a data set."""
+    from vqrna.data.benchmark import load_benchmark
+    from vqrna.evaluation import FLANKS, evaluate
+    from vqrna.weights import load_model
 
-
-def main(directory: str) -> None:
-    """Evaluate and print Markdown."""
-    model = load_model()
-    windows = load_benchmark(directory, "valid")
-    train = load_benchmark(directory, "train")
     found = evaluate(
-        model, windows, split="valid", reference=train, masks=FLANKS, show_progress=True
+        load_model(),
+        load_benchmark(directory, "valid"),
+        split="valid",
+        reference=load_benchmark(directory, "train"),
+        masks=FLANKS,
+        show_progress=True,
     )
-    RESULTS.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
-    print("| type | AUROC, all windows | AUROC, non-overlapping | ACC | MCC |")
-    print("|---|---|---|---|---|")
-    named = {m.symbol: m.symbol for m in model.modifications} | {NINE: "mean of nine"}
-    for kind, title in named.items():
-        apart = cell(found, kind, "auroc", windows="non_overlapping")
-        first, *rest = (cell(found, kind, metric) for metric in ("auroc", "acc", "mcc"))
-        print(f"| {title} | {first} | {apart} | {' | '.join(rest)} |")
-        if kind == "m6A":
-            hard = {"negatives": "hard"}
-            apart = cell(found, kind, "auroc", windows="non_overlapping", **hard)
-            first, *rest = (cell(found, kind, metric, **hard) for metric in ("auroc", "acc", "mcc"))
-            print(f"| m6A, same motif | {first} | {apart} | {' | '.join(rest)} |")
-    print()
-    print("| flanks hidden beyond 25 nt | mean AUROC of nine |")
-    print("|---|---|")
-    for flanks in FLANKS:
-        print(f"| {flanks} | {cell(found, NINE, 'auroc', flanks=flanks)} |")
+    return found.to_json()
+
+
+def cell(results: list[dict[str, Any]], metric: str, kind: str, **which: str) -> str:
+    """Write a value with its interval, or a dash where there is none."""
+    wanted = {"windows": "all", "negatives": "random", "flanks": "none", **which}
+    for row in results:
+        if row["modification"] == kind and all(row[key] == wanted[key] for key in wanted):
+            value = row[metric]
+            if value["value"] is not None:
+                return f"{value['value']:.3f} ({value['low']:.3f}–{value['high']:.3f})"
+    return "–"
+
+
+def table(measured: dict[str, Any]) -> str:
+    """Lay out what was measured as Markdown."""
+    results = measured["results"]
+    kinds = dict.fromkeys(row["modification"] for row in results if row["flanks"] == "none")
+    rows = [(kind, kind, "random") for kind in kinds if not kind.startswith("mean")]
+    at = [kind for kind, _, _ in rows].index("m6A") + 1
+    rows.insert(at, ("m6A", "m6A, negatives of the same motif", "hard"))
+    rows.append((NINE, "**mean of nine** (without m6A, m7G)", "random"))
+    lines = [
+        "| type | AUROC, all windows | AUROC, non-overlapping | ACC | MCC |",
+        "|---|---|---|---|---|",
+    ]
+    for kind, title, negatives in rows:
+        cells = [
+            cell(results, "auroc", kind, negatives=negatives),
+            cell(results, "auroc", kind, negatives=negatives, windows="non_overlapping"),
+            cell(results, "acc", kind, negatives=negatives),
+            cell(results, "mcc", kind, negatives=negatives),
+        ]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    lines += ["", "| hidden beyond 25 nt of the site | mean AUROC of nine |", "|---|---|"]
+    for flanks in ("none", "upstream", "downstream", "both"):
+        hidden = {"none": "nothing", "both": "both flanks"}.get(flanks, f"the {flanks} flank")
+        lines.append(f"| {hidden} | {cell(results, 'auroc', NINE, flanks=flanks)} |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> None:
+    """Measure if a data set is given; print the table."""
+    if arguments:
+        kept = json.dumps(measure(arguments[0]), indent=1)
+        RESULTS.write_text(kept + "\n", encoding="utf-8")
+    print(table(json.loads(RESULTS.read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])
