@@ -55,11 +55,7 @@ benchmark-validation: $(STAMP)  ## the shipped model on validation windows: the 
 	$(BIN)/python benchmarks/validation_table.py "$(VQRNA_DATA)"
 
 benchmark-adapter: $(STAMP)  ## adapter-like sequence at the benchmark's sites (VQRNA_DATA)
-	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-validation: $(STAMP)  ## the shipped model on validation windows: the README's table (VQRNA_DATA)
-	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-validation: set VQRNA_DATA"; exit 2; }
-	$(BIN)/python benchmarks/validation_table.py "$(VQRNA_DATA)"
-
-benchmark-adapter: set VQRNA_DATA"; exit 2; }
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-adapter: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python benchmarks/adapter_match.py "$(VQRNA_DATA)"
 
 format: $(STAMP)  ## put the code into its format
