@@ -117,6 +117,18 @@ def test_every_public_name_is_there():
     assert set(vqrna.__all__) == {"__version__", *vqrna._PLACES}
 
 
+def test_type_checkers_find_public_names_where_they_are_imported_from():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    told = {
+        alias.name: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert told == vqrna._PLACES  # a module that is not there would make the name `Any`
+
+
 def test_an_unknown_name_is_told():
     with pytest.raises(AttributeError, match="module 'vqrna' has no attribute 'nothing'"):
         vqrna.nothing  # noqa: B018

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from vqrna.evaluation import evaluate
     from vqrna.modifications import MODIFICATIONS, Modification
     from vqrna.predicting import predict
-    from vqrna.training.train import train
+    from vqrna.training import train
     from vqrna.weights import load_model
 
 
