@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from tiny import fresh, measured, random_tokens, tiny, tiny_paper
 from vqrna.errors import DataError, UsageError
+from vqrna.modelcard import describe
 from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET
 from vqrna.trained import ModelSet, TrainedModel
@@ -231,6 +232,52 @@ def test_damaged_weights_are_told_in_one_line(saved, damage):
     with pytest.raises(DataError, match="the weights are damaged: ") as raised:
         load_model(saved[1], "cpu")
     assert len(str(raised.value).splitlines()) == 1
+
+
+def places(value, path=()):
+    """Every place in nested metadata; of a list, its first."""
+    yield path
+    if isinstance(value, dict):
+        for key in value:
+            yield from places(value[key], (*path, key))
+    elif isinstance(value, list) and value:
+        yield from places(value[0], (*path, 0))
+
+
+@pytest.mark.parametrize("wrong", [[], {}, [[]], {"a": 1}, "text", 7, None], ids=repr)
+def test_metadata_of_a_wrong_type_are_damage_and_no_traceback(saved, wrong):
+    path = saved[1]
+    facts, tensors = parts(path)
+    told = set()
+    for place in places(facts):
+        damaged = json.loads(json.dumps({"": facts}))
+        held, last = damaged, ""
+        for key in place:
+            held, last = held[last], key
+        held[last] = wrong
+        save_file(tensors, path, {FORMAT: json.dumps(damaged[""])})
+        try:
+            loaded = load_model(path, "cpu")
+        except DataError as error:
+            told.add(str(error))
+            continue
+        # Some values may be anything of this type, such as a name: then all works
+        logits = loaded.logits(random_tokens(3, 51))
+        assert loaded.score(logits).shape == (3, 2), place
+        assert loaded.p_values(logits, np.ones(3, dtype=bool)).shape == (3, 2), place
+        assert loaded.tiers.reached(logits, np.ones(3, dtype=bool)).shape == (3, 2), place
+        describe(loaded)
+    assert all("damaged: " in line or "later vqrna" in line for line in told)
+    assert all(len(line.splitlines()) == 1 for line in told)
+
+
+def test_a_null_that_is_not_whole_is_damage(saved):
+    facts, tensors = parts(saved[1])
+    del facts["checksum"]
+    tensors["null.off_site.Am.ranks"] = tensors["null.off_site.Am.ranks"][:-1].clone()
+    save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
+    with pytest.raises(DataError, match="damaged: the null off_site of Am is not whole"):
+        load_model(saved[1], "cpu")
 
 
 def test_weights_of_a_later_version_ask_for_an_upgrade(saved):

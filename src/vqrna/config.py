@@ -198,8 +198,26 @@ def to_dict(config: Config) -> dict[str, dict[str, Any]]:
 
 def from_dict(values: dict[str, Any]) -> Config:
     """Build a configuration; raises ValueError with one line that names the wrong field."""
+    return validated(Config, values)
+
+
+def validated(kind: Any, value: Any) -> Any:
+    """Give a plain value as a type, all within it checked.
+
+    Parameters
+    ----------
+    kind : type
+        Of frozen dataclasses and plain types, such as ``Config`` or ``tuple[Modification, ...]``.
+    value : Any
+        As JSON or TOML hold it.
+
+    Raises
+    ------
+    ValueError
+        With one line that names the wrong place, if it is of another type.
+    """
     try:
-        return TypeAdapter(Config).validate_python(values)
+        return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -20,7 +20,7 @@ from safetensors.torch import save
 
 import vqrna
 from vqrna.calibration import Calibration
-from vqrna.config import from_dict, to_dict
+from vqrna.config import from_dict, to_dict, validated
 from vqrna.devices import choose_device
 from vqrna.errors import DataError
 from vqrna.files import atomic_path
@@ -28,7 +28,7 @@ from vqrna.modifications import Modification
 from vqrna.nn.model import build
 from vqrna.null import NullSketch
 from vqrna.sequence import ALPHABET
-from vqrna.tiers import TierMeaning, Tiers
+from vqrna.tiers import TIERS, TierMeaning, Tiers
 from vqrna.trained import Model, ModelSet, TrainedModel, with_hash
 
 FORMAT = "vqrna-model"
@@ -119,7 +119,7 @@ def _load_file(path: Path) -> TrainedModel:
     if FORMAT not in metadata:
         raise DataError("these weights are not from vqrna", file=path)
     try:
-        facts = json.loads(metadata[FORMAT])
+        facts = validated(dict[str, Any], json.loads(metadata[FORMAT]))
         if facts["format_version"] > FORMAT_VERSION:
             made = facts["version"]
             raise DataError(f"written by a later vqrna ({made}): please upgrade", file=path)
@@ -172,7 +172,9 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
     if facts["alphabet"] != ALPHABET:
         raise ValueError(f"alphabet {facts['alphabet']} in place of {ALPHABET}")
     config = from_dict(facts["config"])
-    modifications = tuple(Modification(**m) for m in facts["modifications"])
+    modifications = validated(tuple[Modification, ...], facts["modifications"])
+    if not modifications:
+        raise ValueError("they tell no modification")
     network = build(config.model, len(modifications))
     state = {
         name.removeprefix("network."): tensor
@@ -181,35 +183,55 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
     }
     network.load_state_dict(state)
     network.eval()
+    counted = validated(dict[str, tuple[tuple[int, int], ...]], facts["null"])
     nulls = {
         name: tuple(
-            NullSketch(
-                tensors[f"null.{name}.{m.symbol}.values"].numpy(),
-                tensors[f"null.{name}.{m.symbol}.ranks"].numpy(),
-                count,
-                nt,
-            )
-            for m, (count, nt) in zip(modifications, counted, strict=bool(counted))
+            _null(tensors, name, kind.symbol, *counts)
+            for kind, counts in zip(modifications, counted[name], strict=bool(counted[name]))
         )
-        for name, counted in facts["null"].items()
+        for name in NULLS
     }
-    line, cut = facts["calibration"], facts["tiers"]["cut_logits"]
+    line, tiers = (validated(dict[str, Any], facts[name]) for name in ("calibration", "tiers"))
+    each, shape = (len(modifications),), (len(modifications), len(TIERS))
     return TrainedModel(
         network,
         config,
         modifications,
-        Calibration(np.array(line["slope"]), np.array(line["intercept"]), line["fitted_on"]),
+        Calibration(
+            _numbers(line["slope"], each),
+            _numbers(line["intercept"], each),
+            validated(str, line["fitted_on"]),
+        ),
         Tiers(
-            np.array(facts["tiers"]["logits"], dtype=float),
-            tuple(TierMeaning(**meaning) for meaning in facts["tiers"]["meanings"]),
-            None if cut is None else np.array(cut, dtype=float),
+            _numbers(tiers["logits"], shape),
+            validated(tuple[TierMeaning, ...], tiers["meanings"]),
+            None if tiers["cut_logits"] is None else _numbers(tiers["cut_logits"], shape),
         ),
         nulls["off_site"],
         nulls["shuffled"],
         nulls["off_site_cut"],
         nulls["shuffled_cut"],
-        facts["training"],
+        validated(dict[str, Any], facts["training"]),
     )
+
+
+def _null(
+    tensors: dict[str, torch.Tensor], name: str, symbol: str, count: int, nt: int
+) -> NullSketch:
+    """Put the null of one type together."""
+    values = tensors[f"null.{name}.{symbol}.values"].numpy()
+    ranks = tensors[f"null.{name}.{symbol}.ranks"].numpy()
+    if values.ndim != 1 or values.shape != ranks.shape:
+        raise ValueError(f"the null {name} of {symbol} is not whole")
+    return NullSketch(values, ranks, count, nt)
+
+
+def _numbers(values: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Make an array of nested lists that must have this shape."""
+    array = np.array(values, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(f"an array has the shape {array.shape} in place of {shape}")
+    return array
 
 
 def _what_is_it(data: bytes, said: str) -> str:
