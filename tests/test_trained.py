@@ -1,5 +1,7 @@
 """A trained model: windows of any length, scans of any sequence, several models as one."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,27 @@ def test_a_network_left_in_training_mode_is_evaluated_all_the_same():
     assert not model.network.training
 
 
+def test_all_is_evaluated_in_whole_float32(monkeypatch):
+    model, inside, seen = fresh(), [], []
+
+    @contextmanager
+    def full_float32():
+        inside.append(True)
+        yield
+        inside.pop()
+
+    def listening(call):
+        return lambda columns: seen.append(bool(inside)) or call(columns)
+
+    monkeypatch.setattr(trained, "full_float32", full_float32)
+    monkeypatch.setattr(model.network, "forward", listening(model.network.forward))
+    monkeypatch.setattr(model.network, "scan", listening(model.network.scan))
+    model.logits(random_tokens(2, 51))
+    model.scan(random_tokens(1, 60)[0])
+    assert seen == [True, True]
+    assert not inside
+
+
 def test_what_was_not_measured_gives_no_p_value_and_no_call():
     model = fresh()
     logits = model.logits(random_tokens(4, 51))
@@ -148,8 +171,7 @@ def test_a_set_with_a_model_that_was_not_measured_has_no_null():
     assert np.isnan(p).tolist() == [[False, False, True]] * 2
 
 
-def test_the_device_and_the_codebook_are_told(device):
+def test_the_device_is_told(device):
     model = fresh().to(device)
     assert model.device.type == device
-    assert model.codebook_size() == 16
     assert model.logits(random_tokens(2, 51)).shape == (2, 2)

@@ -1,13 +1,15 @@
-"""Which device computes, and why that one."""
+"""Which device computes, why that one, and how exactly."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from vqrna.errors import UsageError
 
@@ -72,6 +74,30 @@ def choose_device(name: str = "auto") -> Device:
     if number and not (number.isdigit() and int(number) < count):
         raise UsageError(f"device '{name}': there are {count} GPUs, numbered from 0")
     return Device(f"cuda:{number}" if number else "cuda", _cuda_words(torch, int(number or 0)))
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Let NVIDIA GPUs compute in whole float32 while the body runs, not in TF32.
+
+    In convolutions torch allows TF32 by itself, which keeps 10 bits of every factor: a scan and
+    its windows would then differ in the third digit, and in the codes that they choose.
+    """
+    import torch
+
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    places: tuple[Any, ...] = (cudnn, matmul)
+    name, exact = "allow_tf32", cast(Any, False)
+    if hasattr(cudnn, "conv"):  # torch 2.9 and later: the old switches are on their way out
+        places, name, exact = (cudnn.conv, matmul), "fp32_precision", "ieee"
+    kept = [getattr(place, name) for place in places]
+    try:
+        for place in places:
+            setattr(place, name, exact)
+        yield
+    finally:
+        for place, value in zip(places, kept, strict=True):
+            setattr(place, name, value)
 
 
 @cache

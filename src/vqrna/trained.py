@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from vqrna.calibration import Calibration
 from vqrna.config import Config
+from vqrna.devices import full_float32
 from vqrna.modifications import Modification
 from vqrna.nn.model import Network, SiteNetwork
 from vqrna.null import NullSketch
@@ -89,8 +91,7 @@ class TrainedModel:
             Log-odds before calibration.
         """
         found = np.empty((len(tokens), len(self.modifications)))
-        self.network.eval()
-        with torch.inference_mode():
+        with _evaluating(self.network):
             for start in range(0, len(tokens), BATCH):
                 windows = np.ascontiguousarray(recentre(tokens[start : start + BATCH], self.length))
                 columns = one_hot(torch.from_numpy(windows).to(self.device))
@@ -130,8 +131,7 @@ class TrainedModel:
         half = centre(self.length)
         padded = np.pad(tokens, half, constant_values=AMBIGUOUS)
         found = np.empty((stop - start, len(self.modifications)))
-        network.eval()
-        with torch.inference_mode():
+        with _evaluating(network):
             for at in range(start, stop, TILE):
                 end = min(at + TILE, stop)
                 tile = torch.from_numpy(padded[at : end + 2 * half]).to(self.device)
@@ -170,9 +170,13 @@ class TrainedModel:
         self.network.to(device)
         return self
 
-    def codebook_size(self) -> int:
-        """Count the codes of the codebook."""
-        return len(self.network.quantizer.codebook)
+
+@contextmanager
+def _evaluating(network: Network) -> Iterator[None]:
+    """Evaluate a network while the body runs: no dropout, no gradients, whole float32."""
+    network.eval()
+    with torch.inference_mode(), full_float32():
+        yield
 
 
 @dataclass(frozen=True, eq=False)
