@@ -76,22 +76,24 @@ class TrainingConfig:
     schedule : {"one-cycle", "constant"}
         One-cycle needs the number of epochs, so it is rarely stopped early.
     classification_weight, quantization_weight, reconstruction_weight : float
-        Weights of the three loss terms.
+        Weights of the three loss terms; reconstruction is a cross-entropy over the bases
+        (``vqrna``) or a squared error (``paper``).
     label_smoothing : float
         Share of a label's certainty that is taken away.
     substitution_rate : float
-        Share of bases outside the central 11 nt that are replaced by a random base in training.
+        Share of bases outside the central 11 nt that are drawn anew in training.
     mask_rate : float
         Share of windows in training of which one or both flanks are hidden (all-zero columns).
     mask_min_flank : int
         A hidden flank leaves at least so many nt beside the site.
     off_site_weight : float
         Weight of the loss on same-base positions beside modified sites, as weak negatives; 0
-        leaves them out.
+        leaves them out (``vqrna`` only).
     shuffled_weight : float
-        Weight of the loss on windows with their dinucleotides shuffled; 0 leaves them out.
+        Weight of the loss on windows with their dinucleotides shuffled, as weak negatives; 0
+        leaves them out (``vqrna`` only).
     weak_share : float
-        Share of the windows of a batch that serve for either.
+        Weak negatives of either kind that join a batch, as a share of its windows.
     average_decay : float
         Decay a step of the moving average of the weights that is validated and kept; 0 for none.
     select_by : {"auroc", "accuracy"}

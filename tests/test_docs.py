@@ -1,0 +1,86 @@
+"""What the pages under docs say is what the code does."""
+
+import dataclasses
+import inspect
+import re
+
+import pytest
+
+from vqrna.config import ModelConfig, TrainingConfig, preset
+from vqrna.data.own import load_table, load_windows_fasta
+from vqrna.data.records import NEGATIVE, POSITIVE
+from vqrna.tiers import EDGE, TIERS
+from vqrna.training.finishing import CALLS_PER_KB
+from vqrna.training.nulls import WINDOWS
+
+PAGES = ("architecture", "data", "experiments", "probabilities", "training")
+
+
+def read(root, page: str) -> str:
+    return (root / "docs" / f"{page}.md").read_text(encoding="utf-8")
+
+
+def settings(part: type) -> list[tuple[list[str], str]]:
+    """Names and meaning of the settings, from a numpy docstring."""
+    body = inspect.getdoc(part).partition("Parameters\n----------\n")[2]
+    found = []
+    for line in body.splitlines():
+        if line.startswith(" "):
+            found[-1][1].append(line.strip())
+        elif line:
+            found.append((line.partition(" :")[0].split(", "), []))
+    return [(names, " ".join(words)) for names, words in found]
+
+
+def as_table(part: type, table: str) -> str:
+    """The settings with their values in both presets, as Markdown."""
+    lines = ["| key | `vqrna` | `paper` | meaning |", "|---|---|---|---|"]
+    for names, words in settings(part):
+        values = [
+            ", ".join(f"{getattr(getattr(preset(which), table), name):.4g}"
+                      if isinstance(getattr(getattr(preset(which), table), name), float)
+                      else str(getattr(getattr(preset(which), table), name)) for name in names)
+            for which in ("vqrna", "paper")
+        ]  # fmt: skip
+        keys = ", ".join(f"`{name}`" for name in names)
+        meaning = re.sub(r"`+(\w+)`+", r"`\1`", words)
+        lines.append(f"| {keys} | {values[0]} | {values[1]} | {meaning} |")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(("part", "table"), [(ModelConfig, "model"), (TrainingConfig, "training")])
+def test_the_page_of_training_tells_every_setting_as_the_code_does(root, part, table):
+    names = [name for some, _ in settings(part) for name in some]
+    assert names == [field.name for field in dataclasses.fields(part)]
+    expected = as_table(part, table)
+    assert expected in read(root, "training"), f"docs/training.md needs:\n{expected}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(root, page):
+    for target in re.findall(r"\]\(([^)#]+)", read(root, page)):
+        assert target.startswith("https://") or (root / "docs" / target).exists(), target
+
+
+def test_every_page_is_checked_here(root):
+    assert {path.stem for path in (root / "docs").glob("*.md")} == set(PAGES)
+
+
+def test_the_files_shown_can_be_read(root, tmp_path):
+    fasta, table = re.findall(r"```\n((?:>|sequence,).+?)```", read(root, "data"), flags=re.DOTALL)
+    (tmp_path / "a.fa").write_text(fasta.replace("…\n", ""))
+    (tmp_path / "a.csv").write_text(table)
+    pair = load_windows_fasta(tmp_path / "a.fa", tmp_path / "a.fa", "ac4C")
+    assert pair.labels.tolist() == [[POSITIVE]]
+    rows = load_table(tmp_path / "a.csv")
+    assert rows.labels.tolist() == [[POSITIVE], [NEGATIVE]]
+    assert rows.negative_sets == ("random", "same_motif")
+
+
+def test_the_tiers_told_are_those_there_are(root):
+    text = read(root, "probabilities")
+    told = re.findall(r"^\| `(\w+)`(?: \(default\))? \| ([\d.]+) \|$", text, flags=re.MULTILINE)
+    assert [(name, float(rate)) for name, rate in told] == [(t, CALLS_PER_KB[t]) for t in TIERS]
+    assert f"fewer than {EDGE} nt" in text
+    assert f"{WINDOWS['vqrna']:,}" in text
+    assert f"{WINDOWS['paper']} for the paper's" in text
