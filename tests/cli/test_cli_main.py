@@ -16,6 +16,18 @@ from vqrna import cli
 from vqrna.errors import DataError, UsageError
 from vqrna.provenance import command_line
 
+COMMANDS = [
+    ["predict"],
+    ["model", "info"],
+    ["train"],
+    ["evaluate"],
+    ["convert"],
+    ["data", "fetch"],
+    ["data", "check"],
+    ["data", "split"],
+    ["doctor"],
+]
+
 VQRNA = [sys.executable, "-c", "from vqrna.cli import run; run()"]
 
 
@@ -47,26 +59,29 @@ def test_help_names_every_command_and_an_example(vqrna_main, monkeypatch):
     assert vqrna_main("-h").out == done.out
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["predict"],
-        ["model", "info"],
-        ["train"],
-        ["evaluate"],
-        ["convert"],
-        ["data", "fetch"],
-        ["data", "check"],
-        ["data", "split"],
-        ["doctor"],
-    ],
-    ids=" ".join,
-)
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_has_help(vqrna_main, words):
     done = vqrna_main(*words, "--help")
     assert done.code == 0
     assert f"Usage: vqrna {' '.join(words)}" in done.out
     assert done.err == ""
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_the_text_of_a_help_fits_a_terminal(words):
+    """typer keeps the line ends of a docstring: long lines would leave stubs of a word or two."""
+    command = typer.main.get_command(cli.app)
+    for word in words:
+        command = command.commands[word]
+    lines = (command.help or "").splitlines()
+    assert lines
+    assert max(map(len, lines)) <= 78
+
+
+def test_brackets_in_a_help_are_shown(vqrna_main):
+    text = " ".join(vqrna_main("train", "--help").out.replace("│", " ").split())
+    assert "[model]" in text
+    assert "[training]" in text
 
 
 def test_no_command_shows_the_help_and_is_a_usage_fault(vqrna_main):

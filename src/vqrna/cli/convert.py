@@ -23,8 +23,9 @@ def convert(
 ) -> None:
     """Turn a .pth of the published layout into weights for vqrna.
 
-    Nothing in the file is executed. The block that the published network never uses is dropped.
-    The model is not calibrated: it gives scores, but no p-values and no calls.
+    Nothing in the file is executed. The block that the published network never
+    uses is dropped. The model is not calibrated: it gives scores, but no
+    p-values and no tiers.
     """
     from vqrna.errors import UsageError
     from vqrna.files import output_directory

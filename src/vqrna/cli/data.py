@@ -43,8 +43,9 @@ def fetch(
 ) -> None:
     """Fetch the public data set from its home.
 
-    What is there and whole is not fetched again; what was cut short goes on where it stopped.
-    The SHA-256 of what came is kept in DIR/SHA256SUMS, and later runs check against it.
+    What is there and whole is not fetched again; what was cut short goes on
+    where it stopped. The SHA-256 of what came is kept in DIR/SHA256SUMS, and
+    later runs check against it.
     """
     from vqrna.data.benchmark import SPLITS
     from vqrna.data.fetch import HOME, fetch_data
@@ -77,9 +78,10 @@ def check(
         Path, typer.Argument(metavar="DIR", help="A data set in the benchmark layout.")
     ],
 ) -> None:
-    """Tell counts, lengths, central bases, odd letters, duplicates and overlaps between splits.
+    """Tell what is in a data set, and what is wrong with it.
 
-    Exits with 1 if a file is missing or broken.
+    Counts, lengths, central bases, odd letters, duplicates, overlaps between
+    splits. Exits with 1 if a file is missing or broken.
     """
     from vqrna.cli.data_tables import print_check
     from vqrna.data.check import check_data
@@ -120,8 +122,9 @@ def split(
 ) -> None:
     """Divide windows into train, valid and test without a leak.
 
-    Windows that share 60 contiguous nt within the central 501 stay together, over all types and
-    both classes. Each type and class is divided in the same proportions.
+    Windows that share 60 contiguous nt within the central 501 stay together,
+    over all types and both classes. Each type and class is divided in the same
+    proportions.
     """
     from vqrna.cli.data_tables import print_split
     from vqrna.data.split import split_data

@@ -8,7 +8,7 @@ _MARKS = {"ok": "[green]✓[/]", "absent": "[yellow]–[/]", "broken": "[bold re
 
 
 def doctor() -> None:
-    """Tell what is installed, which device will be used and why, and whether the weights are whole.
+    """Tell what is installed, which device is used, and if the weights are whole.
 
     Exits with 1 if something is broken that nothing works without.
     """

@@ -49,8 +49,8 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled windows, with 95 % intervals.
 
-    On all windows and on those that overlap no training window, against
-    each set of negatives. Intervals resample clusters of overlapping windows.
+    On all windows and on those that overlap none in DIR/train, against each set
+    of negatives. Intervals resample clusters of overlapping windows.
     """
     from vqrna.data.benchmark import benchmark_modifications, load_benchmark
     from vqrna.evaluation import FLANKS

@@ -23,7 +23,7 @@ def info(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Show the types, the training and the meaning of the confidence tiers of a model."""
+    """Show types, training and the meaning of the confidence tiers of a model."""
     from vqrna.modelcard import describe
     from vqrna.weights import load_model
 

@@ -56,9 +56,11 @@ def predict(
 ) -> None:
     """Say which bases of the sequences are modified, and how sure that is.
 
-    Every candidate base is scored for each modification that it can carry. 'score' is calibrated
-    where half of all candidates are modified, 'probability' at a realistic prior, 'p_value' is the
-    share of unmodified positions that score as high. 'vqrna model info' tells what the tiers mean.
+    Every candidate base is scored for each modification that it can carry.
+    'score' is calibrated where half of all candidates are modified,
+    'probability' at a realistic prior; 'p_value' is the share of positions not
+    known to be modified that score as high. 'vqrna model info' tells what the
+    tiers mean.
     """
     from vqrna.predicting import make_settings, parse_priors
 

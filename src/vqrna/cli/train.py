@@ -49,7 +49,7 @@ def train(
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="TOML with [model] and [training] settings.")
+        Path | None, typer.Option(help="TOML with tables \\[model] and \\[training].")
     ] = None,
     start: Annotated[
         Path | None, typer.Option("--from", help="Weights to fine-tune; 'shipped' for ours.")
@@ -61,7 +61,8 @@ def train(
         int | None, typer.Option(help="Windows a step.", show_default="the preset's")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Peak learning rate.", show_default="the preset's")
+        float | None,
+        typer.Option(help="Peak, or constant, learning rate.", show_default="the preset's"),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Of all that is random.", show_default="the preset's")
@@ -76,8 +77,9 @@ def train(
 ) -> None:
     """Train a model; only validation windows decide which epoch is kept.
 
-    Give the data as --data, as --positives, --negatives and --name, or as --table. Windows of
-    your own are divided into training and validation so that overlapping ones stay together.
+    Give the data as --data, as --positives, --negatives and --name, or as
+    --table. Windows of your own are divided into training and validation so
+    that overlapping ones stay together.
     """
     from vqrna import config as configs
     from vqrna.devices import choose_device
