@@ -75,6 +75,11 @@ class Tiers:
         """Give thresholds that nothing reaches, for a model that was never measured."""
         return cls(np.full((modifications, len(TIERS)), np.inf))
 
+    @property
+    def measured(self) -> np.ndarray:
+        """Tell which types, shape (M,), have a threshold that can be reached."""
+        return np.isfinite(self.logits).any(axis=1)
+
     def reached(self, logits: np.ndarray, cut: np.ndarray | None = None) -> np.ndarray:
         """Count the tiers that sites reach.
 

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from seeded import SYMBOLS, files_in, letters, read_table, write_fasta
-from tiny import random_tokens
+from tiny import fresh, random_tokens
 from vqrna.data.benchmark import load_benchmark
 from vqrna.evaluation import evaluate
 from vqrna.sequence import decode
-from vqrna.weights import load_model
+from vqrna.weights import load_model, save_model
 
 
 @pytest.fixture
@@ -52,6 +52,20 @@ def test_the_summary_counts_the_rows_of_the_file(vqrna_main, fasta, model, out):
         assert float(row[7]) == pytest.approx(len(calls) / 0.86, abs=6e-4)
     assert len(sites) > 5
     assert max(map(len, lines[:-1])) <= 80
+
+
+def test_a_model_without_tiers_says_that_it_calls_nothing(vqrna_main, fasta, tmp_path, out):
+    path = tmp_path / "never_measured.safetensors"
+    save_model(fresh(symbols=("Am", "Psi")), path)
+    done = vqrna_main("predict", fasta, "--model", path, "--out", out)
+    assert done.code == 0
+    assert done.err == (
+        "vqrna: note: Am, Psi: this model has no confidence tiers and calls nothing; "
+        "--threshold or --all-sites shows its scores\n"
+    )
+    assert read_table((out / "sites.tsv").read_text()).empty
+    done = vqrna_main("predict", fasta, "--model", path, "--out", out, "--threshold", "0.4")
+    assert (done.code, done.err) == (0, "")
 
 
 def test_the_head_of_the_file_says_how_to_make_it_again(vqrna_main, call, fasta, model, out):

@@ -11,7 +11,8 @@ from vqrna.cli.exits import say
 from vqrna.errors import UsageError
 
 if TYPE_CHECKING:
-    from vqrna.predicting import Prediction
+    from vqrna.predicting import Prediction, Settings
+    from vqrna.tiers import Tiers
 
 
 def predict(
@@ -82,6 +83,8 @@ def predict(
         prior=priors,
         all_sites=all_sites,
     )
+    if threshold is None and not all_sites:
+        _tell_unmeasured(settings, loaded.tiers)
     found = predict_files(fasta, out, loaded, settings)
     _show(found, to_stderr=out == "-")
     if plot:
@@ -90,6 +93,20 @@ def predict(
             typer.echo(f"wrote {path}")
         if left_out:
             say("note", f"{left_out} of the first sequences are empty or too long to draw")
+
+
+def _tell_unmeasured(settings: Settings, tiers: Tiers) -> None:
+    """Say of which types nothing can be called, such as those of weights that were converted."""
+    measured = tiers.measured[settings.columns]
+    names = [
+        m.symbol for m, known in zip(settings.modifications, measured, strict=True) if not known
+    ]
+    if names:
+        say(
+            "note",
+            f"{', '.join(names)}: this model has no confidence tiers and calls nothing; "
+            "--threshold or --all-sites shows its scores",
+        )
 
 
 def _is_stream(path: Path) -> bool:
