@@ -230,7 +230,13 @@ def validated(kind: Any, value: Any) -> Any:
 
 
 def load(path: Path, base: Config | None = None) -> Config:
-    """Read a TOML file with tables ``[model]`` and ``[training]``; the rest comes from `base`.
+    """Read a TOML file with tables ``[model]`` and ``[training]``.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    base : Config, optional
+        Gives what the file does not hold; the ``vqrna`` preset if not given.
 
     Raises
     ------

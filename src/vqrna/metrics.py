@@ -28,7 +28,7 @@ _normal_tail: Callable[[np.ndarray], np.ndarray] = np.vectorize(math.erfc, otype
 
 
 class Confusion(NamedTuple):
-    """Weighted counts of right and wrong decisions, each of shape (R,)."""
+    """Weighted counts of right and wrong decisions: four arrays, each of shape (R,)."""
 
     true_positive: np.ndarray
     false_negative: np.ndarray

@@ -127,7 +127,18 @@ def modifications(
 ) -> tuple[Modification, ...]:
     """Find several modifications, kept in the order of `known`, each once.
 
-    `names` may hold comma-separated lists; None or nothing stands for all of `known`.
+    Parameters
+    ----------
+    names : list or tuple of str, or None
+        As :func:`modification` takes them; each may be a comma-separated list. None or nothing
+        stands for all of `known`.
+    known : tuple of Modification
+        The types to search.
+
+    Raises
+    ------
+    UsageError
+        If no type has one of the names.
     """
     if not names:
         return known

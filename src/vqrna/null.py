@@ -22,7 +22,7 @@ class NullSketch:
     values : np.ndarray, shape (K,), float32
         Logits, falling.
     ranks : np.ndarray, shape (K,), int64
-        How many null positions score at least as much as each value, rising.
+        Place of each value among all null logits: at least so many score as high.
     count : int
         Number of null positions (candidates of the type).
     nt : int
@@ -36,7 +36,15 @@ class NullSketch:
 
     @classmethod
     def of(cls, logits: np.ndarray, nt: int) -> NullSketch:
-        """Sketch the logits (N,) of null positions met in `nt` nucleotides."""
+        """Sketch a null.
+
+        Parameters
+        ----------
+        logits : np.ndarray, shape (N,)
+            Of the null positions.
+        nt : int
+            Length of sequence in which they were met.
+        """
         falling = np.sort(np.asarray(logits, dtype=np.float32))[::-1]
         n = len(falling)
         steps = int(np.log(max(n / EXACT, 1)) / np.log(THINNING)) + 2
@@ -55,8 +63,8 @@ class NullSketch:
     def at_least(self, logits: np.ndarray) -> np.ndarray:
         """Count the null positions that score at least as high as given logits.
 
-        Between two kept values the larger count is taken, which errs on the safe side by 3 % at
-        most; among the highest `EXACT` the count is exact.
+        Between two kept values the larger count is taken, which errs on the safe side: by 3 % at
+        most, and by as much as there are equal values. Among the highest `EXACT` it is exact.
 
         Parameters
         ----------

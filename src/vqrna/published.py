@@ -101,6 +101,12 @@ def write_pth(model: TrainedModel, path: str | PathLike[str]) -> None:
 
     The block that was never used is written as zeros, so that the published code loads it.
 
+    Parameters
+    ----------
+    model : TrainedModel
+        Of the ``paper`` architecture.
+    path : path-like
+
     Raises
     ------
     UsageError

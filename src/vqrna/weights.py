@@ -47,6 +47,12 @@ SHIPPED = Path(__file__).parent / "models" / "vqrna-501.safetensors"
 def save_model(model: TrainedModel, path: str | PathLike[str]) -> TrainedModel:
     """Write a model to a file, whole or not at all.
 
+    Parameters
+    ----------
+    model : TrainedModel
+    path : path-like
+        Its folder must exist.
+
     Returns
     -------
     TrainedModel

@@ -93,6 +93,8 @@ def read_all_splits(
 ) -> list[WindowSet]:
     """Read all splits that a data set in the benchmark layout has, to divide them anew.
 
+    Parameters but the split are those of :func:`vqrna.data.benchmark.load_benchmark`.
+
     Raises
     ------
     DataError

@@ -95,7 +95,21 @@ class PartStore:
 
 
 def key_of(model_hash: str, told: dict[str, str], inputs: Sequence[str | PathLike[str]]) -> str:
-    """Name a prediction by what its result follows from; files by place, size and time."""
+    """Name a prediction by what its result follows from.
+
+    Parameters
+    ----------
+    model_hash : str
+    told : dict of str to str
+        From :meth:`vqrna.predicting.settings.Settings.told`.
+    inputs : sequence of path-like
+        Files, known by place, size and time of change.
+
+    Returns
+    -------
+    str
+        12 hexadecimal digits.
+    """
     seen: list[object] = [vqrna.__version__, model_hash, told, CHUNK]
     for path in inputs:
         stat = Path(path).stat()
@@ -124,7 +138,20 @@ def records_of(inputs: Sequence[str | PathLike[str]]) -> Iterator[FastaRecord]:
 
 
 def totals(parts: Sequence[Part], kinds: int) -> tuple[np.ndarray, np.ndarray, int, int]:
-    """Add up candidates (K,), calls (K, 3), nt and records."""
+    """Add up parts.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+    kinds : int
+        Number of modifications K.
+
+    Returns
+    -------
+    candidates : np.ndarray, shape (K,), int64
+    calls : np.ndarray, shape (K, 3), int64
+    nt, records : int
+    """
     candidates = np.zeros(kinds, dtype=np.int64)
     calls = np.zeros((kinds, 3), dtype=np.int64)
     for part in parts:

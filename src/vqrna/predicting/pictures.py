@@ -34,6 +34,18 @@ def draw_first(
 ) -> tuple[list[Path], int]:
     """Draw the first sequences that are not too long to ``FOLDER/tracks/``.
 
+    Parameters
+    ----------
+    inputs : sequence of path-like
+        FASTA files; they are read anew.
+    folder : pathlib.Path
+        Of the results.
+    model : Model
+    settings : Settings
+        All candidates are drawn, called or not.
+    count : int
+        How many sequences are looked at.
+
     Returns
     -------
     written : list of pathlib.Path

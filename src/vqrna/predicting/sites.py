@@ -65,7 +65,16 @@ def call_sites(model: Model, name: str, tokens: np.ndarray, settings: Settings) 
 
 
 def join(parts: list[Called], kinds: int, nt: int | None = None) -> Called:
-    """Put the sites of several sequences, or pieces of one, together."""
+    """Put the sites of several sequences, or pieces of one, together.
+
+    Parameters
+    ----------
+    parts : list of Called
+    kinds : int
+        Number of modifications K, for no parts at all.
+    nt : int, optional
+        Length of sequence; the sum of the parts' if not given.
+    """
     filled = [part.sites for part in parts if len(part.sites)]
     none = pd.DataFrame({c: pd.Series([], dtype=_KINDS.get(c, str)) for c in COLUMNS})
     return Called(
@@ -132,7 +141,8 @@ def _flags(near: np.ndarray, at: np.ndarray, offset: int, total: int, length: in
     """Tell what is unusual about the window of each site, comma-separated.
 
     ``short``: the sequence is shorter than a window; ``end``: the window reaches beyond an end;
-    ``edge``: fewer than `EDGE` nt are left on one side, so that no tier calls the site;
+    ``edge``: fewer than `EDGE` nt are left on one side, so that the site reaches no tier (a
+    threshold of the caller's own may call it);
     ``ambiguous``: a letter in the window is no single base.
 
     Parameters

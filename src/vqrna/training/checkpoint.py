@@ -55,8 +55,21 @@ def write(
 ) -> None:
     """Write a checkpoint, whole or not at all.
 
-    `identity` tells the configuration and the data, so that a run never goes on from another's
-    state.
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of the run.
+    identity : str
+        Tells the configuration and the data, so that a run never goes on from another's state.
+    progress : Progress
+    network : Network
+    average : WeightAverage or None
+    optimizer : torch.optim.Optimizer
+
+    Raises
+    ------
+    DataError
+        If it cannot be written.
     """
     # The usage of the codes is no part of the weights, but the next epoch follows from it
     whole = network.state_dict() | dict(network.named_buffers())
@@ -82,6 +95,8 @@ def read(
     optimizer: torch.optim.Optimizer,
 ) -> Progress | None:
     """Bring network, average and optimiser to the state of a checkpoint.
+
+    Parameters are those of :func:`write`; the last three are changed in place.
 
     Returns
     -------

@@ -27,7 +27,7 @@ class TrainingData:
     Parameters
     ----------
     windows : Windows
-        At least as long as the model's; what is longer gives weak negatives.
+        At least as long as the model's; what is longer gives positions beside the sites.
     weak : WeakNegatives or None
     """
 
@@ -60,8 +60,26 @@ def train_epoch(
     """Train for one epoch (from 0).
 
     All that is random in an epoch follows from the seed and the epoch's number, so that a resumed
-    run sees the same. `tell` is called after each step with the number of windows and the means of
-    the loss terms so far.
+    run sees the same.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    average : WeightAverage or None
+        Follows the network.
+    optimizer : torch.optim.Optimizer
+    data : TrainingData
+    config : Config
+    epoch : int
+        From 0.
+    tell : callable
+        Is given, after each step, its number of windows and the means of the loss terms so far.
+
+    Raises
+    ------
+    DataError
+        If the loss is no number any more.
 
     Returns
     -------

@@ -81,7 +81,18 @@ def total_loss(
     *,
     paper: bool,
 ) -> Loss:
-    """Weigh and add the terms for a batch of windows (see :class:`TrainingConfig`)."""
+    """Weigh and add the terms for a batch of windows (see :class:`TrainingConfig`).
+
+    Parameters
+    ----------
+    output : ModelOutput
+    one_hot : torch.Tensor, shape (N, 4, L)
+        What the network has seen.
+    labels : torch.Tensor, shape (N, M)
+    config : TrainingConfig
+    paper : bool
+        Whether reconstruction is a squared error, as published.
+    """
     classification = classification_loss(output.logits, labels, config.label_smoothing)
     reconstruction = reconstruction_loss(output.reconstruction, one_hot, squared=paper)
     total = (

@@ -66,6 +66,7 @@ def train(
     resume : bool
         Go on where an interrupted run in `out` stopped.
     device : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     show_progress : bool
 
     Raises
@@ -73,7 +74,7 @@ def train(
     DataError
         If the data do not serve, or `out` cannot be written or belongs to another run.
     UsageError
-        If the settings do not go together.
+        If the settings do not go together, or `out` holds a run and `resume` is not asked for.
     """
     config = config or Config()
     paper = config.model.architecture == "paper"

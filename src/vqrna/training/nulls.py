@@ -26,9 +26,10 @@ def with_nulls(
 ) -> TrainedModel:
     """Give a model the nulls that validation windows provide.
 
-    Off-site positions are those beside the central one; real sites that nobody annotated are
-    among them. Cut nulls are made of stretches of the same windows, from 51 nt to the model's
-    length, each taken for a sequence of its own.
+    Off-site positions are those beside the central one, not within half a model's window (a
+    quarter of theirs, at most) of the ends; real sites that nobody annotated are among them. Cut
+    nulls are made of stretches of the same windows, from 51 nt to the model's length, each taken
+    for a sequence of its own, without the `EDGE` nt at its ends.
 
     Parameters
     ----------
@@ -62,7 +63,18 @@ def with_nulls(
 
 
 def cut_windows(tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Hide both flanks of windows from a random distance of `EDGE` nt or more on: (N, L)."""
+    """Hide both flanks of windows from a random distance of `EDGE` nt or more on.
+
+    Parameters
+    ----------
+    tokens : np.ndarray, shape (N, L), uint8
+    generator : np.random.Generator
+
+    Returns
+    -------
+    np.ndarray, shape (N, L), uint8
+        A copy, ambiguous where hidden.
+    """
     half = centre(tokens.shape[1])
     kept = generator.integers(min(EDGE, half), half + 1, (2, len(tokens), 1))
     offset = np.arange(tokens.shape[1]) - half

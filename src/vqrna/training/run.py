@@ -89,12 +89,16 @@ def train_network(
     resume : bool
         Go on from the checkpoint in `out` if there is one.
     device : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     show_progress : bool
 
     Raises
     ------
     DataError
-        If there is nothing to learn from, or the folder belongs to another run.
+        If there is nothing to learn from, the folder cannot be written, or its checkpoint is
+        damaged or of a run with other settings or data.
+    UsageError
+        If the folder holds a run and `resume` is not asked for, or there is no such device.
     """
     _check(train, valid)
     chosen = choose_device(device)

@@ -31,10 +31,16 @@ def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Op
 
 
 def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
-    """Give the learning rate at a step (from 0) of so many.
+    """Give the learning rate at a step.
 
     One-cycle rises linearly and falls along a half cosine to 0 (after Smith and Topin,
     Super-Convergence, 2019).
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    step, steps : int
+        Which one, from 0, of how many over all epochs.
     """
     if config.schedule == "constant":
         return config.learning_rate

@@ -23,7 +23,13 @@ Notice = Callable[[str], object]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """Training and validation windows of the same modifications."""
+    """Training and validation windows of the same modifications.
+
+    Parameters
+    ----------
+    train, valid : Windows
+        With the same columns of labels.
+    """
 
     train: Windows
     valid: Windows
@@ -40,7 +46,17 @@ def from_benchmark(
 ) -> Source:
     """Read ``train`` and ``valid`` of a data set in the benchmark layout.
 
-    Types without positives or negatives in either split are left out, with a notice.
+    Types without modified or without unmodified windows in either split are left out; `on_missing`
+    is told of the files that are missing.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder that holds ``train`` and ``valid``.
+    names : sequence of str, optional
+        Types; all that have files if not given.
+    on_missing : callable, optional
+        Is given one line for each missing file; a Python warning if there is none.
 
     Raises
     ------
@@ -65,6 +81,14 @@ def from_benchmark(
 def from_sets(sets: Sequence[WindowSet], seed: int) -> Source:
     """Divide windows of one's own into training and validation, without a leak between them.
 
+    Overlapping windows go to one side together (see :func:`vqrna.data.split.split_windows`).
+
+    Parameters
+    ----------
+    sets : sequence of WindowSet
+    seed : int
+        Another seed gives another division.
+
     Raises
     ------
     DataError
@@ -85,14 +109,21 @@ def from_sets(sets: Sequence[WindowSet], seed: int) -> Source:
 
 
 def from_table(path: str | PathLike[str], seed: int) -> Source:
-    """Read a table with columns ``sequence``, ``modification``, ``label`` and divide it."""
+    """Read a table with columns ``sequence``, ``modification``, ``label`` and divide it.
+
+    Parameters and errors are those of :func:`vqrna.data.own.load_table` and :func:`from_sets`.
+    """
     return from_sets(table_sets(path), seed)
 
 
 def from_fasta(
     positives: str | PathLike[str], negatives: str | PathLike[str], name: str, seed: int
 ) -> Source:
-    """Read a FASTA file of modified sites and one of unmodified sites, and divide them."""
+    """Read a FASTA file of modified sites and one of unmodified sites, and divide them.
+
+    Parameters and errors are those of :func:`vqrna.data.own.load_windows_fasta` (`name` is its
+    modification) and :func:`from_sets`.
+    """
     return from_sets(fasta_sets(positives, negatives, name), seed)
 
 

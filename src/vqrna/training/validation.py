@@ -20,6 +20,12 @@ def compared(windows: Windows, column: int) -> np.ndarray:
 
     Where there are no random negatives, all others stand in.
 
+    Parameters
+    ----------
+    windows : Windows
+    column : int
+        Of the type.
+
     Returns
     -------
     np.ndarray, shape (N,), bool
@@ -33,6 +39,14 @@ def compared(windows: Windows, column: int) -> np.ndarray:
 
 def validate(network: Network, windows: Windows, config: Config) -> dict[str, dict[str, float]]:
     """Evaluate a network on validation windows, against random negatives where there are any.
+
+    Parameters
+    ----------
+    network : Network
+        Left in evaluation mode.
+    windows : Windows
+        Of any length; cut or padded to the model's.
+    config : Config
 
     Returns
     -------

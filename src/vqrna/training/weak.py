@@ -60,7 +60,16 @@ class WeakNegatives:
 
     @classmethod
     def of(cls, windows: Windows, length: int, config: TrainingConfig) -> WeakNegatives | None:
-        """Prepare what a training needs; None if it wants no weak negatives."""
+        """Prepare what a training needs; None if it wants no weak negatives.
+
+        Parameters
+        ----------
+        windows : Windows
+            For training; at least as long as the model's.
+        length : int
+            Of the model's windows in nt.
+        config : TrainingConfig
+        """
         if config.off_site_weight == 0 and config.shuffled_weight == 0:
             return None
         known = np.zeros(windows.tokens.shape, dtype=bool)
