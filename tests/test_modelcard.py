@@ -37,6 +37,14 @@ def test_a_card_tells_what_the_model_says_of_itself():
     assert card.limits == LIMITS
 
 
+def test_a_card_tells_only_limits_of_its_own_types():
+    told = " ".join(describe(fresh(symbols=("Psi", "m5C"))).limits)
+    assert "m6Am" not in told
+    assert "adapter" not in told
+    assert "Not for diagnosis" in told
+    assert "adapter" in " ".join(describe(fresh(symbols=("Gm",))).limits)
+
+
 def test_the_page_holds_a_row_for_each_type_and_tier():
     page = describe(calling_model()).to_markdown()
     assert page.startswith("# Model card\n")

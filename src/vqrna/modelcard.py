@@ -9,8 +9,15 @@ from typing import Any
 from vqrna.config import ModelConfig
 from vqrna.modifications import Modification
 from vqrna.null import NullSketch
-from vqrna.tiers import DEFAULT_TIER, TierMeaning
+from vqrna.tiers import DEFAULT_TIER, EDGE, TierMeaning
 from vqrna.trained import Model, TrainedModel
+
+_CONTEXT = "m6Am is called only on BCA: its training saw no other positions."
+_ADAPTER = (
+    "Am, Cm and Gm: about a third of the modified windows in the benchmark carry, at the site, a "
+    "match to the start of a common sequencing adapter (AGAUCGGAAGAGC), ten times as many as "
+    "the unmodified ones. Some may be artefacts of the mapping method; the network learns them."
+)
 
 LIMITS = (
     "A score is calibrated where half of all candidates are modified, as in the benchmark; real "
@@ -21,13 +28,13 @@ LIMITS = (
     "Trained on human genomic windows: introns and promoters are in them. Spliced transcripts, "
     "their ends, other species and designed RNA are other kinds of input.",
     "Negatives in training are unlabelled sites, not proven ones.",
-    "m6Am is called only on BCA: its training saw no other positions.",
-    "Am, Cm and Gm: about a third of the modified windows in the benchmark carry, at the site, a "
-    "match to the start of a common sequencing adapter (AGAUCGGAAGAGC), ten times as many as "
-    "the unmodified ones. Some may be artefacts of the mapping method; the network learns them.",
+    _CONTEXT,
+    _ADAPTER,
     "Not for diagnosis, and no substitute for an experiment.",
 )
-"""What users of any model trained on these data have to know."""
+"""What users of a model trained on the benchmark have to know."""
+
+_ONLY_FOR = {_CONTEXT: {"m6Am"}, _ADAPTER: {"Am", "Cm", "Gm"}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +93,7 @@ class ModelCard:
     epochs: str
     calibration: str
     types: tuple[TypeCard, ...]
-    limits: tuple[str, ...] = LIMITS
+    limits: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values, as JSON wants them (a missing number is null)."""
@@ -110,7 +117,13 @@ def describe(model: Model) -> ModelCard:
         ", ".join(f"{x['best_epoch']} of {x['epochs']}" for x in told if "epochs" in x),
         model.calibration.fitted_on or "not calibrated",
         tuple(card for part in parts for card in _types(part)),
+        _limits({m.symbol for m in model.modifications}),
     )
+
+
+def _limits(symbols: set[str]) -> tuple[str, ...]:
+    """Leave out the limits that are about other types only."""
+    return tuple(limit for limit in LIMITS if _ONLY_FOR.get(limit, symbols) & symbols)
 
 
 def _types(model: TrainedModel) -> list[TypeCard]:
@@ -166,7 +179,7 @@ def _page(card: ModelCard) -> list[str]:
         f"The default is `{DEFAULT_TIER}`. Precision and recall are those of validation windows at "
         "the even class ratio; calls per kb were counted on real sequence off the known sites and "
         "on the same sequence with its dinucleotides shuffled. A cut window reaches beyond an end "
-        "of its sequence; with fewer than 25 nt on one side a site is scored, but not called.",
+        f"of its sequence; with fewer than {EDGE} nt on one side a site is scored, but not called.",
         "",
         "| type | window | tier | score from | precision | recall | off site | shuffled |",
         "|---|---|---|---|---|---|---|---|",
