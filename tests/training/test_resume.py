@@ -182,7 +182,13 @@ def test_other_data_do_not_go_on_here(whole):
         train_network(train, valid, whole["ours"], OURS, resume=True, show_progress=False)
 
 
-@pytest.mark.parametrize("damage", ["empty", "text", "truncated", "no facts", "a tensor less"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "empty", "text", "truncated", "no facts", "a tensor less",
+        "a list", "a word", "a word for a number",
+    ],
+)  # fmt: skip
 def test_a_damaged_checkpoint_is_told(tmp_path, no_curves, whole, damage):
     path = tmp_path / checkpoint.FILE_NAME
     data = (whole["ours"] / checkpoint.FILE_NAME).read_bytes()
@@ -195,6 +201,13 @@ def test_a_damaged_checkpoint_is_told(tmp_path, no_curves, whole, damage):
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if damage == "no facts":
             metadata = {}
+        elif damage == "a list":
+            metadata = {"vqrna-checkpoint": "[]"}
+        elif damage == "a word":
+            metadata = {"vqrna-checkpoint": '"text"'}
+        elif damage == "a word for a number":
+            facts = json.loads(metadata["vqrna-checkpoint"]) | {"epoch": "one"}
+            metadata = {"vqrna-checkpoint": json.dumps(facts)}
         else:
             tensors.pop("network.quantizer.usage")
         save_file(tensors, path, metadata)

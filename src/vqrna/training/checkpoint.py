@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from vqrna.config import validated
 from vqrna.errors import DataError
 from vqrna.files import atomic_path
 from vqrna.nn.model import Network
@@ -113,7 +114,7 @@ def read(
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})[_KEY])
+            facts = validated(dict[str, Any], json.loads((file.metadata() or {})[_KEY]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if facts.pop("identity") != identity:
             message = "is from a run with other settings or data; choose another --out"
@@ -130,7 +131,7 @@ def read(
             states.setdefault(int(i), {})[key] = tensor
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": states, "param_groups": groups})
-        return Progress(**facts)
+        return validated(Progress, facts)
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError, OSError) as error:
         raise DataError(f"the checkpoint is damaged ({error})", file=path) from None
 
