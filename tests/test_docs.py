@@ -10,7 +10,7 @@ from vqrna.config import ModelConfig, TrainingConfig, preset
 from vqrna.data.own import load_table, load_windows_fasta
 from vqrna.data.records import NEGATIVE, POSITIVE
 from vqrna.tiers import EDGE, TIERS
-from vqrna.training.finishing import CALLS_PER_KB
+from vqrna.training.finishing import MOST_OFF_SITE, MOST_SHUFFLED
 from vqrna.training.nulls import WINDOWS
 
 PAGES = ("architecture", "data", "experiments", "probabilities", "training")
@@ -79,8 +79,12 @@ def test_the_files_shown_can_be_read(root, tmp_path):
 
 def test_the_tiers_told_are_those_there_are(root):
     text = read(root, "probabilities")
-    told = re.findall(r"^\| `(\w+)`(?: \(default\))? \| ([\d.]+) \|$", text, flags=re.MULTILINE)
-    assert [(name, float(rate)) for name, rate in told] == [(t, CALLS_PER_KB[t]) for t in TIERS]
+    row = r"^\| `(\w+)`(?: \(default\))? \| ([\d.]+) \| ([\d.]+) \|$"
+    told = [
+        (name, float(off_site), float(shuffled))
+        for name, off_site, shuffled in re.findall(row, text, flags=re.MULTILINE)
+    ]
+    assert told == [(t, MOST_OFF_SITE[t], MOST_SHUFFLED[t]) for t in TIERS]
     assert f"fewer than {EDGE} nt" in text
     assert f"{WINDOWS['vqrna']:,}" in text
     assert f"{WINDOWS['paper']} for the paper's" in text
