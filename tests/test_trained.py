@@ -157,6 +157,12 @@ def test_several_models_act_as_one():
     assert both.training == {"Am,Cm": {"seed": 0}, "Um": {"seed": 1}}
 
 
+def test_a_set_is_calibrated_if_all_its_models_are():
+    one, other = measured(("Am",)), measured(("Cm",))
+    assert ModelSet((one, other)).calibration.fitted_on == "windows"
+    assert ModelSet((one, fresh(symbols=["Um"]))).calibration.fitted_on == ""
+
+
 def test_a_set_reads_as_far_as_its_longest_model():
     both = ModelSet((fresh(tiny(), ["Am"]), fresh(tiny(length=101), ["Cm"])))
     assert both.length == 101

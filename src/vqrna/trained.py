@@ -205,12 +205,13 @@ class ModelSet:
 
     @property
     def calibration(self) -> Calibration:
-        """Calibration of all types."""
+        """Calibration of all types; told as fitted only if all are."""
         parts = [model.calibration for model in self.models]
+        fitted = [part.fitted_on for part in parts]
         return Calibration(
             np.concatenate([part.slope for part in parts]),
             np.concatenate([part.intercept for part in parts]),
-            parts[0].fitted_on,
+            "; ".join(dict.fromkeys(fitted)) if all(fitted) else "",
         )
 
     @property
