@@ -7,7 +7,9 @@ from seeded import letters
 from vqrna.data.benchmark import load_benchmark
 from vqrna.predicting import predict
 from vqrna.sequence import centre, decode, encode
+from vqrna.tiers import TIERS
 from vqrna.trained import Model
+from vqrna.training.finishing import MOST_OFF_SITE, MOST_SHUFFLED
 from vqrna.weights import SHIPPED, load_model
 
 pytestmark = pytest.mark.skipif(not SHIPPED.is_file(), reason="no weights are shipped yet")
@@ -60,3 +62,13 @@ def test_the_default_tier_is_quiet_on_shuffled_sequence(shipped):
     assert all(meaning.per_kb_shuffled <= 0.05 for meaning in default)
     for k, sketch in enumerate(shipped.shuffled):
         assert sketch.calls_per_kb(shipped.tiers.logits[k, 1]) <= 0.05
+
+
+def test_its_tiers_are_those_that_training_would_set(shipped):
+    """Weights and the pages that tell what tiers mean belong together."""
+    for k, (off_site, shuffled) in enumerate(zip(shipped.off_site, shipped.shuffled, strict=True)):
+        even = -shipped.calibration.intercept[k] / shipped.calibration.slope[k]
+        for t, tier in enumerate(TIERS):
+            bound = off_site.threshold(MOST_OFF_SITE[tier])
+            expected = max(even, bound, shuffled.threshold(MOST_SHUFFLED[tier]))
+            assert shipped.tiers.logits[k, t] == expected
