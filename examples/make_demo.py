@@ -34,12 +34,10 @@ DINUCLEOTIDES = np.array(
 
 # Context, and index of the site in it
 CONTEXTS = {
-    "Am": ("GAGGAAGAUAAGAUCGGAAGAGGAGG", 10),
     "Cm": ("GCAGGAACAGAUCGGAAGAGC", 7),
     "Gm": ("GCAGGAAGAGAUCGGAAGAGC", 7),
     "Um": ("GCAGGAAUAGAUCGGAAGAGC", 7),
     "m5U": ("GGGUUCGAAUCCCGG", 3),
-    "m6A": ("UGGACUGGACUGGACUGGACU", 9),
 }
 
 

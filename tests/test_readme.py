@@ -1,0 +1,63 @@
+"""What the README shows is what the programs give."""
+
+import json
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from vqrna.data.fasta import read_fasta
+from vqrna.predicting import predict
+from vqrna.weights import SHIPPED
+
+DEMO = Path(__file__).parents[1] / "examples" / "demo.fasta"
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return predict(DEMO, device="cpu").sites
+
+
+def test_the_measured_table_is_the_kept_result(root):
+    script = runpy.run_path(str(root / "benchmarks" / "validation_table.py"))
+    measured = json.loads(script["RESULTS"].read_text(encoding="utf-8"))
+    assert script["table"](measured) in (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_kept_result_is_of_the_shipped_model(root):
+    from vqrna.weights import load_model
+
+    measured = json.loads((root / "benchmarks/results/validation.json").read_text("utf-8"))
+    assert measured["model"] == load_model(device="cpu").hash
+
+
+def test_at_least_four_planted_types_are_called_where_they_were_planted(demo):
+    planted = set()
+    for record in read_fasta(DEMO):
+        if match := re.fullmatch(r"planted_(\w+)", record.name):
+            site = int(re.search(r"site at (\d+)", record.description)[1])
+            rows = demo[(demo["sequence"] == record.name) & (demo["position"] == site)]
+            if match[1] in set(rows["modification"]):
+                planted.add(match[1])
+    assert len(planted) >= 4
+
+
+def test_nothing_is_called_in_the_shuffled_record(demo):
+    names = {record.name for record in read_fasta(DEMO)}
+    assert "shuffled" in names
+    assert "shuffled" not in set(demo["sequence"])
+
+
+def test_the_demo_says_that_it_is_synthetic():
+    assert all("synthetic" in record.description for record in read_fasta(DEMO))
+
+
+def test_the_weights_are_small_enough_to_ship():
+    assert SHIPPED.stat().st_size <= 5_000_000
+
+
+def test_the_demo_output_in_the_readme_is_what_predict_writes(root, demo):
+    text = (root / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^(planted_\w+)\t(\d+)\t", text, flags=re.M)
+    assert shown == [(n, str(p)) for n, p in zip(demo["sequence"], demo["position"], strict=True)]
