@@ -12,7 +12,7 @@ from vqrna.nn.context import ConvolutionalContext, PaperContext
 from vqrna.nn.decoder import PaperDecoder, TripletDecoder
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
 from vqrna.nn.lattice import WINDOW, Lattice
-from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer
+from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer, Quantized
 from vqrna.nn.ties import settled_codes
 
 
@@ -50,6 +50,30 @@ class ModelOutput:
     commitment_loss: torch.Tensor
     perplexity: torch.Tensor
     attention: torch.Tensor | None
+
+    @classmethod
+    def of(
+        cls,
+        logits: torch.Tensor,
+        latents: torch.Tensor,
+        found: Quantized,
+        reconstruction: torch.Tensor,
+        class_logits: torch.Tensor | None = None,
+        attention: torch.Tensor | None = None,
+    ) -> ModelOutput:
+        """Put together what the parts of a network gave, `found` being the quantiser's."""
+        return cls(
+            logits,
+            class_logits,
+            found.codes,
+            latents,
+            reconstruction,
+            found.loss,
+            found.codebook_loss,
+            found.commitment_loss,
+            found.perplexity,
+            attention,
+        )
 
 
 class SiteHead(nn.Module):
@@ -114,18 +138,8 @@ class SiteNetwork(nn.Module):
             codes = settled_codes(self.encoder, self.quantizer, one_hot, latents, WINDOW)
             moved = (self.quantizer.lookup(codes) - found.quantized).detach()
             found = found._replace(codes=codes, quantized=found.quantized + moved)
-        return ModelOutput(
-            self.head(self.context(found.quantized, WINDOW))[..., 0],
-            None,
-            found.codes,
-            latents,
-            self.decoder(found.quantized),
-            found.loss,
-            found.codebook_loss,
-            found.commitment_loss,
-            found.perplexity,
-            None,
-        )
+        logits = self.head(self.context(found.quantized, WINDOW))[..., 0]
+        return ModelOutput.of(logits, latents, found, self.decoder(found.quantized))
 
     def scan(self, one_hot: torch.Tensor) -> torch.Tensor:
         """Evaluate every position: (N, 4, S + length - 1) to logits (N, M, S).
@@ -172,18 +186,9 @@ class PaperNetwork(nn.Module):
         found = self.quantizer(latents)
         tokens, attention = self.context(found.quantized)
         class_logits = self.head(tokens[:, self.site_token])
-        return ModelOutput(
-            class_logits[..., 1] - class_logits[..., 0],
-            class_logits,
-            found.codes,
-            latents,
-            self.decoder(found.quantized),
-            found.loss,
-            found.codebook_loss,
-            found.commitment_loss,
-            found.perplexity,
-            attention,
-        )
+        logits = class_logits[..., 1] - class_logits[..., 0]
+        decoded = self.decoder(found.quantized)
+        return ModelOutput.of(logits, latents, found, decoded, class_logits, attention)
 
     def logits_from_codes(self, codes: torch.Tensor) -> torch.Tensor:
         """Predict from the codes of windows alone: (N, T) to logits (N, M)."""
