@@ -1,11 +1,13 @@
 """After training: calibration, nulls and tiers mean what they say."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
 from tiny import fresh, planted, random_tokens, tiny
+from vqrna.calibration import fit_line
 from vqrna.sequence import AMBIGUOUS, decode
 from vqrna.tiers import EDGE, TIERS
 from vqrna.trained import TrainedModel
@@ -144,3 +146,19 @@ def test_the_windows_are_not_changed(valid):
     before = valid.tokens.copy()
     finish(fresh(symbols=("Am", "Cm")), planted(4, 101, seed=2), valid, {}, show_progress=False)
     assert (valid.tokens == before).all()
+
+
+def test_the_line_is_fitted_on_random_negatives(valid):
+    """Those of a named set are chosen sites, not a sample of all candidates."""
+    negative_set = valid.negative_set.copy()
+    chosen = np.flatnonzero(valid.labels[:, 0] == 0)[::3]
+    negative_set[chosen, 0] = 1
+    named = dataclasses.replace(valid, negative_set=negative_set, negative_sets=("random", "hard"))
+    model = finish(fresh(symbols=("Am", "Cm")), valid, named, {}, show_progress=False)
+    logits = model.logits(valid.tokens)[:, 0]
+    known = valid.labels[:, 0] >= 0
+    every = fit_line(logits[known], valid.labels[known, 0])
+    known[chosen] = False
+    line = (model.calibration.slope[0], model.calibration.intercept[0])
+    assert line == pytest.approx(fit_line(logits[known], valid.labels[known, 0]))
+    assert line != pytest.approx(every)

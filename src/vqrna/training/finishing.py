@@ -63,14 +63,19 @@ def finish(
 
 
 def _calibrate(logits: np.ndarray, valid: Windows) -> Calibration:
-    """Fit a line in log-odds for each type, on its positives and all its negatives."""
+    """Fit a line in log-odds for each type, on its positives and random negatives.
+
+    Random negatives stand for all candidates, of which a prior is a share; sites chosen for their
+    motif do not, and would make every probability of the motif too low.
+    """
     lines = [
         fit_line(logits[known, m], valid.labels[known, m])
         for m in range(len(valid.modifications))
-        for known in [valid.labels[:, m] >= 0]
+        for known in [compared(valid, m)]
     ]
     slope, intercept = np.array(lines).T
-    return Calibration(slope, intercept, "validation windows, both classes weighing the same")
+    told = "validation windows and random negatives, both classes weighing the same"
+    return Calibration(slope, intercept, told)
 
 
 def _thresholds(
