@@ -12,7 +12,7 @@ from vqrna.sequence import AMBIGUOUS, decode
 from vqrna.tiers import EDGE, TIERS
 from vqrna.trained import TrainedModel
 from vqrna.training.finishing import MOST_OFF_SITE, MOST_SHUFFLED, _calibrate, finish
-from vqrna.training.nulls import cut_windows, with_nulls
+from vqrna.training.nulls import STRETCHES, cut_windows, with_nulls
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def finished(valid):
 
 
 def test_the_summary_goes_along_and_ranks_stay(finished, valid):
-    assert finished.training == {"epochs": 3}
+    assert finished.training["epochs"] == 3
     assert finished.calibration.fitted_on
     assert (finished.calibration.slope > 0).all()
     logits = finished.logits(valid.tokens)
@@ -79,6 +79,16 @@ def test_tiers_keep_to_their_calls_in_either_null(finished, cut):
     assert MOST_SHUFFLED["medium"] <= 0.05
 
 
+def test_validation_scores_are_those_of_calibrated_scores(finished, valid):
+    scores = finished.score(finished.logits(valid.tokens))
+    for m, symbol in enumerate(("Am", "Cm")):
+        told = finished.training["validation"][symbol]
+        known = valid.labels[:, m] >= 0
+        right = (scores[known, m] >= 0.5) == (valid.labels[known, m] == 1)
+        assert told["acc"] == pytest.approx(right.mean())
+    assert set(finished.training["validation"]) == {"Am", "Cm", "mean"}
+
+
 def test_tiers_tell_their_precision_and_recall(finished, valid):
     logits = finished.logits(valid.tokens)
     for i, meaning in enumerate(finished.tiers.meanings[:6]):
@@ -106,6 +116,7 @@ def test_cut_nulls_are_made_of_stretches_that_are_sequences_of_their_own(valid, 
     train = planted(4, 101, seed=2)
     found = with_nulls(model, train, valid, show_progress=False)
     whole, cut = scanned[: 2 * len(valid)], scanned[2 * len(valid) :]
+    assert len(cut) == (1 + STRETCHES) * len(valid)
     assert {(len(tokens), start, stop) for tokens, start, stop in whole} == {(101, 25, 76)}
     lengths = np.array([len(tokens) for tokens, _, _ in cut])
     assert lengths.min() >= 51
@@ -116,7 +127,7 @@ def test_cut_nulls_are_made_of_stretches_that_are_sequences_of_their_own(valid, 
         assert (start, stop) == (EDGE, len(tokens) - EDGE)  # so near an end none is called
         assert any(decode(tokens) in window for window in letters)
     assert not any(decode(tokens) in window for tokens, _, _ in cut[-60:] for window in letters)
-    assert found.shuffled_cut[0].nt == (lengths[-len(valid) :] - 2 * EDGE).sum()
+    assert found.shuffled_cut[0].nt == (lengths[len(valid) :] - 2 * EDGE).sum()
 
 
 def test_cut_windows_keep_what_is_near_the_site():

@@ -15,10 +15,11 @@ from vqrna.shuffling import dinucleotide_shuffle
 from vqrna.tiers import EDGE
 from vqrna.trained import TrainedModel
 
-WINDOWS = {"vqrna": 3600, "paper": 40}
+WINDOWS = {"vqrna": 6000, "paper": 40}
 """At most so many windows for a null; the paper's network cannot be evaluated densely."""
 
-_NAMES = ("off_site", "shuffled", "off_site_cut", "shuffled_cut")
+STRETCHES = 3
+"""So many stretches of each shuffled window: calls cluster in few windows of odd composition."""
 
 
 def with_nulls(
@@ -29,30 +30,36 @@ def with_nulls(
     Off-site positions are those beside the central one, not within half a model's window (a
     quarter of theirs, at most) of the ends; real sites that nobody annotated are among them. Cut
     nulls are made of stretches of the same windows, from 51 nt to the model's length, each taken
-    for a sequence of its own, without the `EDGE` nt at its ends.
+    for a sequence of its own, without the `EDGE` nt at its ends. Shuffled are all windows: with
+    their order gone, none of them overlaps a training window.
 
     Parameters
     ----------
     model : TrainedModel
     train : Windows
-        Windows that overlap these have no part.
+        Windows that overlap these have no part in the off-site nulls.
     valid : Windows
     show_progress : bool
     """
     generator = np.random.default_rng(model.config.training.seed)
     fresh = valid.tokens[~overlapping(valid.tokens, train.tokens)]
     most = WINDOWS[model.config.model.architecture]
-    tokens = fresh[np.sort(generator.permutation(len(fresh))[:most])]
-    shuffled = tokens.copy()
-    for row, window in enumerate(tokens):
-        shuffled[row] = dinucleotide_shuffle(window, generator)
+    real = fresh[np.sort(generator.permutation(len(fresh))[:most])]
+    shuffled = valid.tokens[np.sort(generator.permutation(len(valid))[:most])]
+    shuffled = np.stack([dinucleotide_shuffle(window, generator) for window in shuffled])
+    material = {
+        "off_site": real,
+        "shuffled": shuffled,
+        "off_site_cut": real,
+        "shuffled_cut": np.repeat(shuffled, STRETCHES, axis=0),
+    }
     found = {}
-    with progress(4 * tokens.size, "nulls", unit="nt", show=show_progress) as bar:
-        for name in _NAMES:
-            windows = shuffled if "shuffled" in name else tokens
+    total = sum(windows.size for windows in material.values())
+    with progress(total, "nulls", unit="nt", show=show_progress) as bar:
+        for name, windows in material.items():
             stretches = _stretches(model, windows, generator) if "cut" in name else None
             found[name] = _null(model, windows, stretches, sites="off_site" in name)
-            bar.advance(tokens.size)
+            bar.advance(windows.size)
     return dataclasses.replace(
         model,
         off_site=found["off_site"],
