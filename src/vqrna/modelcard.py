@@ -25,9 +25,10 @@ LIMITS = (
     "Telling modified windows from random ones is easier than finding the site inside one: much of "
     "the evidence (CpG content, a nearby start site) is the same for all positions of a region. "
     "A call says that the region looks right and the base fits, not that this base is proven.",
-    "Trained on human genomic windows: introns and promoters are in them. Spliced transcripts, "
-    "their ends, other species and designed RNA are other kinds of input.",
-    "Negatives in training are unlabelled sites, not proven ones.",
+    "The benchmark's windows are human and genomic, with introns and promoters. To a model trained "
+    "on them, spliced transcripts, their ends, other species and designed or random RNA are other "
+    "kinds of input, on which it may call far more.",
+    "The benchmark's negatives are unlabelled sites, not proven ones.",
     _CONTEXT,
     _ADAPTER,
     "Not for diagnosis, and no substitute for an experiment.",

@@ -17,7 +17,7 @@ from vqrna.trained import TrainedModel
 from vqrna.weights import save_model
 
 RECORDS = {f"r{i}": letters(60 + i, seed=i) for i in range(12)}
-CHUNK = 120
+CHUNK = 1100
 PARTS = 6  # two records each
 
 DRIVER = """

@@ -20,6 +20,9 @@ from vqrna.files import write_error, write_text
 CHUNK = 1 << 18
 """Records are put together to parts of at least so many nt."""
 
+RECORD = 512
+"""Work that a record takes beside its length, in nt: the context on both sides of it."""
+
 _PREFIX = ".vqrna-parts-"
 
 
@@ -110,7 +113,7 @@ def key_of(model_hash: str, told: dict[str, str], inputs: Sequence[str | PathLik
     str
         12 hexadecimal digits.
     """
-    seen: list[object] = [vqrna.__version__, model_hash, told, CHUNK]
+    seen: list[object] = [vqrna.__version__, model_hash, told, CHUNK, RECORD]
     for path in inputs:
         stat = Path(path).stat()
         seen.append([str(Path(path).resolve()), stat.st_size, stat.st_mtime_ns])
@@ -118,12 +121,12 @@ def key_of(model_hash: str, told: dict[str, str], inputs: Sequence[str | PathLik
 
 
 def chunks(records: Iterable[FastaRecord]) -> Iterator[list[FastaRecord]]:
-    """Put records together until they hold `CHUNK` nt; the same records give the same chunks."""
+    """Put records together until they are `CHUNK` nt of work; the same records, the same chunks."""
     chunk: list[FastaRecord] = []
     nt = 0
     for record in records:
         chunk.append(record)
-        nt += len(record.tokens) + 1  # an empty record counts, too
+        nt += len(record.tokens) + RECORD
         if nt >= CHUNK:
             yield chunk
             chunk, nt = [], 0
