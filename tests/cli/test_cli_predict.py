@@ -151,7 +151,10 @@ def test_pictures_are_drawn_and_told(vqrna_main, model, out, tmp_path):
     assert files_in(out) == ["sites.tsv", "tracks/01_a_b.png", "tracks/01_a_b.svg"]
     assert f"wrote {out / 'tracks' / '01_a_b.png'}" in done.out
     assert f"wrote {out / 'tracks' / '01_a_b.svg'}" in done.out
-    assert done.err == "vqrna: note: 1 of the first sequences are empty or too long to draw\n"
+    assert done.err.splitlines() == [
+        "vqrna: note: 1 of 2 records are empty",
+        "vqrna: note: 1 of the first sequences are empty or too long to draw",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -193,3 +196,12 @@ def test_the_centre_of_a_window_scores_as_in_evaluation(call, fasta, model, tmp_
     assert len(central) == 20
     assert (central - expected).abs().max() < 1e-5
     assert central.std() > 0.05
+
+
+def test_repeated_names_and_empty_records_are_told(vqrna_main, tmp_path, model, out):
+    odd = tmp_path / "odd.fa"
+    odd.write_text(">a\nGGACU\n>a\nGGACU\n>b\n>a one more\nGGACU\n")
+    done = vqrna_main("predict", odd, "--model", model, "--out", out)
+    assert done.code == 0
+    assert "2 of 4 records repeat a name" in done.err
+    assert "1 of 4 records are empty" in done.err

@@ -87,6 +87,11 @@ def predict(
         _tell_unmeasured(settings, loaded.tiers)
     found = predict_files(fasta, out, loaded, settings)
     _show(found, to_stderr=out == "-")
+    if found.repeated_names:
+        count = f"{found.repeated_names:,} of {found.records:,}"
+        say("note", f"{count} records repeat a name: their sites cannot be told apart")
+    if found.empty_records:
+        say("note", f"{found.empty_records:,} of {found.records:,} records are empty")
     if plot:
         written, left_out = draw_first(fasta, Path(out), loaded, settings)
         for path in written:

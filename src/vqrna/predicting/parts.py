@@ -134,6 +134,27 @@ def chunks(records: Iterable[FastaRecord]) -> Iterator[list[FastaRecord]]:
         yield chunk
 
 
+class Watch:
+    """Counts what is odd about records on their way.
+
+    Attributes
+    ----------
+    repeated_names, empty_records : int
+    """
+
+    def __init__(self) -> None:
+        self.repeated_names = self.empty_records = 0
+        self._names: set[str] = set()
+
+    def over(self, records: Iterable[FastaRecord]) -> Iterator[FastaRecord]:
+        """Hand on the records, one at a time."""
+        for record in records:
+            self.repeated_names += record.name in self._names
+            self._names.add(record.name)
+            self.empty_records += not len(record.tokens)
+            yield record
+
+
 def records_of(inputs: Sequence[str | PathLike[str]]) -> Iterator[FastaRecord]:
     """Read the records of several files, one at a time."""
     for path in inputs:

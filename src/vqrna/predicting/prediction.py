@@ -31,6 +31,8 @@ class Prediction:
         How much sequence in how many records.
     path : pathlib.Path, or None
         Where the sites were written.
+    repeated_names, empty_records : int
+        Records whose name another one had before, and records without a letter.
     """
 
     sites: pd.DataFrame | None
@@ -38,6 +40,8 @@ class Prediction:
     nt: int
     records: int
     path: Path | None = None
+    repeated_names: int = 0
+    empty_records: int = 0
 
 
 def summarise(

@@ -13,7 +13,7 @@ from vqrna.data.fasta import FastaRecord, read_fasta
 from vqrna.errors import DataError
 from vqrna.files import atomic_path, results_directory
 from vqrna.formats import tsv
-from vqrna.predicting.parts import Part, PartStore, chunks, key_of, records_of, totals
+from vqrna.predicting.parts import Part, PartStore, Watch, chunks, key_of, records_of, totals
 from vqrna.predicting.prediction import Prediction, summarise
 from vqrna.predicting.settings import Settings, make_settings
 from vqrna.predicting.sites import call_sites, join
@@ -90,14 +90,16 @@ def predict(
         all_sites=all_sites,
     )
     found, records = [], 0
+    watch = Watch()
     with progress(None, "predicting", unit="nt", show=show_progress) as bar:
-        for record in _records(sequences):
+        for record in watch.over(_records(sequences)):
             found.append(call_sites(loaded, record.name, record.tokens, settings))
             bar.advance(len(record.tokens))
             records += 1
     whole = join(found, len(settings.modifications))
     summary = summarise(loaded, settings, whole.candidates, whole.calls, whole.nt)
-    return Prediction(whole.sites, summary, whole.nt, records)
+    odd = (watch.repeated_names, watch.empty_records)
+    return Prediction(whole.sites, summary, whole.nt, records, None, *odd)
 
 
 def predict_files(
@@ -159,9 +161,10 @@ def _in_parts(
     """Make the parts that are missing, then join all of them to one file."""
     store = PartStore(folder, key_of(model.hash, settings.told(), inputs))
     parts = []
+    watch = Watch()
     try:
         with progress(None, "predicting", unit="nt", show=show_progress) as bar:
-            for number, chunk in enumerate(chunks(records_of(inputs))):
+            for number, chunk in enumerate(chunks(watch.over(records_of(inputs)))):
                 part = store.read(number)
                 if part is None:
                     text, part = _make_part(chunk, model, settings, bar)
@@ -180,7 +183,7 @@ def _in_parts(
         store.clear()  # the input has to be mended, and will be another then
         raise
     store.clear()
-    return _result(parts, model, settings, folder / SITES)
+    return _result(parts, watch, model, settings, folder / SITES)
 
 
 def _stream(
@@ -193,13 +196,14 @@ def _stream(
 ) -> Prediction:
     """Write sites as they come."""
     parts: list[Part] = []
+    watch = Watch()
     with progress(None, "predicting", unit="nt", show=show_progress) as bar:
-        for chunk in chunks(records_of(inputs)):
+        for chunk in chunks(watch.over(records_of(inputs))):
             text, part = _make_part(chunk, model, settings, bar)
             file.write(text if parts else head + text)  # no head above a fault in the first lines
             parts.append(part)
     file.flush()
-    return _result(parts, model, settings, None)
+    return _result(parts, watch, model, settings, None)
 
 
 def _make_part(
@@ -216,11 +220,12 @@ def _make_part(
 
 
 def _result(
-    parts: Sequence[Part], model: Model, settings: Settings, path: Path | None
+    parts: Sequence[Part], watch: Watch, model: Model, settings: Settings, path: Path | None
 ) -> Prediction:
     candidates, calls, nt, records = totals(parts, len(settings.modifications))
     summary = summarise(model, settings, candidates, calls, nt)
-    return Prediction(None, summary, nt, records, path)
+    odd = (watch.repeated_names, watch.empty_records)
+    return Prediction(None, summary, nt, records, path, *odd)
 
 
 def _records(
