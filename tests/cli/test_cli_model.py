@@ -21,7 +21,8 @@ def test_all_is_told(vqrna_main, model, monkeypatch):
     done = vqrna_main("model", "info", model)
     assert (done.code, done.err) == (0, "")
     assert f"vqrna, {LENGTH} nt" in done.out
-    assert "trained by: vqrna train --data data --out run, epoch kept: 3 of 5" in done.out
+    assert "trained by: vqrna train --data data --out run\n" in done.out
+    assert "epoch kept: 3 of 5\n" in done.out
     assert "scores calibrated on: me" in done.out
     rows = [line.split() for line in done.out.splitlines()]
     assert ["Am", "A", "0.0003", "1,200+1,100", "0.910", "0.820"] in [row[:6] for row in rows]

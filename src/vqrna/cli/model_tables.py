@@ -18,8 +18,10 @@ def show(card: ModelCard) -> None:
     console = Console(highlight=False)
     kinds = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
     console.print(f"weights {card.hash}: {card.parameters:,} parameters ({'; '.join(kinds)})")
-    console.print(f"trained by: {card.command}, epoch kept: {card.epochs}", markup=False)
-    console.print(f"scores calibrated on: {card.calibration}\n")
+    console.print(f"trained by: {card.command}", markup=False, soft_wrap=True)
+    if card.epochs:
+        console.print(f"epoch kept: {card.epochs}", soft_wrap=True)
+    console.print(f"scores calibrated on: {card.calibration}\n", soft_wrap=True)
 
     types = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
     for title in ("type", "context", "prior", "trained on", "AUROC", "ACC", "smallest p"):
@@ -40,17 +42,19 @@ def show(card: ModelCard) -> None:
     for t in card.types:
         for x in t.tiers:
             rates = (x.precision, x.recall, x.per_kb_off_site, x.per_kb_shuffled)
-            cells = (f"{rate:.3f}" for rate in rates)
+            cells = ("–" if rate != rate else f"{rate:.3f}" for rate in rates)
             first = x.tier == "low"
             kind = t.modification.symbol if first and not x.cut else ""
             window = ("cut" if x.cut else "whole") if first else ""
             tiers.add_row(kind, window, x.tier, f"{x.score:.4f}", *cells)
-    console.print(
-        "\nConfidence tiers: precision and recall on validation windows, half of them modified;\n"
-        "calls per kb off the known sites of real sequence, and in shuffled sequence. Cut windows\n"
-        f"reach beyond an end; with fewer than {EDGE} nt on one side a site is not called:"
-    )
-    console.print(tiers)
+    if tiers.row_count:
+        console.print(
+            "\nConfidence tiers: precision and recall on validation windows, half of them "
+            "modified, and calls in 1,000 nt beside the known sites of real sequence and in "
+            "shuffled sequence. Cut windows reach beyond an end; with fewer than "
+            f"{EDGE} nt on one side a site is not called."
+        )
+        console.print(tiers)
     console.print("\nKnow before use:")
     for limit in card.limits:
         console.print(f"- {limit}")
