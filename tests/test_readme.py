@@ -61,3 +61,21 @@ def test_the_demo_output_in_the_readme_is_what_predict_writes(root, demo):
     text = (root / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"^(planted_\w+)\t(\d+)\t", text, flags=re.M)
     assert shown == [(n, str(p)) for n, p in zip(demo["sequence"], demo["position"], strict=True)]
+
+
+def test_the_recall_told_is_that_of_the_shipped_tiers(root):
+    """Every share in the sentence on the default tier, for every type."""
+    from vqrna.weights import load_model
+
+    text = (root / "README.md").read_text(encoding="utf-8")
+    told = re.search(r"the model finds (.+?)\(`vqrna model info`\)", text, flags=re.DOTALL)[1]
+    shares = {}
+    for share, first, second in re.findall(
+        r"(\d+) %(?: of)?(?: the modified)? (\w+)(?: windows)?(?: and (?!\d)(\w+))?", told
+    ):
+        shares |= {kind: int(share) for kind in (first, second) if kind}
+    meanings = load_model(device="cpu").tiers.meanings
+    recall = {x.modification: x.recall for x in meanings if x.tier == "medium" and not x.cut}
+    assert set(shares) == set(recall)
+    for kind, share in shares.items():
+        assert abs(share - 100 * recall[kind]) <= 0.51, kind
