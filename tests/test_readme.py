@@ -19,8 +19,9 @@ def demo():
     return predict(DEMO, device="cpu").sites
 
 
-def test_the_measured_table_is_the_kept_result(root):
-    script = runpy.run_path(str(root / "benchmarks" / "validation_table.py"))
+@pytest.mark.parametrize("name", ["validation_table", "training_speed"])
+def test_the_measured_table_is_the_kept_result(root, name):
+    script = runpy.run_path(str(root / "benchmarks" / f"{name}.py"))
     measured = json.loads(script["RESULTS"].read_text(encoding="utf-8"))
     assert script["table"](measured) in (root / "README.md").read_text(encoding="utf-8")
 
