@@ -25,6 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PIP) torch
 	@echo "setup: vqrna and the rest"
 	@$(PIP) -e '.[dev]'
+	@$(PIP) --no-deps bedRMod  # for tests; with its dependencies it would draw in a GUI toolkit
 	@touch $@
 	@echo "setup: done; 'source $(BIN)/activate' puts vqrna on your path"
 
