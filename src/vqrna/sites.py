@@ -146,7 +146,8 @@ def joined(parts: Iterable[Sites]) -> Sites:
     if len(filled) == 1:
         return filled[0]
     columns = {name: np.concatenate([getattr(part, name) for part in filled]) for name in DTYPES}
-    extra = {name: np.concatenate([part.extra[name] for part in filled]) for name in filled[0].extra}
+    names = filled[0].extra
+    extra = {name: np.concatenate([part.extra[name] for part in filled]) for name in names}
     return Sites(**columns, extra=extra)
 
 
