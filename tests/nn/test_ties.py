@@ -1,5 +1,8 @@
 """Codes that do not hang on rounding."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +69,25 @@ def test_where_nothing_ties_the_nearest_code_is_taken(monkeypatch):
         monkeypatch.setattr(ties, "NEAR", 9.0)  # every token is decided anew, to the same end
         again = settled_codes(made.encoder, made.quantizer, one_hot, latents, WINDOW)
     assert (again == codes).float().mean() > 0.99
+
+
+def test_threads_share_a_network(made):
+    """Two threads that both meet near ties get what one gets."""
+    inputs = [columns(random_tokens(2, LENGTH + 199, seed)) for seed in range(8)]
+
+    @torch.inference_mode()
+    def scan(one_hot):
+        return made.scan(one_hot)
+
+    alone = [scan(one_hot) for one_hot in inputs]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            together = list(pool.map(scan, inputs * 4))
+    finally:
+        sys.setswitchinterval(interval)
+    assert all(one.equal(two) for one, two in zip(alone * 4, together, strict=True))
 
 
 def test_gradients_pass_as_before(made):

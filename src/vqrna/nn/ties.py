@@ -7,9 +7,10 @@ the token would get another score: once in some thousand windows.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torch.nn.functional as F
-from torch.func import functional_call
 
 from vqrna.nn.encoder import TOKEN_STRIDE, ValidEncoder
 from vqrna.nn.lattice import WINDOW, Lattice
@@ -57,14 +58,12 @@ def settled_codes(
     step = 1 if lattice.dense else TOKEN_STRIDE
     start = (one_hot.shape[-1] - reach - (tokens - 1) * step) // 2 + token * step
     seen = one_hot[row[:, None], :, start[:, None] + torch.arange(reach, device=start.device)]
-    # On the CPU: few tokens, and not every device knows double precision
-    exact = {
-        name: value.double().cpu() if value.is_floating_point() else value.cpu()
-        for name, value in encoder.state_dict().items()
-    }
+    # On the CPU: few tokens, and not every device knows double precision. In a copy: threads may
+    # share the network
+    exact = copy.deepcopy(encoder).cpu().double()
     seen = seen.transpose(1, 2).double().cpu()  # (K, 4, reach)
     with torch.autocast("cpu", enabled=False):
-        again = functional_call(encoder, exact, (seen, WINDOW))[:, 0]  # (K, D)
+        again = exact(seen, WINDOW)[:, 0]  # (K, D)
         settled = (again @ quantizer.codebook.double().cpu().T).argmax(-1)
     codes[row, token] = settled.to(codes.device)
     return codes
