@@ -1,9 +1,13 @@
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from vqrna.null import EXACT, NullSketch
+from vqrna.null import EXACT, FEWEST, TRUSTED, NullSketch
 
 
 def sample(n: int, seed: int = 0, ties: bool = False) -> np.ndarray:
@@ -89,3 +93,105 @@ def test_an_empty_null_says_nothing():
     assert sketch.p_value(np.array([0.0, 9.0])).tolist() == [1, 1]
     assert sketch.threshold(0.05) == -np.inf
     assert np.isnan(sketch.calls_per_kb(0.0))
+
+
+SHAPES = {
+    "normal": stats.norm(),
+    "exponential": stats.expon(),
+    "heavy": stats.t(5),
+    "bounded": stats.beta(2, 3),
+}
+
+
+def drawn(name: str, n: int = 20_000, seed: int = 0) -> NullSketch:
+    logits = SHAPES[name].rvs(n, random_state=seed)
+    return NullSketch.of(logits, nt=4 * n)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tail_goes_on_where_the_counted_p_values_end(name, seed):
+    sketch = drawn(name, seed=seed)
+    top, start = float(sketch.values[0]), sketch.tail.start
+    assert start >= top
+    smallest = 1 / (sketch.count + 1)
+    just_above = start + np.array([1e-5, 1e-4])
+    np.testing.assert_allclose(sketch.p_value(just_above), smallest, rtol=2e-3)
+    assert sketch.p_value(np.array(top)) == 2 * smallest  # it is counted itself
+    x = np.linspace(top - 1, top + 60, 5_000)
+    p = sketch.p_value(x)
+    assert (np.diff(p) <= 0).all()
+    counted = (sketch.at_least(x) + 1) / (sketch.count + 1)
+    np.testing.assert_array_equal(p[x < start], counted[x < start])
+    assert (p[x > start + 0.01] < smallest).all()
+    assert p.min() == p[-1] == sketch.floor == smallest / TRUSTED
+
+
+def test_a_tail_is_a_generalised_pareto_distribution_that_never_ends():
+    for name in SHAPES:
+        tail = drawn(name).tail
+        x = tail.start + np.array([-1.0, 0, 0.1, 1, 10, 1e6])
+        expected = stats.genpareto.sf(x, tail.shape, loc=tail.start, scale=tail.scale)
+        np.testing.assert_allclose(tail.beyond(x), expected, rtol=1e-9)
+        assert tail.shape > 0
+        assert tail.beyond(x)[-1] > 0
+
+
+@pytest.mark.parametrize("name", ["normal", "exponential", "heavy"])
+def test_a_tail_errs_on_the_safe_side_but_not_by_more_than_it_has_to(name):
+    n = 20_000
+    asked = 1 / (10 * n)  # ten times rarer than what was seen
+    x = np.array(SHAPES[name].isf(asked))
+    found = np.array([float(drawn(name, n, seed).p_value(x)) for seed in range(40)]) / asked
+    assert np.median(found) > 1
+    assert np.mean(found < 0.5) < 0.15
+    assert (found >= 1).mean() > (0.6 if name == "heavy" else 0.95)
+    if name == "exponential":
+        assert np.median(found) < 7  # it would be 10 without a tail
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [
+        np.random.default_rng(0).normal(size=FEWEST - 1),
+        np.ones(FEWEST),
+        np.round(np.random.default_rng(0).normal(size=FEWEST), 1),
+        np.append(np.random.default_rng(0).normal(size=FEWEST), np.inf),
+        np.empty(0),
+    ],
+    ids=["small", "all equal", "few values", "endless", "empty"],
+)
+def test_what_says_nothing_of_a_tail_has_none(logits):
+    sketch = NullSketch.of(logits, nt=10_000)
+    assert sketch.tail is None
+    assert sketch.floor == 1 / (len(logits) + 1)
+    above = np.isinf(logits).sum()
+    assert sketch.p_value(np.array([1e6])) == (1 + above) / (len(logits) + 1)
+
+
+def test_counts_and_thresholds_know_no_tail():
+    sketch = drawn("exponential")
+    assert sketch.at_least(np.array([1e3])) == 0
+    assert sketch.calls_per_kb(1e3) == 0
+    assert sketch.threshold(0) == pytest.approx(float(sketch.values[0]), rel=1e-6)
+
+
+def test_a_position_without_a_logit_stays_one_of_many():
+    assert drawn("normal").p_value(np.array([np.nan])).tolist() == [1.0]
+
+
+def test_shapes_are_kept_with_a_tail():
+    sketch = drawn("normal")
+    assert sketch.p_value(np.full((3, 4), 99.0)).shape == (3, 4)
+    assert sketch.p_value(np.array(99.0)).shape == ()
+    assert sketch.p_value(np.array(99.0)) == sketch.floor
+
+
+def test_threads_and_copies_have_the_same_tail():
+    x = np.linspace(2, 9, 1_000)
+    expected = drawn("normal").p_value(x)
+    shared = drawn("normal")
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(lambda _: shared.p_value(x), range(32)):
+            np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(shared)).p_value(x), expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,39 @@ EXACT = 400
 
 THINNING = 1.03
 """Below them, the ranks that are kept grow by this factor."""
+
+FEWEST = 10 * EXACT
+"""A smaller null gets no fitted tail: its highest `EXACT` values would be more than a tail."""
+
+TRUSTED = 100
+"""A fitted tail is trusted down to so small a part of the smallest p-value that was counted."""
+
+_DISTINCT = 50
+"""With fewer different values among the highest, nothing can be fitted."""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """How a null goes on above its highest values: a generalised Pareto distribution.
+
+    Parameters
+    ----------
+    start : float
+        Logit from which p-values follow the tail; up to it they are counted.
+    shape : float
+        Above 0, so that no logit gives a p-value of 0.
+    scale : float
+        Of what lies above `start`.
+    """
+
+    start: float
+    shape: float
+    scale: float
+
+    def beyond(self, logits: np.ndarray) -> np.ndarray:
+        """Give the share of the tail that lies above logits: 1 up to `start`."""
+        above = np.maximum(np.asarray(logits, dtype=np.float64) - self.start, 0)
+        return (1 + self.shape * above / self.scale) ** (-1 / self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +91,37 @@ class NullSketch:
 
     @property
     def floor(self) -> float:
-        """Smallest p-value that this null can give."""
-        return 1 / (self.count + 1)
+        """Smallest p-value that this null can give: `TRUSTED` times less where it has a tail."""
+        return 1 / (self.count + 1) / (TRUSTED if self.tail else 1)
+
+    @cached_property
+    def tail(self) -> Tail | None:
+        """What goes on above the highest values; None where the null is too small to tell.
+
+        Fitted when it is first asked for. A generalised Pareto distribution describes the excess
+        over a high value (Knijnenburg et al., Fewer permutations, more accurate P-values,
+        Bioinformatics 25, i161, 2009); here over the `EXACT`-th highest one. It is made to err on
+        the safe side. Its shape is never below 0, where it would end somewhere, and one standard
+        error above what is most likely. Equal values count once there: they are one position met
+        in several windows. And p-values leave the counted ones where both agree, or at the highest
+        value if that lies further out.
+        """
+        if self.count < FEWEST or len(self.values) < EXACT or self.ranks[EXACT - 1] != EXACT:
+            return None
+        from scipy.stats import genpareto
+
+        high = np.asarray(self.values[:EXACT], dtype=np.float64)
+        excess = high[:-1] - high[-1]
+        distinct = len(np.unique(excess))
+        if distinct < _DISTINCT or not np.isfinite(excess).all():
+            return None
+        shape, _, scale = genpareto.fit(excess, floc=0)
+        if shape <= 0:
+            shape, scale = 0.0, float(excess.mean())
+        shape += (1 + shape) / np.sqrt(distinct)
+        agreed = float(genpareto.isf(1 / EXACT, shape, scale=scale))  # 1 / (count + 1) of all
+        start = max(agreed, float(excess[0]))
+        return Tail(float(high[-1]) + start, float(shape), float(scale + shape * start))
 
     def at_least(self, logits: np.ndarray) -> np.ndarray:
         """Count the null positions that score at least as high as given logits.
@@ -74,16 +137,46 @@ class NullSketch:
         -------
         np.ndarray, shape (...), int64
         """
-        x = np.asarray(logits, dtype=np.float32)
-        reached = np.searchsorted(-self.values, -x, side="right")  # kept values not below x
-        return np.append(self.ranks, self.count + 1)[reached] - 1
+        return self._counted[self._reached(logits)] - 1
 
     def p_value(self, logits: np.ndarray) -> np.ndarray:
         """Share of the null that scores as high or higher, (r + 1) / (n + 1).
 
         Never 0 (Davison and Hinkley, Bootstrap Methods and Their Application, 1997, section 4.2).
+        Above the highest value, where nothing is left to count, the :attr:`tail` goes on.
+
+        Parameters
+        ----------
+        logits : np.ndarray, shape (...)
+
+        Returns
+        -------
+        np.ndarray, shape (...), float64
+            From `floor` to 1.
         """
-        return (self.at_least(logits) + 1) / (self.count + 1)
+        p = np.asarray(self._shares[self._reached(logits)])
+        if self.tail is not None:
+            x = np.asarray(logits, dtype=np.float32)
+            far = x > self.tail.start
+            p[far] = np.maximum(p[far] * self.tail.beyond(x[far]), self.floor)
+        return p
+
+    def _reached(self, logits: np.ndarray) -> np.ndarray:
+        """Count the kept values that are not below logits."""
+        return np.searchsorted(self._rising, -np.asarray(logits, dtype=np.float32), side="right")
+
+    @cached_property
+    def _rising(self) -> np.ndarray:
+        return -self.values
+
+    @cached_property
+    def _counted(self) -> np.ndarray:
+        """One more than the null positions that score as high, by the kept values reached."""
+        return np.append(self.ranks, self.count + 1)
+
+    @cached_property
+    def _shares(self) -> np.ndarray:
+        return self._counted / (self.count + 1)
 
     def calls_per_kb(self, threshold: float) -> float:
         """How many null positions in 1,000 nt reach a logit."""
