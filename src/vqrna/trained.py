@@ -229,6 +229,11 @@ class ModelSet:
         return self._all("off_site")
 
     @property
+    def off_site_cut(self) -> tuple[NullSketch, ...]:
+        """Off-site nulls of short sequences of all types; empty if a model has none."""
+        return self._all("off_site_cut")
+
+    @property
     def shuffled(self) -> tuple[NullSketch, ...]:
         """Nulls from shuffled sequence of all types; empty if a model has none."""
         return self._all("shuffled")
