@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vqrna.predicting import make_settings
-from vqrna.predicting.sites import call_sites
+from vqrna.scanning import make_settings, scan_sequence
 from vqrna.sequence import decode, encode
 from vqrna.shuffling import dinucleotide_shuffle
 from vqrna.trained import Model
@@ -62,8 +61,8 @@ def planted(symbol: str, model: Model, generator: np.random.Generator) -> np.nda
         tokens[SITE - site : SITE - site + len(letters)] = letters
         if model.scan(tokens, SITE, SITE + 1)[0, column] < threshold:
             continue
-        called = call_sites(model, symbol, tokens, settings).sites
-        if called["position"].tolist() == [SITE + 1]:
+        called = scan_sequence(model, symbol, tokens, settings)
+        if called.position.tolist() == [SITE]:
             return tokens
     return None
 

@@ -6,32 +6,59 @@ There is no date and no host name in it, so that the same work gives the same by
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 FROM_PYTHON = "called from Python"
 
-_COMMAND: ContextVar[str] = ContextVar("command", default=FROM_PYTHON)
+_ARGUMENTS: ContextVar[tuple[str, ...] | None] = ContextVar("arguments", default=None)
 
 
 @contextmanager
 def running(arguments: Sequence[str]) -> Iterator[None]:
     """Remember, for as long as the body runs, that ``vqrna ARGUMENTS`` was called."""
-    token = _COMMAND.set(_one_line(shlex.join(["vqrna", *arguments])))
+    token = _ARGUMENTS.set(tuple(arguments))
     try:
         yield
     finally:
-        _COMMAND.reset(token)
+        _ARGUMENTS.reset(token)
 
 
-def command_line() -> str:
-    """Tell how we were run: the command as it can be typed again, or `FROM_PYTHON`."""
-    return _COMMAND.get()
+def command_line(without: Mapping[str, bool] | None = None) -> str:
+    """Tell how we were run: the command as it can be typed again, or `FROM_PYTHON`.
+
+    Parameters
+    ----------
+    without : mapping of str to bool, optional
+        Options to leave out, such as those that say where and with how many workers something is
+        done and not what; True for those that are followed by a value.
+    """
+    arguments = _ARGUMENTS.get()
+    if arguments is None:
+        return FROM_PYTHON
+    kept: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        option, with_value, _ = word.partition("=")
+        if without is None or option not in without:
+            kept.append(word)
+        elif without[option] and not with_value:
+            next(words, None)
+    return _one_line(shlex.join(["vqrna", *kept]))
+
+
+def facts(model_hash: str | None = None, command: str | None = None, **more: str) -> dict[str, str]:
+    """Gather what a result file tells of itself, beside the version (see :func:`header_lines`)."""
+    told = {"command": command_line() if command is None else command}
+    if model_hash is not None:
+        told["model"] = model_hash
+    told.update({name.replace("_", " "): value for name, value in more.items()})
+    return {name: _one_line(value) for name, value in told.items()}
 
 
 def header_lines(
-    model_hash: str | None = None, command: str | None = None, **facts: str
+    model_hash: str | None = None, command: str | None = None, **more: str
 ) -> list[str]:
     """Write the ``#`` lines at the head of a result file.
 
@@ -41,7 +68,7 @@ def header_lines(
         The hash of the weights that were used.
     command : str, optional
         How the file was made; :func:`command_line` if not given.
-    **facts : str
+    **more : str
         More to tell, a line each: ``priors="Am=0.0003 ..."`` becomes ``# priors: Am=0.0003 ...``;
         an underscore in the name becomes a space.
 
@@ -50,14 +77,14 @@ def header_lines(
     list of str
         Without line ends, for example ``["# vqrna 0.1.0", "# command: vqrna predict a.fa"]``.
     """
+    return lines_of(facts(model_hash, command, **more))
+
+
+def lines_of(told: Mapping[str, str]) -> list[str]:
+    """Write facts as ``#`` lines below one that names the version."""
     import vqrna
 
-    told = {"command": command_line() if command is None else command}
-    if model_hash is not None:
-        told["model"] = model_hash
-    told.update({name.replace("_", " "): value for name, value in facts.items()})
-    lines = [f"# {name}: {_one_line(value)}" for name, value in told.items()]
-    return [f"# vqrna {vqrna.__version__}", *lines]
+    return [f"# vqrna {vqrna.__version__}", *(f"# {name}: {told[name]}" for name in told)]
 
 
 def _one_line(text: str) -> str:

@@ -86,11 +86,12 @@ class Sites:
     @classmethod
     def none(cls) -> Sites:
         """Give no sites at all."""
-        return cls(**{name: np.empty(0, dtype) for name, dtype in DTYPES.items()})
+        columns: dict[str, np.ndarray] = {n: np.empty(0, dtype) for n, dtype in DTYPES.items()}
+        return cls(**columns)
 
     def take(self, rows: np.ndarray | slice) -> Sites:
         """Give some of the sites, by indices, mask or slice."""
-        columns = {name: getattr(self, name)[rows] for name in DTYPES}
+        columns: dict[str, np.ndarray] = {name: getattr(self, name)[rows] for name in DTYPES}
         return Sites(**columns, extra={name: x[rows] for name, x in self.extra.items()})
 
     def replace(self, **columns: np.ndarray | Mapping[str, np.ndarray]) -> Sites:

@@ -1,6 +1,7 @@
 """From files to ``sites.tsv`` or standard output."""
 
 import gzip
+import json
 import os
 import threading
 
@@ -11,7 +12,6 @@ import vqrna
 from seeded import files_in, letters, read_table, write_fasta
 from vqrna.errors import DataError
 from vqrna.predicting import Prediction, make_settings, predict, predict_files
-from vqrna.predicting.parts import PartStore
 from vqrna.provenance import running
 
 SEQUENCES = {
@@ -21,6 +21,9 @@ SEQUENCES = {
     "n|o.de/d": letters(90, seed=1, ambiguous=0.05).lower(),
     "last": letters(400, seed=2),
 }
+
+
+FILES = ["run.json", "scanned.bed", "sites.tsv"]
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def test_the_file_holds_what_is_found_in_memory(model, fasta, tmp_path, settings
     pd.testing.assert_frame_equal(told, wanted, check_dtype=False, rtol=1e-3, atol=1e-6)
     pd.testing.assert_frame_equal(done.summary, expected.summary)
     assert (done.records, done.nt) == (expected.records, expected.nt) == (5, 1191)
-    assert files_in(tmp_path / "out") == ["sites.tsv"]
+    assert files_in(tmp_path / "out") == FILES
 
 
 def test_scores_are_told_closely_enough(model, fasta, tmp_path):
@@ -58,14 +61,18 @@ def test_the_head_tells_where_the_file_comes_from(model, fasta, tmp_path):
     with running(["predict", "in.fa", "--out", "a b"]):
         done = run(fasta, tmp_path, model, prior={"Psi": 0.0123456789})
     lines = done.path.read_text().splitlines()
-    assert lines[:7] == [
+    assert lines[:10] == [
         f"# vqrna {vqrna.__version__}",
-        "# command: vqrna predict in.fa --out 'a b'",
+        "# command: vqrna predict in.fa",  # where it goes has no bearing on it
         "# model: seeded0",
         "# called: confidence medium or higher",
         "# reported: called sites",
         "# priors: Am=0.0003 m6A=0.002 m6Am=0.003 Psi=0.0123456789",
-        "sequence\tposition\tbase\tmodification\tscore\tprobability\tp_value\tcall\tflags",
+        "# sequences: 5",
+        "# nt: 1191",
+        "# candidates: Am=309 m6A=309 m6Am=59 Psi=315",
+        "sequence\tposition\tstrand\tbase\tmodification\tscore\tprobability\tp_value\tq_value"
+        "\tcall\tflags",
     ]
     done = run(fasta, tmp_path, model, threshold=0.75, all_sites=True, modifications="Am")
     lines = done.path.read_text().splitlines()
@@ -83,10 +90,10 @@ def test_two_runs_give_the_same_bytes(model, fasta, tmp_path):
     assert run(fasta, tmp_path / "two", model, all_sites=True).path.read_bytes() == first
 
 
-@pytest.mark.parametrize("chunk", [1, 100, 750])
+@pytest.mark.parametrize("chunk", [100, 750])
 def test_parts_make_no_difference(model, fasta, tmp_path, monkeypatch, chunk):
     whole = run(fasta, tmp_path / "whole", model, all_sites=True)
-    monkeypatch.setattr("vqrna.predicting.parts.CHUNK", chunk)
+    monkeypatch.setattr("vqrna.scanning.pieces.PIECE", chunk)
     parts = run(fasta, tmp_path / "parts", model, all_sites=True)
     assert parts.path.read_bytes() == whole.path.read_bytes()
     pd.testing.assert_frame_equal(parts.summary, whole.summary)
@@ -104,13 +111,34 @@ def test_several_files_follow_one_another(model, fasta, tmp_path):
     assert done.records == 11
 
 
-def test_standard_output_holds_the_same_bytes(model, fasta, tmp_path, capsys, monkeypatch):
-    expected = run(fasta, tmp_path, model, all_sites=True).path.read_text()
-    monkeypatch.setattr("vqrna.predicting.parts.CHUNK", 100)
+def test_standard_output_holds_the_same_rows(model, fasta, tmp_path, capsys, monkeypatch):
+    expected = read_table(run(fasta, tmp_path, model, all_sites=True).path.read_text())
+    monkeypatch.setattr("vqrna.scanning.pieces.PIECE", 400)
     done = run(fasta, "-", model, all_sites=True)
-    assert capsys.readouterr().out == expected
+    found = read_table(capsys.readouterr().out)
+    assert found["q_value"].isna().all()  # which would have to wait for the last sequence
+    pd.testing.assert_frame_equal(
+        found.drop(columns="q_value"), expected.drop(columns="q_value"), check_exact=True
+    )
     assert done.path is None
     assert done.records == 5
+
+
+def test_what_was_scanned_and_how_lies_beside_the_sites(model, fasta, tmp_path):
+    with running(["predict", "in.fa", "--out", "o", "--jobs", "1"]):
+        run(fasta, tmp_path, model)
+    rows = [
+        line.split("\t")
+        for line in (tmp_path / "scanned.bed").read_text().splitlines()
+        if not line.startswith("#")
+    ]
+    assert rows == [
+        [name, "0", str(len(text)), ".", "0", "+"] for name, text in SEQUENCES.items() if text
+    ]
+    told = json.loads((tmp_path / "run.json").read_text())
+    assert told["command"] == "vqrna predict in.fa --out o --jobs 1"
+    assert (told["model"], told["nt"], told["sequences"]) == ("seeded0", 1191, 5)
+    assert told["files"] == ["sites.tsv", "scanned.bed"]
 
 
 def test_a_fault_in_the_first_lines_prints_nothing(model, tmp_path, capsys):
@@ -120,18 +148,17 @@ def test_a_fault_in_the_first_lines_prints_nothing(model, tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_a_pipe_is_read_once_and_leaves_no_parts(model, fasta, tmp_path, monkeypatch):
+def test_a_pipe_is_read_once_and_leaves_no_parts(model, fasta, tmp_path):
     expected = run(fasta, tmp_path / "one", model, all_sites=True).path.read_bytes()
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=lambda: pipe.write_bytes(fasta.read_bytes()))
     writer.start()
-    monkeypatch.setattr(PartStore, "write", lambda *_: pytest.fail("parts of a pipe"))
     done = run(pipe, tmp_path / "two", model, all_sites=True)
     writer.join()
     assert done.path == tmp_path / "two" / "sites.tsv"
     assert done.path.read_bytes() == expected
-    assert files_in(tmp_path / "two") == ["sites.tsv"]
+    assert files_in(tmp_path / "two") == FILES
 
 
 def test_the_last_of_several_files_is_looked_for_first(model, fasta, tmp_path, monkeypatch):
@@ -148,7 +175,7 @@ def test_an_error_leaves_what_was_there(model, tmp_path):
     before = run(good, out, model).path.read_bytes()
     with pytest.raises(DataError, match=r"wrong\.fa, record 'b', line 4"):
         run(wrong, out, model)
-    assert files_in(out) == ["sites.tsv"]
+    assert files_in(out) == FILES
     assert (out / "sites.tsv").read_bytes() == before
     with pytest.raises(DataError):
         run(wrong, tmp_path / "new" / "deep", model)

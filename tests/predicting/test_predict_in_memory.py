@@ -5,14 +5,15 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import vqrna
 from seeded import LENGTH, calling_model, letters, write_fasta
 from vqrna.data.fasta import FastaRecord
 from vqrna.errors import DataError
-from vqrna.formats.tsv import COLUMNS
 from vqrna.predicting import predict
 from vqrna.sequence import encode, windows_around
+from vqrna.sites import COLUMNS
 from vqrna.tiers import EDGE
 from vqrna.weights import save_model
 
@@ -81,7 +82,9 @@ def test_columns_and_their_kinds(model):
         found = table(sequences, model)
         assert tuple(found.columns) == COLUMNS
         assert found["position"].dtype == np.int64
-        assert {found[c].dtype.kind for c in ("score", "probability", "p_value")} == {"f"}
+        assert {found[c].dtype.kind for c in ("score", "probability", "p_value", "q_value")} == {
+            "f"
+        }
 
 
 def test_candidates_follow_the_rule_of_the_type(model):
@@ -152,24 +155,26 @@ def test_no_sequence_at_all(model):
     assert found.summary["calls_per_kb"].tolist() == [0.0] * 4
 
 
-@pytest.mark.parametrize("pieces", [{"PIECE": 64}, {"TILE": 50}, {"PIECE": 1}])
-def test_pieces_make_no_difference(model, monkeypatch, pieces):
+@pytest.mark.parametrize(
+    "cuts", [{"PIECE": 64}, {"TILE": 50, "WIDTHS": (10, 50)}, {"PIECE": 1}], ids=str
+)
+def test_pieces_make_no_difference(model, monkeypatch, cuts):
     sequences = {"a": letters(300, ambiguous=0.02), "b": letters(20), "c": letters(65)}
     expected = predict(sequences, model=model, all_sites=True)
-    for name, value in pieces.items():
-        where = "vqrna.trained" if name == "TILE" else "vqrna.predicting.sites"
-        monkeypatch.setattr(f"{where}.{name}", value)
+    for name, value in cuts.items():
+        monkeypatch.setattr(f"vqrna.scanning.pieces.{name}", value)
     found = predict(sequences, model=model, all_sites=True)
-    smooth = found.sites.drop(columns="p_value")  # which is a rank, and may be the next one
+    ranks = ["p_value", "q_value"]  # and the rank may be the next one
+    smooth = found.sites.drop(columns=ranks)
     pd.testing.assert_frame_equal(smooth, expected.sites[smooth.columns], atol=1e-5, rtol=0)
-    np.testing.assert_allclose(found.sites["p_value"], expected.sites["p_value"], rtol=0.02)
+    np.testing.assert_allclose(found.sites[ranks], expected.sites[ranks], rtol=0.03)
     pd.testing.assert_frame_equal(found.summary, expected.summary)
     assert found.nt == expected.nt == 385
 
 
 def test_a_long_sequence_costs_no_more_than_its_length(model, monkeypatch):
-    """Each piece looks at itself and half a window to either side."""
-    monkeypatch.setattr("vqrna.predicting.sites.PIECE", 100)
+    """Each tile is evaluated with half a window to either side, and nothing else."""
+    monkeypatch.setattr("vqrna.scanning.pieces.PIECE", 256)
     seen = []
     scan = type(model).scan
 
@@ -179,8 +184,46 @@ def test_a_long_sequence_costs_no_more_than_its_length(model, monkeypatch):
 
     monkeypatch.setattr(type(model), "scan", counting)
     predict({"a": letters(1000)}, model=model)
-    assert len(seen) == 10
-    assert max(seen) == 100 + LENGTH - 1
+    assert seen == [256 + LENGTH - 1] * 4
+
+
+def test_q_values_are_those_of_all_candidates_of_the_type(model):
+    """Benjamini and Hochberg, by another program, on what all sites show."""
+    sequences = {"a": letters(3000), "b": letters(500, seed=4)}
+    every = table(sequences, model, all_sites=True)
+    for _, of_type in every.groupby("modification"):
+        expected = stats.false_discovery_control(of_type["p_value"])
+        np.testing.assert_allclose(of_type["q_value"], expected, rtol=1e-3)
+    called = table(sequences, model)
+    both = called.merge(every, on=["sequence", "position", "modification"])
+    assert len(both) == len(called) > 10
+    pd.testing.assert_series_equal(both["q_value_x"], both["q_value_y"], check_names=False)
+
+
+@pytest.mark.parametrize("all_sites", [False, True])
+def test_a_false_discovery_rate_is_a_filter(model, all_sites):
+    sequences = {"a": letters(3000)}
+    every = table(sequences, model, all_sites=all_sites, confidence="low")
+    rate = float(every["q_value"].quantile(0.3))
+    found = predict(sequences, model=model, all_sites=all_sites, confidence="low", fdr=rate)
+    passed = every["q_value"] <= rate
+    if all_sites:
+        assert len(found.sites) == len(every)
+        assert (found.sites.loc[~passed, "call"] == "").all()
+        pd.testing.assert_series_equal(found.sites["q_value"], every["q_value"])
+    else:
+        left = every[passed].reset_index(drop=True)
+        pd.testing.assert_frame_equal(found.sites, left)
+        assert 0 < len(left) < len(every)
+    assert found.summary["called"].sum() == (every["call"][passed] != "").sum()
+
+
+def test_a_rate_that_no_null_can_show_is_told(model):
+    found = predict({"a": letters(3000)}, model=model, fdr=1e-9)
+    assert len(found.unreachable) == 4
+    assert all("--fdr 1e-09 filters out everything" in words for words in found.unreachable)
+    assert predict({"a": letters(3000)}, model=model, fdr=1.0).unreachable == ()
+    assert predict({"a": letters(3000)}, model=model).unreachable == ()
 
 
 def test_a_wrong_letter_is_told_with_its_record(model):

@@ -12,9 +12,7 @@ from pathlib import Path
 from vqrna.files import output_directory
 from vqrna.plots.style import save_figure
 from vqrna.plots.tracks import site_tracks
-from vqrna.predicting.parts import records_of
-from vqrna.predicting.settings import Settings
-from vqrna.predicting.sites import call_sites
+from vqrna.scanning import FastaSource, Settings, scan_sequence
 from vqrna.sequence import decode
 from vqrna.trained import Model
 
@@ -54,16 +52,17 @@ def draw_first(
         How many of the first were too long or empty.
     """
     everything = dataclasses.replace(settings, all_sites=True)
+    records = FastaSource(tuple(str(path) for path in inputs)).stretches()
     written: list[Path] = []
     left_out = 0
-    for number, record in enumerate(islice(records_of(inputs), count), start=1):
+    for number, record in enumerate(islice(records, count), start=1):
         if not 0 < len(record.tokens) <= LONGEST:
             left_out += 1
             continue
         places = output_directory(folder / "tracks")
-        called = call_sites(model, record.name, record.tokens, everything)
+        sites = scan_sequence(model, record.name, record.tokens, everything)
         figure = site_tracks(
-            called.sites,
+            sites.table(settings.modifications),
             record.name,
             len(record.tokens),
             settings.modifications,

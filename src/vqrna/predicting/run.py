@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
-from typing import TextIO
+from typing import Any
 
-from vqrna.data.fasta import FastaRecord, read_fasta
-from vqrna.errors import DataError
-from vqrna.files import atomic_path, results_directory
+from vqrna.data.fasta import FastaRecord
+from vqrna.errors import UsageError
+from vqrna.files import results_directory
 from vqrna.formats import tsv
-from vqrna.predicting.parts import Part, PartStore, Watch, chunks, key_of, records_of, totals
-from vqrna.predicting.prediction import Prediction, summarise
-from vqrna.predicting.settings import Settings, make_settings
-from vqrna.predicting.sites import call_sites, join
-from vqrna.progress import Bar, progress
-from vqrna.provenance import header_lines
-from vqrna.sequence import encode
+from vqrna.predicting.output import Output, unreachable, with_q_values, write_results
+from vqrna.predicting.plan import key_of, plan_of
+from vqrna.predicting.prediction import Prediction, Totals, summarise
+from vqrna.progress import progress
+from vqrna.provenance import command_line, facts, lines_of
+from vqrna.scanning import (
+    Engine,
+    FastaSource,
+    Parts,
+    PartStore,
+    Settings,
+    Shard,
+    Source,
+    Tally,
+    Threads,
+    checked_jobs,
+    make_settings,
+    scan,
+    scan_units,
+    source_of,
+)
+from vqrna.sites import joined
 from vqrna.tiers import DEFAULT_TIER
 from vqrna.trained import Model
 from vqrna.weights import load_model
 
-SITES = "sites.tsv"
-
 Input = str | PathLike[str]
+
+ASIDE = {
+    "--out": True,
+    "--jobs": True,
+    "-j": True,
+    "--engine": True,
+    "--address": True,
+    "--shard": True,
+    "--format": True,
+    "--plot": False,
+    "--fresh": False,
+    "--resume": False,
+}
+"""Options without bearing on what is found, True if a value follows: heads of files leave them out,
+so that the same result is the same bytes."""
 
 
 def predict(
@@ -38,7 +67,9 @@ def predict(
     threshold: float | None = None,
     prior: float | Mapping[str, float] | None = None,
     all_sites: bool = False,
+    fdr: float | None = None,
     device: str = "auto",
+    jobs: int | None = None,
     show_progress: bool = False,
 ) -> Prediction:
     """Predict the modified sites of sequences, in memory.
@@ -59,8 +90,12 @@ def predict(
         Assumed share of candidates that is modified, for all types or by type.
     all_sites : bool
         Report the candidates that are not called, too.
+    fdr : float, optional
+        Largest q-value that is called.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; for a model that has to be loaded.
+    jobs : int, optional
+        Threads; as many as there are cores, up to 8, if not given.
     show_progress : bool
 
     Returns
@@ -80,7 +115,7 @@ def predict(
     >>> found = vqrna.predict({"mine": "GGACU" * 30}, all_sites=True)
     >>> found.sites.head()  # doctest: +SKIP
     """
-    loaded = model if isinstance(model, Model) else load_model(model, device)
+    loaded = load_model(model, device) if model is None or isinstance(model, Input) else model
     settings = make_settings(
         loaded.modifications,
         modifications=modifications,
@@ -88,161 +123,149 @@ def predict(
         threshold=threshold,
         prior=prior,
         all_sites=all_sites,
+        fdr=fdr,
     )
-    found, records = [], 0
-    watch = Watch()
+    source, tally = source_of(sequences), Tally()
+    engine = Threads(loaded, settings, checked_jobs(jobs, loaded.device))
+    total = Totals(len(settings.modifications))
+    parts = []
     with progress(None, "predicting", unit="nt", show=show_progress) as bar:
-        for record in watch.over(_records(sequences)):
-            found.append(call_sites(loaded, record.name, record.tokens, settings))
-            bar.advance(len(record.tokens))
-            records += 1
-    whole = join(found, len(settings.modifications))
-    summary = summarise(loaded, settings, whole.candidates, whole.calls, whole.nt)
-    odd = (watch.repeated_names, watch.empty_records)
-    return Prediction(whole.sites, summary, whole.nt, records, None, *odd)
+        for part in scan(scan_units(source, loaded, settings), engine, bar, tally=tally):
+            assert part is not None  # there is no store to keep it
+            total.add(part)
+            parts.append(part.sites)
+    whole = joined(total.counted(with_q_values(iter(parts), total, settings)))
+    return Prediction(
+        whole.table(settings.modifications),
+        summarise(loaded, settings, total),
+        total.nt,
+        total.records,
+        repeated_names=tally.repeated_names,
+        empty_records=total.empty,
+        unreachable=unreachable(loaded, settings, total),
+    )
 
 
 def predict_files(
-    inputs: Sequence[Input],
+    source: Source | Sequence[Input],
     out: Input,
     model: Model,
     settings: Settings,
     *,
+    output: Output | None = None,
+    model_path: Input | None = None,
+    jobs: int | None = None,
+    engine: Engine | None = None,
+    shard: Shard | None = None,
+    fresh: bool = False,
     show_progress: bool = True,
-) -> Prediction:
-    """Predict from FASTA files to ``OUT/sites.tsv``, or to standard output (``-``).
+) -> Prediction | None:
+    """Predict from files to files in the folder OUT, or to standard output (``-``).
 
-    Finished parts are kept in the folder until all is done: the same call after a kill or Ctrl-C
-    goes on where it stopped, to the same file. Any other error leaves nothing behind. Standard
-    input and pipes cannot be read twice, and a model that was never saved cannot be recognised:
-    there it begins anew.
+    Finished parts are kept in the folder until all is done: the same call after a kill, Ctrl-C or
+    a full disk goes on where it stopped, to the same bytes. Standard input and pipes cannot be
+    read twice, and a model that was never saved cannot be recognised: there it begins anew.
 
     Parameters
     ----------
-    inputs : sequence of path
-        FASTA files; ``-`` is standard input.
+    source : Source, or sequence of path
+        FASTA files, ``-`` being standard input; or a genome.
     out : path-like or ``-``
     model : Model
     settings : Settings
+    output : Output, optional
+        Which files; ``sites.tsv`` if not given.
+    model_path : path, optional
+        Where `model` was loaded from, for whoever joins shards; the shipped one if not given.
+    jobs : int, optional
+        Threads; as many as there are cores, up to 8, if not given.
+    engine : Engine, optional
+        What to use in place of threads.
+    shard : Shard, optional
+        Make only its parts, and leave them to ``vqrna join``.
+    fresh : bool
+        Begin anew even where parts are left of the same scan.
     show_progress : bool
+
+    Returns
+    -------
+    Prediction, or None
+        None for a shard.
 
     Raises
     ------
     DataError
         If an input is missing or wrong, or `out` cannot be written.
+    UsageError
+        If what is asked for cannot go together.
     """
-    for path in inputs:  # a wrong name is told before the work, wherever it stands
-        if str(path) != "-" and not Path(path).exists():
-            raise DataError("there is no such file", file=path)
-    head = "".join(f"{line}\n" for line in header_lines(model.hash, None, **settings.told()))
-    head += tsv.header()
+    if isinstance(source, Sequence):
+        source = FastaSource(tuple(str(file) for file in source))
+    output = output or Output()
+    workers = checked_jobs(jobs, model.device)
+    engine = engine or Threads(model, settings, workers)
     if str(out) == "-":
-        return _stream(inputs, sys.stdout, head, model, settings, show_progress)
+        return _stream(source, model, settings, engine, show_progress)
+    again = bool(model.hash) and getattr(source, "again", True)
+    if shard is not None and not again:
+        raise UsageError("a shard needs files that can be read again and a model that was saved")
+    command = command_line(ASIDE)
+    begun, tally = time.monotonic(), Tally()
     with results_directory(out) as folder:
-        if model.hash and all(Path(path).is_file() for path in inputs):
-            return _in_parts(inputs, folder, head, model, settings, show_progress)
-        path = folder / SITES
-        with (
-            atomic_path(path) as temporary,
-            temporary.open("w", encoding="utf-8", newline="\n") as file,
-        ):
-            found = _stream(inputs, file, head, model, settings, show_progress)
-        return replace(found, path=path)
-
-
-def _in_parts(
-    inputs: Sequence[Input],
-    folder: Path,
-    head: str,
-    model: Model,
-    settings: Settings,
-    show_progress: bool,
-) -> Prediction:
-    """Make the parts that are missing, then join all of them to one file."""
-    store = PartStore(folder, key_of(model.hash, settings.told(), inputs))
-    parts = []
-    watch = Watch()
-    try:
-        with progress(None, "predicting", unit="nt", show=show_progress) as bar:
-            for number, chunk in enumerate(chunks(watch.over(records_of(inputs)))):
-                part = store.read(number)
-                if part is None:
-                    text, part = _make_part(chunk, model, settings, bar)
-                    store.write(number, text, part)
-                else:
-                    bar.advance(part.nt)
-                parts.append(part)
-        with atomic_path(folder / SITES) as temporary, temporary.open("wb") as file:
-            file.write(head.encode())
-            store.copy(len(parts), file)
-    except KeyboardInterrupt as stop:
-        if parts:
-            stop.add_note("what is finished is kept: the same command goes on from there")
-        raise
-    except BaseException:
-        store.clear()  # the input has to be mended, and will be another then
-        raise
-    store.clear()
-    return _result(parts, watch, model, settings, folder / SITES)
+        key = key_of(source, model, settings) if again else f"once-{os.getpid()}"
+        store = PartStore(folder, key)
+        if fresh:
+            store.clear()
+        try:
+            total = source.total()
+            with progress(total, "predicting", unit="nt", show=show_progress) as bar:
+                units = scan_units(source, model, settings)
+                for _ in scan(units, engine, bar, shard=shard, store=store, tally=tally):
+                    pass
+            run: dict[str, Any] = {
+                "command": command_line(),
+                "device": str(model.device),
+                "jobs": workers,
+                "engine": type(engine).__name__.lower(),
+                "parts": tally.units,
+                "resumed": tally.resumed,
+                "seconds": round(time.monotonic() - begun, 1),
+            }
+            if shard is not None:
+                plan = plan_of(source, model, settings, output, command, tally, model_path)
+                store.keep_plan(plan | {"run": run})
+                return None
+            parts = Parts([store] * tally.units)
+            found = write_results(parts, folder, source, model, settings, output, command, run)
+        except BaseException as error:
+            if not again:
+                store.clear()
+            elif store.place.exists():
+                error.add_note("what is finished is kept: the same command goes on from there")
+            raise
+        store.clear()
+    return replace(found, repeated_names=tally.repeated_names)
 
 
 def _stream(
-    inputs: Sequence[Input],
-    file: TextIO,
-    head: str,
-    model: Model,
-    settings: Settings,
-    show_progress: bool,
+    source: Source, model: Model, settings: Settings, engine: Engine, show_progress: bool
 ) -> Prediction:
-    """Write sites as they come."""
-    parts: list[Part] = []
-    watch = Watch()
-    with progress(None, "predicting", unit="nt", show=show_progress) as bar:
-        for chunk in chunks(watch.over(records_of(inputs))):
-            text, part = _make_part(chunk, model, settings, bar)
-            file.write(text if parts else head + text)  # no head above a fault in the first lines
-            parts.append(part)
-    file.flush()
-    return _result(parts, watch, model, settings, None)
-
-
-def _make_part(
-    chunk: Sequence[FastaRecord], model: Model, settings: Settings, bar: Bar
-) -> tuple[str, Part]:
-    """Predict the sites of some records: as lines of the file, and counted."""
-    found = []
-    for record in chunk:
-        found.append(call_sites(model, record.name, record.tokens, settings))
-        bar.advance(len(record.tokens))
-    whole = join(found, len(settings.modifications))
-    part = Part(whole.candidates.tolist(), whole.calls.tolist(), whole.nt, len(chunk))
-    return tsv.lines(whole.sites), part
-
-
-def _result(
-    parts: Sequence[Part], watch: Watch, model: Model, settings: Settings, path: Path | None
-) -> Prediction:
-    candidates, calls, nt, records = totals(parts, len(settings.modifications))
-    summary = summarise(model, settings, candidates, calls, nt)
-    odd = (watch.repeated_names, watch.empty_records)
-    return Prediction(None, summary, nt, records, path, *odd)
-
-
-def _records(
-    sequences: Input | Sequence[Input] | Mapping[str, str] | Iterable[FastaRecord],
-) -> Iterable[FastaRecord]:
-    """Read records from whatever the caller has."""
-    if isinstance(sequences, str | PathLike):
-        yield from read_fasta(sequences)
-    elif isinstance(sequences, Mapping):
-        for name, letters in sequences.items():
-            try:
-                yield FastaRecord(name, "", encode("".join(letters.split())), 0, "")
-            except DataError as error:
-                raise DataError(str(error), record=name) from None
-    else:
-        for each in sequences:
-            if isinstance(each, FastaRecord):
-                yield each
-            else:
-                yield from read_fasta(each)
+    """Write sites to standard output as they come; q-values would have to wait for the last."""
+    if settings.fdr is not None:
+        raise UsageError("--fdr needs the whole scan: give --out a folder")
+    head = lines_of(facts(model.hash, command_line(ASIDE), **settings.told(), **source.told()))
+    total, tally = Totals(len(settings.modifications)), Tally()
+    kinds = settings.modifications
+    text = "".join(f"{line}\n" for line in head) + tsv.header()
+    with progress(source.total(), "predicting", unit="nt", show=show_progress) as bar:
+        for part in scan(scan_units(source, model, settings), engine, bar, tally=tally):
+            assert part is not None  # there is no store to keep it
+            total.add(part)
+            for block in total.counted([part.sites]):
+                sys.stdout.write(text + tsv.lines(block, kinds))  # no head above a fault
+                text = ""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    summary = summarise(model, settings, total)
+    odd = {"repeated_names": tally.repeated_names, "empty_records": total.empty}
+    return Prediction(None, summary, total.nt, total.records, **odd)

@@ -31,6 +31,8 @@ class Settings:
         Lowest score that is called, in place of the tiers.
     all_sites : bool
         Whether candidates that are not called are reported, too.
+    fdr : float or None
+        Largest q-value that is called.
     """
 
     columns: np.ndarray
@@ -39,6 +41,7 @@ class Settings:
     confidence: str
     threshold: float | None
     all_sites: bool
+    fdr: float | None = None
 
     def told(self) -> dict[str, str]:
         """Give the settings as text, for the head of a file; numbers to their last digit."""
@@ -46,6 +49,8 @@ class Settings:
             called = f"confidence {self.confidence} or higher"
         else:
             called = f"score {self.threshold} or higher"
+        if self.fdr is not None:
+            called += f", q-value {self.fdr} or lower"
         named = zip(self.modifications, self.priors.tolist(), strict=True)
         return {
             "called": called,
@@ -62,6 +67,7 @@ def make_settings(
     threshold: float | None = None,
     prior: float | Mapping[str, float] | None = None,
     all_sites: bool = False,
+    fdr: float | None = None,
 ) -> Settings:
     """Check and complete what a caller asks for.
 
@@ -77,6 +83,8 @@ def make_settings(
     prior : float or mapping of str to float, optional
         One for all types, or by type; the documented ones where not given.
     all_sites : bool
+    fdr : float, optional
+        Largest q-value that is called, above 0 and at most 1.
 
     Raises
     ------
@@ -91,6 +99,8 @@ def make_settings(
     tier_index(confidence)
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"the threshold is a score from 0 to 1, not {threshold:g}")
+    if fdr is not None and not 0 < fdr <= 1:
+        raise UsageError(f"the false discovery rate lies between 0 and 1, not {fdr:g}")
     given = {"": prior} if isinstance(prior, int | float) else dict(prior or {})
     for name, value in given.items():
         if not 0 < value < 1:
@@ -101,7 +111,7 @@ def make_settings(
     default = given.get("")
     priors = [by_symbol.get(m.symbol, default if default else m.prior) for m in wanted]
     columns = np.array([known.index(m) for m in wanted])
-    return Settings(columns, wanted, np.array(priors), confidence, threshold, all_sites)
+    return Settings(columns, wanted, np.array(priors), confidence, threshold, all_sites, fdr)
 
 
 def parse_priors(texts: Sequence[str] | None) -> dict[str, float]:

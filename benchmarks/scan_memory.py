@@ -1,0 +1,136 @@
+"""How much memory a scan takes, and that it does not grow with the input.
+
+Each input is scanned by `vqrna predict` in a process of its own, whose peak resident memory the
+system tells. One long record of 1, 3 and 10 Mnt goes through the shipped network. Through the whole
+path from FASTA to files, but with a stub in place of the network, go 300 Mnt in one record, 300 Mnt
+in 100,000 records, and a million records of 100 nt.
+
+Run: ``make benchmark-memory`` (about half an hour on one core; ``--quick`` leaves out what takes
+long). Writes ``benchmarks/results/scan_memory.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+RESULTS = Path(__file__).with_name("results") / "scan_memory.json"
+LIMIT_MB = 1500
+
+CHILD = """
+import dataclasses, json, resource, sys
+import numpy as np
+from vqrna.cli import main
+import vqrna.weights
+from vqrna.trained import TrainedModel
+
+class Stub(TrainedModel):
+    # Logits of one position in 5,000 are high: some 100 calls a unit are kept and written.
+    def scan(self, tokens, start=0, stop=None):
+        logits = np.full(((len(tokens) if stop is None else stop) - start, 11), -6.0)
+        logits[::4999] = 8.0
+        return logits
+
+if {stub}:
+    real = vqrna.weights.load_model
+    def load(*arguments):
+        model = real(*arguments)
+        return Stub(**{{f.name: getattr(model, f.name) for f in dataclasses.fields(model)}})
+    vqrna.weights.load_model = load
+code = main({arguments!r})
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print("PEAK", json.dumps({{"mb": round(peak), "code": code}}))
+"""
+
+
+def letters(generator: np.random.Generator, count: int) -> bytes:
+    """Draw random sequence."""
+    return np.frombuffer(b"ACGU", np.uint8)[generator.integers(0, 4, count)].tobytes()
+
+
+def records(generator: np.random.Generator, count: int, length: int) -> Iterator[bytes]:
+    """Write records of equal length, a million letters at a time."""
+    for number in range(count):
+        yield b">r%d\n" % number
+        for start in range(0, length, 1 << 20):
+            yield letters(generator, min(1 << 20, length - start)) + b"\n"
+
+
+def measure(folder: Path, name: str, count: int, length: int, *, stub: bool, packed: bool) -> dict:
+    """Scan random records and tell peak memory and speed."""
+    generator = np.random.default_rng(0)
+    fasta = folder / ("in.fa.gz" if packed else "in.fa")
+    with gzip.open(fasta, "wb", compresslevel=1) if packed else fasta.open("wb") as file:
+        for block in records(generator, count, length):
+            file.write(block)
+    out = folder / "out"
+    arguments = ["predict", str(fasta), "--out", str(out), "--jobs", "1", "--device", "cpu"]
+    arguments += ["--format", "tsv,parquet,bed,bedrmod,bedgraph,bigwig"]
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD.format(stub=stub, arguments=arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.perf_counter() - begun
+    lines = [line for line in done.stdout.splitlines() if line.startswith("PEAK ")]
+    if not lines or json.loads(lines[0][5:])["code"]:
+        sys.exit(f"{name} failed:\n{done.stderr[-3000:]}")
+    peak = json.loads(lines[0][5:])["mb"]
+    subprocess.run(["rm", "-rf", str(out), str(fasta)], check=True)
+    row = {
+        "input": name,
+        "network": "stub" if stub else "shipped",
+        "records": count,
+        "nt": count * length,
+        "peak_mb": peak,
+        "seconds": round(seconds, 1),
+        "knt_per_s": round(count * length / seconds / 1000, 1),
+    }
+    print(
+        f"{name:<34} {row['network']:<8} {row['nt']:>12,} nt  peak {peak:>5} MB  "
+        f"{seconds:>7.1f} s  {row['knt_per_s']:>8,.1f} knt/s",
+        flush=True,
+    )
+    return row
+
+
+def main() -> None:
+    """Measure all inputs and keep the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="only what takes a minute or two")
+    quick = parser.parse_args().quick
+    inputs = [
+        ("one record, 1 Mnt", 1, 10**6, False, False),
+        ("one record, 3 Mnt", 1, 3 * 10**6, False, False),
+        ("one record, 10 Mnt", 1, 10**7, False, True),
+        ("one record, 300 Mnt", 1, 3 * 10**8, True, False),
+        ("100,000 records of 3 knt", 10**5, 3000, True, False),
+        ("1,000,000 records of 100 nt, gzip", 10**6, 100, True, True),
+    ]
+    if quick:
+        inputs = [inputs[0], ("one record, 30 Mnt", 1, 3 * 10**7, True, False)]
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [
+            measure(Path(folder), name, count, length, stub=stub, packed=packed)
+            for name, count, length, stub, packed in inputs
+        ]
+    most = max(row["peak_mb"] for row in rows)
+    print(f"most: {most} MB (limit {LIMIT_MB})")
+    if not quick:
+        RESULTS.write_text(json.dumps({"limit_mb": LIMIT_MB, "rows": rows}, indent=1) + "\n")
+    sys.exit(most > LIMIT_MB)
+
+
+if __name__ == "__main__":
+    main()

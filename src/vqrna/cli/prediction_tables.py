@@ -1,0 +1,66 @@
+"""How a prediction is told on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vqrna.cli.exits import say
+
+if TYPE_CHECKING:
+    from vqrna.predicting import Prediction, Settings
+    from vqrna.tiers import Tiers
+
+
+def show_unmeasured(settings: Settings, tiers: Tiers) -> None:
+    """Say of which types nothing can be called, such as those of weights that were converted."""
+    measured = tiers.measured[settings.columns]
+    names = [
+        m.symbol for m, known in zip(settings.modifications, measured, strict=True) if not known
+    ]
+    if names:
+        say(
+            "note",
+            f"{', '.join(names)}: this model has no confidence tiers and calls nothing; "
+            "--threshold or --all-sites shows its scores",
+        )
+
+
+def show_prediction(found: Prediction, *, to_stderr: bool = False) -> None:
+    """Close with what was found, a row a modification, and what was odd."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("type")
+    table.add_column("on")
+    titles = ("candidates", "called", "low", "medium", "high", "per kb", "by chance")
+    for title in titles:
+        table.add_column(title, justify="right")
+    for row in found.summary.to_dict("records"):
+        counts = (row[key] for key in ("candidates", "called", "low", "medium", "high"))
+        rates = (row[key] for key in ("calls_per_kb", "chance_per_kb"))
+        table.add_row(
+            row["modification"],
+            row["base"],
+            *(f"{count:,}" for count in counts),
+            *(f"{rate:.3f}" for rate in rates),
+            style=None if row["called"] else "dim",
+        )
+    console = Console(stderr=to_stderr)
+    what = "sequence" if found.records == 1 else "sequences"
+    console.print(f"{found.records:,} {what}, {found.nt:,} nt", highlight=False)
+    console.print(table)
+    console.print(
+        "per kb: calls in 1,000 nt; by chance: calls in 1,000 nt of shuffled sequence",
+        style="dim",
+        highlight=False,
+    )
+    for path in found.paths:
+        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+    if found.repeated_names:
+        count = f"{found.repeated_names:,} of {found.records:,}"
+        say("note", f"{count} records repeat a name: their sites cannot be told apart")
+    if found.empty_records:
+        say("note", f"{found.empty_records:,} of {found.records:,} records are empty")
+    for words in found.unreachable:
+        say("note", words)

@@ -1,0 +1,164 @@
+"""What the parts of a scan are parts of, as a small file: so that shards can be joined."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import vqrna
+from vqrna.errors import DataError
+from vqrna.files import results_directory
+from vqrna.genome import GenomeSource, open_genome
+from vqrna.predicting.output import Output, write_results
+from vqrna.predicting.prediction import Prediction
+from vqrna.scanning import (
+    FastaSource,
+    Parts,
+    PartStore,
+    Settings,
+    Source,
+    Tally,
+    make_settings,
+    pieces,
+)
+from vqrna.trained import Model
+from vqrna.weights import load_model
+
+
+def key_of(source: Source, model: Model, settings: Settings) -> str:
+    """Name a scan by what its result follows from.
+
+    Returns
+    -------
+    str
+        12 hexadecimal digits. Files are known by place, size and time of change.
+    """
+    seen: list[object] = [vqrna.__version__, pieces.PIECE, pieces.TILE, model.hash]
+    seen += [model.device.type, settings.told(), settings.columns.tolist(), source.told()]
+    for path in source.inputs():
+        stat = path.stat()
+        seen.append([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:12]
+
+
+def plan_of(
+    source: Source,
+    model: Model,
+    settings: Settings,
+    output: Output,
+    command: str,
+    tally: Tally,
+    model_path: str | PathLike[str] | None,
+) -> dict[str, Any]:
+    """Put down all that is needed to make files of the parts, as plain values."""
+    return {
+        "vqrna": vqrna.__version__,
+        "command": command,
+        "units": tally.units,
+        "repeated_names": tally.repeated_names,
+        "model": {
+            "path": None if model_path is None else str(Path(model_path).resolve()),
+            "hash": model.hash,
+        },
+        "settings": {
+            "modifications": [m.symbol for m in settings.modifications],
+            "prior": {
+                m.symbol: p
+                for m, p in zip(settings.modifications, settings.priors.tolist(), strict=True)
+            },
+            "confidence": settings.confidence,
+            "threshold": settings.threshold,
+            "all_sites": settings.all_sites,
+            "fdr": settings.fdr,
+        },
+        "source": _spec(source),
+        "output": output.told(),
+    }
+
+
+def join(
+    folders: Sequence[str | PathLike[str]],
+    out: str | PathLike[str] | None = None,
+    *,
+    formats: tuple[str, ...] = (),
+    model: str | PathLike[str] | None = None,
+) -> Prediction:
+    """Put the shards of a scan together: the same bytes as if it had been made in one go.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        The ``--out`` folders of the shards; they may be one and the same.
+    out : path, optional
+        Where the files go; the folder of the shards where there is only one.
+    formats : tuple of str
+        Which files; those that the shards were asked for if not given.
+    model : path, optional
+        Where the model lies, if no longer where the shards found it.
+
+    Raises
+    ------
+    DataError
+        If parts are missing, or of different scans.
+    """
+    places = list(dict.fromkeys(Path(folder) for folder in folders))
+    stores = [store for place in places for store in _stores(place)]
+    if len({store.key for store in stores}) > 1:
+        raise DataError("the shards are of different scans: " + ", ".join(map(str, places)))
+    plans = [plan for store in stores if (plan := store.plan())]
+    if not plans:
+        raise DataError("no shard here has come to its end", file=places[0])
+    plan = plans[0]
+    if plan["vqrna"] != vqrna.__version__:
+        raise DataError(f"the shards were made by vqrna {plan['vqrna']}", file=places[0])
+    lying = [next((s for s in stores if s.has(n)), None) for n in range(plan["units"])]
+    missing = [number for number, store in enumerate(lying) if store is None]
+    if missing:
+        raise DataError(
+            f"{len(missing):,} of {plan['units']:,} parts are missing, the first is number "
+            f"{missing[0] + 1}: has every shard come to its end?",
+            file=places[0],
+        )
+    loaded = load_model(model or plan["model"]["path"], "cpu")
+    if loaded.hash != plan["model"]["hash"]:
+        raise DataError(
+            f"the model is {loaded.hash}, but the shards were made with {plan['model']['hash']}"
+        )
+    settings = make_settings(loaded.modifications, **plan["settings"])
+    told = plan["output"] | ({"formats": formats} if formats else {})
+    output = Output(**told | {"formats": tuple(told["formats"])})
+    parts = Parts([store for store in lying if store is not None])
+    run = {"shards": [each.get("run") for each in plans]}
+    with results_directory(out or places[0]) as folder:
+        found = write_results(
+            parts, folder, _source(plan["source"]), loaded, settings, output, plan["command"], run
+        )
+    for store in stores:
+        store.clear()
+    return found
+
+
+def _stores(folder: Path) -> list[PartStore]:
+    if not folder.is_dir():
+        raise DataError("there is no such folder", file=folder)
+    stores = PartStore.found_in(folder)
+    if not stores:
+        raise DataError("holds no shards of a scan", file=folder)
+    return stores
+
+
+def _spec(source: Source) -> dict[str, Any]:
+    """Put down how to open a source again."""
+    if isinstance(source, FastaSource):
+        return {"files": [str(Path(file).resolve()) for file in source.files]}
+    assert isinstance(source, GenomeSource)  # what is in memory has no shards
+    return {"genome": source.spec()}
+
+
+def _source(spec: dict[str, Any]) -> Source:
+    """Open a source again."""
+    return open_genome(**spec["genome"]) if "genome" in spec else FastaSource(tuple(spec["files"]))

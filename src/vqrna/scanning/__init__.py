@@ -1,0 +1,28 @@
+"""Scan sequences of any length and number: every position, in order, in bounded memory."""
+
+from vqrna.scanning.parts import Part, Parts, PartStore
+from vqrna.scanning.scan import Engine, Shard, Tally, Threads, scan, scan_sequence, scan_units
+from vqrna.scanning.settings import Settings, make_settings, parse_priors
+from vqrna.scanning.source import FastaSource, MemorySource, Source, source_of
+from vqrna.scanning.threads import checked_jobs
+
+__all__ = [
+    "Engine",
+    "FastaSource",
+    "MemorySource",
+    "Part",
+    "PartStore",
+    "Parts",
+    "Settings",
+    "Shard",
+    "Source",
+    "Tally",
+    "Threads",
+    "checked_jobs",
+    "make_settings",
+    "parse_priors",
+    "scan",
+    "scan_sequence",
+    "scan_units",
+    "source_of",
+]

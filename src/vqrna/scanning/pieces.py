@@ -1,0 +1,131 @@
+"""Cut what is to be scanned into pieces and units of work: the same input, the same cuts.
+
+Whatever is cut here depends on the sequences alone, in their order, and never on how many workers
+there are, on a batch size or on what was finished before: so the results do not, either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqrna.sequence import AMBIGUOUS
+from vqrna.stretch import Stretch
+
+TILE = 4096
+"""Positions that a network evaluates at once; a long sequence is a row of such tiles."""
+
+WIDTHS = (128, 256, 512, 1024, 2048, TILE)
+"""The end of a sequence takes the narrowest of these that holds it."""
+
+PIECE = 64 * TILE
+"""Positions of one sequence that are scored before their calls are picked out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Positions of a stretch with the context that they are judged in.
+
+    Attributes
+    ----------
+    stretch : Stretch
+        The piece, its `tokens` being no more than the context.
+    before, after : int
+        So many nt of the sequence lie beyond either end of `tokens`.
+    opens : bool
+        Whether it is the first piece of its stretch.
+    """
+
+    stretch: Stretch
+    before: int
+    after: int
+    opens: bool
+
+    def tiles(self) -> Iterator[tuple[int, int]]:
+        """Give first position (of ``stretch.tokens``) and width of each tile."""
+        for at in range(self.stretch.start, self.stretch.stop, TILE):
+            rest = self.stretch.stop - at
+            yield at, next(width for width in WIDTHS if width >= min(rest, TILE))
+
+    def columns(self, at: int, width: int, half: int) -> np.ndarray:
+        """Give the tokens, shape (width + 2 * half,), that a tile is evaluated from."""
+        low, high = at - half, at + width + half
+        there = self.stretch.tokens[max(low, 0) : high]
+        left = max(-low, 0)
+        return np.pad(there, (left, high - low - left - len(there)), constant_values=AMBIGUOUS)
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """Pieces that one worker scores in one go.
+
+    Attributes
+    ----------
+    number : int
+        Its place among all units.
+    pieces : tuple of Piece
+    """
+
+    number: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def nt(self) -> int:
+        """How many positions are evaluated."""
+        return sum(piece.stretch.stop - piece.stretch.start for piece in self.pieces)
+
+
+def pieces(stretch: Stretch, reach: int) -> Iterator[Piece]:
+    """Cut a stretch into pieces of `PIECE` positions, counted from its first.
+
+    Parameters
+    ----------
+    stretch : Stretch
+    reach : int
+        How many nt beside a position bear on it.
+    """
+    total = len(stretch.tokens)
+    for start in range(stretch.start, max(stretch.stop, stretch.start + 1), PIECE):
+        stop = min(start + PIECE, stretch.stop)
+        offset, end = max(0, start - reach), min(total, stop + reach)
+        done = start - stretch.start
+        wanted = None
+        if stretch.wanted is not None:
+            wanted = stretch.wanted[done : stop - stretch.start]
+        cut = Stretch(
+            stretch.name,
+            stretch.tokens[offset:end],
+            start - offset,
+            stop - offset,
+            stretch.first + (-done if stretch.reverse else done),
+            stretch.reverse,
+            wanted,
+            {symbol: at - offset for symbol, at in stretch.only.items()},
+        )
+        yield Piece(cut, offset, total - end, start == stretch.start)
+
+
+def units(stretches: Iterable[Stretch], half: int, reach: int) -> Iterator[Unit]:
+    """Put pieces together until they are about as much work as a whole one.
+
+    Parameters
+    ----------
+    stretches : iterable of Stretch
+    half : int
+        Context of a tile on either side: it is work, too, so that many short sequences make a
+        unit sooner.
+    reach : int
+        See :func:`pieces`.
+    """
+    number, taken, work = 0, [], 0
+    for stretch in stretches:
+        for piece in pieces(stretch, reach):
+            taken.append(piece)
+            work += 1 + sum(width + 2 * half for _, width in piece.tiles())
+            if work >= PIECE:
+                yield Unit(number, tuple(taken))
+                number, taken, work = number + 1, [], 0
+    if taken:
+        yield Unit(number, tuple(taken))

@@ -1,0 +1,125 @@
+"""Finished parts: on disk and back, whole or not there."""
+
+import numpy as np
+import pytest
+
+from seeded import SYMBOLS, calling_model, files_in
+from tiny import random_tokens
+from vqrna.errors import DataError
+from vqrna.multiple import PValueCounts
+from vqrna.scanning import Part, Parts, PartStore, make_settings, scan_units
+from vqrna.scanning.parts import Spans
+from vqrna.scanning.scoring import score_unit
+from vqrna.scanning.source import MemorySource
+from vqrna.sequence import decode
+from vqrna.sites import DTYPES, Sites
+
+
+def part(records=None, **settings) -> Part:
+    model = calling_model()
+    records = records or {"a": 300, "b|Ψ": 0, "c": 90}
+    made = {n: decode(random_tokens(1, k, seed=k)[0]) for n, k in records.items()}
+    chosen = make_settings(model.modifications, **settings)
+    (unit,) = scan_units(MemorySource(made), model, chosen)
+    return score_unit(model, unit, chosen)
+
+
+def spans(*rows) -> Part:
+    """A part that did nothing but scan (name, start, stop, reverse)."""
+    columns = (
+        [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.array([])] * 4
+    )
+    made = Spans(columns[0].astype(object), columns[1], columns[2], columns[3].astype(bool))
+    counts = PValueCounts(1)
+    return Part(Sites.none(), np.zeros(1, np.int64), counts, made, 0, len(rows), 0)
+
+
+@pytest.mark.parametrize("settings", [{"all_sites": True}, {}, {"modifications": "Am"}])
+def test_a_store_gives_back_what_it_was_given(tmp_path, settings):
+    given = part(**settings)
+    store = PartStore(tmp_path, "key")
+    assert not store.has(0)
+    assert store.read(0) is None
+    store.write(0, given)
+    assert store.has(0)
+    found = store.read(0)
+    for name in DTYPES:
+        np.testing.assert_array_equal(getattr(found.sites, name), getattr(given.sites, name))
+        assert getattr(found.sites, name).dtype == getattr(given.sites, name).dtype
+    assert found.p_values.to_json() == given.p_values.to_json()
+    np.testing.assert_array_equal(found.candidates, given.candidates)
+    counts = [(p.nt, p.records, p.empty, p.near_ties, p.tokens) for p in (found, given)]
+    assert counts[0] == counts[1]
+    assert list(Parts([found]).spans()) == list(Parts([given]).spans())
+    assert counts[0][:3] == (390, 3, 1)
+
+
+def test_every_candidate_is_counted(tmp_path):
+    called, every = part(), part(all_sites=True)
+    assert len(called.sites) < len(every.sites) == every.candidates.sum()
+    for one in (called, every):
+        assert one.p_values.candidates.tolist() == one.candidates.tolist()
+    assert every.candidates[SYMBOLS.index("Am")] > every.candidates[SYMBOLS.index("m6Am")] > 0
+
+
+def test_nothing_at_all_is_kept_too(tmp_path):
+    store = PartStore(tmp_path, "key")
+    store.write(3, part({"n": 0}))
+    found = store.read(3)
+    assert (len(found.sites), found.records, found.empty) == (0, 1, 1)
+    assert list(Parts([store.read(3)]).spans()) == []
+
+
+@pytest.mark.parametrize("broken", [b"", b"half a part", None])
+def test_a_broken_part_is_not_there(tmp_path, broken):
+    store = PartStore(tmp_path, "key")
+    store.write(0, part())
+    (file,) = [p for p in tmp_path.rglob("*") if p.is_file()]
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) // 2] if broken is None else broken)
+    assert not store.has(0)
+    assert store.read(0) is None
+    with pytest.raises(DataError, match="part 0 is broken or gone"):
+        list(Parts([store]))
+
+
+def test_no_part_is_unpickled(tmp_path):
+    store = PartStore(tmp_path, "key")
+    store.write(0, part())
+    (file,) = [p for p in tmp_path.rglob("*") if p.is_file()]
+    with file.open("wb") as handle:
+        np.savez(handle, names=np.array([{"run": "this"}], dtype=object))
+    assert store.read(0) is None
+
+
+def test_stores_are_found_and_cleared(tmp_path):
+    for key in ("one", "two"):
+        PartStore(tmp_path, key).write(0, part())
+    (tmp_path / "mine.tsv").touch()
+    assert [store.key for store in PartStore.found_in(tmp_path)] == ["one", "two"]
+    PartStore(tmp_path, "two").clear()
+    assert files_in(tmp_path) == ["mine.tsv"]
+
+
+def test_a_plan_is_kept_and_a_broken_one_told(tmp_path):
+    store = PartStore(tmp_path, "key")
+    assert store.plan() is None
+    store.keep_plan({"units": 3})
+    assert store.plan() == {"units": 3}
+    (store.place / "plan.json").write_text("{")
+    with pytest.raises(DataError, match=r"plan\.json: is no plan"):
+        store.plan()
+
+
+def test_spans_of_one_sequence_are_put_together():
+    first = spans(("a", 0, 10, False), ("a", 10, 14, False), ("b", 0, 5, False))
+    second = spans(("b", 5, 9, False), ("b", 0, 3, False), ("c", 20, 30, True), ("c", 15, 20, True))
+    third = spans(("c", 10, 15, False))
+    assert list(Parts([first, second, third]).spans()) == [
+        ("a", 0, 14, False),
+        ("b", 0, 9, False),
+        ("b", 0, 3, False),  # another of the same name
+        ("c", 15, 30, True),
+        ("c", 10, 15, False),
+    ]
+    assert list(Parts([spans()]).spans()) == []

@@ -1,0 +1,103 @@
+"""Sequences are cut the same way every time, and nothing is lost or seen twice."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiny import random_tokens
+from vqrna.scanning import pieces as cutting
+from vqrna.scanning.pieces import TILE, WIDTHS, pieces, units
+from vqrna.sequence import AMBIGUOUS
+from vqrna.stretch import Stretch
+
+
+def stretch(length: int, name: str = "a", **more) -> Stretch:
+    return Stretch(name, random_tokens(1, length, seed=length)[0], 0, length, **more)
+
+
+@given(
+    st.integers(1, 500), st.integers(0, 60), st.integers(0, 60), st.integers(0, 40), st.booleans()
+)
+def test_each_position_is_in_one_piece_with_its_context(length, left, right, reach, reverse):
+    tokens = random_tokens(1, left + length + right, seed=length)[0]
+    wanted = np.arange(length) % 3 == 0
+    only = {"m6Am": np.array([left, left + length - 1])}
+    whole = Stretch("a", tokens, left, left + length, 1000, reverse, wanted, only)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cutting, "PIECE", 64)
+        found = list(pieces(whole, reach))
+    assert [p.opens for p in found] == [True] + [False] * (len(found) - 1)
+    numbers, letters, marks, allowed = [], [], [], []
+    for piece in found:
+        s = piece.stretch
+        count = s.stop - s.start
+        assert piece.before + len(s.tokens) + piece.after == len(tokens)
+        assert (s.tokens == tokens[piece.before : piece.before + len(s.tokens)]).all()
+        assert s.start + piece.before == left + 64 * found.index(piece)
+        assert s.start >= min(reach, s.start + piece.before)
+        assert len(s.tokens) - s.stop >= min(reach, len(s.tokens) - s.stop + piece.after)
+        numbers += [s.first + (-i if reverse else i) for i in range(count)]
+        letters += s.tokens[s.start : s.stop].tolist()
+        marks += s.wanted.tolist()
+        allowed += [at + piece.before for at in s.only["m6Am"] if s.start <= at < s.stop]
+    assert numbers == [1000 + (-i if reverse else i) for i in range(length)]
+    assert letters == tokens[left : left + length].tolist()
+    assert marks == wanted.tolist()
+    assert sorted(set(allowed)) == sorted(set(only["m6Am"].tolist()))
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (1, [128]),
+        (128, [128]),
+        (129, [256]),
+        (TILE, [TILE]),
+        (TILE + 1, [TILE, 128]),
+        (2 * TILE + 2049, [TILE, TILE, TILE]),
+    ],
+)
+def test_tiles_are_of_few_widths_on_a_fixed_grid(length, expected):
+    (piece,) = pieces(stretch(length), 10)
+    tiles = list(piece.tiles())
+    assert [width for _, width in tiles] == expected
+    assert [at for at, _ in tiles] == [TILE * i for i in range(len(tiles))]
+    assert set(expected) <= set(WIDTHS)
+
+
+def test_a_tile_sees_its_context_and_nothing_beyond_the_ends():
+    (piece,) = pieces(stretch(100), 30)
+    row = piece.columns(0, 128, 30)
+    assert row.shape == (128 + 60,)
+    assert (row[:30] == AMBIGUOUS).all()
+    assert (row[30:130] == piece.stretch.tokens).all()
+    assert (row[130:] == AMBIGUOUS).all()
+
+
+def test_units_hold_about_as_much_work_and_all_of_it(monkeypatch):
+    monkeypatch.setattr(cutting, "PIECE", 5000)
+    lengths = [10, 20, 12_000, 0, 5000, 3, 700, 700, 700, 700]
+    stretches = [stretch(n, f"s{i}") for i, n in enumerate(lengths)]
+    made = list(units(stretches, 20, 20))
+    assert [unit.number for unit in made] == list(range(len(made)))
+    assert sum(unit.nt for unit in made) == sum(lengths)
+    names = [p.stretch.name for unit in made for p in unit.pieces if p.opens]
+    assert names == [f"s{i}" for i in range(len(lengths))]
+    assert all(unit.nt <= 2 * 5000 for unit in made)
+
+
+def test_many_short_sequences_make_a_unit_before_their_letters_do():
+    """Each is evaluated with its context, which is work."""
+    made = list(units((stretch(100, f"s{i}") for i in range(2000)), 250, 250))
+    assert len(made) == 5  # of 262,144 columns, 629 a sequence
+    assert len({unit.nt for unit in made[:-1]}) == 1
+
+
+def test_units_follow_from_the_sequences_before_them_alone():
+    lengths = [300, 90_000, 300_000, 10, 400_000]
+    long = list(units((stretch(n) for n in lengths), 250, 250))
+    short = list(units((stretch(n) for n in lengths[:4]), 250, 250))
+    for one, other in zip(long, short[:-1], strict=False):
+        assert [p.stretch.start for p in one.pieces] == [p.stretch.start for p in other.pieces]
+        assert one.nt == other.nt

@@ -1,0 +1,84 @@
+"""Sources give the same sequences every time."""
+
+import gzip
+import io
+import os
+import pickle
+import sys
+
+import pytest
+
+from seeded import write_fasta
+from vqrna.data.fasta import FastaRecord
+from vqrna.errors import DataError
+from vqrna.scanning import FastaSource, MemorySource, source_of
+from vqrna.scanning.source import Names
+from vqrna.sequence import decode, encode
+
+RECORDS = {"one": "ACGUN", "two": "", "three": "GGACU"}
+
+
+def told(source):
+    return [(s.name, decode(s.tokens[s.start : s.stop])) for s in source.stretches()]
+
+
+@pytest.fixture
+def fasta(tmp_path):
+    return write_fasta(tmp_path / "a.fa", RECORDS)
+
+
+def test_files_are_read_one_after_another_and_again(fasta, tmp_path):
+    zipped = tmp_path / "b.fa.gz"
+    zipped.write_bytes(gzip.compress(fasta.read_bytes()))
+    source = FastaSource((str(fasta), str(zipped)))
+    assert told(source) == told(source) == 2 * list(RECORDS.items())
+    assert source.again
+    assert source.total() == 20
+    assert told(pickle.loads(pickle.dumps(source))) == told(source)
+    assert source.inputs() == (fasta, zipped)
+
+
+def test_standard_input_and_pipes_cannot_be_read_again(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    assert not FastaSource((str(tmp_path / "pipe"),)).again
+    stdin = FastaSource(("-",))
+    assert not stdin.again
+    assert stdin.total() is None  # and nothing was read
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b">a\nAC\n")))
+    assert told(stdin) == [("a", "AC")]
+
+
+def test_a_missing_file_is_told_at_once(fasta, tmp_path):
+    with pytest.raises(DataError, match=r"no\.fa: there is no such file"):
+        FastaSource((str(fasta), str(tmp_path / "no.fa")))
+
+
+def test_a_fault_at_the_end_of_a_file_is_told_before_the_work(tmp_path):
+    wrong = write_fasta(tmp_path / "w.fa", {"a": "ACGU", "b": "ACE"})
+    with pytest.raises(DataError, match="record 'b', line 4"):
+        FastaSource((str(wrong),)).total()
+
+
+def test_memory(fasta):
+    records = [FastaRecord("r", "", encode("AC"), 1, "")]
+    assert told(MemorySource({"a": "ac gt\n"})) == [("a", "ACGU")]
+    assert told(MemorySource([*records, fasta])) == [("r", "AC"), *RECORDS.items()]
+    with pytest.raises(DataError, match="record 'b'"):
+        told(MemorySource({"a": "A", "b": "E"}))
+
+
+def test_a_caller_may_give_anything(fasta):
+    for form in (fasta, str(fasta), [fasta], (str(fasta),)):
+        assert isinstance(source_of(form), FastaSource)
+        assert told(source_of(form)) == list(RECORDS.items())
+    for form in (RECORDS, iter([fasta])):
+        assert told(source_of(form)) == list(RECORDS.items())
+
+
+def test_repeated_names_are_counted(monkeypatch):
+    monkeypatch.setattr(Names, "_LOT", 3)
+    names = Names()
+    for name in "abcabxay":
+        names.add(name)
+    assert names.repeated() == 3
+    assert Names().repeated() == 0
