@@ -1,0 +1,214 @@
+"""Read the transcripts of a GTF or GFF3 file.
+
+Why an own reader: gffutils takes minutes to make a database of a human annotation, pyranges and
+gtfparse hold all of its columns in memory (gigabytes), and none of them tells the line of a fault;
+all that is needed here are exons, names and genes, which one pass over the lines gives.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from vqrna.errors import DataError
+from vqrna.genome.attributes import Gff3, Gtf, is_gff3
+from vqrna.genome.chromosomes import Chromosomes
+from vqrna.genome.fasta import Genome
+from vqrna.genome.gathered import Gathered
+from vqrna.genome.lines import LineError, lines_of, shown, whole
+
+_CODING = frozenset(
+    b"CDS UTR 5UTR 3UTR five_prime_utr three_prime_utr five_prime_UTR three_prime_UTR "
+    b"start_codon stop_codon".split()
+)
+_STRANDS = {b"+": 1, b"-": -1, b".": 0, b"?": 0}
+
+Key = tuple[bytes, int, int]  # identifier, chromosome, strand
+
+
+@dataclass
+class _Intervals:
+    """Intervals with the number of the transcript they are of."""
+
+    owners: array[int] = field(default_factory=lambda: array("q"))
+    starts: array[int] = field(default_factory=lambda: array("q"))
+    stops: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, owner: int, start: int, stop: int) -> None:
+        self.owners.append(owner)
+        self.starts.append(start)
+        self.stops.append(stop)
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        columns = (self.owners, self.starts, self.stops)
+        return tuple(np.array(column, dtype=np.int64) for column in columns)  # type: ignore[return-value]
+
+
+def read_annotation(path: str | PathLike[str], genome: Genome) -> tuple[Gathered, list[str]]:
+    """Read transcripts and their exons from GTF or GFF3, plain or gzipped.
+
+    Which of the two it is shows in the file. A transcript without exon lines has its coding and
+    untranslated parts for exons, and without these its own span. Exons of one transcript that lie
+    on several chromosomes or strands make a transcript each.
+
+    Parameters
+    ----------
+    path : path-like
+    genome : Genome
+
+    Returns
+    -------
+    gathered : Gathered
+    notes : list of str
+        What a user should know: transcripts that were left out or have no strand.
+
+    Raises
+    ------
+    DataError
+        With file and line: too few columns, no whole numbers, an empty interval, an end beyond
+        the chromosome's, an unknown strand, an exon of no transcript. Without a line: no
+        transcripts, or none on a chromosome of the genome.
+    """
+    reading = _Reading(genome)
+    with lines_of(path) as lines:
+        for line in lines:
+            if line.startswith((b"##FASTA", b">")):
+                break
+            if not line.startswith(b"#") and not line.isspace():
+                reading.take(line)
+    gathered = reading.finish()
+    if not gathered:
+        raise DataError(reading.nothing(), file=path)
+    return gathered, reading.notes(Path(path).name, gathered)
+
+
+class _Reading:
+    """What is known so far."""
+
+    def __init__(self, genome: Genome) -> None:
+        self.chromosomes = Chromosomes(genome)
+        self.dialect: Gtf | Gff3 | None = None
+        self.numbers: dict[Key, int] = {}
+        self.exons = _Intervals()
+        self.coding = _Intervals()
+        self.spans = _Intervals()
+        self.lost: dict[bytes, set[bytes]] = {}
+
+    def take(self, line: bytes) -> None:
+        """Read one line."""
+        head = line.split(b"\t", 3)
+        if len(head) < 4:
+            raise LineError("has no 9 columns with tabs between them: neither GTF nor GFF3")
+        feature = head[2]
+        if feature == b"exon":
+            kind = self.exons
+        elif feature in _CODING:
+            kind = self.coding
+        elif feature == b"transcript" or feature.endswith((b"RNA", b"_transcript")):
+            kind = self.spans
+        elif self.dialect is not None and not self.dialect.wants(feature):
+            return
+        else:
+            kind = None
+        fields = head[3].rstrip(b"\r\n").split(b"\t")
+        if len(fields) != 6:
+            raise LineError(f"has {len(fields) + 3} columns, where GTF and GFF3 have 9")
+        attributes = fields[5]
+        if self.dialect is None:
+            self.dialect = Gff3() if is_gff3(attributes) else Gtf()
+        if kind is self.spans or kind is None:
+            self.dialect.feature(feature, attributes)
+        if kind is None:
+            return
+        owners = self.dialect.owners(attributes, own=kind is self.spans)
+        if not owners and kind is self.exons:
+            raise LineError(f"an exon of no transcript: it has no {self.dialect.link}")
+        name = head[0]
+        chromosome = self.chromosomes.number(name)
+        if chromosome is None:
+            self.lost.setdefault(name, set()).update(owners)
+            return
+        start, stop, strand = self._where(fields, chromosome)
+        for owner in owners:
+            key = (owner, chromosome, strand)
+            number = self.numbers.get(key)
+            if number is None:
+                number = self.numbers[key] = len(self.numbers)
+                self.dialect.met(owner, attributes)
+            kind.add(number, start, stop)
+
+    def _where(self, fields: list[bytes], chromosome: int) -> tuple[int, int, int]:
+        """Read and check coordinates (0-based, half-open) and strand."""
+        start, stop = whole(fields[0], "start") - 1, whole(fields[1], "end")
+        if not 0 <= start < stop:
+            raise LineError(f"start {start + 1} and end {stop} are no interval (1-based)")
+        if stop > self.chromosomes.lengths[chromosome]:
+            raise LineError(self.chromosomes.beyond(chromosome, stop))
+        strand = _STRANDS.get(fields[3])
+        if strand is None:
+            raise LineError(f"strand '{shown(fields[3])}' is none of + - .")
+        return start, stop, strand
+
+    def finish(self) -> Gathered:
+        """Choose the blocks of each transcript: exons, else coding parts, else the span."""
+        keys = list(self.numbers)
+        identifiers = {key[0]: i for i, key in reversed(list(enumerate(keys)))}
+        same = np.array([identifiers[key[0]] for key in keys], dtype=np.int64)
+        chosen: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        # By identifier: the span of a transcript whose exons are on another strand is no exon.
+        done = np.zeros(len(keys), dtype=bool)
+        for intervals in (self.exons, self.coding, self.spans):
+            owners, starts, stops = intervals.arrays()
+            take = ~done[same[owners]]
+            if intervals is self.coding and self.dialect is not None:
+                whole = self.dialect.above(keys[i][0] for i in np.flatnonzero(done))
+                above = np.array([key[0] in whole for key in keys], dtype=bool)
+                take &= ~above[owners]
+            chosen.append((owners[take], starts[take], stops[take]))
+            done[same[owners[take]]] = True
+        owners, starts, stops = (np.concatenate(column) for column in zip(*chosen, strict=True))
+        return self._gathered(keys, owners, starts, stops)
+
+    def _gathered(
+        self, keys: list[Key], owners: np.ndarray, starts: np.ndarray, stops: np.ndarray
+    ) -> Gathered:
+        """Keep the transcripts that have blocks."""
+        gathered = Gathered()
+        used = np.bincount(owners, minlength=len(keys)) > 0
+        for i in np.flatnonzero(used).tolist():
+            identifier, chromosome, strand = keys[i]
+            assert self.dialect is not None
+            name, gene = self.dialect.names(identifier)
+            gathered.add(name, gene, chromosome, strand, known=True)
+        gathered.owners = array("q", (np.cumsum(used) - 1)[owners].tobytes())
+        gathered.starts = array("q", starts.tobytes())
+        gathered.stops = array("q", stops.tobytes())
+        return gathered
+
+    def nothing(self) -> str:
+        """Say why there are no transcripts."""
+        if not self.lost:
+            return "holds no transcripts (no lines of exons)"
+        count = sum(len(owners) for owners in self.lost.values())
+        words = self.chromosomes.missing(next(iter(self.lost)))
+        return f"none of its {count} transcripts is on a sequence of the genome: {words}"
+
+    def notes(self, file: str, gathered: Gathered) -> list[str]:
+        """Say what a user should know."""
+        found = []
+        count = sum(len(owners) for owners in self.lost.values())
+        if count:
+            names = sorted(name.decode("utf-8", "replace") for name in self.lost)
+            told = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+            found.append(
+                f"{file}: {count} of {count + len(gathered)} transcripts are left out: "
+                f"the genome does not have their sequences ({told})"
+            )
+        unknown = gathered.strands.count(0)
+        if unknown:
+            found.append(f"{file}: {unknown} transcripts have no strand: both are scanned")
+        return found

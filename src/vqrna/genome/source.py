@@ -1,0 +1,227 @@
+"""A genome with its regions or transcripts as something to be scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+
+from vqrna.errors import UsageError
+from vqrna.genome.annotation import read_annotation
+from vqrna.genome.bed import read_bed
+from vqrna.genome.fasta import Genome
+from vqrna.genome.gathered import Gathered, arrange
+from vqrna.genome.holders import Beginnings
+from vqrna.genome.located import Located, in_genome, in_transcripts
+from vqrna.genome.merging import Merger
+from vqrna.genome.stretching import first_base_kind, genome_stretches, transcript_stretches
+from vqrna.genome.transcripts import Transcripts
+from vqrna.genome.unfolding import Unfolder
+from vqrna.genome.windows import Pieces, cut
+from vqrna.modifications import MODIFICATIONS, Modification
+from vqrna.sites import Sites
+from vqrna.stretch import Stretch
+
+CONTEXTS = ("genome", "transcript")
+"""What the model sees around a site: the genome, or the transcript by itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class GenomeSource:
+    """What is scanned of a genome; made by :func:`open_genome`.
+
+    It holds no open file and can be pickled; every method that gives sequence opens the genome
+    anew, and gives the same in the same order every time.
+
+    Attributes
+    ----------
+    genome : Genome
+    transcripts : Transcripts
+        Transcripts and regions; each one block where they are taken unspliced.
+    context : str
+        One of `CONTEXTS`.
+    unspliced : bool
+    flank : int
+        Nt of genomic context on both sides.
+    kinds : tuple of Modification
+        The scan's, as `Sites.kind` counts them.
+    regions, annotation : pathlib.Path or None
+        The files.
+    notes : tuple of str
+        What a user should be told once.
+    """
+
+    genome: Genome
+    transcripts: Transcripts
+    context: str
+    unspliced: bool
+    flank: int
+    kinds: tuple[Modification, ...]
+    regions: Path | None
+    annotation: Path | None
+    notes: tuple[str, ...]
+
+    def stretches(self) -> Iterator[Stretch]:
+        """Give all stretches, in order of the genome.
+
+        Named by chromosome in context ``genome``; by transcript in context ``transcript``, but
+        for the one-base stretches of annotated first bases, which are named by chromosome.
+        """
+        if self._genomic:
+            return genome_stretches(
+                self.genome, self.transcripts, self._pieces(), self.flank, self.kinds
+            )
+        return transcript_stretches(self.genome, self.transcripts, self.flank, self.kinds)
+
+    def count(self) -> tuple[int, int]:
+        """Give the number of stretches and of nt evaluated in them, without reading sequence."""
+        if self._genomic:
+            pieces = self._pieces()
+            return len(pieces), int((pieces.stops - pieces.starts).sum())
+        extra = len(Beginnings.of(self.transcripts).keys) if self._first_base >= 0 else 0
+        return len(self.transcripts) + extra, int(self.transcripts.lengths.sum()) + extra
+
+    def inputs(self) -> tuple[Path, ...]:
+        """Give the files that the result follows from."""
+        return tuple(
+            path for path in (self.genome.path, self.regions, self.annotation) if path is not None
+        )
+
+    def told(self) -> dict[str, str]:
+        """Give the settings that the result follows from, for the heads of files."""
+        told = {"genome": self.genome.path.name}
+        if self.regions is not None:
+            told["regions"] = self.regions.name
+        if self.annotation is not None:
+            told["annotation"] = self.annotation.name
+        told["context"] = self.context
+        told["transcripts"] = "unspliced" if self.unspliced else "spliced"
+        return told
+
+    def sequences(self) -> Iterator[tuple[str, int]]:
+        """Give names and lengths of all chromosomes, in the genome's order."""
+        return zip(self.genome.names, self.genome.lengths, strict=True)
+
+    def transcript_sequences(self) -> Iterator[tuple[str, int]]:
+        """Give names and lengths of the transcripts, in the order of the table by transcript."""
+        names, lengths = self.transcripts.names.tolist(), self.transcripts.lengths.tolist()
+        return zip(names, lengths, strict=True)
+
+    def arranged(self, found: Iterator[Sites]) -> Iterator[Sites]:
+        """Turn sites as scanned into the main table: a row a site of the genome and type.
+
+        In the genome's order: chromosome, position, + before -, kind. A row has all from where
+        its score is highest (of equals, the transcript first by name) and five columns more:
+        ``lowest_score`` among the rows given, ``transcript`` (of the highest) and its ``gene``,
+        ``transcripts``, the number of those that hold the site, and ``reported_in``, the number
+        of those in which it is among the rows given.
+
+        Parameters
+        ----------
+        found : iterator of Sites
+            In the order of :meth:`stretches`, cut anywhere; whatever was filtered out is missing.
+        """
+        merger = Merger(self.genome, self.transcripts, self._first_base, self._genomic)
+        return merger.rows(self._located(found, by_place=True))
+
+    def by_transcript(self, found: Iterator[Sites]) -> Iterator[Sites]:
+        """Turn sites as scanned into the table by transcript: a row a transcript, site and type.
+
+        In the order of :meth:`transcript_sequences`, then position and kind. Positions count from
+        the transcript's 5' end; columns more: ``chromosome``, ``genome_position`` (1-based),
+        ``genome_strand`` and ``gene``.
+
+        Parameters
+        ----------
+        found : iterator of Sites
+            As for :meth:`arranged`.
+        """
+        unfolder = Unfolder(self.genome, self.transcripts, self._first_base)
+        parts = self._located(found, by_place=False)
+        if self._genomic:
+            return unfolder.of_genome(parts)
+        return unfolder.of_transcripts(parts, Beginnings.of(self.transcripts))
+
+    @property
+    def _genomic(self) -> bool:
+        return self.context == "genome"
+
+    @property
+    def _first_base(self) -> int:
+        return first_base_kind(self.kinds)
+
+    def _pieces(self) -> Pieces:
+        return cut(self.transcripts, self.flank)
+
+    def _located(self, found: Iterator[Sites], *, by_place: bool) -> Iterator[Located]:
+        """Find the places of rows, and before what no later row comes: a place or transcript."""
+        if self._genomic:
+            return in_genome(found, self.genome, self._pieces().windows)
+        beginnings = Beginnings.of(self.transcripts)
+        parts = in_transcripts(found, self.genome, self.transcripts, beginnings)
+        if not by_place:
+            return parts
+        starts = self.transcripts.starts
+        return (replace(part, low=starts[part.low]) for part in parts)
+
+
+def open_genome(
+    genome: str | PathLike[str],
+    *,
+    regions: str | PathLike[str] | None = None,
+    annotation: str | PathLike[str] | None = None,
+    context: str = "genome",
+    unspliced: bool = False,
+    flank: int = 250,
+    kinds: Sequence[Modification] = MODIFICATIONS,
+) -> GenomeSource:
+    """Read and check all that says what of a genome is scanned.
+
+    Parameters
+    ----------
+    genome : path-like
+        FASTA, plain or bgzip; its index (``.fai``) is made where it is missing.
+    regions : path-like, optional
+        BED file; with twelve columns its regions are transcripts.
+    annotation : path-like, optional
+        GTF or GFF3 file; one of `regions` and `annotation`, or both, are needed.
+    context : str
+        One of `CONTEXTS`.
+    unspliced : bool
+        Take transcripts with their introns.
+    flank : int
+        Nt of genomic context on both sides of what is evaluated: half a window.
+    kinds : sequence of Modification
+        What is looked for.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, wrong or does not fit the genome.
+    UsageError
+        If neither regions nor an annotation are given, or the context is unknown.
+    """
+    if context not in CONTEXTS:
+        raise UsageError(f"unknown context '{context}' (known: {', '.join(CONTEXTS)})")
+    if regions is None and annotation is None:
+        raise UsageError("a genome needs regions (BED) or an annotation (GTF, GFF3)")
+    opened = Genome.open(genome)
+    gathered = Gathered()
+    notes: list[str] = []
+    if annotation is not None:
+        gathered, notes = read_annotation(annotation, opened)
+    if regions is not None:
+        gathered.extend(read_bed(regions, opened))
+    transcripts = arrange(gathered, opened)
+    return GenomeSource(
+        opened,
+        transcripts.unspliced() if unspliced else transcripts,
+        context,
+        unspliced,
+        flank,
+        tuple(kinds),
+        None if regions is None else Path(regions),
+        None if annotation is None else Path(annotation),
+        tuple(notes),
+    )
