@@ -204,6 +204,11 @@ class ModelSet:
         return max(model.length for model in self.models)
 
     @property
+    def device(self) -> torch.device:
+        """Where the networks compute."""
+        return self.models[0].device
+
+    @property
     def calibration(self) -> Calibration:
         """Calibration of all types; told as fitted only if all are."""
         parts = [model.calibration for model in self.models]

@@ -267,5 +267,11 @@ def _stream(
     sys.stdout.write(text)
     sys.stdout.flush()
     summary = summarise(model, settings, total)
-    odd = {"repeated_names": tally.repeated_names, "empty_records": total.empty}
-    return Prediction(None, summary, total.nt, total.records, **odd)
+    return Prediction(
+        None,
+        summary,
+        total.nt,
+        total.records,
+        repeated_names=tally.repeated_names,
+        empty_records=total.empty,
+    )

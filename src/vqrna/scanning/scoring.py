@@ -15,6 +15,7 @@ from vqrna.sequence import centre
 from vqrna.sites import joined
 from vqrna.trained import Model
 
+
 def score_unit(
     model: Model, unit: Unit, settings: Settings, advance: Callable[[int], None] | None = None
 ) -> Part:
