@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from vqrna.errors import UsageError
 from vqrna.genome.annotation import read_annotation
@@ -15,10 +18,11 @@ from vqrna.genome.gathered import Gathered, arrange
 from vqrna.genome.holders import Beginnings
 from vqrna.genome.located import Located, in_genome, in_transcripts
 from vqrna.genome.merging import Merger
+from vqrna.genome.places import chromosome_of, place_on, position_of
 from vqrna.genome.stretching import first_base_kind, genome_stretches, transcript_stretches
 from vqrna.genome.transcripts import Transcripts
 from vqrna.genome.unfolding import Unfolder
-from vqrna.genome.windows import Pieces, cut
+from vqrna.genome.windows import Pieces, cut, strands
 from vqrna.modifications import MODIFICATIONS, Modification
 from vqrna.sites import Sites
 from vqrna.stretch import Stretch
@@ -44,8 +48,8 @@ class GenomeSource:
     unspliced : bool
     flank : int
         Nt of genomic context on both sides.
-    kinds : tuple of Modification
-        The scan's, as `Sites.kind` counts them.
+    kinds : tuple of str
+        Symbols of the scan's modifications, as `Sites.kind` counts them.
     regions, annotation : pathlib.Path or None
         The files.
     notes : tuple of str
@@ -57,7 +61,7 @@ class GenomeSource:
     context: str
     unspliced: bool
     flank: int
-    kinds: tuple[Modification, ...]
+    kinds: tuple[str, ...]
     regions: Path | None
     annotation: Path | None
     notes: tuple[str, ...]
@@ -82,6 +86,24 @@ class GenomeSource:
         extra = len(Beginnings.of(self.transcripts).keys) if self._first_base >= 0 else 0
         return len(self.transcripts) + extra, int(self.transcripts.lengths.sum()) + extra
 
+    def total(self) -> int:
+        """Count the positions to be evaluated."""
+        return self.count()[1]
+
+    def scanned(self) -> Iterator[tuple[str, int, int, bool]]:
+        """Give the intervals that count: chromosome, start, stop (0-based), whether reverse.
+
+        In the order of the main table, + before -, joined where they touch.
+        """
+        lines = strands(self.transcripts)
+        places, reverse = place_on(lines[:, 0])
+        order = np.lexsort((reverse, places))
+        starts = position_of(places[order])
+        stops = starts + (lines[:, 1] - lines[:, 0])[order]
+        chromosomes = chromosome_of(places[order]).tolist()
+        names = (self.genome.names[number] for number in chromosomes)
+        return zip(names, starts.tolist(), stops.tolist(), reverse[order].tolist(), strict=True)
+
     def inputs(self) -> tuple[Path, ...]:
         """Give the files that the result follows from."""
         return tuple(
@@ -98,6 +120,17 @@ class GenomeSource:
         told["context"] = self.context
         told["transcripts"] = "unspliced" if self.unspliced else "spliced"
         return told
+
+    def spec(self) -> dict[str, Any]:
+        """Give what :func:`open_genome` makes the same source from, as JSON can hold it."""
+        files = {"genome": self.genome.path, "regions": self.regions, "annotation": self.annotation}
+        return {
+            **{name: str(path.resolve()) for name, path in files.items() if path is not None},
+            "context": self.context,
+            "unspliced": self.unspliced,
+            "flank": self.flank,
+            "kinds": list(self.kinds),
+        }
 
     def sequences(self) -> Iterator[tuple[str, int]]:
         """Give names and lengths of all chromosomes, in the genome's order."""
@@ -174,7 +207,7 @@ def open_genome(
     context: str = "genome",
     unspliced: bool = False,
     flank: int = 250,
-    kinds: Sequence[Modification] = MODIFICATIONS,
+    kinds: Sequence[Modification | str] = MODIFICATIONS,
 ) -> GenomeSource:
     """Read and check all that says what of a genome is scanned.
 
@@ -192,8 +225,8 @@ def open_genome(
         Take transcripts with their introns.
     flank : int
         Nt of genomic context on both sides of what is evaluated: half a window.
-    kinds : sequence of Modification
-        What is looked for.
+    kinds : sequence of Modification or str
+        What is looked for, in the scan's order; symbols are enough.
 
     Raises
     ------
@@ -220,7 +253,7 @@ def open_genome(
         context,
         unspliced,
         flank,
-        tuple(kinds),
+        tuple(kind if isinstance(kind, str) else kind.symbol for kind in kinds),
         None if regions is None else Path(regions),
         None if annotation is None else Path(annotation),
         tuple(notes),

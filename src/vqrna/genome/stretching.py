@@ -12,16 +12,15 @@ from vqrna.genome.holders import Beginnings
 from vqrna.genome.places import chromosome_of, key_of, overlapping, place_on, position_of
 from vqrna.genome.transcripts import Transcripts
 from vqrna.genome.windows import Pieces, strands
-from vqrna.modifications import Modification
 from vqrna.stretch import Stretch
 
 FIRST_BASE = "m6Am"
 """Symbol of the type that is looked for at the first bases of transcripts alone."""
 
 
-def first_base_kind(kinds: Sequence[Modification]) -> int:
+def first_base_kind(kinds: Sequence[str]) -> int:
     """Give the index of `FIRST_BASE` among a scan's modifications, or -1."""
-    return next((i for i, kind in enumerate(kinds) if kind.symbol == FIRST_BASE), -1)
+    return list(kinds).index(FIRST_BASE) if FIRST_BASE in kinds else -1
 
 
 def genome_stretches(
@@ -29,7 +28,7 @@ def genome_stretches(
     transcripts: Transcripts,
     pieces: Pieces,
     flank: int,
-    kinds: Sequence[Modification],
+    kinds: Sequence[str],
 ) -> Iterator[Stretch]:
     """Give the pieces of a genome with their genomic neighbourhood.
 
@@ -41,8 +40,8 @@ def genome_stretches(
         From :func:`vqrna.genome.windows.cut`.
     flank : int
         Nt of context on both sides, as far as the chromosome reaches.
-    kinds : sequence of Modification
-        The scan's.
+    kinds : sequence of str
+        Symbols of the scan's modifications.
     """
     restricted = first_base_kind(kinds) >= 0 and bool(transcripts.known.any())
     beginnings = Beginnings.of(transcripts).keys
@@ -70,7 +69,7 @@ def genome_stretches(
 
 
 def transcript_stretches(
-    genome: Genome, transcripts: Transcripts, flank: int, kinds: Sequence[Modification]
+    genome: Genome, transcripts: Transcripts, flank: int, kinds: Sequence[str]
 ) -> Iterator[Stretch]:
     """Give each transcript as a sequence of its own.
 
@@ -84,8 +83,8 @@ def transcript_stretches(
     transcripts : Transcripts
     flank : int
         Nt of context on both sides of a first base.
-    kinds : sequence of Modification
-        The scan's.
+    kinds : sequence of str
+        Symbols of the scan's modifications.
     """
     restricted = first_base_kind(kinds) >= 0
     beginnings = Beginnings.of(transcripts)
@@ -100,7 +99,7 @@ def transcript_stretches(
             if known and opens[i]:
                 at = int(blocks[-1, 1] - 1 if reverse else blocks[0, 0])
                 found = _genomic(reader, genome, at, at + 1, reverse, flank)
-                only = {kind.symbol: nowhere for kind in kinds}
+                only = dict.fromkeys(kinds, nowhere)
                 only[FIRST_BASE] = np.array([found.start])
                 yield replace(found, only=only)
             tokens = spliced(reader, blocks, reverse)
