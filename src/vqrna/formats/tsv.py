@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+from vqrna import sites as rows
+from vqrna.formats import text
+from vqrna.formats.description import Description
+from vqrna.formats.output import Output, writing
+from vqrna.formats.text import NOTHING
+from vqrna.modifications import Modification
+from vqrna.sites import Sites
+from vqrna.tiers import TIERS
 
 COLUMNS = (
     "sequence",
@@ -19,10 +30,72 @@ COLUMNS = (
 )
 """Columns of a table of sites; ``position`` is 1-based."""
 
-NOTHING = "."
-"""What stands for no call and no flags, so that no column is ever empty."""
-
 _FORMATS = {"score": "{:.6f}", "probability": "{:.4g}", "p_value": "{:.4g}"}
+
+_BASES = ("A", "C", "G", "U", "N")
+_FLAGS = tuple(word or NOTHING for word in rows.flag_names(np.arange(1 << len(rows.FLAGS))))
+
+
+class Writer:
+    """Writes ``PREFIX.tsv``: facts behind ``#``, column names, a line a site.
+
+    Parameters
+    ----------
+    output : Output
+    description : Description
+    """
+
+    def __init__(self, output: Output, description: Description) -> None:
+        name = f"{description.prefix}.tsv"
+        self.path = output.folder / name
+        self._description = description
+        self._file = output.open(name)
+        self._begun = False
+
+    def write(self, sites: Sites) -> None:
+        """Write sites; the first ones tell the columns."""
+        with writing(self.path):
+            if not self._begun:
+                head = self._description.head() + column_line(sites.extra)
+                self._file.write(head.encode())
+                self._begun = True
+            self._file.write(raw_lines(sites, self._description.modifications))
+
+    def finish(self) -> None:
+        """Close the file."""
+        with writing(self.path):
+            self._file.close()
+
+
+def column_line(extra: Iterable[str] = ()) -> str:
+    """Give the line of column names.
+
+    Parameters
+    ----------
+    extra : iterable of str
+        Names of further columns.
+    """
+    return "\t".join((*rows.COLUMNS, *map(text.table_name, extra))) + "\n"
+
+
+def raw_lines(sites: Sites, modifications: Sequence[Modification]) -> memoryview:
+    """Write sites as lines in UTF-8; see :func:`lines`."""
+    return text.lines(
+        [
+            text.names(sites.sequence),
+            text.integers(sites.position + 1),
+            text.words("+-", sites.reverse),
+            text.words(_BASES, sites.base),
+            text.words([text.table_name(m.symbol) for m in modifications], sites.kind),
+            text.decimals(sites.score),
+            text.digits(sites.probability),
+            text.digits(sites.p_value),
+            text.digits(sites.q_value),
+            text.words((NOTHING, *TIERS), sites.tier),
+            text.words(_FLAGS, sites.flags),
+            *(text.anything(name, column) for name, column in sites.extra.items()),
+        ]
+    )
 
 
 def header() -> str:
@@ -30,14 +103,17 @@ def header() -> str:
     return "\t".join(COLUMNS) + "\n"
 
 
-def lines(sites: pd.DataFrame) -> str:
+def lines(sites: Sites | pd.DataFrame, modifications: Sequence[Modification] | None = None) -> str:
     """Write sites as text, a line a row, without the header.
 
     Parameters
     ----------
-    sites : pandas.DataFrame
-        With `COLUMNS`.
+    sites : Sites, or pandas.DataFrame with `COLUMNS`
+    modifications : sequence of Modification
+        The scan's; not needed for a table.
     """
+    if isinstance(sites, Sites):
+        return str(raw_lines(sites, modifications or ()), "utf-8")
     if sites.empty:
         return ""
     written = []

@@ -1,0 +1,221 @@
+"""Scores of one modification as bigWig, whatever the number of sequences.
+
+Libraries that write bigWig take time and memory that grow faster than the number of sequences
+(a million transcripts do not fit into a machine), and one that is fast on genomes prints its
+errors in place of raising them. The format is a simple one: blocks of values, each of one
+sequence; an index of them; the same values summed up at some zoom levels.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import BinaryIO
+
+import numpy as np
+
+from vqrna.formats.description import Description
+from vqrna.formats.output import Output, writing
+from vqrna.formats.tracks import Track
+from vqrna.formats.trees import BLOCK, write_index, write_names
+
+ENDING = "bw"
+
+ITEMS = 1024
+"""Values in a block, at most."""
+
+ZOOMS = 10
+"""Zoom levels, at most; each is `COARSER` times as coarse as the one before."""
+
+COARSER = 4
+
+_MAGIC = 0x888FFC26
+_VARIABLE = 2  # kind of block: positions and values of single bases
+_HEADER = struct.Struct("<IHHQQQHHQQIQ")
+_ZOOM = struct.Struct("<IIQQ")
+_TOTAL = struct.Struct("<Qdddd")
+_BLOCK = struct.Struct("<IIIIIBBH")
+_ITEM = np.dtype([("position", "<u4"), ("value", "<f4")])
+_SUMMARY = np.dtype(
+    [(name, "<u4") for name in ("sequence", "start", "end", "count")]
+    + [(name, "<f4") for name in ("least", "most", "sum", "squares")]
+)
+
+
+@dataclass
+class _Total:
+    """What all values of a file add up to."""
+
+    count: int = 0
+    least: float = np.inf
+    most: float = -np.inf
+    sum: float = 0.0
+    squares: float = 0.0
+    reach: int = 0  # nt from the first value to the last, over all sequences
+
+    def add(self, batch: np.ndarray) -> None:
+        value = batch["value"].astype(np.float64)
+        self.count += len(batch)
+        self.least = min(self.least, float(value.min()))
+        self.most = max(self.most, float(value.max()))
+        self.sum += float(value.sum())
+        self.squares += float((value**2).sum())
+        first = _starts(batch["sequence"])
+        last = np.append(first[1:], len(batch)) - 1
+        position = batch["position"].astype(np.int64)
+        self.reach += int((position[last] - position[first] + 1).sum())
+
+
+def write(output: Output, name: str, track: Track, description: Description) -> None:
+    """Write a track to a file.
+
+    Parameters
+    ----------
+    output : Output
+    name : str
+        Of the file.
+    track : Track
+    description : Description
+    """
+    with writing(output.folder / name):
+        file = output.open(name)
+        file.write(bytes(_HEADER.size + ZOOMS * _ZOOM.size + _TOTAL.size))
+        shown = np.flatnonzero(_shown(track))
+        names_at = write_names(
+            file, [track.book.names[i] for i in shown], shown, track.book.lengths[shown]
+        )
+        total = _Total()
+        data_at = file.tell()
+        file.write(bytes(8))
+        index = _write_blocks(file, _blocks(track, total))
+        index_at = write_index(file, index, ITEMS)
+        zooms = _write_zooms(file, track, total, len(shown))
+        file.write(struct.pack("<I", _MAGIC))
+        total_at = _HEADER.size + ZOOMS * _ZOOM.size
+        buffer = max(_BLOCK.size + ITEMS * _ITEM.itemsize, ITEMS * _SUMMARY.itemsize)
+        file.seek(0)
+        file.write(
+            _HEADER.pack(
+                _MAGIC, 4, len(zooms), names_at, data_at, index_at, 0, 0, 0, total_at, buffer, 0
+            )
+        )
+        for level in zooms:
+            file.write(_ZOOM.pack(*level))
+        file.seek(total_at)
+        file.write(_TOTAL.pack(total.count, total.least, total.most, total.sum, total.squares))
+        file.seek(data_at)
+        file.write(struct.pack("<Q", len(index)))
+        file.close()
+
+
+def _shown(track: Track) -> np.ndarray:
+    """Tell which sequences have a value: shape (S,), bool."""
+    shown = np.zeros(len(track.book.names), np.bool_)
+    for batch in track.batches():
+        shown[batch["sequence"]] = True
+    return shown
+
+
+def _starts(sequence: np.ndarray) -> np.ndarray:
+    """Give the rows at which another sequence begins."""
+    return np.flatnonzero(np.diff(sequence.astype(np.int64), prepend=-1))
+
+
+def _blocks(track: Track, total: _Total) -> Iterator[tuple[tuple[int, ...], bytes]]:
+    """Cut values into blocks of one sequence: the bounds of each, and its bytes."""
+    for batch in track.batches():
+        total.add(batch)
+        items = np.empty(len(batch), _ITEM)
+        items["position"], items["value"] = batch["position"], batch["value"]
+        bounds = np.append(_starts(batch["sequence"]), len(batch))
+        cuts = [np.arange(a, b, ITEMS) for a, b in pairwise(bounds)]
+        first = np.concatenate(cuts)
+        after = np.append(first[1:], len(batch))
+        sequence = batch["sequence"][first].tolist()
+        start = batch["position"][first].tolist()
+        end = (batch["position"][after - 1].astype(np.int64) + 1).tolist()
+        raw = items.tobytes()
+        size = _ITEM.itemsize
+        for i, (a, b) in enumerate(zip(first.tolist(), after.tolist(), strict=True)):
+            number = sequence[i]
+            head = _BLOCK.pack(number, start[i], end[i], 0, 1, _VARIABLE, 0, b - a)
+            yield (number, start[i], number, end[i]), head + raw[a * size : b * size]
+
+
+def _write_blocks(file: BinaryIO, blocks: Iterator[tuple[tuple[int, ...], bytes]]) -> np.ndarray:
+    """Write blocks, each compressed by itself, and give what their index holds."""
+    parts: list[np.ndarray] = []
+    waiting: list[tuple[int, ...]] = []
+    at = file.tell()
+    for bounds, raw in blocks:
+        packed = zlib.compress(raw)
+        file.write(packed)
+        waiting.append((*bounds, at, len(packed)))
+        at += len(packed)
+        if len(waiting) == 1 << 16:
+            parts.append(np.array(waiting, BLOCK))
+            waiting = []
+    return np.concatenate([*parts, np.array(waiting, BLOCK)])
+
+
+def _write_zooms(
+    file: BinaryIO, track: Track, total: _Total, sequences: int
+) -> list[tuple[int, int, int, int]]:
+    """Write zoom levels as long as they get smaller: coarseness in nt, 0, and two offsets each."""
+    levels: list[tuple[int, int, int, int]] = []
+    coarse = 10 * max(1, -(-total.reach // total.count))
+    before = total.count
+    while len(levels) < ZOOMS and before > 2 * sequences:
+        data_at = file.tell()
+        file.write(bytes(4))
+        counted: list[int] = []
+        index = _write_blocks(file, _summary_blocks(track, coarse, counted))
+        count = sum(counted)
+        if 2 * count > before:
+            file.seek(data_at)
+            file.truncate()
+            break
+        index_at = write_index(file, index, ITEMS)
+        after = file.tell()
+        file.seek(data_at)
+        file.write(struct.pack("<I", count))
+        file.seek(after)
+        levels.append((coarse, 0, data_at, index_at))
+        before = count
+        coarse *= COARSER
+    return levels
+
+
+def _summary_blocks(
+    track: Track, coarse: int, counted: list[int]
+) -> Iterator[tuple[tuple[int, ...], bytes]]:
+    """Cut sums of values into blocks."""
+    for batch in track.batches():
+        sums = _summed(batch, coarse)
+        counted.append(len(sums))
+        for at in range(0, len(sums), ITEMS):
+            block = sums[at : at + ITEMS]
+            first, last = block[0], block[-1]
+            bounds = (first["sequence"], first["start"], last["sequence"], last["end"])
+            yield tuple(map(int, bounds)), block.tobytes()
+
+
+def _summed(batch: np.ndarray, coarse: int) -> np.ndarray:
+    """Sum up the values within stretches of `coarse` nt: shape (R,), `_SUMMARY`."""
+    place = batch["sequence"].astype(np.int64) << 32 | batch["position"] // coarse
+    first = np.flatnonzero(np.diff(place, prepend=-1))
+    last = np.append(first[1:], len(batch)) - 1
+    value = batch["value"].astype(np.float64)
+    sums = np.empty(len(first), _SUMMARY)
+    sums["sequence"] = batch["sequence"][first]
+    sums["start"] = batch["position"][first]
+    sums["end"] = batch["position"][last] + 1
+    sums["count"] = last - first + 1
+    sums["least"] = np.minimum.reduceat(value, first)
+    sums["most"] = np.maximum.reduceat(value, first)
+    sums["sum"] = np.add.reduceat(value, first)
+    sums["squares"] = np.add.reduceat(value**2, first)
+    return sums
