@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 import vqrna
-from vqrna.cli import convert, data, doctor, evaluate, join, model, predict, train
+from vqrna.cli import compare, convert, data, doctor, evaluate, join, model, predict, train
 from vqrna.cli.exits import one_line_warnings, signals_as_exceptions, tell
 from vqrna.provenance import running
 
@@ -27,6 +27,7 @@ _EXAMPLE = (
 _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Predict", "predict", predict.predict),
     ("Predict", "join", join.join),
+    ("Predict", "compare", compare.compare),
     ("Predict", "model", model.app),
     ("Train", "train", train.train),
     ("Train", "evaluate", evaluate.evaluate),

@@ -1,0 +1,241 @@
+"""The sites that a scan found, block by block, from any of the files that hold them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from vqrna.comparing.heads import Facts, fact_of
+from vqrna.comparing.known import NOT_DATA, STRANDS
+from vqrna.data.source import open_text
+from vqrna.errors import DataError, UsageError
+from vqrna.formats.text import bed_name
+from vqrna.modifications import Modification, modification
+from vqrna.tiers import TIERS
+
+ROWS = 500_000
+"""Rows that are held in memory at once."""
+
+_PARQUET = b"PAR1"
+_NEEDED = ("sequence", "position", "modification", "call")
+_BED = ("sequence", "start", "stop", "modification", "score", "strand", "thick", "thicker", "color")
+_TEXT = ("sequence", "strand", "modification", "call")
+_REACHED = "reached"  # some tier, of a file that does not tell which
+_CALLS = {"": 0, ".": 0, _REACHED: 1} | {tier: i for i, tier in enumerate(TIERS, start=1)}
+
+
+class Block(NamedTuple):
+    """Some sites.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of sequences, as they are written in BED.
+    sequence : np.ndarray, shape (N,), int64
+        Which of `names`.
+    position : np.ndarray, shape (N,), int64
+        0-based.
+    reverse : np.ndarray, shape (N,), bool
+    kind : np.ndarray, shape (N,), int64
+        Which of the modifications.
+    tier : np.ndarray, shape (N,), int64
+        0 for no call, 1 ``low``, 2 ``medium``, 3 ``high``; always 1 in a file without tiers.
+    """
+
+    names: tuple[str, ...]
+    sequence: np.ndarray
+    position: np.ndarray
+    reverse: np.ndarray
+    kind: np.ndarray
+    tier: np.ndarray
+
+
+@dataclass(frozen=True)
+class FoundSites:
+    """A file with the sites of a scan: TSV, BED9 or bedRMod, plain or gzipped, or Parquet.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    facts : Facts
+        From its head.
+    tiers : bool
+        Whether it tells which tier a site reaches; BED and bedRMod do not.
+    """
+
+    path: Path
+    facts: Facts
+    tiers: bool
+
+    @classmethod
+    def open(cls, path: str | PathLike[str]) -> FoundSites:
+        """Look at the head of a file.
+
+        Raises
+        ------
+        DataError
+            If the file is missing, or of none of the kinds.
+        """
+        place = Path(path)
+        if _is_parquet(place):
+            return cls(place, _parquet_facts(_parquet(place)), tiers=True)
+        facts: Facts = {}
+        with open_text(place) as stream:
+            for line in _head(stream):
+                facts.update(fact_of(line))
+            columns = _columns(stream, place)
+        return cls(place, facts, tiers="call" in columns)
+
+    def blocks(self, modifications: Sequence[Modification]) -> Iterator[Block]:
+        """Read the sites, `ROWS` at a time.
+
+        Parameters
+        ----------
+        modifications : sequence of Modification
+            The types there may be.
+
+        Raises
+        ------
+        DataError
+            If a row is broken, or its type is none of them.
+        """
+        tables = _parquet_tables if _is_parquet(self.path) else _text_tables
+        for table in tables(self.path):
+            yield self._block(table, modifications)
+
+    def _block(self, table: pd.DataFrame, modifications: Sequence[Modification]) -> Block:
+        """Turn words into numbers, each different one once."""
+
+        def kind_of(name: str) -> int:
+            try:
+                return modifications.index(modification(name, tuple(modifications)))
+            except UsageError as error:
+                raise DataError(str(error), file=self.path) from None
+
+        names = tuple(bed_name(str(name)) for name in table["sequence"].cat.categories)
+        return Block(
+            names,
+            table["sequence"].cat.codes.to_numpy(np.int64),
+            table["position"].to_numpy(np.int64),
+            self._each(table, "strand", STRANDS.__getitem__).astype(bool),
+            self._each(table, "modification", kind_of),
+            self._each(table, "call", _CALLS.__getitem__),
+        )
+
+    def _each(self, table: pd.DataFrame, column: str, number: Callable[[str], int]) -> np.ndarray:
+        words = table[column].cat.categories
+        try:
+            numbers = np.array([number(str(word)) for word in words], dtype=np.int64)
+        except KeyError as error:
+            raise DataError(f"{error} is no {column}", file=self.path) from None
+        return numbers[table[column].cat.codes.to_numpy()] if len(table) else numbers[:0]
+
+
+def _is_parquet(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_PARQUET)) == _PARQUET
+
+
+def _parquet(path: Path) -> Any:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        file = ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"is no whole Parquet file ({error})", file=path) from None
+    missing = [name for name in _NEEDED if name not in file.schema_arrow.names]
+    if missing:
+        raise DataError(f"has no column '{missing[0]}'", file=path)
+    return file
+
+
+def _parquet_facts(file: Any) -> Facts:
+    metadata = file.schema_arrow.metadata or {}
+    return {key.decode(): value.decode("utf-8", "replace") for key, value in metadata.items()}
+
+
+def _parquet_tables(path: Path) -> Iterator[pd.DataFrame]:
+    import pyarrow as pa
+
+    file = _parquet(path)
+    columns = [name for name in (*_NEEDED, "strand") if name in file.schema_arrow.names]
+    try:
+        for batch in file.iter_batches(batch_size=ROWS, columns=columns):
+            yield _ready(batch.to_pandas(), "position")
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"is no whole Parquet file ({error})", file=path) from None
+
+
+def _head(stream: IO[bytes]) -> Iterator[str]:
+    """Read the lines above the data, and leave the first line of data where it is."""
+    beginnings = tuple(word.encode() for word in NOT_DATA)
+    while stream.peek(8).startswith(beginnings):  # type: ignore[attr-defined]
+        yield stream.readline().decode("utf-8", "replace").strip()
+
+
+def _columns(stream: IO[bytes], path: Path) -> tuple[str, ...]:
+    """Name the columns: as the header of a TSV does, or those of BED."""
+    start = stream.peek(1 << 16)[: 1 << 16].partition(b"\n")[0]  # type: ignore[attr-defined]
+    cells = start.decode("utf-8", "replace").rstrip("\r").split("\t")
+    if cells[0] == "sequence":
+        stream.readline()
+        missing = [name for name in _NEEDED if name not in cells]
+        if missing:
+            raise DataError(f"has no column '{missing[0]}'", file=path)
+        return tuple(cells)
+    if start and (len(cells) < len(_BED) or not (cells[1] + cells[2]).isdigit()):
+        words = "is no table of sites: TSV, Parquet, BED (nine columns) or bedRMod is read"
+        raise DataError(words, file=path)
+    more = range(len(_BED), len(cells))
+    return (*_BED, *(f"column {number + 1}" for number in more))
+
+
+def _text_tables(path: Path) -> Iterator[pd.DataFrame]:
+    with open_text(path) as stream:
+        for _ in _head(stream):
+            pass
+        columns = _columns(stream, path)
+        place = "position" if "position" in columns else "start"
+        words = [name for name in _TEXT if name in columns]
+        try:
+            for table in pd.read_csv(
+                stream,
+                sep="\t",
+                names=list(columns),
+                usecols=[place, *words],
+                dtype={place: "int64"} | dict.fromkeys(words, "category"),
+                na_filter=False,
+                quoting=csv.QUOTE_NONE,
+                chunksize=ROWS,
+                encoding_errors="replace",
+            ):
+                yield _ready(table, place)
+        except pd.errors.EmptyDataError:
+            return  # a scan that found nothing
+        except (pd.errors.ParserError, ValueError, OverflowError) as error:
+            raise DataError(f"is no whole table of sites: {error}", file=path) from None
+
+
+def _ready(table: pd.DataFrame, place: str) -> pd.DataFrame:
+    """Bring a table of any kind to the same columns, with positions from 0."""
+    if place == "position":
+        table = table.assign(position=table["position"] - 1)
+    else:
+        table = table.assign(position=table["start"], call=_REACHED)
+    if "strand" not in table:
+        table = table.assign(strand="+")  # what is not told is the strand that was given
+    for name in ("sequence", "strand", "modification", "call"):
+        column = table[name]
+        if column.dtype != "category" or column.isna().any():
+            table[name] = column.astype(object).fillna("").astype("category")
+    return table
