@@ -281,14 +281,18 @@ def _source(
     from vqrna.genome import open_genome
     from vqrna.sequence import centre
 
-    return open_genome(
+    source = open_genome(
         fasta[0],
         regions=regions,
         annotation=annotation,
         context=context,
         unspliced=unspliced,
         flank=centre(model.length),
+        kinds=settings.modifications,
     )
+    for note in source.notes:
+        say("note", note)
+    return source
 
 
 def _refuse_in_stream(**wanted: object) -> None:

@@ -62,5 +62,5 @@ def show_prediction(found: Prediction, *, to_stderr: bool = False) -> None:
         say("note", f"{count} records repeat a name: their sites cannot be told apart")
     if found.empty_records:
         say("note", f"{found.empty_records:,} of {found.records:,} records are empty")
-    for words in found.unreachable:
+    for words in (*found.unreachable, *found.notes):
         say("note", words)

@@ -66,6 +66,12 @@ class GenomeSource:
     annotation: Path | None
     notes: tuple[str, ...]
 
+    again = True
+    """It can be read as often as it is wanted."""
+
+    stranded = True
+    """Sites lie on both strands."""
+
     def stretches(self) -> Iterator[Stretch]:
         """Give all stretches, in order of the genome.
 

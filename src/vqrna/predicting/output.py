@@ -14,6 +14,8 @@ import vqrna
 from vqrna.errors import UsageError
 from vqrna.files import atomic_path, write_text
 from vqrna.formats import FORMATS, Description, writers
+from vqrna.formats.description import PROGRAM
+from vqrna.formats.text import bed_name
 from vqrna.predicting.prediction import Prediction, Totals, summarise
 from vqrna.provenance import facts, lines_of
 from vqrna.scanning import Parts, Settings, Source
@@ -96,6 +98,7 @@ def write_results(
     """
     total = Totals.of(parts, len(settings.modifications))
     told = facts(model.hash, command, **settings.told(), **source.told(), **total.facts(settings))
+    notes: list[str] = []
 
     def sequences() -> Iterator[tuple[str, int]]:
         known = source.sequences()
@@ -103,13 +106,14 @@ def write_results(
 
     def description(prefix: str) -> Description:
         return Description(
-            facts=told,
+            facts={PROGRAM: vqrna.__version__, **told},
             modifications=settings.modifications,
             sequences=sequences,
             organism=output.organism,
             assembly=output.assembly,
             annotation=output.annotation,
             prefix=prefix,
+            stranded=source.stranded,
         )
 
     rows = with_q_values(parts.sites(), total, settings)
@@ -117,13 +121,16 @@ def write_results(
         for block in total.counted(source.arranged(rows)):
             out.write(block)
     paths = list(out.paths)
+    notes += out.notes
     if output.by_transcript:
         rows = with_q_values(parts.sites(), total, settings)
         with writers(("tsv",), folder, description("transcripts")) as out:
-            for block in source.by_transcript(rows):  # type: ignore[attr-defined]
+            for block in source.by_transcript(rows):
                 out.write(block)
         paths += out.paths
-    paths.append(_write_scanned(parts, folder / SCANNED, told))
+        notes += out.notes
+    spans = source.scanned()
+    paths.append(_write_scanned(parts.spans() if spans is None else spans, folder / SCANNED, told))
     how = {
         "vqrna": vqrna.__version__,
         "model": model.hash,
@@ -143,6 +150,7 @@ def write_results(
         tuple(paths),
         empty_records=total.empty,
         unreachable=unreachable(model, settings, total),
+        notes=tuple(notes),
     )
 
 
@@ -178,13 +186,15 @@ def _scanned_lengths(parts: Parts) -> Iterator[tuple[str, int]]:
         yield name, max(stop for _, _, stop, _ in group)
 
 
-def _write_scanned(parts: Parts, path: Path, told: Mapping[str, str]) -> Path:
+def _write_scanned(
+    spans: Iterator[tuple[str, int, int, bool]], path: Path, told: Mapping[str, str]
+) -> Path:
     """Write which stretches were scanned, as BED6."""
     with (
         atomic_path(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="\n") as file,
     ):
         file.writelines(f"{line}\n" for line in lines_of(told))
-        for name, start, stop, reverse in parts.spans():
-            file.write(f"{name}\t{start}\t{stop}\t.\t0\t{'-' if reverse else '+'}\n")
+        for name, start, stop, reverse in spans:
+            file.write(f"{bed_name(name)}\t{start}\t{stop}\t.\t0\t{'-' if reverse else '+'}\n")
     return path

@@ -155,8 +155,9 @@ def _spec(source: Source) -> dict[str, Any]:
     """Put down how to open a source again."""
     if isinstance(source, FastaSource):
         return {"files": [str(Path(file).resolve()) for file in source.files]}
-    assert isinstance(source, GenomeSource)  # what is in memory has no shards
-    return {"genome": source.spec()}
+    if isinstance(source, GenomeSource):
+        return {"genome": source.spec()}
+    raise TypeError("what is in memory has no shards")
 
 
 def _source(spec: dict[str, Any]) -> Source:

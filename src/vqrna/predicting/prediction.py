@@ -38,6 +38,8 @@ class Prediction:
         Records whose name another one had before, and records without a letter.
     unreachable : tuple of str
         What to say of types for which no q-value could be as small as asked for.
+    notes : tuple of str
+        What to say of files that could not be made as they should.
     """
 
     sites: pd.DataFrame | None
@@ -48,6 +50,7 @@ class Prediction:
     repeated_names: int = 0
     empty_records: int = 0
     unreachable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path | None:

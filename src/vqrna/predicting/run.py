@@ -206,7 +206,7 @@ def predict_files(
     engine = engine or Threads(model, settings, workers)
     if str(out) == "-":
         return _stream(source, model, settings, engine, show_progress)
-    again = bool(model.hash) and getattr(source, "again", True)
+    again = bool(model.hash) and source.again
     if shard is not None and not again:
         raise UsageError("a shard needs files that can be read again and a model that was saved")
     command = command_line(ASIDE)
@@ -256,7 +256,7 @@ def _stream(
     head = lines_of(facts(model.hash, command_line(ASIDE), **settings.told(), **source.told()))
     total, tally = Totals(len(settings.modifications)), Tally()
     kinds = settings.modifications
-    text = "".join(f"{line}\n" for line in head) + tsv.header()
+    text = "".join(f"{line}\n" for line in head) + tsv.column_line()
     with progress(source.total(), "predicting", unit="nt", show=show_progress) as bar:
         for part in scan(scan_units(source, model, settings), engine, bar, tally=tally):
             assert part is not None  # there is no store to keep it

@@ -115,7 +115,7 @@ class PartStore:
         """Keep a finished part; it appears whole or not at all."""
         self._make()
         with atomic_path(self._path(number)) as temporary, temporary.open("wb") as file:
-            np.savez(file, **_packed(part))
+            np.savez(file, allow_pickle=False, **_packed(part))
 
     def plan(self) -> dict[str, Any] | None:
         """Give what was kept with :meth:`keep_plan`, or None."""
@@ -216,9 +216,9 @@ def _packed(part: Part) -> dict[str, np.ndarray]:
 
 def _unpacked(arrays: dict[str, np.ndarray]) -> Part:
     names = np.array(arrays["names"].tobytes().decode().split("\n"), dtype=object)
-    columns = {name: arrays[f"site_{name}"] for name in _ARRAYS}
+    columns: dict[str, Any] = {name: arrays[f"site_{name}"] for name in _ARRAYS}
     nothing = np.full(len(columns["position"]), np.nan)
-    sites = Sites(sequence=names[arrays["site_sequence"]], q_value=nothing, **columns)
+    columns |= {"sequence": names[arrays["site_sequence"]], "q_value": nothing}
     spans = Spans(
         names[arrays["span_sequence"]],
         arrays["span_start"],
@@ -227,7 +227,7 @@ def _unpacked(arrays: dict[str, np.ndarray]) -> Part:
     )
     counted = {k.removeprefix("p_"): array for k, array in arrays.items() if k.startswith("p_")}
     counts = PValueCounts.from_json(counted | {"types": int(counted["types"])})
-    return Part(sites, arrays["candidates"], counts, spans, *arrays["counts"].tolist())
+    return Part(Sites(**columns), arrays["candidates"], counts, spans, *arrays["counts"].tolist())
 
 
 def _indexed(names: np.ndarray) -> tuple[list[str], np.ndarray]:

@@ -22,6 +22,14 @@ Input = str | PathLike[str]
 class Source(Protocol):
     """Sequences to scan: the same ones in the same order, however often they are asked for."""
 
+    @property
+    def again(self) -> bool:
+        """Whether it can be read more than once."""
+
+    @property
+    def stranded(self) -> bool:
+        """Whether sites lie on both strands of the main table's sequences."""
+
     def stretches(self) -> Iterator[Stretch]:
         """Give what is to be scanned, one stretch at a time."""
 
@@ -37,12 +45,25 @@ class Source(Protocol):
     def sequences(self) -> Iterator[tuple[str, int]] | None:
         """Give names and lengths of the sequences of the main table; None: those scanned."""
 
+    def scanned(self) -> Iterator[tuple[str, int, int, bool]] | None:
+        """Give the intervals that count (name, start, stop, whether reverse); None: all of them."""
+
     def arranged(self, found: Iterator[Sites]) -> Iterator[Sites]:
         """Turn sites as they were scanned into the rows of the main table."""
 
+    def by_transcript(self, found: Iterator[Sites]) -> Iterator[Sites]:
+        """Turn them into the rows of the table by transcript."""
+
 
 class _Plain:
-    """Sequences that are the rows of the main table themselves."""
+    """Sequences that are those of the main table themselves."""
+
+    stranded = False
+
+    @property
+    def again(self) -> bool:
+        """It is read once."""
+        return False
 
     def told(self) -> dict[str, str]:
         """Nothing but the sequences bears on the result."""
@@ -50,10 +71,16 @@ class _Plain:
 
     def sequences(self) -> None:
         """Those that were scanned."""
-        return
+
+    def scanned(self) -> None:
+        """All of them."""
 
     def arranged(self, found: Iterator[Sites]) -> Iterator[Sites]:
         """They come as they were scanned."""
+        return found
+
+    def by_transcript(self, found: Iterator[Sites]) -> Iterator[Sites]:
+        """Without an annotation each sequence is a transcript."""
         return found
 
 
@@ -132,7 +159,6 @@ class MemorySource(_Plain):
 
     def total(self) -> None:
         """Not known."""
-        return
 
 
 class Names:
