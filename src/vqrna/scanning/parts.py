@@ -105,7 +105,7 @@ class PartStore:
                 self._path(number).open("rb") as file,
                 np.load(file, allow_pickle=False) as arrays,
             ):
-                return _unpacked({name: arrays[name] for name in arrays.files})
+                return unpacked({name: arrays[name] for name in arrays.files})
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, EOFError, IndexError, AttributeError, zipfile.BadZipFile):
@@ -115,7 +115,7 @@ class PartStore:
         """Keep a finished part; it appears whole or not at all."""
         self._make()
         with atomic_path(self._path(number)) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **_packed(part))
+            np.savez(file, allow_pickle=False, **packed(part))
 
     def plan(self) -> dict[str, Any] | None:
         """Give what was kept with :meth:`keep_plan`, or None."""
@@ -195,7 +195,7 @@ class Parts:
             yield last
 
 
-def _packed(part: Part) -> dict[str, np.ndarray]:
+def packed(part: Part) -> dict[str, np.ndarray]:
     """Lay a part out as arrays of plain numbers and bytes."""
     names, places = _indexed(np.concatenate([part.spans.sequence, part.sites.sequence]))
     cut = len(part.spans.start)
@@ -214,7 +214,8 @@ def _packed(part: Part) -> dict[str, np.ndarray]:
     }
 
 
-def _unpacked(arrays: dict[str, np.ndarray]) -> Part:
+def unpacked(arrays: dict[str, np.ndarray]) -> Part:
+    """Make a part again of what :func:`packed` gave."""
     names = np.array(arrays["names"].tobytes().decode().split("\n"), dtype=object)
     columns: dict[str, Any] = {name: arrays[f"site_{name}"] for name in _ARRAYS}
     nothing = np.full(len(columns["position"]), np.nan)
