@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import BinaryIO
 
 import numpy as np
 
 _BOUNDS = [(name, "<u4") for name in ("first", "start", "last", "end")]
 
-BLOCK = np.dtype(_BOUNDS + [("offset", "<u8"), ("size", "<u8")])
+BLOCK = np.dtype([*_BOUNDS, ("offset", "<u8"), ("size", "<u8")])
 """A block of the file: its first sequence and position, its last ones, and where it lies."""
 
 FAN = 256
@@ -51,15 +50,16 @@ def write_names(
     leaves["name"], leaves["number"], leaves["length"] = raw, numbers, lengths
     leaves = leaves[np.argsort(raw, kind="stable")]
     inner = np.dtype([("name", raw.dtype), ("child", "<u8")])
+    fan = min(FAN, len(leaves))
 
     def above(children: np.ndarray) -> np.ndarray:
-        nodes = np.zeros(-(-len(children) // FAN), inner)
-        nodes["name"] = children["name"][::FAN]
+        nodes = np.zeros(-(-len(children) // fan), inner)
+        nodes["name"] = children["name"][::fan]
         return nodes
 
     begin = file.tell()
-    file.write(_NAMES.pack(_NAMES_MAGIC, FAN, width, 8, len(leaves), 0))
-    _write_nodes(file, leaves, above)
+    file.write(_NAMES.pack(_NAMES_MAGIC, fan, width, 8, len(leaves), 0))
+    _write_nodes(file, leaves, fan, above)
     return begin
 
 
@@ -81,39 +81,37 @@ def write_index(file: BinaryIO, blocks: np.ndarray, items: int) -> int:
         Where it begins.
     """
     inner = np.dtype([*_BOUNDS, ("child", "<u8")])
+    fan = min(FAN, len(blocks))
 
     def above(children: np.ndarray) -> np.ndarray:
-        nodes = np.zeros(-(-len(children) // FAN), inner)
-        last = np.minimum(np.arange(1, len(nodes) + 1) * FAN, len(children)) - 1
-        nodes["first"], nodes["start"] = children["first"][::FAN], children["start"][::FAN]
+        nodes = np.zeros(-(-len(children) // fan), inner)
+        last = np.minimum(np.arange(1, len(nodes) + 1) * fan, len(children)) - 1
+        nodes["first"], nodes["start"] = children["first"][::fan], children["start"][::fan]
         nodes["last"], nodes["end"] = children["last"][last], children["end"][last]
         return nodes
 
     begin = file.tell()
     bounds = (blocks["first"][0], blocks["start"][0], blocks["last"][-1], blocks["end"][-1])
     told = map(int, bounds)
-    file.write(_INDEX.pack(_INDEX_MAGIC, FAN, len(blocks), *told, begin, items, 0))
-    _write_nodes(file, blocks, above)
+    file.write(_INDEX.pack(_INDEX_MAGIC, fan, len(blocks), *told, begin, items, 0))
+    _write_nodes(file, blocks, fan, above)
     return begin
 
 
 def _write_nodes(
-    file: BinaryIO, leaves: np.ndarray, above: Callable[[np.ndarray], np.ndarray]
+    file: BinaryIO, leaves: np.ndarray, fan: int, above: Callable[[np.ndarray], np.ndarray]
 ) -> None:
     """Write the nodes of a tree, the root first, all nodes of a level equally long."""
     levels = [leaves]
-    while len(levels[0]) > FAN:
+    while len(levels[0]) > fan:
         levels.insert(0, above(levels[0]))
+    sizes = [_NODE.size + fan * level.dtype.itemsize for level in levels]
     at = file.tell()
-    for level, below in pairwise(levels):
-        at += -(-len(level) // FAN) * _size(level)
-        level["child"] = at + np.arange(len(level), dtype=np.uint64) * np.uint64(_size(below))
-    for level in levels:
-        for start in range(0, len(level), FAN):
-            node = level[start : start + FAN]
-            file.write(_NODE.pack(level is leaves, 0, len(node)))
-            file.write(node.tobytes().ljust(_size(level) - _NODE.size, b"\0"))
-
-
-def _size(level: np.ndarray) -> int:
-    return _NODE.size + FAN * level.dtype.itemsize
+    for level, size, below in zip(levels, sizes, sizes[1:], strict=False):
+        at += -(-len(level) // fan) * size
+        level["child"] = at + np.arange(len(level), dtype=np.uint64) * np.uint64(below)
+    for level, size in zip(levels, sizes, strict=True):
+        for start in range(0, len(level), fan):
+            node = level[start : start + fan]
+            head = _NODE.pack(level is leaves, 0, len(node))
+            file.write((head + node.tobytes()).ljust(size, b"\0"))
