@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,8 +28,9 @@ _PARQUET = b"PAR1"
 _NEEDED = ("sequence", "position", "modification", "call")
 _BED = ("sequence", "start", "stop", "modification", "score", "strand", "thick", "thicker", "color")
 _TEXT = ("sequence", "strand", "modification", "call")
+_NOTHING = "."
 _REACHED = "reached"  # some tier, of a file that does not tell which
-_CALLS = {"": 0, ".": 0, _REACHED: 1} | {tier: i for i, tier in enumerate(TIERS, start=1)}
+_CALLS = {_NOTHING: 0, _REACHED: 1} | {tier: i for i, tier in enumerate(TIERS, start=1)}
 
 
 class Block(NamedTuple):
@@ -88,10 +90,10 @@ class FoundSites:
             return cls(place, _parquet_facts(_parquet(place)), tiers=True)
         facts: Facts = {}
         with open_text(place) as stream:
-            for line in _head(stream):
-                facts.update(fact_of(line))
-            columns = _columns(stream, place)
-        return cls(place, facts, tiers="call" in columns)
+            text = _Text(stream, place)
+        for line in text.head:
+            facts.update(fact_of(line))
+        return cls(place, facts, tiers="call" in text.columns)
 
     def blocks(self, modifications: Sequence[Modification]) -> Iterator[Block]:
         """Read the sites, `ROWS` at a time.
@@ -176,42 +178,75 @@ def _parquet_tables(path: Path) -> Iterator[pd.DataFrame]:
         raise DataError(f"is no whole Parquet file ({error})", file=path) from None
 
 
-def _head(stream: IO[bytes]) -> Iterator[str]:
-    """Read the lines above the data, and leave the first line of data where it is."""
-    beginnings = tuple(word.encode() for word in NOT_DATA)
-    while stream.peek(8).startswith(beginnings):  # type: ignore[attr-defined]
-        yield stream.readline().decode("utf-8", "replace").strip()
+class _Text:
+    """A table of sites as text: the head is read, the rows are there to be read.
+
+    Attributes
+    ----------
+    head : list of str
+    columns : tuple of str
+        As the header of a TSV names them, or those of BED.
+    rows : io.BufferedReader
+    """
+
+    def __init__(self, stream: io.BufferedReader, path: Path) -> None:
+        self.head: list[str] = []
+        line = b""
+        for line in stream:
+            if not line.decode("utf-8", "replace").startswith(NOT_DATA):
+                break
+            self.head.append(line.decode("utf-8", "replace").strip())
+            line = b""
+        self.columns: tuple[str, ...] = _BED
+        cells = _cells(line)
+        if cells[0] == _NEEDED[0]:
+            self.columns = tuple(cells)
+            missing = [name for name in _NEEDED if name not in cells]
+            if missing:
+                raise DataError(f"has no column '{missing[0]}'", file=path)
+            line = stream.readline()
+            if len(_cells(line)) > len(cells):
+                raise DataError("the rows have more cells than there are columns", file=path)
+        elif line:
+            if len(cells) < len(_BED) or not (cells[1] + cells[2]).isdigit():
+                words = "is no table of sites: TSV, Parquet, BED (nine columns) or bedRMod is read"
+                raise DataError(words, file=path)
+            more = range(len(_BED) + 1, len(cells) + 1)
+            self.columns += tuple(f"column {number}" for number in more)
+        self.rows = io.BufferedReader(_After(line, stream))
 
 
-def _columns(stream: IO[bytes], path: Path) -> tuple[str, ...]:
-    """Name the columns: as the header of a TSV does, or those of BED."""
-    start = stream.peek(1 << 16)[: 1 << 16].partition(b"\n")[0]  # type: ignore[attr-defined]
-    cells = start.decode("utf-8", "replace").rstrip("\r").split("\t")
-    if cells[0] == "sequence":
-        stream.readline()
-        missing = [name for name in _NEEDED if name not in cells]
-        if missing:
-            raise DataError(f"has no column '{missing[0]}'", file=path)
-        return tuple(cells)
-    if start and (len(cells) < len(_BED) or not (cells[1] + cells[2]).isdigit()):
-        words = "is no table of sites: TSV, Parquet, BED (nine columns) or bedRMod is read"
-        raise DataError(words, file=path)
-    more = range(len(_BED), len(cells))
-    return (*_BED, *(f"column {number + 1}" for number in more))
+class _After(io.RawIOBase):
+    """A line that was read already, and what comes after it."""
+
+    def __init__(self, line: bytes, stream: io.BufferedReader) -> None:
+        super().__init__()
+        self.line, self.stream = line, stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = self.line[: len(buffer)] or self.stream.read1(len(buffer))
+        self.line = self.line[len(part) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _cells(line: bytes) -> list[str]:
+    return line.decode("utf-8", "replace").rstrip("\r\n").split("\t")
 
 
 def _text_tables(path: Path) -> Iterator[pd.DataFrame]:
     with open_text(path) as stream:
-        for _ in _head(stream):
-            pass
-        columns = _columns(stream, path)
-        place = "position" if "position" in columns else "start"
-        words = [name for name in _TEXT if name in columns]
+        text = _Text(stream, path)
+        place = "position" if "position" in text.columns else "start"
+        words = [name for name in _TEXT if name in text.columns]
         try:
             for table in pd.read_csv(
-                stream,
+                text.rows,
                 sep="\t",
-                names=list(columns),
+                names=list(text.columns),
                 usecols=[place, *words],
                 dtype={place: "int64"} | dict.fromkeys(words, "category"),
                 na_filter=False,
@@ -237,5 +272,5 @@ def _ready(table: pd.DataFrame, place: str) -> pd.DataFrame:
     for name in ("sequence", "strand", "modification", "call"):
         column = table[name]
         if column.dtype != "category" or column.isna().any():
-            table[name] = column.astype(object).fillna("").astype("category")
+            table[name] = column.astype(object).fillna(_NOTHING).astype("category")
     return table
