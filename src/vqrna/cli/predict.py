@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.prediction_input import is_stream, open_source, refuse_in_stream
 from vqrna.cli.prediction_tables import show_prediction, show_unmeasured
 from vqrna.errors import UsageError
-
-if TYPE_CHECKING:
-    from vqrna.scanning import Settings, Source
-    from vqrna.trained import Model
 
 _CALLS = "What is called"
 _GENOME = "In a genome"
@@ -173,14 +170,28 @@ def predict(
         typer.Option(
             "--jobs",
             "-j",
-            help="Threads.",
-            show_default="one a core, up to 8",
+            help="Threads, or actors of Ray.",
+            show_default="one a core; threads up to 8",
             rich_help_panel=_RUNNING,
         ),
     ] = None,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_RUNNING)
     ] = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="threads, or ray: many cores, GPUs and machines.", rich_help_panel=_RUNNING
+        ),
+    ] = "threads",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Ray cluster to use: HOST:PORT of its head, or auto for this machine's.",
+            show_default="one of its own",
+            rich_help_panel=_RUNNING,
+        ),
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -208,13 +219,21 @@ def predict(
 
     Stopped runs go on where they were: the same command again is enough.
     """
-    from vqrna.scanning import Shard, parse_priors
+    from vqrna.scanning import Shard, check_engine, open_engine, parse_priors
 
+    check_engine(engine, address)
     in_genome = regions is not None or gtf is not None
     part = None if shard is None else Shard.of(shard)
     if out == "-":
-        _refuse_in_stream(plot=plot, shard=shard, fdr=fdr, formats=formats, gtf=by_transcript)
-    if plot and any(path == "-" or _is_stream(Path(path)) for path in fasta):
+        refuse_in_stream(
+            plot=plot,
+            shard=shard,
+            fdr=fdr,
+            formats=formats,
+            gtf=by_transcript,
+            engine=engine != "threads",
+        )
+    if plot and any(path == "-" or is_stream(Path(path)) for path in fasta):
         raise UsageError("--plot needs files: standard input and pipes can be read only once")
     if plot and (in_genome or part):
         raise UsageError("--plot draws the records of a FASTA file, not a genome or a shard")
@@ -226,7 +245,7 @@ def predict(
     from vqrna.weights import load_model
 
     output = Output(parse_formats(formats), organism, assembly, annotation, by_transcript)
-    loaded = load_model(model, device)
+    loaded = load_model(model, device if engine == "threads" else "cpu")
     settings = make_settings(
         loaded.modifications,
         modifications=modifications,
@@ -238,18 +257,21 @@ def predict(
     )
     if threshold is None and not all_sites:
         show_unmeasured(settings, loaded.tiers)
-    source = _source(fasta, loaded, settings, regions, gtf, context, unspliced)
-    found = predict_files(
-        source,
-        out,
-        loaded,
-        settings,
-        output=output,
-        model_path=model,
-        jobs=jobs,
-        shard=part,
-        fresh=not resume,
-    )
+    source = open_source(fasta, loaded, settings, regions, gtf, context, unspliced)
+    with open_engine(
+        engine, source, loaded, settings, jobs=jobs, device=device, address=address
+    ) as chosen:
+        found = predict_files(
+            source,
+            out,
+            loaded,
+            settings,
+            output=output,
+            model_path=model,
+            engine=chosen,
+            shard=part,
+            fresh=not resume,
+        )
     if found is None:
         typer.echo(f"shard {shard} is done; when all are: vqrna join {out}")
         return
@@ -260,51 +282,3 @@ def predict(
             typer.echo(f"wrote {path}")
         if left_out:
             say("note", f"{left_out} of the first sequences are empty or too long to draw")
-
-
-def _source(
-    fasta: list[str],
-    model: Model,
-    settings: Settings,
-    regions: Path | None,
-    annotation: Path | None,
-    context: str,
-    unspliced: bool,
-) -> Source:
-    """Open what is to be scanned."""
-    from vqrna.scanning import FastaSource
-
-    if regions is None and annotation is None:
-        return FastaSource(tuple(fasta))
-    if len(fasta) != 1 or fasta[0] == "-":
-        raise UsageError("--regions and --gtf need one genome, in a file")
-    from vqrna.genome import open_genome
-    from vqrna.sequence import centre
-
-    source = open_genome(
-        fasta[0],
-        regions=regions,
-        annotation=annotation,
-        context=context,
-        unspliced=unspliced,
-        flank=centre(model.length),
-        kinds=settings.modifications,
-    )
-    for note in source.notes:
-        say("note", note)
-    return source
-
-
-def _refuse_in_stream(**wanted: object) -> None:
-    """Say which options a table on standard output cannot serve."""
-    names = {"plot": "--plot", "shard": "--shard", "fdr": "--fdr", "gtf": "--by-transcript"}
-    for key, name in names.items():
-        if wanted[key]:
-            raise UsageError(f"{name} needs a folder: --out cannot be -")
-    if wanted["formats"] and wanted["formats"] != ["tsv"]:
-        raise UsageError("standard output takes tsv alone: for other formats give --out a folder")
-
-
-def _is_stream(path: Path) -> bool:
-    """Tell whether this is a pipe or device, such as ``<(zcat a.fa.gz)`` or ``/dev/stdin``."""
-    return path.exists() and not path.is_file() and not path.is_dir()

@@ -29,7 +29,7 @@ from vqrna.trained import Model
 from vqrna.weights import load_model
 
 
-def key_of(source: Source, model: Model, settings: Settings) -> str:
+def key_of(source: Source, model: Model, settings: Settings, device: str) -> str:
     """Name a scan by what its result follows from.
 
     Returns
@@ -38,7 +38,7 @@ def key_of(source: Source, model: Model, settings: Settings) -> str:
         12 hexadecimal digits. Files are known by place, size and time of change.
     """
     seen: list[object] = [vqrna.__version__, pieces.PIECE, pieces.TILE, model.hash]
-    seen += [model.device.type, settings.told(), settings.columns.tolist(), source.told()]
+    seen += [device.partition(":")[0], settings.told(), settings.columns.tolist(), source.told()]
     for path in source.inputs():
         stat = path.stat()
         seen.append([str(path.resolve()), stat.st_size, stat.st_mtime_ns])

@@ -115,7 +115,7 @@ def predict(
     >>> found = vqrna.predict({"mine": "GGACU" * 30}, all_sites=True)
     >>> found.sites.head()  # doctest: +SKIP
     """
-    loaded = load_model(model, device) if model is None or isinstance(model, Input) else model
+    loaded = model if isinstance(model, Model) else load_model(model, device)
     settings = make_settings(
         loaded.modifications,
         modifications=modifications,
@@ -202,9 +202,10 @@ def predict_files(
     if isinstance(source, Sequence):
         source = FastaSource(tuple(str(file) for file in source))
     output = output or Output()
-    workers = checked_jobs(jobs, model.device)
-    engine = engine or Threads(model, settings, workers)
+    engine = engine or Threads(model, settings, checked_jobs(jobs, model.device))
     if str(out) == "-":
+        if not engine.in_order:
+            raise UsageError("parts of this engine come in any order: give --out a folder")
         return _stream(source, model, settings, engine, show_progress)
     again = bool(model.hash) and source.again
     if shard is not None and not again:
@@ -212,7 +213,7 @@ def predict_files(
     command = command_line(ASIDE)
     begun, tally = time.monotonic(), Tally()
     with results_directory(out) as folder:
-        key = key_of(source, model, settings) if again else f"once-{os.getpid()}"
+        key = key_of(source, model, settings, engine.device) if again else f"once-{os.getpid()}"
         store = PartStore(folder, key)
         if fresh:
             store.clear()
@@ -224,8 +225,8 @@ def predict_files(
                     pass
             run: dict[str, Any] = {
                 "command": command_line(),
-                "device": str(model.device),
-                "jobs": workers,
+                "device": engine.device,
+                "jobs": engine.jobs,
                 "engine": type(engine).__name__.lower(),
                 "parts": tally.units,
                 "resumed": tally.resumed,

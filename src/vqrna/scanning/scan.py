@@ -64,6 +64,14 @@ class Engine(Protocol):
     in_order: bool
     """Whether parts come in the order of the units."""
 
+    @property
+    def jobs(self) -> int:
+        """How many units are scored at a time."""
+
+    @property
+    def device(self) -> str:
+        """What the network computes on, as torch names it."""
+
     def run(
         self, waiting: Iterator[Unit], advance: Callable[[int], None]
     ) -> Iterator[tuple[int, Part]]:
@@ -97,6 +105,11 @@ class Threads:
     settings: Settings
     jobs: int
     in_order = True
+
+    @property
+    def device(self) -> str:
+        """That of the model."""
+        return str(self.model.device)
 
     def run(
         self, waiting: Iterator[Unit], advance: Callable[[int], None]
