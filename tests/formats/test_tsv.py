@@ -1,49 +1,145 @@
 """Sites as tab-separated text."""
 
+import io
+
 import numpy as np
 import pandas as pd
+import pytest
+from found_sites import KINDS, make_sites, random_sites
+from hypothesis import given
+from hypothesis import strategies as st
 
-from vqrna.formats.tsv import COLUMNS, header, lines
-
-
-def site(**changes) -> dict:
-    return {
-        "sequence": "chr1",
-        "position": 7,
-        "base": "A",
-        "modification": "m6A",
-        "score": 0.12345678,
-        "probability": 1.23456e-7,
-        "p_value": 0.5,
-        "call": "low",
-        "flags": "end,ambiguous",
-    } | changes
+from vqrna.formats.tsv import column_line, lines
+from vqrna.sites import COLUMNS, flag_names, significant
 
 
-def test_the_header_names_the_columns():
-    assert header() == (
-        "sequence\tposition\tbase\tmodification\tscore\tprobability\tp_value\tcall\tflags\n"
+def read(text: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(text), sep="\t", comment="#", keep_default_na=False)
+
+
+def test_the_columns_are_named():
+    assert column_line() == (
+        "sequence\tposition\tstrand\tbase\tmodification\tscore\tprobability\tp_value\tq_value"
+        "\tcall\tflags\n"
+    )
+    assert column_line(["transcript", "lowest_score"]).endswith(
+        "\tflags\ttranscript\tlowest_score\n"
     )
 
 
-def test_a_row_is_a_line():
-    written = lines(pd.DataFrame([site(), site(position=1_000_000, score=1.0)]))
-    first, second = written.splitlines()
-    assert first == "chr1\t7\tA\tm6A\t0.123457\t1.235e-07\t0.5\tlow\tend,ambiguous"
-    assert second.startswith("chr1\t1000000\tA\tm6A\t1.000000\t")
-    assert written.endswith("\n")
+def test_a_site_is_a_line():
+    sites = make_sites(
+        "chr1",
+        [6, 999_999],
+        score=[0.123457, 1.0],
+        probability=[1.235e-7, 1.0],
+        p_value=[0.5, 3.1e-12],
+        reverse=[False, True],
+        base=[0, 4],
+        kind=[0, 1],
+        tier=[1, 3],
+        flags=[0b1010, 0],
+    )
+    assert lines(sites, KINDS) == (
+        "chr1\t7\t+\tA\tm6A\t0.123457\t1.235e-07\t0.5\t0.001\tlow\tend,ambiguous\n"
+        "chr1\t1000000\t-\tN\tPsi\t1.000000\t1\t3.1e-12\t0.001\thigh\t.\n"
+    )
 
 
 def test_no_cell_is_ever_empty():
-    assert lines(pd.DataFrame([site(call="", flags="", p_value=np.nan)])) == (
-        "chr1\t7\tA\tm6A\t0.123457\t1.235e-07\tnan\t.\t.\n"
-    )
-
-
-def test_the_order_of_the_columns_is_the_format_s():
-    shuffled = pd.DataFrame([site()])[list(reversed(COLUMNS))]
-    assert lines(shuffled) == lines(pd.DataFrame([site()]))
+    sites = make_sites("", [6], tier=0, q_value=np.nan, extra={"a": np.array([None])})
+    assert lines(sites, KINDS) == ".\t7\t+\tA\tm6A\t0.500000\t0.25\t1e-05\tnan\t.\t.\t.\n"
 
 
 def test_no_site_is_no_line():
-    assert lines(pd.DataFrame([site()]).iloc[:0]) == ""
+    assert lines(make_sites("a", []), KINDS) == ""
+
+
+def test_further_columns_are_written_by_what_they_hold():
+    extra = {
+        "transcript": np.array(["ENST1.2", "a\tb"], dtype=object),
+        "lowest_score": np.array([0.25, np.nan]),
+        "share": np.array([0.123456, 0.0]),
+        "transcripts": np.array([3, 12]),
+        "spliced": np.array([True, False]),
+    }
+    text = lines(make_sites("a", [0, 1], extra=extra), KINDS)
+    assert [line.split("\t")[11:] for line in text.splitlines()] == [
+        ["ENST1.2", "0.250000", "0.1235", "3", "true"],
+        ["a_b", "nan", "0", "12", "false"],
+    ]
+
+
+fractions = st.one_of(
+    st.just(np.nan), st.just(0.0), st.just(1.0), st.floats(1e-300, 1.0), st.floats(1e-9, 1e-3)
+)
+anything = st.text(min_size=1)
+
+
+@given(
+    st.lists(st.tuples(anything, st.integers(0, 1 << 40), fractions, fractions), min_size=1),
+    st.randoms(use_true_random=False),
+)
+def test_what_is_read_back_is_what_was_there(rows, chance):
+    names, positions, scores, shares = zip(*rows, strict=True)
+    count = len(rows)
+    sites = make_sites(
+        names,
+        positions,
+        score=np.round(scores, 6),
+        p_value=significant(np.array(shares)),
+        reverse=[chance.random() < 0.5 for _ in rows],
+        kind=[chance.randrange(3) for _ in rows],
+        flags=[chance.randrange(16) for _ in rows],
+        tier=[chance.randrange(4) for _ in rows],
+    )
+    found = read(column_line() + lines(sites, KINDS))
+    assert len(found) == count
+    assert tuple(found.columns) == COLUMNS
+    assert found.position.tolist() == [p + 1 for p in positions]
+    np.testing.assert_array_equal(found.score.astype(float), sites.score)
+    np.testing.assert_allclose(found.p_value.astype(float), sites.p_value, rtol=1e-12)
+    table = sites.table(KINDS)
+    for column in ("strand", "base", "modification"):
+        assert found[column].tolist() == table[column].tolist()
+    assert found["flags"].replace(".", "").tolist() == flag_names(sites.flags).tolist()
+    assert found["call"].replace(".", "").tolist() == table["call"].tolist()
+
+
+def test_numbers_are_written_as_python_writes_them():
+    sites = random_sites(2000)
+    for line, site in zip(
+        lines(sites, KINDS).splitlines(), sites.table(KINDS).to_dict("records"), strict=True
+    ):
+        cells = line.split("\t")
+        assert cells[5] == f"{site['score']:.6f}"
+        assert cells[6:9] == [f"{site[c]:.4g}" for c in ("probability", "p_value", "q_value")]
+
+
+@pytest.mark.parametrize(
+    ("name", "written_as"),
+    [("chr 1", "chr 1"), ("a\tb\nc", "a_b_c"), ('#"x"', "__x_"), ("Ψ,é", "Ψ,é"), ("\udc80", "_")],
+)
+def test_names_that_would_break_a_line(name, written_as):
+    assert lines(make_sites(name, [0]), KINDS).split("\t")[0] == written_as
+
+
+def test_the_file_tells_its_facts_first(written):
+    out = written("tsv", [make_sites("chr1", [6])])
+    (path,) = out.paths
+    assert path.name == "sites.tsv"
+    assert path.read_text().splitlines()[:4] == [
+        "# vqrna 1.2.3",
+        "# command: vqrna predict a.fa --prior m6A=0.01",
+        "# model: abc",
+        column_line().rstrip(),
+    ]
+    assert read(path.read_text()).position.tolist() == [7]
+
+
+def test_an_empty_scan_has_a_header_with_the_columns_there_would_be(written):
+    nothing = make_sites("a", [], extra={"transcript": np.array([], dtype=object)})
+    (path,) = written("tsv", [nothing]).paths
+    assert path.read_text().splitlines()[-1] == column_line(["transcript"]).rstrip()
+    (path,) = written("tsv", []).paths
+    assert path.read_text().splitlines()[-1] == column_line().rstrip()

@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from vqrna import sites as rows
 from vqrna.formats import text
 from vqrna.formats.description import Description
 from vqrna.formats.output import Output, writing
 from vqrna.formats.text import NOTHING
 from vqrna.modifications import Modification
-from vqrna.sites import Sites
+from vqrna.sequence import ALPHABET
+from vqrna.sites import COLUMNS, FLAGS, Sites, flag_names
 from vqrna.tiers import TIERS
 
-COLUMNS = (
-    "sequence",
-    "position",
-    "base",
-    "modification",
-    "score",
-    "probability",
-    "p_value",
-    "call",
-    "flags",
-)
-"""Columns of a table of sites; ``position`` is 1-based."""
-
-_FORMATS = {"score": "{:.6f}", "probability": "{:.4g}", "p_value": "{:.4g}"}
-
-_BASES = ("A", "C", "G", "U", "N")
-_FLAGS = tuple(word or NOTHING for word in rows.flag_names(np.arange(1 << len(rows.FLAGS))))
+_BASES = (*ALPHABET, "N")
+_FLAGS = tuple(word or NOTHING for word in flag_names(np.arange(1 << len(FLAGS))))
 
 
 class Writer:
@@ -75,7 +58,7 @@ def column_line(extra: Iterable[str] = ()) -> str:
     extra : iterable of str
         Names of further columns.
     """
-    return "\t".join((*rows.COLUMNS, *map(text.table_name, extra))) + "\n"
+    return "\t".join((*COLUMNS, *map(text.table_name, extra))) + "\n"
 
 
 def raw_lines(sites: Sites, modifications: Sequence[Modification]) -> memoryview:
@@ -98,30 +81,13 @@ def raw_lines(sites: Sites, modifications: Sequence[Modification]) -> memoryview
     )
 
 
-def header() -> str:
-    """Give the line of column names."""
-    return "\t".join(COLUMNS) + "\n"
-
-
-def lines(sites: Sites | pd.DataFrame, modifications: Sequence[Modification] | None = None) -> str:
-    """Write sites as text, a line a row, without the header.
+def lines(sites: Sites, modifications: Sequence[Modification]) -> str:
+    """Write sites as text, a line a site, without the header.
 
     Parameters
     ----------
-    sites : Sites, or pandas.DataFrame with `COLUMNS`
+    sites : Sites
     modifications : sequence of Modification
-        The scan's; not needed for a table.
+        The scan's.
     """
-    if isinstance(sites, Sites):
-        return str(raw_lines(sites, modifications or ()), "utf-8")
-    if sites.empty:
-        return ""
-    written = []
-    for column in COLUMNS:
-        values: list[Any] = sites[column].tolist()
-        if column in _FORMATS:
-            form = _FORMATS[column].format
-            written.append(["nan" if x != x else form(x) for x in values])
-        else:
-            written.append([str(x) or NOTHING for x in values])
-    return "".join("\t".join(row) + "\n" for row in zip(*written, strict=True))
+    return str(raw_lines(sites, modifications), "utf-8")
