@@ -101,7 +101,7 @@ def test_an_empty_scan_is_an_empty_file(written, run):
     assert run("tabix", bed, "a:1-2") == ""
     with pysam.TabixFile(str(bed)) as file:
         assert file.contigs == []
-        assert list(file.header)[0] == "# vqrna 1.2.3"
+        assert next(iter(file.header)) == "# vqrna 1.2.3"
 
 
 def test_there_is_no_date_in_the_compressed_file(written):

@@ -69,6 +69,28 @@ class _Total:
         self.reach += int((position[last] - position[first] + 1).sum())
 
 
+class _Values:
+    """The values of a track, with the sequences that have any numbered without gaps.
+
+    Readers take the numbers for places in a list.
+    """
+
+    def __init__(self, track: Track) -> None:
+        self._track = track
+        seen = np.zeros(len(track.book.names), np.bool_)
+        for batch in track.batches():
+            seen[batch["sequence"]] = True
+        self.shown = np.flatnonzero(seen)  # (S,), the track's own numbers
+        self._numbers = (np.cumsum(seen) - 1).astype(np.uint32)
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """Read the values in order."""
+        for batch in self._track.batches():
+            renumbered = batch.copy()
+            renumbered["sequence"] = self._numbers[batch["sequence"]]
+            yield renumbered
+
+
 def write(output: Output, name: str, track: Track, description: Description) -> None:
     """Write a track to a file.
 
@@ -83,16 +105,15 @@ def write(output: Output, name: str, track: Track, description: Description) -> 
     with writing(output.folder / name):
         file = output.open(name)
         file.write(bytes(_HEADER.size + ZOOMS * _ZOOM.size + _TOTAL.size))
-        shown = np.flatnonzero(_shown(track))
-        names_at = write_names(
-            file, [track.book.names[i] for i in shown], shown, track.book.lengths[shown]
-        )
+        values = _Values(track)
+        names = [track.book.names[i] for i in values.shown]
+        names_at = write_names(file, names, track.book.lengths[values.shown])
         total = _Total()
         data_at = file.tell()
         file.write(bytes(8))
-        index = _write_blocks(file, _blocks(track, total))
+        index = _write_blocks(file, _blocks(values, total))
         index_at = write_index(file, index, ITEMS)
-        zooms = _write_zooms(file, track, total, len(shown))
+        zooms = _write_zooms(file, values, total)
         file.write(struct.pack("<I", _MAGIC))
         total_at = _HEADER.size + ZOOMS * _ZOOM.size
         buffer = max(_BLOCK.size + ITEMS * _ITEM.itemsize, ITEMS * _SUMMARY.itemsize)
@@ -111,22 +132,14 @@ def write(output: Output, name: str, track: Track, description: Description) -> 
         file.close()
 
 
-def _shown(track: Track) -> np.ndarray:
-    """Tell which sequences have a value: shape (S,), bool."""
-    shown = np.zeros(len(track.book.names), np.bool_)
-    for batch in track.batches():
-        shown[batch["sequence"]] = True
-    return shown
-
-
 def _starts(sequence: np.ndarray) -> np.ndarray:
     """Give the rows at which another sequence begins."""
     return np.flatnonzero(np.diff(sequence.astype(np.int64), prepend=-1))
 
 
-def _blocks(track: Track, total: _Total) -> Iterator[tuple[tuple[int, ...], bytes]]:
+def _blocks(values: _Values, total: _Total) -> Iterator[tuple[tuple[int, ...], bytes]]:
     """Cut values into blocks of one sequence: the bounds of each, and its bytes."""
-    for batch in track.batches():
+    for batch in values.batches():
         total.add(batch)
         items = np.empty(len(batch), _ITEM)
         items["position"], items["value"] = batch["position"], batch["value"]
@@ -161,18 +174,16 @@ def _write_blocks(file: BinaryIO, blocks: Iterator[tuple[tuple[int, ...], bytes]
     return np.concatenate([*parts, np.array(waiting, BLOCK)])
 
 
-def _write_zooms(
-    file: BinaryIO, track: Track, total: _Total, sequences: int
-) -> list[tuple[int, int, int, int]]:
+def _write_zooms(file: BinaryIO, values: _Values, total: _Total) -> list[tuple[int, int, int, int]]:
     """Write zoom levels as long as they get smaller: coarseness in nt, 0, and two offsets each."""
     levels: list[tuple[int, int, int, int]] = []
     coarse = 10 * max(1, -(-total.reach // total.count))
     before = total.count
-    while len(levels) < ZOOMS and before > 2 * sequences:
+    while len(levels) < ZOOMS and before > 2 * len(values.shown):
         data_at = file.tell()
         file.write(bytes(4))
         counted: list[int] = []
-        index = _write_blocks(file, _summary_blocks(track, coarse, counted))
+        index = _write_blocks(file, _summary_blocks(values, coarse, counted))
         count = sum(counted)
         if 2 * count > before:
             file.seek(data_at)
@@ -190,10 +201,10 @@ def _write_zooms(
 
 
 def _summary_blocks(
-    track: Track, coarse: int, counted: list[int]
+    values: _Values, coarse: int, counted: list[int]
 ) -> Iterator[tuple[tuple[int, ...], bytes]]:
     """Cut sums of values into blocks."""
-    for batch in track.batches():
+    for batch in values.batches():
         sums = _summed(batch, coarse)
         counted.append(len(sums))
         for at in range(0, len(sums), ITEMS):

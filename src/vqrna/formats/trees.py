@@ -23,9 +23,7 @@ _INDEX_MAGIC = 0x2468ACE0
 _NODE = struct.Struct("<BBH")
 
 
-def write_names(
-    file: BinaryIO, names: Sequence[str], numbers: np.ndarray, lengths: np.ndarray
-) -> int:
+def write_names(file: BinaryIO, names: Sequence[str], lengths: np.ndarray) -> int:
     """Write the tree of names.
 
     Parameters
@@ -33,9 +31,7 @@ def write_names(
     file : binary file
         Written at its end.
     names : sequence of str
-        Each once.
-    numbers : np.ndarray, shape (S,), int
-        By which the blocks know the sequences.
+        Each once; blocks know a sequence by its place among them.
     lengths : np.ndarray, shape (S,), int
         In nt.
 
@@ -47,7 +43,7 @@ def write_names(
     raw = np.array([name.encode() for name in names])
     width = raw.dtype.itemsize
     leaves = np.empty(len(raw), [("name", raw.dtype), ("number", "<u4"), ("length", "<u4")])
-    leaves["name"], leaves["number"], leaves["length"] = raw, numbers, lengths
+    leaves["name"], leaves["number"], leaves["length"] = raw, np.arange(len(raw)), lengths
     leaves = leaves[np.argsort(raw, kind="stable")]
     inner = np.dtype([("name", raw.dtype), ("child", "<u8")])
     fan = min(FAN, len(leaves))
