@@ -13,7 +13,15 @@ from vqrna.tiers import EDGE, TIERS
 from vqrna.training.finishing import MOST_OFF_SITE, MOST_SHUFFLED
 from vqrna.training.nulls import WINDOWS
 
-PAGES = ("architecture", "data", "experiments", "probabilities", "training")
+PAGES = (
+    "architecture",
+    "compare",
+    "data",
+    "experiments",
+    "multiple_testing",
+    "probabilities",
+    "training",
+)
 
 
 def read(root, page: str) -> str:

@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,10 @@ import pytest
 
 from small_scan import CALLED, KNOWN, SCANNED, UNCALLED, write_scan
 from vqrna.comparing import compare, found
+from vqrna.comparing.agreement import COLUMNS
+from vqrna.comparing.known import read_known
 from vqrna.errors import DataError, UsageError
+from vqrna.modifications import MODIFICATIONS
 
 HEADER = "sequence\tposition\tstrand\tmodification\tcall\n"
 FILES = ("sites.tsv", "sites.parquet", "sites.bed.gz", "sites.bedrmod")
@@ -371,3 +375,19 @@ def test_memory_does_not_grow_with_the_scan(tmp_path, known, monkeypatch):
         compare(scan / file, known)
         assert sum(kept) == 4_000
         assert max(kept) <= 500
+
+
+def test_the_page_tells_every_column(root):
+    page = (root / "docs" / "compare.md").read_text(encoding="utf-8")
+    for column in COLUMNS:
+        if not column.endswith(("_low", "_high")):
+            assert f"`{column}`" in page
+
+
+def test_the_known_sites_of_the_page_can_be_read(root, tmp_path):
+    page = (root / "docs" / "compare.md").read_text(encoding="utf-8")
+    path = tmp_path / "known.bed"
+    path.write_text(re.findall(r"```\n(chr1\t.+?)```", page, flags=re.DOTALL)[0])
+    known = read_known(path, MODIFICATIONS)
+    assert [MODIFICATIONS[kind].symbol for kind in known.kind] == ["m6A", "Psi"]
+    assert known.reverse.tolist() == [False, True]

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from vqrna.comparing import Agreement
 
 
+_NARROWEST = 110
+"""Columns; a table of large numbers goes over the edge of the terminal rather than be cut."""
+
+
 def compare(
     sites: Annotated[
         Path,
@@ -96,7 +100,7 @@ def _show(found: Agreement) -> None:
             _with_interval(row, "precision", "{:.3f}"),
             _with_interval(row, "recall", "{:.3f}"),
             _with_interval(row, "enrichment", "{:,.3g}"),
-            "–" if row["p_value"] != row["p_value"] else f"{row['p_value']:.1e}",
+            _p_value(row["p_value"]),
             style=None if row["found"] else "dim",
         )
     console = Console(highlight=False)
@@ -105,8 +109,12 @@ def _show(found: Agreement) -> None:
     console.print("[dim]Beside a value: its 95 % interval. +: or a higher tier.[/]")
 
 
-_NARROWEST = 110
-"""Columns; a table of large numbers goes over the edge of the terminal rather than be cut."""
+def _p_value(p: float) -> str:
+    from vqrna.comparing.agreement import SMALLEST
+
+    if p != p:
+        return "–"
+    return f"<{SMALLEST:.0e}" if p <= SMALLEST else f"{p:.1e}"
 
 
 def _with_interval(row: dict, name: str, form: str) -> str:
