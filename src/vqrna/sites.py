@@ -107,20 +107,24 @@ class Sites:
             The scan's.
         """
         symbols = np.array([m.symbol for m in modifications], dtype=object)
-        told = {
+        texts = {
             "sequence": self.sequence,
-            "position": self.position + 1,
             "strand": np.where(self.reverse, "-", "+").astype(object),
             "base": _LETTERS[self.base],
             "modification": symbols[self.kind] if len(self) else np.empty(0, object),
+            "call": _NAMES[self.tier],
+            "flags": flag_names(self.flags),
+        }
+        numbers = {
+            "position": self.position + 1,
             "score": self.score,
             "probability": self.probability,
             "p_value": self.p_value,
             "q_value": self.q_value,
-            "call": _NAMES[self.tier],
-            "flags": flag_names(self.flags),
         }
-        return pd.DataFrame(told | dict(self.extra))
+        # Text is told as text even where there are no rows to tell it by
+        told = numbers | {name: pd.Series(column, dtype="str") for name, column in texts.items()}
+        return pd.DataFrame({name: told[name] for name in COLUMNS} | dict(self.extra))
 
 
 DTYPES: dict[str, type] = {

@@ -47,13 +47,16 @@ def test_a_folder_that_cannot_be_written(fails, command, fasta, data, model, tmp
     fails(1, *commands_that_write(fasta, data, model, place / "below")[command], told=told)
 
 
-@pytest.mark.parametrize("call", [1, 2, 4, 6, 7])
+FILES = ["run.json", "scanned.bed", "sites.tsv"]
+
+
+@pytest.mark.parametrize("call", [1, 2, 4, 5, 6])
 def test_a_disk_that_fills_up_under_predict(
-    fails, vqrna_main, fasta, model, out, tmp_path, monkeypatch, call
+    vqrna_main, fasta, model, out, tmp_path, monkeypatch, call
 ):
-    """Three parts of two files each, then the whole."""
+    """Two or three parts, then the sites, what was scanned, and how; finished parts are kept."""
     words = ("predict", fasta, "--all-sites", "--model", model, "--out")
-    monkeypatch.setattr("vqrna.predicting.parts.CHUNK", 1)
+    monkeypatch.setattr("vqrna.scanning.pieces.PIECE", 150)
     old = tmp_path / "old"
     assert vqrna_main(*words, old).code == 0
     before = (old / "sites.tsv").read_bytes()
@@ -67,9 +70,18 @@ def test_a_disk_that_fills_up_under_predict(
             real(*paths)
 
         monkeypatch.setattr(files, "_settle", settle)
-        fails(1, *words, place, told=[place, "the disk is full"])
-    assert files_in(old) == ["sites.tsv"]
+        done = vqrna_main(*words, place)
+        assert (done.code, done.out) == (1, "")
+        (line,) = done.err.splitlines()
+        assert line.startswith(f"vqrna: error: {place}")
+        assert "the disk is full" in line
+        assert ("what is finished is kept" in line) == (call > 1)
+    assert [name for name in files_in(old) if not name.startswith(".vqrna-parts-")] == FILES
     assert (old / "sites.tsv").read_bytes() == before
+    monkeypatch.setattr(files, "_settle", real)
+    assert vqrna_main(*words, out).code == 0
+    assert (out / "sites.tsv").read_bytes() == before
+    assert files_in(out) == FILES
 
 
 @pytest.fixture

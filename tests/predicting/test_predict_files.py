@@ -70,7 +70,7 @@ def test_the_head_tells_where_the_file_comes_from(model, fasta, tmp_path):
         "# priors: Am=0.0003 m6A=0.002 m6Am=0.003 Psi=0.0123456789",
         "# sequences: 5",
         "# nt: 1191",
-        "# candidates: Am=309 m6A=309 m6Am=59 Psi=315",
+        "# candidates: Am=273 m6A=273 m6Am=51 Psi=317",
         "sequence\tposition\tstrand\tbase\tmodification\tscore\tprobability\tp_value\tq_value"
         "\tcall\tflags",
     ]
@@ -116,7 +116,7 @@ def test_standard_output_holds_the_same_rows(model, fasta, tmp_path, capsys, mon
     monkeypatch.setattr("vqrna.scanning.pieces.PIECE", 400)
     done = run(fasta, "-", model, all_sites=True)
     found = read_table(capsys.readouterr().out)
-    assert found["q_value"].isna().all()  # which would have to wait for the last sequence
+    assert set(found["q_value"]) == {"nan"}  # which would have to wait for the last sequence
     pd.testing.assert_frame_equal(
         found.drop(columns="q_value"), expected.drop(columns="q_value"), check_exact=True
     )

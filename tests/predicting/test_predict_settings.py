@@ -23,7 +23,7 @@ def test_probability_by_hand(model):
     for symbol, prior in (("m6A", 0.01), ("Psi", 0.002), ("Am", 3e-4)):
         rows = found[found["modification"] == symbol]
         odds = rows["score"] / (1 - rows["score"]) * prior / (1 - prior)
-        np.testing.assert_allclose(rows["probability"], odds / (1 + odds), rtol=1e-9)
+        np.testing.assert_allclose(rows["probability"], odds / (1 + odds), rtol=1e-3)
 
 
 def test_p_values_are_ranks_in_the_null_of_the_type(model):
@@ -37,7 +37,7 @@ def test_p_values_are_ranks_in_the_null_of_the_type(model):
             model.off_site_cut[k].p_value(logits),
             model.off_site[k].p_value(logits),
         )
-        np.testing.assert_array_equal(rows["p_value"], expected)
+        np.testing.assert_allclose(rows["p_value"], expected, rtol=5e-4)
     assert found["p_value"].between(1e-4, 1).all()
     assert found["p_value"].nunique() > 50
 

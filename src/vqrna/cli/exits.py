@@ -111,7 +111,7 @@ def tell(error: BaseException, debug: bool = False) -> int:
         return BROKEN_PIPE  # what `| head` gives for every tool: no error worth a line
     if isinstance(error, typer.TyperException):
         return _tell_usage(error)
-    say("error", _words(error))
+    say("error", _with_notes(_words(error), error))
     if isinstance(error, OSError):
         _drop_unwritable_stdout()
     return error.exit_code if isinstance(error, VqrnaError) else 1

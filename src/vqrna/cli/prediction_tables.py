@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from vqrna.predicting import Prediction, Settings
     from vqrna.tiers import Tiers
 
+MOST_PATHS = 5
+"""More files than these are counted, not named."""
+
 
 def show_unmeasured(settings: Settings, tiers: Tiers) -> None:
     """Say of which types nothing can be called, such as those of weights that were converted."""
@@ -55,8 +58,11 @@ def show_prediction(found: Prediction, *, to_stderr: bool = False) -> None:
         style="dim",
         highlight=False,
     )
-    for path in found.paths:
-        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+    written = [str(path) for path in found.paths]
+    if len(written) > MOST_PATHS:
+        written = [f"{len(written)} files to {found.paths[0].parent}"]
+    for words in written:
+        console.print(f"wrote {words}", highlight=False, markup=False, soft_wrap=True)
     if found.repeated_names:
         count = f"{found.repeated_names:,} of {found.records:,}"
         say("note", f"{count} records repeat a name: their sites cannot be told apart")

@@ -130,7 +130,7 @@ def write_results(
         paths += out.paths
         notes += out.notes
     spans = source.scanned()
-    paths.append(_write_scanned(parts.spans() if spans is None else spans, folder / SCANNED, told))
+    _write_scanned(parts.spans() if spans is None else spans, folder / SCANNED, told)
     how = {
         "vqrna": vqrna.__version__,
         "model": model.hash,
@@ -139,7 +139,7 @@ def write_results(
         "nt": total.nt,
         "near_ties": total.near_ties,
         "tokens": total.tokens,
-        "files": [path.name for path in paths],
+        "files": [*(path.name for path in paths), SCANNED],
     }
     write_text(folder / RUN, json.dumps(how, indent=1) + "\n")
     return Prediction(
@@ -188,7 +188,7 @@ def _scanned_lengths(parts: Parts) -> Iterator[tuple[str, int]]:
 
 def _write_scanned(
     spans: Iterator[tuple[str, int, int, bool]], path: Path, told: Mapping[str, str]
-) -> Path:
+) -> None:
     """Write which stretches were scanned, as BED6."""
     with (
         atomic_path(path) as temporary,
@@ -197,4 +197,3 @@ def _write_scanned(
         file.writelines(f"{line}\n" for line in lines_of(told))
         for name, start, stop, reverse in spans:
             file.write(f"{bed_name(name)}\t{start}\t{stop}\t.\t0\t{'-' if reverse else '+'}\n")
-    return path

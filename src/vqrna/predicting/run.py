@@ -241,7 +241,7 @@ def predict_files(
         except BaseException as error:
             if not again:
                 store.clear()
-            elif store.place.exists():
+            elif store.kept():
                 error.add_note("what is finished is kept: the same command goes on from there")
             raise
         store.clear()

@@ -6,6 +6,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,12 @@ class PartStore:
         """Remove all parts, those that other runs left in this folder included."""
         for place in self.folder.glob(f"{_PREFIX}*"):
             shutil.rmtree(place, ignore_errors=True)
+
+    def kept(self) -> bool:
+        """Tell whether anything is kept; a folder of nothing is removed."""
+        with suppress(OSError):  # something lies there, or there is no folder
+            self.place.rmdir()
+        return self.place.exists()
 
     def _make(self) -> None:
         try:

@@ -1,0 +1,50 @@
+"""A source and a model for tests on Ray; in a module, so that workers can import them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from pathlib import Path
+
+from vqrna.errors import DataError
+from vqrna.scanning import FastaSource, pieces
+from vqrna.trained import TrainedModel
+
+PIECE = 3000
+
+
+class SmallPieces(FastaSource):
+    """FASTA files that are cut into small pieces wherever they are read."""
+
+    def stretches(self):
+        pieces.PIECE = PIECE
+        return super().stretches()
+
+
+@dataclasses.dataclass(frozen=True)
+class OnlyHere(FastaSource):
+    """Files that no other process can read."""
+
+    pid: int = dataclasses.field(default_factory=os.getpid)
+
+    def stretches(self):
+        if os.getpid() != self.pid:
+            raise DataError("there is no such file", file=self.files[0])
+        return super().stretches()
+
+
+class Waiting(TrainedModel):
+    """A model that tells who computes, and waits as long as there is a file ``wait``."""
+
+    @classmethod
+    def of(cls, model, folder):
+        fields = {f.name: getattr(model, f.name) for f in dataclasses.fields(model)}
+        return cls(**fields | {"training": {"folder": str(folder)}})
+
+    def scan(self, tokens, *more):
+        folder = Path(self.training["folder"])
+        (folder / f"{os.getpid()}.pid").touch()
+        while (folder / "wait").exists():
+            time.sleep(0.02)
+        return super().scan(tokens, *more)
