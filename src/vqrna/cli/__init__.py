@@ -15,7 +15,18 @@ import typer
 from typer.core import TyperGroup
 
 import vqrna
-from vqrna.cli import compare, convert, data, doctor, evaluate, join, model, predict, train
+from vqrna.cli import (
+    compare,
+    convert,
+    data,
+    doctor,
+    evaluate,
+    join,
+    model,
+    predict,
+    spectrum,
+    train,
+)
 from vqrna.cli.exits import one_line_warnings, signals_as_exceptions, tell
 from vqrna.provenance import running
 
@@ -32,6 +43,7 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Train", "train", train.train),
     ("Train", "evaluate", evaluate.evaluate),
     ("Train", "convert", convert.convert),
+    ("Explain", "spectrum", spectrum.spectrum),
     ("Data", "data", data.app),
     ("About", "doctor", doctor.doctor),
 )

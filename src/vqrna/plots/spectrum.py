@@ -1,0 +1,80 @@
+"""The feature spectrum: for every type a strip with a bar for each code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style, tint
+
+
+def feature_spectrum(
+    values: np.ndarray,
+    group: np.ndarray,
+    names: Sequence[str],
+    colors: Sequence[str],
+    *,
+    sure: np.ndarray | None = None,
+    unit: str = "",
+    title: str = "",
+    remark: str = "",
+) -> Figure:
+    """Draw the spectrum.
+
+    Parameters
+    ----------
+    values : np.ndarray, shape (U, M)
+        A row a code, in the order of the picture.
+    group : np.ndarray, shape (U,), int
+        The type that each code belongs to; its strip is tinted there.
+    names, colors : sequence of str, length M
+    sure : np.ndarray, shape (U, M), bool, optional
+        Values that are drawn in full colour; the others are pale. All if not given.
+    unit : str
+        What the values are.
+    title, remark : str
+        Above and below the strips.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    n, m = values.shape
+    shown = np.nan_to_num(values)
+    low, high = min(0.0, shown.min(initial=0)), max(0.0, shown.max(initial=0))
+    room = 0.04 * (high - low) or 1.0
+    edges = np.arange(n + 1)
+    with style():
+        figure = new_figure(10, 0.58 * m + 1.25)
+        axes = figure.subplots(m, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+        for t, ax in enumerate(axes):
+            ax.grid(False)
+            own = np.flatnonzero(group == t)
+            if len(own):
+                ax.axvspan(own[0], own[-1] + 1, color=tint(colors[t], 0.13), lw=0, zorder=0)
+            strong = np.ones(n, dtype=bool) if sure is None else sure[:, t]
+            for chosen, color in ((~strong, tint(colors[t], 0.4)), (strong, colors[t])):
+                if chosen.any():
+                    ax.stairs(np.where(chosen, shown[:, t], 0), edges, fill=True, color=color)
+            ax.axhline(0, color=FAINT, lw=0.5)
+            ax.set(xlim=(0, max(n, 1)), ylim=(low - room, high + room))
+            ax.set_ylabel(names[t], rotation=0, ha="right", va="center", color=dark(colors[t]),
+                          fontsize=9, fontweight="bold")  # fmt: skip
+            ax.tick_params(length=2, labelsize=6.5)
+            ax.spines["bottom"].set_visible(t == m - 1)
+            ax.tick_params(axis="x", length=0 if t < m - 1 else 2)
+            ax.spines["left"].set_color(HAIR)
+        starts = np.flatnonzero(np.diff(group, prepend=-1))
+        for ax in axes:
+            for start in starts:
+                ax.axvline(start, color=HAIR, lw=0.6, zorder=0.5)
+        axes[-1].set_xlabel(f"{n} codes, by the type that has most of them, falling")
+        figure.supylabel(unit, fontsize=8.5, color=INK)
+        if title:
+            figure.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left")
+        if remark:
+            figure.text(0.99, 0.004, remark, fontsize=6.5, color=FAINT, ha="right", va="bottom")
+            figure.get_layout_engine().set(rect=(0, 0.025, 1, 0.975))  # type: ignore[union-attr,call-arg]
+    return figure
