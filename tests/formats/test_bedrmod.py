@@ -128,9 +128,9 @@ def test_functions_are_told_as_the_package_tells_them(written):
 
 def test_what_was_not_given_is_told(written):
     out = written("bedrmod", [make_sites("a", [0])], organism="9606")
-    assert out.notes == ("sites.bedrmod wants to know assembly: not given",)
+    assert out.notes == ("the head of sites.bedrmod should say more: give --assembly",)
     out = written("bedrmod", [make_sites("a", [0])])
-    assert out.notes == ("sites.bedrmod wants to know organism and assembly: not given",)
+    assert out.notes[0].endswith("should say more: give --organism and --assembly")
     told = bedrmod.read_header(out.paths[0])
     assert told["organism"] == "32644"
     assert all(told[field] for field in REQUIRED)

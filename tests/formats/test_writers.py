@@ -180,10 +180,13 @@ def test_memory_does_not_grow_with_the_number_of_sites(tmp_path):
         "import resource, sys; sys.path.insert(0, sys.argv[1])\n"
         "from found_sites import describe, random_sites\n"
         "from vqrna.formats import FORMATS, tracks, writers, writing\n"
+        "import numpy as np\n"
+        "sites = random_sites(5000)\n"
         "writing.BATCH = tracks.BATCH = 5000\n"
         "with writers(FORMATS, sys.argv[2], describe({f'c{i}': 1 << 20 for i in range(99)},\n"
         "    organism='1', assembly='x')) as out:\n"
-        "    for i in range(int(sys.argv[3])): out.write(random_sites(5000, 1, f'c{i}'))\n"
+        "    for i in range(int(sys.argv[3])):\n"
+        "        out.write(sites.replace(sequence=np.full(5000, f'c{i}', object)))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
     peak = []

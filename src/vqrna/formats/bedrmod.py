@@ -58,7 +58,8 @@ class Writer:
             self._file.write(header(description).encode())
         missing = [field for field in ("organism", "assembly") if not getattr(description, field)]
         if missing:
-            output.notes.append(f"{name} wants to know {' and '.join(missing)}: not given")
+            given = " and ".join(f"--{field}" for field in missing)
+            output.notes.append(f"the head of {name} should say more: give {given}")
 
     def write(self, sites: Sites) -> None:
         """Write sites."""

@@ -1,0 +1,59 @@
+"""The page about the formats says what the code does."""
+
+import gzip
+import re
+
+import pytest
+
+from found_sites import random_sites
+from vqrna.formats import FORMATS
+from vqrna.formats.bedrmod import COVERAGE, FREQUENCY, UNIDENTIFIED
+from vqrna.formats.bgzip import TABIX_REACH
+from vqrna.modifications import MODIFICATIONS
+from vqrna.sites import COLUMNS
+
+
+@pytest.fixture
+def page(root):
+    return (root / "docs" / "formats.md").read_text(encoding="utf-8")
+
+
+def test_every_format_is_told(page):
+    table = page.partition("| `--format` |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE) == list(FORMATS)
+
+
+def test_every_column_is_told(page):
+    table = page.partition("| column | what it is |")[2].partition("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell)] == list(COLUMNS)
+
+
+def test_every_colour_and_name_is_told(page):
+    rows = [f"| {m.symbol} | `{m.color}` | {m.modomics} |" for m in MODIFICATIONS]
+    assert "\n".join(rows) + "\n\n" in page
+
+
+def test_constants_are_told(page):
+    assert f"`coverage` is {COVERAGE} throughout" in page
+    assert f"`frequency` is {FREQUENCY} throughout" in page
+    assert f"it says {UNIDENTIFIED}\n" in page
+    assert f"{TABIX_REACH:,} nt" in page
+
+
+def test_the_snippet_for_pandas_runs(page, written, monkeypatch, tmp_path):
+    written("tsv,parquet", [random_sites(50)])
+    monkeypatch.chdir(tmp_path)
+    told: dict = {}
+    exec(re.findall(r"```python\n(.+?)```", page, flags=re.DOTALL)[0], told)
+    assert len(told["sites"]) == 50
+    assert 0 < len(told["sure"]) < 50
+
+
+def test_the_line_for_ucsc_works(page, written, run, monkeypatch, tmp_path):
+    written("bed", [random_sites(50)])
+    monkeypatch.chdir(tmp_path)
+    run("bash", "-c", re.findall(r"```bash\n(.+?)```", page, flags=re.DOTALL)[0])
+    lines = gzip.decompress((tmp_path / "for_ucsc.bed.gz").read_bytes()).decode().splitlines()
+    assert lines[0] == "track name=vqrna itemRgb=On"
+    assert len(lines) == 51
