@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import os
 import re
 
 import numpy as np
@@ -349,6 +350,10 @@ def test_other_wrong_files_and_settings(scan, known, tmp_path):
     for wrong in (scan / "no.tsv", scan):
         with pytest.raises(DataError):
             compare(wrong, known)
+    os.mkfifo(tmp_path / "pipe")
+    for pipe in ("-", tmp_path / "pipe"):
+        with pytest.raises(DataError, match="no pipe"):
+            compare(pipe, known)
     with pytest.raises(UsageError, match="tolerance"):
         compare(scan / "sites.tsv", known, within=-1)
     with pytest.raises(UsageError, match="unknown modification"):

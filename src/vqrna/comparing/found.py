@@ -86,6 +86,8 @@ class FoundSites:
             If the file is missing, or of none of the kinds.
         """
         place = Path(path)
+        if str(path) == "-" or (place.exists() and not (place.is_file() or place.is_dir())):
+            raise DataError("is read twice, so it has to be a file and no pipe", file=path)
         if _is_parquet(place):
             return cls(place, _parquet_facts(_parquet(place)), tiers=True)
         facts: Facts = {}
