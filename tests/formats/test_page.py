@@ -4,8 +4,8 @@ import gzip
 import re
 
 import pytest
-
 from found_sites import random_sites
+
 from vqrna.formats import FORMATS
 from vqrna.formats.bedrmod import COVERAGE, FREQUENCY, UNIDENTIFIED
 from vqrna.formats.bgzip import TABIX_REACH
