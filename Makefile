@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format clean weights benchmark-training benchmark-validation benchmark-adapter
+.PHONY: help setup demo test check format clean weights benchmark-training benchmark-validation benchmark-adapter \
+	benchmark-tail benchmark-memory
 
 help:  ## tell what there is to do
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
@@ -58,6 +59,13 @@ benchmark-validation: $(STAMP)  ## the shipped model on validation windows: the 
 benchmark-adapter: $(STAMP)  ## adapter-like sequence at the benchmark's sites (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-adapter: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python benchmarks/adapter_match.py "$(VQRNA_DATA)"
+
+benchmark-tail: $(STAMP)  ## what the fitted tails of the nulls predict of positions left out (VQRNA_DATA)
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-tail: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python benchmarks/tail_check.py "$(VQRNA_DATA)"
+
+benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt (half an hour)
+	$(BIN)/python benchmarks/scan_memory.py
 
 format: $(STAMP)  ## put the code into its format
 	$(BIN)/ruff check --fix

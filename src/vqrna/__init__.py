@@ -13,6 +13,7 @@ _PLACES = {
     "Modification": "vqrna.modifications",
     "UsageError": "vqrna.errors",
     "VqrnaError": "vqrna.errors",
+    "compare": "vqrna.comparing",
     "evaluate": "vqrna.evaluation",
     "load_benchmark": "vqrna.data.benchmark",
     "load_model": "vqrna.weights",
@@ -29,6 +30,7 @@ __all__ = [
     "UsageError",
     "VqrnaError",
     "__version__",
+    "compare",
     "evaluate",
     "load_benchmark",
     "load_model",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from vqrna.comparing import compare
     from vqrna.data.benchmark import load_benchmark
     from vqrna.data.fasta import read_fasta
     from vqrna.errors import DataError, UsageError, VqrnaError

@@ -17,15 +17,11 @@ from vqrna.errors import DataError, UsageError
 from vqrna.provenance import command_line
 
 COMMANDS = [
-    ["predict"],
-    ["model", "info"],
-    ["train"],
-    ["evaluate"],
-    ["convert"],
-    ["data", "fetch"],
-    ["data", "check"],
-    ["data", "split"],
-    ["doctor"],
+    [name, *([inner.name] if inner is not None else [])]
+    for _, name, command in cli._COMMANDS
+    for inner in (
+        command.registered_commands if isinstance(command, typer.Typer) else [None]
+    )
 ]
 
 VQRNA = [sys.executable, "-c", "from vqrna.cli import run; run()"]
