@@ -17,10 +17,12 @@ from vqrna.errors import DataError, UsageError
 from vqrna.provenance import command_line
 
 COMMANDS = [
-    [name, *([inner.name] if inner is not None else [])]
+    [name, *words]
     for _, name, command in cli._COMMANDS
-    for inner in (
-        command.registered_commands if isinstance(command, typer.Typer) else [None]
+    for words in (
+        [[inner.callback.__name__] for inner in command.registered_commands]
+        if isinstance(command, typer.Typer)
+        else [[]]
     )
 ]
 
