@@ -210,5 +210,7 @@ class _Reading:
             )
         unknown = gathered.strands.count(0)
         if unknown:
-            found.append(f"{file}: {unknown} transcripts have no strand: both are scanned")
+            found.append(
+                f"{file}: {unknown} of {len(gathered)} transcripts have no strand: both are scanned"
+            )
         return found

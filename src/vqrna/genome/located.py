@@ -14,7 +14,7 @@ from vqrna.genome.transcripts import Transcripts
 from vqrna.sites import Sites, joined
 
 BATCH = 1 << 17
-"""Rows are looked at together when so many have come."""
+"""Rows are looked at together when so many have come; more where few of them are final."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +112,7 @@ def in_transcripts(
         yield Located(sites, place, reverse, owner, low)
 
 
-def settled(
-    parts: Iterable[Located], final: Callable[[Located], np.ndarray], batch: int = BATCH
-) -> Iterator[Located]:
+def settled(parts: Iterable[Located], final: Callable[[Located], np.ndarray]) -> Iterator[Located]:
     """Give rows as soon as none that comes later belongs among them.
 
     Parameters
@@ -122,11 +120,9 @@ def settled(
     parts : iterable of Located
     final : callable
         Tells, of rows as they came, which are final: shape (N,), bool.
-    batch : int
-        How many rows are waited for; more where few of them are final.
     """
     waiting: list[Located] = []
-    count, limit = 0, batch
+    count, limit = 0, BATCH
     for part in parts:
         waiting.append(part)
         count += len(part)
@@ -138,7 +134,7 @@ def settled(
             yield pool.take(done)
             pool = pool.take(~done)
         waiting, count = [pool], len(pool)
-        limit = max(batch, 2 * count)
+        limit = max(BATCH, 2 * count)
     if count:
         yield together(waiting)
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from vqrna.genome import located
 from vqrna.genome.fasta import Genome
 from vqrna.genome.holders import Beginnings
-from vqrna.genome.located import BATCH, Located, settled, together
+from vqrna.genome.located import Located, settled, together
 from vqrna.genome.places import chromosome_of, key_of, position_of, spread
 from vqrna.genome.transcripts import Transcripts
 from vqrna.sites import Sites
@@ -47,19 +48,17 @@ class Unfolder:
             pool = pool.take(order)
             yield self._rows(pool, pool.owner, pool.sites.position)
 
-    def of_genome(self, parts: Iterable[Located], batch: int = BATCH) -> Iterator[Sites]:
+    def of_genome(self, parts: Iterable[Located]) -> Iterator[Sites]:
         """Give the rows of a genome to its transcripts, each as soon as it is passed.
 
         Parameters
         ----------
         parts : iterable of Located
             From :func:`vqrna.genome.located.in_genome`.
-        batch : int
-            How many rows are waited for.
         """
         starts, stops = self._transcripts.starts, self._transcripts.stops
         waiting: list[Located] = []
-        count, limit, done = 0, batch, 0
+        count, limit, done = 0, located.BATCH, 0
         for part in parts:
             waiting.append(part)
             count += len(part)
@@ -70,16 +69,16 @@ class Unfolder:
             until = done + int(np.searchsorted(starts[done:], passed))
             late = np.flatnonzero(stops[done:until] > passed)
             until = done + int(late[0]) if len(late) else until
-            yield from self._given(pool, done, until, batch)
+            yield from self._given(pool, done, until)
             done = until
             if done < len(starts):
                 pool = pool.take(pool.place >= starts[done])
             waiting, count = [pool], len(pool)
-            limit = max(batch, 2 * count)
+            limit = max(located.BATCH, 2 * count)
         if count:
-            yield from self._given(together(waiting), done, len(starts), batch)
+            yield from self._given(together(waiting), done, len(starts))
 
-    def _given(self, pool: Located, done: int, until: int, batch: int) -> Iterator[Sites]:
+    def _given(self, pool: Located, done: int, until: int) -> Iterator[Sites]:
         """Give the rows of transcripts [done, until), some transcripts at a time."""
         transcripts = self._transcripts
         pool = pool.take(np.lexsort((pool.sites.kind, pool.key)))
@@ -93,7 +92,7 @@ class Unfolder:
         before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(high - low)])
         begin = 0
         while begin < len(block):
-            end = max(begin + 1, int(np.searchsorted(before, before[begin] + batch)))
+            end = max(begin + 1, int(np.searchsorted(before, before[begin] + located.BATCH)))
             # Only whole transcripts.
             same = which[begin:] <= which[min(end, len(block)) - 1]
             end = begin + int(same.sum())
@@ -117,10 +116,11 @@ class Unfolder:
         index = beginnings.find(part.key[genomic])
         low, high = rows.copy(), rows + 1
         low[genomic], high[genomic] = beginnings.first[index], beginnings.first[index + 1]
-        which, owner = spread(low, high)
+        which, begun = spread(low, high)
         shared = part.take(which)
         own = genomic[which]
-        owner = np.where(own, owner, shared.owner)
+        owner = shared.owner.copy()
+        owner[own] = beginnings.owners[begun[own]]
         sites = shared.sites.replace(position=np.where(own, 0, shared.sites.position))
         return replace(shared, sites=sites, owner=owner)
 

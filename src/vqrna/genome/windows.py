@@ -65,7 +65,7 @@ def strands(transcripts: Transcripts, which: np.ndarray | slice = slice(None)) -
     return union(key_of(blocks[:, 0], reverse), key_of(blocks[:, 1], reverse))
 
 
-def cut(transcripts: Transcripts, flank: int, window: int = WINDOW) -> Pieces:
+def cut(transcripts: Transcripts, flank: int) -> Pieces:
     """Cut the blocks of all transcripts into pieces.
 
     A piece costs the model its length and `flank` on both sides. Two exons are one piece where
@@ -76,13 +76,11 @@ def cut(transcripts: Transcripts, flank: int, window: int = WINDOW) -> Pieces:
     transcripts : Transcripts
     flank : int
         Nt of context.
-    window : int
-        Longest window.
     """
     lines = strands(transcripts)
     places, backward = place_on(lines[:, 0])
     stops = places + lines[:, 1] - lines[:, 0]
-    borders = _windows(union(places, stops), window)
+    borders = _windows(union(places, stops))
     # Cut each interval where a window ends.
     low, high = overlapping(borders, places, stops)
     line, number = spread(low, high)
@@ -113,19 +111,19 @@ def cut(transcripts: Transcripts, flank: int, window: int = WINDOW) -> Pieces:
     )
 
 
-def _windows(intervals: np.ndarray, window: int) -> np.ndarray:
+def _windows(intervals: np.ndarray) -> np.ndarray:
     """Lay windows over sorted, disjoint intervals; only what is longer than a window is cut."""
     found: list[tuple[int, int]] = []
     low = high = None
     for start, stop in intervals.tolist():
-        if low is not None and stop - low <= window:
+        if low is not None and stop - low <= WINDOW:
             high = stop
             continue
         if low is not None and high is not None:
             found.append((low, high))
-        while stop - start > window:
-            found.append((start, start + window))
-            start += window
+        while stop - start > WINDOW:
+            found.append((start, start + WINDOW))
+            start += WINDOW
         low, high = start, stop
     if low is not None and high is not None:
         found.append((low, high))

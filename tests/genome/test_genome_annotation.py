@@ -1,0 +1,206 @@
+"""Transcripts of GTF and GFF3 files."""
+
+import gzip
+
+import numpy as np
+import pytest
+from toy_genome import GENES, bed12, gff3, gtf, write, write_genome
+
+from vqrna.errors import DataError
+from vqrna.genome import open_genome
+
+MORE = GENES | {
+    "P2": ("P", "chr1", "+", [(4, 8), (10, 12), (20, 22)]),
+    "A": ("A", "chr2", "-", [(0, 10)]),
+}
+
+
+def line(*fields: object) -> str:
+    """Write a line: chromosome, feature, start, end, strand, attributes."""
+    chromosome, feature, start, stop, strand, attributes = fields
+    return f"{chromosome}\tx\t{feature}\t{start}\t{stop}\t.\t{strand}\t.\t{attributes}\n"
+
+
+@pytest.fixture
+def source(tmp_path):
+    genome = write_genome(tmp_path)
+
+    def call(text: str, name: str = "a.gtf"):
+        return open_genome(genome, annotation=write(tmp_path, name, text))
+
+    return call
+
+
+def listed(source) -> list[tuple]:
+    """List transcripts: name, gene, strand, blocks."""
+    t = source.transcripts
+    blocks = np.split(t.blocks & ((1 << 40) - 1), t.first[1:-1])
+    strands = ["-" if reverse else "+" for reverse in t.reverse]
+    return [
+        (name, gene, strand, [tuple(block) for block in some.tolist()])
+        for name, gene, strand, some in zip(t.names, t.genes, strands, blocks, strict=True)
+    ]
+
+
+EXPECTED = [
+    ("P1", "P", "+", [(4, 8), (18, 22)]),
+    ("P2", "P", "+", [(4, 8), (10, 12), (20, 22)]),
+    ("M1", "M", "-", [(6, 9), (20, 26)]),
+    ("A", "A", "-", [(0, 10)]),
+]
+
+
+@pytest.mark.parametrize("write_genes", [gtf, gff3])
+def test_gtf_and_gff3_of_the_same_genes_give_the_same_transcripts(source, write_genes):
+    found = source(write_genes(MORE))
+    assert listed(found) == EXPECTED
+    assert found.transcripts.known.all()
+    assert found.notes == ()
+
+
+def test_bed12_gives_them_without_genes(tmp_path):
+    path = write(tmp_path, "r.bed", bed12(MORE))
+    found = open_genome(write_genome(tmp_path), regions=path)
+    assert listed(found) == [(name, "", *rest) for name, _, *rest in EXPECTED]
+
+
+def test_gzip(tmp_path):
+    path = tmp_path / "a.gff3.gz"
+    path.write_bytes(gzip.compress(gff3(MORE).encode()))
+    assert listed(open_genome(write_genome(tmp_path), annotation=path)) == EXPECTED
+
+
+def test_exons_in_any_order_that_overlap_or_touch_are_joined(source):
+    text = "".join(
+        line("chr1", "exon", *ends, "+", 'transcript_id "t"; gene_id "g";')
+        for ends in [(21, 24), (3, 6), (5, 8), (9, 10)]
+    )
+    assert listed(source(text)) == [("t", "g", "+", [(2, 10), (20, 24)])]
+
+
+def test_without_exons_the_coding_parts_and_without_these_the_span(source):
+    text = (
+        line("chr1", "transcript", 1, 20, "+", 'gene_id "g"; transcript_id "coding";')
+        + line("chr1", "CDS", 3, 6, "+", 'gene_id "g"; transcript_id "coding";')
+        + line("chr1", "stop_codon", 7, 9, "+", 'gene_id "g"; transcript_id "coding";')
+        + line("chr1", "CDS", 14, 18, "+", 'gene_id "g"; transcript_id "coding";')
+        + line("chr1", "tRNA", 21, 25, "-", 'gene_id "h"; transcript_id "bare";')
+        + line("chr1", "exon", 26, 30, "-", 'gene_id "h"; transcript_id "whole";')
+        + line("chr1", "CDS", 27, 28, "-", 'gene_id "h"; transcript_id "whole";')
+    )
+    assert listed(source(text)) == [
+        ("coding", "g", "+", [(2, 9), (13, 18)]),
+        ("bare", "h", "-", [(20, 25)]),
+        ("whole", "h", "-", [(25, 30)]),
+    ]
+
+
+def test_coding_parts_of_a_gene_that_has_transcripts_are_no_transcript(source):
+    text = (
+        line("chr1", "gene", 1, 20, "+", "ID=g1;Name=One")
+        + line("chr1", "mRNA", 1, 20, "+", "ID=t1;Parent=g1")
+        + line("chr1", "exon", 1, 20, "+", "Parent=t1")
+        + line("chr1", "CDS", 3, 8, "+", "ID=c1;Parent=g1")
+        + line("chr1", "gene", 22, 30, "+", "ID=g2;gene=two")
+        + line("chr1", "CDS", 22, 30, "+", "ID=c2;Parent=g2")
+    )
+    assert listed(source(text)) == [("t1", "One", "+", [(0, 20)]), ("g2", "two", "+", [(21, 30)])]
+
+
+def test_an_exon_may_have_several_parents(source):
+    text = (
+        line("chr1", "exon", 1, 4, "+", "ID=e;Parent=t1,t2")
+        + line("chr1", "exon", 9, 10, "+", "Parent=t2")
+        + line("chr1", "transcript", 1, 4, "+", "ID=t1;gene_name=n%20m%3B;gene_id=g")
+        + line("chr1", "transcript", 1, 10, "+", "ID=t2;transcript_id=T.2;gene_id=g")
+        + "##FASTA\n>chr1\nACGT\n"
+    )
+    assert listed(source(text)) == [
+        ("t1", "n m;", "+", [(0, 4)]),
+        ("T.2", "g", "+", [(0, 4), (8, 10)]),
+    ]
+
+
+def test_a_transcript_on_both_strands_becomes_two(source):
+    text = (
+        line("chr1", "transcript", 1, 20, "+", 'transcript_id "t"; gene_id "g";')
+        + line("chr1", "exon", 1, 4, "+", 'transcript_id "t"; gene_id "g";')
+        + line("chr1", "exon", 11, 14, "-", 'transcript_id "t"; gene_id "g";')
+        + line("chr1", "transcript", 21, 30, "-", 'transcript_id "u"; gene_id "g";')
+        + line("chr1", "exon", 21, 24, "+", 'transcript_id "u"; gene_id "g";')
+    )
+    assert listed(source(text)) == [
+        ("t::chr1:0-4(+)", "g", "+", [(0, 4)]),
+        ("t::chr1:10-14(-)", "g", "-", [(10, 14)]),
+        ("u", "g", "+", [(20, 24)]),
+    ]
+
+
+def test_attributes_as_they_are_found_in_the_wild(source):
+    text = (
+        line("chr1", "exon", 1, 4, "+", "gene_id g1; transcript_id t1")
+        + line("chr1", "exon", 5, 9, "+", 'orig_transcript_id "no"; transcript_id "t2"; gene_id ""')
+        + line("chr1", "exon", 11, 19, "+", 'gene_id "a b"; transcript_id "t3"; gene_name ""')
+    )
+    found = [(name, gene) for name, gene, *_ in listed(source(text))]
+    assert found == [("t1", "g1"), ("t2", ""), ("t3", "a b")]
+
+
+def test_without_a_strand_both_are_scanned_and_that_is_told(source):
+    found = source(line("chr1", "exon", 1, 4, ".", 'transcript_id "t"; gene_id "g";'))
+    assert [row[0] for row in listed(found)] == ["t(+)", "t(-)"]
+    assert not found.transcripts.known.any()
+    assert found.notes == ("a.gtf: 1 of 1 transcripts have no strand: both are scanned",)
+
+
+def test_transcripts_on_other_sequences_are_left_out_and_that_is_told_once(source):
+    text = gtf(GENES) + gtf(
+        {
+            "x1": ("x", "chrUn_1", "+", [(1, 5), (8, 9)]),
+            "x2": ("x", "chrUn_1", "+", [(1, 5)]),
+            "x3": ("x", "chrUn_0", "+", [(1, 5)]),
+        }
+    )
+    found = source(text)
+    assert [row[0] for row in listed(found)] == ["P1", "M1"]
+    assert found.notes == (
+        "a.gtf: 3 of 5 transcripts are left out: the genome does not have their sequences "
+        "(chrUn_0, chrUn_1)",
+    )
+
+
+def test_none_on_a_chromosome_of_the_genome(source):
+    text = gtf({"x": ("x", "1", "+", [(1, 5)]), "y": ("x", "2", "+", [(1, 5)])})
+    words = r"a\.gtf: none of its 2 transcripts .* '1' .*which calls it 'chr1'"
+    with pytest.raises(DataError, match=words):
+        source(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("chr1\t1\t3\n", "has no 9 columns"),
+        (line("chr1", "exon", 1, 4, "+", "x").rpartition("\t")[0], "has 8 columns"),
+        (line("chr1", "exon", "one", 4, "+", 'transcript_id "t";'), "start 'one' is no whole"),
+        (line("chr1", "exon", 1, "4e2", "+", 'transcript_id "t";'), "end '4e2' is no whole"),
+        (line("chr1", "exon", 5, 4, "+", 'transcript_id "t";'), "start 5 and end 4 are no inter"),
+        (line("chr1", "exon", 0, 4, "+", 'transcript_id "t";'), "start 0 and end 4 are no inter"),
+        (line("chr1", "exon", 1, 31, "+", 'transcript_id "t";'), "end 31 is beyond the end of chr"),
+        (line("chr1", "exon", 1, 4, "x", 'transcript_id "t";'), r"strand 'x' is none of"),
+        (line("chr1", "exon", 1, 4, "+", 'gene_id "g";'), "exon of no transcript.* transcript_id"),
+        (line("chr1", "exon", 1, 4, "+", 'transcript_id "";'), "an exon of no transcript"),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_and_line(source, text, words):
+    with pytest.raises(DataError, match=rf"a\.gtf, line 6: .*{words}"):
+        source(gtf({"P1": GENES["P1"]}) + "# two more\n\n" + text)
+
+
+def test_an_exon_of_gff3_without_a_parent(source):
+    with pytest.raises(DataError, match=r"line 1: an exon of no transcript: it has no Parent"):
+        source(line("chr1", "exon", 1, 4, "+", "ID=e"))
+
+
+def test_no_transcripts(source):
+    with pytest.raises(DataError, match=r"a\.gtf: holds no transcripts"):
+        source(line("chr1", "gene", 1, 4, "+", 'gene_id "g";'))

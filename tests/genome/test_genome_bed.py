@@ -1,0 +1,147 @@
+"""Regions of a BED file."""
+
+import gzip
+
+import pytest
+from toy_genome import GENES, bed12, write, write_genome
+
+from vqrna.errors import DataError
+from vqrna.genome import open_genome
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Open regions on the toy genome and list what they are."""
+    genome = write_genome(tmp_path)
+
+    def call(text: str):
+        transcripts = open_genome(genome, regions=write(tmp_path, "r.bed", text)).transcripts
+        rows = []
+        for i, name in enumerate(transcripts.names):
+            blocks = transcripts.blocks[transcripts.first[i] : transcripts.first[i + 1]]
+            chromosome, blocks = int(blocks[0, 0]) >> 40, blocks & ((1 << 40) - 1)
+            strand = "-" if transcripts.reverse[i] else "+"
+            known = bool(transcripts.known[i])
+            rows.append((name, chromosome, strand, blocks.tolist(), known))
+        return rows
+
+    return call
+
+
+def test_strands_and_names(opened):
+    text = (
+        "# a comment\n"
+        "track name=x\n"
+        "browser position chr1:1-2\n"
+        "\n"
+        "chr2\t0\t4\n"
+        "chr1\t6\t9\tb\t0\t-\t6\t9\t1,2,3\n"
+        "chr1\t4\t8\ta\t0\t+\n"
+        "chr1\t20\t30\tc\t0\t.\n"
+        "chr1\t10\t12\t.\t0\t-\n"
+    )
+    assert opened(text) == [
+        ("a", 0, "+", [[4, 8]], False),
+        ("b", 0, "-", [[6, 9]], False),
+        ("chr1:10-12(-)", 0, "-", [[10, 12]], False),
+        ("c(+)", 0, "+", [[20, 30]], False),
+        ("c(-)", 0, "-", [[20, 30]], False),
+        ("chr2:0-4(+)", 1, "+", [[0, 4]], False),
+        ("chr2:0-4(-)", 1, "-", [[0, 4]], False),
+    ]
+
+
+def test_twelve_columns_are_transcripts(opened):
+    assert opened(bed12(GENES)) == [
+        ("P1", 0, "+", [[4, 8], [18, 22]], True),
+        ("M1", 0, "-", [[6, 9], [20, 26]], True),
+    ]
+
+
+def test_a_blocked_region_without_a_strand_has_no_known_first_base(opened):
+    text = bed12({"x": ("", "chr1", ".", [(1, 3), (5, 7)])})
+    assert opened(text) == [
+        ("x(+)", 0, "+", [[1, 3], [5, 7]], False),
+        ("x(-)", 0, "-", [[1, 3], [5, 7]], False),
+    ]
+
+
+def test_blocks_that_touch_are_one(opened):
+    text = bed12({"x": ("", "chr1", "+", [(1, 3), (3, 7)])})
+    assert opened(text) == [("x", 0, "+", [[1, 7]], True)]
+
+
+def test_narrow_peaks_and_bedrmod_have_more_columns_that_are_not_blocks(opened):
+    assert opened("chr1\t1\t3\tx\t0\t+\t1\t2\t3\t4\t5\n") == [("x", 0, "+", [[1, 3]], False)]
+
+
+def test_names_become_unique(opened):
+    text = (
+        "chr1\t1\t3\tx\t0\t+\n"
+        "chr1\t1\t3\tx\t0\t+\n"  # the same in all: once
+        "chr1\t1\t3\tx\t0\t-\n"
+        "chr1\t5\t8\tchr2\t0\t+\n"  # would be taken for the chromosome
+        "chr1\t9\t11\ty\t0\t+\n"
+    )
+    assert [row[0] for row in opened(text)] == [
+        "x::chr1:1-3(+)",
+        "x::chr1:1-3(-)",
+        "chr2::chr1:5-8(+)",
+        "y",
+    ]
+
+
+def test_blocked_regions_of_one_name_and_span_are_counted(opened):
+    one = bed12({"x": ("", "chr1", "+", [(1, 3), (5, 9)])})
+    two = bed12({"x": ("", "chr1", "+", [(1, 4), (5, 9)])})
+    assert [(row[0], row[3]) for row in opened(one + two + one)] == [
+        ("x::chr1:1-9(+)", [[1, 3], [5, 9]]),
+        ("x::chr1:1-9(+)_2", [[1, 4], [5, 9]]),
+    ]
+
+
+def test_white_space_and_gzip(tmp_path):
+    genome = write_genome(tmp_path)
+    path = tmp_path / "r.bed.gz"
+    path.write_bytes(gzip.compress(b"chr1 4 8 a 0 +\r\n"))
+    source = open_genome(genome, regions=path)
+    assert list(source.transcript_sequences()) == [("a", 4)]
+
+
+BLOCKED = "chr1\t4\t22\tx\t0\t+\t4\t4\t0\t"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("chr1\t4", "has 2 columns: a BED line has 3 at least"),
+        ("chr3\t4\t8", r"chromosome 'chr3' is not in genome.fa \(which has chr1, \.\.\.\)"),
+        ("1\t4\t8", "which calls it 'chr1': the names must be the same"),
+        ("chr1\tx\t8", "start 'x' is no whole number"),
+        ("chr1\t4\t8.5", "end '8.5' is no whole number"),
+        ("chr1\t4\t²", "end '²' is no whole number"),
+        ("chr1\t4\t-8", "start 4 and end -8 are no interval"),
+        ("chr1\t-1\t8", "start -1 and end 8 are no interval"),
+        ("chr1\t8\t8", "start 8 and end 8 are no interval"),
+        ("chr1\t9\t8", "start 9 and end 8 are no interval"),
+        ("chr1\t4\t31", r"end 31 is beyond the end of chr1 \(30 nt in genome.fa\)"),
+        ("chr1\t4\t8\tx\t0\t*", r"strand '\*' is none of \+ - \."),
+        (BLOCKED + "x\t4,4\t0,14", "block count 'x' is no whole number"),
+        (BLOCKED + "3\t4,4\t0,14", "has 2 sizes and 2 starts for 3 blocks"),
+        (BLOCKED + "2\t4,4\t0", "has 2 sizes and 1 starts for 2 blocks"),
+        (BLOCKED + "2\t0,4\t0,14", "has a block of size 0"),
+        (BLOCKED + "2\t15,4\t0,14", "has blocks that overlap or do not rise"),
+        (BLOCKED + "2\t4,4\t14,0", "has blocks that overlap or do not rise"),
+        (BLOCKED + "2\t4,4\t0,13", "blocks are from 4 to 21, the region from 4 to 22"),
+        (BLOCKED + "2\t4,4\t1,14", "blocks are from 5 to 22, the region from 4 to 22"),
+        (BLOCKED + "2\t4,4\t0,15", "blocks are from 4 to 23, the region from 4 to 22"),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_and_line(opened, line, words):
+    with pytest.raises(DataError, match=rf"r\.bed, line 3: .*{words}"):
+        opened(f"# head\nchr1\t0\t3\n{line}\nchr1\t0\t3\n")
+
+
+def test_no_regions_at_all(opened):
+    with pytest.raises(DataError, match=r"r\.bed: holds no regions"):
+        opened("# nothing\n")
