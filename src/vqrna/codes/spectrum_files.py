@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-import vqrna
-from vqrna.codes.page import page, plain, types_of
+from vqrna.codes.page import page, plain, signature, types_of
 from vqrna.codes.spectrum import SCOPES, SURE, Spectrum
 from vqrna.files import output_directory, write_text
 from vqrna.plots.palette import type_colors
 from vqrna.plots.spectrum import feature_spectrum
 from vqrna.plots.style import dark, save_figure
-from vqrna.provenance import command_line, header_lines
+from vqrna.provenance import header_lines
 
 CANCELS = (
     "The published spectrum is a z-score over the types of TF-IDF. The IDF of a code is one factor "
@@ -93,6 +92,7 @@ def write_spectrum(
         written.append(table)
     way = "as published" if found.paper else "modified against unmodified sites"
     order = found.order
+    sure = "" if found.paper else f"full colour: FDR < {SURE:.0%} · "
     figure = feature_spectrum(
         found.values[order],
         found.group[order],
@@ -101,21 +101,12 @@ def write_spectrum(
         sure=None if found.paper else found.q[0][order] < SURE,
         unit="z-score of TF-IDF" if found.paper else "log-odds at the site",
         title=f"Feature spectrum of model {model_hash} on {split}: {way}",
-        remark=_remark(found, model_hash),
+        remark=sure + signature(model_hash),
     )
     written += save_figure(figure, folder / "VQRNA_feature_spectrum")
     html = folder / "VQRNA_feature_spectrum.html"
     write_text(html, page("spectrum", _data(found, colors, model_hash, split)))
     return [*written, html]
-
-
-def _remark(found: Spectrum, model_hash: str) -> str:
-    sure = "" if found.paper else f"full colour: FDR < {SURE:.0%} · "
-    return f"{sure}vqrna {vqrna.__version__} · model {model_hash} · {_short(command_line())}"
-
-
-def _short(text: str, most: int = 110) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _data(found: Spectrum, colors: list[str], model_hash: str, split: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Colours of the types: their own, or a set that colour-blind readers tell apart."""
+"""Colours of types and bases: their own, or sets that colour-blind readers tell apart."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ COLORBLIND = (
     "#44aa99", "#999933", "#aa4499", "#000000", "#9a9a9a",
 )  # fmt: skip
 """Paul Tol's "muted" set (SRON technical note 09-002), its grey darkened to be seen on white."""
+
+BASES = {
+    "types": {"A": "#d7301f", "C": "#2166ac", "G": "#f28e1c", "U": "#1a9850"},
+    "colorblind": {"A": "#882255", "C": "#0072b2", "G": "#e69f00", "U": "#009e73"},
+}
+"""Colours of the bases in logos, for each palette: A red, C blue, G orange, U green by default."""
 
 
 def type_colors(modifications: Sequence[Modification], palette: str = PALETTES[0]) -> list[str]:

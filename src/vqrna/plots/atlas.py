@@ -1,0 +1,183 @@
+"""Pictures of a codebook: logos of the most specific codes, and deletion curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import PathPatch
+from matplotlib.textpath import TextPath
+from matplotlib.transforms import Affine2D
+
+from vqrna.plots.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    HAIR,
+    INK,
+    ORANGE,
+    dark,
+    new_figure,
+    style,
+)
+
+_COLUMNS = 4
+
+ORDERS = {
+    "specific": ("most specific codes", ORANGE, "-"),
+    "random": ("random codes", FAINT, "-"),
+    "mutagenesis": ("mutagenesis", BLUE, "-"),
+    "occlusion": ("tokens that matter most", GREEN, (0, (4, 1.5))),
+}
+"""How the orders of a deletion curve are called and drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class CodeLogo:
+    """One code among the most specific of a type.
+
+    Parameters
+    ----------
+    bits : np.ndarray, shape (4, W)
+        Heights of A, C, G, U.
+    offsets : np.ndarray, shape (W,), int
+        Places beside the middle of what the code sees.
+    words : str
+        Beside the logo.
+    """
+
+    bits: np.ndarray
+    offsets: np.ndarray
+    words: str
+
+
+def top_codes(
+    codes: Sequence[Sequence[CodeLogo]],
+    names: Sequence[str],
+    colors: Sequence[str],
+    bases: Mapping[str, str],
+    *,
+    title: str = "",
+    remark: str = "",
+) -> Figure:
+    """Draw the logos of the most specific codes of each type, a row a type.
+
+    Parameters
+    ----------
+    codes : sequence of sequence of CodeLogo
+        For each type its codes; at most four are drawn.
+    names, colors : sequence of str
+        Of the types.
+    bases : mapping of str to str
+        Colour of each base.
+    title, remark : str
+        Above and below.
+    """
+    with style():
+        figure = new_figure(11, 1.05 * len(names) + 0.8)
+        axes = figure.subplots(len(names), _COLUMNS, squeeze=False, sharey=True)
+        for row, (own, name, color) in enumerate(zip(codes, names, colors, strict=True)):
+            for column, ax in enumerate(axes[row]):
+                if column >= len(own):
+                    ax.set_axis_off()
+                    continue
+                draw_logo(ax, own[column].bits, own[column].offsets, bases)
+                ax.set_ylim(0, 2)
+                ax.set_title(own[column].words, fontsize=7, fontweight="normal", pad=2)
+                ax.tick_params(labelsize=6.5, length=2, labelbottom=row == len(names) - 1)
+            axes[row, 0].set_ylabel(name, color=dark(color), fontweight="bold", fontsize=10)
+            axes[row, 0].yaxis.set_visible(True)
+            if not own:
+                axes[row, 0].text(0, 0.5, f"{name}: no code", transform=axes[row, 0].transAxes,
+                                  color=FAINT, va="center")  # fmt: skip
+        figure.supxlabel("nt from the middle of what a code sees", fontsize=8.5)
+        _around(figure, title, remark)
+    return figure
+
+
+def draw_logo(ax: Axes, heights: np.ndarray, places: np.ndarray, bases: Mapping[str, str]) -> None:
+    """Draw letters (4, W) of given heights, the tallest on top, at places (W,)."""
+    font = FontProperties(family="DejaVu Sans", weight="bold")
+    outlines = [TextPath((0, 0), base, size=1, prop=font) for base in bases]
+    boxes = [outline.get_extents() for outline in outlines]
+    for column, place in zip(heights.T, places, strict=True):
+        bottom = 0.0
+        for b in np.argsort(column):
+            if column[b] <= 0.01:
+                continue
+            box = boxes[b]
+            change = (
+                Affine2D()
+                .translate(-box.x0, -box.y0)
+                .scale(0.92 / box.width, column[b] / box.height)
+                .translate(place - 0.46, bottom)
+            )
+            patch = PathPatch(outlines[b].transformed(change), color=list(bases.values())[b], lw=0)
+            ax.add_patch(patch)
+            bottom += column[b]
+    ax.grid(False)
+    ax.axvline(0, color=HAIR, lw=0.8, zorder=0)
+    ax.set_xlim(places[0] - 0.6, places[-1] + 0.6)
+
+
+def deletion_curves(
+    table: pd.DataFrame,
+    names: Sequence[str],
+    colors: Sequence[str],
+    *,
+    title: str = "",
+    remark: str = "",
+) -> Figure:
+    """Draw how a prediction falls as tokens are replaced.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``modification``, ``order`` (any of `ORDERS`), ``tokens``, ``lost``.
+    names, colors : sequence of str
+        Of the types; those that are not in the table are left out.
+    title, remark : str
+        Above and below.
+    """
+    there = [(n, c) for n, c in zip(names, colors, strict=True) if (table.modification == n).any()]
+    columns = min(_COLUMNS, max(len(there), 1))
+    rows = -(-max(len(there), 1) // columns)
+    with style():
+        figure = new_figure(2.6 * columns + 0.4, 2.1 * rows + 1.1)
+        axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+        for ax in axes[len(there) :]:
+            ax.set_visible(False)
+        for ax, (name, color) in zip(axes, there, strict=False):
+            of_type = table[table.modification == name]
+            for order, (words, line, dashes) in ORDERS.items():
+                curve = of_type[of_type.order == order].sort_values("tokens")
+                if len(curve):
+                    ax.plot(curve.tokens, curve.lost, color=line, ls=dashes, label=words,
+                            marker="o", ms=2.5)  # fmt: skip
+            ax.axhline(0, color=FAINT, lw=0.6)
+            ax.set_xscale("symlog", base=2, linthresh=1)
+            ax.set_title(name, color=dark(color))
+            ax.set_ylim(-0.15, 1.3)
+            ticks = sorted({0, 1, 4, 16, 64} | {int(table.tokens.max())})
+            ax.set_xticks(ticks, [str(t) for t in ticks])
+            ax.xaxis.minorticks_off()
+        figure.supxlabel("tokens replaced", fontsize=8.5)
+        figure.supylabel("share of the logit that is lost", fontsize=8.5)
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
+        _around(figure, title, remark)
+    return figure
+
+
+def _around(figure: Figure, title: str, remark: str) -> None:
+    """Write the title and the remark."""
+    if title:
+        figure.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left", color=INK)
+    if remark:
+        figure.text(0.99, 0.004, remark, fontsize=6.5, color=FAINT, ha="right", va="bottom")
+        figure.get_layout_engine().set(rect=(0, 0.025, 1, 0.975))  # type: ignore[union-attr,call-arg]

@@ -1,0 +1,52 @@
+"""Logos of codes and deletion curves."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vqrna.plots.atlas import CodeLogo, deletion_curves, draw_logo, top_codes
+from vqrna.plots.palette import BASES
+from vqrna.plots.style import new_figure, save_figure
+
+
+def test_letters_have_their_heights_and_the_tallest_is_on_top():
+    ax = new_figure(2, 1).subplots()
+    heights = np.array([[1.2, 0], [0.3, 0.0], [0, 0], [0, 0.5]])
+    draw_logo(ax, heights, np.array([-1, 0]), BASES["types"])
+    boxes = {patch.get_facecolor(): patch.get_path().get_extents() for patch in ax.patches}
+    assert len(boxes) == 3
+    a, c, u = (
+        sorted(boxes.values(), key=lambda box: -box.height)[0],
+        *sorted(boxes.values(), key=lambda box: box.height)[:2],
+    )
+    assert [a.height, c.height, u.height] == pytest.approx([1.2, 0.3, 0.5])
+    assert a.y0 == pytest.approx(0.3)
+    assert [round((box.x0 + box.x1) / 2) for box in (a, c, u)] == [-1, -1, 0]
+
+
+def test_types_with_and_without_codes(tmp_path):
+    logo = CodeLogo(np.random.default_rng(0).random((4, 5)) / 3, np.arange(-2, 3), "code 7")
+    figure = top_codes([[logo] * 5, []], ["Am", "Cm"], ["r", "b"], BASES["colorblind"], title="t")
+    shown = [ax for ax in figure.axes if ax.axison]
+    assert len(shown) == 4
+    assert shown[0].get_ylabel() == "Am"
+    save_figure(figure, tmp_path / "x")
+    assert "Cm: no code" in (tmp_path / "x.svg").read_text()
+
+
+@pytest.mark.parametrize("types", [1, 5])
+def test_a_panel_a_type_and_a_line_an_order(types, tmp_path):
+    names = [f"t{i}" for i in range(types)]
+    rows = [
+        (name, order, n, n / 16)
+        for name in names
+        for order in ("specific", "random")
+        for n in (0, 1, 4, 16)
+    ]
+    table = pd.DataFrame(rows, columns=["modification", "order", "tokens", "lost"])
+    figure = deletion_curves(table, [*names, "other"], ["r"] * (types + 1), remark="me")
+    shown = [ax for ax in figure.axes if ax.get_visible()]
+    assert [ax.get_title(loc="left") for ax in shown] == names
+    line = shown[-1].lines[0]
+    assert line.get_xydata().tolist() == [[0, 0], [1, 1 / 16], [4, 0.25], [16, 1]]
+    save_figure(figure, tmp_path / "x")
