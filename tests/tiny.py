@@ -13,7 +13,6 @@ from vqrna.calibration import Calibration
 from vqrna.config import Config
 from vqrna.data.records import Windows
 from vqrna.modifications import modifications
-from vqrna.nn.lattice import WINDOW
 from vqrna.nn.model import Network, SiteNetwork, build
 from vqrna.null import NullSketch
 from vqrna.sequence import AMBIGUOUS, centre, encode, one_hot
@@ -103,7 +102,7 @@ def network(
     with torch.no_grad():
         seen = columns(random_tokens(64, config.model.length, seed + 1), dtype)
         if isinstance(made, SiteNetwork):
-            latents = made.encoder(seen, WINDOW)
+            latents = made.encoder(seen)
             directions = torch.nn.functional.normalize(latents, dim=-1).flatten(0, 1)
             made.quantizer._start(directions)
         else:

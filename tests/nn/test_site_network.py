@@ -1,4 +1,4 @@
-"""Our network: predicts from codes alone, and is the same on windows and everywhere."""
+"""Our network on windows: predicts from codes alone."""
 
 import dataclasses
 
@@ -9,9 +9,8 @@ import torch
 from tiny import columns, network, random_tokens, tiny
 from vqrna.config import ModelConfig
 from vqrna.nn.encoder import ValidEncoder
-from vqrna.nn.lattice import WINDOW
 from vqrna.nn.model import SiteNetwork, build
-from vqrna.sequence import AMBIGUOUS, windows_around
+from vqrna.sequence import AMBIGUOUS
 
 LENGTHS = (51, 53, 55, 57, 73, 101, 149, 201, 255, 301, 387, 501, 603, 777, 999, 1001)
 
@@ -76,39 +75,11 @@ def test_what_changes_no_code_changes_no_prediction():
 def test_a_window_is_seen_evenly_on_both_sides(length):
     made = doubled(length)
     x = columns(random_tokens(200, length), torch.float64).requires_grad_()
-    made.encoder(x, WINDOW).square().sum().backward()
+    made.encoder(x).square().sum().backward()
     seen = np.flatnonzero(x.grad.abs().sum((0, 1)).numpy())
     assert seen[0] == length - 1 - seen[-1]
     assert seen[0] <= 2
     assert len(seen) == seen[-1] - seen[0] + 1
-
-
-@pytest.mark.parametrize("length", [51, 57, 101, 195, 333, 501, 1001])
-def test_a_scan_gives_every_position_the_numbers_of_its_window(length):
-    made = doubled(length)
-    sequence = random_tokens(1, 80, seed=length, ambiguous=0.03)[0]
-    half = length // 2
-    padded = np.pad(sequence, half, constant_values=AMBIGUOUS)  # both ends of the sequence
-    with torch.inference_mode():
-        dense = made.scan(columns(padded[None], torch.float64))[0].T
-        windows = windows_around(sequence, np.arange(80), length)
-        each = made(columns(windows, torch.float64))
-    assert len(each.codes.unique()) > 10
-    assert dense.shape == (80, 3)
-    assert (dense - each.logits).abs().max() < 1e-9
-    assert dense.std() > 1e-3
-
-
-@pytest.mark.parametrize("length", [51, 201, 501])
-def test_a_scan_in_single_precision_is_close(length):
-    made = network(tiny(length=length, codebook_size=64), 3, seed=length)
-    sequence = random_tokens(1, length + 149, seed=3)[0]
-    with torch.inference_mode():
-        dense = made.scan(columns(sequence[None]))[0].T
-        windows = np.lib.stride_tricks.sliding_window_view(sequence, length)
-        each = made(columns(windows)).logits
-    assert len(dense) == 150
-    assert (dense - each).abs().max() < 1e-5
 
 
 def test_ambiguity_everywhere_is_a_window_too():

@@ -9,7 +9,6 @@ import torch
 
 from tiny import columns, network, random_tokens, tiny
 from vqrna.nn import ties
-from vqrna.nn.lattice import WINDOW, Lattice
 from vqrna.nn.ties import settled_codes
 from vqrna.sequence import windows_around
 
@@ -33,14 +32,13 @@ def made():
     return made
 
 
-@pytest.mark.parametrize("lattice", [WINDOW, Lattice(30, dense=True)], ids=["window", "dense"])
-def test_rounding_chooses_no_code(made, lattice):
-    one_hot = columns(random_tokens(400, LENGTH + lattice.sites - 1))
+def test_rounding_chooses_no_code(made):
+    one_hot = columns(random_tokens(400, LENGTH))
     with torch.no_grad():
-        latents = made.encoder(one_hot, lattice)
+        latents = made.encoder(one_hot)
         hasty = [made.quantizer.assign(shaken(latents, seed)) for seed in range(2)]
         calm = [
-            settled_codes(made.encoder, made.quantizer, one_hot, shaken(latents, seed), lattice)
+            settled_codes(made.encoder, made.quantizer, one_hot, shaken(latents, seed))
             for seed in range(2)
         ]
     assert (hasty[0] != hasty[1]).any()
@@ -54,7 +52,7 @@ def test_a_scan_is_window_by_window_even_where_codes_tie(seed):
     windows = columns(windows_around(tokens, np.arange(25, 3000 - 25), 51))
     with torch.inference_mode():
         expected = made(windows).logits
-        found = made.scan(columns(tokens[None]))[0].T
+        found = made.scan(torch.from_numpy(tokens[None])).logits[0]
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -63,28 +61,28 @@ def test_where_nothing_ties_the_nearest_code_is_taken(monkeypatch):
     one_hot = columns(random_tokens(4, LENGTH))
     monkeypatch.setattr(ties, "NEAR", 0.0)
     with torch.no_grad():
-        latents = made.encoder(one_hot, WINDOW)
-        codes = settled_codes(made.encoder, made.quantizer, one_hot, latents, WINDOW)
+        latents = made.encoder(one_hot)
+        codes = settled_codes(made.encoder, made.quantizer, one_hot, latents)
         assert (codes == made.quantizer.assign(latents)).all()
         monkeypatch.setattr(ties, "NEAR", 9.0)  # every token is decided anew, to the same end
-        again = settled_codes(made.encoder, made.quantizer, one_hot, latents, WINDOW)
+        again = settled_codes(made.encoder, made.quantizer, one_hot, latents)
     assert (again == codes).float().mean() > 0.99
 
 
 def test_threads_share_a_network(made):
     """Two threads that both meet near ties get what one gets."""
-    inputs = [columns(random_tokens(2, LENGTH + 199, seed)) for seed in range(8)]
+    inputs = [columns(random_tokens(20, LENGTH, seed)) for seed in range(8)]
 
     @torch.inference_mode()
-    def scan(one_hot):
-        return made.scan(one_hot)
+    def logits(one_hot):
+        return made(one_hot).logits
 
-    alone = [scan(one_hot) for one_hot in inputs]
+    alone = [logits(one_hot) for one_hot in inputs]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(2) as pool:
-            together = list(pool.map(scan, inputs * 4))
+            together = list(pool.map(logits, inputs * 4))
     finally:
         sys.setswitchinterval(interval)
     assert all(one.equal(two) for one, two in zip(alone * 4, together, strict=True))

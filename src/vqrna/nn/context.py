@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from vqrna.nn.encoder import TOKEN_STRIDE
-from vqrna.nn.lattice import Convolution, Lattice, MaxPool
+from vqrna.nn.window import Convolution, MaxPool, central, mean_around
 
 KERNEL = 5
 SCALES = 3
@@ -15,14 +14,14 @@ SCALES = 3
 class ResidualBlock(nn.Module):
     """``x + relu(norm(conv(x)))`` without padding: two tokens are lost on either side."""
 
-    def __init__(self, width: int, token_stride: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv = Convolution(width, width, KERNEL, token_stride)
+        self.conv = Convolution(width, width, KERNEL)
         self.norm = nn.BatchNorm1d(width)
 
-    def forward(self, x: torch.Tensor, lattice: Lattice) -> torch.Tensor:
-        """Transform (N, C, T) to (N, C, T - 4) (on a dense lattice: less 4 dilations)."""
-        y = torch.relu(self.norm(self.conv.run(x, lattice)))
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Transform (N, C, T) to (N, C, T - 4)."""
+        y = torch.relu(self.norm(self.conv(x)))
         cut = (x.shape[-1] - y.shape[-1]) // 2
         return x[..., cut : x.shape[-1] - cut] + y
 
@@ -49,8 +48,7 @@ class ConvolutionalContext(nn.Module):
 
     def __init__(self, half: int, code_dim: int, width: int) -> None:
         super().__init__()
-        stride = TOKEN_STRIDE
-        self.enter = Convolution(code_dim, width, KERNEL, stride)
+        self.enter = Convolution(code_dim, width, KERNEL)
         self.enter_norm = nn.BatchNorm1d(width)
         half -= KERNEL // 2
         self.fine_half = half
@@ -60,26 +58,22 @@ class ConvolutionalContext(nn.Module):
             if pooled < KERNEL // 2:
                 break
             if scale:
-                self.pools.append(MaxPool(3, 2, stride))
-                stride *= 2
-            self.blocks.append(ResidualBlock(width, stride))
+                self.pools.append(MaxPool(3, 2))
+            self.blocks.append(ResidualBlock(width))
             half = pooled - KERNEL // 2
         self.coarse_half = half
         self.features = width * (len(self.blocks) + 3)
 
-    def forward(self, quantized: torch.Tensor, lattice: Lattice) -> torch.Tensor:
-        """Summarise code vectors (N, T, D) to features (N, F, sites)."""
-        stride = TOKEN_STRIDE
-        x = self.enter.run(quantized.transpose(1, 2), lattice)
-        x = torch.relu(self.enter_norm(x))
-        found = [lattice.at_sites(x), lattice.mean_around(x, self.fine_half, stride)]
+    def forward(self, quantized: torch.Tensor) -> torch.Tensor:
+        """Summarise code vectors of windows (N, T, D) to features (N, F, 1)."""
+        x = torch.relu(self.enter_norm(self.enter(quantized.transpose(1, 2))))
+        found = [central(x), mean_around(x, self.fine_half)]
         for scale, block in enumerate(self.blocks):
             if scale:
-                x = self.pools[scale - 1](x, lattice)
-                stride *= 2
-            x = block(x, lattice)
-            found.append(lattice.at_sites(x))
-        found.append(lattice.mean_around(x, self.coarse_half, stride))
+                x = self.pools[scale - 1](x)
+            x = block(x)
+            found.append(central(x))
+        found.append(mean_around(x, self.coarse_half))
         return torch.cat(found, dim=1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from vqrna.nn.lattice import Convolution, Lattice, MaxPool
+from vqrna.nn.window import Convolution, MaxPool
 
 TOKEN_STRIDE = 3
 """Distance in nt between two codes of our encoder: about a codon."""
@@ -26,10 +26,10 @@ class ValidEncoder(nn.Module):
 
     def __init__(self, stem_width: int, width: int, code_dim: int) -> None:
         super().__init__()
-        self.stem = Convolution(4, stem_width, STEM_KERNEL, 1)
-        self.pool = MaxPool(POOL_KERNEL, TOKEN_STRIDE, 1)
+        self.stem = Convolution(4, stem_width, STEM_KERNEL)
+        self.pool = MaxPool(POOL_KERNEL, TOKEN_STRIDE)
         self.stem_norm = nn.BatchNorm1d(stem_width)
-        self.mix = Convolution(stem_width, width, MIX_KERNEL, TOKEN_STRIDE)
+        self.mix = Convolution(stem_width, width, MIX_KERNEL)
         self.mix_norm = nn.BatchNorm1d(width)
         self.project = nn.Conv1d(width, code_dim, 1)
 
@@ -44,11 +44,10 @@ class ValidEncoder(nn.Module):
         stem = length // 2 - STEM_KERNEL // 2
         return (stem - POOL_KERNEL // 2) // TOKEN_STRIDE - MIX_KERNEL // 2
 
-    def forward(self, one_hot: torch.Tensor, lattice: Lattice) -> torch.Tensor:
-        """Encode (N, 4, L) to latents (N, T, D)."""
-        x = self.pool(self.stem.run(one_hot, lattice), lattice)
-        x = torch.relu(self.stem_norm(x))
-        x = torch.relu(self.mix_norm(self.mix.run(x, lattice)))
+    def forward(self, one_hot: torch.Tensor) -> torch.Tensor:
+        """Encode windows (N, 4, L) to latents (N, T, D)."""
+        x = torch.relu(self.stem_norm(self.pool(self.stem(one_hot))))
+        x = torch.relu(self.mix_norm(self.mix(x)))
         return self.project(x).transpose(1, 2)
 
 

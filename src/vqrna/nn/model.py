@@ -10,8 +10,9 @@ from torch import nn
 from vqrna.config import ModelConfig
 from vqrna.nn.context import ConvolutionalContext, PaperContext
 from vqrna.nn.decoder import PaperDecoder, TripletDecoder
+from vqrna.nn.dense import DenseOutput
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
-from vqrna.nn.lattice import WINDOW, Lattice
+from vqrna.nn.prepared import dense
 from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer, Quantized
 from vqrna.nn.ties import settled_codes
 
@@ -87,9 +88,10 @@ class SiteHead(nn.Module):
         self.logits = nn.Conv1d(hidden, modifications, 1)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Classify (N, F, sites) to logits (N, M, sites)."""
+        """Classify (N, F, 1) to logits (N, M, 1)."""
         x = torch.relu(self.hidden(self.dropout(self.norm(features))))
-        return self.logits(self.dropout(x)).float()
+        logits = self.logits(self.dropout(x))
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 class PaperHead(nn.Module):
@@ -132,30 +134,35 @@ class SiteNetwork(nn.Module):
 
     def forward(self, one_hot: torch.Tensor) -> ModelOutput:
         """Evaluate windows of shape (N, 4, length) at their central site."""
-        latents = self.encoder(one_hot, WINDOW)
+        latents = self.encoder(one_hot)
         found = self.quantizer(latents)
         if not self.training:
-            codes = settled_codes(self.encoder, self.quantizer, one_hot, latents, WINDOW)
+            codes = settled_codes(self.encoder, self.quantizer, one_hot, latents)
             moved = (self.quantizer.lookup(codes) - found.quantized).detach()
             found = found._replace(codes=codes, quantized=found.quantized + moved)
-        logits = self.head(self.context(found.quantized, WINDOW))[..., 0]
+        logits = self.head(self.context(found.quantized))[..., 0]
         return ModelOutput.of(logits, latents, found, self.decoder(found.quantized))
 
-    def scan(self, one_hot: torch.Tensor) -> torch.Tensor:
-        """Evaluate every position: (N, 4, S + length - 1) to logits (N, M, S).
+    def scan(self, tokens: torch.Tensor, context_dtype: torch.dtype | None = None) -> DenseOutput:
+        """Evaluate every position, as in evaluation mode.
 
-        The input carries ``length // 2`` columns of context on either side (all-zero ones beyond
-        the ends of a sequence). In evaluation mode each position gets the numbers of its window.
+        Each gets the numbers of the window around it. Threads may scan with one network at once.
+
+        Parameters
+        ----------
+        tokens : torch.Tensor, shape (N, W + length - 1), integer
+            W positions with half a window of context on either side, ambiguous beyond the ends of
+            a sequence; on the network's device.
+        context_dtype : torch.dtype, optional
+            ``torch.bfloat16`` computes all that comes behind the codes in it, which is faster and
+            changes the logits; the codes stay the same.
         """
-        lattice = Lattice(one_hot.shape[-1] - self.config.length + 1, dense=True)
-        latents = self.encoder(one_hot, lattice)
-        codes = settled_codes(self.encoder, self.quantizer, one_hot, latents, lattice)
-        return self.head(self.context(self.quantizer.lookup(codes), lattice))
+        return dense(self, context_dtype)(tokens)
 
     def logits_from_codes(self, codes: torch.Tensor) -> torch.Tensor:
         """Predict from the codes of windows alone: (N, T) to logits (N, M)."""
         vectors = self.quantizer.lookup(codes)
-        return self.head(self.context(vectors, WINDOW))[..., 0]
+        return self.head(self.context(vectors))[..., 0]
 
 
 class PaperNetwork(nn.Module):

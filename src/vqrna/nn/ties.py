@@ -13,32 +13,35 @@ import torch
 import torch.nn.functional as F
 
 from vqrna.nn.encoder import TOKEN_STRIDE, ValidEncoder
-from vqrna.nn.lattice import WINDOW, Lattice
 from vqrna.nn.quantizer import CosineQuantizer
+from vqrna.sequence import one_hot
 
 NEAR = 2e-5
-"""Cosines of the two nearest codes that differ by less are a near tie; rounding is below 1e-6."""
+"""Cosines of two codes that differ by less, in single precision, are looked at again."""
+
+TIE = 1e-6
+"""Cosines that differ by less, in double precision, are a near tie: single precision, which is off
+by 7e-7 at most, could have chosen either."""
 
 
 @torch.no_grad()
 def settled_codes(
     encoder: ValidEncoder,
     quantizer: CosineQuantizer,
-    one_hot: torch.Tensor,
+    columns: torch.Tensor,
     latents: torch.Tensor,
-    lattice: Lattice,
 ) -> torch.Tensor:
-    """Give the nearest code of each latent, the same in whatever way the latent was computed.
+    """Give the nearest code of each latent of windows, the same however it was computed.
 
     Parameters
     ----------
     encoder : ValidEncoder
         In evaluation mode.
     quantizer : CosineQuantizer
-    one_hot : torch.Tensor, shape (N, 4, L)
+    columns : torch.Tensor, shape (N, 4, L)
+        The windows, one-hot.
     latents : torch.Tensor, shape (N, T, D)
-        What the encoder made of it on the lattice.
-    lattice : Lattice
+        What the encoder made of them.
 
     Returns
     -------
@@ -48,22 +51,52 @@ def settled_codes(
         directions = F.normalize(latents.to(quantizer.codebook.dtype), dim=-1)
         nearest = (directions @ quantizer.codebook.T).topk(2, dim=-1)
     codes = nearest.indices[..., 0]
-    row, token = torch.nonzero(
-        nearest.values[..., 0] - nearest.values[..., 1] < NEAR, as_tuple=True
-    )
+    doubtful = nearest.values[..., 0] - nearest.values[..., 1] < NEAR
+    row, token = torch.nonzero(doubtful, as_tuple=True)
     if not len(row):
         return codes
     # Tokens stand about the centre; each reads `reach` columns
     reach, tokens = encoder.reach, latents.shape[1]
-    step = 1 if lattice.dense else TOKEN_STRIDE
-    start = (one_hot.shape[-1] - reach - (tokens - 1) * step) // 2 + token * step
-    seen = one_hot[row[:, None], :, start[:, None] + torch.arange(reach, device=start.device)]
-    # On the CPU: few tokens, and not every device knows double precision. In a copy: threads may
-    # share the network
+    start = (columns.shape[-1] - reach - (tokens - 1) * TOKEN_STRIDE) // 2 + token * TOKEN_STRIDE
+    places = start[:, None] + torch.arange(reach, device=start.device)
+    seen = columns[row[:, None], :, places].transpose(1, 2)  # (K, 4, reach)
+    # In a copy: threads may share the network
     exact = copy.deepcopy(encoder).cpu().double()
-    seen = seen.transpose(1, 2).double().cpu()  # (K, 4, reach)
-    with torch.autocast("cpu", enabled=False):
-        again = exact(seen, WINDOW)[:, 0]  # (K, D)
-        settled = (again @ quantizer.codebook.double().cpu().T).argmax(-1)
-    codes[row, token] = settled.to(codes.device)
+    codes[row, token] = _settle(exact, quantizer.codebook.cpu().double(), seen)[0].to(codes.device)
     return codes
+
+
+@torch.no_grad()
+def settled(
+    encoder: ValidEncoder, codebook: torch.Tensor, tokens: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give the nearest code of what latents see, and by how much it is nearer than all others.
+
+    Parameters
+    ----------
+    encoder : ValidEncoder
+        In evaluation mode, in double precision, on the CPU.
+    codebook : torch.Tensor, shape (K, D)
+        Likewise.
+    tokens : torch.Tensor, shape (N, reach), integer
+
+    Returns
+    -------
+    codes : torch.Tensor, shape (N,), int64
+        On the device of the tokens.
+    gaps : torch.Tensor, shape (N,), float64
+        Differences of cosines.
+    """
+    codes, gaps = _settle(encoder, codebook, one_hot(tokens))
+    return codes.to(tokens.device), gaps.to(tokens.device)
+
+
+def _settle(
+    encoder: ValidEncoder, codebook: torch.Tensor, columns: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    # On the CPU: few tokens, and not every device knows double precision
+    with torch.autocast("cpu", enabled=False):
+        latents = encoder(columns.cpu().double())[:, 0]  # (K, D)
+        cosines = F.normalize(latents, dim=-1) @ codebook.T
+    nearest = cosines.topk(2, dim=-1).values
+    return cosines.argmax(-1), nearest[:, 0] - nearest[:, 1]  # the first of equal codes

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tiny import fresh, measured, random_tokens, tiny, tiny_paper
-from vqrna import trained
 from vqrna.scorer import Scorer
-from vqrna.sequence import AMBIGUOUS, recentre, windows_around
-from vqrna.trained import ModelSet
+from vqrna.sequence import AMBIGUOUS, centre, recentre, windows_around
+from vqrna.trained import ModelSet, evaluation
+from vqrna.trained import model as trained
 
 
 @pytest.mark.parametrize("model", [fresh(), ModelSet((fresh(),))], ids=["one", "set"])
@@ -53,6 +53,59 @@ def test_a_scan_is_window_by_window(config, n):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def rows(sequences, half):
+    """Rows of 90 positions with their context, a sequence at the start of each."""
+    found = np.full((len(sequences), 90 + 2 * half), AMBIGUOUS, dtype=np.uint8)
+    for row, sequence in zip(found, sequences, strict=True):
+        row[half : half + len(sequence)] = sequence
+    return found
+
+
+@pytest.mark.parametrize(
+    "model",
+    [fresh(), fresh(tiny_paper()), ModelSet((fresh(), fresh(tiny(length=101), ["Um"])))],
+    ids=["vqrna", "paper", "set"],
+)
+def test_a_batch_of_rows_is_a_scan_of_each(model):
+    sequences = [random_tokens(1, n, seed=n, ambiguous=0.05)[0] for n in (90, 1, 37)]
+    found = model.scan_batch(rows(sequences, centre(model.length)))
+    assert found.logits.shape == (3, 90, len(model.modifications))
+    assert found.logits.dtype == np.float64
+    assert found.near_ties.shape == (3, 90)
+    for row, sequence in zip(found.logits, sequences, strict=True):
+        np.testing.assert_allclose(row[: len(sequence)], model.scan(sequence), atol=1e-6)
+
+
+def test_the_fast_way_is_only_taken_when_asked_for():
+    model = fresh()
+    sequence = random_tokens(1, 90)[0]
+    exact, fast = model.scan(sequence), model.scan(sequence, precision="fast")
+    assert (exact != fast).any()
+    np.testing.assert_allclose(exact, fast, atol=0.05)
+    np.testing.assert_array_equal(model.scan_batch(rows([sequence], 25)).logits[0], exact)
+
+
+def test_settings_of_the_process_outlast_the_first_thread_to_go(monkeypatch):
+    """Two threads, one within the other: float32 stays whole until both are done."""
+    seen = []
+
+    @contextmanager
+    def full_float32():
+        seen.append("in")
+        yield
+        seen.append("out")
+
+    monkeypatch.setattr(evaluation, "full_float32", full_float32)
+    one = evaluation.evaluating(fresh().network)
+    two = evaluation.evaluating(fresh().network)
+    one.__enter__()
+    two.__enter__()
+    one.__exit__(None, None, None)
+    assert seen == ["in"]
+    two.__exit__(None, None, None)
+    assert seen == ["in", "out"]
+
+
 def test_tiles_make_no_difference(monkeypatch):
     model, sequence = fresh(), random_tokens(1, 300)[0]
     whole = model.scan(sequence)
@@ -92,9 +145,9 @@ def test_all_is_evaluated_in_whole_float32(monkeypatch):
         inside.pop()
 
     def listening(call):
-        return lambda columns: seen.append(bool(inside)) or call(columns)
+        return lambda *given: seen.append(bool(inside)) or call(*given)
 
-    monkeypatch.setattr(trained, "full_float32", full_float32)
+    monkeypatch.setattr(evaluation, "full_float32", full_float32)
     monkeypatch.setattr(model.network, "forward", listening(model.network.forward))
     monkeypatch.setattr(model.network, "scan", listening(model.network.scan))
     model.logits(random_tokens(2, 51))
