@@ -150,6 +150,33 @@ def test_no_sites_at_all(opened):
         assert list(source.by_transcript(scan(source, least=2))) == []
 
 
+@pytest.mark.parametrize("context", ["genome", "transcript"])
+@pytest.mark.parametrize("method", ["arranged", "by_transcript"])
+def test_rows_are_given_before_all_have_come(opened, monkeypatch, context, method):
+    monkeypatch.setattr(located, "BATCH", 4)
+    monkeypatch.setattr(windows, "WINDOW", 6)
+    source = opened(bed="chr2\t0\t4\nchr2\t4\t8\n", context=context)
+    taken = 0
+
+    def counted():
+        nonlocal taken
+        for block in scan(source, size=1):
+            taken += 1
+            yield block
+
+    next(getattr(source, method)(counted()))
+    assert 4 <= taken < sum(1 for _ in scan(source, size=1))
+
+
+def test_the_page_tells_the_columns(opened, root):
+    text = (root / "docs" / "genome.md").read_text(encoding="utf-8")
+    source = opened()
+    for method, title in [("arranged", "The main table"), ("by_transcript", "The table by")]:
+        section = text.partition(f"## {title}")[2].partition("\n## ")[0]
+        told = [row.split("`")[1] for row in section.splitlines() if row.startswith("| `")]
+        assert told == list(joined(getattr(source, method)(scan(source))).extra)
+
+
 # A plain count, position by position, of what the rows should be.
 
 
