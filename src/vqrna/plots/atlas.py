@@ -79,9 +79,15 @@ def top_codes(
         Above and below.
     """
     with style():
-        figure = new_figure(11, 1.05 * len(names) + 0.8)
-        axes = figure.subplots(len(names), _COLUMNS, squeeze=False, sharey=True)
-        for row, (own, name, color) in enumerate(zip(codes, names, colors, strict=True)):
+        there = [entry for entry in zip(codes, names, colors, strict=True) if entry[0]]
+        without = [name for own, name in zip(codes, names, strict=True) if not own]
+        figure = new_figure(11, 1.15 * max(len(there), 1) + 0.9)
+        axes = figure.subplots(max(len(there), 1), _COLUMNS, squeeze=False, sharey=True)
+        if not there:
+            for ax in axes[0]:
+                ax.set_axis_off()
+        for row, (own, name, color) in enumerate(there):
+            below = there[row + 1][0] if row + 1 < len(there) else ()
             for column, ax in enumerate(axes[row]):
                 if column >= len(own):
                     ax.set_axis_off()
@@ -89,13 +95,10 @@ def top_codes(
                 draw_logo(ax, own[column].bits, own[column].offsets, bases)
                 ax.set_ylim(0, 2)
                 ax.set_title(own[column].words, fontsize=7, fontweight="normal", pad=2)
-                ax.tick_params(labelsize=6.5, length=2, labelbottom=row == len(names) - 1)
+                ax.tick_params(labelsize=6.5, length=2, labelbottom=column >= len(below))
             axes[row, 0].set_ylabel(name, color=dark(color), fontweight="bold", fontsize=10)
-            axes[row, 0].yaxis.set_visible(True)
-            if not own:
-                axes[row, 0].text(0, 0.5, f"{name}: no code", transform=axes[row, 0].transAxes,
-                                  color=FAINT, va="center")  # fmt: skip
-        figure.supxlabel("nt from the middle of what a code sees", fontsize=8.5)
+        none = f"; no code tells {', '.join(without)}" if without else ""
+        figure.supxlabel(f"nt from the middle of what a code sees{none}", fontsize=8.5)
         _around(figure, title, remark)
     return figure
 
@@ -152,7 +155,7 @@ def deletion_curves(
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for ax in axes[len(there) :]:
             ax.set_visible(False)
-        for ax, (name, color) in zip(axes, there, strict=False):
+        for at, (ax, (name, color)) in enumerate(zip(axes, there, strict=False)):
             of_type = table[table.modification == name]
             for order, (words, line, dashes) in ORDERS.items():
                 curve = of_type[of_type.order == order].sort_values("tokens")
@@ -162,10 +165,11 @@ def deletion_curves(
             ax.axhline(0, color=FAINT, lw=0.6)
             ax.set_xscale("symlog", base=2, linthresh=1)
             ax.set_title(name, color=dark(color))
-            ax.set_ylim(-0.15, 1.3)
+            ax.set_ylim(-0.15, max(1.2, 1.05 * table.lost.max()))
             ticks = sorted({0, 1, 4, 16, 64} | {int(table.tokens.max())})
             ax.set_xticks(ticks, [str(t) for t in ticks])
             ax.xaxis.minorticks_off()
+            ax.xaxis.set_tick_params(labelbottom=at + columns >= len(there))
         figure.supxlabel("tokens replaced", fontsize=8.5)
         figure.supylabel("share of the logit that is lost", fontsize=8.5)
         handles, labels = axes[0].get_legend_handles_labels()
