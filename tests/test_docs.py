@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
@@ -13,15 +14,7 @@ from vqrna.tiers import EDGE, TIERS
 from vqrna.training.finishing import MOST_OFF_SITE, MOST_SHUFFLED
 from vqrna.training.nulls import WINDOWS
 
-PAGES = (
-    "architecture",
-    "compare",
-    "data",
-    "experiments",
-    "multiple_testing",
-    "probabilities",
-    "training",
-)
+PAGES = sorted(path.stem for path in (Path(__file__).parents[1] / "docs").glob("*.md"))
 
 
 def read(root, page: str) -> str:
@@ -68,10 +61,6 @@ def test_the_page_of_training_tells_every_setting_as_the_code_does(root, part, t
 def test_links_lead_somewhere(root, page):
     for target in re.findall(r"\]\(([^)#]+)", read(root, page)):
         assert target.startswith("https://") or (root / "docs" / target).exists(), target
-
-
-def test_every_page_is_checked_here(root):
-    assert {path.stem for path in (root / "docs").glob("*.md")} == set(PAGES)
 
 
 def test_the_files_shown_can_be_read(root, tmp_path):

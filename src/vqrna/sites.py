@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,12 +87,12 @@ class Sites:
     @classmethod
     def none(cls) -> Sites:
         """Give no sites at all."""
-        columns: dict[str, np.ndarray] = {n: np.empty(0, dtype) for n, dtype in DTYPES.items()}
+        columns: dict[str, Any] = {n: np.empty(0, dtype) for n, dtype in DTYPES.items()}
         return cls(**columns)
 
     def take(self, rows: np.ndarray | slice) -> Sites:
         """Give some of the sites, by indices, mask or slice."""
-        columns: dict[str, np.ndarray] = {name: getattr(self, name)[rows] for name in DTYPES}
+        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in DTYPES}
         return Sites(**columns, extra={name: x[rows] for name, x in self.extra.items()})
 
     def replace(self, **columns: np.ndarray | Mapping[str, np.ndarray]) -> Sites:

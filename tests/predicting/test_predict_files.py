@@ -162,7 +162,7 @@ def test_a_pipe_is_read_once_and_leaves_no_parts(model, fasta, tmp_path):
 
 
 def test_the_last_of_several_files_is_looked_for_first(model, fasta, tmp_path, monkeypatch):
-    monkeypatch.setattr(type(model), "scan", lambda *_: pytest.fail("worked already"))
+    monkeypatch.setattr(type(model), "scan_batch", lambda *_: pytest.fail("worked already"))
     with pytest.raises(DataError, match=r"nowhere\.fa: there is no such file"):
         run([fasta, tmp_path / "nowhere.fa"], tmp_path / "out", model)
     assert not (tmp_path / "out").exists()

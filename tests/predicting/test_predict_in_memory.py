@@ -176,15 +176,15 @@ def test_a_long_sequence_costs_no_more_than_its_length(model, monkeypatch):
     """Each tile is evaluated with half a window to either side, and nothing else."""
     monkeypatch.setattr("vqrna.scanning.pieces.PIECE", 256)
     seen = []
-    scan = type(model).scan
+    scan = type(model).scan_batch
 
-    def counting(self, tokens, start=0, stop=None):
-        seen.append(len(tokens))
-        return scan(self, tokens, start, stop)
+    def counting(self, tokens, precision):
+        seen.append(tokens.shape)
+        return scan(self, tokens, precision)
 
-    monkeypatch.setattr(type(model), "scan", counting)
+    monkeypatch.setattr(type(model), "scan_batch", counting)
     predict({"a": letters(1000)}, model=model)
-    assert seen == [256 + LENGTH - 1] * 4
+    assert seen == [(1, 256 + LENGTH - 1)] * 4
 
 
 def test_q_values_are_those_of_all_candidates_of_the_type(model):

@@ -77,7 +77,7 @@ def whole(words, out, vqrna_main):
 def scans(monkeypatch):
     """Count how many sequences the model reads; Ctrl-C at a chosen one."""
     counted = {"done": 0, "stop_at": None}
-    real = TrainedModel.scan
+    real = TrainedModel.scan_batch
 
     def scan(*arguments, **more):
         if counted["done"] == counted["stop_at"]:
@@ -85,7 +85,7 @@ def scans(monkeypatch):
         counted["done"] += 1
         return real(*arguments, **more)
 
-    monkeypatch.setattr(TrainedModel, "scan", scan)
+    monkeypatch.setattr(TrainedModel, "scan_batch", scan)
     return counted
 
 
@@ -99,7 +99,7 @@ def killed_at(words, place: str, name: str, call: int, number: str = "SIGKILL"):
 @pytest.mark.parametrize(
     ("place", "name", "call", "left"),
     [
-        ("TrainedModel", "scan", 8, (12 - 6, 12 - 4)),  # in the middle of the fourth part
+        ("TrainedModel", "scan_batch", 8, (12 - 6, 12 - 4)),  # in the middle of the fourth part
         ("vqrna.files", "_settle", 3, (12 - 6, 12 - 4)),  # when the third part gets its name
         ("vqrna.files", "_settle", PARTS + 1, (0, 0)),  # when the sites do
         ("PartStore", "clear", 1, (0, 0)),  # when all is there
@@ -125,7 +125,7 @@ def test_wherever_it_is_killed_it_goes_on(
 
 
 def test_ctrl_c_says_that_it_goes_on_from_there(words, whole, out, vqrna_main, scans):
-    died = killed_at(words, "TrainedModel", "scan", 8, "SIGINT")
+    died = killed_at(words, "TrainedModel", "scan_batch", 8, "SIGINT")
     assert died.returncode == 130
     assert died.stderr == (
         "vqrna: stopped: interrupted; "

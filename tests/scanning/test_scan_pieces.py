@@ -55,7 +55,7 @@ def test_each_position_is_in_one_piece_with_its_context(length, left, right, rea
         (129, [256]),
         (TILE, [TILE]),
         (TILE + 1, [TILE, 128]),
-        (2 * TILE + 2049, [TILE, TILE, TILE]),
+        (2 * TILE + TILE // 2 + 1, [TILE, TILE, TILE]),
     ],
 )
 def test_tiles_are_of_few_widths_on_a_fixed_grid(length, expected):

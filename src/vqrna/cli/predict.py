@@ -192,6 +192,14 @@ def predict(
             rich_help_panel=_RUNNING,
         ),
     ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            help="Read the codes in bfloat16: quicker, but scores move a little (docs/speed.md).",
+            rich_help_panel=_RUNNING,
+        ),
+    ] = False,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -254,6 +262,7 @@ def predict(
         prior=priors,
         all_sites=all_sites,
         fdr=fdr,
+        precision="fast" if fast else "float32",
     )
     if threshold is None and not all_sites:
         show_unmeasured(settings, loaded.tiers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def plan_of(
             "threshold": settings.threshold,
             "all_sites": settings.all_sites,
             "fdr": settings.fdr,
+            "precision": settings.precision,
         },
         "source": _spec(source),
         "output": output.told(),
@@ -133,13 +135,13 @@ def join(
     output = Output(**told | {"formats": tuple(told["formats"])})
     parts = Parts([store for store in lying if store is not None])
     run = {"shards": [each.get("run") for each in plans]}
+    source = _source(plan["source"])
     with results_directory(out or places[0]) as folder:
-        found = write_results(
-            parts, folder, _source(plan["source"]), loaded, settings, output, plan["command"], run
-        )
+        found = write_results(parts, folder, source, loaded, settings, output, plan["command"], run)
     for store in stores:
         store.clear()
-    return found
+    repeated = 0 if source.stranded else plan["repeated_names"]  # exons share a chromosome's name
+    return replace(found, repeated_names=repeated)
 
 
 def _stores(folder: Path) -> list[PartStore]:

@@ -14,13 +14,13 @@ import numpy as np
 from vqrna.sequence import AMBIGUOUS
 from vqrna.stretch import Stretch
 
-TILE = 4096
+TILE = 1 << 14
 """Positions that a network evaluates at once; a long sequence is a row of such tiles."""
 
-WIDTHS = (128, 256, 512, 1024, 2048, TILE)
+WIDTHS = tuple(1 << power for power in range(7, 15))
 """The end of a sequence takes the narrowest of these that holds it."""
 
-PIECE = 64 * TILE
+PIECE = 16 * TILE
 """Positions of one sequence that are scored before their calls are picked out."""
 
 

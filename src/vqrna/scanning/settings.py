@@ -12,6 +12,7 @@ from vqrna.modifications import Modification
 from vqrna.modifications import modification as find_modification
 from vqrna.modifications import modifications as find_modifications
 from vqrna.tiers import DEFAULT_TIER, tier_index
+from vqrna.trained import Precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,8 @@ class Settings:
         Whether candidates that are not called are reported, too.
     fdr : float or None
         Largest q-value that is called.
+    precision : {"float32", "fast"}
+        See :meth:`vqrna.trained.TrainedModel.scan_batch`.
     """
 
     columns: np.ndarray
@@ -42,6 +45,7 @@ class Settings:
     threshold: float | None
     all_sites: bool
     fdr: float | None = None
+    precision: Precision = "float32"
 
     def told(self) -> dict[str, str]:
         """Give the settings as text, for the head of a file; numbers to their last digit."""
@@ -56,6 +60,7 @@ class Settings:
             "called": called,
             "reported": "all candidate sites" if self.all_sites else "called sites",
             "priors": " ".join(f"{m.symbol}={prior}" for m, prior in named),
+            **({} if self.precision == "float32" else {"precision": self.precision}),
         }
 
 
@@ -68,6 +73,7 @@ def make_settings(
     prior: float | Mapping[str, float] | None = None,
     all_sites: bool = False,
     fdr: float | None = None,
+    precision: Precision = "float32",
 ) -> Settings:
     """Check and complete what a caller asks for.
 
@@ -85,6 +91,7 @@ def make_settings(
     all_sites : bool
     fdr : float, optional
         Largest q-value that is called, above 0 and at most 1.
+    precision : {"float32", "fast"}
 
     Raises
     ------
@@ -111,7 +118,9 @@ def make_settings(
     default = given.get("")
     priors = [by_symbol.get(m.symbol, default if default else m.prior) for m in wanted]
     columns = np.array([known.index(m) for m in wanted])
-    return Settings(columns, wanted, np.array(priors), confidence, threshold, all_sites, fdr)
+    return Settings(
+        columns, wanted, np.array(priors), confidence, threshold, all_sites, fdr, precision
+    )
 
 
 def parse_priors(texts: Sequence[str] | None) -> dict[str, float]:
