@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import vqrna
 from vqrna.errors import DataError, UsageError
 
 PER_GPU = 2
@@ -28,6 +30,9 @@ _QUIET = {
 
 _REACH = 5.0
 """Seconds to wait for the head of a cluster."""
+
+_ANSWER = 60.0
+"""Seconds to wait for the machines of a cluster to say which vqrna they have."""
 
 _STORE = 128 << 20
 _STORE_ACTOR = 64 << 20
@@ -45,7 +50,7 @@ class Cluster:
     actors : int
         Processes that score.
     nodes : int
-        Machines.
+        Machines that can take some.
     """
 
     device: str
@@ -146,7 +151,7 @@ def _connect(ray: ModuleType, address: str | None, jobs: int | None) -> None:
     if wanted["address"] == "local":
         wanted |= _own(jobs)
     try:
-        with _handlers_kept(), warnings.catch_warnings():
+        with _handlers_kept(), _no_stderr(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(**wanted, logging_level=logging.CRITICAL, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
@@ -177,8 +182,48 @@ def _look(ray: ModuleType, jobs: int | None, device: str) -> Cluster:
         raise UsageError("the Ray cluster has no GPU: leave --device away, or say cpu")
     chosen = "cuda" if gpus and device != "cpu" else "cpu"
     most = cpus if chosen == "cpu" else PER_GPU * gpus
-    nodes = sum(node["Alive"] for node in ray.nodes())
-    return Cluster(chosen, max(1, jobs or most), nodes)
+    wanted = "CPU" if chosen == "cpu" else "GPU"
+    nodes = [n for n in ray.nodes() if n["Alive"] and n["Resources"].get(wanted, 0) > 0]
+    _ask_versions(ray, nodes)
+    return Cluster(chosen, max(1, jobs or most), len(nodes))
+
+
+def _ask_versions(ray: ModuleType, nodes: list[dict[str, Any]]) -> None:
+    """Make sure that all machines have this vqrna; one without it would be tried for ever."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    def version() -> str:  # in here, so that it travels whole and needs no vqrna where it runs
+        try:
+            import vqrna
+        except ImportError as error:
+            return f"no vqrna ({error})"
+        return f"vqrna {vqrna.__version__}"
+
+    asked = {}
+    for node in nodes:
+        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        ask = ray.remote(version).options(num_cpus=0, scheduling_strategy=there)
+        asked[ask.remote()] = node["NodeManagerHostname"]
+    answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_ANSWER)
+    for reference in answered:
+        if (found := ray.get(reference)) != f"vqrna {vqrna.__version__}":
+            raise DataError(
+                f"worker {asked[reference]} has {found}, and the scan needs {vqrna.__version__}"
+            )
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Drop what is written to standard error below Python: Ray says there which level it logs."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import pickle
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +38,7 @@ def check_source(source: Source) -> None:
     UsageError
         If it is standard input, a pipe, or in memory.
     """
-    if not source.inputs() or not getattr(source, "again", True):
+    if not source.again or not source.inputs():
         raise UsageError("--engine ray needs files: standard input and pipes reach no worker")
 
 
@@ -127,9 +129,12 @@ class Ray:
         actors = min(self.cluster.actors, len(numbers))
         readers = min(len(numbers), max(2, -(-actors // _FED)))
         reach = reach_of(self.model, self.settings.modifications)
-        opening = Opening(ray.put(self.source), centre(self.model.length), reach, Path.cwd())
-        held = ray.put((copy.deepcopy(self.model).to("cpu"), self.settings))
-        context = DataContext.get_current().copy()
+        source = ray.put(pickle.dumps(self.source))  # as bytes: who cannot read them can say so
+        opening = Opening(source, centre(self.model.length), reach, Path.cwd())
+        held = ray.put(pickle.dumps((copy.deepcopy(self.model).to("cpu"), self.settings)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Ray warns of settings that it makes itself
+            context = DataContext.get_current().copy()
         context.target_max_block_size = context.target_min_block_size = 1  # a row is a block
         context.enable_progress_bars = context.print_on_execution_start = False
         context.issue_detectors_config.detectors = []

@@ -48,7 +48,7 @@ class Opening:
     Parameters
     ----------
     source : ray.ObjectRef
-        Of the source, in Ray's object store.
+        Of the pickled source, in Ray's object store.
     half, reach : int
         See :func:`vqrna.scanning.pieces.units`.
     folder : pathlib.Path
@@ -99,7 +99,7 @@ class Scorer:
     Parameters
     ----------
     held : ray.ObjectRef
-        Of model (on the CPU) and settings, in Ray's object store.
+        Of the pickled model (on the CPU) and settings, in Ray's object store.
     device : str
     version : str
         Of the vqrna that drives the scan.
@@ -111,7 +111,7 @@ class Scorer:
             self.fault = _told(f"has vqrna {vqrna.__version__}, and the scan needs {version}")
             return
         torch.set_num_threads(1)  # sums come out as in threads of one process
-        model, self.settings = ray.get(held)
+        model, self.settings = pickle.loads(ray.get(held))  # of the engine, through Ray
         self.model = model.to(device)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -146,11 +146,11 @@ def part_of(row: pa.Table) -> tuple[int, Part]:
 
 def _read(opening: Opening, numbers: np.ndarray, sums: np.ndarray) -> Iterator[pa.Table]:
     """Read a share; a fault is a row, too."""
-    source = ray.get(opening.source)
     try:
+        source = pickle.loads(ray.get(opening.source))  # of the engine, through Ray
         with _inside(opening.folder, source):
             yield from _share(source, opening, numbers, sums)
-    except (VqrnaError, OSError) as error:
+    except (VqrnaError, OSError, ImportError) as error:
         words = "cannot read the input, which must lie on a path that all workers see"
         yield _row(-1, b"", _told(f"{words}: {error}"))
 
