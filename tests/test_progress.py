@@ -41,6 +41,26 @@ def test_unknown_totals_have_no_share(capsys, monkeypatch):
     assert capsys.readouterr().err.splitlines()[0].startswith("reading: 3 records, ")
 
 
+def test_lines_tell_the_time_to_go(capsys, monkeypatch):
+    now = iter([0.0, 30.0, 30.0, 120.0, 120.0, 130.0, 140.0])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
+    with progress(4000, "predicting", unit="nt") as bar:
+        bar.advance(1000)
+        bar.advance(2000)
+        bar.advance(1000)
+    first, second, last = capsys.readouterr().err.splitlines()
+    assert first.endswith("33.3 nt/s, 90 s to go")
+    assert second.endswith("25 nt/s, 40 s to go")
+    assert "to go" not in last
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (99, "99 s"), (600, "10 min"), (12_000, "3 h 20 min")]
+)
+def test_times_are_told_as_people_do(seconds, words):
+    assert module.duration(seconds) == words
+
+
 @pytest.mark.parametrize("total", [2000, None])
 def test_a_terminal_gets_a_bar(monkeypatch, total):
     terminal = Terminal()

@@ -77,8 +77,18 @@ class PlainBar(Bar):
         share = f" ({self.done / self.total:.0%})" if self.total else ""
         seconds = time.monotonic() - self.start
         speed = f", {self.done / seconds:,.3g} {self.unit}/s" if seconds > 0 else ""
+        if self.total and 0 < self.done < self.total:
+            speed += f", {duration(seconds * (self.total / self.done - 1))} to go"
         text = f"  {self.text}" if self.text else ""
         print(f"{self.what}: {amount} {self.unit}{share}{speed}{text}", file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Tell a time as people do: ``40 s``, ``12 min``, ``3 h 20 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 class RichBar(Bar):
