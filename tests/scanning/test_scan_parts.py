@@ -9,10 +9,12 @@ from vqrna.errors import DataError
 from vqrna.multiple import PValueCounts
 from vqrna.scanning import Part, Parts, PartStore, make_settings, scan_units
 from vqrna.scanning.parts import Spans
+from vqrna.scanning.pieces import units
 from vqrna.scanning.scoring import score_unit
 from vqrna.scanning.source import MemorySource
 from vqrna.sequence import decode
 from vqrna.sites import DTYPES, Sites
+from vqrna.stretch import Stretch
 
 
 def part(records=None, **settings) -> Part:
@@ -123,3 +125,42 @@ def test_spans_of_one_sequence_are_put_together():
         ("c", 10, 15, False),
     ]
     assert list(Parts([spans()]).spans()) == []
+
+
+def test_what_is_between_the_wanted_positions_does_not_count():
+    model = calling_model()
+    chosen = make_settings(model.modifications, all_sites=True)
+    tokens = random_tokens(1, 200, seed=1)[0]
+    wanted = np.zeros(100, dtype=bool)
+    wanted[:10] = wanted[50:70] = True
+    stretch = Stretch("chr", tokens, 60, 160, 1000, False, wanted)
+    (unit,) = units([stretch], 35, 35)
+    found = score_unit(model, unit, chosen)
+    assert (unit.nt, unit.wanted, found.nt) == (100, 30, 30)
+    assert set(found.sites.position.tolist()) <= {*range(1000, 1010), *range(1050, 1070)}
+    assert found.candidates.sum() == len(found.sites) == found.p_values.candidates.sum()
+
+
+def test_a_type_may_be_looked_for_in_some_places_alone():
+    model = calling_model()
+    chosen = make_settings(model.modifications, all_sites=True, modifications="m6A,Psi")
+    tokens = np.zeros(90, dtype=np.uint8)  # A throughout
+    stretch = Stretch("t", tokens, 0, 90, 0, False, None, {"m6A": np.array([3, 40])})
+    (unit,) = units([stretch], 35, 35)
+    assert score_unit(model, unit, chosen).sites.position.tolist() == [3, 40]
+
+
+def test_the_reverse_strand_counts_down():
+    model = calling_model()
+    chosen = make_settings(model.modifications, all_sites=True)
+    tokens = random_tokens(1, 120, seed=2)[0]
+    ahead = Stretch("chr", tokens, 20, 100, 500)
+    back = Stretch("chr", tokens, 20, 100, 579, True)
+    parts = [score_unit(model, next(units([s], 35, 35)), chosen) for s in (ahead, back)]
+    places = [p.sites.position for p in parts]
+    assert (places[1] == 1079 - places[0]).all()
+    assert (parts[0].sites.score == parts[1].sites.score).all()
+    assert [list(Parts([p]).spans()) for p in parts] == [
+        [("chr", 500, 580, False)],
+        [("chr", 500, 580, True)],
+    ]

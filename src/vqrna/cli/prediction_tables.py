@@ -50,7 +50,9 @@ def show_prediction(found: Prediction, *, to_stderr: bool = False) -> None:
             style=None if row["called"] else "dim",
         )
     console = Console(stderr=to_stderr)
-    what = "sequence" if found.records == 1 else "sequences"
+    what = "stretch of the genome" if found.in_genome else "sequence"
+    if found.records != 1:
+        what = "stretches of the genome" if found.in_genome else "sequences"
     console.print(f"{found.records:,} {what}, {found.nt:,} nt", highlight=False)
     console.print(table)
     console.print(

@@ -151,6 +151,7 @@ def write_results(
         empty_records=total.empty,
         unreachable=unreachable(model, settings, total),
         notes=tuple(notes),
+        in_genome=source.stranded,
     )
 
 

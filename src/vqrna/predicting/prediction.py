@@ -31,7 +31,9 @@ class Prediction:
         A row a modification: ``modification``, ``base``, ``candidates``, calls by tier,
         ``calls_per_kb``, and ``chance_per_kb``, what shuffled sequence gives at this threshold.
     nt, records : int
-        How much sequence in how many records.
+        How much sequence in how many records, or stretches of a genome.
+    in_genome : bool
+        Whether it was a genome.
     paths : tuple of pathlib.Path
         What was written, the sites first.
     repeated_names, empty_records : int
@@ -51,6 +53,7 @@ class Prediction:
     empty_records: int = 0
     unreachable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    in_genome: bool = False
 
     @property
     def path(self) -> Path | None:

@@ -55,7 +55,7 @@ class Part:
         Of all candidates.
     spans : Spans
     nt, records, empty : int
-        Positions evaluated; sequences begun; those of them without a letter.
+        Positions that count; sequences begun; those of them without a letter.
     near_ties, tokens : int
         Codes that were nearly tied, of so many that were assigned.
     """

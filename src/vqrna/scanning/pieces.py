@@ -76,6 +76,16 @@ class Unit:
         """How many positions are evaluated."""
         return sum(piece.stretch.stop - piece.stretch.start for piece in self.pieces)
 
+    @property
+    def wanted(self) -> int:
+        """How many of them count."""
+        return sum(
+            p.stretch.stop - p.stretch.start
+            if p.stretch.wanted is None
+            else int(p.stretch.wanted.sum())
+            for p in self.pieces
+        )
+
 
 def pieces(stretch: Stretch, reach: int) -> Iterator[Piece]:
     """Cut a stretch into pieces of `PIECE` positions, counted from its first.

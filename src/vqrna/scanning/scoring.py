@@ -57,7 +57,7 @@ def score_unit(
         total,
         counts,
         _spans(unit),
-        unit.nt,
+        unit.wanted,
         len(opened),
         sum(piece.stretch.stop == piece.stretch.start for piece in opened),
         evaluated.near_ties,
