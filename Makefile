@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format clean weights benchmark-training benchmark-validation benchmark-adapter \
+.PHONY: help setup demo test check format clean weights benchmark-training benchmark-validation benchmark-adapter benchmark-scan \
 	benchmark-tail benchmark-memory
 
 help:  ## tell what there is to do
@@ -66,6 +66,9 @@ benchmark-tail: $(STAMP)  ## what the fitted tails of the nulls predict of posit
 
 benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt (half an hour)
 	$(BIN)/python benchmarks/scan_memory.py
+
+benchmark-scan: $(STAMP)  ## nt a second of scans: window by window, in batches, densely (minutes)
+	$(BIN)/python benchmarks/scan_speed.py
 
 format: $(STAMP)  ## put the code into its format
 	$(BIN)/ruff check --fix

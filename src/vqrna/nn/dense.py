@@ -80,14 +80,26 @@ class DenseNetwork:
     def _evaluate(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Evaluate one sequence: logits (W, M) and near ties (W,)."""
         sites = len(tokens) - self.length + 1
-        codes, near = self._codes(tokens.long())
+        codes, near = self.codes(tokens)
         scales = self._scales(codes)
         beside = (len(codes) - sites) // 2
         return self._classify(scales, sites), near[beside : beside + sites]
 
-    def _codes(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give the code of every token, and whether it is nearly tied."""
+    def codes(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give the code of every token of a sequence, and whether it is nearly tied.
+
+        Parameters
+        ----------
+        tokens : torch.Tensor, shape (L,), integer
+
+        Returns
+        -------
+        codes : torch.Tensor, shape (L - reach + 1,), int64
+            A latent sees `reach` nt; the first one the first so many.
+        near_ties : torch.Tensor, shape (L - reach + 1,), bool
+        """
         f = self.folded
+        tokens = tokens.long()
         mers = sum(
             tokens[i : len(tokens) - MER + 1 + i] * LETTERS ** (MER - 1 - i) for i in range(MER)
         )
@@ -169,11 +181,19 @@ class DenseNetwork:
             around = scales[-1][starts[-1] - reach : starts[-1] + count + reach]
             parts.append(self._sum(around, count, self.coarse_half, coarsest))
             hidden = self._space("hidden", count, f.head_bias)
-            torch.addmm(f.head_bias, parts[0], f.head[0], out=hidden)
-            for part, matrix in zip(parts[1:], f.head[1:], strict=True):
-                hidden.addmm_(part, matrix)
-            torch.addmm(f.logits_bias, hidden.relu_(), f.logits, out=logits[rows])
-        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+            if hidden.dtype == logits.dtype:
+                torch.addmm(f.head_bias, parts[0], f.head[0], out=hidden)
+                for part, matrix in zip(parts[1:], f.head[1:], strict=True):
+                    hidden.addmm_(part, matrix)
+            else:  # sums are rounded as seldom as can be
+                matrix = f.head.flatten(0, 1)
+                together = self._space("features", count, matrix.T)
+                torch.cat(parts, dim=1, out=together)
+                torch.addmm(f.head_bias, together, matrix, out=hidden)
+            torch.addmm(
+                f.logits_bias, hidden.relu_().to(logits.dtype), f.logits, out=logits[rows]
+            )
+        return logits
 
     def _sum(self, x: torch.Tensor, sites: int, half: int, stride: int) -> torch.Tensor:
         """Add the ``2 * half + 1`` tokens around each site.

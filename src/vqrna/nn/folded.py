@@ -118,8 +118,8 @@ def fold(network: SiteNetwork, context_dtype: torch.dtype | None = None) -> Fold
         blocks=tuple(blocks),
         head=matrix.to(low),
         head_bias=bias.to(low),
-        logits=head.logits.weight[..., 0].T.contiguous().to(low),
-        logits_bias=logits_bias.to(low, copy=True),
+        logits=head.logits.weight[..., 0].T.contiguous(),
+        logits_bias=logits_bias.clone(),
         exact_encoder=copy.deepcopy(encoder).cpu().double().eval(),
         exact_codebook=codebook.cpu(),
     )

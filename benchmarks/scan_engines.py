@@ -1,0 +1,175 @@
+"""Ways to read codes faster than in float32: each gives logits from the codes of a stretch.
+
+The codes are found in float32 and settled as always; only what reads them is put into another
+engine or another arithmetic. Used by ``scan_speed.py``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from vqrna.nn.encoder import TOKEN_STRIDE
+from vqrna.nn.model import SiteNetwork
+
+Engine = Callable[[torch.Tensor], torch.Tensor]
+"""Code vectors (1, D, T) to logits (1, M, W)."""
+
+
+class Reader(nn.Module):
+    """Context and classifier at every position, as any engine understands them."""
+
+    def __init__(self, network: SiteNetwork) -> None:
+        super().__init__()
+        self.context, self.head = network.context, network.head
+        self.half = network.config.length // 2
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Give logits (1, M, W) from code vectors (1, D, T)."""
+        context, stride = self.context, TOKEN_STRIDE
+        sites = x.shape[-1] - 2 * self.half + 22
+        x = torch.relu(context.enter_norm(F.conv1d(x, context.enter.weight, dilation=stride)))
+        found = [_middle(x, sites), _mean(x, sites, context.fine_half, stride)]
+        for scale, block in enumerate(context.blocks):
+            if scale:
+                n = x.shape[-1] - 2 * stride
+                beside = torch.maximum(x[..., :n], x[..., 2 * stride :])
+                x = torch.maximum(beside, x[..., stride : stride + n])
+                stride *= 2
+            y = torch.relu(block.norm(F.conv1d(x, block.conv.weight, dilation=stride)))
+            x = _middle(x, y.shape[-1]) + y
+            found.append(_middle(x, sites))
+        found.append(_mean(x, sites, context.coarse_half, stride))
+        return self.head(torch.cat(found, dim=1))
+
+
+def _middle(x: torch.Tensor, sites: int) -> torch.Tensor:
+    start = (x.shape[-1] - sites) // 2
+    return x[..., start : start + sites]
+
+
+def _mean(x: torch.Tensor, sites: int, half: int, stride: int) -> torch.Tensor:
+    """Average over 2 * half + 1 tokens by doubling."""
+    kernel = 2 * half + 1
+    x = _middle(x, sites + 2 * half * stride)
+    total, taken, size = None, 0, 1
+    while True:
+        if kernel & size:
+            piece = x[..., taken * stride : taken * stride + sites]
+            total = piece if total is None else total + piece
+            taken += size
+        if 2 * size > kernel:
+            assert total is not None
+            return total / kernel
+        x = x[..., : x.shape[-1] - size * stride] + x[..., size * stride :]
+        size *= 2
+
+
+def engines(network: SiteNetwork, example: torch.Tensor) -> Iterator[tuple[str, Engine | str]]:
+    """Make every engine that is there, for one shape.
+
+    Parameters
+    ----------
+    network : SiteNetwork
+    example : torch.Tensor, shape (1, D, T)
+
+    Yields
+    ------
+    name, engine
+        Or why there is none.
+    """
+    reader = Reader(network).eval()
+    for name, make in (
+        ("torch.compile, float32", _compiled),
+        ("torch.compile, bfloat16", _compiled_bfloat16),
+        ("ONNX Runtime, float32", _onnx),
+        ("ONNX Runtime, int8 (dynamic)", _onnx_int8),
+        ("OpenVINO, float32", _openvino),
+        ("OpenVINO, bfloat16", _openvino_bfloat16),
+    ):
+        try:
+            yield name, make(reader, example)
+        except ImportError as error:
+            yield name, f"not installed ({error.name})"
+        except Exception as error:
+            yield name, f"failed: {type(error).__name__}: {str(error).splitlines()[0][:120]}"
+
+
+def _compiled(reader: Reader, example: torch.Tensor) -> Engine:
+    if shutil.which("g++") is None:
+        raise RuntimeError("needs g++")
+    compiled = torch.compile(reader, dynamic=False)
+    compiled(example)
+    return compiled
+
+
+def _compiled_bfloat16(reader: Reader, example: torch.Tensor) -> Engine:
+    def low(x: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return reader(x)
+
+    if shutil.which("g++") is None:
+        raise RuntimeError("needs g++")
+    compiled = torch.compile(low, dynamic=False)
+    compiled(example)
+    return lambda x: compiled(x).float()
+
+
+def _exported(reader: Reader, example: torch.Tensor, folder: str) -> Path:
+    import onnxscript  # noqa: F401  (the exporter wants it)
+
+    path = Path(folder) / "reader.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(reader, (example,), path, dynamo=True, verbose=False)
+    return path
+
+
+def _session(path: Path) -> Engine:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda x: torch.from_numpy(session.run(None, {name: x.numpy()})[0])
+
+
+def _onnx(reader: Reader, example: torch.Tensor) -> Engine:
+    import onnxruntime  # noqa: F401
+
+    with tempfile.TemporaryDirectory() as folder:
+        return _session(_exported(reader, example, folder))
+
+
+def _onnx_int8(reader: Reader, example: torch.Tensor) -> Engine:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = _exported(reader, example, folder)
+        small = Path(folder) / "int8.onnx"
+        quantize_dynamic(path, small, weight_type=QuantType.QUInt8)
+        return _session(small)
+
+
+def _openvino(reader: Reader, example: torch.Tensor, hint: str = "f32") -> Engine:
+    import openvino
+
+    core = openvino.Core()
+    model = openvino.convert_model(reader, example_input=example, input=[list(example.shape)])
+    settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
+    compiled = core.compile_model(model, "CPU", settings)
+    request = compiled.create_infer_request()
+    return lambda x: torch.from_numpy(next(iter(request.infer({0: x.numpy()}).values())).copy())
+
+
+def _openvino_bfloat16(reader: Reader, example: torch.Tensor) -> Engine:
+    return _openvino(reader, example, "bf16")

@@ -1,0 +1,289 @@
+"""How fast sequence is scanned: the published server's way, batches of windows, densely.
+
+All in one run on random sequence, in turn, since machines are shared: what counts are the ratios.
+Run by ``make benchmark-scan``, best on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from scan_engines import engines
+from vqrna.config import preset, replace
+from vqrna.modifications import MODIFICATIONS
+from vqrna.nn.model import SiteNetwork, build
+from vqrna.nn.prepared import dense
+from vqrna.sequence import centre
+from vqrna.trained import TrainedModel
+from vqrna.trained.evaluation import evaluating
+from vqrna.trained.model import TILE
+from vqrna.weights import load_model
+
+ROUNDS = 5
+LENGTHS = {"1 kb": 40, "10 kb": 8, "100 kb": 2, "1 Mb": 1, "10 Mb": 1}
+"""Lengths of sequence whose cost per nt is measured, and how often each."""
+
+AGREEMENT = 200_000
+"""Positions on which fast ways are held against float32."""
+
+RESULTS = Path(__file__).parent / "results" / "scan_speed.json"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to scan: a function that does some work, and how many nt that is."""
+
+    name: str
+    nt: int
+    work: Callable[[], Any]
+    windows: bool = False
+
+
+def sequence(nt: int, seed: int = 0) -> np.ndarray:
+    """Make random tokens."""
+    return np.random.default_rng(seed).integers(0, 4, nt).astype(np.uint8)
+
+
+def published(length: int, windows: int) -> Way:
+    """Ten networks of one type each, one window at a time, as the published server does it."""
+    config = replace(preset("paper"), length=length)
+    networks = [build(config.model, 1) for _ in MODIFICATIONS[:10]]
+    models = [
+        TrainedModel.fresh(network, config, [kind])
+        for network, kind in zip(networks, MODIFICATIONS, strict=False)
+    ]
+    tokens = sequence(length)[None]
+
+    def work() -> None:
+        for _ in range(windows):
+            for model in models:
+                model.logits(tokens)
+
+    return Way(f"ten published networks, window by window, {length} nt", windows, work, True)
+
+
+def batched(model: TrainedModel, windows: int = 256) -> Way:
+    """Windows of ours, a batch at a time."""
+    tokens = np.lib.stride_tricks.sliding_window_view(
+        sequence(model.length + windows - 1), model.length
+    )
+    name = f"ours, batches of {windows} windows"
+    return Way(name, windows, lambda: model.logits(tokens), True)
+
+
+def densely(model: TrainedModel, precision: str) -> Way:
+    """Ours at every position of a tile."""
+    tokens = sequence(TILE + 2 * centre(model.length))[None]
+    name = f"ours, dense, {precision}"
+    return Way(name, TILE, lambda: model.scan_batch(tokens, precision))
+
+
+def one_core(ways: list[Way], rounds: int = ROUNDS) -> dict[str, float]:
+    """Give nt a second of each way, measured in turn."""
+    taken: dict[str, list[float]] = {way.name: [] for way in ways}
+    for i in range(rounds + 1):
+        for way in ways:
+            start = time.perf_counter()
+            way.work()
+            if i:  # the first warms up
+                taken[way.name].append(way.nt / (time.perf_counter() - start))
+    return {name: statistics.median(each) for name, each in taken.items()}
+
+
+def two_cores(ways: list[Way], rounds: int = ROUNDS) -> dict[str, float]:
+    """Give nt a second of two threads that do the same at once."""
+    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+
+        def both(way: Way) -> Way:
+            def work() -> None:
+                for done in [pool.submit(way.work) for _ in range(2)]:
+                    done.result()
+
+            return Way(way.name, 2 * way.nt, work)
+
+        return one_core([both(way) for way in ways], rounds)
+
+
+def agreement(model: TrainedModel, fast: np.ndarray, exact: np.ndarray) -> dict[str, float]:
+    """Hold logits of a fast way against those of float32, on the same sequence."""
+    score = np.abs(model.score(fast) - model.score(exact))
+    tokens = sequence(AGREEMENT + model.length - 1, 1)
+    half = centre(model.length)
+    kinds = model.modifications
+    candidate = np.stack([m.candidates(tokens) for m in kinds], axis=1)[half:-half]
+    found = {"score_max": float(score.max()), "score_mean": float(score.mean())}
+    tiers = [model.tiers.reached(each) * candidate for each in (exact, fast)]
+    for number, tier in enumerate(("low", "medium", "high"), 1):
+        one, two = (each >= number for each in tiers)
+        found[f"calls_{tier}"] = int(one.sum())
+        found[f"same_{tier}"] = int((one & two).sum()) / max(1, int((one | two).sum()))
+    return found
+
+
+def fast_ways(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Measure all ways to read codes fast, and count near ties on the way."""
+    network = model.network
+    assert isinstance(network, SiteNetwork)
+    half = centre(model.length)
+    tokens = sequence(AGREEMENT + 2 * half, 1)
+    exact = model.scan_batch(tokens[None])
+    ties = int(exact.near_ties.sum())
+    tile = torch.from_numpy(tokens[: TILE + 2 * half])
+    found: dict[str, Any] = {}
+    with evaluating(network):
+        evaluation = dense(network)
+        vectors = network.quantizer.lookup(evaluation.codes(tile)[0]).T[None].contiguous()
+    ways = []
+    for name, engine in engines(network, vectors):
+        if isinstance(engine, str):
+            found[name] = {"skipped": engine}
+            print(f"  {name}: {engine}", flush=True)
+            continue
+
+        def work(tile: torch.Tensor = tile, engine: Any = engine) -> np.ndarray:
+            with evaluating(network):
+                codes, _ = evaluation.codes(tile)
+                read = engine(network.quantizer.lookup(codes).T[None].contiguous())
+            return read[0].T.double().numpy()
+
+        logits = [
+            work(torch.from_numpy(tokens[at : at + TILE + 2 * half]))
+            for at in range(0, AGREEMENT - TILE + 1, TILE)
+        ]
+        same = np.concatenate(logits)
+        rest = exact.logits[0, len(same) :]  # what fills no tile is not read again
+        found[name] = agreement(model, np.concatenate([same, rest]), exact.logits[0])
+        ways.append(Way(name, TILE, work))
+    fast = model.scan_batch(tokens[None], "fast").logits[0]
+    found["bfloat16 behind the codes"] = agreement(model, fast, exact.logits[0])
+    ways.append(
+        Way("bfloat16 behind the codes", TILE, densely(model, "fast").work),
+    )
+    for name, speed in one_core(ways, 3).items():
+        found[name]["nt_per_s"] = round(speed)
+    return found, {"positions": AGREEMENT, "near_ties": ties}
+
+
+def by_length(model: TrainedModel) -> dict[str, float]:
+    """Give microseconds a nt of sequences of 1 kb to 10 Mb."""
+    found = {}
+    for name, times in LENGTHS.items():
+        number, unit = name.split()
+        nt = int(number) * {"kb": 1_000, "Mb": 1_000_000}[unit]
+        tokens = sequence(nt)
+        start = time.perf_counter()
+        for _ in range(times):
+            model.scan(tokens)
+        found[name] = round((time.perf_counter() - start) / times / nt * 1e6, 2)
+    return found
+
+
+def on_gpu(model: TrainedModel) -> dict[str, Any]:
+    """Give nt a second on a GPU for several rows at once, and the difference to the CPU."""
+    half = centre(model.length)
+    tokens = np.stack([sequence(TILE + 2 * half, seed) for seed in range(16)])
+    expected = model.scan_batch(tokens[:1]).logits
+    found: dict[str, Any] = {"gpu": torch.cuda.get_device_name()}
+    model.to("cuda")
+    found["logit_max"] = float(np.abs(model.scan_batch(tokens[:1]).logits - expected).max())
+    for precision in ("float32", "fast"):
+        ways = [
+            Way(f"{n}", n * TILE, partial(model.scan_batch, tokens[:n], precision))
+            for n in (1, 4, 16)
+        ]
+        speeds = one_core(ways)
+        found[precision] = {f"{n} tiles at once": round(s) for n, s in speeds.items()}
+    model.to("cpu")
+    return found
+
+
+def table(measured: dict[str, Any]) -> str:
+    """Lay out what was measured as Markdown."""
+    one, two, lengths = measured["one_core"], measured["two_cores"], measured["us_per_nt"]
+    names = list(one)
+    first, short, batches, exact, fast = (one[name] for name in names)
+    lines = ["| | one core, nt/s | two cores, nt/s |", "|---|---|---|"]
+    for name in names:
+        lines.append(f"| {name} | {one[name]:,.3g} | {two[name]:,.3g} |")
+    ties = measured["near_ties"]
+    share = ties["near_ties"] / ties["positions"]
+    lines += [
+        "",
+        f"- dense float32: {exact / first:,.0f} times the published way at 501 nt (target 1,000), "
+        f"{exact / short:,.0f} times at 51 nt; the fast mode {fast / first:,.0f} times",
+        f"- {exact / batches:,.0f} times our own batched windows (target 30)",
+        "- cost per nt: " + ", ".join(f"{us:.1f} µs at {n}" for n, us in lengths.items()),
+        f"- near ties: {ties['near_ties']} of {ties['positions']:,} tokens, {share:.1e} "
+        "(bound 1e-4); all settled in double precision",
+        "",
+        "| behind the float32 codes | one core, nt/s | same calls: low, medium, high "
+        "| score differs by, max (mean) |",
+        "|---|---|---|---|",
+    ]
+    for name, found in measured["fast_ways"].items():
+        if "skipped" in found:
+            lines.append(f"| {name} | {found['skipped']} | | |")
+            continue
+        same = ", ".join(f"{found[f'same_{tier}']:.1%}" for tier in ("low", "medium", "high"))
+        lines.append(
+            f"| {name} | {found['nt_per_s']:,} | {same} "
+            f"| {found['score_max']:.1e} ({found['score_mean']:.1e}) |"
+        )
+    if "cuda" in measured:
+        lines += ["", f"On {measured['cuda']['gpu']}, nt/s: {measured['cuda']}"]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, keep and print."""
+    torch.set_num_threads(1)
+    load = os.getloadavg()[0]
+    print(f"load average {load:.2f}", flush=True)
+    if load > 0.5:
+        print("other processes are busy: the numbers will be too low", file=sys.stderr)
+    model = load_model(device="cpu")
+    assert isinstance(model, TrainedModel)
+    ways = [
+        published(501, 4),
+        published(51, 10),
+        batched(model),
+        densely(model, "float32"),
+        densely(model, "fast"),
+    ]
+    wall, cpu = time.perf_counter(), time.process_time()
+    measured: dict[str, Any] = {
+        "threads": 1,
+        "tile": TILE,
+        "load_average": round(load, 2),
+        "windows": [way.name for way in ways if way.windows],
+        "one_core": one_core(ways),
+    }
+    measured["share_of_a_core"] = round(
+        (time.process_time() - cpu) / (time.perf_counter() - wall), 2
+    )
+    if measured["share_of_a_core"] < 0.95:
+        print("this process had no core to itself: the numbers are too low", file=sys.stderr)
+    measured["two_cores"] = two_cores(ways, 3)
+    measured["fast_ways"], measured["near_ties"] = fast_ways(model)
+    measured["us_per_nt"] = by_length(model)
+    if torch.cuda.is_available():
+        measured["cuda"] = on_gpu(model)
+    RESULTS.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    print(table(measured))
+
+
+if __name__ == "__main__":
+    main()
