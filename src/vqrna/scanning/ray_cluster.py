@@ -95,13 +95,14 @@ def ray_cluster(
     _check(address)
     os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
     ray = _ray()
-    ours = not ray.is_initialized()
-    if ours:
-        _connect(ray, address, jobs)
-    try:
+    if ray.is_initialized():
         yield _look(ray, jobs, device)
-    finally:
-        if ours:
+        return
+    with _hushed():
+        _connect(ray, address, jobs)
+        try:
+            yield _look(ray, jobs, device)
+        finally:
             with _handlers_kept():
                 ray.shutdown()
 
@@ -224,6 +225,23 @@ def _no_stderr() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep what Ray says of workers that die off standard output, where it would print it.
+
+    What they did is begun again; Ray's logs tell the rest. There is no setting for it: where a
+    later Ray does it another way, it is heard.
+    """
+    from ray._private import worker
+
+    kept: Any = getattr(worker, "print_to_stdstream", None)
+    worker.print_to_stdstream = lambda *said, **more: None
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = kept
 
 
 @contextmanager
