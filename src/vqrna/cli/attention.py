@@ -1,0 +1,89 @@
+"""`vqrna attention`: where in a window the model looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vqrna.cli.exits import say
+
+
+def attention(
+    fasta: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FASTA]", help="Sequences; sites that are called are looked at."),
+    ] = None,
+    *,
+    modification: Annotated[
+        str, typer.Option("--modification", "-m", metavar="TYPE", help="Type, such as m6A.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Write arrays and pictures here.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="In place of FASTA: modified windows of a data set."),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="With --data: train, valid or test.")
+    ] = "valid",
+    windows: Annotated[
+        bool, typer.Option("--windows", help="FASTA holds windows, the site in their centre.")
+    ] = False,
+    most: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Look at so many sites, the likeliest first.")
+    ] = 32,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="Weights or folder of a run.", show_default="the shipped weights"
+        ),
+    ] = None,
+    confidence: Annotated[
+        str, typer.Option(metavar="TIER", help="Lowest tier that is called: low, medium, high.")
+    ] = "low",
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the draws.")] = 0,
+    palette: Annotated[
+        str, typer.Option(metavar="NAME", help="Colours: types or colorblind.")
+    ] = "types",
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
+    ] = "auto",
+) -> None:
+    """Show which places of a window the prediction hangs on.
+
+    Attention maps for models of the paper preset. For all models code occlusion:
+    how far the logit falls when another code is put in the place of a token.
+    Our own context has no attention, so code occlusion stands for it.
+    """
+    from vqrna.codes.attention import attention_maps, has_attention, model_of, token_effects
+    from vqrna.codes.attention_files import write_attention
+    from vqrna.codes.chosen import choose_sites, likeliest
+    from vqrna.files import results_directory
+    from vqrna.modifications import modification as find
+    from vqrna.plots.palette import type_colors
+    from vqrna.weights import load_model
+
+    type_colors((), palette)  # wrong names are told before the work
+    with results_directory(out):
+        loaded = load_model(model, device=device)
+        kind = find(modification, loaded.modifications)
+        single = model_of(loaded, kind)
+        sites = choose_sites(
+            single, fasta, data, split=split, modifications=[kind.symbol],
+            confidence=confidence, windows=windows, on_missing=lambda line: say("note", line),
+        )  # fmt: skip
+        sites = likeliest(single, sites, kind, most)
+        effects = token_effects(single, sites.tokens, kind, seed=seed, show_progress=True)
+        maps = None
+        if has_attention(single):
+            maps = attention_maps(single, sites.tokens, show_progress=True)
+        else:
+            say("note", "the context of this model has no attention: code occlusion stands for it")
+        written = write_attention(
+            sites, kind, effects, maps, out, model_hash=single.hash,
+            source=str(fasta or f"{data} {split}"), palette=palette,
+        )  # fmt: skip
+    typer.echo(f"{len(sites)} sites of {kind.symbol}")
+    for path in written:
+        typer.echo(f"wrote {path}")

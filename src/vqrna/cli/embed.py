@@ -1,0 +1,86 @@
+"""`vqrna embed`: sites as points in the space in which the model tells them apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vqrna.cli.exits import say
+
+
+def embed(
+    fasta: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FASTA]", help="Sequences; sites that are called are embedded."),
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Write arrays and picture here.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="In place of FASTA: labelled windows, DIR/{train,...}/."),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="With --data: train, valid or test.")
+    ] = "valid",
+    windows: Annotated[
+        bool, typer.Option("--windows", help="FASTA holds windows, the site in their centre.")
+    ] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="Weights or folder of a run.", show_default="the shipped weights"
+        ),
+    ] = None,
+    modifications: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LIST", help="Types, such as m6A,Psi.", show_default="all there are"),
+    ] = None,
+    confidence: Annotated[
+        str, typer.Option(metavar="TIER", help="Lowest tier that is called: low, medium, high.")
+    ] = "low",
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="Map: umap, pca or auto (umap if installed).")
+    ] = "auto",
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of UMAP.")] = 0,
+    palette: Annotated[
+        str, typer.Option(metavar="NAME", help="Colours: types or colorblind.")
+    ] = "types",
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
+    ] = "auto",
+) -> None:
+    """Write latents and features of sites, and draw a map of them.
+
+    Give sequences (sites that the model calls), windows (--windows), or labelled
+    windows (--data). The map is by UMAP, or by PCA where umap-learn is absent.
+    """
+    from vqrna.codes.chosen import choose_sites
+    from vqrna.codes.embedding import embed as run
+    from vqrna.codes.embedding import flatten, has_umap
+    from vqrna.codes.embedding_files import write_embedding
+    from vqrna.codes.strings import one_codebook
+    from vqrna.files import results_directory
+    from vqrna.plots.palette import type_colors
+    from vqrna.weights import load_model
+
+    type_colors((), palette)  # wrong names are told before the work
+    with results_directory(out):
+        loaded = one_codebook(load_model(model, device=device))
+        sites = choose_sites(
+            loaded, fasta, data, split=split, modifications=modifications,
+            confidence=confidence, windows=windows, on_missing=lambda line: say("note", line),
+        )  # fmt: skip
+        found = run(loaded, sites, show_progress=True)
+        if method == "auto" and not has_umap():
+            say("note", "umap-learn is not installed ('vqrna[umap]'): the map is drawn by PCA")
+        written = write_embedding(
+            sites, found, flatten(found.features, method, seed), loaded.modifications, out,
+            model_hash=loaded.hash, source=str(fasta or f"{data} {split}"), palette=palette,
+        )  # fmt: skip
+    what = "called sites" if sites.called else "sites"
+    typer.echo(f"{len(sites)} {what}: {found.latents.shape[1]} latents, "
+               f"{found.features.shape[1]} features each")  # fmt: skip
+    for path in written:
+        typer.echo(f"wrote {path}")

@@ -1,0 +1,129 @@
+"""Where a prediction looks: attention maps of a network that has them, effects of tokens of any."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style, tint
+
+
+def attention_figure(
+    mean: np.ndarray,
+    site: np.ndarray,
+    places: np.ndarray,
+    color: str,
+    *,
+    title: str = "",
+    remark: str = "",
+) -> Figure:
+    """Draw attention: a map a layer, and below it what the site's token attends to.
+
+    Parameters
+    ----------
+    mean : np.ndarray, shape (layers, heads, T, T)
+        Weights; of a token (third axis) they sum to 1.
+    site : np.ndarray, shape (layers, heads, T)
+        Those of the token that the prediction is read from.
+    places : np.ndarray, shape (T,)
+        Where the tokens are, in nt from the site.
+    color : str
+        Of the type.
+    title, remark : str
+    """
+    layers, heads, width, _ = mean.shape
+    step = float(places[1] - places[0]) if width > 1 else 1.0
+    edges = (float(places[0]) - step / 2, float(places[-1]) + step / 2)
+    maps = mean.mean(axis=1)
+    with style():
+        figure = new_figure(2.05 * layers + 0.9, 4.6)
+        axes = figure.subplots(2, layers, squeeze=False, sharex=True,
+                               gridspec_kw={"height_ratios": (1.5, 1)})  # fmt: skip
+        for layer, (above, below) in enumerate(axes.T):
+            image = above.imshow(
+                maps[layer], extent=(*edges, edges[1], edges[0]), cmap="viridis", vmin=0,
+                vmax=float(maps.max()), aspect="auto", interpolation="nearest",
+            )  # fmt: skip
+            above.grid(False)
+            above.set_title(f"layer {layer + 1}")
+            for head in range(heads):
+                below.plot(places, site[layer, head], color=tint(color, 0.55), lw=0.8)
+            below.plot(places, site[layer].mean(axis=0), color=dark(color), lw=1.8)
+            below.axhline(1 / width, color=FAINT, lw=0.7, ls=(0, (3, 2)))
+            below.axvline(0, color=HAIR, lw=0.8)
+            below.set_ylim(0, 1.05 * float(site.max()))
+            if layer:
+                above.tick_params(labelleft=False)
+                below.tick_params(labelleft=False)
+        axes[0, 0].set_ylabel("token that attends (nt)")
+        axes[1, 0].set_ylabel("attention of\nthe site's token")
+        figure.supxlabel("nt from the site; dashed: even attention; pale: heads", fontsize=8.5)
+        figure.colorbar(image, ax=axes[0, :].tolist(), label="weight", shrink=0.9, pad=0.01)
+        _around(figure, title, remark)
+    return figure
+
+
+def effects_figure(
+    effects: np.ndarray,
+    places: np.ndarray,
+    color: str,
+    *,
+    title: str = "",
+    remark: str = "",
+) -> Figure:
+    """Draw code occlusion: the mean over windows, whole and about the site, and every window.
+
+    Parameters
+    ----------
+    effects : np.ndarray, shape (N, T)
+        Fall of the logit without each token.
+    places : np.ndarray, shape (T,)
+        Where the tokens are, in nt from the site.
+    color : str
+        Of the type.
+    title, remark : str
+    """
+    n, width = effects.shape
+    step = float(places[1] - places[0]) if width > 1 else 1.0
+    edges = np.append(places - step / 2, places[-1] + step / 2)
+    low, high = np.quantile(effects, (0.25, 0.75), axis=0)
+    mean = effects.mean(axis=0)
+    with style():
+        figure = new_figure(10, 3.2 + float(np.clip(0.07 * n, 0.5, 3.2)))
+        grid = figure.add_gridspec(2, 3, height_ratios=(1.6, float(np.clip(0.045 * n, 0.4, 2))))
+        whole, near = figure.add_subplot(grid[0, :2]), figure.add_subplot(grid[0, 2])
+        for ax, reach in ((whole, max(abs(edges[0]), abs(edges[-1]))), (near, 33.0)):
+            ax.stairs(mean, edges, fill=True, color=tint(color, 0.75))
+            if n > 1:
+                ax.stairs(high, edges, baseline=low, fill=True, color=dark(color), alpha=0.25)
+            ax.axhline(0, color=FAINT, lw=0.6)
+            ax.axvline(0, color=HAIR, lw=0.8, zorder=0)
+            ax.set_xlim(-reach, reach)
+            ax.set_xlabel("nt from the site")
+        near.tick_params(labelleft=False)
+        near.sharey(whole)
+        words = "mean; dark: middle half of the windows" if n > 1 else "one window"
+        whole.set_title(f"effect of each token on the logit ({words})")
+        near.set_title("about the site")
+        whole.set_ylabel("fall of the logit")
+        every = figure.add_subplot(grid[1, :])
+        most = float(np.quantile(np.abs(effects), 0.995)) or 1.0
+        image = every.imshow(
+            effects, extent=(edges[0], edges[-1], n, 0), cmap="RdBu_r", vmin=-most, vmax=most,
+            aspect="auto", interpolation="nearest",
+        )  # fmt: skip
+        every.grid(False)
+        every.set_yticks([0, n], ["1", str(n)])
+        every.set(ylabel="window", xlabel="nt from the site")
+        figure.colorbar(image, ax=every, label="fall of the logit", pad=0.01, extend="both")
+        _around(figure, title, remark)
+    return figure
+
+
+def _around(figure: Figure, title: str, remark: str) -> None:
+    """Write the title and the remark."""
+    if title:
+        figure.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left", color=INK)
+    if remark:
+        figure.text(0.99, 0.004, remark, fontsize=6.5, color=FAINT, ha="right", va="bottom")
+        figure.get_layout_engine().set(rect=(0, 0.04, 1, 0.96))  # type: ignore[union-attr,call-arg]

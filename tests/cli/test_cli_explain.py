@@ -1,0 +1,70 @@
+"""The commands `vqrna embed` and `vqrna attention` on tiny models."""
+
+import pytest
+
+from tiny import fresh, tiny_paper
+from vqrna.weights import save_model
+
+PICTURED = {"npz", "png", "svg"}
+
+
+@pytest.fixture
+def paper(tmp_path):
+    path = tmp_path / "paper.safetensors"
+    save_model(fresh(tiny_paper(), ("m6A",)), path)
+    return path
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_embedding_of_called_sites(vqrna_main, fasta, model, tmp_path):
+    done = vqrna_main("embed", fasta, "--out", tmp_path / "e", "--model", model, "--method", "pca")
+    assert done.code == 0, done.err
+    assert names(tmp_path / "e") == {f"embedding.{kind}" for kind in {*PICTURED, "parquet"}}
+    assert "called sites" in done.out
+
+
+def test_embedding_of_labelled_windows_without_umap(vqrna_main, data, model, tmp_path, monkeypatch):
+    monkeypatch.setattr("vqrna.codes.embedding.has_umap", lambda: False)
+    done = vqrna_main("embed", "--data", data, "--out", tmp_path / "e", "--model", model)
+    assert done.code == 0, done.err
+    assert "drawn by PCA" in done.err
+    assert "24 sites" in done.out
+
+
+def test_attention_of_the_published_network(vqrna_main, data, paper, tmp_path):
+    done = vqrna_main(
+        "attention", "--data", data, "-m", "m6A", "--out", tmp_path / "a", "--model", paper,
+        "--most", 3,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    kinds = {*PICTURED, "tsv"}
+    assert names(tmp_path / "a") == {f"{n}.{k}" for n in ("occlusion", "attention") for k in kinds}
+    assert "3 sites of m6A" in done.out
+
+
+def test_what_stands_for_attention_in_ours(vqrna_main, fasta, model, tmp_path):
+    done = vqrna_main(
+        "attention", fasta, "-m", "Psi", "--out", tmp_path / "a", "--model", model, "--most", 2
+    )
+    assert done.code == 0, done.err
+    assert names(tmp_path / "a") == {f"occlusion.{kind}" for kind in {*PICTURED, "tsv"}}
+    assert "has no attention: code occlusion stands for it" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("embed", "--out", "OUT"), 2, "either a FASTA file or --data"),
+        (("embed", "FASTA", "--out", "OUT", "--method", "tsne"), 2, "tsne"),
+        (("embed", "FASTA", "--out", "OUT", "--palette", "x"), 2, "'x'"),
+        (("embed", "FASTA", "--windows", "--out", "OUT"), 1, "odd length"),
+        (("attention", "FASTA", "--out", "OUT", "-m", "m5C"), 2, "m5C"),
+        (("attention", "FASTA", "--out", "OUT", "-m", "Am", "--confidence", "x"), 2, "'x'"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(fails, fasta, model, out, words, code, told):
+    places = {"FASTA": fasta, "OUT": out}
+    fails(code, *(places.get(w, w) for w in words), "--model", model, told=told)

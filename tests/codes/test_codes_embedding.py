@@ -1,0 +1,117 @@
+"""Latents and features of sites, their map and their files."""
+
+import sys
+import types
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from tiny import fresh, planted, tiny, tiny_paper
+from vqrna.codes import embedding
+from vqrna.codes.chosen import labelled_sites
+from vqrna.codes.embedding import embed, flatten
+from vqrna.codes.embedding_files import write_embedding
+from vqrna.codes.reading import reading
+from vqrna.errors import UsageError
+from vqrna.sequence import one_hot
+
+
+@pytest.fixture(scope="module")
+def sites():
+    return labelled_sites(planted(n=24, symbols=("Am", "Cm")))
+
+
+@pytest.mark.parametrize("config", [tiny(), tiny_paper()])
+def test_features_are_what_the_classifier_reads(config, sites):
+    model = fresh(config)
+    found = embed(model, sites)
+    with torch.inference_mode():
+        out = model.network(one_hot(torch.from_numpy(sites.tokens)))
+        features = torch.from_numpy(found.features)
+        again = model.network.head(
+            features[..., None] if config.model.architecture == "vqrna" else features
+        )
+    again = again[..., 0] if again.shape[-1] == 1 else again[..., 1] - again[..., 0]
+    assert again.numpy() == pytest.approx(found.logits, abs=1e-5)
+    site = reading(model.network).site_token
+    assert found.latents == pytest.approx(out.latents[:, site].numpy())
+    assert np.array_equal(found.codes, out.codes.numpy())
+    assert not model.network.head._forward_pre_hooks  # nothing is left behind
+
+
+def test_pca_is_that_of_the_standardised_features():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 8)) @ rng.normal(size=(8, 8)) + 5
+    features = np.hstack([features, np.ones((60, 1))])  # one that never changes
+    drawn = flatten(features, "pca")
+    standard = (features[:, :8] - features[:, :8].mean(axis=0)) / features[:, :8].std(axis=0)
+    _, size, axes = np.linalg.svd(standard, full_matrices=False)
+    wanted = standard @ axes[:2].T
+    assert np.abs(drawn.xy) == pytest.approx(np.abs(wanted), abs=1e-8)
+    assert drawn.axes[0] == f"PC 1 ({size[0] ** 2 / (size**2).sum():.0%})"
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_map_of_few_sites(n):
+    drawn = flatten(np.random.default_rng(0).normal(size=(n, 5)), "auto")
+    assert drawn.xy.shape == (n, 2)
+    assert np.isfinite(drawn.xy).all()
+    assert drawn.method == "pca"
+
+
+def test_umap_where_it_is_installed_else_pca(monkeypatch):
+    class Umap:
+        def __init__(self, **given):
+            assert given["random_state"] == 7
+
+        def fit_transform(self, points):
+            return points[:, :2] + 100
+
+    features = np.random.default_rng(0).normal(size=(30, 6))
+    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Umap))
+    monkeypatch.setattr(embedding, "has_umap", lambda: True)
+    drawn = flatten(features, "auto", seed=7)
+    assert drawn.method == "umap"
+    assert drawn.xy.mean() == pytest.approx(100)
+    monkeypatch.setattr(embedding, "has_umap", lambda: False)
+    assert flatten(features, "auto").method == "pca"
+    with pytest.raises(UsageError, match=r"vqrna\[umap\]"):
+        flatten(features, "umap")
+    with pytest.raises(UsageError, match="tsne"):
+        flatten(features, "tsne")
+
+
+@pytest.mark.slow
+def test_umap_itself_keeps_groups_apart():
+    pytest.importorskip("umap", reason="needs umap-learn")
+    rng = np.random.default_rng(0)
+    features = np.repeat(np.eye(4)[:2] * 9, 20, axis=0) + rng.normal(size=(40, 4))
+    xy = flatten(features, "umap").xy
+    apart = np.linalg.norm(xy[:20].mean(axis=0) - xy[20:].mean(axis=0))
+    assert apart > 2 * np.linalg.norm(xy[:20] - xy[:20].mean(axis=0), axis=1).mean()
+
+
+def test_files(sites, tmp_path):
+    model = fresh()
+    found = embed(model, sites)
+    drawn = flatten(found.features, "pca")
+    written = write_embedding(
+        sites, found, drawn, model.modifications, tmp_path, model_hash="beef", source="valid"
+    )
+    assert [p.name for p in written] == [
+        "embedding.parquet", "embedding.npz", "embedding.png", "embedding.svg",
+    ]  # fmt: skip
+    table = pq.read_table(written[0])
+    assert table.schema.metadata[b"model"] == b"beef"
+    frame = table.to_pandas()
+    assert frame.position.tolist() == [26] * len(sites)
+    assert np.stack(frame.feature) == pytest.approx(found.features)
+    assert np.stack(frame.latent) == pytest.approx(found.latents)
+    assert frame.label_Am.isna().sum() == 24  # the windows of Cm
+    assert frame.label_Am.sum() == 12
+    assert frame.base.str.cat() == "".join("ACGU"[b] for b in sites.tokens[:, 25])
+    with np.load(written[1], allow_pickle=False) as arrays:
+        assert np.array_equal(arrays["codes"], found.codes)
+        assert "model: beef" in arrays["told"]
