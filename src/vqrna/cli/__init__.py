@@ -16,10 +16,12 @@ from typer.core import TyperGroup
 
 import vqrna
 from vqrna.cli import (
+    attention,
     compare,
     convert,
     data,
     doctor,
+    embed,
     evaluate,
     join,
     model,
@@ -44,6 +46,8 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Train", "evaluate", evaluate.evaluate),
     ("Train", "convert", convert.convert),
     ("Explain", "spectrum", spectrum.spectrum),
+    ("Explain", "embed", embed.embed),
+    ("Explain", "attention", attention.attention),
     ("Data", "data", data.app),
     ("About", "doctor", doctor.doctor),
 )
