@@ -53,6 +53,23 @@ def test_knock_out_is_what_one_does_by_hand(model, strings):
         assert found.error[code, 0] == pytest.approx(lost.std(ddof=1) / len(rows) ** 0.5, abs=1e-4)
 
 
+def test_knock_out_in_some_places_only(model, strings):
+    places = strings.reading.at_site
+    code = int(np.bincount(strings.codes[:, places].ravel()).argmax())
+    rows = [(0, np.arange(40))]
+    found = knock_out(model, strings, rows, places=places, sample=100)
+    holding = (strings.codes[:, places] == code).any(axis=1)
+    assert found.windows[code, 0] == holding.sum()
+    # What stands elsewhere stays: a window without the code at the site is as good as new
+    elsewhere = ~places
+    moved = strings.codes.copy()
+    moved[:, elsewhere] = code
+    flat = CodeStrings(moved, logits_of_codes(model, moved), strings.reading, 12)
+    only = np.flatnonzero((moved[:, places] != code).all(axis=1))
+    kept = knock_out(model, flat, [(0, only)], places=places, sample=100)
+    assert kept.windows[code, 0] == 0
+
+
 def test_a_code_that_is_nowhere_has_no_effect(model, strings):
     absent = np.setdiff1d(np.arange(12), strings.codes[:5])
     found = knock_out(model, strings, [(0, np.arange(5))], sample=3)

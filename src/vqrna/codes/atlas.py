@@ -48,7 +48,8 @@ class Atlas:
         that it is most specific for.
     profiled : np.ndarray, shape (K, 2), int
         Windows behind that.
-    knockout : Knockout
+    knockout, knockout_site : Knockout
+        Of the code wherever it stands in a window, and where it sees the site.
     nearest : np.ndarray, shape (K, NEAREST), int
         Codes with the smallest distance in the codebook.
     distance : np.ndarray, shape (K, NEAREST), float64
@@ -66,6 +67,7 @@ class Atlas:
     profile: np.ndarray
     profiled: np.ndarray
     knockout: Knockout
+    knockout_site: Knockout
     nearest: np.ndarray
     distance: np.ndarray
     deletion: pd.DataFrame
@@ -97,6 +99,8 @@ class Atlas:
             "type": np.where(used, symbols[own], ""),
             "log_odds_site": _where(used, spectrum.values[codes, own]),
             "q_site": spectrum.q[0, codes, own],
+            "knock_out_site": self.knockout_site.effect[codes, own],
+            "knock_out_site_error": self.knockout_site.error[codes, own],
             "knock_out": self.knockout.effect[codes, own],
             "knock_out_error": self.knockout.error[codes, own],
             "nearest": [
@@ -110,6 +114,7 @@ class Atlas:
             columns[f"q_site_{symbol}"] = spectrum.q[0, :, t]
             columns[f"log_odds_window_{symbol}"] = _where(used, contrast.log_odds[:, 1])
             columns[f"q_window_{symbol}"] = spectrum.q[1, :, t]
+            columns[f"knock_out_site_{symbol}"] = self.knockout_site.effect[:, t]
             columns[f"knock_out_{symbol}"] = self.knockout.effect[:, t]
         return pd.DataFrame(columns)
 
@@ -162,9 +167,15 @@ def atlas(
         for m, rows in zip(told.modifications, modified, strict=True)
         if m.symbol in heads
     ]
-    found = knock_out(
-        model, strings, [(c, rows) for _, c, rows in tried],
-        sample=sample, seed=seed, show_progress=show_progress,
+    anywhere, at_site = (
+        _spread(
+            knock_out(
+                model, strings, [(c, rows) for _, c, rows in tried],
+                places=places, sample=sample, seed=seed, show_progress=show_progress,
+            ),
+            told.modifications, [m for m, _, _ in tried],
+        )
+        for places in (None, strings.reading.at_site)
     )  # fmt: skip
     importance = None
     if mutagenesis is not None:
@@ -191,7 +202,8 @@ def atlas(
         _holding(strings),
         profile,
         profiled,
-        _spread(found, told.modifications, [m for m, _, _ in tried]),
+        anywhere,
+        at_site,
         nearest,
         distance,
         curves,

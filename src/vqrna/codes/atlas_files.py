@@ -31,8 +31,9 @@ _READING = (
     "types, by permutations that move whole clusters of overlapping windows; pale numbers are not "
     "sure. “In whole windows” leaves the region in. With “all” types, numbers are those of the "
     "type that the code is most specific for.",
-    "“Knock-out”: mean fall of the logit of the type when the code is replaced, wherever it "
-    "stands in a modified window, by codes drawn as often as they are used. Above 0 the code "
+    "“Knock-out at the site”: mean fall of the logit of the type when the code is replaced where "
+    "it sees the site of a modified window, by codes drawn as often as they are used; "
+    "“anywhere”: wherever it stands in a window, mostly far from the site. Above 0 the code "
     "speaks for the modification, below 0 against it. It says what the model does, not what a "
     "cell does.",
     "“Where”: share of windows of the code's own type that hold it in each place, modified "
@@ -106,7 +107,7 @@ def _tops(found: Atlas, t: int) -> list[CodeLogo]:
     bits, place = found.matrices.information, found.reading.offsets
     logos = []
     for k in sure[np.argsort(-values[sure], kind="stable")][:TOP]:
-        effect = found.knockout.effect[k, t]
+        effect = found.knockout_site.effect[k, t]
         out = "" if np.isnan(effect) else f", knock-out {effect:+.2f}"
         words = f"code {k}: log-odds {values[k]:.1f}, FDR {q[k]:.1g}{out}"
         logos.append(CodeLogo(bits[k], place, words))
@@ -140,8 +141,9 @@ def _data(
         "q": plain(spectrum.q[0]),
         "whole": plain(np.stack([c.log_odds[:, 1] for c in contrasts], axis=1)),
         "q_whole": plain(spectrum.q[1]),
-        "knock_out": plain(found.knockout.effect),
-        "knock_out_error": plain(found.knockout.error, 2),
+        "knock_out": plain(found.knockout_site.effect),
+        "knock_out_error": plain(found.knockout_site.error, 2),
+        "knock_out_all": plain(found.knockout.effect),
         "profile": plain(profile),
         "profiled": plain(found.profiled),
         "nearest": plain(found.nearest),

@@ -67,6 +67,7 @@ def knock_out(
     strings: CodeStrings,
     modified: Sequence[tuple[int, np.ndarray]],
     *,
+    places: np.ndarray | None = None,
     sample: int = SAMPLE,
     seed: int = 0,
     show_progress: bool = False,
@@ -83,25 +84,32 @@ def knock_out(
     strings : CodeStrings
     modified : sequence of tuple
         For each type its column among the logits and the rows of its modified windows.
+    places : np.ndarray, shape (T,), bool, optional
+        Only codes at these tokens are taken out, and only windows that hold the code there are
+        tried; all tokens if not given.
     sample : int
         Of the windows that hold a code so many are tried, drawn at random.
     seed : int
     show_progress : bool
     """
     k = strings.codebook_size
+    width = strings.codes.shape[1]
+    there = np.ones(width, dtype=bool) if places is None else places
     substitutes = Substitutes(strings.usage(), seed)
     rng = np.random.default_rng(seed)
     jobs: list[tuple[int, int, int]] = []  # code, type, row
     for t, (_, rows) in enumerate(modified):
-        for code, there in enumerate(_holders(strings.codes[rows], k)):
-            chosen = there if len(there) <= sample else rng.choice(there, sample, replace=False)
+        for code, holding in enumerate(_holders(strings.codes[rows][:, there], k)):
+            few = len(holding) <= sample
+            chosen = holding if few else rng.choice(holding, sample, replace=False)
             jobs += [(code, t, int(rows[i])) for i in np.sort(chosen)]
     total, squares, count = (np.zeros((k, len(modified))) for _ in range(3))
     with progress(len(jobs), "knocking out codes", unit="windows", show=show_progress) as bar:
         for start in range(0, len(jobs), _BATCH):
             code, t, row = np.array(jobs[start : start + _BATCH]).T
             before = strings.codes[row]
-            after = np.where(before == code[:, None], substitutes.other_than(before), before)
+            out = (before == code[:, None]) & there
+            after = np.where(out, substitutes.other_than(before), before)
             column = np.array([c for c, _ in modified])[t]
             lost = strings.logits[row, column]
             lost = lost - logits_of_codes(model, after)[np.arange(len(row)), column]
