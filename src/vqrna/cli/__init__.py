@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 import vqrna
 from vqrna.cli import (
+    atlas,
     attention,
     compare,
     convert,
@@ -25,6 +26,7 @@ from vqrna.cli import (
     evaluate,
     join,
     model,
+    motifs,
     predict,
     spectrum,
     train,
@@ -45,7 +47,9 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Train", "train", train.train),
     ("Train", "evaluate", evaluate.evaluate),
     ("Train", "convert", convert.convert),
+    ("Explain", "motifs", motifs.motifs),
     ("Explain", "spectrum", spectrum.spectrum),
+    ("Explain", "atlas", atlas.atlas),
     ("Explain", "embed", embed.embed),
     ("Explain", "attention", attention.attention),
     ("Data", "data", data.app),

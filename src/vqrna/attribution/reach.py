@@ -1,0 +1,179 @@
+"""The codes of a window with one base substituted, of only those tokens that the base reaches."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+
+from vqrna.attribution.folded import LETTERS, MER, Folded
+from vqrna.nn.encoder import MIX_KERNEL, POOL_KERNEL, STEM_KERNEL, TOKEN_STRIDE, ValidEncoder
+from vqrna.nn.ties import NEAR, settled
+from vqrna.sequence import AMBIGUOUS
+
+CELL = STEM_KERNEL + POOL_KERNEL - 1
+"""Letters that a pooled row of the first convolution sees."""
+
+CELLS = -(-CELL // TOKEN_STRIDE)
+"""Pooled rows that see one letter, at most."""
+
+TOKENS = CELLS + MIX_KERNEL - 1
+"""Tokens that see one letter, at most."""
+
+REACH = CELL + (MIX_KERNEL - 1) * TOKEN_STRIDE
+"""Letters that a token sees."""
+
+_GROUPS = 16
+
+
+class Substituted(NamedTuple):
+    """Codes around substitutions.
+
+    Attributes
+    ----------
+    first : torch.Tensor, shape (N,), int64
+        The first token that may be another; may lie before the first of the window.
+    codes : torch.Tensor, shape (N, TOKENS), int64
+        Codes of that token and the next ones; beyond the window's tokens without meaning.
+    changed : torch.Tensor, shape (N, TOKENS), bool
+        Which are not what they were; never beyond the window's tokens.
+    """
+
+    first: torch.Tensor
+    codes: torch.Tensor
+    changed: torch.Tensor
+
+
+class WindowCodes:
+    """The codes of windows, and of the same with a substitution.
+
+    Parameters
+    ----------
+    folded : Folded
+
+    Attributes
+    ----------
+    tokens : int
+        Codes of a window.
+    """
+
+    def __init__(self, folded: Folded) -> None:
+        self._f = folded
+        self.tokens = 2 * ValidEncoder.codes_beside(folded.length) + 1
+        self._start = (folded.length - REACH - (self.tokens - 1) * TOKEN_STRIDE) // 2
+        # Frames of substitutions reach beyond the window; what is there is never used
+        self._pad = 3 * CELL
+        self._places = torch.arange(MIX_KERNEL)
+        self._cells = folded.mix.bias.new_empty(0, len(folded.mix.bias))
+        self._known = (self.tokens + MIX_KERNEL - 1) * MIX_KERNEL
+
+    def begin(self, window: torch.Tensor) -> torch.Tensor:
+        """Take a window (L,), int64, of the network's length; give its codes (T,)."""
+        self._padded = F.pad(window, (self._pad, self._pad + CELL), value=AMBIGUOUS)
+        at = torch.arange(self.tokens + MIX_KERNEL - 1) * TOKEN_STRIDE + self._start + self._pad
+        cells = self._room(0)
+        pooled = self._pooled(self._padded[at[:, None] + torch.arange(CELL)], 1)
+        torch.mm(pooled, self._f.mix.matrix, out=cells.view(len(pooled), -1))
+        rows = torch.arange(self.tokens)[:, None] + self._places
+        mixed = F.embedding_bag(rows * MIX_KERNEL + self._places, cells, mode="sum")
+        seen = self._padded[at[: self.tokens, None] + torch.arange(REACH)]
+        self._codes = self._nearest(mixed, lambda row: seen[row])
+        return self._codes
+
+    def substituted(self, columns: torch.Tensor, bases: torch.Tensor) -> Substituted:
+        """Give the codes with `bases` (N,) in the place of what stands at `columns` (N,)."""
+        ahead = self._start + CELL - 1 - columns
+        first_cell = -torch.div(ahead, TOKEN_STRIDE, rounding_mode="floor")
+        begin = self._start + first_cell * TOKEN_STRIDE  # column of the first letter that is seen
+        width = CELL + (CELLS - 1) * TOKEN_STRIDE
+        seen = self._padded[(begin + self._pad)[:, None] + torch.arange(width)]
+        seen.scatter_(1, (columns - begin)[:, None], bases[:, None])
+        cells = self._room(len(columns) * CELLS)
+        pooled = self._pooled(seen, CELLS)
+        torch.mm(pooled, self._f.mix.matrix, out=cells[self._known :].view(len(pooled), -1))
+        first = first_cell - (MIX_KERNEL - 1)
+        token = first[:, None] + torch.arange(TOKENS)
+        inside = (token >= 0) & (token < self.tokens)
+        row, nth = torch.nonzero(inside, as_tuple=True)
+        mixed = F.embedding_bag(self._words(first_cell)[inside], cells, mode="sum")
+
+        def letters(which: torch.Tensor) -> torch.Tensor:
+            column = self._start + token[row[which], nth[which]] * TOKEN_STRIDE
+            there = self._padded[(column + self._pad)[:, None] + torch.arange(REACH)]
+            here = torch.arange(REACH) == (columns[row[which]] - column)[:, None]
+            return torch.where(here, bases[row[which], None], there)
+
+        before = self._codes[token.clamp_(0, self.tokens - 1)]
+        codes = before.clone()
+        codes[inside] = self._nearest(mixed, letters)
+        return Substituted(first, codes, codes != before)
+
+    def _words(self, first_cell: torch.Tensor) -> torch.Tensor:
+        """Say what each token is the sum of: five rows of cells, each at its own place.
+
+        Returns
+        -------
+        torch.Tensor, shape (N, TOKENS, MIX_KERNEL), int64
+            Rows of the window for cells that see no substitution.
+        """
+        cell = torch.arange(TOKENS)[:, None] + self._places - (MIX_KERNEL - 1)
+        ours = (cell >= 0) & (cell < CELLS)
+        last = self._known // MIX_KERNEL - 1
+        old = (first_cell[:, None, None] + cell).clamp_(0, last) * MIX_KERNEL
+        new = torch.arange(len(first_cell))[:, None, None] * (CELLS * MIX_KERNEL)
+        new = new + cell * MIX_KERNEL + self._known
+        return torch.where(ours, new, old).add_(self._places)
+
+    def _room(self, cells: int) -> torch.Tensor:
+        """Give the table of what cells add, with room for so many behind those of the window."""
+        size = self._known + cells * MIX_KERNEL
+        if len(self._cells) < size:
+            grown = self._cells.new_empty(size, self._cells.shape[1])
+            grown[: len(self._cells)] = self._cells
+            self._cells = grown
+        return self._cells[:size]
+
+    def _pooled(self, seen: torch.Tensor, cells: int) -> torch.Tensor:
+        """Give `cells` rows (N * cells, C) behind the first norm, from the letters they see."""
+        mers = seen[:, :-2] * LETTERS**2 + seen[:, 1:-1] * LETTERS + seen[:, 2:]
+        places = STEM_KERNEL // MER
+        stems = cells * TOKEN_STRIDE
+        at = torch.arange(stems)[:, None] + MER * torch.arange(places)
+        words = mers[:, at] + torch.arange(places) * LETTERS**MER
+        x = F.embedding_bag(words.flatten(0, 1), self._f.stem, mode="sum")
+        x = x.view(-1, POOL_KERNEL, x.shape[-1])  # the pool's kernel is its stride
+        pooled = torch.maximum(torch.maximum(x[:, 0], x[:, 1]), x[:, 2])
+        return torch.addcmul(self._f.stem_shift, pooled, self._f.stem_scale).relu_()
+
+    def _nearest(self, mixed: torch.Tensor, letters) -> torch.Tensor:  # type: ignore[no-untyped-def]
+        """Give the codes of tokens (N, C); what nearly ties is decided in double precision."""
+        f = self._f
+        latents = torch.addmm(f.project_bias, mixed.add_(f.mix.bias).relu_(), f.project)
+        codes, gap = nearest_two(latents @ f.codebook)
+        doubtful = torch.nonzero(gap < NEAR * torch.linalg.vector_norm(latents, dim=1))[:, 0]
+        if len(doubtful):
+            codes[doubtful], _ = settled(f.exact_encoder, f.exact_codebook, letters(doubtful))
+        return codes
+
+
+def nearest_two(cosines: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give the column of each row's greatest value, and by how much it exceeds all others.
+
+    Parameters
+    ----------
+    cosines : torch.Tensor, shape (N, K)
+        Is written over.
+    """
+    # Maxima of groups of columns are found many at a time; only the best group is searched
+    size = cosines.shape[1]
+    groups = next(g for g in (_GROUPS, 1) if size % g == 0)
+    rivals = cosines.view(-1, groups, size // groups)
+    best = rivals.amax(1)  # of each column of the groups
+    first, column = best.max(1, keepdim=True)
+    members = cosines.gather(1, column + torch.arange(0, size, size // groups))
+    row = members.argmax(1, keepdim=True)
+    others = best.scatter_(1, column, -torch.inf).amax(1)
+    if groups > 1:
+        others = torch.maximum(others, members.scatter_(1, row, -torch.inf).amax(1))
+    return (row * (size // groups) + column)[:, 0], first[:, 0] - others

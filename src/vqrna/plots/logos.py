@@ -1,0 +1,221 @@
+"""Sequence logos: of importance around a site in stacked panels, and of motifs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import MaxNLocator, MultipleLocator
+
+from vqrna.plots.style import FAINT, HAIR, INK, new_figure, style
+
+PANEL = 100
+"""Nt side by side."""
+
+_LETTER = 0.94
+"""Width of a letter in nt."""
+
+_FEW = 12
+"""So many nt at an end join the panel beside them."""
+
+_FONT = FontProperties(family="DejaVu Sans", weight="bold")
+
+
+@dataclass(frozen=True, eq=False)
+class MotifLogo:
+    """One motif as it is drawn.
+
+    Parameters
+    ----------
+    heights : np.ndarray, shape (4, W)
+        Of A, C, G, U in bits.
+    title, remark : str
+        Above the logo, bold and plain.
+    offsets : np.ndarray, shape (S,), int
+        Where it begins beside the site, for each time it was found.
+    usual : int
+        The offset that the logo's positions are counted from.
+    """
+
+    heights: np.ndarray
+    title: str
+    remark: str
+    offsets: np.ndarray
+    usual: int
+
+
+def draw_logo(ax: Axes, heights: np.ndarray, places: np.ndarray, colors: Mapping[str, str]) -> None:
+    """Draw letters on one another, the tallest on top.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    heights : np.ndarray, shape (bases, W)
+        Not negative; rows in the order of `colors`.
+    places : np.ndarray, shape (W,)
+        Where the middles of the letters stand.
+    colors : mapping of str to str
+        Letter to colour.
+    """
+    order = np.argsort(heights, axis=0, kind="stable")
+    tops = np.cumsum(np.take_along_axis(heights, order, axis=0), axis=0)
+    highest = float(tops[-1].max(initial=0))
+    top = np.empty_like(tops)
+    np.put_along_axis(top, order, tops, axis=0)
+    for row, (letter, color) in enumerate(colors.items()):
+        outline = TextPath((0, 0), letter, size=1, prop=_FONT)
+        box = outline.get_extents()
+        low = (outline.vertices - (box.x0, box.y0)) / (box.width, box.height)
+        drawn = []
+        for place, height, end in zip(places, heights[row], top[row], strict=True):
+            if height > 1e-3 * highest:
+                corner = (place - _LETTER / 2, end - height)
+                drawn.append(Path(low * (_LETTER, height) + corner, outline.codes))
+        ax.add_collection(PathCollection(drawn, facecolors=color, lw=0), autolim=False)
+    ax.set_xlim(places[0] - 0.7, places[-1] + 0.7)
+    ax.set_ylim(0, 1.05 * highest or 1)
+    ax.grid(visible=False)
+
+
+def panels(offsets: np.ndarray) -> list[np.ndarray]:
+    """Divide columns into panels of `PANEL` nt, the one about the site first.
+
+    Parameters
+    ----------
+    offsets : np.ndarray, shape (L,), int
+        Positions relative to the site, rising by one.
+
+    Returns
+    -------
+    list of np.ndarray
+        Indices of columns: about the site, then from left to right.
+    """
+    number = (offsets + PANEL // 2) // PANEL
+    for end, beside in ((number.min(), number.min() + 1), (number.max(), number.max() - 1)):
+        if end != 0 and (number == end).sum() <= _FEW:
+            number = np.where(number == end, beside, number)
+    order = [0, *(n for n in np.unique(number) if n != 0)]
+    return [np.flatnonzero(number == n) for n in order]
+
+
+def importance_logos(
+    heights: np.ndarray,
+    offsets: np.ndarray,
+    colors: Mapping[str, str],
+    label: str,
+    title: str = "",
+) -> Figure:
+    """Draw how much each base matters, in panels of 100 nt, the centre on top.
+
+    The site itself, whose change ends the site, stands apart with a scale of its own.
+
+    Parameters
+    ----------
+    heights : np.ndarray, shape (4, L)
+    offsets : np.ndarray, shape (L,), int
+        Positions relative to the site.
+    colors : mapping of str to str
+        Base to colour, in the order of the rows.
+    label : str
+        What the heights are.
+    title : str
+    """
+    parts = panels(offsets)
+    beside = np.where(offsets == 0, 0, heights)
+    with style():
+        figure = new_figure(13.5, 1.55 * len(parts) + 0.9)
+        grid = figure.add_gridspec(len(parts), 2, width_ratios=[PANEL, 4])
+        highest = 1.08 * float(beside.sum(axis=0).max()) or 1.0
+        outer = [beside[:, part].sum(axis=0).max(initial=0) for part in parts[1:]]
+        away = 1.08 * max(outer, default=0) or 1.0
+        for row, part in enumerate(parts):
+            ax = figure.add_subplot(grid[row, 0])
+            draw_logo(ax, beside[:, part], offsets[part], colors)
+            first = offsets[part[0]]
+            ax.set_xlim(first - 1, first + max(PANEL, len(part)))
+            ax.set_ylim(0, highest if row == 0 else away)
+            ax.xaxis.set_major_locator(MultipleLocator(10))
+            ax.xaxis.set_major_formatter(lambda x, _: f"{x:+.0f}" if x else "site")
+            ax.yaxis.set_major_locator(MaxNLocator(3))
+            if row == 0:
+                ax.axvspan(-0.5, 0.5, color=HAIR, lw=0, zorder=0)
+        site = figure.add_subplot(grid[0, 1])
+        _site(site, heights[:, offsets == 0], colors)
+        figure.supylabel(label, fontsize=8.5)
+        figure.supxlabel("position relative to the site (nt)", fontsize=8.5)
+        if len(parts) > 1 and highest > 1.5 * away:
+            note = figure.add_subplot(grid[1, 1])
+            note.set_axis_off()
+            note.text(0.5, 0.5, f"scale of the\npanels below:\n{highest / away:.0f} times\nfiner",
+                      ha="center", va="center", fontsize=7, color=FAINT)  # fmt: skip
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    return figure
+
+
+def _site(ax: Axes, heights: np.ndarray, colors: Mapping[str, str]) -> None:
+    """Draw the site's own column."""
+    if heights.shape[1]:
+        draw_logo(ax, heights, np.zeros(1), colors)
+    ax.yaxis.tick_right()
+    ax.yaxis.set_major_locator(MaxNLocator(3))
+    ax.spines["left"].set_visible(False)
+    ax.spines["right"].set_visible(True)
+    ax.set_xticks([0], ["site"])
+
+
+def motif_logos(
+    motifs: Sequence[MotifLogo], colors: Mapping[str, str], title: str = "", nothing: str = ""
+) -> Figure:
+    """Draw motifs below one another, and beside each where it stands relative to the site.
+
+    Parameters
+    ----------
+    motifs : sequence of MotifLogo
+    colors : mapping of str to str
+        Base to colour, in the order of the rows of the heights.
+    title : str
+    nothing : str
+        What is said where there are no motifs.
+    """
+    with style():
+        figure = new_figure(9.5, 1.6 * max(1, len(motifs)) + 0.6)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        if not motifs:
+            figure.text(0.5, 0.4, nothing, ha="center", color=FAINT)
+            return figure
+        axes = figure.subplots(len(motifs), 2, squeeze=False, width_ratios=[3, 2])
+        reach = max(int(np.abs(m.offsets).max()) for m in motifs) + 5
+        for (logo, where), motif in zip(axes, motifs, strict=True):
+            width = motif.heights.shape[1]
+            draw_logo(logo, motif.heights, motif.usual + np.arange(width), colors)
+            logo.set_ylim(0, 2)
+            logo.set_yticks([0, 1, 2])
+            logo.set_ylabel("bits")
+            logo.xaxis.set_major_locator(MaxNLocator(min(width, 12), integer=True, min_n_ticks=1))
+            logo.set_title(f"{motif.title}   {motif.remark}", fontsize=8.5)
+            if 0 <= -motif.usual < width:
+                logo.axvspan(-0.5, 0.5, color=HAIR, lw=0, zorder=0)
+            _offsets(where, motif, reach)
+        axes[-1, 0].set_xlabel("position relative to the site where it usually stands (nt)")
+        axes[-1, 1].set_xlabel("begins at, relative to the site (nt)")
+    return figure
+
+
+def _offsets(ax: Axes, motif: MotifLogo, reach: int) -> None:
+    """Draw how often a motif begins where."""
+    edges = np.linspace(-reach, reach, 2 * min(reach, 50) + 1) - 0.5 * (reach <= 50)
+    ax.hist(motif.offsets, bins=edges.tolist(), color=INK, lw=0)
+    ax.set_xlim(-reach, reach)
+    ax.set_ylabel("seqlets")
+    ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    ax.add_line(Line2D([0, 0], [0, 1], color=FAINT, lw=0.6, transform=ax.get_xaxis_transform()))
