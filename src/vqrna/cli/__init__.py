@@ -16,7 +16,6 @@ from typer.core import TyperGroup
 
 import vqrna
 from vqrna.cli import (
-    atlas,
     attention,
     compare,
     convert,
@@ -49,7 +48,6 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Train", "convert", convert.convert),
     ("Explain", "motifs", motifs.motifs),
     ("Explain", "spectrum", spectrum.spectrum),
-    ("Explain", "atlas", atlas.atlas),
     ("Explain", "embed", embed.embed),
     ("Explain", "attention", attention.attention),
     ("Data", "data", data.app),
