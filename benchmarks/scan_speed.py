@@ -28,7 +28,6 @@ from vqrna.nn.model import SiteNetwork, build
 from vqrna.nn.prepared import dense
 from vqrna.sequence import centre
 from vqrna.trained import TrainedModel
-from vqrna.trained.evaluation import evaluating
 from vqrna.trained.model import TILE
 from vqrna.weights import load_model
 
@@ -143,7 +142,8 @@ def fast_ways(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
     ties = int(exact.near_ties.sum())
     tile = torch.from_numpy(tokens[: TILE + 2 * half])
     found: dict[str, Any] = {}
-    with evaluating(network):
+    network.eval()
+    with torch.no_grad():
         evaluation = dense(network)
         vectors = network.quantizer.lookup(evaluation.codes(tile)[0]).T[None].contiguous()
     ways = []
@@ -154,7 +154,7 @@ def fast_ways(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
             continue
 
         def work(tile: torch.Tensor = tile, engine: Any = engine) -> np.ndarray:
-            with evaluating(network):
+            with torch.no_grad():
                 codes, _ = evaluation.codes(tile)
                 read = engine(network.quantizer.lookup(codes).T[None].contiguous())
             return read[0].T.double().numpy()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tiny import columns, network, random_tokens, tiny
-from vqrna.nn import dense
+from vqrna.nn import dense, prepared
 from vqrna.nn.dense import _nearest
 from vqrna.nn.model import SiteNetwork
 from vqrna.sequence import AMBIGUOUS, windows_around
@@ -170,6 +170,16 @@ def test_the_two_nearest_are_those_of_a_sort(size):
     code, gap = _nearest(cosines.clone())
     assert code.equal(expected.indices[:, 0])
     torch.testing.assert_close(gap, expected.values[:, 0] - expected.values[:, 1])
+
+
+def test_rows_can_be_evaluated_as_one_sequence():
+    """As on a GPU, to which many small matrices are slow."""
+    one = made(101, 1, torch.float32)
+    tokens = torch.from_numpy(random_tokens(4, 333, ambiguous=0.02))
+    together = prepared.dense(one)._evaluate_together(tokens)
+    expected = one.scan(tokens)
+    assert together.logits.equal(expected.logits)
+    assert together.near_ties.equal(expected.near_ties)
 
 
 def test_on_every_device(device):

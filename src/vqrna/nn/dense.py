@@ -66,16 +66,19 @@ class DenseNetwork:
     @torch.no_grad()
     def __call__(self, tokens: torch.Tensor) -> DenseOutput:
         """Evaluate tokens (N, W + length - 1), on the network's device, at the central W."""
-        rows, columns = tokens.shape
         with torch.autocast(tokens.device.type, enabled=False):
-            if tokens.device.type == "cpu":
-                # What is behind one another in memory stays in the cache
-                each = [self._evaluate(row) for row in tokens]
-                return DenseOutput(*(torch.stack(part) for part in zip(*each, strict=True)))
-            # All rows as one sequence: what lies across a seam is left out
-            starts = columns * torch.arange(rows, device=tokens.device)[:, None]
-            places = starts + torch.arange(columns - self.length + 1, device=tokens.device)
-            return DenseOutput(*(part[places] for part in self._evaluate(tokens.flatten())))
+            if tokens.device.type != "cpu":
+                return self._evaluate_together(tokens)
+            # What is behind one another in memory stays in the cache
+            each = [self._evaluate(row) for row in tokens]
+            return DenseOutput(*(torch.stack(part) for part in zip(*each, strict=True)))
+
+    def _evaluate_together(self, tokens: torch.Tensor) -> DenseOutput:
+        """Evaluate all rows as one sequence; what lies across a seam is left out."""
+        rows, columns = tokens.shape
+        starts = columns * torch.arange(rows, device=tokens.device)[:, None]
+        places = starts + torch.arange(columns - self.length + 1, device=tokens.device)
+        return DenseOutput(*(part[places] for part in self._evaluate(tokens.flatten())))
 
     def _evaluate(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Evaluate one sequence: logits (W, M) and near ties (W,)."""
@@ -190,9 +193,7 @@ class DenseNetwork:
                 together = self._space("features", count, matrix.T)
                 torch.cat(parts, dim=1, out=together)
                 torch.addmm(f.head_bias, together, matrix, out=hidden)
-            torch.addmm(
-                f.logits_bias, hidden.relu_().to(logits.dtype), f.logits, out=logits[rows]
-            )
+            torch.addmm(f.logits_bias, hidden.relu_().to(logits.dtype), f.logits, out=logits[rows])
         return logits
 
     def _sum(self, x: torch.Tensor, sites: int, half: int, stride: int) -> torch.Tensor:
