@@ -86,14 +86,19 @@ def fold(network: SiteNetwork, context_dtype: torch.dtype | None = None) -> Fold
     context_dtype : torch.dtype, optional
         Of all that comes behind the codes; that of the codebook if not given.
     """
+    device, dtype = network.quantizer.codebook.device, network.quantizer.codebook.dtype
+    network = copy.deepcopy(network).cpu().double()  # not every device knows double precision
     encoder, context, head = network.encoder, network.context, network.head
-    project_bias, logits_bias = encoder.project.bias, head.logits.bias
-    assert project_bias is not None
-    assert logits_bias is not None
-    codebook = network.quantizer.codebook.double()
-    dtype = network.quantizer.codebook.dtype
-    low = context_dtype or dtype
+    codebook = network.quantizer.codebook
+
+    def exact(x: torch.Tensor) -> torch.Tensor:
+        return x.to(device, dtype).contiguous()
+
+    def low(x: torch.Tensor) -> torch.Tensor:
+        return x.to(device, context_dtype or dtype)
+
     scale, shift = _affine(encoder.stem_norm)
+    mix, mix_shift = _normed(encoder.mix, encoder.mix_norm)
     enter, enter_shift = _normed(context.enter, context.enter_norm)
     tables = codebook @ enter  # (kernel, K, W)
     tables[0] += enter_shift
@@ -101,27 +106,29 @@ def fold(network: SiteNetwork, context_dtype: torch.dtype | None = None) -> Fold
     for block in context.blocks:
         assert isinstance(block, ResidualBlock)
         weight, bias = _normed(block.conv, block.norm)
-        weight[len(weight) // 2] += torch.eye(weight.shape[1], dtype=weight.dtype).to(weight)
+        weight[len(weight) // 2] += torch.eye(weight.shape[1], dtype=weight.dtype)
         image = weight.permute(2, 1, 0)[:, :, None].contiguous(memory_format=torch.channels_last)
-        blocks.append(Layer(image.to(low), bias.to(low)))
+        blocks.append(Layer(low(image), low(bias)))
     matrix, bias = _head(network)
-    mix, mix_shift = _normed(encoder.mix, encoder.mix_norm)
+    project_bias, logits_bias = encoder.project.bias, head.logits.bias
+    assert project_bias is not None
+    assert logits_bias is not None
     return FoldedNetwork(
-        stem=_stem_tables(encoder.stem.weight.double()).to(dtype),
-        stem_scale=scale.to(dtype),
-        stem_shift=shift.to(dtype),
-        mix=Layer(mix.to(dtype), mix_shift.to(dtype)),
-        project=encoder.project.weight[..., 0].T.contiguous(),
-        project_bias=project_bias.clone(),
-        codebook=network.quantizer.codebook.T.contiguous(),
-        enter=tables.flatten(0, 1).to(low),
+        stem=exact(_stem_tables(encoder.stem.weight)),
+        stem_scale=exact(scale),
+        stem_shift=exact(shift),
+        mix=Layer(exact(mix), exact(mix_shift)),
+        project=exact(encoder.project.weight[..., 0].T),
+        project_bias=exact(project_bias),
+        codebook=exact(codebook.T),
+        enter=low(tables.flatten(0, 1)),
         blocks=tuple(blocks),
-        head=matrix.to(low),
-        head_bias=bias.to(low),
-        logits=head.logits.weight[..., 0].T.contiguous(),
-        logits_bias=logits_bias.clone(),
-        exact_encoder=copy.deepcopy(encoder).cpu().double().eval(),
-        exact_codebook=codebook.cpu(),
+        head=low(matrix),
+        head_bias=low(bias),
+        logits=exact(head.logits.weight[..., 0].T),
+        logits_bias=exact(logits_bias),
+        exact_encoder=encoder.eval(),
+        exact_codebook=codebook,
     )
 
 
@@ -129,14 +136,14 @@ def _affine(norm: nn.BatchNorm1d) -> tuple[torch.Tensor, torch.Tensor]:
     """Tell a norm as ``scale * x + shift``."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-    return scale, norm.bias.double() - norm.running_mean.double() * scale
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return scale, norm.bias - norm.running_mean * scale
 
 
 def _normed(conv: nn.Conv1d, norm: nn.BatchNorm1d) -> tuple[torch.Tensor, torch.Tensor]:
     """Give kernel (kernel, inputs, outputs) and bias of a convolution and the norm behind it."""
     scale, shift = _affine(norm)
-    return (conv.weight.double() * scale[:, None, None]).permute(2, 1, 0).contiguous(), shift
+    return (conv.weight * scale[:, None, None]).permute(2, 1, 0).contiguous(), shift
 
 
 def _stem_tables(weight: torch.Tensor) -> torch.Tensor:
@@ -155,10 +162,10 @@ def _head(network: SiteNetwork) -> tuple[torch.Tensor, torch.Tensor]:
     """Give the first layer of the classifier by parts of the features, with the norm before it."""
     head, context = network.head, network.context
     scale, shift = _affine(head.norm)
-    weight = head.hidden.weight[..., 0].double()  # (H, F)
+    weight = head.hidden.weight[..., 0]  # (H, F)
     bias = head.hidden.bias
     assert bias is not None
-    bias = bias.double() + weight @ shift
+    bias = bias + weight @ shift
     width = context.enter.out_channels
     parts = (weight * scale).T.unflatten(0, (-1, width)).clone()  # (parts, W, H)
     parts[1] /= 2 * context.fine_half + 1

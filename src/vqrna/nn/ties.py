@@ -84,11 +84,11 @@ def settled(
     -------
     codes : torch.Tensor, shape (N,), int64
         On the device of the tokens.
-    gaps : torch.Tensor, shape (N,), float64
-        Differences of cosines.
+    gaps : torch.Tensor, shape (N,), float32
+        Differences of cosines, on the device of the tokens.
     """
     codes, gaps = _settle(encoder, codebook, one_hot(tokens))
-    return codes.to(tokens.device), gaps.to(tokens.device)
+    return codes.to(tokens.device), gaps.float().to(tokens.device)
 
 
 def _settle(
