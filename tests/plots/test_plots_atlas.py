@@ -31,7 +31,7 @@ def test_types_with_and_without_codes(tmp_path):
     assert len(shown) == 4
     assert shown[0].get_ylabel() == "Am"
     save_figure(figure, tmp_path / "x")
-    assert "no code tells Cm" in (tmp_path / "x.svg").read_text()
+    assert "none tells Cm" in (tmp_path / "x.svg").read_text()
 
 
 @pytest.mark.parametrize("types", [1, 5])

@@ -95,10 +95,12 @@ def top_codes(
                 draw_logo(ax, own[column].bits, own[column].offsets, bases)
                 ax.set_ylim(0, 2)
                 ax.set_title(own[column].words, fontsize=7, fontweight="normal", pad=2)
-                ax.tick_params(labelsize=6.5, length=2, labelbottom=column >= len(below))
+                lowest = column >= len(below)
+                ax.tick_params(labelsize=6.5, length=2, labelbottom=lowest)
+                ax.set_xlabel("nt from the middle" if lowest else "", fontsize=7)
             axes[row, 0].set_ylabel(name, color=dark(color), fontweight="bold", fontsize=10)
-        none = f"; no code tells {', '.join(without)}" if without else ""
-        figure.supxlabel(f"nt from the middle of what a code sees{none}", fontsize=8.5)
+        if without:
+            title = f"{title}; none tells {', '.join(without)}"
         _around(figure, title, remark)
     return figure
 
@@ -169,8 +171,9 @@ def deletion_curves(
             ticks = sorted({0, 1, 4, 16, 64} | {int(table.tokens.max())})
             ax.set_xticks(ticks, [str(t) for t in ticks])
             ax.xaxis.minorticks_off()
-            ax.xaxis.set_tick_params(labelbottom=at + columns >= len(there))
-        figure.supxlabel("tokens replaced", fontsize=8.5)
+            lowest = at + columns >= len(there)
+            ax.xaxis.set_tick_params(labelbottom=lowest)
+            ax.set_xlabel("tokens replaced" if lowest else "")
         figure.supylabel("share of the logit that is lost", fontsize=8.5)
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))

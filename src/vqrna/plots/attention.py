@@ -57,7 +57,7 @@ def attention_figure(
                 below.tick_params(labelleft=False)
         axes[0, 0].set_ylabel("token that attends (nt)")
         axes[1, 0].set_ylabel("attention of\nthe site's token")
-        figure.supxlabel("nt from the site; dashed: even attention; pale: heads", fontsize=8.5)
+        axes[1, layers // 2].set_xlabel("nt from the site; dashed: even attention; pale: heads")
         figure.colorbar(image, ax=axes[0, :].tolist(), label="weight", shrink=0.9, pad=0.01)
         _around(figure, title, remark)
     return figure

@@ -65,14 +65,12 @@ def embedding_map(
             large.scatter(x, y, s=size, c=shades, lw=0, alpha=0.8,
                           rasterized=len(xy) > 500)  # fmt: skip
         word = "called" if called else "modified"
-        large.set_title(f"{word}, by type" + ("; grey: not" if none.any() else ""))
+        told = f"{word}, by type" + ("; grey: not" if none.any() else "")
+        large.set_title(told if called or not there else f"{told}; beside it: numbers of both")
         if there:
             grid = parts[1].subplots(rows, _COLUMNS, squeeze=False, sharex=True, sharey=True)
             for ax in grid.ravel()[len(there) :]:
                 ax.set_visible(False)
-            if not called:
-                words = "coloured: modified, dark grey: not modified, with their numbers"
-                parts[1].supxlabel(words, fontsize=8)
             for ax, t in zip(grid.ravel(), there, strict=False):
                 _of_type(ax, xy, labels[:, t], names[t], colors[t], size, called)
         if title:
