@@ -74,7 +74,9 @@ class WindowCodes:
         at = torch.arange(self.tokens + MIX_KERNEL - 1) * TOKEN_STRIDE + self._start + self._pad
         cells = self._room(0)
         pooled = self._pooled(self._padded[at[:, None] + torch.arange(CELL)], 1)
-        torch.mm(pooled, self._f.mix.matrix, out=cells.view(len(pooled), -1))
+        torch.mm(
+            pooled, self._f.mix.matrix, out=cells.view(len(pooled), MIX_KERNEL * cells.shape[1])
+        )
         rows = torch.arange(self.tokens)[:, None] + self._places
         mixed = F.embedding_bag(rows * MIX_KERNEL + self._places, cells, mode="sum")
         seen = self._padded[at[: self.tokens, None] + torch.arange(REACH)]
@@ -91,7 +93,11 @@ class WindowCodes:
         seen.scatter_(1, (columns - begin)[:, None], bases[:, None])
         cells = self._room(len(columns) * CELLS)
         pooled = self._pooled(seen, CELLS)
-        torch.mm(pooled, self._f.mix.matrix, out=cells[self._known :].view(len(pooled), -1))
+        torch.mm(
+            pooled,
+            self._f.mix.matrix,
+            out=cells[self._known :].view(len(pooled), MIX_KERNEL * cells.shape[1]),
+        )
         first = first_cell - (MIX_KERNEL - 1)
         token = first[:, None] + torch.arange(TOKENS)
         inside = (token >= 0) & (token < self.tokens)

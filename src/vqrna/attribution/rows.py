@@ -190,7 +190,7 @@ class WindowContext:
         parts, found = self._parts[scale], self._blocks[scale]
         new = store.own if own else store.rows[store.count :]
         room = parts.room(len(new) * KERNEL, own)
-        torch.mm(new, block.matrix, out=room.view(len(new), -1))
+        torch.mm(new, block.matrix, out=room.view(len(new), KERNEL * room.shape[1]))
         beside = store.rows.index_select(0, rows[:, KERNEL // 2])
         total = F.embedding_bag(rows * KERNEL + self._places, parts.rows, mode="sum")
         # The input is in the sum: x + max(c, 0) is max(x + c, x)
@@ -231,8 +231,10 @@ class WindowContext:
     def _add_means(self, hidden: torch.Tensor, frames: Frames, store: Store, part: int) -> None:
         """Add by how much more the sum of all rows adds in each variant."""
         width = frames.rows.shape[1]
-        low = int(frames.first.min()) if len(frames.first) else 0
-        firsts = torch.arange(low, store.count)
+        if not len(frames.first):
+            return
+        low, high = int(frames.first.min()), int(frames.first.max())
+        firsts = torch.arange(low, high + 1)
         places = _places(firsts, width).clamp_(0, store.count - 1)
         # Rows beyond the window are the same in both, so that they do not count
         before = F.embedding_bag(places, store.own, mode="sum")
