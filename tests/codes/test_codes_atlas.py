@@ -7,14 +7,13 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from tiny import fresh, planted, tiny
-from vqrna.codes.atlas import atlas
+from vqrna.codes.atlas import _importance, atlas
 from vqrna.codes.atlas_files import _binned, write_atlas
 from vqrna.codes.page import page, plain
 from vqrna.codes.strings import read_codes
-from vqrna.sequence import one_hot
+from vqrna.sequence import centre, recentre
 
 SYMBOLS = ("Am", "Cm", "Um")
 
@@ -29,21 +28,9 @@ def windows():
     return planted(n=48, length=61, symbols=SYMBOLS)
 
 
-def by_hand(network, tokens):
-    """Saturation mutagenesis, one substitution after the other."""
-    for window in tokens:
-        changed = np.repeat(window[None], 4 * len(window), axis=0)
-        changed[np.arange(len(changed)), np.arange(len(changed)) % len(window)] = np.arange(
-            len(changed)
-        ) // len(window)
-        with torch.inference_mode():
-            logits = network(one_hot(torch.from_numpy(changed))).logits
-        yield logits.double().numpy().reshape(4, len(window), -1)
-
-
 @pytest.fixture(scope="module")
 def found(model, windows):
-    return atlas(model, windows, permutations=60, sample=4, curve_windows=3, mutagenesis=by_hand)
+    return atlas(model, windows, permutations=60, sample=4, curve_windows=3)
 
 
 def test_a_row_a_code(found, model, windows):
@@ -78,8 +65,23 @@ def test_nearest_codes_are_near(found, model):
     assert found.distance == pytest.approx(np.sort(distance, axis=1)[:, :5], abs=1e-5)
 
 
-def test_mutagenesis_ranks_tokens(found):
-    assert "mutagenesis" in set(found.deletion.order)
+def test_tokens_are_worth_what_substitutions_take_from_their_letters(model, windows):
+    place = read_codes(model, windows.tokens[:1]).reading
+    window = recentre(windows.tokens[1:2], model.length)
+    changed = np.repeat(window, 4 * window.shape[1], axis=0)
+    column, base = np.divmod(np.arange(len(changed)), 4)
+    changed[np.arange(len(changed)), column] = base
+    whole, logits = model.logits(window)[0, 1], model.logits(changed)[:, 1]
+    lost = (whole - logits).reshape(-1, 4).sum(axis=1) / 3
+    found = _importance(model, place, windows.tokens[1:2], 1)[0]
+    for t, middle in enumerate(place.middles.astype(int) + centre(model.length)):
+        assert found[t] == pytest.approx(lost[middle - 1 : middle + 2].sum(), abs=1e-4)
+    assert np.abs(found).max() > 1e-3
+
+
+def test_the_deletion_curve_has_all_orders(found):
+    assert set(found.deletion.order) <= {"specific", "random", "occlusion", "mutagenesis"}
+    assert len(found.deletion)
 
 
 def test_files(found, tmp_path):

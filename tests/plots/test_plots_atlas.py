@@ -4,24 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vqrna.plots.atlas import CodeLogo, deletion_curves, draw_logo, top_codes
+from vqrna.plots.atlas import CodeLogo, deletion_curves, top_codes
 from vqrna.plots.palette import BASES
-from vqrna.plots.style import new_figure, save_figure
-
-
-def test_letters_have_their_heights_and_the_tallest_is_on_top():
-    ax = new_figure(2, 1).subplots()
-    heights = np.array([[1.2, 0], [0.3, 0.0], [0, 0], [0, 0.5]])
-    draw_logo(ax, heights, np.array([-1, 0]), BASES["types"])
-    boxes = {patch.get_facecolor(): patch.get_path().get_extents() for patch in ax.patches}
-    assert len(boxes) == 3
-    a, c, u = (
-        sorted(boxes.values(), key=lambda box: -box.height)[0],
-        *sorted(boxes.values(), key=lambda box: box.height)[:2],
-    )
-    assert [a.height, c.height, u.height] == pytest.approx([1.2, 0.3, 0.5])
-    assert a.y0 == pytest.approx(0.3)
-    assert [round((box.x0 + box.x1) / 2) for box in (a, c, u)] == [-1, -1, 0]
+from vqrna.plots.style import save_figure
 
 
 def test_types_with_and_without_codes(tmp_path):

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 import vqrna
 from vqrna.cli import (
+    atlas,
     attention,
     compare,
     convert,
@@ -48,6 +49,7 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Train", "convert", convert.convert),
     ("Explain", "motifs", motifs.motifs),
     ("Explain", "spectrum", spectrum.spectrum),
+    ("Explain", "atlas", atlas.atlas),
     ("Explain", "embed", embed.embed),
     ("Explain", "attention", attention.attention),
     ("Data", "data", data.app),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 
+from vqrna.attribution.mutagenesis import mutate
 from vqrna.codes.deletion import WINDOWS, chosen, deletion
 from vqrna.codes.pwm import Matrices, matrices
 from vqrna.codes.reading import Reading
@@ -18,15 +18,11 @@ from vqrna.codes.swapping import SAMPLE, Knockout, knock_out
 from vqrna.data.overlap import clusters
 from vqrna.data.records import NEGATIVE, POSITIVE, UNKNOWN, Windows
 from vqrna.modifications import Modification
-from vqrna.nn.model import Network
 from vqrna.sequence import centre, recentre
 from vqrna.trained import TrainedModel
 
 NEAREST = 5
 """Neighbours in the codebook that are told of each code."""
-
-Mutagenesis = Callable[[Network, np.ndarray], Iterator[np.ndarray]]
-"""Gives for each window (L,) the logits (4, L, M) with each base in each place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +123,6 @@ def atlas(
     permutations: int = PERMUTATIONS,
     sample: int = SAMPLE,
     curve_windows: int = WINDOWS,
-    mutagenesis: Mutagenesis | None = None,
     seed: int = 0,
     show_progress: bool = False,
 ) -> Atlas:
@@ -144,8 +139,6 @@ def atlas(
         Modified windows of each type in which a code is knocked out.
     curve_windows : int
         Modified windows of each type for the deletion curve.
-    mutagenesis : callable, optional
-        Saturation mutagenesis, by which the deletion curve can rank tokens, too.
     show_progress : bool
 
     Raises
@@ -177,15 +170,13 @@ def atlas(
         )
         for places in (None, strings.reading.at_site)
     )  # fmt: skip
-    importance = None
-    if mutagenesis is not None:
-        importance = {
-            m.symbol: _importance(
-                model, mutagenesis, strings.reading,
-                windows.tokens[chosen(strings, c, rows, curve_windows)], c,
-            )
-            for m, c, rows in tried
-        }  # fmt: skip
+    importance = {
+        m.symbol: _importance(
+            model, strings.reading,
+            windows.tokens[chosen(strings, c, rows, curve_windows)], c,
+        )
+        for m, c, rows in tried
+    }  # fmt: skip
     curves = deletion(
         model, strings, tried, _weights(told, strings),
         importance=importance, windows=curve_windows, seed=seed, show_progress=show_progress,
@@ -222,11 +213,7 @@ def _weights(told: Spectrum, strings: CodeStrings) -> dict[str, np.ndarray]:
 
 
 def _importance(
-    model: TrainedModel,
-    mutagenesis: Mutagenesis,
-    reading: Reading,
-    tokens: np.ndarray,
-    column: int,
+    model: TrainedModel, reading: Reading, tokens: np.ndarray, column: int
 ) -> np.ndarray:
     """Sum what substitutions take from the logit over the nt that each token is nearest to."""
     length, stride = model.length, int(np.diff(reading.starts[:2])[0])
@@ -234,11 +221,9 @@ def _importance(
     found = np.zeros((len(tokens), width))
     first = np.ceil(reading.middles - stride / 2).astype(int) + centre(length)
     cut = np.ascontiguousarray(recentre(tokens, length))
-    for i, logits in enumerate(mutagenesis(model.network, cut)):
-        of_type = logits[:, :, column]  # (4, L)
-        there = np.minimum(cut[i], 3)
-        whole = of_type[there, np.arange(length)]
-        lost = (whole - of_type).sum(axis=0) / 3  # the base that stands there adds nothing
+    for i, mutated in enumerate(mutate(model.network.eval(), cut)):
+        # The base that stands there adds nothing
+        lost = (mutated.reference[column] - mutated.logits[:, :, column]).sum(axis=0) / 3
         for t in range(width):
             found[i, t] = lost[max(first[t], 0) : max(first[t] + stride, 0)].sum()
     return found

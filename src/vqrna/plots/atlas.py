@@ -7,13 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.patches import PathPatch
-from matplotlib.textpath import TextPath
-from matplotlib.transforms import Affine2D
 
+from vqrna.plots.logos import draw_logo
 from vqrna.plots.style import (
     BLUE,
     FAINT,
@@ -94,6 +90,7 @@ def top_codes(
                     continue
                 draw_logo(ax, own[column].bits, own[column].offsets, bases)
                 ax.set_ylim(0, 2)
+                ax.axvline(0, color=HAIR, lw=0.8, zorder=0)
                 ax.set_title(own[column].words, fontsize=7, fontweight="normal", pad=2)
                 lowest = column >= len(below)
                 ax.tick_params(labelsize=6.5, length=2, labelbottom=lowest)
@@ -103,31 +100,6 @@ def top_codes(
             title = f"{title}; none tells {', '.join(without)}"
         _around(figure, title, remark)
     return figure
-
-
-def draw_logo(ax: Axes, heights: np.ndarray, places: np.ndarray, bases: Mapping[str, str]) -> None:
-    """Draw letters (4, W) of given heights, the tallest on top, at places (W,)."""
-    font = FontProperties(family="DejaVu Sans", weight="bold")
-    outlines = [TextPath((0, 0), base, size=1, prop=font) for base in bases]
-    boxes = [outline.get_extents() for outline in outlines]
-    for column, place in zip(heights.T, places, strict=True):
-        bottom = 0.0
-        for b in np.argsort(column):
-            if column[b] <= 0.01:
-                continue
-            box = boxes[b]
-            change = (
-                Affine2D()
-                .translate(-box.x0, -box.y0)
-                .scale(0.92 / box.width, column[b] / box.height)
-                .translate(place - 0.46, bottom)
-            )
-            patch = PathPatch(outlines[b].transformed(change), color=list(bases.values())[b], lw=0)
-            ax.add_patch(patch)
-            bottom += column[b]
-    ax.grid(False)
-    ax.axvline(0, color=HAIR, lw=0.8, zorder=0)
-    ax.set_xlim(places[0] - 0.6, places[-1] + 0.6)
 
 
 def deletion_curves(

@@ -1,0 +1,86 @@
+"""`vqrna atlas`: what every code of the codebook reads, where it stands and what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vqrna.cli.exits import say
+
+
+def atlas(
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Benchmark layout: DIR/{train,valid,test}/.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Write table, page and pictures here.")],
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="Windows to read: train, valid or test.")
+    ] = "valid",
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="Weights or folder of a run.", show_default="the shipped weights"
+        ),
+    ] = None,
+    modifications: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LIST", help="Types, such as m6A,Psi.", show_default="all in DIR"),
+    ] = None,
+    negatives: Annotated[
+        str, typer.Option(metavar="NAME", help="Set of unmodified windows to compare with.")
+    ] = "random",
+    permutations: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Permutations for the p-values.")
+    ] = 10_000,
+    knock_outs: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Windows a type to knock each code out of.")
+    ] = 16,
+    curve: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Windows a type for the deletion curve.")
+    ] = 24,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of all draws.")] = 0,
+    palette: Annotated[
+        str, typer.Option(metavar="NAME", help="Colours: types or colorblind.")
+    ] = "types",
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
+    ] = "auto",
+) -> None:
+    """Describe every code: its motif, usage, place, specificity and effect.
+
+    Writes codebook.tsv, codes.meme, a page to browse (atlas.html), the logos of
+    the most specific codes and the deletion curve.
+    """
+    from vqrna.codes.atlas import atlas as run
+    from vqrna.codes.atlas_files import write_atlas
+    from vqrna.codes.strings import one_codebook
+    from vqrna.data.benchmark import load_benchmark, select_modifications
+    from vqrna.files import results_directory
+    from vqrna.plots.palette import type_colors
+    from vqrna.weights import load_model
+
+    type_colors((), palette)  # a wrong name is told before the work
+    with results_directory(out):
+        wanted = select_modifications(data, modifications) if data.is_dir() else None
+        windows = load_benchmark(data, split, wanted, on_missing=lambda line: say("note", line))
+        loaded = one_codebook(load_model(model, device=device))
+        found = run(
+            loaded,
+            windows,
+            negatives=negatives,
+            permutations=permutations,
+            sample=knock_outs,
+            curve_windows=curve,
+            seed=seed,
+            show_progress=True,
+        )
+        written = write_atlas(found, out, model_hash=loaded.hash, split=split, palette=palette)
+    used = int((found.usage > 0).sum())
+    typer.echo(f"{used} of {found.codebook_size} codes are in use")
+    for m, sure, own in found.spectrum.summary():
+        told = f"; most specific: {', '.join(map(str, own[:8]))}" if own else ""
+        typer.echo(f"{m.symbol:<5} {sure:>3} codes at FDR < 5 %{told}")
+    for path in written:
+        typer.echo(f"wrote {path}")
