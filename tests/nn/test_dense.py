@@ -152,6 +152,18 @@ def test_changed_weights_are_seen():
     assert one.scan(tokens).logits.dtype == torch.float32
 
 
+def test_modes_of_torch_can_change_between_scans():
+    one = made(51)
+    tokens = torch.from_numpy(random_tokens(1, 80))
+    with torch.inference_mode():
+        first = one.scan(tokens).logits
+    again = one.scan(tokens).logits
+    assert again.equal(first)
+    again += 1  # what is given outside of inference mode is a tensor like any other
+    with torch.inference_mode():
+        assert one.scan(tokens).logits.equal(first)
+
+
 def test_bfloat16_reads_the_same_codes():
     one = made(51, 1, torch.float32)
     tokens = torch.from_numpy(random_tokens(1, 400))

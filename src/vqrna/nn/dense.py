@@ -88,6 +88,7 @@ class DenseNetwork:
         beside = (len(codes) - sites) // 2
         return self._classify(scales, sites), near[beside : beside + sites]
 
+    @torch.no_grad()
     def codes(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Give the code of every token of a sequence, and whether it is nearly tied.
 
@@ -232,7 +233,11 @@ class DenseNetwork:
         columns = like.shape[-1]
         space = kept.get(name)
         if space is None or space.numel() < rows * columns:
-            space = kept[name] = torch.empty(rows * columns, dtype=like.dtype, device=like.device)
+            # Plain memory, whatever mode it is first needed in: inference tensors take no more
+            # writing once that mode is left
+            with torch.inference_mode(mode=False):
+                space = torch.empty(rows * columns, dtype=like.dtype, device=like.device)
+            kept[name] = space
         return space[: rows * columns].view(rows, columns)
 
 
