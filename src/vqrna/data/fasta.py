@@ -86,7 +86,7 @@ class _Sequence:
 
     def __init__(self, file: str, record: str) -> None:
         self.file, self.record = file, record
-        self.blocks: list[np.ndarray] = []
+        self.encoded = bytearray()  # grows in place: a chromosome is never there twice
         self.lines: list[bytes] = []
         self.numbers: list[int] = []
         self.waiting = 0
@@ -102,7 +102,7 @@ class _Sequence:
     def encode(self) -> None:
         """Turn the waiting lines into tokens."""
         try:
-            self.blocks.append(encode(b"".join(self.lines).translate(None, _BLANKS)))
+            self.encoded += encode(b"".join(self.lines).translate(None, _BLANKS)).data
         except DataError:
             raise self.blame() from None
         self.lines, self.numbers, self.waiting = [], [], 0
@@ -123,7 +123,7 @@ class _Sequence:
     def tokens(self) -> np.ndarray:
         """Return the whole sequence."""
         self.encode()
-        return self.blocks[0] if len(self.blocks) == 1 else np.concatenate(self.blocks)
+        return np.frombuffer(self.encoded, dtype=np.uint8)
 
 
 def _is_allowed(code: int) -> bool:
