@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from tiny import columns, network, random_tokens, tiny, tiny_paper
 
+from tiny import columns, network, random_tokens, tiny, tiny_paper
 from vqrna.attribution.folded import fold
 from vqrna.attribution.mutagenesis import (
     LocalMutagenesis,

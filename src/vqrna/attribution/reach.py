@@ -73,10 +73,7 @@ class WindowCodes:
         self._padded = F.pad(window, (self._pad, self._pad + CELL), value=AMBIGUOUS)
         at = torch.arange(self.tokens + MIX_KERNEL - 1) * TOKEN_STRIDE + self._start + self._pad
         cells = self._room(0)
-        pooled = self._pooled(self._padded[at[:, None] + torch.arange(CELL)], 1)
-        torch.mm(
-            pooled, self._f.mix.matrix, out=cells.view(len(pooled), MIX_KERNEL * cells.shape[1])
-        )
+        self._fill(cells, self._padded[at[:, None] + torch.arange(CELL)], 1)
         rows = torch.arange(self.tokens)[:, None] + self._places
         mixed = F.embedding_bag(rows * MIX_KERNEL + self._places, cells, mode="sum")
         seen = self._padded[at[: self.tokens, None] + torch.arange(REACH)]
@@ -92,12 +89,7 @@ class WindowCodes:
         seen = self._padded[(begin + self._pad)[:, None] + torch.arange(width)]
         seen.scatter_(1, (columns - begin)[:, None], bases[:, None])
         cells = self._room(len(columns) * CELLS)
-        pooled = self._pooled(seen, CELLS)
-        torch.mm(
-            pooled,
-            self._f.mix.matrix,
-            out=cells[self._known :].view(len(pooled), MIX_KERNEL * cells.shape[1]),
-        )
+        self._fill(cells[self._known :], seen, CELLS)
         first = first_cell - (MIX_KERNEL - 1)
         token = first[:, None] + torch.arange(TOKENS)
         inside = (token >= 0) & (token < self.tokens)
@@ -139,6 +131,11 @@ class WindowCodes:
             grown[: len(self._cells)] = self._cells
             self._cells = grown
         return self._cells[:size]
+
+    def _fill(self, room: torch.Tensor, seen: torch.Tensor, cells: int) -> None:
+        """Fill a table with what `cells` rows add at each place, from the letters they see."""
+        pooled = self._pooled(seen, cells)
+        torch.mm(pooled, self._f.mix.matrix, out=room.view(len(pooled), MIX_KERNEL * room.shape[1]))
 
     def _pooled(self, seen: torch.Tensor, cells: int) -> torch.Tensor:
         """Give `cells` rows (N * cells, C) behind the first norm, from the letters they see."""
