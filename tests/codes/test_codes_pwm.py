@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from vqrna.attribution.meme import read_meme
 from vqrna.codes.meme import meme
 from vqrna.codes.pwm import matrices
 from vqrna.sequence import AMBIGUOUS, encode
@@ -63,6 +64,14 @@ def test_the_motif_file_line_by_line():
     rows = np.array([list(map(float, line.split())) for line in lines[at + 2 : at + 7]])
     assert rows.sum(axis=1) == pytest.approx(1, abs=1e-9)
     assert "ACGU"[rows[2].argmax()] == "A"
+
+
+def test_our_reader_of_motifs_reads_them(tmp_path):
+    path = tmp_path / "a.meme"
+    path.write_text(meme(found(), [0, 1], ["# vqrna"]))
+    read = read_meme(path)
+    assert list(read) == ["code_0 GGACU", "code_1 N"]
+    assert read["code_0 GGACU"] == pytest.approx(found().frequencies[0], abs=1e-6)
 
 
 def test_meme_itself_reads_the_motifs(tmp_path):

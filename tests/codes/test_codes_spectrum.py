@@ -125,6 +125,8 @@ def test_types_without_both_classes_are_left_out_and_none_is_an_error(model, win
     )
     found = spectrum(model, only, permutations=0, strings=codes)
     assert [m.symbol for m in found.modifications] == ["Cm", "Um"]
+    with pytest.raises(UsageError, match="'hard'"):
+        spectrum(model, windows, negatives="hard", permutations=0)
     with pytest.raises(DataError, match="both modified and unmodified"):
         spectrum(model, windows.take((windows.labels != 0).all(axis=1)), permutations=0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from vqrna.codes.pwm import matrices
 from vqrna.codes.strings import CodeStrings, read_codes
 from vqrna.data.overlap import clusters
 from vqrna.data.records import NEGATIVE, POSITIVE, UNKNOWN, Windows
-from vqrna.errors import DataError
+from vqrna.errors import DataError, UsageError
 from vqrna.modifications import Modification
 from vqrna.trained import TrainedModel
 
@@ -143,12 +142,17 @@ def spectrum(
     ------
     DataError
         If no type has windows of both classes.
+    UsageError
+        If there is no such set of negatives.
     """
+    if negatives not in windows.negative_sets:
+        known = ", ".join(windows.negative_sets)
+        raise UsageError(f"there are no negatives '{negatives}' (there are: {known})")
     sides = {m: _sides(windows, c, negatives) for c, m in enumerate(windows.modifications)}
     kinds = tuple(m for m, (yes, no) in sides.items() if len(yes) and len(no))
     if not kinds:
         raise DataError("no type has both modified and unmodified windows")
-    known = (windows.labels != UNKNOWN).any(axis=1)
+    labelled = (windows.labels != UNKNOWN).any(axis=1)
     strings = strings or read_codes(model, windows.tokens, show_progress=show_progress)
     cluster = clusters(windows.tokens)
     at_site, size = strings.reading.at_site, strings.codebook_size
@@ -174,7 +178,7 @@ def spectrum(
         values,
         tuple(found),
         q,
-        _reads(strings, windows.tokens, known, cluster),
+        _reads(strings, windows.tokens, labelled, cluster),
     )
 
 
@@ -227,8 +231,7 @@ def paper_spectrum(
 def _sides(windows: Windows, column: int, negatives: str) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the modified and of the unmodified windows of one type."""
     labels, sets = windows.labels[:, column], windows.negative_set[:, column]
-    names: Sequence[str] = windows.negative_sets
-    wanted = names.index(negatives) if negatives in names else 0
+    wanted = windows.negative_sets.index(negatives)
     if not (sets == wanted).any():
         wanted = 0
     return (
