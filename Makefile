@@ -11,7 +11,7 @@ export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format clean weights benchmark-training benchmark-validation benchmark-adapter benchmark-scan \
-	benchmark-tail benchmark-memory
+	benchmark-tail benchmark-memory benchmark-ism
 
 help:  ## tell what there is to do
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
@@ -63,6 +63,9 @@ benchmark-adapter: $(STAMP)  ## adapter-like sequence at the benchmark's sites (
 benchmark-tail: $(STAMP)  ## what the fitted tails of the nulls predict of positions left out (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-tail: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python benchmarks/tail_check.py "$(VQRNA_DATA)"
+
+benchmark-ism: $(STAMP)  ## saturation mutagenesis: tangermeme's and ours (minutes)
+	$(BIN)/python benchmarks/ism_speed.py
 
 benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt (half an hour)
 	$(BIN)/python benchmarks/scan_memory.py

@@ -14,8 +14,11 @@ SHIFT = 5
 CORE = slice(SHIFT, WIDTH - SHIFT)
 """Columns of one seqlet that are looked for in another."""
 
+LINKED = 0.6
+"""Mean cosine from which groups of seqlets are one."""
+
 SIMILAR = 0.5
-"""Mean cosine from which groups of seqlets are one motif."""
+"""Cosine from which a seqlet belongs to a motif, if to no other more."""
 
 SAME = 0.75
 """Cosine from which two motifs are one."""
@@ -52,7 +55,7 @@ def clusters(images: np.ndarray, least: int) -> list[tuple[np.ndarray, np.ndarra
     distance = np.clip(1 - best, 0, None)
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), method="average")
-    label = fcluster(tree, 1 - SIMILAR, criterion="distance")
+    label = fcluster(tree, 1 - LINKED, criterion="distance")
     groups = [np.flatnonzero(label == each) for each in np.unique(label)]
     patterns = [_pattern(images, g, best) for g in groups if len(g) >= max(2, least // 2)]
     return _settled(images, patterns, least)

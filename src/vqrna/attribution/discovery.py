@@ -13,7 +13,7 @@ from vqrna.attribution.seqlets import FDR, WIDTH, Seqlets, seqlets
 from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET, AMBIGUOUS, centre
 
-LEAST = 10
+LEAST = 6
 """A motif has so many seqlets or more, and in many windows `SHARE` of their number."""
 
 SHARE = 0.02

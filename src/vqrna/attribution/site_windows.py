@@ -64,6 +64,15 @@ def windows_of(
         If a record has an even length, or no centre can carry the modification.
     """
     records = [record for file in files for record in read_fasta(file) if len(record.tokens)]
+    for record in records:
+        if len(record.tokens) % 2 == 0:
+            raise DataError(
+                f"{len(record.tokens)} nt are no window, which has an odd length and the site in "
+                "its centre; for sites in longer sequences give --sites TABLE",
+                file=record.file,
+                record=record.name,
+                line=record.line,
+            )
     piled = recentre(stack(records), length)
     positions = np.array([centre(len(record.tokens)) for record in records], dtype=np.int64)
     return _candidates(piled, [r.name for r in records], positions, modification, files[0])

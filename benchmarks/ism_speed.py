@@ -1,0 +1,133 @@
+"""How long saturation mutagenesis of a 501-nt window takes: tangermeme's, and ours.
+
+Both with the shipped network on the same random windows, in one run on one core, in turn. The
+processor's time is what counts: the machine may be shared. Run by ``make benchmark-ism``.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tangermeme.saturation_mutagenesis import saturation_mutagenesis
+
+from vqrna.attribution.mutagenesis import mutate
+from vqrna.sequence import one_hot
+from vqrna.trained import TrainedModel
+from vqrna.weights import load_model
+
+ROUNDS = 5
+WINDOWS = 4
+LINEAR = (1, 4, 16, 64)
+ENOUGH = 12
+"""Windows from which tangermeme tries to be fast, too: some 30 seconds of work."""
+
+RESULTS = Path(__file__).parent / "results" / "ism_speed.json"
+
+
+class Logits(torch.nn.Module):
+    """The network as tangermeme wants it: nothing but logits.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    """
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Evaluate windows (N, 4, L)."""
+        return self.network(x).logits
+
+
+def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Give the processor's seconds that something takes, and what it gives."""
+    start = time.process_time()
+    found = work()
+    return time.process_time() - start, found
+
+
+def measure() -> dict[str, Any]:
+    """Measure in turn; medians of `ROUNDS`."""
+    model = load_model(None, "cpu")
+    assert isinstance(model, TrainedModel)
+    network = model.network.eval()
+    tokens = np.random.default_rng(0).integers(0, 4, (max(LINEAR), 501), dtype=np.uint8)
+    theirs, ours, worst = [], [], 0.0
+    next(mutate(network, tokens[:1]))
+    for n in range(ROUNDS):
+        window = one_hot(torch.from_numpy(tokens[n : n + 1]))
+        took, whole = seconds(
+            lambda window=window: saturation_mutagenesis(
+                Logits(network).eval(), window, device="cpu", raw_outputs=True, fast=False
+            )
+        )
+        theirs.append(took)
+        first = slice(n, n + WINDOWS)
+        took, local = seconds(lambda first=first: list(mutate(network, tokens[first])))
+        ours.append(took / WINDOWS)
+        worst = max(worst, float(np.abs(local[0].logits - whole.y_hat[0].numpy()).max()))
+    each = {}
+    for count in LINEAR:
+        took, _ = seconds(lambda count=count: list(mutate(network, tokens[:count])))
+        each[str(count)] = round(took / count, 4)
+    return {
+        "tangermeme_seconds": round(statistics.median(theirs), 3),
+        "ours_seconds": round(statistics.median(ours), 4),
+        "ratio": round(statistics.median(a / b for a, b in zip(theirs, ours, strict=True)), 1),
+        "largest_difference": worst,
+        "ours_seconds_a_window_of": each,
+        **fast(network, tokens),
+    }
+
+
+def fast(network: Any, tokens: np.ndarray) -> dict[str, Any]:
+    """Let tangermeme try its own shortcut (fastISM), which it does where there is much to do."""
+    columns = one_hot(torch.from_numpy(tokens[:ENOUGH]))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        took, _ = seconds(
+            lambda: saturation_mutagenesis(
+                Logits(network).eval(), columns, device="cpu", raw_outputs=True, batch_size=256
+            )
+        )
+    reasons = [str(w.message).split(". ")[0] for w in told if "fast=False" in str(w.message)]
+    return {
+        "tangermeme_fast_seconds": round(took / ENOUGH, 3),
+        "tangermeme_fast_told": reasons[0][:200] if reasons else "",
+    }
+
+
+def table(measured: dict[str, Any]) -> str:
+    """Lay out what was measured as Markdown."""
+    return "\n".join(
+        [
+            "| saturation mutagenesis of a 501-nt window, on one core | seconds |",
+            "|---|---|",
+            f"| tangermeme, whole evaluations | {measured['tangermeme_seconds']:.2f} |",
+            f"| ours, the same numbers | {measured['ours_seconds']:.3f}: "
+            f"{measured['ratio']:.0f} times as fast |",
+        ]
+    )
+
+
+def main() -> None:
+    """Measure, keep and print."""
+    torch.set_num_threads(1)
+    measured = measure()
+    RESULTS.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(measured, indent=1))
+    print(table(measured))
+
+
+if __name__ == "__main__":
+    main()

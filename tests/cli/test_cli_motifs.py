@@ -1,0 +1,107 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from seeded import files_in
+from tiny import measured, planted
+from vqrna.sequence import decode
+from vqrna.weights import save_model
+
+FILES = [
+    "Importance_Score.png", "Importance_Score.svg", "attributions.npz", "attributions.tsv",
+    "importance.tsv", "motifs.meme", "motifs.png", "motifs.svg", "motifs.tsv",
+    "motifs_combined.png", "motifs_combined.svg",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_model(measured(), path)
+    return path
+
+
+@pytest.fixture
+def fasta(tmp_path):
+    path = tmp_path / "windows.fa"
+    tokens = planted(12).tokens
+    path.write_text("".join(f">w{n}\n{decode(t)}\n" for n, t in enumerate(tokens)))
+    return path
+
+
+def test_everything_is_written(vqrna_main, model, fasta, tmp_path):
+    out = tmp_path / "out"
+    done = vqrna_main("motifs", fasta, "--modification", "Am", "--out", out, "--model", model)
+    assert done.code == 0, done.err
+    assert files_in(out) == sorted(FILES)
+    assert "12 windows" in done.out
+    text = (out / "importance.tsv").read_text()
+    assert text.startswith("# vqrna ")
+    assert "# modification: Am\n" in text
+    table = pd.read_csv(out / "importance.tsv", sep="\t", comment="#")
+    assert table.offset.tolist() == list(range(-25, 26))
+    heights = table[["A", "C", "G", "U"]].sum(axis=1).to_numpy()
+    assert heights == pytest.approx(table.importance.to_numpy(), rel=1e-4)
+    found = np.load(out / "attributions.npz")
+    assert found["attributions"].shape == (12, 4, 51)
+    assert found["position"].tolist() == [26] * 12
+    each = pd.read_csv(out / "attributions.tsv", sep="\t", comment="#")
+    assert len(each) == 12 * 51
+    assert each.attribution.abs().groupby(each.offset).mean().to_numpy() == pytest.approx(
+        table.importance.to_numpy(), rel=1e-4, abs=1e-6
+    )
+    site = each[each.offset == 0]
+    assert (site.base == "A").all()
+    assert (site.site == 26).all()
+
+
+def test_sites_of_longer_sequences_conventions_and_formats(vqrna_main, model, tmp_path):
+    fasta = tmp_path / "long.fa"
+    fasta.write_text(f">s\n{'GGACU' * 40}\n")
+    table = tmp_path / "sites.tsv"
+    table.write_text("sequence\tposition\tmodification\ns\t103\tAm\ns\t3\tAm\ns\t104\tCm\n")
+    out = tmp_path / "out"
+    done = vqrna_main(
+        "motifs", fasta, "--sites", table, "--modification", "Am", "--out", out, "--model", model,
+        "--convention", "hypothetical", "--format", "tsv", "--paper", "--palette", "colorblind",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "attributions.npz" not in files_in(out)
+    each = pd.read_csv(out / "attributions.tsv", sep="\t", comment="#")
+    assert len(each) == 2 * 51
+    assert sorted(each.site.unique()) == [3, 103]
+    # Hypothetical attributions of a position sum to zero
+    assert each[["A", "C", "G", "U"]].sum(axis=1).abs().max() < 1e-5
+    assert "target: sigmoid" in (out / "attributions.tsv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "code"),
+    [
+        (("--modification", "m7G"), "unknown modification 'm7G' (known: Am, Cm)", 2),
+        (("--modification", "Am", "--convention", "x"), "unknown convention 'x'", 2),
+        (("--modification", "Am", "--palette", "x"), "unknown palette 'x'", 2),
+        (("--modification", "Am", "--format", "bed"), "unknown format 'bed'", 2),
+        (("--modification", "Cm"), "no window has a site of Cm", 1),
+        (("--modification", "Am", "--compare", "nothing.meme"), "nothing.meme", 1),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(
+    vqrna_main, model, fasta, tmp_path, options, words, code
+):
+    out = tmp_path / "out"
+    done = vqrna_main("motifs", fasta, "--out", out, "--model", model, *options)
+    assert done.code == code
+    assert words in done.err
+    assert done.err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_the_same_work_gives_the_same_bytes(vqrna_main, model, fasta, tmp_path):
+    read = []
+    for _ in range(2):
+        out = tmp_path / "out"
+        done = vqrna_main("motifs", fasta, "--modification", "Am", "--out", out, "--model", model)
+        assert done.code == 0
+        read.append({name: (out / name).read_bytes() for name in FILES})
+    assert read[0] == read[1]
