@@ -1,0 +1,11 @@
+"""The page on speed tells the numbers that the code has."""
+
+from vqrna.nn.ties import NEAR, TIE
+from vqrna.trained.model import TILE
+
+
+def test_the_page_tells_what_is_in_the_code(root):
+    text = (root / "docs" / "speed.md").read_text(encoding="utf-8")
+    assert f"within {NEAR:.0e} (cosines" in " ".join(text.split())
+    assert f"Within {TIE:.0e} float32" in " ".join(text.split())
+    assert f"Tiles of {TILE} positions" in text
