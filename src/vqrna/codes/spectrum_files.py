@@ -92,7 +92,11 @@ def write_spectrum(
         written.append(table)
     way = "as published" if found.paper else "modified against unmodified sites"
     order = found.order
-    sure = "" if found.paper else f"full colour: FDR < {SURE:.0%} · "
+    sure = (
+        ""
+        if found.paper
+        else f"full colour: FDR < {SURE:.0%}; too rare to be tested: last in a group · "
+    )
     figure = feature_spectrum(
         found.values[order],
         found.group[order],
