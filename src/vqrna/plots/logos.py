@@ -198,7 +198,7 @@ def motif_logos(
         for (logo, where), motif in zip(axes, motifs, strict=True):
             width = motif.heights.shape[1]
             draw_logo(logo, motif.heights, motif.usual + np.arange(width), colors)
-            logo.set_ylim(0, 2)
+            logo.set_ylim(0, max(2.0, logo.get_ylim()[1]))
             logo.set_yticks([0, 1, 2])
             logo.set_ylabel("bits")
             logo.xaxis.set_major_locator(MaxNLocator(min(width, 12), integer=True, min_n_ticks=1))
