@@ -5,6 +5,7 @@ import os
 import pickle
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -38,7 +39,7 @@ def cluster():
     """Two machines with one core each, both of them this one."""
     from ray.cluster_utils import Cluster
 
-    from vqrna.scanning.ray_cluster import _QUIET
+    from vqrna.scanning.ray_quiet import QUIET
 
     # Workers import the stand-ins, and seeded and tiny that lie a folder higher
     places = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
@@ -46,7 +47,7 @@ def cluster():
         places.append(there)
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (_QUIET | {"PYTHONPATH": os.pathsep.join(places)}).items():
+        for name, value in (QUIET | {"PYTHONPATH": os.pathsep.join(places)}).items():
             patch.setenv(name, value)
         about = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False}
         running = Cluster(initialize_head=True, head_node_args=about)
@@ -230,6 +231,17 @@ def test_an_actor_of_another_version_says_so(no_store):
     assert isinstance(answer, pa.Table)
     with pytest.raises(DataError, match=rf"has vqrna {vqrna.__version__}, .* needs 99\.0"):
         part_of(answer)
+
+
+@pytest.mark.parametrize(("end", "told"), [("os._exit(3)", True), ("sys.exit(3)", False)])
+def test_if_ray_ends_the_process_somebody_says_so(end, told):
+    script = (
+        f"import os, sys\nfrom vqrna.scanning.ray_quiet import last_words\nwith last_words(): {end}"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 3
+    assert ("Ray on this machine died" in done.stderr) == told
+    assert len(done.stderr.splitlines()) == told
 
 
 def refused(vqrna_main, saved, fasta, *more):

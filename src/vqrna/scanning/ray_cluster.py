@@ -5,10 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import signal
 import socket
-import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +15,10 @@ from typing import Any
 
 import vqrna
 from vqrna.errors import DataError, UsageError
+from vqrna.scanning.ray_quiet import QUIET, handlers_kept, hushed, last_words, no_stderr
 
 PER_GPU = 2
 """So many actors share a GPU: one computes while the other picks out calls."""
-
-_QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to anybody
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what it warns of does not concern us
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its warnings are about its own ways
-}
 
 _REACH = 5.0
 """Seconds to wait for the head of a cluster."""
@@ -93,17 +85,17 @@ def ray_cluster(
         raise UsageError(f"with --engine ray the device is auto, cpu or cuda, not '{device}'")
     address = address or os.environ.get("RAY_ADDRESS") or None
     _check(address)
-    os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
     ray = _ray()
     if ray.is_initialized():
         yield _look(ray, jobs, device)
         return
-    with _hushed():
+    with hushed(), last_words():
         _connect(ray, address, jobs)
         try:
             yield _look(ray, jobs, device)
         finally:
-            with _handlers_kept():
+            with handlers_kept():
                 ray.shutdown()
 
 
@@ -125,7 +117,7 @@ def _check(address: str | None) -> None:
 
 def _unreachable(address: str | None, error: BaseException) -> DataError:
     words = str(error).strip().splitlines()
-    why = f" ({words[0].strip()})" if words else ""
+    why = f" ({words[0].strip().partition('. ')[0]})" if words else ""
     if address is None:
         return DataError(f"Ray cannot be started here{why}")
     return DataError(f"there is no Ray cluster at '{address}' that this machine can use{why}")
@@ -152,13 +144,16 @@ def _connect(ray: ModuleType, address: str | None, jobs: int | None) -> None:
     if wanted["address"] == "local":
         wanted |= _own(jobs)
     try:
-        with _handlers_kept(), _no_stderr(), warnings.catch_warnings():
+        with handlers_kept(), no_stderr(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(**wanted, logging_level=logging.CRITICAL, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        with _handlers_kept():
+    except (ray.exceptions.RayError, RuntimeError, ValueError, OSError) as error:
+        with handlers_kept():
             ray.shutdown()
-        raise _unreachable(address, error) from error
+        told = _unreachable(address, error)
+        if address and "RAY_AUTH_MODE" not in os.environ:  # Ray says so only in its logs
+            told.add_note("if it asks for a token, set RAY_AUTH_MODE=token")
+        raise told from error
 
 
 def _own(jobs: int | None) -> dict[str, Any]:
@@ -185,6 +180,8 @@ def _look(ray: ModuleType, jobs: int | None, device: str) -> Cluster:
     most = cpus if chosen == "cpu" else PER_GPU * gpus
     wanted = "CPU" if chosen == "cpu" else "GPU"
     nodes = [n for n in ray.nodes() if n["Alive"] and n["Resources"].get(wanted, 0) > 0]
+    if not nodes:
+        raise DataError(f"the Ray cluster has no machine with a {wanted}")
     _ask_versions(ray, nodes)
     return Cluster(chosen, max(1, jobs or most), len(nodes))
 
@@ -211,49 +208,3 @@ def _ask_versions(ray: ModuleType, nodes: list[dict[str, Any]]) -> None:
             raise DataError(
                 f"worker {asked[reference]} has {found}, and the scan needs {vqrna.__version__}"
             )
-
-
-@contextmanager
-def _no_stderr() -> Iterator[None]:
-    """Drop what is written to standard error below Python: Ray says there which level it logs."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep what Ray says of workers that die off standard output, where it would print it.
-
-    What they did is begun again; Ray's logs tell the rest. There is no setting for it: where a
-    later Ray does it another way, it is heard.
-    """
-    from ray._private import worker
-
-    kept: Any = getattr(worker, "print_to_stdstream", None)
-    worker.print_to_stdstream = lambda *said, **more: None
-    try:
-        yield
-    finally:
-        worker.print_to_stdstream = kept
-
-
-@contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Put back the handlers of signals that Ray replaces with its own, which end the process."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            if handler is not None:
-                signal.signal(number, handler)
