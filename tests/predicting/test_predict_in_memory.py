@@ -156,7 +156,7 @@ def test_no_sequence_at_all(model):
 
 
 @pytest.mark.parametrize(
-    "cuts", [{"PIECE": 64}, {"TILE": 50, "WIDTHS": (10, 50)}, {"PIECE": 1}], ids=str
+    "cuts", [{"PIECE": 64}, {"TILE": 50}, {"PIECE": 1}], ids=str
 )
 def test_pieces_make_no_difference(model, monkeypatch, cuts):
     sequences = {"a": letters(300, ambiguous=0.02), "b": letters(20), "c": letters(65)}
@@ -173,7 +173,7 @@ def test_pieces_make_no_difference(model, monkeypatch, cuts):
 
 
 def test_a_long_sequence_costs_no_more_than_its_length(model, monkeypatch):
-    """Each tile is evaluated with half a window to either side, and nothing else."""
+    """Each row is evaluated with half a window to either side, and nothing else."""
     monkeypatch.setattr("vqrna.scanning.pieces.PIECE", 256)
     seen = []
     scan = type(model).scan_batch

@@ -16,7 +16,7 @@ from vqrna.trained import TrainedModel
 from vqrna.weights import save_model
 
 RECORDS = {f"r{i}": letters(60 + i, seed=i) for i in range(12)}
-PIECE = 300  # of columns: two records a part, each 128 positions and their context
+PIECE = 150  # of columns: two records a part, each some 65 positions and their context
 PARTS = 6
 FILES = ["run.json", "scanned.bed", "sites.tsv"]
 
@@ -75,7 +75,7 @@ def whole(words, out, vqrna_main):
 
 @pytest.fixture
 def scans(monkeypatch):
-    """Count how many sequences the model reads; Ctrl-C at a chosen one."""
+    """Count how many rows the model reads, one a part; Ctrl-C at a chosen one."""
     counted = {"done": 0, "stop_at": None}
     real = TrainedModel.scan_batch
 
@@ -99,8 +99,8 @@ def killed_at(words, place: str, name: str, call: int, number: str = "SIGKILL"):
 @pytest.mark.parametrize(
     ("place", "name", "call", "left"),
     [
-        ("TrainedModel", "scan_batch", 8, (12 - 6, 12 - 4)),  # in the middle of the fourth part
-        ("vqrna.files", "_settle", 3, (12 - 6, 12 - 4)),  # when the third part gets its name
+        ("TrainedModel", "scan_batch", 4, (PARTS - 3, PARTS - 2)),  # in the middle of the fourth part
+        ("vqrna.files", "_settle", 3, (PARTS - 3, PARTS - 2)),  # when the third part gets its name
         ("vqrna.files", "_settle", PARTS + 1, (0, 0)),  # when the sites do
         ("PartStore", "clear", 1, (0, 0)),  # when all is there
     ],
@@ -125,7 +125,7 @@ def test_wherever_it_is_killed_it_goes_on(
 
 
 def test_ctrl_c_says_that_it_goes_on_from_there(words, whole, out, vqrna_main, scans):
-    died = killed_at(words, "TrainedModel", "scan_batch", 8, "SIGINT")
+    died = killed_at(words, "TrainedModel", "scan_batch", 4, "SIGINT")
     assert died.returncode == 130
     assert died.stderr == (
         "vqrna: stopped: interrupted; "
@@ -136,33 +136,33 @@ def test_ctrl_c_says_that_it_goes_on_from_there(words, whole, out, vqrna_main, s
     assert all(name.endswith(f"{n:07d}.npz") for n, name in enumerate(kept))  # no temporary file
     scans["done"] = 0
     assert vqrna_main(*words).code == 0
-    assert scans["done"] == 12 - 2 * len(kept)
+    assert scans["done"] == PARTS - len(kept)
     assert (out / "sites.tsv").read_bytes() == whole
 
 
 def test_ctrl_c_before_anything_is_finished_leaves_nothing(words, out, vqrna_main, scans):
-    scans["stop_at"] = 1
+    scans["stop_at"] = 0
     stopped = vqrna_main(*words)
     assert (stopped.code, stopped.err) == (130, "vqrna: stopped: interrupted\n")
     assert not out.exists()
 
 
 def test_ctrl_c_may_come_again_and_again(words, whole, out, vqrna_main, scans):
-    for last in (3, 3, 5):  # each time with the parts of the time before
+    for last in (2, 1):  # each time with the parts of the time before
         scans["done"], scans["stop_at"] = 0, last
         assert vqrna_main(*words).code == 130
     scans["done"], scans["stop_at"] = 0, None
     assert vqrna_main(*words).code == 0
-    assert scans["done"] <= 12 - 2 - 2
+    assert scans["done"] <= PARTS - 2
     assert (out / "sites.tsv").read_bytes() == whole
 
 
 def test_fresh_begins_anew(words, whole, out, vqrna_main, scans):
-    scans["stop_at"] = 10
+    scans["stop_at"] = 5
     assert vqrna_main(*words).code == 130
     scans["done"], scans["stop_at"] = 0, None
     assert vqrna_main(*words, "--fresh").code == 0
-    assert scans["done"] == 12
+    assert scans["done"] == PARTS
     assert (out / "sites.tsv").read_bytes() == whole
 
 
@@ -181,7 +181,7 @@ def work(fasta, out, model=None, **settings) -> bytes:
 @pytest.fixture
 def stopped(fasta, out, scans):
     """A run that was stopped when four or five of six parts were there."""
-    scans["stop_at"] = 10
+    scans["stop_at"] = 5
     with pytest.raises(KeyboardInterrupt):
         work(fasta, out, threshold=0.5)
     scans["kept"] = len(files_in(out))
@@ -192,7 +192,7 @@ def stopped(fasta, out, scans):
 
 def test_parts_of_the_same_run_are_taken(stopped, fasta, out):
     work(fasta, out, threshold=0.5)
-    assert stopped["done"] == 12 - 2 * stopped["kept"]
+    assert stopped["done"] == PARTS - stopped["kept"]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_parts_of_the_same_run_are_taken(stopped, fasta, out):
 )
 def test_parts_of_other_settings_are_not_taken(stopped, fasta, out, tmp_path, changed):
     found = work(fasta, out, **changed)
-    assert stopped["done"] == 12
+    assert stopped["done"] == PARTS
     assert found == work(fasta, tmp_path / "fresh", **changed)
     assert files_in(out) == FILES  # the others' parts are removed, too
 
@@ -218,11 +218,11 @@ def test_parts_of_another_model_are_not_taken(stopped, fasta, out, name):
     other = dataclasses.replace(calling_model(1), hash=name)
     stopped["done"] = 0
     work(fasta, out, other, threshold=0.5)
-    assert stopped["done"] == 12
+    assert stopped["done"] == PARTS
 
 
 def test_a_model_that_was_never_saved_leaves_no_parts(fasta, out, scans):
-    scans["stop_at"] = 10
+    scans["stop_at"] = 5
     with pytest.raises(KeyboardInterrupt):
         work(fasta, out, dataclasses.replace(calling_model(), hash=""))
     assert not out.exists()
@@ -235,13 +235,13 @@ def test_parts_of_a_changed_input_are_not_taken(stopped, fasta, out):
     os.utime(fasta, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     assert fasta.stat().st_size == before.st_size
     work(fasta, out, threshold=0.5)
-    assert stopped["done"] == 12
+    assert stopped["done"] == PARTS
 
 
 def test_parts_of_another_size_are_not_taken(stopped, fasta, out, monkeypatch):
     monkeypatch.setattr(pieces, "PIECE", PIECE + 1)
     work(fasta, out, threshold=0.5)
-    assert stopped["done"] == 12
+    assert stopped["done"] == PARTS
 
 
 @pytest.mark.parametrize("damage", ["cut", "other", "gone"])
@@ -253,7 +253,7 @@ def test_a_broken_part_is_made_again(stopped, fasta, out, tmp_path, damage):
     else:
         part.write_bytes(part.read_bytes()[:-30] if damage == "cut" else b"{}")
     found = work(fasta, out, threshold=0.5)
-    assert stopped["done"] == 12 - 2 * stopped["kept"] + 2
+    assert stopped["done"] == PARTS - stopped["kept"] + 1
     assert found == work(fasta, tmp_path / "fresh", threshold=0.5)
 
 

@@ -9,16 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from vqrna.sequence import AMBIGUOUS
 from vqrna.stretch import Stretch
 
 TILE = 1 << 14
-"""Positions that a network evaluates at once; a long sequence is a row of such tiles."""
-
-WIDTHS = tuple(1 << power for power in range(7, 15))
-"""The end of a sequence takes the narrowest of these that holds it."""
+"""Positions of one sequence that a network evaluates at once: a long sequence is cut into tiles."""
 
 PIECE = 16 * TILE
 """Positions of one sequence that are scored before their calls are picked out."""
@@ -44,17 +38,9 @@ class Piece:
     opens: bool
 
     def tiles(self) -> Iterator[tuple[int, int]]:
-        """Give first position (of ``stretch.tokens``) and width of each tile."""
+        """Give first position (of ``stretch.tokens``) and number of positions of each tile."""
         for at in range(self.stretch.start, self.stretch.stop, TILE):
-            rest = self.stretch.stop - at
-            yield at, next(width for width in WIDTHS if width >= min(rest, TILE))
-
-    def columns(self, at: int, width: int, half: int) -> np.ndarray:
-        """Give the tokens, shape (width + 2 * half,), that a tile is evaluated from."""
-        low, high = at - half, at + width + half
-        there = self.stretch.tokens[max(low, 0) : high]
-        left = max(-low, 0)
-        return np.pad(there, (left, high - low - left - len(there)), constant_values=AMBIGUOUS)
+            yield at, min(TILE, self.stretch.stop - at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +110,8 @@ def units(stretches: Iterable[Stretch], half: int, reach: int) -> Iterator[Unit]
     ----------
     stretches : iterable of Stretch
     half : int
-        Context of a tile on either side: it is work, too, so that many short sequences make a
-        unit sooner.
+        Context of a tile on either side, which two tiles share where it is empty. It is work, too:
+        many short sequences make a unit sooner.
     reach : int
         See :func:`pieces`.
     """
@@ -133,7 +119,7 @@ def units(stretches: Iterable[Stretch], half: int, reach: int) -> Iterator[Unit]
     for stretch in stretches:
         for piece in pieces(stretch, reach):
             taken.append(piece)
-            work += 1 + sum(width + 2 * half for _, width in piece.tiles())
+            work += 1 + sum(count + half for _, count in piece.tiles())
             if work >= PIECE:
                 yield Unit(number, tuple(taken))
                 number, taken, work = number + 1, [], 0

@@ -10,9 +10,10 @@ import numpy as np
 from vqrna.multiple import PValueCounts
 from vqrna.scanning.calling import Rules, call, candidates
 from vqrna.scanning.parts import Part, Spans
-from vqrna.scanning.pieces import Piece, Unit
+from vqrna.scanning.pieces import TILE, Piece, Unit
+from vqrna.scanning.rows import rows
 from vqrna.scanning.settings import Settings
-from vqrna.sequence import AMBIGUOUS, centre
+from vqrna.sequence import centre
 from vqrna.sites import joined
 from vqrna.trained import Model
 
@@ -80,31 +81,23 @@ def _logits(
     settings: Settings,
     advance: Callable[[int], None] | None,
 ) -> _Evaluated:
-    """Evaluate every position of pieces in tiles of few shapes."""
+    """Evaluate every position of pieces, in rows of one width."""
     half = centre(model.length)
     found = _Evaluated(
         [np.empty((p.stretch.stop - p.stretch.start, len(model.modifications))) for p in pieces]
     )
-    by_width: dict[int, list[tuple[int, int]]] = {}
-    for n, piece in enumerate(pieces):
-        for at, width in piece.tiles():
-            by_width.setdefault(width, []).append((n, at))
-    for width, tiles in by_width.items():
-        rows = 1 if model.device.type == "cpu" else max(1, AT_ONCE // width)
-        for first in range(0, len(tiles), rows):
-            some = tiles[first : first + rows]
-            columns = np.full((rows, width + 2 * half), AMBIGUOUS, dtype=np.uint8)
-            for row, (n, at) in enumerate(some):
-                columns[row] = pieces[n].columns(at, width, half)
-            scanned = model.scan_batch(columns, settings.precision)
-            for row, (n, at) in enumerate(some):
-                begin = at - pieces[n].stretch.start
-                count = min(width, len(found.logits[n]) - begin)
-                found.logits[n][begin : begin + count] = scanned.logits[row, :count]
-                found.near_ties += int(scanned.near_ties[row, :count].sum())
-                found.tokens += count
-                if advance is not None:
-                    advance(count)
+    on_cpu = model.device.type == "cpu"
+    for row in rows(pieces, half, TILE if on_cpu else AT_ONCE, cut=on_cpu):
+        scanned = model.scan_batch(row.tokens[None], settings.precision)
+        for place in row.places:
+            there = slice(place.column, place.column + place.count)
+            found.logits[place.piece][place.begin : place.begin + place.count] = scanned.logits[
+                0, there
+            ]
+            found.near_ties += int(scanned.near_ties[0, there].sum())
+            found.tokens += place.count
+        if advance is not None:
+            advance(sum(place.count for place in row.places))
     return found
 
 
