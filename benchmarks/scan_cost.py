@@ -3,8 +3,8 @@
 Prints the table of ``docs/clusters.md``. The network's speed is that of ``results/scan_speed.json``
 (``make benchmark-scan``); ``--measure`` measures how much more than the network a whole scan takes:
 reading, the context around short sequences, calls and files. It counts processor time, so a busy
-machine does little harm, and keeps the result in ``results/scan_cost.json``. Another input is
-priced with ``--nt MILLIONS``.
+machine does little harm, and keeps the result in ``results/scan_cost.json``. ``--write`` puts the
+table into the page; ``--nt MILLIONS`` prices another input.
 """
 
 from __future__ import annotations
@@ -22,13 +22,18 @@ import numpy as np
 
 RESULTS = Path(__file__).parent / "results" / "scan_cost.json"
 SPEED = Path(__file__).parent / "results" / "scan_speed.json"
+PAGE = Path(__file__).parents[1] / "docs" / "clusters.md"
+BEGIN, END = "<!-- benchmarks/scan_cost.py -->\n\n", "\n\n<!-- -->"
 
 ROUNDS = 3
 NT = 300_000
 """Nt of each input that is scanned to measure."""
 
 MEDIAN, SPREAD = 1000, 0.9
-"""Transcripts: median nt, and standard deviation of the logarithm (their mean is 1,500 nt)."""
+"""Transcripts: median nt, and standard deviation of the logarithm."""
+
+MEAN = 1500
+"""Nt of such transcripts on average."""
 
 EXON, APART = 150, 3000
 """Exons: median nt, and nt between the beginnings of two."""
@@ -118,13 +123,13 @@ def measure() -> dict[str, Any]:
 
 
 def network_speed(measured: dict[str, Any]) -> tuple[float, float | None]:
-    """Give nt a second of one core, and of a GPU where that was measured."""
+    """Give nt a second of a core that is all its own, and of a GPU where that was measured."""
     if not SPEED.exists():
         return 1e6 / measured["us_per_nt"]["network"], None
     speed = json.loads(SPEED.read_text(encoding="utf-8"))
     core = next(v for name, v in speed["one_core"].items() if "dense, float32" in name)
     gpu = speed.get("cuda")
-    return core, max(gpu["float32"].values()) if gpu else None
+    return core / min(1, speed["share_of_a_core"]), max(gpu["float32"].values()) if gpu else None
 
 
 def told(hours: float) -> str:
@@ -154,27 +159,46 @@ def table(measured: dict[str, Any], millions: float | None = None) -> str:
         f"| input | nt | {' | '.join(columns)} | core hours |",
         "|" + "---|" * (len(columns) + 3),
     ]
-    work = WORK if millions is None else (("your input", millions * 1e6, "transcripts"),)
+    work = WORK if millions is None else (("your transcripts", millions * 1e6, "transcripts"),)
     for name, nt, kind in work:
         more = measured["times_the_network"][kind]
         lines.append(row(name, nt, core / more, gpu and gpu / more))
     return "\n".join(lines)
 
 
+def block(measured: dict[str, Any]) -> str:
+    """Lay out what the page shows."""
+    times = measured["times_the_network"]
+    core, gpu = network_speed(measured)
+    on = f", on the GPU {gpu / 1e6:,.2g} million" if gpu else ""
+    return (
+        f"{table(measured)}\n\n"
+        f"- The network evaluates {round(core, -3):,.0f} nt a second on one core{on}.\n"
+        f"- A whole scan takes {times['long']:.1f} times as long for long sequences, "
+        f"{times['transcripts']:.1f} times for transcripts of {MEAN:,} nt on average,\n"
+        f"  {times['exons']:.1f} times for exons in a genome, which are short and each "
+        "evaluated with its context."
+    )
+
+
 def main() -> None:
     """Measure if asked to, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--measure", action="store_true", help="measure again (some minutes)")
+    parser.add_argument("--write", action="store_true", help="put the table into the page")
     parser.add_argument("--nt", type=float, help="million nt of transcripts of another input")
     asked = parser.parse_args()
     if asked.measure:
         RESULTS.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
     measured = json.loads(RESULTS.read_text(encoding="utf-8"))
-    if asked.nt is None:
-        core, _ = network_speed(measured)
-        print(f"the network on one core: {core:,.0f} nt/s; a whole scan takes so many times more:")
-        print(measured["times_the_network"], "\n")
-    print(table(measured, asked.nt))
+    if asked.nt is not None:
+        print(table(measured, asked.nt))
+        return
+    print(block(measured))
+    if asked.write:
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        after = rest.partition(END)[2]
+        PAGE.write_text(f"{before}{BEGIN}{block(measured)}{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
