@@ -115,10 +115,12 @@ def write_pictures(
     folder: Path, found: Attributions, modification: Modification, palette: str
 ) -> list[Path]:
     """Draw ``Importance_Score`` and ``motifs_combined`` as PNG and SVG."""
-    target = "probability" if found.paper else "log-odds"
+    target = "sigmoid" if found.paper else "log-odds"
     means = "|mean change of the {}|" if found.paper else "mean |change of the {}|"
     label = means.format(target)
-    title = f"{modification.symbol}: what substitutions do, {len(found.tokens):,} windows"
+    count = len(found.tokens)
+    number = f"{count:,} window{'s' * (count != 1)}"
+    title = f"{modification.symbol}: what substitutions do, {number}"
     kind = f" ({found.convention} attributions)"
     bars = importance_bars(found.importance, found.offsets, label, title + kind)
     logos = importance_logos(found.heights, found.offsets, BASES[palette], label, title + kind)

@@ -48,7 +48,8 @@ def motifs(
     paper: Annotated[
         bool,
         typer.Option(
-            "--paper", help="As published: changes of the sigmoid, |mean| and not mean ||."
+            "--paper",
+            help="As published: changes of the sigmoid, averaged before the absolute value.",
         ),
     ] = False,
     formats: Annotated[
@@ -98,7 +99,11 @@ def motifs(
         say("note", f"{found.windows.left_out:,} windows cannot carry it in their centre: left out")
     if found.few_known:
         say("note", f"p-values against as few as {found.few_known} motifs mean little")
-    typer.echo(f"{len(found.windows):,} windows, {found.seqlets:,} stretches that matter")
+    windows, seqlets = len(found.windows), found.seqlets
+    typer.echo(
+        f"{windows:,} window{'s' * (windows != 1)}, "
+        f"{seqlets:,} stretch{'es' * (seqlets != 1)} that matter"
+    )
     for motif in found.motifs:
         offset, share = motif.usual_offset
         typer.echo(
