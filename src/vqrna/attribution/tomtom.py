@@ -29,8 +29,8 @@ def compare(motifs: Sequence[Motif], known: Mapping[str, np.ndarray]) -> pd.Data
     -------
     pandas.DataFrame
         A row a pair, the best first for each motif: ``motif``, ``consensus``, ``known``,
-        ``p_value``, ``e_value`` (times the number of known ones), ``q_value``, ``offset`` (column of
-        the known one where ours begins; below 0 if it begins before), ``overlap`` (columns).
+        ``p_value``, ``e_value`` (times the number of known ones), ``q_value``, ``offset`` (column
+        of the known one where ours begins; below 0 if it begins before), ``overlap`` (columns).
 
     Raises
     ------
