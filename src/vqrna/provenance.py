@@ -25,27 +25,15 @@ def running(arguments: Sequence[str]) -> Iterator[None]:
         _ARGUMENTS.reset(token)
 
 
-def command_line(without: Mapping[str, bool] | None = None) -> str:
-    """Tell how we were run: the command as it can be typed again, or `FROM_PYTHON`.
-
-    Parameters
-    ----------
-    without : mapping of str to bool, optional
-        Options to leave out, such as those that say where and with how many workers something is
-        done and not what; True for those that are followed by a value.
-    """
+def command_line() -> str:
+    """Tell how we were run: the command as it can be typed again, or `FROM_PYTHON`."""
     arguments = _ARGUMENTS.get()
-    if arguments is None:
-        return FROM_PYTHON
-    kept: list[str] = []
-    words = iter(arguments)
-    for word in words:
-        option, with_value, _ = word.partition("=")
-        if without is None or option not in without:
-            kept.append(word)
-        elif without[option] and not with_value:
-            next(words, None)
-    return _one_line(shlex.join(["vqrna", *kept]))
+    return FROM_PYTHON if arguments is None else typed(arguments)
+
+
+def typed(arguments: Sequence[str]) -> str:
+    """Write ``vqrna ARGUMENTS`` as it can be typed, on one line."""
+    return _one_line(shlex.join(["vqrna", *arguments]))
 
 
 def facts(model_hash: str | None = None, command: str | None = None, **more: str) -> dict[str, str]:

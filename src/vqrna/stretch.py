@@ -35,7 +35,7 @@ class Stretch:
     name : str
         Of the sequence in the results.
     tokens : np.ndarray, shape (S,), uint8
-        With as much context on both sides as there is; beyond its ends the model sees nothing.
+        With as much context on both sides as the model sees, or as there is.
     start, stop : int
         The positions that are evaluated; the rest is context.
     first : int
@@ -48,6 +48,8 @@ class Stretch:
     only : dict of str to np.ndarray
         For the symbols of some types, the positions (of `tokens`) at which alone they are looked
         for, such as m6Am at the first bases of transcripts.
+    before, after : int
+        So many nt of the sequence lie beyond either end of `tokens`.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Stretch:
     reverse: bool = False
     wanted: np.ndarray | None = None
     only: Mapping[str, np.ndarray] = field(default_factory=dict)
+    before: int = 0
+    after: int = 0
 
     @classmethod
     def whole(cls, name: str, tokens: np.ndarray) -> Stretch:

@@ -72,7 +72,7 @@ def test_the_head_of_the_file_says_how_to_make_it_again(vqrna_main, call, fasta,
     call("--all-sites", "--prior", "0.01")
     first = (out / "sites.tsv").read_bytes()
     command = first.decode().splitlines()[1]
-    assert command == (f"# command: vqrna predict {fasta} --model {model} --all-sites --prior 0.01")
+    assert command == (f"# command: vqrna predict {fasta} --prior 0.01 --all-sites --model {model}")
     assert f"# model: {load_model(model, 'cpu').hash}\n" in first.decode()
     assert vqrna_main(*command.split()[3:], "--out", out, "--jobs", 2).code == 0
     assert (out / "sites.tsv").read_bytes() == first
@@ -155,7 +155,7 @@ def test_pictures_are_drawn_and_told(vqrna_main, model, out, tmp_path):
     assert f"wrote {out / 'tracks' / '01_a_b.png'}" in done.out
     assert f"wrote {out / 'tracks' / '01_a_b.svg'}" in done.out
     assert done.err.splitlines() == [
-        "vqrna: note: 1 of 2 records are empty",
+        "vqrna: note: 1 of 2 records is empty",
         "vqrna: note: 1 of the first sequences are empty or too long to draw",
     ]
 
@@ -207,4 +207,63 @@ def test_repeated_names_and_empty_records_are_told(vqrna_main, tmp_path, model, 
     done = vqrna_main("predict", odd, "--model", model, "--out", out)
     assert done.code == 0
     assert "2 of 4 records repeat a name" in done.err
-    assert "1 of 4 records are empty" in done.err
+    assert "1 of 4 records is empty" in done.err
+
+
+def test_however_it_is_typed_the_file_is_the_same(vqrna_main, fasta, model, tmp_path):
+    ways = [
+        ["--confidence", "low", "--jobs", "2", fasta, "--out", tmp_path / "a"],
+        [fasta, "-j2", "--confidence=low", "--out", tmp_path / "b", "--device", "cpu"],
+        ["--out", tmp_path / "c", "--fresh", fasta, "--format", "tsv,bed", "--confidence", "low"],
+    ]
+    for words in ways:
+        assert vqrna_main("predict", "--model", model, *words).code == 0
+    first, *others = [(tmp_path / name / "sites.tsv").read_bytes() for name in "abc"]
+    assert others == [first, first]
+    command = f"# command: vqrna predict {fasta} --confidence low --model {model}"
+    assert first.decode().splitlines()[1] == command
+
+
+def test_an_empty_folder_name_is_a_fault_of_the_command(vqrna_main, fasta, model):
+    done = vqrna_main("predict", fasta, "--model", model, "--out", "")
+    assert (done.code, done.out) == (2, "")
+    assert "--out names no folder" in done.err
+    assert vqrna_main("predict", fasta, "--model", model, "--out", "x", "--format", "").code == 2
+
+
+def test_with_a_false_discovery_rate_nothing_is_said_of_chance(vqrna_main, fasta, model, out):
+    done = vqrna_main("predict", fasta, "--model", model, "--out", out, "--fdr", "0.5")
+    rows = [line.split() for line in done.out.splitlines() if line.split()[0] in SYMBOLS]
+    assert [row[-1] for row in rows] == ["-"] * len(SYMBOLS)
+
+
+def test_near_ties_are_counted_and_told(vqrna_main, fasta, model, out, monkeypatch):
+    from vqrna.trained import TrainedModel
+
+    real = TrainedModel.scan_batch
+
+    def tied(self, tokens, precision):
+        found = real(self, tokens, precision)
+        found.near_ties[0, [0, 5, 810]] = True
+        return found
+
+    monkeypatch.setattr(TrainedModel, "scan_batch", tied)
+    done = vqrna_main("predict", fasta, "--model", model, "--out", out)
+    assert "2 of 860 codes were nearly tied" in done.out  # 810 lies between the sequences
+
+
+def test_files_of_the_scan_before_do_not_lie_beside_those_of_this_one(
+    vqrna_main, fasta, model, tmp_path, out
+):
+    words = ("--model", model, "--out", out)
+    assert vqrna_main("predict", fasta, *words, "--format", "tsv,bed,parquet").code == 0
+    (out / "sites.mine.txt").write_text("mine")
+    other = write_fasta(tmp_path / "other.fa", {"x": letters(300, seed=5)})
+    assert vqrna_main("predict", other, *words).code == 0
+    kept = ["run.json", "scanned.bed", "sites.mine.txt", "sites.tsv"]
+    assert files_in(out) == kept
+    (out / "run.json").write_text("[]")
+    assert vqrna_main("predict", other, *words).code == 0
+    (out / "run.json").write_text('{"files": ["../../x", 3, "sites.mine.txt"]}')
+    assert vqrna_main("predict", other, *words).code == 0
+    assert files_in(out) == [name for name in kept if name != "sites.mine.txt"]

@@ -230,3 +230,16 @@ def test_the_largest_chromosome_number_and_strand_do_not_meet():
     back, reverse = place_on(key)
     assert back.tolist() == place.tolist()
     assert reverse.all()
+
+
+@pytest.mark.parametrize("context", ["genome", "transcript"])
+def test_what_lies_beyond_a_stretch_is_counted_in_its_own_direction(opened, context):
+    for s in opened(context=context).stretches():
+        if s.name.startswith("chr"):
+            length = s.before + len(s.tokens) + s.after
+            assert length == len(CHR1)
+            low = s.after if s.reverse else s.before
+            letters = rna(CHR1)[low : low + len(s.tokens)]
+            assert decode(s.tokens) == (other_strand(letters) if s.reverse else letters)
+        else:
+            assert (s.before, s.after) == (0, 0)

@@ -63,7 +63,7 @@ def test_the_head_tells_where_the_file_comes_from(model, fasta, tmp_path):
     lines = done.path.read_text().splitlines()
     assert lines[:10] == [
         f"# vqrna {vqrna.__version__}",
-        "# command: vqrna predict in.fa",  # where it goes has no bearing on it
+        "# command: vqrna predict in.fa --out 'a b'",
         "# model: seeded0",
         "# called: confidence medium or higher",
         "# reported: called sites",

@@ -155,9 +155,7 @@ def test_no_sequence_at_all(model):
     assert found.summary["calls_per_kb"].tolist() == [0.0] * 4
 
 
-@pytest.mark.parametrize(
-    "cuts", [{"PIECE": 64}, {"TILE": 50}, {"PIECE": 1}], ids=str
-)
+@pytest.mark.parametrize("cuts", [{"PIECE": 64}, {"TILE": 50}, {"PIECE": 1}], ids=str)
 def test_pieces_make_no_difference(model, monkeypatch, cuts):
     sequences = {"a": letters(300, ambiguous=0.02), "b": letters(20), "c": letters(65)}
     expected = predict(sequences, model=model, all_sites=True)

@@ -99,7 +99,12 @@ def killed_at(words, place: str, name: str, call: int, number: str = "SIGKILL"):
 @pytest.mark.parametrize(
     ("place", "name", "call", "left"),
     [
-        ("TrainedModel", "scan_batch", 4, (PARTS - 3, PARTS - 2)),  # in the middle of the fourth part
+        (
+            "TrainedModel",
+            "scan_batch",
+            4,
+            (PARTS - 3, PARTS - 2),
+        ),  # in the middle of the fourth part
         ("vqrna.files", "_settle", 3, (PARTS - 3, PARTS - 2)),  # when the third part gets its name
         ("vqrna.files", "_settle", PARTS + 1, (0, 0)),  # when the sites do
         ("PartStore", "clear", 1, (0, 0)),  # when all is there

@@ -166,7 +166,7 @@ def test_a_shard_needs_files_that_can_be_read_again(saved, tmp_path):
         predict_files(["-"], tmp_path / "o", model, settings, shard=Shard(1, 2))
 
 
-@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2", ""])
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2", "", "²/3"])
 def test_what_is_no_shard(text):
     with pytest.raises(UsageError, match="is no shard"):
         Shard.of(text)

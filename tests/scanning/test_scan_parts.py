@@ -13,7 +13,7 @@ from vqrna.scanning.pieces import units
 from vqrna.scanning.scoring import score_unit
 from vqrna.scanning.source import MemorySource
 from vqrna.sequence import decode
-from vqrna.sites import DTYPES, Sites
+from vqrna.sites import DTYPES, Sites, flag_names
 from vqrna.stretch import Stretch
 
 
@@ -164,3 +164,15 @@ def test_the_reverse_strand_counts_down():
         [("chr", 500, 580, False)],
         [("chr", 500, 580, True)],
     ]
+
+
+def test_what_was_cut_out_of_a_long_sequence_is_not_short():
+    model = calling_model()
+    chosen = make_settings(model.modifications, all_sites=True)
+    tokens = random_tokens(1, 60, seed=3)[0]
+    flags = {}
+    for name, before in (("alone", 0), ("within", 5000)):
+        stretch = Stretch("chr", tokens, 40, 60, 5040, before=before)
+        (unit,) = units([stretch], 35, 35)
+        flags[name] = set(flag_names(score_unit(model, unit, chosen).sites.flags))
+    assert flags == {"alone": {"short,end,edge"}, "within": {"end,edge"}}

@@ -31,15 +31,17 @@ def test_each_position_is_in_one_piece_with_its_context(length, left, right, rea
     for piece in found:
         s = piece.stretch
         count = s.stop - s.start
-        assert piece.before + len(s.tokens) + piece.after == len(tokens)
-        assert (s.tokens == tokens[piece.before : piece.before + len(s.tokens)]).all()
-        assert s.start + piece.before == left + 64 * found.index(piece)
-        assert s.start >= min(reach, s.start + piece.before)
-        assert len(s.tokens) - s.stop >= min(reach, len(s.tokens) - s.stop + piece.after)
+        assert piece.stretch.before + len(s.tokens) + piece.stretch.after == len(tokens)
+        assert (
+            s.tokens == tokens[piece.stretch.before : piece.stretch.before + len(s.tokens)]
+        ).all()
+        assert s.start + piece.stretch.before == left + 64 * found.index(piece)
+        assert s.start >= min(reach, s.start + piece.stretch.before)
+        assert len(s.tokens) - s.stop >= min(reach, len(s.tokens) - s.stop + piece.stretch.after)
         numbers += [s.first + (-i if reverse else i) for i in range(count)]
         letters += s.tokens[s.start : s.stop].tolist()
         marks += s.wanted.tolist()
-        allowed += [at + piece.before for at in s.only["m6Am"] if s.start <= at < s.stop]
+        allowed += [at + piece.stretch.before for at in s.only["m6Am"] if s.start <= at < s.stop]
     assert numbers == [1000 + (-i if reverse else i) for i in range(length)]
     assert letters == tokens[left : left + length].tolist()
     assert marks == wanted.tolist()

@@ -234,3 +234,11 @@ def test_the_device_is_told(device):
     model = fresh().to(device)
     assert model.device.type == device
     assert model.logits(random_tokens(2, 51)).shape == (2, 2)
+
+
+def test_windows_of_a_network_in_double_precision():
+    model = fresh()
+    tokens = random_tokens(3, model.length, seed=4)
+    single = model.logits(tokens)
+    model.network.double()
+    np.testing.assert_allclose(model.logits(tokens), single, atol=1e-5)

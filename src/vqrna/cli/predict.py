@@ -7,10 +7,15 @@ from typing import Annotated
 
 import typer
 
+from vqrna.cli.canonical import canonical
 from vqrna.cli.exits import say
 from vqrna.cli.prediction_input import is_stream, open_source, refuse_in_stream
 from vqrna.cli.prediction_tables import show_prediction, show_unmeasured
 from vqrna.errors import UsageError
+
+_WHERE = {"out", "formats", "plot", "by_transcript"}
+_ASIDE = {"jobs", "engine", "address", "shard", "resume", "device"} | _WHERE
+"""What has no bearing on a row: heads of files leave it out, and ``run.json`` has it all."""
 
 _CALLS = "What is called"
 _GENOME = "In a genome"
@@ -19,6 +24,7 @@ _RUNNING = "How it runs"
 
 
 def predict(
+    typed: typer.Context,
     fasta: Annotated[
         list[str],
         typer.Argument(
@@ -280,6 +286,7 @@ def predict(
             engine=chosen,
             shard=part,
             fresh=not resume,
+            command=canonical(typed, _ASIDE),
         )
     if found is None:
         typer.echo(f"shard {shard} is done; when all are: vqrna join {out}")

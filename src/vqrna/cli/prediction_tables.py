@@ -46,7 +46,7 @@ def show_prediction(found: Prediction, *, to_stderr: bool = False) -> None:
             row["modification"],
             row["base"],
             *(f"{count:,}" for count in counts),
-            *(f"{rate:.3f}" for rate in rates),
+            *("-" if rate != rate else f"{rate:.3f}" for rate in rates),
             style=None if row["called"] else "dim",
         )
     console = Console(stderr=to_stderr)
@@ -60,15 +60,21 @@ def show_prediction(found: Prediction, *, to_stderr: bool = False) -> None:
         style="dim",
         highlight=False,
     )
+    ties, tokens = found.near_ties
+    if ties:
+        told = f"{ties:,} of {tokens:,} codes were nearly tied and settled in double precision"
+        console.print(told, style="dim", highlight=False)
     written = [str(path) for path in found.paths]
     if len(written) > MOST_PATHS:
         written = [f"{len(written)} files to {found.paths[0].parent}"]
     for words in written:
         console.print(f"wrote {words}", highlight=False, markup=False, soft_wrap=True)
     if found.repeated_names:
-        count = f"{found.repeated_names:,} of {found.records:,}"
-        say("note", f"{count} records repeat a name: their sites cannot be told apart")
+        count = f"{found.repeated_names:,} of {found.records:,} records"
+        verb = "repeats" if found.repeated_names == 1 else "repeat"
+        say("note", f"{count} {verb} a name: their sites cannot be told apart")
     if found.empty_records:
-        say("note", f"{found.empty_records:,} of {found.records:,} records are empty")
+        verb = "is" if found.empty_records == 1 else "are"
+        say("note", f"{found.empty_records:,} of {found.records:,} records {verb} empty")
     for words in (*found.unreachable, *found.notes):
         say("note", words)

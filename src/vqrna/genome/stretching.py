@@ -144,6 +144,8 @@ def _genomic(
     right = min(genome.lengths[chromosome], high + flank)
     tokens = reader.tokens(chromosome, left, right)
     begin = right - high if reverse else low - left
+    beyond = left, genome.lengths[chromosome] - right
+    before, after = reversed(beyond) if reverse else beyond
     return Stretch(
         genome.names[chromosome],
         reverse_complement(tokens) if reverse else tokens,
@@ -151,6 +153,8 @@ def _genomic(
         begin + high - low,
         high - 1 if reverse else low,
         reverse,
+        before=before,
+        after=after,
     )
 
 

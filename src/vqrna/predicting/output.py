@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -59,8 +60,8 @@ class Output:
 
 def parse_formats(texts: Sequence[str] | None) -> tuple[str, ...]:
     """Read formats as the command line gives them: ``tsv,bed``, or repeated."""
-    names = [part.strip().lower() for text in texts or () for part in text.split(",")]
-    return tuple(dict.fromkeys(name for name in names if name)) or ("tsv",)
+    names = [part.strip().lower() for text in texts or ("tsv",) for part in text.split(",")]
+    return tuple(dict.fromkeys(names))
 
 
 def write_results(
@@ -141,6 +142,7 @@ def write_results(
         "tokens": total.tokens,
         "files": [*(path.name for path in paths), SCANNED],
     }
+    _remove_older(folder, {*(path.name for path in paths), SCANNED})
     write_text(folder / RUN, json.dumps(how, indent=1) + "\n")
     return Prediction(
         None,
@@ -152,6 +154,7 @@ def write_results(
         unreachable=unreachable(model, settings, total),
         notes=tuple(notes),
         in_genome=source.stranded,
+        near_ties=(total.near_ties, total.tokens),
     )
 
 
@@ -185,6 +188,21 @@ def _scanned_lengths(parts: Parts) -> Iterator[tuple[str, int]]:
     """Give names and lengths of sequences that were scanned whole; of one name, the longest."""
     for name, group in groupby(parts.spans(), key=lambda span: span[0]):
         yield name, max(stop for _, _, stop, _ in group)
+
+
+def _remove_older(folder: Path, written: Collection[str]) -> None:
+    """Remove files of the scan before that this one did not replace: they would seem to be of it.
+
+    Which they are tells its ``run.json``.
+    """
+    try:
+        listed = json.loads((folder / RUN).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for name in listed if isinstance(listed, list) else ():
+        ours = isinstance(name, str) and re.fullmatch(r"(sites|transcripts)\.[\w.]+", name)
+        if ours and name not in written:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _write_scanned(

@@ -29,11 +29,14 @@ class Prediction:
         ``low``, ``medium`` or ``high``. None where they were written to files.
     summary : pandas.DataFrame
         A row a modification: ``modification``, ``base``, ``candidates``, calls by tier,
-        ``calls_per_kb``, and ``chance_per_kb``, what shuffled sequence gives at this threshold.
+        ``calls_per_kb``, and ``chance_per_kb``, what shuffled sequence gives at this threshold
+        (nan with a false discovery rate, which is known for no other scan).
     nt, records : int
         How much sequence in how many records, or stretches of a genome.
     in_genome : bool
         Whether it was a genome.
+    near_ties : tuple of two int
+        How many codes were nearly tied and settled in double precision, and of how many.
     paths : tuple of pathlib.Path
         What was written, the sites first.
     repeated_names, empty_records : int
@@ -54,6 +57,7 @@ class Prediction:
     unreachable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     in_genome: bool = False
+    near_ties: tuple[int, int] = (0, 0)
 
     @property
     def path(self) -> Path | None:
@@ -128,7 +132,7 @@ def summarise(model: Model, settings: Settings, total: Totals) -> pd.DataFrame:
     rows = []
     for k, (m, column) in enumerate(zip(settings.modifications, settings.columns, strict=True)):
         chance = float("nan")
-        if model.shuffled:
+        if model.shuffled and settings.fdr is None:
             chance = model.shuffled[column].calls_per_kb(_lowest_logit(model, settings, column))
         called = int(total.calls[k].sum())
         rows.append(

@@ -42,21 +42,6 @@ from vqrna.weights import load_model
 
 Input = str | PathLike[str]
 
-ASIDE = {
-    "--out": True,
-    "--jobs": True,
-    "-j": True,
-    "--engine": True,
-    "--address": True,
-    "--shard": True,
-    "--format": True,
-    "--plot": False,
-    "--fresh": False,
-    "--resume": False,
-}
-"""Options without bearing on what is found, True if a value follows: heads of files leave them out,
-so that the same result is the same bytes."""
-
 
 def predict(
     sequences: Input | Sequence[Input] | Mapping[str, str] | Iterable[FastaRecord],
@@ -143,6 +128,7 @@ def predict(
         repeated_names=tally.repeated_names,
         empty_records=total.empty,
         unreachable=unreachable(loaded, settings, total),
+        near_ties=(total.near_ties, total.tokens),
     )
 
 
@@ -158,6 +144,7 @@ def predict_files(
     engine: Engine | None = None,
     shard: Shard | None = None,
     fresh: bool = False,
+    command: str | None = None,
     show_progress: bool = True,
 ) -> Prediction | None:
     """Predict from files to files in the folder OUT, or to standard output (``-``).
@@ -185,6 +172,9 @@ def predict_files(
         Make only its parts, and leave them to ``vqrna join``.
     fresh : bool
         Begin anew even where parts are left of the same scan.
+    command : str, optional
+        What the heads of files tell of how they were made; the command as it was typed if not
+        given.
     show_progress : bool
 
     Returns
@@ -199,6 +189,8 @@ def predict_files(
     UsageError
         If what is asked for cannot go together.
     """
+    if not str(out):
+        raise UsageError("--out names no folder")
     if isinstance(source, Sequence):
         source = FastaSource(tuple(str(file) for file in source))
     output = output or Output()
@@ -206,11 +198,11 @@ def predict_files(
     if str(out) == "-":
         if not engine.in_order:
             raise UsageError("parts of this engine come in any order: give --out a folder")
-        return _stream(source, model, settings, engine, show_progress)
+        return _stream(source, model, settings, engine, command, show_progress)
     again = bool(model.hash) and source.again
     if shard is not None and not again:
         raise UsageError("a shard needs files that can be read again and a model that was saved")
-    command = command_line(ASIDE)
+    command = command or command_line()
     begun, tally = time.monotonic(), Tally()
     with results_directory(out) as folder:
         key = key_of(source, model, settings, engine.device) if again else f"once-{os.getpid()}"
@@ -251,12 +243,17 @@ def predict_files(
 
 
 def _stream(
-    source: Source, model: Model, settings: Settings, engine: Engine, show_progress: bool
+    source: Source,
+    model: Model,
+    settings: Settings,
+    engine: Engine,
+    command: str | None,
+    show_progress: bool,
 ) -> Prediction:
     """Write sites to standard output as they come; q-values would have to wait for the last."""
     if settings.fdr is not None:
         raise UsageError("--fdr needs the whole scan: give --out a folder")
-    head = lines_of(facts(model.hash, command_line(ASIDE), **settings.told(), **source.told()))
+    head = lines_of(facts(model.hash, command, **settings.told(), **source.told()))
     total, tally = Totals(len(settings.modifications)), Tally()
     kinds = settings.modifications
     text = "".join(f"{line}\n" for line in head) + tsv.column_line()
@@ -277,4 +274,5 @@ def _stream(
         total.records,
         repeated_names=tally.repeated_names,
         empty_records=total.empty,
+        near_ties=(total.near_ties, total.tokens),
     )

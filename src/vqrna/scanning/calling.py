@@ -133,7 +133,7 @@ def call(rules: Rules, piece: Piece, candidate: np.ndarray, logits: np.ndarray) 
     row, kind = np.nonzero(candidate)  # by position, then by type
     x = logits[row, settings.columns[kind]]
     at = stretch.start + row
-    beside = np.minimum(at + piece.before, len(stretch.tokens) - 1 - at + piece.after)
+    beside = np.minimum(at + stretch.before, len(stretch.tokens) - 1 - at + stretch.after)
     cut = beside < centre(rules.length)
     p_value = rules.p_values(x, kind, cut)
     tier = rules.reached(x, kind, cut)
@@ -172,11 +172,11 @@ def _flags(piece: Piece, at: np.ndarray, beside: np.ndarray, length: int) -> np.
     threshold of the caller's own may call it);
     ``ambiguous``: a letter in the window is no single base.
     """
-    tokens, half = piece.stretch.tokens, centre(length)
+    stretch, tokens, half = piece.stretch, piece.stretch.tokens, centre(length)
     seen = np.concatenate([[0], np.cumsum(tokens == AMBIGUOUS)])
     low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(tokens))
     told = {
-        "short": np.full(len(at), piece.before + len(tokens) + piece.after < length),
+        "short": np.full(len(at), stretch.before + len(tokens) + stretch.after < length),
         "end": beside < half,
         "edge": beside < EDGE,
         "ambiguous": seen[high] > seen[low],

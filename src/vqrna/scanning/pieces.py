@@ -26,15 +26,11 @@ class Piece:
     ----------
     stretch : Stretch
         The piece, its `tokens` being no more than the context.
-    before, after : int
-        So many nt of the sequence lie beyond either end of `tokens`.
     opens : bool
         Whether it is the first piece of its stretch.
     """
 
     stretch: Stretch
-    before: int
-    after: int
     opens: bool
 
     def tiles(self) -> Iterator[tuple[int, int]]:
@@ -99,8 +95,10 @@ def pieces(stretch: Stretch, reach: int) -> Iterator[Piece]:
             stretch.reverse,
             wanted,
             {symbol: at - offset for symbol, at in stretch.only.items()},
+            stretch.before + offset,
+            stretch.after + total - end,
         )
-        yield Piece(cut, offset, total - end, start == stretch.start)
+        yield Piece(cut, start == stretch.start)
 
 
 def units(stretches: Iterable[Stretch], half: int, reach: int) -> Iterator[Unit]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from threading import Event, Lock
@@ -46,11 +47,9 @@ class Shard:
         UsageError
             If it is anything else.
         """
-        first, slash, second = text.partition("/")
-        if slash and first.strip().isdigit() and second.strip().isdigit():
-            index, count = int(first), int(second)
-            if 1 <= index <= count:
-                return cls(index, count)
+        match = re.fullmatch(r" *([0-9]{1,9}) */ *([0-9]{1,9}) *", text)
+        if match and 1 <= int(match[1]) <= int(match[2]):
+            return cls(int(match[1]), int(match[2]))
         raise UsageError(f"'{text}' is no shard: say 1/8 for the first of eight, up to 8/8")
 
     def holds(self, number: int) -> bool:

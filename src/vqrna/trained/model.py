@@ -76,6 +76,11 @@ class TrainedModel:
         """Where the network computes."""
         return next(self.network.parameters()).device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in."""
+        return next(self.network.parameters()).dtype
+
     def logits(self, tokens: np.ndarray) -> np.ndarray:
         """Evaluate windows at their central site.
 
@@ -93,7 +98,7 @@ class TrainedModel:
         with evaluating(self.network):
             for start in range(0, len(tokens), BATCH):
                 windows = np.ascontiguousarray(recentre(tokens[start : start + BATCH], self.length))
-                columns = one_hot(torch.from_numpy(windows).to(self.device))
+                columns = one_hot(torch.from_numpy(windows).to(self.device)).to(self.dtype)
                 found[start : start + BATCH] = self.network(columns).logits.double().cpu().numpy()
         return found
 
