@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from scan_engines import engines
 from vqrna.config import preset, replace
 from vqrna.modifications import MODIFICATIONS
 from vqrna.nn.model import SiteNetwork, build
@@ -147,6 +146,8 @@ def fast_ways(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
         evaluation = dense(network)
         vectors = network.quantizer.lookup(evaluation.codes(tile)[0]).T[None].contiguous()
     ways = []
+    from scan_engines import engines  # whoever only reads the tables has no need of it
+
     for name, engine in engines(network, vectors):
         if isinstance(engine, str):
             found[name] = {"skipped": engine}
