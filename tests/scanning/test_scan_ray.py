@@ -69,7 +69,7 @@ def bytes_of(folder) -> dict[str, bytes]:
     return {n: (folder / n).read_bytes() for n in files_in(folder) if n != "run.json"}
 
 
-def wait_for(told, seconds=60.0) -> bool:
+def wait_for(told, seconds=200.0) -> bool:
     """Wait until something is so, but not for ever."""
     end = time.monotonic() + seconds
     while not told() and time.monotonic() < end:

@@ -1,5 +1,6 @@
 """A trained model: windows of any length, scans of any sequence, several models as one."""
 
+import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -96,13 +97,20 @@ def test_settings_of_the_process_outlast_the_first_thread_to_go(monkeypatch):
         seen.append("out")
 
     monkeypatch.setattr(evaluation, "full_float32", full_float32)
-    one = evaluation.evaluating(fresh().network)
-    two = evaluation.evaluating(fresh().network)
-    one.__enter__()
-    two.__enter__()
-    one.__exit__(None, None, None)
-    assert seen == ["in"]
-    two.__exit__(None, None, None)
+    inside, leave = threading.Event(), threading.Event()
+
+    def stay():
+        with evaluation.evaluating(fresh().network):
+            inside.set()
+            leave.wait(20)
+
+    first = threading.Thread(target=stay)
+    first.start()
+    assert inside.wait(20)
+    with evaluation.evaluating(fresh().network):
+        leave.set()
+        first.join(20)
+        assert seen == ["in"]
     assert seen == ["in", "out"]
 
 
