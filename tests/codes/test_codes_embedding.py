@@ -88,7 +88,9 @@ def test_umap_itself_keeps_groups_apart():
     pytest.importorskip("umap", reason="needs umap-learn")
     rng = np.random.default_rng(0)
     features = np.repeat(np.eye(4)[:2] * 9, 20, axis=0) + rng.normal(size=(40, 4))
+    threads = torch.get_num_threads()
     xy = flatten(features, "umap").xy
+    assert torch.get_num_threads() == threads
     apart = np.linalg.norm(xy[:20].mean(axis=0) - xy[20:].mean(axis=0))
     assert apart > 2 * np.linalg.norm(xy[:20] - xy[:20].mean(axis=0), axis=1).mean()
 

@@ -149,10 +149,16 @@ def has_umap() -> bool:
 
 
 def _umap(points: np.ndarray, seed: int) -> np.ndarray:
+    import torch
+
+    threads = torch.get_num_threads()  # numba, under UMAP, gives torch every core there is
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of numba and of TensorFlow that is not there
         import umap
 
         neighbours = min(15, len(points) - 1)
         drawn: Any = umap.UMAP(n_neighbors=neighbours, random_state=seed, n_jobs=1)
-        return np.asarray(drawn.fit_transform(points), dtype=np.float64)
+        try:
+            return np.asarray(drawn.fit_transform(points), dtype=np.float64)
+        finally:
+            torch.set_num_threads(threads)
