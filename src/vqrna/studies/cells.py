@@ -1,0 +1,295 @@
+"""Cells of a study: what was trained, what it scored, each in a small file of its own.
+
+A study is a folder of such files. They are written once, whole or not at all, so that a study
+accumulates over days and machines: what is there is not trained again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import vqrna
+from vqrna.config import validated
+from vqrna.errors import DataError
+from vqrna.files import output_directory, write_text
+from vqrna.provenance import command_line
+from vqrna.studies.machine import git_commit, machine_facts
+
+if TYPE_CHECKING:
+    from vqrna.config import Config
+    from vqrna.data.records import Windows
+    from vqrna.evaluation import Evaluation
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Identity:
+    """All that the scores of a cell follow from.
+
+    Parameters
+    ----------
+    study : str
+        Such as ``lengths``, ``ablations``, ``quality``.
+    model : str
+        Preset or name of the model, such as ``vqrna``, ``paper``, ``trees``.
+    variant : str
+        What a reader calls this cell within its study, such as ``501 nt``.
+    config : dict
+        Every setting but the seed, epochs among them; plain values only.
+    seed : int
+    types : tuple of str
+        Symbols of the modifications.
+    data : str
+        Names the windows (see :func:`data_name`).
+    split : str
+        Which windows were measured: ``valid``, or a fold such as ``fold-0``.
+    joint : bool
+        One model for all types, or one each.
+    """
+
+    study: str
+    model: str
+    variant: str
+    config: dict[str, Any]
+    seed: int
+    types: tuple[str, ...]
+    data: str
+    split: str = "valid"
+    joint: bool = True
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that change with any part."""
+        told = json.dumps(dataclasses.asdict(self), sort_keys=True, allow_nan=False)
+        return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """Name of the cell's file without its ending; the same wherever it is made."""
+        words = "-".join(filter(None, (self.study, self.model, self.variant)))
+        plain = re.sub(r"[^A-Za-z0-9.]+", "-", words).strip("-.")[:80]
+        return f"{plain}-seed{self.seed}-{self.digest}"
+
+    @property
+    def epochs(self) -> int | None:
+        """At most so many epochs; None for what is not trained in epochs."""
+        training = self.config.get("training")
+        return training.get("epochs") if isinstance(training, Mapping) else None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One finished training with its measurement.
+
+    Parameters
+    ----------
+    identity : Identity
+    scores : list of dict
+        As :meth:`vqrna.evaluation.Evaluation.to_json` has them under ``results``: per type (and
+        ``mean``, ``mean9``), on ``all`` and on ``non_overlapping`` windows, each measure as
+        ``{value, low, high}``.
+    seconds : float
+        Wall-clock time of training and measurement, of all attempts together where known.
+    machine : dict
+        What it ran on; no names of hosts.
+    version : str
+        Of vqrna.
+    commit : str or None
+        Of the checkout, with ``+`` behind it if files differ from it.
+    command, date : str
+        How and on which day (UTC) the cell was made.
+    more : dict
+        Whatever else is worth keeping: the epoch that was kept, the time of an epoch.
+    """
+
+    identity: Identity
+    scores: list[dict[str, Any]]
+    seconds: float
+    machine: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
+    commit: str | None = None
+    command: str = ""
+    date: str = ""
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def measured(
+        cls,
+        identity: Identity,
+        evaluation: Evaluation,
+        seconds: float,
+        *,
+        device: str = "cpu",
+        command: str | None = None,
+        **more: Any,
+    ) -> Cell:
+        """Make a cell of an evaluation that was just made here, with the facts of this run."""
+        return cls(
+            identity=identity,
+            scores=evaluation.to_json()["results"],
+            seconds=round(seconds, 1),
+            machine=machine_facts(device),
+            version=vqrna.__version__,
+            commit=git_commit(),
+            command=command_line() if command is None else command,
+            date=datetime.now(UTC).date().isoformat(),
+            more=more,
+        )
+
+    def score(
+        self,
+        modification: str,
+        metric: str = "auroc",
+        *,
+        windows: str = "all",
+        negatives: str = "random",
+        flanks: str = "none",
+    ) -> tuple[float, float, float]:
+        """Look up value, low and high of one measure (KeyError if it is not there)."""
+        wanted = (modification, windows, negatives, flanks)
+        for row in self.scores:
+            if tuple(row[k] for k in ("modification", "windows", "negatives", "flanks")) == wanted:
+                found = (row[metric][bound] for bound in ("value", "low", "high"))
+                value, low, high = (float("nan") if x is None else float(x) for x in found)
+                return value, low, high
+        raise KeyError((*wanted, metric))
+
+
+class CellStore:
+    """A folder of cells.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made when the first cell is put.
+    """
+
+    def __init__(self, folder: str | PathLike[str]) -> None:
+        self.folder = Path(folder)
+
+    def path(self, identity: Identity) -> Path:
+        """Tell where a cell lies, or would lie."""
+        return self.folder / f"{identity.name}.json"
+
+    def get(self, identity: Identity) -> Cell | None:
+        """Read a cell; None if it is not there.
+
+        Raises
+        ------
+        DataError
+            If its file is damaged.
+        """
+        path = self.path(identity)
+        return read_cell(path) if path.exists() else None
+
+    def put(self, cell: Cell) -> Path:
+        """Write a cell, whole or not at all.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written.
+        """
+        output_directory(self.folder)
+        path = self.path(cell.identity)
+        told = {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(cell)}
+        write_text(path, json.dumps(told, indent=1, allow_nan=False) + "\n")
+        return path
+
+    def all(self) -> list[Cell]:
+        """Read all cells, in the order of their names.
+
+        Raises
+        ------
+        DataError
+            If a file is damaged.
+        """
+        return [read_cell(path) for path in sorted(self.folder.glob("*.json"))]
+
+
+def read_cell(path: str | PathLike[str]) -> Cell:
+    """Read the file of one cell.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, is no cell, or is not the cell that its name tells.
+    """
+    path = Path(path)
+    try:
+        told = validated(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
+        if told.pop("schema_version", None) != SCHEMA_VERSION:
+            raise ValueError(f"its schema_version is not {SCHEMA_VERSION}")
+        cell: Cell = validated(Cell, told)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", file=path) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"the cell is damaged: {error}", file=path) from None
+    if not path.stem.endswith(cell.identity.digest):
+        message = "the cell is damaged: its content is not what its name tells"
+        raise DataError(message, file=path)
+    return cell
+
+
+def data_name(train: Windows, valid: Windows) -> str:
+    """Name windows by their content: the same windows and labels have the same name anywhere."""
+    digest = hashlib.sha256()
+    for windows in (train, valid):
+        for array in (windows.tokens, windows.labels, windows.negative_set):
+            digest.update(repr(array.shape).encode() + array.tobytes())
+        digest.update(repr(windows.negative_sets).encode())
+    return f"windows-{digest.hexdigest()[:12]}"
+
+
+def network_identity(
+    study: str,
+    variant: str,
+    config: Config,
+    types: Sequence[str],
+    data: str,
+    *,
+    split: str = "valid",
+    joint: bool = True,
+    model: str | None = None,
+) -> Identity:
+    """Give the identity of a network with its whole configuration.
+
+    Parameters
+    ----------
+    study, variant, types, data, split, joint
+        See :class:`Identity`.
+    config : Config
+        Its seed becomes the cell's.
+    model : str, optional
+        Name of the model; that of its architecture if not given.
+    """
+    from vqrna.config import to_dict
+
+    values = to_dict(config)
+    seed = values["training"].pop("seed")
+    name = model or config.model.architecture
+    return Identity(study, name, variant, values, seed, tuple(types), data, split, joint)
+
+
+def config_of(identity: Identity) -> Config:
+    """Give back the configuration of a network's cell, seed and all.
+
+    Raises
+    ------
+    ValueError
+        With one line, if this version does not know one of its settings.
+    """
+    from vqrna.config import from_dict
+
+    training = {**identity.config["training"], "seed": identity.seed}
+    return from_dict({**identity.config, "training": training})
