@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tiny import planted, random_tokens
 
+from tiny import planted, random_tokens
 from vqrna.data.folds import hold_back, make_folds
 from vqrna.data.overlap import clusters, overlapping
 from vqrna.data.records import Windows
