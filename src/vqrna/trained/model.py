@@ -154,6 +154,8 @@ class TrainedModel:
         -------
         Scanned
         """
+        if self.config.model.quantizer == "none":
+            _ = self.network.quantizer.codebook  # tells that there is none
         with evaluating(self.network):
             if isinstance(self.network, SiteNetwork):
                 columns = torch.from_numpy(np.ascontiguousarray(tokens)).to(self.device)

@@ -57,6 +57,8 @@ def finish(
     model = dataclasses.replace(model, calibration=_calibrate(logits, valid))
     summary = summary | {"validation": _validation(model, logits, valid)}
     model = dataclasses.replace(model, training=summary)
+    if model.config.model.quantizer == "none":
+        return model  # it does not scan: it has neither nulls nor calls
     model = with_nulls(model, train, valid, show_progress=show_progress)
     generator = np.random.default_rng(model.config.training.seed)
     cut_logits = model.logits(cut_windows(recentre(valid.tokens, model.length), generator))
