@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from vqrna.bootstrap import Estimate
@@ -35,6 +36,9 @@ class Evaluation:
         (empty for a positive), ``flanks``, ``non_overlapping``, ``cluster``, ``logit``, ``score``.
     unknown : tuple of str
         Types in the data that the model does not tell.
+    resampled : dict of tuple of str to np.ndarray, shape (R,)
+        AUROC of every bootstrap resample, by `KEYS`. Another model on the same windows has the
+        same resamples, so that the two can be compared resample by resample.
     """
 
     model: str
@@ -42,6 +46,7 @@ class Evaluation:
     table: pd.DataFrame
     scores: pd.DataFrame
     unknown: tuple[str, ...] = ()
+    resampled: dict[tuple[str, str, str, str], np.ndarray] = field(default_factory=dict)
 
     def value(
         self,

@@ -115,7 +115,11 @@ def evaluate(
     table = pd.concat(parts, ignore_index=True)[list(_SCORES)]
     draws = draw(int(cluster.max()) + 1, resamples, seed)
     cells = list(compare(table, windows.negative_sets, draws))
-    return Evaluation(model.hash, split, tidy([*cells, *means(cells)]), table, unknown)
+    cells = [*cells, *means(cells)]
+    resampled = {
+        (c.modification, c.windows, c.negatives, c.flanks): c.samples["auroc"] for c in cells
+    }
+    return Evaluation(model.hash, split, tidy(cells), table, unknown, resampled)
 
 
 def _known(
