@@ -116,4 +116,5 @@ def test_files(sites, tmp_path):
     assert frame.base.str.cat() == "".join("ACGU"[b] for b in sites.tokens[:, 25])
     with np.load(written[1], allow_pickle=False) as arrays:
         assert np.array_equal(arrays["codes"], found.codes)
-        assert "model: beef" in arrays["told"]
+        assert "model: beef" in arrays["facts"]
+        assert arrays["position"].tolist() == frame.position.tolist()

@@ -9,28 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.options import DataFolder, Device, ModelPath, Split, TypesInData
 
 if TYPE_CHECKING:
     from vqrna.data.records import Windows
 
 
 def evaluate(
-    data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Benchmark layout: DIR/{train,valid,test}/.")
-    ],
-    split: Annotated[
-        str, typer.Option(metavar="NAME", help="Windows to score: train, valid or test.")
-    ] = "valid",
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH", help="Weights or folder of a run.", show_default="the shipped weights"
-        ),
-    ] = None,
-    modifications: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LIST", help="Types, such as m6A,Psi.", show_default="all in DIR"),
-    ] = None,
+    data: DataFolder,
+    split: Split = "valid",
+    model: ModelPath = None,
+    modifications: TypesInData = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write table, scores and curves here."),
@@ -43,9 +32,7 @@ def evaluate(
         int, typer.Option(metavar="N", min=0, help="Bootstrap resamples for the intervals.")
     ] = 1000,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the resampling.")] = 0,
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
-    ] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Measure a model on labelled windows, with 95 % intervals.
 

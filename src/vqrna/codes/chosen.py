@@ -52,6 +52,11 @@ class ChosenSites:
     def __len__(self) -> int:
         return len(self.names)
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Give what files tell of the sites: ``sequence``, and ``position``, which is from 1."""
+        names = np.array(self.names, dtype=np.str_)
+        return {"sequence": names, "position": np.asarray(self.positions) + 1}
+
     def take(self, rows: np.ndarray) -> ChosenSites:
         """Return some of the sites."""
         return ChosenSites(

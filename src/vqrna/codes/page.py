@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-import vqrna
 from vqrna.modifications import Modification
-from vqrna.provenance import command_line
 
 _PAGES = Path(__file__).parent / "pages"
 
@@ -40,14 +38,6 @@ def page(template: str, data: dict[str, Any]) -> str:
         if mark in text:
             text = text.replace(mark, (_PAGES / file).read_text(encoding="utf-8"))
     return text.replace("/*DATA*/", told)
-
-
-def signature(model_hash: str, most: int = 120) -> str:
-    """Tell in one short line, to stand in a picture, which version, model and command made it."""
-    command = command_line()
-    if len(command) > most:
-        command = command[: most - 1] + "…"
-    return f"vqrna {vqrna.__version__} · model {model_hash} · {command}"
 
 
 def plain(values: np.ndarray, digits: int = 3) -> Any:
