@@ -1,0 +1,1 @@
+"""Write what the kept cells say: table, CSV and picture."""
