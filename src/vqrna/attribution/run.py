@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from vqrna.attribution.attributions import CONVENTIONS, Attributions, attribute, member
-from vqrna.attribution.discovery import discover
+from vqrna.attribution.discovery import find_motifs
 from vqrna.attribution.files import (
     FORMATS,
     write_attributions,
@@ -112,7 +112,7 @@ def explain(
             model, windows.tokens, kind, convention=convention, paper=paper,
             show_progress=show_progress,
         )  # fmt: skip
-        motifs, seqlets = discover(found, kind)
+        motifs, seqlets = find_motifs(found, kind)
         told = facts(
             model.hash,
             modification=kind.symbol,

@@ -42,7 +42,8 @@ def attention(
     how far the logit falls when another code is put in the place of a token.
     Our own context has no attention, so code occlusion stands for it.
     """
-    from vqrna.codes.attention import attention_maps, has_attention, model_of, token_effects
+    from vqrna.attribution.attributions import member
+    from vqrna.codes.attention import attention_maps, has_attention, token_effects
     from vqrna.codes.attention_files import write_attention
     from vqrna.codes.chosen import choose_sites, likeliest
     from vqrna.files import results_directory
@@ -54,7 +55,7 @@ def attention(
     with results_directory(out):
         loaded = load_model(model, device=device)
         kind = find(modification, loaded.modifications)
-        single = model_of(loaded, kind)
+        single = member(loaded, kind)
         sites = choose_sites(
             single, fasta, data, split=split, modifications=[kind.symbol],
             confidence=confidence, windows=windows, on_missing=lambda line: say("note", line),

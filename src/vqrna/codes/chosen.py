@@ -192,8 +192,8 @@ def base_letters(tokens: np.ndarray) -> list[str]:
 
 def choose_sites(
     model: Model,
-    fasta: str | PathLike[str] | None,
-    data: str | PathLike[str] | None,
+    fasta: str | PathLike[str] | None = None,
+    data: str | PathLike[str] | None = None,
     *,
     split: str = "valid",
     modifications: list[str] | None = None,
