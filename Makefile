@@ -11,7 +11,7 @@ export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format clean weights benchmark-training benchmark-validation benchmark-adapter benchmark-scan \
-	benchmark-tail benchmark-memory benchmark-ism
+	benchmark-tail benchmark-memory benchmark-ism benchmark-quality
 
 help:  ## tell what there is to do
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
@@ -72,6 +72,10 @@ benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt (half an
 
 benchmark-scan: $(STAMP)  ## nt a second of scans: window by window, in batches, densely (minutes)
 	$(BIN)/python benchmarks/scan_speed.py
+
+benchmark-quality: $(STAMP)  ## baselines and networks, cell by cell, and their table (VQRNA_DATA; QUALITY="--models baselines")
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-quality: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python -m benchmarks.quality "$(VQRNA_DATA)" $(QUALITY)
 
 format: $(STAMP)  ## put the code into its format
 	$(BIN)/ruff check --fix
