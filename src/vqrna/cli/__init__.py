@@ -30,6 +30,7 @@ from vqrna.cli import (
     predict,
     spectrum,
     train,
+    tune,
 )
 from vqrna.cli.exits import one_line_warnings, signals_as_exceptions, tell
 from vqrna.provenance import running
@@ -45,6 +46,7 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Predict", "compare", compare.compare),
     ("Predict", "model", model.app),
     ("Train", "train", train.train),
+    ("Train", "tune", tune.tune),
     ("Train", "evaluate", evaluate.evaluate),
     ("Train", "convert", convert.convert),
     ("Explain", "motifs", motifs.motifs),

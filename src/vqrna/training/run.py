@@ -99,7 +99,7 @@ def train_network(
         and before the first of a resumed run. What it raises ends the training.
     calibrate : bool
         False gives the best epoch as it is, without calibration, nulls and tiers, and writes no
-        ``model.safetensors``: for a search, which compares epochs only.
+        ``model.safetensors``: for a search, which compares epochs only. Curves are drawn once.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def train_network(
             save_model(TrainedModel.fresh(kept, config, train.modifications), folder / BEST_NAME)
         # After the weights: a kill in between repeats the epoch, to the same end
         checkpoint.write(folder, identity, state, network, average, optimizer)
-        report.write(folder, state.history, state.best_epoch)
+        report.write(folder, state.history, state.best_epoch, curves=calibrate)
         tell(state.history)
     history = report.write(folder, state.history, state.best_epoch)  # a kill may have come between
     best = load_model(folder / BEST_NAME, chosen.name)
