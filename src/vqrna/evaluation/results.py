@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from vqrna.bootstrap import Estimate
+from vqrna.evaluation.flags import flagged
 
 SCHEMA_VERSION = 1
 
@@ -33,7 +34,8 @@ class Evaluation:
         taken inside every resample, so its interval knows that types share windows.
     scores : pandas.DataFrame
         One row a window, type and mask: ``window``, ``modification``, ``label``, ``negatives``
-        (empty for a positive), ``flanks``, ``non_overlapping``, ``cluster``, ``logit``, ``score``.
+        (empty for a positive), ``flanks``, ``non_overlapping``, ``cluster``, ``logit``, ``score``,
+        and the flags of the window with nothing masked, ``unlike`` and ``in_training``.
     unknown : tuple of str
         Types in the data that the model does not tell.
     resampled : dict of tuple of str to np.ndarray, shape (R,)
@@ -79,5 +81,6 @@ class Evaluation:
             "schema_version": SCHEMA_VERSION,
             "model": self.model,
             "split": self.split,
+            "flags": flagged(self.scores),
             "results": results,
         }

@@ -12,6 +12,7 @@ from vqrna.bootstrap import RESAMPLES, draw
 from vqrna.data.overlap import clusters, overlapping
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.cells import compare, means, tidy
+from vqrna.evaluation.flags import FLAGS, flag_columns
 from vqrna.evaluation.flanks import FLANKS, mask_flanks
 from vqrna.evaluation.results import Evaluation
 from vqrna.progress import progress
@@ -24,7 +25,7 @@ _BATCH = 256
 
 _SCORES = (
     "window", "modification", "label", "negatives", "flanks",
-    "non_overlapping", "cluster", "logit", "score",
+    "non_overlapping", "cluster", "logit", "score", *FLAGS,
 )  # fmt: skip
 
 
@@ -91,6 +92,7 @@ def evaluate(
 
     cluster = np.unique(clusters(windows.tokens), return_inverse=True)[1]
     apart = None if reference is None else ~overlapping(windows.tokens, reference.tokens)
+    flags = flag_columns(model, windows.tokens)
     parts = []
     with progress(
         len(windows) * len(masks), "evaluating", unit="windows", show=show_progress
@@ -110,6 +112,7 @@ def evaluate(
                     flanks=flanks,
                     logit=logits[known.index, heads[symbol]],
                     score=scores[known.index, heads[symbol]],
+                    **flags,
                 )
                 parts.append(of_type)
     table = pd.concat(parts, ignore_index=True)[list(_SCORES)]
