@@ -28,6 +28,22 @@ def evaluate(
     masked: Annotated[
         bool, typer.Option("--masked/--no-masked", help="Score with masked flanks, too.")
     ] = True,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Also scan windows: localisation, calibration, prevalence, false calls, mix-ups.",
+        ),
+    ] = False,
+    localisation: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Scan at most N modified windows a type (implies --full).",
+            show_default="all",
+        ),
+    ] = None,
     resamples: Annotated[
         int, typer.Option(metavar="N", min=0, help="Bootstrap resamples for the intervals.")
     ] = 1000,
@@ -37,7 +53,8 @@ def evaluate(
     """Measure a model on labelled windows, with 95 % intervals.
 
     On all windows and on those that overlap none in DIR/train, against each set
-    of negatives. Intervals resample clusters of overlapping windows.
+    of negatives. Intervals resample clusters of overlapping windows. --full adds
+    what a balanced test does not show (docs/evaluation.md).
     """
     from vqrna.data.benchmark import benchmark_modifications, load_benchmark
     from vqrna.evaluation import FLANKS
@@ -59,6 +76,8 @@ def evaluate(
             split=split,
             reference=_training_windows(data, split),
             masks=FLANKS if masked else FLANKS[:1],
+            full=full or localisation is not None,
+            limit=localisation,
             resamples=resamples,
             seed=seed,
             show_progress=True,
@@ -74,6 +93,10 @@ def evaluate(
     from vqrna.cli.evaluation_tables import show
 
     show(found)
+    if found.examination is not None:
+        from vqrna.cli.examination_tables import show_examination
+
+        show_examination(found.examination)
     for path in written:
         typer.echo(f"wrote {path}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from vqrna.evaluation.positions import (
     neighbours,
     sites_of,
 )
+from vqrna.evaluation.reliability import wilson
 from vqrna.modifications import Modification
 
 METRICS = ("auroc", "percentile", "first")
@@ -41,10 +42,14 @@ class Localisation:
     ranks : pandas.DataFrame
         One row a window and type: ``row``, ``modification``, ``rivals``, ``auroc``, ``first``,
         ``cluster``, ``non_overlapping`` (missing where that was not asked).
+    resampled : dict of tuple of str to np.ndarray, shape (R,)
+        Values of every bootstrap resample, by modification, windows and metric. Another model on
+        the same windows has the same resamples.
     """
 
     table: pd.DataFrame
     ranks: pd.DataFrame
+    resampled: dict[tuple[str, str, str], np.ndarray] = field(default_factory=dict)
 
     def value(
         self, modification: str, metric: str = "auroc", windows: str = "non_overlapping"
@@ -153,7 +158,7 @@ def ranked(
             chosen = of_type[of_type["non_overlapping"].astype(bool)]
             cells[str(symbol), "non_overlapping"] = chosen
     values = {key: _measure(cell, draws) for key, cell in cells.items()}
-    lines = []
+    lines, resampled = [], {}
     for windows in ("all", "non_overlapping"):
         kinds = [symbol for symbol, of in cells if of == windows]
         for name, members in _groups(kinds):
@@ -162,8 +167,12 @@ def ranked(
             for metric in METRICS:
                 samples = np.mean([values[symbol, windows][metric] for symbol in members], axis=0)
                 estimate = Estimate(float(samples[0]), *interval(samples[1:]))
+                if metric == "first" and resamples and n and samples[0] in (0, 1):
+                    # All resamples are alike: the number of windows tells how sure that is
+                    estimate = Estimate(estimate.value, *wilson(estimate.value, n))
                 lines.append((name, windows, n, float(rivals), metric, *estimate))
-    return Localisation(pd.DataFrame(lines, columns=COLUMNS), ranks)
+                resampled[name, windows, metric] = samples[1:]
+    return Localisation(pd.DataFrame(lines, columns=COLUMNS), ranks, resampled)
 
 
 def within_window(near: Neighbours) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from vqrna.bootstrap import Estimate
 from vqrna.evaluation.flags import flagged
+
+if TYPE_CHECKING:
+    from vqrna.evaluation.examination import Examination
 
 SCHEMA_VERSION = 1
 
@@ -41,6 +44,8 @@ class Evaluation:
     resampled : dict of tuple of str to np.ndarray, shape (R,)
         AUROC of every bootstrap resample, by `KEYS`. Another model on the same windows has the
         same resamples, so that the two can be compared resample by resample.
+    examination : Examination, optional
+        What a balanced test does not show, if it was asked for.
     """
 
     model: str
@@ -49,6 +54,7 @@ class Evaluation:
     scores: pd.DataFrame
     unknown: tuple[str, ...] = ()
     resampled: dict[tuple[str, str, str, str], np.ndarray] = field(default_factory=dict)
+    examination: Examination | None = None
 
     def value(
         self,
@@ -77,10 +83,13 @@ class Evaluation:
                 numbers = (None if math.isnan(bound) else float(bound) for bound in bounds)
                 result[metric] = dict(zip(("value", "low", "high"), numbers, strict=True))
             results.append(result)
-        return {
+        told: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "model": self.model,
             "split": self.split,
             "flags": flagged(self.scores),
             "results": results,
         }
+        if self.examination is not None:
+            told["examination"] = self.examination.to_json()
+        return told
