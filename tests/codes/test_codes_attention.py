@@ -79,7 +79,7 @@ def test_the_model_of_a_type(paper):
     other = fresh(tiny_paper(), ("Cm",), seed=1)
     assert member(ModelSet((paper, other)), modification("Cm")) is other
     assert member(paper, AM) is paper
-    with pytest.raises(UsageError, match="unknown modification .Psi."):
+    with pytest.raises(UsageError, match="unknown modification 'Psi'"):
         member(paper, modification("Psi"))
 
 

@@ -86,6 +86,7 @@ def top_codes(
                 ax.tick_params(labelsize=6.5, length=2, labelbottom=lowest)
                 ax.set_xlabel("nt from the middle" if lowest else "", fontsize=7)
             axes[row, 0].set_ylabel(name, color=dark(color), fontweight="bold", fontsize=10)
+        figure.supylabel("bits", fontsize=8.5)
         if without:
             title = f"{title}; none tells {', '.join(without)}"
         frame(figure, title, remark)
