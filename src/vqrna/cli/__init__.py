@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 import vqrna
 from vqrna.cli import (
+    ablate,
     atlas,
     attention,
     compare,
@@ -25,6 +26,7 @@ from vqrna.cli import (
     embed,
     evaluate,
     join,
+    lengths,
     model,
     motifs,
     predict,
@@ -49,6 +51,8 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Train", "tune", tune.tune),
     ("Train", "evaluate", evaluate.evaluate),
     ("Train", "convert", convert.convert),
+    ("Study", "lengths", lengths.lengths),
+    ("Study", "ablate", ablate.ablate),
     ("Explain", "motifs", motifs.motifs),
     ("Explain", "spectrum", spectrum.spectrum),
     ("Explain", "atlas", atlas.atlas),

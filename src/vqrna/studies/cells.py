@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from vqrna.evaluation import Evaluation
 
 SCHEMA_VERSION = 1
+
+RESAMPLED = 200
+"""So many resamples are kept, to compare cells pair by pair."""
+
+_WINDOWS = ("modification", "windows", "negatives", "flanks")
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,9 @@ class Identity:
     split: str = "valid"
     joint: bool = True
 
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with any part."""
@@ -97,7 +106,8 @@ class Cell:
     scores : list of dict
         As :meth:`vqrna.evaluation.Evaluation.to_json` has them under ``results``: per type (and
         ``mean``, ``mean9``), on ``all`` and on ``non_overlapping`` windows, each measure as
-        ``{value, low, high}``.
+        ``{value, low, high}``, and the AUROC of the first `RESAMPLED` bootstrap resamples as
+        ``resampled_auroc``: on the same data these are the same resamples for every model.
     seconds : float
         Wall-clock time of training and measurement, of all attempts together where known.
     machine : dict
@@ -136,7 +146,7 @@ class Cell:
         """Make a cell of an evaluation that was just made here, with the facts of this run."""
         return cls(
             identity=identity,
-            scores=evaluation.to_json()["results"],
+            scores=_scores(evaluation),
             seconds=round(seconds, 1),
             machine=machine_facts(device),
             version=vqrna.__version__,
@@ -158,7 +168,7 @@ class Cell:
         """Look up value, low and high of one measure (KeyError if it is not there)."""
         wanted = (modification, windows, negatives, flanks)
         for row in self.scores:
-            if tuple(row[k] for k in ("modification", "windows", "negatives", "flanks")) == wanted:
+            if tuple(row[key] for key in _WINDOWS) == wanted:
                 found = (row[metric][bound] for bound in ("value", "low", "high"))
                 value, low, high = (float("nan") if x is None else float(x) for x in found)
                 return value, low, high
@@ -203,7 +213,10 @@ class CellStore:
         output_directory(self.folder)
         path = self.path(cell.identity)
         told = {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(cell)}
-        write_text(path, json.dumps(told, indent=1, allow_nan=False) + "\n")
+        rows = told.pop("scores")
+        head = json.dumps(told, indent=1, allow_nan=False).removesuffix("\n}")
+        lines = ",\n  ".join(json.dumps(row, allow_nan=False) for row in rows)  # a line a row
+        write_text(path, f'{head},\n "scores": [\n  {lines}\n ]\n}}\n')
         return path
 
     def all(self) -> list[Cell]:
@@ -239,6 +252,19 @@ def read_cell(path: str | PathLike[str]) -> Cell:
         message = "the cell is damaged: its content is not what its name tells"
         raise DataError(message, file=path)
     return cell
+
+
+def _scores(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Take the scores of an evaluation, six digits of each, with the resamples that are kept."""
+    rows: list[dict[str, Any]] = evaluation.to_json()["results"]
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, dict):
+                row[name] = {k: None if v is None else round(v, 6) for k, v in value.items()}
+        key = (row["modification"], row["windows"], row["negatives"], row["flanks"])
+        kept = [round(float(x), 5) for x in evaluation.resampled.get(key, ())[:RESAMPLED]]
+        row["resampled_auroc"] = [x if math.isfinite(x) else None for x in kept]
+    return rows
 
 
 def data_name(train: Windows, valid: Windows) -> str:

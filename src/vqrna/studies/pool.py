@@ -13,12 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vqrna.errors import UsageError
+from vqrna.errors import DataError, UsageError
 from vqrna.files import output_directory, write_error
 
 ENGINES = ("local", "ray")
@@ -110,23 +110,37 @@ def run_jobs(
     UsageError
         If there is no such engine or `workers` is no number from 1 on.
     DataError
-        If a log cannot be written, or the cluster cannot be reached.
+        If the cluster cannot be reached.
     """
-    if engine not in ENGINES:
-        raise UsageError(f"unknown engine '{engine}' (known: {', '.join(ENGINES)})")
-    if workers is not None and workers < 1:
-        raise UsageError(f"--jobs is a number of processes from 1 on, not {workers}")
+    check_pool(workers, engine, address)
     if engine == "ray":
         yield from _on_ray(iter(jobs), workers, address, device)
     else:
         yield from _here(iter(jobs), workers or 1)
 
 
+def check_pool(workers: int | None, engine: str, address: str | None) -> None:
+    """Refuse what :func:`run_jobs` would refuse, before any work (UsageError)."""
+    if engine not in ENGINES:
+        raise UsageError(f"unknown engine '{engine}' (known: {', '.join(ENGINES)})")
+    if workers is not None and workers < 1:
+        raise UsageError(f"--jobs is a number of processes from 1 on, not {workers}")
+    if address is not None and engine != "ray":
+        raise UsageError("--address goes with --engine ray")
+
+
 def run_job(job: Job) -> Outcome:
     """Run one job and wait for it."""
-    with _started(job) as (process, began):
+    try:
+        process = _start(job)
+    except DataError as error:
+        return Outcome(job, error.exit_code, 0.0, str(error))
+    began = time.monotonic()
+    try:
         process.wait()
         return _outcome(job, process.returncode, time.monotonic() - began)
+    finally:
+        _end(process)
 
 
 def _here(waiting: Iterator[Job], workers: int) -> Iterator[Outcome]:
@@ -139,7 +153,10 @@ def _here(waiting: Iterator[Job], workers: int) -> Iterator[Outcome]:
                 if job is None:
                     more = False
                     break
-                running[_start(job)] = (job, time.monotonic())
+                try:
+                    running[_start(job)] = (job, time.monotonic())
+                except DataError as error:  # a full disk, say: the next may have better luck
+                    yield Outcome(job, error.exit_code, 0.0, str(error))
             ended = [process for process in running if process.poll() is not None]
             for process in ended:
                 job, began = running.pop(process)
@@ -207,16 +224,6 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
             )
     except OSError as error:
         raise write_error(error, job.log) from error
-
-
-@contextmanager
-def _started(job: Job) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
-    began = time.monotonic()
-    process = _start(job)
-    try:
-        yield process, began
-    finally:
-        _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -10,15 +10,14 @@ from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 
-from vqrna import config as configs
 from vqrna.bootstrap import RESAMPLES
 from vqrna.errors import DataError
 from vqrna.evaluation import evaluate
 from vqrna.files import output_directory, write_text
 from vqrna.studies.cells import Cell, CellStore, Identity, config_of
-from vqrna.training import Source, train
+from vqrna.trained import ModelSet
+from vqrna.training import Source, TrainingResult, train_network
 from vqrna.training.checkpoint import FILE_NAME as CHECKPOINT
-from vqrna.training.run import BEST_NAME
 
 ERROR_NAME = "error.txt"
 """Why the last attempt at a cell failed; not there if it did not."""
@@ -48,7 +47,8 @@ def run_cell(
     source : Source
         Training windows, and those to measure, of the types of the identity.
     folder : path-like
-        For the run: config, log, curves, weights; of this cell alone.
+        For the run: config, log, curves, and the kept weights as ``best.safetensors``; of this
+        cell alone.
     store : CellStore
     device : str
     resamples : int
@@ -65,34 +65,28 @@ def run_cell(
 
     def work() -> Cell:
         started = time.monotonic()
-        run = train(
-            source,
-            folder,
-            config_of(identity),
-            joint=identity.joint,
-            resume=True,
-            device=device,
-            show_progress=show_progress,
-        )
+        results = _train(identity, source, Path(folder), device, show_progress)
+        models = tuple(result.model for result in results.values())
+        model = models[0] if identity.joint else ModelSet(models)
         found = evaluate(
-            run.model,
+            model,
             source.valid,
             split=identity.split,
             reference=source.train,
             resamples=resamples,
             show_progress=show_progress,
         )
-        results = run.results.values()
-        epochs = sum(float(result.history["seconds"].sum()) for result in results)
-        kept = {name: result.model.training["best_epoch"] for name, result in run.results.items()}
+        histories = {name: result.history for name, result in results.items()}
+        epochs = sum(float(history["seconds"].sum()) for history in histories.values())
+        kept = {name: int(h.epoch[h.best].max()) for name, h in histories.items()}
         # Epochs of earlier attempts count, too: they are in the history
         return Cell.measured(
             identity,
             found,
             max(time.monotonic() - started, epochs),
-            device=str(run.model.device),
+            device=str(model.device),
             command=command,
-            epoch_seconds=round(epochs / sum(len(result.history) for result in results), 1),
+            epoch_seconds=round(epochs / sum(map(len, histories.values())), 1),
             best_epoch=kept,
             windows={"train": len(source.train), "valid": len(source.valid)},
         )
@@ -136,15 +130,37 @@ def attempt(
                 write_text(place / ERROR_NAME, traceback.format_exc())
             raise
         (place / ERROR_NAME).unlink(missing_ok=True)
-        for name in (CHECKPOINT, BEST_NAME):  # large, and of no use any more
-            for left in (place / name, *place.glob(f"*/{name}")):
-                left.unlink(missing_ok=True)
+        for left in (place / CHECKPOINT, *place.glob(f"*/{CHECKPOINT}")):
+            left.unlink(missing_ok=True)  # large, and of no use any more
     return cell
 
 
-def keep_config(identity: Identity, folder: Path) -> None:
-    """Leave the configuration of a cell in its folder, before anything can fail."""
-    write_text(output_directory(folder) / "config.toml", configs.dump(config_of(identity)))
+def _train(
+    identity: Identity, source: Source, folder: Path, device: str, show_progress: bool
+) -> dict[str, TrainingResult]:
+    """Train or go on: one network in the folder itself, or one a type in folders within.
+
+    They are not calibrated: scores are compared, and windows that set a calibration should not
+    judge it.
+    """
+    config = config_of(identity)
+    parts = {"joint": (source, folder)}
+    if not identity.joint:
+        kinds = source.train.modifications
+        parts = {m.symbol: (source.only(i), folder / m.symbol) for i, m in enumerate(kinds)}
+    return {
+        name: train_network(
+            windows.train,
+            windows.valid,
+            place,
+            config,
+            resume=True,
+            device=device,
+            show_progress=show_progress,
+            calibrate=False,
+        )
+        for name, (windows, place) in parts.items()
+    }
 
 
 @contextmanager
