@@ -81,9 +81,9 @@ class WindowSketch:
         """Tell which sites of a sequence lie in a neighbourhood that was trained on.
 
         Of all runs of `STEP` words within `BESIDE` nt of a site that have no ambiguous letter,
-        half or more must have their minimiser in the sketch, and more than one minimiser can
+        two of five must have their minimiser in the sketch, and more than one minimiser can
         cover. A copy of a repeat that differs here and there does not suffice; a difference of
-        one base, or a splice junction beside the site, does no harm.
+        one base hardly ever does harm.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class WindowSketch:
         high = np.minimum(sites + BESIDE + 1, len(tokens)) - extent + 1
         high = np.maximum(high, low)
         runs, known = both[:, high] - both[:, low]
-        return (known > STEP) & (2 * known >= runs)
+        return (known > STEP) & (5 * known >= 2 * runs)
 
     def holds(self, tokens: np.ndarray) -> np.ndarray:
         """Tell which windows (N, L), uint8, have their site in such a neighbourhood: (N,), bool."""

@@ -13,7 +13,7 @@ from vqrna.scanning.pieces import Piece
 from vqrna.scanning.settings import Settings
 from vqrna.sequence import AMBIGUOUS, centre
 from vqrna.sites import DECIMALS, FLAGS, Sites, significant
-from vqrna.sketch import WindowSketch
+from vqrna.sketch import BESIDE, WindowSketch
 from vqrna.tiers import EDGE, tier_index
 from vqrna.trained import Model
 
@@ -38,8 +38,12 @@ class Called:
 
 
 def reach_of(model: Model, kinds: tuple[Modification, ...]) -> int:
-    """Tell how many nt beside a position bear on it: the window, or a type's context rule."""
-    return max(centre(model.length), *(len(m.context) for m in kinds))
+    """Tell how many nt beside a position bear on it.
+
+    Its window does, a type's context rule, and what is looked up among the training windows.
+    """
+    looked_up = BESIDE if model.sketches else 0
+    return max(centre(model.length), looked_up, *(len(m.context) for m in kinds))
 
 
 def candidates(piece: Piece, kinds: tuple[Modification, ...]) -> np.ndarray:

@@ -213,7 +213,7 @@ class TrainedModel:
                 found[start : start + BATCH] = unlike[:, 0].cpu().numpy()
             told["unlike"] = found
         if self.sketch is not None:
-            told["in_training"] = self.sketch.holds(windows)
+            told["in_training"] = self.sketch.holds(tokens)
         return told
 
     def score(self, logits: np.ndarray) -> np.ndarray:
