@@ -115,7 +115,7 @@ def fit_trees(
     elsewhere: float = 0.0,
     rounds: int = ROUNDS,
 ) -> Baseline:
-    """Gradient-boosted trees (LightGBM), one model a type, on one thread."""
+    """Fit gradient-boosted trees (LightGBM), one model a type, on one thread."""
     import lightgbm
 
     numbers = features.of(train.tokens)
@@ -133,14 +133,14 @@ def fit_trees(
 
 
 def fit_trees_more(train: Windows, columns: list[int], seed: int) -> Baseline:
-    """Trees with counts near the site and the negatives of other types, too."""
+    """Fit trees with counts near the site, too, and with the negatives of other types."""
     return fit_trees(train, columns, seed, features=MORE, elsewhere=ELSEWHERE)
 
 
 def fit_logistic(
     train: Windows, columns: list[int], seed: int, *, ridge: float = RIDGE
 ) -> Baseline:
-    """Logistic regression with a quadratic penalty on the features of the trees, standardised."""
+    """Fit logistic regression, quadratic penalty, to the standardised features of the trees."""
     from sklearn.linear_model import LogisticRegression
 
     numbers = PLAIN.of(train.tokens)
@@ -160,7 +160,7 @@ def fit_logistic(
 
 
 def fit_matrix(train: Windows, columns: list[int], seed: int, *, length: int = 15) -> Baseline:
-    """Position-weight matrix: log-odds of each base about the site, one pseudo-count a base.
+    """Make a position-weight matrix: log-odds of bases about the site, one pseudo-count a base.
 
     Of modified sites against the unmodified ones of the same type; positions are independent.
     """
@@ -188,7 +188,7 @@ def log_frequencies(tokens: np.ndarray) -> np.ndarray:
 
 
 def fit_memoriser(train: Windows, columns: list[int], seed: int) -> Baseline:
-    """What has been seen: pieces of 31 nt shared with modified and with unmodified windows.
+    """Remember the pieces of 31 nt of modified and of unmodified windows.
 
     Of the central 501 nt; the score is ``log((1 + p) / (1 + n))`` where p pieces of the window
     occur in modified training windows of the type, and n in unmodified ones.
@@ -224,7 +224,7 @@ def _among(number: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 
 def fit_cpg(train: Windows, columns: list[int], seed: int) -> Baseline:
-    """Number of CG in 501 nt; whether more or fewer speak for a site is learned."""
+    """Learn whether more or fewer CG in 501 nt speak for a site; the number is the score."""
     counted = cpg(train.tokens)
 
     def head(column: int) -> Head:

@@ -1,4 +1,4 @@
-"""Numbers that trees and logistic regression read of a window: bases near the site, k-mer counts."""
+"""Numbers that trees and logistic regression read: bases near the site, counts of k-mers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqrna.sequence import AMBIGUOUS, centre, recentre
+from vqrna.sequence import AMBIGUOUS, recentre
 
 _CHUNK = 4096
 
@@ -122,8 +122,3 @@ def cpg(tokens: np.ndarray, stretch: int = 501) -> np.ndarray:
     """Count CG dinucleotides in the stretch about the site, shape (N,)."""
     seen = recentre(tokens, stretch)
     return ((seen[:, :-1] == 1) & (seen[:, 1:] == 2)).sum(axis=1).astype(np.float64)
-
-
-def site_base(tokens: np.ndarray) -> np.ndarray:
-    """Token of the site of each window, shape (N,)."""
-    return tokens[:, centre(tokens.shape[1])]
