@@ -244,19 +244,22 @@ def _show(search: Search, result: TuningResult) -> None:
     told = ", ".join(f"{counts[name]} {name}" for name in counts.index)
     console = Console()
     console.print(f"{len(result.table)} trials: {told}", highlight=False)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    names = [p.label for p in search.space.parameters]
     complete = result.table[result.table["state"] == "complete"]
     best = complete.sort_values(
         "value", ascending=search.direction == "minimize", kind="stable"
     ).head(5)
-    for title in ("trial", f"validation {search.settings.metric}", "epoch", *names):
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("trial", f"validation {search.settings.metric}", "epoch"):
         table.add_column(title, justify="right")
     for row in best.to_dict("records"):
-        values = (row[name] for name in names)
-        cells = ["" if value is None or value != value else _short(value) for value in values]
-        table.add_row(str(row["trial"]), f"{row['value']:.4f}", str(row["best_epoch"]), *cells)
+        table.add_row(str(row["trial"]), f"{row['value']:.4f}", str(row["best_epoch"]))
     console.print(table)
+    first = best.iloc[0]
+    console.print(f"trial {result.number}:", highlight=False)
+    for parameter in search.space.parameters:
+        value = first[parameter.label]
+        if value is not None and value == value:
+            console.print(f"  {parameter.label} = {_short(value)}", highlight=False)
     best_config = result.folder / "config.toml"
     told = f"wrote {result.folder}; train the best: vqrna train --config {best_config}"
     console.print(told, highlight=False, soft_wrap=True)

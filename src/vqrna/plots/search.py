@@ -154,7 +154,8 @@ def _ticks(axes: Axes, values: list[object], logarithmic: bool) -> None:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    if 0 < len(different) <= _MARKED and len(different) == len(set(values)):
+    few = 0 < len(different) <= min(_MARKED, len(values) // 2)
+    if few and len(different) == len(set(values)):
         axes.set_xticks(different, [f"{x:g}" for x in different])
         axes.minorticks_off()
 
