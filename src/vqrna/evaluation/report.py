@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
-from vqrna.evaluation.examination import Examination
+from matplotlib.figure import Figure
+
 from vqrna.evaluation.results import Evaluation
 from vqrna.files import output_directory, write_table, write_text
 from vqrna.modifications import Modification
@@ -61,43 +62,61 @@ def write_report(
     pictures = save_figure(figure, folder / "roc_pr")
     written = [folder / "evaluation.csv", folder / "scores.tsv", *pictures]
     if evaluation.examination is not None:
-        written += _write_examination(
-            evaluation, evaluation.examination, modifications, folder, head
-        )
+        written += _write_examination(evaluation, modifications, folder, head)
     return written
 
 
 def _write_examination(
     evaluation: Evaluation,
-    found: Examination,
     modifications: Sequence[Modification],
     folder: Path,
     head: list[str],
 ) -> list[Path]:
     """Write the tables and pictures of a full evaluation."""
     written = []
-    for name, table in found.tables().items():
+    tables = {} if evaluation.examination is None else evaluation.examination.tables()
+    for name, table in tables.items():
         path = folder / f"{name}.csv"
         write_table(path, table, head, separator=",", digits=6)
         written.append(path)
+    for name, figure in examination_pictures(evaluation, modifications).items():
+        written += save_figure(figure, folder / name)
+    return written
+
+
+def examination_pictures(
+    evaluation: Evaluation, modifications: Sequence[Modification]
+) -> dict[str, Figure]:
+    """Draw the reliability diagrams and the mix-ups of a full evaluation, by their names.
+
+    On the windows that overlap no training window, if that is known.
+
+    Raises
+    ------
+    ValueError
+        If it was no full evaluation.
+    """
+    found = evaluation.examination
+    if found is None:
+        raise ValueError("this was no full evaluation")
     known = "non_overlapping" in set(found.cross_types["windows"])
     windows = "non_overlapping" if known else "all"
     which = "windows that overlap no training window" if known else "all windows"
     title, remark = f"on {evaluation.split}, {which}", signature(evaluation.model)
-    diagrams = reliability_diagrams(
-        found.reliability.groups,
-        found.reliability.table,
-        modifications,
-        title=f"Reliability {title}",
-        remark=remark,
-        windows=windows,
-    )
-    maps = cross_type_maps(
-        found.cross_types,
-        modifications,
-        title=f"Sites that are called, percent, {title}",
-        remark=remark,
-        windows=windows,
-    )
-    written += save_figure(diagrams, folder / "reliability")
-    return [*written, *save_figure(maps, folder / "cross_types")]
+    return {
+        "reliability": reliability_diagrams(
+            found.reliability.groups,
+            found.reliability.table,
+            modifications,
+            title=f"Reliability {title}",
+            remark=remark,
+            windows=windows,
+        ),
+        "cross_types": cross_type_maps(
+            found.cross_types,
+            modifications,
+            title=f"Sites that are called, percent, {title}",
+            remark=remark,
+            windows=windows,
+        ),
+    }

@@ -122,7 +122,7 @@ def evaluate(
                     flanks=flanks,
                     logit=logits[known.index, heads[symbol]],
                     score=scores[known.index, heads[symbol]],
-                    **flags,
+                    **{name: told[known.index] for name, told in flags.items()},
                 )
                 parts.append(of_type)
     table = pd.concat(parts, ignore_index=True)[list(_SCORES)]

@@ -53,7 +53,7 @@ def cross_type_maps(
     with style():
         figure = new_figure(_SIDE * max(len(tiers), 1) + 0.6, _SIDE + 0.85)
         axes = figure.subplots(1, max(len(tiers), 1), squeeze=False)[0]
-        for ax, tier in zip(axes, tiers or [""], strict=True):
+        for ax, tier in zip(axes, tiers, strict=False):
             _map(ax, table[table["tier"] == tier], drawn)
             ax.set_title(f"{tier} or higher" if tier != tiers[-1] else tier)
             ax.set_xlabel("called")
