@@ -65,7 +65,7 @@ def with_flags(
         shuffled = np.stack([_shuffled(window, i, generator) for i, window in enumerate(some)])
         evidence = evidence_of(usual, _pairs(model, shuffled, bar))
         codes = _codes(model, held_out, bar)
-    return dataclasses.replace(model, familiarity=_thresholds(codes, held_out, evidence, generator))
+    return dataclasses.replace(model, familiarity=thresholds(codes, held_out, evidence, generator))
 
 
 def _shuffled(window: np.ndarray, number: int, generator: np.random.Generator) -> np.ndarray:
@@ -95,10 +95,20 @@ def _pairs(model: TrainedModel, windows: np.ndarray, bar: Bar) -> torch.Tensor:
     return pair_counts(_codes(model, whole, bar), size)
 
 
-def _thresholds(
+def thresholds(
     codes: torch.Tensor, windows: np.ndarray, evidence: np.ndarray, generator: np.random.Generator
 ) -> Familiarity:
-    """Set thresholds for whole windows, and for stretches of them, at `FALSE_FLAGS`."""
+    """Set thresholds for whole windows, and for stretches of them, at `FALSE_FLAGS`.
+
+    Parameters
+    ----------
+    codes : torch.Tensor, shape (N, C), int64
+        Of windows, at every position.
+    windows : np.ndarray, shape (N, L), uint8
+    evidence : np.ndarray, shape (K, K), int8
+    generator : np.random.Generator
+        Draws the stretches.
+    """
     rows, extent = codes.shape
     reach = windows.shape[1] - extent + 1
     table = torch.from_numpy(evidence)
