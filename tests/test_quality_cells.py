@@ -161,6 +161,33 @@ def test_a_network_is_a_cell_like_any(place, specs):
     assert "Um" in cell.more["localisation"]
 
 
+def test_a_network_that_was_trained_before_is_taken_if_it_is_the_one(place, specs, tmp_path):
+    from vqrna.training import train_network
+
+    _, data = place
+    task = data.task("public")
+    spec = specs["ours"]
+    run = train_network(
+        task.train, task.held, tmp_path / "run", spec.configured(7, None), show_progress=False
+    )
+    store = CellStore(tmp_path / "results")
+
+    def cell(seed, split="public"):
+        job = cells.Job(spec, split, seed, SYMBOLS)
+        where, runs = data.task(split), tmp_path / "runs"
+        return cells.make(job, where, data.name, store, runs, weights=run.folder)
+
+    found = cell(7)
+    assert found.more["weights"] == run.model.hash
+    kept_logits = np.load(cells.logits_path(store, found.identity))["logit_Um"].astype(float)
+    expected = run.model.logits(task.held.tokens[task.known("Um")])[:, 1]
+    assert kept_logits == pytest.approx(expected, abs=0.01)
+    with pytest.raises(UsageError, match="other settings"):
+        cell(8)
+    with pytest.raises(UsageError, match="other windows than those of fold-2"):
+        cell(7, "fold-2")
+
+
 def test_the_report_tells_what_is_there_and_leaves_the_rest_blank(place, specs, tmp_path):
     base, _ = place
     for split in tasks.SPLITS:
@@ -285,3 +312,20 @@ def test_the_command_makes_plans_and_cells(place, specs, capsys, monkeypatch, tm
         assert "CpG content" in (tmp_path / "page.md").read_text()
         assert command.main([*given, "--models", "oak"]) == 1
         assert "unknown model 'oak'" in capsys.readouterr().err
+
+
+def test_the_page_tells_what_the_kept_table_holds(root):
+    import pandas as pd
+
+    table = pd.read_csv(root / "benchmarks" / "results" / "quality" / "tables" / "quality.csv")
+    chosen = table[
+        (table["place"] == "public")
+        & (table["windows"] == "all")
+        & (table["type"] == "mean9")
+        & (table["measure"] == "auroc")
+    ]
+    page = (root / "docs" / "quality.md").read_text(encoding="utf-8")
+    assert "trees" in set(chosen["model"])
+    for row in chosen.itertuples():
+        told = f"| {row.value:.3f} ({row.low:.3f}–{row.high:.3f}) |"
+        assert told in page, f"docs/quality.md is behind: {row.model} {told}"

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "quality"
 RUNS = ROOT / "runs" / "quality"
 PAGE = ROOT / "docs" / "quality.md"
+README = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "images" / "quality.png"
 
 
@@ -51,6 +52,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--table", action="store_true", help="only write table and picture, from the kept cells"
     )
+    p.add_argument(
+        "--weights",
+        type=Path,
+        help="a network that was trained before, for the one cell that is asked for",
+    )
+    p.add_argument("--readme", action="store_true", help="write the short table into README.md too")
     p.add_argument("--results", type=Path, default=RESULTS, help=argparse.SUPPRESS)
     p.add_argument("--runs", type=Path, default=RUNS, help=argparse.SUPPRESS)
     return p
@@ -85,7 +92,8 @@ def write_all(args: argparse.Namespace) -> int:
     """Write table and picture from the kept cells."""
     from benchmarks.quality.report import write_report
 
-    for path in write_report(args.results, PAGE, PICTURE):
+    readme = README if args.readme else None
+    for path in write_report(args.results, PAGE, PICTURE, readme=readme):
         print(f"wrote {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
     return 0
 
@@ -93,8 +101,8 @@ def write_all(args: argparse.Namespace) -> int:
 def work(args: argparse.Namespace) -> int:
     """Make the cells that are missing, or tell which they are; 1 if one failed."""
     from benchmarks.quality.plan import jobs
-    from benchmarks.quality.tasks import Data
 
+    from vqrna.errors import UsageError
     from vqrna.studies import CellStore
 
     data = _data(args)
@@ -118,7 +126,8 @@ def work(args: argparse.Namespace) -> int:
             which = "" if len(job.types) > 1 else f" {job.types[0]}"
             print(f"  {job.spec.name}{which} {job.split} seed {job.seed}: {job.minutes:,.1f} min")
         return 0
-    assert isinstance(data, Data)
+    if args.weights is not None and len(wanted) != 1:
+        raise UsageError("--weights is of one cell: choose --models, --splits and --seeds for it")
     order = {split: i for i, split in enumerate(dict.fromkeys(job.split for job in todo))}
     todo.sort(key=lambda job: order[job.split])
     if args.jobs > 1 and len(todo) > 1:
@@ -166,6 +175,7 @@ def one(job: Any, args: argparse.Namespace) -> bool:
             args.runs,
             device=args.device,
             command=args.command,
+            weights=args.weights,
         )
     except Exception as error:  # the others may still be made; the reason is kept with the run
         print(f"{name}: failed: {error}", file=sys.stderr, flush=True)

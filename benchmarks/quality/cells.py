@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from benchmarks.quality.models import Spec
+from benchmarks.quality.networks import scored, trained, trained_before
 from benchmarks.quality.tasks import PUBLIC, Key, Task, comparisons
 
 import vqrna
@@ -87,6 +88,7 @@ def make(
     *,
     device: str = "cpu",
     command: str = "",
+    weights: Path | None = None,
     show_progress: bool = False,
 ) -> Cell:
     """Give a cell from the store, or make it; a network goes on from its checkpoint.
@@ -105,6 +107,8 @@ def make(
     device : str
     command : str
         How the cell is said to have been made.
+    weights : pathlib.Path, optional
+        A network that was trained before, with the very settings and windows of the job.
     show_progress : bool
     """
     identity = job.identity(data)
@@ -114,15 +118,23 @@ def make(
         started = time.monotonic()
         columns = [task.train.modifications.index(m) for m in _kinds(task, job.types)]
         if job.spec.fit is not None:
-            model = job.spec.fit(task.train, columns, job.seed)
+            fitted = job.spec.fit(task.train, columns, job.seed)
             logits = {}
             for symbol in job.types:
-                rows = _within(task, symbol)
-                logits[symbol] = model.of_type(task.held.tokens[rows], symbol)
-            at = window_by_window(lambda w, m: model.of_type(w, m.symbol), model.length)
+                rows = task.known(symbol)
+                logits[symbol] = fitted.of_type(task.held.tokens[rows], symbol)
+            at = window_by_window(lambda w, m: fitted.of_type(w, m.symbol), fitted.length)
             more: dict[str, Any] = {"windows": {"train": len(task.train)}}
         else:
-            logits, at, more = _network(job, task, columns, folder, device, show_progress)
+            config = job.spec.configured(job.seed, job.epochs)
+            if weights is not None:
+                model, more = trained_before(config, task, job.types, weights, device)
+            else:
+                only = None if job.spec.joint else columns[0]
+                model, more = trained(
+                    config, task, only, folder, device, show_progress=show_progress
+                )
+            logits, at = scored(model, task, job.types), dense(model)
         kept = {f"logit_{s}": np.clip(x, -6e4, 6e4).astype(np.float16) for s, x in logits.items()}
         if job.spec.localises:
             found, ranks = locate(at, task, job.types)
@@ -226,50 +238,6 @@ def locate(
         ranks[f"row_{name}"] = task.rows[apart[of_type["row"].to_numpy(dtype=int)]].astype(np.int32)
         ranks[f"within_{name}"] = values.astype(np.float16)
     return found, ranks
-
-
-def _network(
-    job: Job, task: Task, columns: list[int], folder: Path, device: str, show_progress: bool
-) -> tuple[dict[str, np.ndarray], ScorePositions, dict[str, Any]]:
-    """Train a network and score what is held back."""
-    from vqrna.training import Source, train_network
-
-    source = Source(*task.for_networks(job.seed))
-    if not job.spec.joint:
-        if len(columns) != 1:
-            raise ValueError(f"{job.spec.name} is one network a type, not of {job.types}")
-        source = source.only(columns[0])
-    result = train_network(
-        source.train,
-        source.valid,
-        folder,
-        job.spec.configured(job.seed, job.epochs),
-        resume=True,
-        device=device,
-        show_progress=show_progress,
-        calibrate=False,
-    )
-    model, history = result.model, result.history
-    symbols = [m.symbol for m in model.modifications]
-    used = np.unique(np.concatenate([_within(task, s) for s in job.types]))
-    found = model.logits(task.held.tokens[used])
-    logits = {}
-    for symbol in job.types:
-        rows = np.searchsorted(used, _within(task, symbol))
-        logits[symbol] = found[rows, symbols.index(symbol)]
-    more = {
-        "windows": {"train": len(source.train), "epoch_chosen_on": len(source.valid)},
-        "epochs": len(history),
-        "best_epoch": int(history.loc[history["best"].astype(bool), "epoch"].max()),
-        "epoch_seconds": round(float(history["seconds"].mean()), 1),
-        "parameters": sum(p.numel() for p in model.network.parameters()),
-    }
-    return logits, dense(model), more
-
-
-def _within(task: Task, symbol: str) -> np.ndarray:
-    """Rows of the held-back windows of which a type is known, in the order of the key."""
-    return np.searchsorted(task.rows, task.key.rows(symbol, task.fold))
 
 
 def _kinds(task: Task, types: Iterable[str]) -> list[Modification]:

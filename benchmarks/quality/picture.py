@@ -86,22 +86,25 @@ def _dots(
 def _against(
     axes: Axes, models: Sequence[str], measured: Measured, where: str, names: Sequence[str]
 ) -> None:
-    """Paired differences with their intervals: ours less the trees, or trees+ before there is."""
+    """Paired differences to the trees with their intervals: ours, or trees+ before there is."""
     one = next(
         (m for m in models if m.partition("@")[0] == "ours" and _has(measured, m, where)), "trees+"
     )
     axes.grid(axis="y", visible=False)
     axes.axvline(0, color=INK, linewidth=0.8)
-    for row, name in enumerate(names):
-        mine, theirs = (measured.get(m, where, name) for m in (one, "trees"))
-        if mine is None or theirs is None:
-            continue
-        difference = mine - theirs
-        low, high = difference.bounds
-        color = LOOKS[one.partition("@")[0]][0]
-        axes.plot([low, high], [row, row], color=color, linewidth=1.6)
-        axes.plot([difference.value], [row], "o", color=color, markersize=4.5)
-    axes.set_title(f"{one} less trees\npaired, 95 % interval")
+    color = LOOKS[one.partition("@")[0]][0]
+    others = [m for m in ("trees", "trees+") if m != one and _has(measured, m, where)]
+    for other, shift, filled in zip(others, (-0.14, 0.14), (color, "white"), strict=False):
+        for row, name in enumerate(names):
+            mine, theirs = (measured.get(m, where, name) for m in (one, other))
+            if mine is None or theirs is None:
+                continue
+            difference = mine - theirs
+            at = row + shift if len(others) > 1 else row
+            axes.plot(difference.bounds, [at, at], color=color, linewidth=1.4)
+            axes.plot([difference.value], [at], "o", color=color, markersize=4, mfc=filled)
+    told = " (filled), trees+ (hollow)" if len(others) > 1 else ""
+    axes.set_title(f"{one} less trees{told}\npaired, 95 % interval")
     axes.set_xlabel("difference of AUROC between windows")
 
 

@@ -182,7 +182,7 @@ def short_table(gathered: Gathered, measured: Measured) -> str:
             _told(measured.get(label, "folds", MEAN, "auprc")),
             _told(measured.get(label, "folds", MEAN, "within")),
             _told(measured.get(label, "folds", "m6A-hard")),
-            _seeds_told(gathered, label),
+            _seeds_told(gathered, measured, label),
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -248,10 +248,15 @@ def _seeds(model: Scored, where: str) -> int:
     return max((len(model.seeds(s, where)) for s in {k[0] for k in model.logits}), default=0)
 
 
-def _seeds_told(gathered: Gathered, label: str) -> str:
-    """Write how many seeds there are in the two places."""
-    counts = [_seeds(m, where) for m in gathered.models if m.label == label for where in _PLACES]
-    return "" if not any(counts) else " / ".join(map(str, counts))
+def _seeds_told(gathered: Gathered, measured: Measured, label: str) -> str:
+    """Write how many seeds there are in the two places, and how far their AUROC spread."""
+    told = []
+    for where in _PLACES:
+        count = sum(_seeds(m, where) for m in gathered.models if m.label == label)
+        value = measured.get(label, where, MEAN)
+        spread = "" if value is None or math.isnan(value.spread) else f" (±{value.spread:.4f})"
+        told.append(f"{count}{spread}")
+    return "" if not any(part != "0" for part in told) else " / ".join(told)
 
 
 def _told(value: Value | None) -> str:

@@ -107,6 +107,10 @@ class Task:
         """Number of the fold; 0 for the public split."""
         return 0 if self.name == PUBLIC else int(self.name.removeprefix("fold-"))
 
+    def known(self, symbol: str) -> np.ndarray:
+        """Rows of the held-back windows of which a type is known, in the order of the key."""
+        return np.searchsorted(self.rows, self.key.rows(symbol, self.fold))
+
     def for_networks(self, seed: int) -> tuple[Windows, Windows]:
         """Windows to train a network on, and those that choose its epoch.
 
