@@ -34,7 +34,11 @@ def page(template: str, data: dict[str, Any]) -> str:
     told = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     # Names of a user's own types stand here: "</script>" and "<!--" must stay words
     told = told.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    for mark, file in (("/*HOUSE*/", "house.css"), ("/*LOGO*/", "logo.js")):
+    for mark, file in (
+        ("/*HOUSE*/", "house.css"),
+        ("/*PAGE*/", "page.js"),
+        ("/*LOGO*/", "logo.js"),
+    ):
         if mark in text:
             text = text.replace(mark, (_PAGES / file).read_text(encoding="utf-8"))
     return text.replace("/*DATA*/", told)
