@@ -61,7 +61,7 @@ def reserved(port: int | None) -> Iterator[_Server | None]:
 
 
 @contextmanager
-def serving(server: Any, url: str) -> Iterator[str]:
+def serving(server: Any, url: str, study: int) -> Iterator[str]:
     """Show a study in the browser while the body runs.
 
     Parameters
@@ -70,6 +70,8 @@ def serving(server: Any, url: str) -> Iterator[str]:
         From :func:`reserved`.
     url : str
         Of the database.
+    study : int
+        Its number in the database.
 
     Yields
     ------
@@ -82,7 +84,7 @@ def serving(server: Any, url: str) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://{HOST}:{server.server_port}/"
+        yield f"http://{HOST}:{server.server_port}/dashboard/studies/{study}"
     finally:
         server.shutdown()
         thread.join()

@@ -116,7 +116,9 @@ def tune(
             _threads(search, engine) if threads is None else threads,
         )
         if server is not None:
-            say(f"live page: {stack.enter_context(dashboard.serving(server, url))}")
+            say(
+                f"live page: {stack.enter_context(dashboard.serving(server, url, study._study_id))}"
+            )
         if _open(study, limit):
             jobs = search.settings.jobs
             with _workers(engine, url, address, jobs, device, limit) as pool:
@@ -145,7 +147,7 @@ def serve(
     url = database_url(storage, folder.resolve())
     with dashboard.reserved(port) as server, database_errors(url):
         study = open_study(open_storage(url, False), record.search, record.identity, False)
-        with dashboard.serving(server, url) as address:
+        with dashboard.serving(server, url, study._study_id) as address:
             trials = len(study.get_trials(deepcopy=False))
             say(f"{trials} trials; live page: {address} (Ctrl-C ends)")
             with suppress(KeyboardInterrupt):

@@ -143,12 +143,22 @@ def open_study(storage: Any, search: Search, identity: str, samples: bool = True
                 pruner=pruner,
                 load_if_exists=True,
             )
+            _name(study, search)
             return study
         except Exception as error:  # two that begin it at the same moment
             if attempt + 1 == _ATTEMPTS or "UNIQUE" not in str(error.__cause__ or error):
                 raise
             time.sleep(0.1 * (attempt + 1))
     raise AssertionError
+
+
+def _name(study: optuna.Study, search: Search) -> None:
+    """Tell the live page what the score is, instead of ``Objective 0``."""
+    words = [f"validation {search.settings.metric}"]
+    if study.metric_names != words:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # experimental
+            study.set_metric_names(words)
 
 
 def study_name(search: Search, identity: str) -> str:
