@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format clean weights pictures benchmark-training benchmark-validation benchmark-adapter benchmark-scan \
+.PHONY: help setup demo test check format clean weights pictures benchmark-training benchmark-validation benchmark-adapter benchmark-flags benchmark-scan \
 	benchmark-tail benchmark-memory benchmark-ism benchmark-quality
 
 help:  ## tell what there is to do
@@ -70,6 +70,10 @@ benchmark-tail: $(STAMP)  ## what the fitted tails of the nulls predict of posit
 
 benchmark-ism: $(STAMP)  ## saturation mutagenesis: tangermeme's and ours (minutes)
 	$(BIN)/python benchmarks/ism_speed.py
+
+benchmark-flags: $(STAMP)  ## how often windows of all kinds are flagged: docs/flags.md (VQRNA_DATA)
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-flags: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python benchmarks/flags_check.py "$(VQRNA_DATA)"
 
 benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt (half an hour)
 	$(BIN)/python benchmarks/scan_memory.py
