@@ -20,6 +20,9 @@ from vqrna.studies.pool import Job, run_jobs
 from vqrna.studies.worker import LOG_NAME, Task
 from vqrna.training import Source
 
+WORKER = "vqrna.studies.worker"
+"""Module that makes a cell, as a program."""
+
 CELLS, RUNS = "cells", "runs"
 """Folders of a study: its small result files, and what each training left."""
 
@@ -169,7 +172,7 @@ def run_plan(
             except DataError as error:  # a full disk, say: the next may have better luck
                 failures.append(Failure(identity, str(error), run))
                 continue
-            yield Job(identity.name, "vqrna.studies.worker", (path,), run / LOG_NAME)
+            yield Job(identity.name, WORKER, (path,), run / LOG_NAME)
 
     with progress(len(todo), "cells", unit="cells", show=show_progress) as bar:
         outcomes = run_jobs(waiting(), jobs, engine=engine, address=address, device=device)
