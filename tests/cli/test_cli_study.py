@@ -1,14 +1,8 @@
 """`vqrna lengths` and `vqrna ablate`: plan, run, table of what is there, one line for faults."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "studies"))
-
-from handmade import TOML, cell, write_data
-
+from hand_cells import TOML, cell, write_data
 from vqrna.studies import CellStore
 
 

@@ -7,8 +7,8 @@ import sys
 import time
 
 import pytest
-from handmade import TOML, write_data
 
+from hand_cells import TOML, write_data
 from tiny import tiny
 from vqrna import config as configs
 from vqrna.errors import DataError, UsageError
@@ -130,7 +130,7 @@ def test_one_network_each_is_a_cell_too(data, tmp_path, quick):
 
 
 def test_why_an_attempt_failed_is_kept_until_one_does_not(tmp_path):
-    from handmade import cell
+    from hand_cells import cell
 
     made = cell()
     store, place = CellStore(tmp_path / "cells"), tmp_path / "run"

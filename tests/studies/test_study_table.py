@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from handmade import cell, scores
 
+from hand_cells import cell, scores
 from vqrna.errors import DataError
 from vqrna.studies.report import (
     ablation_lines,
