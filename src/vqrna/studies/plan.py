@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -152,7 +151,7 @@ def run_plan(
     place = (folder / RUNS) if runs is None else output_directory(runs).absolute()
     todo = [identity for identity in identities if store.get(identity) is None]
     named = {identity.name: identity for identity in todo}
-    command = without_places(command_line())
+    command = command_line()
     failures: list[Failure] = []
 
     def waiting() -> Iterator[Job]:
@@ -188,20 +187,6 @@ def run_plan(
                 bar.say(f"{told}: {_in_short(cell)} ({duration(outcome.seconds)})")
             bar.advance()
     return failures
-
-
-def without_places(command: str) -> str:
-    """Write a command without the folders that its files lie in: they differ from place to place.
-
-    What stands in a cell is kept for others to read.
-    """
-    words = shlex.split(command) if command.startswith("vqrna ") else [command]
-    shown = []
-    for word in words:
-        option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-        place = Path(value)
-        shown.append(option + equals + (place.name if len(place.parts) > 1 else value))
-    return shlex.join(shown) if len(words) > 1 else command
 
 
 def _in_short(cell: Cell) -> str:
