@@ -180,7 +180,10 @@ def _symbols(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def _epochs(cells: Sequence[Cell]) -> str:
-    """Say how many epochs there were, and whether they are fewer than the preset's."""
+    """Say how many epochs there were, and whether they are fewer than the preset's.
+
+    Not how many those are: another version may have others, and the table stay as it is.
+    """
     identity = cells[0].identity
     if identity.epochs is None:
         return ""
@@ -189,7 +192,7 @@ def _epochs(cells: Sequence[Cell]) -> str:
     except UsageError:
         usual = identity.epochs
     words = f"{identity.epochs} epoch" + ("s" if identity.epochs != 1 else "")
-    return f"{words} (reduced: the preset has {usual})" if identity.epochs < usual else words
+    return f"{words} (reduced)" if identity.epochs < usual else words
 
 
 def _title(name: str, cells: Sequence[Cell]) -> str:
