@@ -35,10 +35,13 @@ class ModelConfig:
         Number of codes and their width.
     stem_width, width : int
         Channels of the first convolution and of all later ones (``vqrna`` only).
-    head_width : int
-        Hidden units of the classifier (``vqrna`` only; the paper's has 32).
+    head_width, region_width : int
+        Hidden units of the classifier's two parts, that of the site and that of the region
+        (``vqrna`` only; the paper's has 32).
     dropout : float
         In the classifier (``vqrna``) or in the Transformer layers (``paper``).
+    region_dropout : float
+        On what the region part reads (``vqrna`` only).
     """
 
     architecture: Preset = "vqrna"
@@ -48,7 +51,9 @@ class ModelConfig:
     stem_width: int = Field(default=96, ge=1)
     width: int = Field(default=128, ge=1)
     head_width: int = Field(default=256, ge=1)
+    region_width: int = Field(default=128, ge=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
+    region_dropout: float = Field(default=0.3, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _length_fits(self) -> ModelConfig:
