@@ -99,6 +99,15 @@ class TrainingConfig:
         leaves them out (``vqrna`` only).
     weak_share : float
         Weak negatives of either kind that join a batch, as a share of its windows.
+    ranking_weight : float
+        Weight of the loss on the rank of each modified site among other positions of its window, as
+        the site part of the classifier sees them; 0 leaves it out (``vqrna`` only).
+    rivals : int
+        Unannotated positions with the type's base and context that a site is ranked among, at most;
+        windows shorter than 143 nt have none.
+    other_type_weight : float
+        Weight of random negatives of one type as negatives of the other types that their base and
+        context fit; 0 leaves them out.
     average_decay : float
         Decay a step of the moving average of the weights that is validated and kept; 0 for none.
     select_by : {"auroc", "accuracy"}
@@ -109,7 +118,7 @@ class TrainingConfig:
         Of every random choice.
     """
 
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=6, ge=1)
     patience: int = Field(default=30, ge=1)
     batch_size: int = Field(default=64, ge=2)
     optimizer: Literal["adamw", "adam"] = "adamw"
@@ -124,8 +133,11 @@ class TrainingConfig:
     mask_rate: float = Field(default=0.25, ge=0, le=1)
     mask_min_flank: int = Field(default=25, ge=0)
     off_site_weight: float = Field(default=0.0, ge=0)
-    shuffled_weight: float = Field(default=0.2, ge=0)
+    shuffled_weight: float = Field(default=0.1, ge=0)
     weak_share: float = Field(default=0.125, gt=0, le=1)
+    ranking_weight: float = Field(default=0.3, ge=0)
+    rivals: int = Field(default=15, ge=1)
+    other_type_weight: float = Field(default=0.5, ge=0)
     average_decay: float = Field(default=0.999, ge=0, lt=1)
     select_by: Literal["auroc", "accuracy"] = "auroc"
     precision: Literal["float32", "bfloat16"] = "bfloat16"
@@ -167,6 +179,8 @@ def preset(name: str) -> Config:
                 substitution_rate=0.0,
                 mask_rate=0.0,
                 shuffled_weight=0.0,
+                ranking_weight=0.0,
+                other_type_weight=0.0,
                 average_decay=0.0,
                 select_by="accuracy",
                 precision="float32",
