@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format clean weights benchmark-training benchmark-validation benchmark-adapter benchmark-scan \
-	benchmark-tail benchmark-memory benchmark-ism
+.PHONY: help setup demo test check format clean weights pictures benchmark-training benchmark-validation benchmark-adapter benchmark-flags benchmark-scan \
+	benchmark-tail benchmark-memory benchmark-ism benchmark-quality
 
 help:  ## tell what there is to do
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
@@ -56,6 +56,10 @@ benchmark-validation: $(STAMP)  ## the shipped model on validation windows: the 
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-validation: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python benchmarks/validation_table.py "$(VQRNA_DATA)"
 
+pictures: $(STAMP)  ## pictures and tables of what the shipped model reads: README, docs (VQRNA_DATA; half an hour)
+	@test -n "$(VQRNA_DATA)" || { echo "make pictures: set VQRNA_DATA to the benchmark's folder"; exit 2; }
+	$(BIN)/python benchmarks/pictures.py "$(VQRNA_DATA)" $(PARTS)
+
 benchmark-adapter: $(STAMP)  ## adapter-like sequence at the benchmark's sites (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-adapter: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python benchmarks/adapter_match.py "$(VQRNA_DATA)"
@@ -67,11 +71,19 @@ benchmark-tail: $(STAMP)  ## what the fitted tails of the nulls predict of posit
 benchmark-ism: $(STAMP)  ## saturation mutagenesis: tangermeme's and ours (minutes)
 	$(BIN)/python benchmarks/ism_speed.py
 
+benchmark-flags: $(STAMP)  ## how often windows of all kinds are flagged: docs/flags.md (VQRNA_DATA)
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-flags: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python benchmarks/flags_check.py "$(VQRNA_DATA)"
+
 benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt (half an hour)
 	$(BIN)/python benchmarks/scan_memory.py
 
 benchmark-scan: $(STAMP)  ## nt a second of scans: window by window, in batches, densely (minutes)
 	$(BIN)/python benchmarks/scan_speed.py
+
+benchmark-quality: $(STAMP)  ## baselines and networks, cell by cell, and their table (VQRNA_DATA; QUALITY="--models baselines")
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-quality: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python -m benchmarks.quality "$(VQRNA_DATA)" $(QUALITY)
 
 format: $(STAMP)  ## put the code into its format
 	$(BIN)/ruff check --fix

@@ -85,3 +85,32 @@ def test_the_tiers_told_are_those_there_are(root):
     assert f"fewer than {EDGE} nt" in text
     assert f"{WINDOWS['vqrna']:,}" in text
     assert f"{WINDOWS['paper']} for the paper's" in text
+
+
+@pytest.mark.parametrize(("page", "last"), [("codes", "effects"), ("motifs", "motifs")])
+def test_the_notebook_of_a_page_runs(root, page, last, monkeypatch):
+    """Every line of it, on a tiny model and a few windows."""
+    import vqrna
+    from seeded import calling_model
+    from tiny import planted
+    from vqrna.codes import chosen
+
+    windows = dataclasses.replace(
+        planted(24, length=101, symbols=("Am",)), modifications=vqrna.MODIFICATIONS[7:8]
+    )
+    given = []
+    monkeypatch.setattr(vqrna, "load_model", calling_model)
+    for place in (vqrna, chosen):
+        monkeypatch.setattr(place, "load_benchmark", lambda *x, **_: given.append(x) or windows)
+    monkeypatch.setattr(chosen, "select_modifications", lambda *_: None)
+    code = re.search(r"## In a notebook\n.*?```python\n(.+?)```", read(root, page), re.DOTALL)[1]
+    names: dict[str, object] = {}
+    exec(compile(code, page, "exec"), names)
+    assert given[0] == ("DIR", "valid", ["m6A"])
+    assert names[last] is not None
+    if page == "codes":
+        assert names["points"].latents.shape[0] == 24
+        assert names["effects"].effects.shape[0] == 8
+        assert set(names["told"].table().modification) == {"m6A"}
+    else:
+        assert names["why"].values.shape == (12, 4, names["model"].length)

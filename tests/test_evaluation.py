@@ -66,6 +66,21 @@ def random_windows(n=120, seed=0):
     return windows_of(tokens, labels, negative_set=negative_set)
 
 
+class FlaggingModel(CountingModel):
+    """Finds every third window unlike its training, and has no sketch of it."""
+
+    def flags(self, tokens):
+        return {"unlike": np.arange(len(tokens)) % 3 == 0}
+
+
+def test_what_a_model_knows_of_windows_stands_beside_their_scores():
+    found = evaluate(FlaggingModel(), random_windows(), masks=("none", "both"), resamples=0)
+    assert found.to_json()["flags"] == {"windows": 120, "unlike": 40, "in_training": None}
+    number = found.scores["window"].str.removeprefix("w").astype(int)
+    assert found.scores["unlike"].tolist() == (number % 3 == 0).tolist()
+    assert found.scores["in_training"].isna().all()
+
+
 def test_the_fake_is_a_scorer():
     assert isinstance(CountingModel(), Scorer)
 
@@ -229,7 +244,8 @@ def test_json_has_the_promised_form():
         CountingModel(), windows, split="valid", reference=windows.take([0]), resamples=20
     )
     told = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert told.keys() == {"schema_version", "model", "split", "results"}
+    assert told.keys() == {"schema_version", "model", "split", "results", "flags"}
+    assert told["flags"] == {"windows": 120, "unlike": None, "in_training": None}
     assert (told["schema_version"], told["model"], told["split"]) == (1, "c0ffee", "valid")
     for result in told["results"]:
         assert list(result) == [

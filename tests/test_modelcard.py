@@ -3,11 +3,14 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
 from seeded import SYMBOLS, calling_model
-from tiny import fresh
+from tiny import fresh, random_tokens
 from vqrna.modelcard import LIMITS, describe
+from vqrna.nn.familiarity import Familiarity
+from vqrna.sketch import WindowSketch
 from vqrna.trained import ModelSet
 
 
@@ -99,3 +102,18 @@ def test_a_set_is_described_as_one_model():
 @pytest.mark.parametrize("word", ["prevalence", "CpG", "human", "m6Am", "diagnosis"])
 def test_the_limits_speak_of_what_matters(word):
     assert any(word in limit for limit in LIMITS)
+
+
+def test_a_card_tells_what_can_be_flagged():
+    plain = calling_model()
+    assert describe(plain).flags == ()
+    assert "flags" not in describe(plain).to_markdown()
+    nothing = np.zeros(1)
+    sketch = WindowSketch.of(random_tokens(1200, 101))
+    model = dataclasses.replace(
+        plain, familiarity=Familiarity(nothing, nothing, nothing, nothing), sketch=sketch
+    )
+    card = describe(model)
+    assert card.flags == ("unlike", "in_training (a sketch of 1,200 windows)")
+    assert "- flags of input: unlike, in_training (a sketch of 1,200 w" in card.to_markdown()
+    assert describe(ModelSet((plain, model))).flags == card.flags

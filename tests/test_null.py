@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -64,6 +64,7 @@ def test_p_values_of_the_null_itself_are_even_or_larger():
 
 
 @settings(max_examples=60)
+@example(48, 0.96, False, 0)
 @given(st.integers(1, 3_000), st.floats(0, 60), st.booleans(), st.integers(0, 20))
 def test_a_threshold_respects_its_bound(n, per_kb, ties, seed):
     null = sample(n, seed, ties)
@@ -71,8 +72,9 @@ def test_a_threshold_respects_its_bound(n, per_kb, ties, seed):
     sketch = NullSketch.of(null, nt)
     threshold = sketch.threshold(per_kb)
     reached = int((null >= threshold).sum())
-    assert reached / nt * 1000 <= per_kb
-    assert sketch.calls_per_kb(threshold) <= per_kb or threshold == -np.inf
+    bound = per_kb * (1 + 1e-12)  # 48 / 50,000 * 1,000 is more than 0.96 in doubles
+    assert reached / nt * 1000 <= bound
+    assert sketch.calls_per_kb(threshold) <= bound or threshold == -np.inf
     if threshold > -np.inf and not ties:  # and gives nothing away: 3 % and one of rounding
         assert reached >= per_kb * nt / 1000 / 1.03 - 2
 

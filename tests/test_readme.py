@@ -35,6 +35,16 @@ def test_the_measured_table_is_the_kept_result(root, name, table, page):
     assert script[table](measured) in (root / page).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("part", ["codes", "letters"])
+def test_what_the_model_reads_is_told_as_it_was_kept(root, part):
+    script = runpy.run_path(str(root / "benchmarks" / "pictures.py"))
+    kept = json.loads(script["RESULTS"].read_text(encoding="utf-8"))
+    if part not in kept:
+        pytest.skip(f"'make pictures' has not kept {part} yet")
+    page = (root / "docs" / script["PAGES"][part]).read_text(encoding="utf-8")
+    assert script["TABLES"][part](kept[part]) in page
+
+
 def test_the_kept_result_is_of_the_shipped_model(root):
     from vqrna.weights import load_model
 

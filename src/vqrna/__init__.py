@@ -13,12 +13,21 @@ _PLACES = {
     "Modification": "vqrna.modifications",
     "UsageError": "vqrna.errors",
     "VqrnaError": "vqrna.errors",
+    "atlas": "vqrna.codes.atlas",
+    "attention_maps": "vqrna.codes.attention",
+    "attribute": "vqrna.attribution",
+    "choose_sites": "vqrna.codes.chosen",
     "compare": "vqrna.comparing",
+    "embed": "vqrna.codes.embedding",
     "evaluate": "vqrna.evaluation",
+    "explain": "vqrna.attribution",
+    "find_motifs": "vqrna.attribution",
     "load_benchmark": "vqrna.data.benchmark",
     "load_model": "vqrna.weights",
     "predict": "vqrna.predicting",
     "read_fasta": "vqrna.data.fasta",
+    "spectrum": "vqrna.codes.spectrum",
+    "token_effects": "vqrna.codes.attention",
     "train": "vqrna.training",
 }
 """Where each public name lives; it is imported when first used, and torch not before."""
@@ -30,16 +39,31 @@ __all__ = [
     "UsageError",
     "VqrnaError",
     "__version__",
+    "atlas",
+    "attention_maps",
+    "attribute",
+    "choose_sites",
     "compare",
+    "embed",
     "evaluate",
+    "explain",
+    "find_motifs",
     "load_benchmark",
     "load_model",
     "predict",
     "read_fasta",
+    "spectrum",
+    "token_effects",
     "train",
 ]
 
 if TYPE_CHECKING:
+    from vqrna.attribution import attribute, explain, find_motifs
+    from vqrna.codes.atlas import atlas
+    from vqrna.codes.attention import attention_maps, token_effects
+    from vqrna.codes.chosen import choose_sites
+    from vqrna.codes.embedding import embed
+    from vqrna.codes.spectrum import spectrum
     from vqrna.comparing import compare
     from vqrna.data.benchmark import load_benchmark
     from vqrna.data.fasta import read_fasta

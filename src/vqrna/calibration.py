@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -102,3 +103,118 @@ def fit_line(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
 
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
     return (float(found[0]), float(found[1])) if found[0] > 0 else (1.0, 0.0)
+
+
+def cross_fitted(
+    logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, *, folds: int = 5, seed: int = 0
+) -> np.ndarray:
+    """Calibrate every window by a line that was fitted without it and its like.
+
+    Parameters
+    ----------
+    logits : np.ndarray, shape (N,)
+    labels : np.ndarray, shape (N,), 0 or 1
+    groups : np.ndarray, shape (N,), int
+        Windows of one group, such as a cluster of overlapping ones, are left out together.
+    folds : int
+        The groups are dealt out at random to so many.
+    seed : int
+
+    Returns
+    -------
+    np.ndarray, shape (N,), float64
+        Log-odds at the even class ratio.
+    """
+    _, group = np.unique(groups, return_inverse=True)
+    dealt = np.random.default_rng(seed).permutation(int(group.max(initial=-1)) + 1)
+    fold = dealt[group] % folds
+    found = np.empty(len(logits))
+    for k in range(folds):
+        left_out = fold == k
+        slope, intercept = fit_line(logits[~left_out], labels[~left_out])
+        found[left_out] = slope * logits[left_out] + intercept
+    return found
+
+
+class Recalibration(NamedTuple):
+    """How far log-odds are from what was seen; 1 and 0 if they are right.
+
+    Attributes
+    ----------
+    slope : np.ndarray, shape (R,)
+        Of the labels regressed on the log-odds (Cox, Biometrika 45:562, 1958). Below 1: too sure.
+    intercept : np.ndarray, shape (R,)
+        With the slope held at 1 (calibration in the large). Above 0: the scores are too low.
+    """
+
+    slope: np.ndarray
+    intercept: np.ndarray
+
+
+_STEPS, _FAR, _CLOSE = 60, 50.0, 1e-7
+
+
+def recalibrate(log_odds: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Recalibration:
+    """Measure calibration slope and intercept under each of many weightings.
+
+    By plain logistic regression, neither class weighed up and no targets drawn in, as in Van
+    Calster et al. (A calibration hierarchy for risk models, J Clin Epidemiol 74:167, 2016).
+
+    Parameters
+    ----------
+    log_odds : np.ndarray, shape (N,)
+    labels : np.ndarray, shape (N,), 0 or 1
+    weights : np.ndarray, shape (R, N)
+        At least 0.
+
+    Returns
+    -------
+    Recalibration
+        nan where a class carries no weight, or where no line fits best (separable windows).
+    """
+    x = np.asarray(log_odds, dtype=np.float64)
+    y = (np.asarray(labels) == 1).astype(np.float64)
+    weights = np.asarray(weights, dtype=np.float64)
+    start = np.array([[1.0, 0.0]])
+    both = ((weights @ y) > 0) & ((weights @ (1 - y)) > 0)
+    line = np.repeat(_logistic(x, y, np.ones((1, len(x))), start), len(weights), axis=0)
+    line = np.where(np.isfinite(line), line, start)
+    line[both] = _logistic(x, y, weights[both], line[both])
+    shift = np.tile(start, (len(weights), 1))
+    shift[both] = _logistic(x, y, weights[both], shift[both], sloped=False)
+    line[~both] = shift[~both] = np.nan
+    return Recalibration(line[:, 0], shift[:, 1])
+
+
+def _logistic(
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray, start: np.ndarray, *, sloped: bool = True
+) -> np.ndarray:
+    """Find slope and intercept, (R, 2), by Newton's method; nan where they run away."""
+    line = start.copy()
+    scale = max(float(np.abs(x).max(initial=0.0)), 1.0)
+    going = np.arange(len(line))
+    for _ in range(_STEPS):
+        p = sigmoid(line[going, :1] * x + line[going, 1:])
+        w = weights[going]
+        error, spread = w * (y - p), w * p * (1 - p)
+        g = np.stack([error @ x, error.sum(axis=1)], axis=1)
+        a, b, c = spread @ (x * x), spread @ x, spread.sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if sloped:
+                det = a * c - b * b
+                step = np.stack(
+                    [(c * g[:, 0] - b * g[:, 1]) / det, (a * g[:, 1] - b * g[:, 0]) / det], axis=1
+                )
+            else:
+                step = np.stack([np.zeros(len(going)), g[:, 1] / c], axis=1)
+            # A long step overshoots: no log-odds moves by more than two at a time
+            longest = np.abs(step[:, 0]) * scale + np.abs(step[:, 1])
+            step *= np.minimum(1, 2 / longest)[:, None]
+        line[going] += np.nan_to_num(step, nan=np.inf)
+        far = ~(np.abs(line[going]) < _FAR).all(axis=1)
+        line[going[far]] = np.nan
+        going = going[~far & (longest > _CLOSE)]
+        if not len(going):
+            return line
+    line[going] = np.nan
+    return line

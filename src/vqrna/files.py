@@ -7,11 +7,16 @@ import os
 import shutil
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vqrna.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 _MARK = ".part-"
 
@@ -86,6 +91,54 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         temporary.open("w", encoding="utf-8", newline="\n") as file,
     ):
         file.write(text)
+
+
+def write_table(
+    path: str | os.PathLike[str],
+    table: pd.DataFrame,
+    head: Sequence[str] = (),
+    *,
+    separator: str = "\t",
+    digits: int = 5,
+) -> None:
+    """Write a table whole or not at all, below lines that tell where it comes from.
+
+    Parameters
+    ----------
+    path : path-like
+    table : pandas.DataFrame
+        Without its index.
+    head : sequence of str
+        Lines at the head, such as :func:`vqrna.provenance.header_lines` gives.
+    separator : str
+    digits : int
+        Significant digits of numbers.
+
+    Raises
+    ------
+    DataError
+        As :func:`atomic_path`.
+    """
+    rows = table.to_csv(
+        sep=separator, index=False, lineterminator="\n", float_format=f"%.{digits}g"
+    )
+    write_text(path, "\n".join([*head, rows]))
+
+
+def write_arrays(path: str | os.PathLike[str], **arrays: np.ndarray | np.generic) -> None:
+    """Write arrays as ``.npz`` that is loaded without pickle, whole or not at all.
+
+    The same arrays give the same bytes.
+
+    Raises
+    ------
+    DataError
+        As :func:`atomic_path`.
+    """
+    import numpy
+
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        numpy.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def output_directory(path: str | os.PathLike[str]) -> Path:

@@ -85,6 +85,8 @@ class ModelCard:
         What the scores were calibrated on.
     types : tuple of TypeCard
     limits : tuple of str
+    flags : tuple of str
+        What it can flag beside the scores.
     """
 
     hash: str
@@ -95,6 +97,7 @@ class ModelCard:
     calibration: str
     types: tuple[TypeCard, ...]
     limits: tuple[str, ...]
+    flags: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values, as JSON wants them (a missing number is null)."""
@@ -119,7 +122,18 @@ def describe(model: Model) -> ModelCard:
         model.calibration.fitted_on or "not calibrated",
         tuple(card for part in parts for card in _types(part)),
         _limits({m.symbol for m in model.modifications}),
+        _flags(parts),
     )
+
+
+def _flags(parts: tuple[TrainedModel, ...]) -> tuple[str, ...]:
+    """Say which tables there are to flag input by."""
+    told = ["unlike"] if any(part.familiarity is not None for part in parts) else []
+    sketches = [sketch for part in parts for sketch in part.sketches]
+    if sketches:
+        windows = sum(sketch.windows for sketch in sketches)
+        told.append(f"in_training (a sketch of {windows:,} windows)")
+    return tuple(told)
 
 
 def _limits(symbols: set[str]) -> tuple[str, ...]:
@@ -156,6 +170,7 @@ def _page(card: ModelCard) -> list[str]:
         f"- weights: `{card.hash}`, {card.parameters:,} parameters ({'; '.join(kinds)})",
         f"- trained by: `{card.command}`, epoch kept: {card.epochs}",
         f"- scores calibrated on: {card.calibration}",
+        *([f"- flags of input: {', '.join(card.flags)}"] if card.flags else []),
         "",
         "## Types",
         "",

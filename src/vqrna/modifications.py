@@ -94,12 +94,14 @@ MODIFICATIONS: tuple[Modification, ...] = (
 _ALIASES = {"ψ": "Psi", "y": "Psi", "pseudouridine": "Psi", "pu": "Psi"}
 
 
-def modification(name: str, known: tuple[Modification, ...] = MODIFICATIONS) -> Modification:
+def modification(
+    name: str | Modification, known: tuple[Modification, ...] = MODIFICATIONS
+) -> Modification:
     """Find a modification by symbol, alias, full name or benchmark number.
 
     Parameters
     ----------
-    name : str
+    name : str or Modification
         For example ``m6A``, ``Psi``, ``Ψ``, ``pseudouridine`` or ``8``; case matters only where
         two symbols would be confused otherwise.
     known : tuple of Modification
@@ -110,7 +112,7 @@ def modification(name: str, known: tuple[Modification, ...] = MODIFICATIONS) -> 
     UsageError
         If no type has this name; the message lists those there are.
     """
-    key = name.strip()
+    key = (name if isinstance(name, str) else name.symbol).strip()
     for exact in known:
         if key in (exact.symbol, exact.modomics) or key == str(exact.index):
             return exact
@@ -119,7 +121,7 @@ def modification(name: str, known: tuple[Modification, ...] = MODIFICATIONS) -> 
         if lowered in (loose.symbol.lower(), loose.name.lower()):
             return loose
     there = ", ".join(m.symbol for m in known)
-    raise UsageError(f"unknown modification '{name}' (known: {there})")
+    raise UsageError(f"unknown modification '{key}' (known: {there})")
 
 
 def modifications(

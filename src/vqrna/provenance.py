@@ -75,5 +75,15 @@ def lines_of(told: Mapping[str, str]) -> list[str]:
     return [f"# vqrna {vqrna.__version__}", *(f"# {name}: {told[name]}" for name in told)]
 
 
+def signature(model_hash: str, most: int = 120) -> str:
+    """Tell in one short line, to stand in a picture, which version, model and command made it."""
+    import vqrna
+
+    command = command_line()
+    if len(command) > most:
+        command = command[: most - 1] + "…"
+    return f"vqrna {vqrna.__version__} · model {model_hash} · {command}"
+
+
 def _one_line(text: str) -> str:
     return text.replace("\\\n", " ").replace("\r", "\\r").replace("\n", "\\n")

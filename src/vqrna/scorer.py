@@ -10,6 +10,17 @@ from vqrna.modifications import Modification
 
 
 @runtime_checkable
+class Flagger(Protocol):
+    """A model that knows more of windows than their scores."""
+
+    def flags(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
+        """Tell which windows (N, L) are ``unlike`` those it was trained on, or ``in_training``.
+
+        Each an array of N bool; what cannot be told is left out.
+        """
+
+
+@runtime_checkable
 class Scorer(Protocol):
     """A model as the verbs see it, whatever it is made of (a network, trees, a matrix)."""
 

@@ -14,8 +14,8 @@ from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET
 from vqrna.tiers import TIERS
 
-FLAGS = ("short", "end", "edge", "ambiguous")
-"""What may be unusual about a site's window; a site's flags are one bit each, in this order."""
+FLAGS = ("short", "end", "edge", "ambiguous", "unlike", "in_training")
+"""What is to be known of a site's window; a site's flags are one bit each, in this order."""
 
 DECIMALS = 6
 """Scores are rounded to so many decimals before anything is written, so that files agree."""

@@ -29,7 +29,7 @@ from vqrna.nn.model import build
 from vqrna.null import NullSketch
 from vqrna.sequence import ALPHABET
 from vqrna.tiers import TIERS, TierMeaning, Tiers
-from vqrna.trained import Model, ModelSet, TrainedModel, with_hash
+from vqrna.trained import Model, ModelSet, TrainedModel, flag_tables, flags_of, with_hash
 
 FORMAT = "vqrna-model"
 FORMAT_VERSION = 2
@@ -69,6 +69,8 @@ def save_model(model: TrainedModel, path: str | PathLike[str]) -> TrainedModel:
         for m, sketch in zip(model.modifications, getattr(model, name), strict=False):
             tensors[f"null.{name}.{m.symbol}.values"] = torch.from_numpy(sketch.values.copy())
             tensors[f"null.{name}.{m.symbol}.ranks"] = torch.from_numpy(sketch.ranks.copy())
+    for name, array in flag_tables(model.familiarity, model.sketch).items():
+        tensors[name] = torch.from_numpy(array.copy())
     facts = _facts(model) | {"checksum": _checksum(tensors)}
     # One entry: safetensors writes several in an order that changes from run to run
     data = save(tensors, metadata={FORMAT: json.dumps(facts, sort_keys=True)})
@@ -203,6 +205,7 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
     }
     line, tiers = (validated(dict[str, Any], facts[name]) for name in ("calibration", "tiers"))
     each, shape = (len(modifications),), (len(modifications), len(TIERS))
+    familiarity, sketch = flags_of(tensors, config.model.codebook_size)
     return TrainedModel(
         network,
         config,
@@ -222,6 +225,8 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
         nulls["off_site_cut"],
         nulls["shuffled_cut"],
         validated(dict[str, Any], facts["training"]),
+        familiarity=familiarity,
+        sketch=sketch,
     )
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matcher import LENGTH, matcher, planted_windows
 
-from vqrna.attribution import Attributions, attribute, discover
+from vqrna.attribution import Attributions, attribute, find_motifs
 from vqrna.attribution.clustering import clusters
 from vqrna.attribution.discovery import motifs_of
 from vqrna.attribution.seqlets import FLANK, SPAN, WIDTH, peaks, seqlets
@@ -16,7 +16,7 @@ def test_a_motif_at_a_fixed_place_is_found_there():
     model = matcher(MOTIF, -15)
     windows = planted_windows(MOTIF, np.where(np.arange(60) % 3, SITE - 15, -1))
     found = attribute(model, windows, model.modifications[0])
-    motifs, called = discover(found, model.modifications[0])
+    motifs, called = find_motifs(found, model.modifications[0])
     assert called >= 40
     assert motifs[0].name == "Am_1"
     assert motifs[0].consensus == MOTIF
@@ -32,7 +32,7 @@ def test_a_motif_anywhere_is_found_with_each_of_its_places():
     starts = np.where((starts > SITE - len(MOTIF)) & (starts <= SITE), SITE + 1, starts)
     windows = planted_windows(MOTIF, starts)
     found = attribute(model, windows, model.modifications[1])
-    motifs, _ = discover(found, model.modifications[1])
+    motifs, _ = find_motifs(found, model.modifications[1])
     first = motifs[0]
     assert first.consensus == MOTIF
     assert first.sites >= 55
@@ -44,7 +44,7 @@ def test_what_does_not_matter_is_no_motif():
     model = matcher("GGAC", -2)
     windows = planted_windows("UUUUUUUU", np.full(40, 10))  # frequent, and of no weight
     found = attribute(model, windows, model.modifications[0])
-    motifs, _ = discover(found, model.modifications[0])
+    motifs, _ = find_motifs(found, model.modifications[0])
     assert all("UUUU" not in motif.consensus for motif in motifs)
 
 

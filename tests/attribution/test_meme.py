@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vqrna.attribution.meme import meme, read_meme
+from vqrna.attribution.meme import MemeMotif, meme, read_meme
 from vqrna.attribution.motif import Motif
 from vqrna.errors import DataError
 
@@ -14,6 +14,9 @@ def motif(counts, offsets=(-2, -2, 5), windows=(0, 1, 1)):
 
 
 DRACH = motif([[3, 4, 8, 0, 3], [0, 0, 0, 8, 3], [3, 4, 0, 0, 0], [2, 0, 0, 0, 2]])
+
+
+ENTRY = MemeMotif(DRACH.name, DRACH.consensus, DRACH.frequencies, 3)
 
 
 def test_a_motif_tells_of_itself():
@@ -30,7 +33,7 @@ def test_a_motif_tells_of_itself():
 
 def test_what_is_written_can_be_read(tmp_path):
     path = tmp_path / "a.meme"
-    path.write_text(meme([DRACH], EVEN, ["# vqrna 1"]))
+    path.write_text(meme([ENTRY], EVEN, ["# vqrna 1"]))
     text = path.read_text()
     assert text.startswith("MEME version 4\n")
     assert "ALPHABET= ACGU\n" in text
@@ -44,7 +47,7 @@ def test_what_is_written_can_be_read(tmp_path):
 def test_biopython_reads_it(tmp_path):
     motifs = pytest.importorskip("Bio.motifs")
     path = tmp_path / "a.meme"
-    path.write_text(meme([DRACH], EVEN))
+    path.write_text(meme([ENTRY], EVEN))
     with path.open() as file:
         assert motifs.parse(file, "minimal")[0].name == "m6A_1"
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from tiny import fresh, planted, tiny, tiny_paper
-from vqrna.codes.attention import attention_maps, model_of, token_effects
+from vqrna.attribution.attributions import member
+from vqrna.codes.attention import attention_maps, token_effects
 from vqrna.codes.attention_files import write_attention
 from vqrna.codes.chosen import labelled_sites
 from vqrna.codes.strings import logits_of_codes
@@ -76,10 +77,10 @@ def test_substitutes_are_the_same_for_the_same_seed():
 
 def test_the_model_of_a_type(paper):
     other = fresh(tiny_paper(), ("Cm",), seed=1)
-    assert model_of(ModelSet((paper, other)), modification("Cm")) is other
-    assert model_of(paper, AM) is paper
-    with pytest.raises(UsageError, match="does not tell Psi"):
-        model_of(paper, modification("Psi"))
+    assert member(ModelSet((paper, other)), modification("Cm")) is other
+    assert member(paper, AM) is paper
+    with pytest.raises(UsageError, match="unknown modification 'Psi'"):
+        member(paper, modification("Psi"))
 
 
 def test_files(paper, sites, tmp_path):

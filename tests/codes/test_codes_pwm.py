@@ -6,8 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from vqrna.attribution.meme import read_meme
-from vqrna.codes.meme import meme
+from vqrna.attribution.meme import meme, read_meme
 from vqrna.codes.pwm import matrices
 from vqrna.sequence import AMBIGUOUS, encode
 
@@ -49,8 +48,13 @@ def test_information_is_the_relative_entropy():
     assert read.information[1].sum(axis=0).max() < 0.1
 
 
+def as_meme(codes, told=("# vqrna",)):
+    read = found()
+    return meme(read.motifs(codes), read.background, told)
+
+
 def test_the_motif_file_line_by_line():
-    text = meme(found(), [0, 2, 1], ["# vqrna", "# model: beef"])
+    text = as_meme([0, 2, 1], ["# vqrna", "# model: beef"])
     lines = text.splitlines()
     assert lines[0] == "MEME version 4"
     assert "# model: beef" in lines
@@ -68,7 +72,7 @@ def test_the_motif_file_line_by_line():
 
 def test_our_reader_of_motifs_reads_them(tmp_path):
     path = tmp_path / "a.meme"
-    path.write_text(meme(found(), [0, 1], ["# vqrna"]))
+    path.write_text(as_meme([0, 1]))
     read = read_meme(path)
     assert list(read) == ["code_0 GGACU", "code_1 N"]
     assert read["code_0 GGACU"] == pytest.approx(found().frequencies[0], abs=1e-6)
@@ -79,6 +83,6 @@ def test_meme_itself_reads_the_motifs(tmp_path):
     if program is None:
         pytest.skip("needs meme2meme of the MEME suite")
     path = tmp_path / "a.meme"
-    path.write_text(meme(found(), [0, 1], ["# vqrna"]))
+    path.write_text(as_meme([0, 1]))
     done = subprocess.run([program, path], capture_output=True, text=True, check=True)
     assert done.stdout.count("MOTIF") == 2

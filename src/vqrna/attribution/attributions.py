@@ -9,8 +9,9 @@ import numpy as np
 from vqrna.attribution.mutagenesis import mutate
 from vqrna.errors import UsageError
 from vqrna.modifications import Modification
+from vqrna.modifications import modification as find
 from vqrna.progress import progress
-from vqrna.sequence import ALPHABET
+from vqrna.sequence import ALPHABET, recentre
 from vqrna.trained import Model, ModelSet, TrainedModel
 
 CONVENTIONS = ("projected", "hypothetical")
@@ -76,7 +77,7 @@ class Attributions:
 def attribute(
     model: Model,
     tokens: np.ndarray,
-    modification: Modification,
+    modification: str | Modification,
     *,
     convention: str = CONVENTIONS[0],
     paper: bool = False,
@@ -88,8 +89,8 @@ def attribute(
     ----------
     model : Model
     tokens : np.ndarray, shape (N, L), uint8
-        Windows of the model's length.
-    modification : Modification
+        Windows of any odd length, the site at ``L // 2``; cut or padded to the model's.
+    modification : str or Modification
         One of the model's.
     convention : str
         One of `CONVENTIONS`.
@@ -100,13 +101,15 @@ def attribute(
     Raises
     ------
     UsageError
-        If there is no such convention.
+        If there is no such convention, or the model does not tell the type.
     """
     if convention not in CONVENTIONS:
         raise UsageError(f"unknown convention '{convention}' (known: {', '.join(CONVENTIONS)})")
-    model = member(model, modification)
-    column = [m.symbol for m in model.modifications].index(modification.symbol)
+    kind = find(modification, model.modifications)
+    model = member(model, kind)
+    column = [m.symbol for m in model.modifications].index(kind.symbol)
     model.network.eval()
+    tokens = np.ascontiguousarray(recentre(tokens, model.length))
     values = np.empty((len(tokens), len(ALPHABET), tokens.shape[1]), dtype=np.float32)
     target = np.empty(len(tokens))
     with progress(len(tokens), "mutating", unit="windows", show=show_progress) as bar:
@@ -132,11 +135,19 @@ def hypothetical(substituted: np.ndarray, reference: float) -> np.ndarray:
     return change - change.mean(axis=-2, keepdims=True)
 
 
-def member(model: Model, modification: Modification) -> TrainedModel:
-    """Give the one of a set of models that tells a type."""
-    if isinstance(model, ModelSet):
-        return next(m for m in model.models if modification in m.modifications)
-    return model
+def member(model: Model, modification: str | Modification) -> TrainedModel:
+    """Give the model that tells a type: the one there is, or one of a set.
+
+    Raises
+    ------
+    UsageError
+        If none tells it.
+    """
+    symbol = find(modification, model.modifications).symbol
+    for single in model.models if isinstance(model, ModelSet) else (model,):
+        if symbol in {m.symbol for m in single.modifications}:
+            return single
+    raise AssertionError(symbol)
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -22,15 +22,16 @@ GAP = 3
 """So many columns that are not particular end a motif."""
 
 
-def discover(
-    attributions: Attributions, modification: Modification, fdr: float = FDR
+def find_motifs(
+    attributions: Attributions, modification: str | Modification, fdr: float = FDR
 ) -> tuple[list[Motif], int]:
     """Find the motifs that raise the prediction of a type.
 
     Parameters
     ----------
     attributions : Attributions
-    modification : Modification
+    modification : str or Modification
+        Names the motifs.
     fdr : float
         Share of seqlets that may be chance.
 
@@ -42,7 +43,8 @@ def discover(
         How many were called, those that joined no motif included.
     """
     found = seqlets(attributions.observed, fdr)
-    return motifs_of(attributions, found, modification.symbol), len(found)
+    symbol = modification if isinstance(modification, str) else modification.symbol
+    return motifs_of(attributions, found, symbol), len(found)
 
 
 def motifs_of(attributions: Attributions, called: Seqlets, prefix: str) -> list[Motif]:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from vqrna.attribution.attributions import Attributions
-from vqrna.attribution.meme import meme
+from vqrna.attribution.meme import MemeMotif, meme
 from vqrna.attribution.motif import Motif
 from vqrna.attribution.site_windows import SiteWindows
 from vqrna.errors import UsageError
-from vqrna.files import atomic_path
+from vqrna.files import atomic_path, write_arrays, write_table, write_text
 from vqrna.formats.text import table_name
 from vqrna.modifications import Modification
 from vqrna.plots.importance import importance_bars
@@ -67,20 +67,19 @@ def write_attributions(
     written = []
     if "npz" in formats:
         path = folder / "attributions.npz"
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(
-                file,
-                attributions=found.shown.astype(np.float32),
-                target=found.target,
-                tokens=found.tokens,
-                offsets=found.offsets,
-                sequence=np.array(windows.names, dtype=np.str_),
-                position=windows.positions + 1,
-                heights=found.heights,
-                importance=found.importance,
-                alphabet=np.array(list(ALPHABET)),
-                facts=np.array([f"{name}: {value}" for name, value in told.items()]),
-            )
+        write_arrays(
+            path,
+            attributions=found.shown.astype(np.float32),
+            target=found.target,
+            tokens=found.tokens,
+            offsets=found.offsets,
+            sequence=np.array(windows.names, dtype=np.str_),
+            position=windows.positions + 1,
+            heights=found.heights,
+            importance=found.importance,
+            alphabet=np.array(list(ALPHABET)),
+            facts=np.array([f"{name}: {value}" for name, value in told.items()]),
+        )
         written.append(path)
     if "tsv" in formats:
         path = folder / "attributions.tsv"
@@ -91,7 +90,7 @@ def write_attributions(
     table = pd.DataFrame({"offset": found.offsets, "importance": found.importance})
     for base, row in zip(ALPHABET, found.heights, strict=True):
         table[base] = row
-    _table(table, told, path)
+    write_table(path, table, lines_of(told), digits=6)
     return [*written, path]
 
 
@@ -112,9 +111,9 @@ def _each(windows: SiteWindows, found: Attributions, told: Mapping[str, str], pa
 
 
 def write_pictures(
-    folder: Path, found: Attributions, modification: Modification, palette: str
+    folder: Path, found: Attributions, modification: Modification, palette: str, remark: str = ""
 ) -> list[Path]:
-    """Draw ``Importance_Score`` and ``motifs_combined`` as PNG and SVG."""
+    """Draw ``Importance_Score`` and ``motifs_combined`` as PNG and SVG, `remark` at their feet."""
     target = "sigmoid" if found.paper else "log-odds"
     means = "|mean change of the {}|" if found.paper else "mean |change of the {}|"
     label = means.format(target)
@@ -122,8 +121,10 @@ def write_pictures(
     number = f"{count:,} window{'s' * (count != 1)}"
     title = f"{modification.symbol}: what substitutions do, {number}"
     kind = f" ({found.convention} attributions)"
-    bars = importance_bars(found.importance, found.offsets, label, title + kind)
-    logos = importance_logos(found.heights, found.offsets, BASES[palette], label, title + kind)
+    bars = importance_bars(found.importance, found.offsets, label, title + kind, remark=remark)
+    logos = importance_logos(
+        found.heights, found.offsets, BASES[palette], label, title + kind, remark
+    )
     return [
         *save_figure(bars, folder / "Importance_Score.svg"),
         *save_figure(logos, folder / "motifs_combined.svg"),
@@ -137,6 +138,7 @@ def write_motifs(
     modification: Modification,
     palette: str,
     told: Mapping[str, str],
+    remark: str = "",
 ) -> list[Path]:
     """Write motifs as ``motifs.meme``, ``motifs.tsv`` and logos.
 
@@ -150,11 +152,13 @@ def write_motifs(
     palette : str
     told : mapping of str to str
         Facts for the heads.
+    remark : str
+        At the foot of the picture.
     """
     background = motifs[0].background if motifs else np.full(len(ALPHABET), 1 / len(ALPHABET))
     path = folder / "motifs.meme"
-    with atomic_path(path) as temporary:
-        temporary.write_text(meme(motifs, background, lines_of(told)), encoding="utf-8")
+    entries = [MemeMotif(m.name, m.consensus, m.frequencies, len(m.offsets)) for m in motifs]
+    write_text(path, meme(entries, background, lines_of(told)))
     rows, drawn = [], []
     for motif in motifs:
         usual, share = motif.usual_offset
@@ -174,13 +178,14 @@ def write_motifs(
         "share_at_usual_offset", "median_offset", "contribution",
     ]  # fmt: skip
     table = folder / "motifs.tsv"
-    _table(pd.DataFrame(rows, columns=columns), told, table)
+    write_table(table, pd.DataFrame(rows, columns=columns), lines_of(told), digits=6)
     more = f" (the first {SHOWN} of {len(motifs)})" if len(motifs) > SHOWN else ""
     figure = motif_logos(
         drawn[:SHOWN],
         BASES[palette],
         f"{modification.symbol}: motifs that raise the prediction{more}",
         "no motif: no group of seqlets is large enough",
+        remark,
     )
     return [path, table, *save_figure(figure, folder / "motifs.svg")]
 
@@ -188,11 +193,5 @@ def write_motifs(
 def write_comparison(folder: Path, table: pd.DataFrame, told: Mapping[str, str]) -> Path:
     """Write what Tomtom found as ``tomtom.tsv``."""
     path = folder / "tomtom.tsv"
-    _table(table, told, path)
+    write_table(path, table, lines_of(told), digits=6)
     return path
-
-
-def _table(table: pd.DataFrame, told: Mapping[str, str], path: Path) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
-        out.writelines(f"{line}\n" for line in lines_of(told))
-        table.to_csv(out, sep="\t", index=False, float_format="%.6g")

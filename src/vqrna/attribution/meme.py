@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike
+from typing import NamedTuple
 
 import numpy as np
 
-from vqrna.attribution.motif import Motif
 from vqrna.data.source import open_text
 from vqrna.errors import DataError
 from vqrna.sequence import ALPHABET
@@ -16,12 +16,31 @@ from vqrna.sequence import ALPHABET
 _SIZE = re.compile(r"\b(alength|w)\s*=\s*(\d+)")
 
 
-def meme(motifs: Sequence[Motif], background: np.ndarray, told: Sequence[str] = ()) -> str:
+class MemeMotif(NamedTuple):
+    """A motif as the MEME format has it.
+
+    Attributes
+    ----------
+    name, consensus : str
+        Without blanks.
+    frequencies : np.ndarray, shape (4, W)
+        Of the bases, each column summing to 1.
+    sites : int
+        How many sequences are behind it.
+    """
+
+    name: str
+    consensus: str
+    frequencies: np.ndarray
+    sites: int
+
+
+def meme(motifs: Iterable[MemeMotif], background: np.ndarray, told: Sequence[str] = ()) -> str:
     """Write motifs in the minimal MEME format, version 4.
 
     Parameters
     ----------
-    motifs : sequence of Motif
+    motifs : iterable of MemeMotif
     background : np.ndarray, shape (4,)
         Frequencies of the bases.
     told : sequence of str
@@ -31,10 +50,10 @@ def meme(motifs: Sequence[Motif], background: np.ndarray, told: Sequence[str] = 
     lines = ["MEME version 4", "", *told, "", f"ALPHABET= {ALPHABET}", "", "strands: +", ""]
     lines += ["Background letter frequencies", base, ""]
     for motif in motifs:
-        lines.append(f"MOTIF {motif.name} {motif.consensus}")
+        lines.append(f"MOTIF {motif.name} {motif.consensus or 'N'}")
         lines.append(
-            f"letter-probability matrix: alength= {len(ALPHABET)} w= {motif.width} "
-            f"nsites= {len(motif.offsets)} E= 0"
+            f"letter-probability matrix: alength= {len(ALPHABET)} w= {motif.frequencies.shape[1]} "
+            f"nsites= {motif.sites} E= 0"
         )
         for column in motif.frequencies.T:
             rounded = np.round(column, 6)

@@ -70,7 +70,7 @@ class Motif:
         """IUPAC letters; ``N`` where a column is not particular."""
         bits = information(self.counts, self.background)
         return "".join(
-            _letter(column) if bit >= INFORMATIVE / 2 else "N"
+            letter(column) if bit >= INFORMATIVE / 2 else "N"
             for column, bit in zip(self.frequencies.T, bits, strict=True)
         )
 
@@ -82,19 +82,19 @@ class Motif:
 
 
 def frequencies(counts: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Give base frequencies (4, W) from counts; one pseudo-count is shared as in the background."""
+    """Give base frequencies (..., 4, W) from counts, one pseudo-count shared as the background."""
     raised = counts + background[:, None]
-    return raised / raised.sum(axis=0)
+    return raised / raised.sum(axis=-2, keepdims=True)
 
 
 def information(counts: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Give the bits of each column (W,): relative entropy of its frequencies to the background."""
+    """Give the bits of columns (..., W): relative entropy of frequencies to the background."""
     f = frequencies(counts, background)
-    return (f * np.log2(f / background[:, None])).sum(axis=0)
+    return (f * np.log2(f / background[:, None])).sum(axis=-2)
 
 
-def _letter(column: np.ndarray) -> str:
-    """IUPAC letter of one column: as few bases as stand for most of it."""
+def letter(column: np.ndarray) -> str:
+    """Give the IUPAC letter of one column (4,): as few bases as stand for most of it."""
     order = np.argsort(-column, kind="stable")
     for number, least in ((1, 0.6), (2, 0.75), (3, 0.9)):
         if column[order[:number]].sum() >= least:

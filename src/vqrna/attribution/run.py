@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from vqrna.attribution.attributions import CONVENTIONS, Attributions, attribute, member
-from vqrna.attribution.discovery import discover
+from vqrna.attribution.discovery import find_motifs
 from vqrna.attribution.files import (
     FORMATS,
     write_attributions,
@@ -23,7 +23,7 @@ from vqrna.attribution.tomtom import FEW, compare
 from vqrna.files import results_directory
 from vqrna.modifications import modification as find
 from vqrna.plots.palette import type_colors
-from vqrna.provenance import facts
+from vqrna.provenance import facts, signature
 from vqrna.trained import Model
 
 Input = str | PathLike[str]
@@ -112,7 +112,7 @@ def explain(
             model, windows.tokens, kind, convention=convention, paper=paper,
             show_progress=show_progress,
         )  # fmt: skip
-        motifs, seqlets = discover(found, kind)
+        motifs, seqlets = find_motifs(found, kind)
         told = facts(
             model.hash,
             modification=kind.symbol,
@@ -120,9 +120,10 @@ def explain(
             target="sigmoid of the log-odds" if paper else "log-odds",
             convention=convention,
         )
+        remark = signature(model.hash)
         written = write_attributions(folder, windows, found, formats, told)
-        written += write_pictures(folder, found, kind, palette)
-        written += write_motifs(folder, motifs, len(windows), kind, palette, told)
+        written += write_pictures(folder, found, kind, palette, remark)
+        written += write_motifs(folder, motifs, len(windows), kind, palette, told, remark)
         if matrices is not None:
             written.append(write_comparison(folder, compare(motifs, matrices), told))
     few = len(matrices) if matrices is not None and len(matrices) < FEW else 0

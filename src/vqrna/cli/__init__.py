@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 import vqrna
 from vqrna.cli import (
+    ablate,
     atlas,
     attention,
     compare,
@@ -25,11 +26,13 @@ from vqrna.cli import (
     embed,
     evaluate,
     join,
+    lengths,
     model,
     motifs,
     predict,
     spectrum,
     train,
+    tune,
 )
 from vqrna.cli.exits import one_line_warnings, signals_as_exceptions, tell
 from vqrna.provenance import running
@@ -45,8 +48,11 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Predict", "compare", compare.compare),
     ("Predict", "model", model.app),
     ("Train", "train", train.train),
+    ("Train", "tune", tune.tune),
     ("Train", "evaluate", evaluate.evaluate),
     ("Train", "convert", convert.convert),
+    ("Study", "lengths", lengths.lengths),
+    ("Study", "ablate", ablate.ablate),
     ("Explain", "motifs", motifs.motifs),
     ("Explain", "spectrum", spectrum.spectrum),
     ("Explain", "atlas", atlas.atlas),

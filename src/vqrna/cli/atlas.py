@@ -8,45 +8,36 @@ from typing import Annotated
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.options import (
+    DataFolder,
+    Device,
+    ModelPath,
+    Negatives,
+    Palette,
+    Permutations,
+    Seed,
+    Split,
+    TypesInData,
+)
 
 
 def atlas(
-    data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Benchmark layout: DIR/{train,valid,test}/.")
-    ],
+    data: DataFolder,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Write table, page and pictures here.")],
-    split: Annotated[
-        str, typer.Option(metavar="NAME", help="Windows to read: train, valid or test.")
-    ] = "valid",
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH", help="Weights or folder of a run.", show_default="the shipped weights"
-        ),
-    ] = None,
-    modifications: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LIST", help="Types, such as m6A,Psi.", show_default="all in DIR"),
-    ] = None,
-    negatives: Annotated[
-        str, typer.Option(metavar="NAME", help="Set of unmodified windows to compare with.")
-    ] = "random",
-    permutations: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Permutations for the p-values.")
-    ] = 10_000,
+    split: Split = "valid",
+    model: ModelPath = None,
+    modifications: TypesInData = None,
+    negatives: Negatives = "random",
+    permutations: Permutations = 10_000,
     knock_outs: Annotated[
         int, typer.Option(metavar="N", min=0, help="Windows a type to knock each code out of.")
     ] = 16,
     curve: Annotated[
         int, typer.Option(metavar="N", min=0, help="Windows a type for the deletion curve.")
     ] = 24,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of all draws.")] = 0,
-    palette: Annotated[
-        str, typer.Option(metavar="NAME", help="Colours: types or colorblind.")
-    ] = "types",
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
-    ] = "auto",
+    seed: Seed = 0,
+    palette: Palette = "types",
+    device: Device = "auto",
 ) -> None:
     """Describe every code: its motif, usage, place, specificity and effect.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.options import CentredWindows, Confidence, Device, ModelPath, OneType, Palette, Seed
 
 
 def attention(
@@ -16,9 +17,7 @@ def attention(
         typer.Argument(metavar="[FASTA]", help="Sequences; sites that are called are looked at."),
     ] = None,
     *,
-    modification: Annotated[
-        str, typer.Option("--modification", "-m", metavar="TYPE", help="Type, such as m6A.")
-    ],
+    modification: OneType,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Write arrays and pictures here.")],
     data: Annotated[
         Path | None,
@@ -27,28 +26,15 @@ def attention(
     split: Annotated[
         str, typer.Option(metavar="NAME", help="With --data: train, valid or test.")
     ] = "valid",
-    windows: Annotated[
-        bool, typer.Option("--windows", help="FASTA holds windows, the site in their centre.")
-    ] = False,
+    windows: CentredWindows = False,
     most: Annotated[
         int, typer.Option(metavar="N", min=1, help="Look at so many sites, the likeliest first.")
     ] = 32,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH", help="Weights or folder of a run.", show_default="the shipped weights"
-        ),
-    ] = None,
-    confidence: Annotated[
-        str, typer.Option(metavar="TIER", help="Lowest tier that is called: low, medium, high.")
-    ] = "low",
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the draws.")] = 0,
-    palette: Annotated[
-        str, typer.Option(metavar="NAME", help="Colours: types or colorblind.")
-    ] = "types",
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
-    ] = "auto",
+    model: ModelPath = None,
+    confidence: Confidence = "low",
+    seed: Seed = 0,
+    palette: Palette = "types",
+    device: Device = "auto",
 ) -> None:
     """Show which places of a window the prediction hangs on.
 
@@ -56,7 +42,8 @@ def attention(
     how far the logit falls when another code is put in the place of a token.
     Our own context has no attention, so code occlusion stands for it.
     """
-    from vqrna.codes.attention import attention_maps, has_attention, model_of, token_effects
+    from vqrna.attribution.attributions import member
+    from vqrna.codes.attention import attention_maps, has_attention, token_effects
     from vqrna.codes.attention_files import write_attention
     from vqrna.codes.chosen import choose_sites, likeliest
     from vqrna.files import results_directory
@@ -68,7 +55,7 @@ def attention(
     with results_directory(out):
         loaded = load_model(model, device=device)
         kind = find(modification, loaded.modifications)
-        single = model_of(loaded, kind)
+        single = member(loaded, kind)
         sites = choose_sites(
             single, fasta, data, split=split, modifications=[kind.symbol],
             confidence=confidence, windows=windows, on_missing=lambda line: say("note", line),

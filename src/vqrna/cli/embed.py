@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.options import CentredWindows, Confidence, Device, ModelPath, Palette, Seed
 
 
 def embed(
@@ -24,32 +25,19 @@ def embed(
     split: Annotated[
         str, typer.Option(metavar="NAME", help="With --data: train, valid or test.")
     ] = "valid",
-    windows: Annotated[
-        bool, typer.Option("--windows", help="FASTA holds windows, the site in their centre.")
-    ] = False,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH", help="Weights or folder of a run.", show_default="the shipped weights"
-        ),
-    ] = None,
+    windows: CentredWindows = False,
+    model: ModelPath = None,
     modifications: Annotated[
         list[str] | None,
         typer.Option(metavar="LIST", help="Types, such as m6A,Psi.", show_default="all there are"),
     ] = None,
-    confidence: Annotated[
-        str, typer.Option(metavar="TIER", help="Lowest tier that is called: low, medium, high.")
-    ] = "low",
+    confidence: Confidence = "low",
     method: Annotated[
         str, typer.Option(metavar="NAME", help="Map: umap, pca or auto (umap if installed).")
     ] = "auto",
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of UMAP.")] = 0,
-    palette: Annotated[
-        str, typer.Option(metavar="NAME", help="Colours: types or colorblind.")
-    ] = "types",
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
-    ] = "auto",
+    seed: Seed = 0,
+    palette: Palette = "types",
+    device: Device = "auto",
 ) -> None:
     """Write latents and features of sites, and draw a map of them.
 

@@ -9,28 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.options import DataFolder, Device, ModelPath, Split, TypesInData
 
 if TYPE_CHECKING:
     from vqrna.data.records import Windows
 
 
 def evaluate(
-    data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Benchmark layout: DIR/{train,valid,test}/.")
-    ],
-    split: Annotated[
-        str, typer.Option(metavar="NAME", help="Windows to score: train, valid or test.")
-    ] = "valid",
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH", help="Weights or folder of a run.", show_default="the shipped weights"
-        ),
-    ] = None,
-    modifications: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LIST", help="Types, such as m6A,Psi.", show_default="all in DIR"),
-    ] = None,
+    data: DataFolder,
+    split: Split = "valid",
+    model: ModelPath = None,
+    modifications: TypesInData = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write table, scores and curves here."),
@@ -39,18 +28,33 @@ def evaluate(
     masked: Annotated[
         bool, typer.Option("--masked/--no-masked", help="Score with masked flanks, too.")
     ] = True,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Also scan windows: localisation, calibration, prevalence, false calls, mix-ups.",
+        ),
+    ] = False,
+    localisation: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Scan at most N modified windows a type (implies --full).",
+            show_default="all",
+        ),
+    ] = None,
     resamples: Annotated[
         int, typer.Option(metavar="N", min=0, help="Bootstrap resamples for the intervals.")
     ] = 1000,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the resampling.")] = 0,
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
-    ] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Measure a model on labelled windows, with 95 % intervals.
 
     On all windows and on those that overlap none in DIR/train, against each set
-    of negatives. Intervals resample clusters of overlapping windows.
+    of negatives. Intervals resample clusters of overlapping windows. --full adds
+    what a balanced test does not show (docs/evaluation.md).
     """
     from vqrna.data.benchmark import benchmark_modifications, load_benchmark
     from vqrna.evaluation import FLANKS
@@ -72,6 +76,8 @@ def evaluate(
             split=split,
             reference=_training_windows(data, split),
             masks=FLANKS if masked else FLANKS[:1],
+            full=full or localisation is not None,
+            limit=localisation,
             resamples=resamples,
             seed=seed,
             show_progress=True,
@@ -87,6 +93,10 @@ def evaluate(
     from vqrna.cli.evaluation_tables import show
 
     show(found)
+    if found.examination is not None:
+        from vqrna.cli.examination_tables import show_examination
+
+        show_examination(found.examination)
     for path in written:
         typer.echo(f"wrote {path}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
     from rich.table import Table
 
     from vqrna.evaluation import Evaluation
@@ -42,9 +43,21 @@ def show(evaluation: Evaluation) -> None:
             f"\n[bold]AUROC, flanks masked beyond {KEPT} nt[/] (all windows, {first} negatives)"
         )
         console.print(_masked(rows[rows["metric"] == "auroc"]))
+    show_flags(console, evaluation)
     console.print("\n[dim]Below a value: its 95 % interval. Below a type: positives/negatives.[/]")
     if "mean9" in set(table["modification"]):
         console.print(f"[dim]mean 9: over {', '.join(NINE)}.[/]")
+
+
+def show_flags(console: Console, evaluation: Evaluation) -> None:
+    """Say how many windows are flagged, if the model can tell."""
+    from vqrna.evaluation.flags import flagged
+
+    counts = flagged(evaluation.scores)
+    told = {"in_training": "were in the training", "unlike": "are unlike the training windows"}
+    words = [f"{counts[name]:,} {what}" for name, what in told.items() if counts[name] is not None]
+    if words:
+        console.print(f"\nOf {counts['windows']:,} windows {', '.join(words)}.")
 
 
 def _measures(rows: pd.DataFrame) -> Table:

@@ -21,7 +21,10 @@ def show(card: ModelCard) -> None:
     console.print(f"trained by: {card.command}", markup=False, soft_wrap=True)
     if card.epochs:
         console.print(f"epoch kept: {card.epochs}", soft_wrap=True)
-    console.print(f"scores calibrated on: {card.calibration}\n", soft_wrap=True)
+    console.print(f"scores calibrated on: {card.calibration}", soft_wrap=True)
+    if card.flags:
+        console.print(f"flags of input: {', '.join(card.flags)}", soft_wrap=True)
+    console.print()
 
     types = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
     for title in ("type", "context", "prior", "trained on", "AUROC", "ACC", "smallest p"):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.options import ModelPath, OneType, Palette
 
 
 def motifs(
@@ -20,9 +21,7 @@ def motifs(
             show_default=False,
         ),
     ],
-    modification: Annotated[
-        str, typer.Option(metavar="NAME", help="The type, such as m6A.", show_default=False)
-    ],
+    modification: OneType,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.")],
     sites: Annotated[
         Path | None,
@@ -32,12 +31,7 @@ def motifs(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH", help="Weights or folder of a run.", show_default="the shipped weights"
-        ),
-    ] = None,
+    model: ModelPath = None,
     convention: Annotated[
         str,
         typer.Option(
@@ -67,9 +61,7 @@ def motifs(
             metavar="FILE", help="Known motifs (MEME) to compare with.", show_default=False
         ),
     ] = None,
-    palette: Annotated[
-        str, typer.Option(metavar="NAME", help="Colours: types or colorblind.")
-    ] = "types",
+    palette: Palette = "types",
 ) -> None:
     """Show which bases a prediction rests on, and the motifs that they form.
 

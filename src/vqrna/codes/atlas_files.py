@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from vqrna.attribution.meme import meme
 from vqrna.codes.atlas import Atlas
-from vqrna.codes.meme import meme
-from vqrna.codes.page import page, plain, signature, types_of
+from vqrna.codes.page import page, plain, types_of
 from vqrna.codes.spectrum import SURE
-from vqrna.files import output_directory, write_text
+from vqrna.files import output_directory, write_table, write_text
 from vqrna.plots.atlas import CodeLogo, deletion_curves, top_codes
 from vqrna.plots.palette import BASES, type_colors
 from vqrna.plots.style import dark, save_figure
-from vqrna.provenance import header_lines
+from vqrna.provenance import header_lines, signature
 
 TOP = 4
 """Codes of each type that are drawn."""
@@ -51,39 +51,20 @@ def write_atlas(
 ) -> list[Path]:
     """Write ``codebook.tsv``, ``codes.meme``, ``deletion.tsv``, pictures and ``atlas.html``.
 
-    Parameters
-    ----------
-    found : Atlas
-    directory : path-like
-        Made if it is not there.
-    model_hash, split : str
-        To tell in every file.
-    palette : str
-        One of :data:`vqrna.plots.palette.PALETTES`.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The files.
-
-    Raises
-    ------
-    DataError
-        If one cannot be written; each file is whole or not there.
+    Parameters and errors are as in :func:`vqrna.codes.spectrum_files.write_spectrum`.
     """
     colors = type_colors(found.modifications, palette)
     names = [m.symbol for m in found.modifications]
     bases = BASES[palette]
     folder = output_directory(directory)
-    head = "\n".join(header_lines(model_hash, split=split)) + "\n"
+    head = header_lines(model_hash, split=split)
     written = []
     for name, table in (("codebook.tsv", found.table()), ("deletion.tsv", found.deletion)):
-        rows = table.to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.5g")
-        write_text(folder / name, head + rows)
+        write_table(folder / name, table, head)
         written.append(folder / name)
     motifs = folder / "codes.meme"
-    told = header_lines(model_hash, split=split)
-    write_text(motifs, meme(found.matrices, found.spectrum.order.tolist(), told))
+    each = found.matrices.motifs(found.spectrum.order.tolist())
+    write_text(motifs, meme(each, found.matrices.background, head))
     remark = signature(model_hash)
     figure = top_codes(
         [_tops(found, t) for t in range(len(names))], names, colors, bases,

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from vqrna.attribution.attributions import member
 from vqrna.codes.reading import Reading, reading
 from vqrna.codes.strings import read_codes
 from vqrna.codes.swapping import Substitutes, occlusion
 from vqrna.devices import full_float32
 from vqrna.errors import UsageError
 from vqrna.modifications import Modification
+from vqrna.modifications import modification as find
 from vqrna.nn.model import PaperNetwork
 from vqrna.progress import progress
 from vqrna.sequence import one_hot, recentre
@@ -64,20 +66,6 @@ class TokenEffects:
     reading: Reading
 
 
-def model_of(model: Model, modification: Modification) -> TrainedModel:
-    """Give the model that tells a type: the one there is, or one of a set.
-
-    Raises
-    ------
-    UsageError
-        If none tells it.
-    """
-    for single in (model,) if isinstance(model, TrainedModel) else model.models:
-        if modification.symbol in {m.symbol for m in single.modifications}:
-            return single
-    raise UsageError(f"the model does not tell {modification.symbol}")
-
-
 def has_attention(model: TrainedModel) -> bool:
     """Tell whether the context of a model is made of attention, as in the ``paper`` preset."""
     return isinstance(model.network, PaperNetwork)
@@ -126,9 +114,9 @@ def attention_maps(
 
 
 def token_effects(
-    model: TrainedModel,
+    model: Model,
     tokens: np.ndarray,
-    modification: Modification,
+    modification: str | Modification,
     *,
     draws: int = DRAWS,
     seed: int = 0,
@@ -142,16 +130,19 @@ def token_effects(
 
     Parameters
     ----------
-    model : TrainedModel
+    model : Model
     tokens : np.ndarray, shape (N, L), uint8
-    modification : Modification
+        Windows of any odd length.
+    modification : str or Modification
         Whose logit is looked at.
     draws : int
         Other codes that are tried at each place.
     seed : int
     show_progress : bool
     """
-    column = [m.symbol for m in model.modifications].index(modification.symbol)
+    kind = find(modification, model.modifications)
+    model = member(model, kind)
+    column = [m.symbol for m in model.modifications].index(kind.symbol)
     strings = read_codes(model, tokens)
     substitutes = Substitutes(strings.usage(), seed)
     found = np.empty(strings.codes.shape)

@@ -10,14 +10,13 @@ import pandas as pd
 
 from vqrna.codes.attention import AttentionMaps, TokenEffects
 from vqrna.codes.chosen import ChosenSites
-from vqrna.codes.page import signature
 from vqrna.codes.reading import Reading
-from vqrna.files import atomic_path, output_directory, write_text
+from vqrna.files import output_directory, write_arrays, write_table
 from vqrna.modifications import Modification
 from vqrna.plots.attention import attention_figure, effects_figure
 from vqrna.plots.palette import type_colors
 from vqrna.plots.style import save_figure
-from vqrna.provenance import header_lines
+from vqrna.provenance import header_lines, signature
 
 
 def write_attention(
@@ -60,28 +59,23 @@ def write_attention(
     (color,) = type_colors([modification], palette)
     symbol = modification.symbol
     head = header_lines(model_hash, source=source, modification=symbol)
-    told = np.array(head, dtype=np.str_)
-    names = np.array(sites.names, dtype=np.str_)
-    common = {"names": names, "position": sites.positions, "told": told}
+    common = {**sites.arrays(), "facts": np.array(head, dtype=np.str_)}
     count = "1 site" if len(sites) == 1 else f"{len(sites)} sites"
     kind = f"{count} of {symbol}, model {model_hash}"
-    written = []
-
     place = effects.reading
     table = _tokens(sites, place)
     table["code"] = effects.codes.ravel()
     table["effect"] = effects.effects.ravel()
-    written.append(_table(folder / "occlusion.tsv", table, head))
-    written.append(
-        _arrays(
-            folder / "occlusion.npz",
-            effects=effects.effects,
-            codes=effects.codes,
-            logits=effects.logits,
-            first_nt=place.starts,
-            reach=np.int64(place.reach),
-            **common,
-        )
+    written = [folder / "occlusion.tsv", folder / "occlusion.npz"]
+    write_table(written[0], table, head)
+    write_arrays(
+        written[1],
+        effects=effects.effects,
+        codes=effects.codes,
+        logits=effects.logits,
+        first_nt=place.starts,
+        reach=np.int64(place.reach),
+        **common,
     )
     figure = effects_figure(
         effects.effects, place.middles, color,
@@ -94,23 +88,22 @@ def write_attention(
     table = _tokens(sites, place)
     for layer in range(maps.site.shape[1]):
         table[f"layer_{layer + 1}"] = maps.site[:, layer].mean(axis=1).ravel()
-    written.append(_table(folder / "attention.tsv", table, head))
-    written.append(
-        _arrays(
-            folder / "attention.npz",
-            mean=maps.mean,
-            site=maps.site,
-            first_nt=place.starts,
-            reach=np.int64(place.reach),
-            site_token=np.int64(place.site_token),
-            **common,
-        )
+    rows, arrays = folder / "attention.tsv", folder / "attention.npz"
+    write_table(rows, table, head)
+    write_arrays(
+        arrays,
+        mean=maps.mean,
+        site=maps.site,
+        first_nt=place.starts,
+        reach=np.int64(place.reach),
+        site_token=np.int64(place.site_token),
+        **common,
     )
     figure = attention_figure(
         maps.mean, maps.site.mean(axis=0), place.middles, color,
         title=f"Attention: {kind}", remark=signature(model_hash),
     )  # fmt: skip
-    return [*written, *save_figure(figure, folder / "attention")]
+    return [*written, rows, arrays, *save_figure(figure, folder / "attention")]
 
 
 def _tokens(sites: ChosenSites, place: Reading) -> pd.DataFrame:
@@ -125,15 +118,3 @@ def _tokens(sites: ChosenSites, place: Reading) -> pd.DataFrame:
             "last_nt": np.tile(place.starts + place.reach - 1, n),
         }
     )
-
-
-def _table(path: Path, table: pd.DataFrame, head: list[str]) -> Path:
-    rows = table.to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.5g")
-    write_text(path, "\n".join([*head, rows]))
-    return path
-
-
-def _arrays(path: Path, **arrays: np.ndarray | np.integer) -> Path:
-    with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
-    return path

@@ -52,6 +52,11 @@ class ChosenSites:
     def __len__(self) -> int:
         return len(self.names)
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Give what files tell of the sites: ``sequence``, and ``position``, which is from 1."""
+        names = np.array(self.names, dtype=np.str_)
+        return {"sequence": names, "position": np.asarray(self.positions) + 1}
+
     def take(self, rows: np.ndarray) -> ChosenSites:
         """Return some of the sites."""
         return ChosenSites(
@@ -187,8 +192,8 @@ def base_letters(tokens: np.ndarray) -> list[str]:
 
 def choose_sites(
     model: Model,
-    fasta: str | PathLike[str] | None,
-    data: str | PathLike[str] | None,
+    fasta: str | PathLike[str] | None = None,
+    data: str | PathLike[str] | None = None,
     *,
     split: str = "valid",
     modifications: list[str] | None = None,

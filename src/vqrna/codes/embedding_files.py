@@ -10,14 +10,13 @@ import numpy as np
 
 from vqrna.codes.chosen import ChosenSites, base_letters
 from vqrna.codes.embedding import Embedding, Map
-from vqrna.codes.page import signature
 from vqrna.data.records import UNKNOWN
-from vqrna.files import atomic_path, output_directory
+from vqrna.files import atomic_path, output_directory, write_arrays
 from vqrna.modifications import Modification
 from vqrna.plots.embedding import embedding_map
 from vqrna.plots.palette import type_colors
 from vqrna.plots.style import save_figure
-from vqrna.provenance import facts, lines_of
+from vqrna.provenance import facts, lines_of, signature
 
 
 def write_embedding(
@@ -60,22 +59,20 @@ def write_embedding(
     parquet, arrays = folder / "embedding.parquet", folder / "embedding.npz"
     told = {"version": lines_of({})[0].removeprefix("# "), **facts(model_hash, source=source)}
     _write_parquet(parquet, sites, found, drawn, modifications, told)
-    with atomic_path(arrays) as temporary:
-        np.savez_compressed(
-            temporary,
-            names=np.array(sites.names, dtype=np.str_),
-            position=sites.positions,
-            labels=sites.labels,
-            label_types=np.array([m.symbol for m in sites.modifications], dtype=np.str_),
-            latents=found.latents,
-            features=found.features,
-            codes=found.codes,
-            logits=found.logits,
-            logit_types=np.array([m.symbol for m in modifications], dtype=np.str_),
-            xy=drawn.xy,
-            method=np.str_(drawn.method),
-            told=np.array([f"{name}: {value}" for name, value in told.items()], dtype=np.str_),
-        )
+    write_arrays(
+        arrays,
+        **sites.arrays(),
+        labels=sites.labels,
+        label_types=np.array([m.symbol for m in sites.modifications], dtype=np.str_),
+        latents=found.latents,
+        features=found.features,
+        codes=found.codes,
+        logits=found.logits,
+        logit_types=np.array([m.symbol for m in modifications], dtype=np.str_),
+        xy=drawn.xy,
+        method=np.str_(drawn.method),
+        facts=np.array([f"{name}: {value}" for name, value in told.items()], dtype=np.str_),
+    )
     figure = embedding_map(
         drawn.xy,
         sites.labels,

@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-import vqrna
 from vqrna.modifications import Modification
-from vqrna.provenance import command_line
 
 _PAGES = Path(__file__).parent / "pages"
 
@@ -36,18 +34,14 @@ def page(template: str, data: dict[str, Any]) -> str:
     told = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     # Names of a user's own types stand here: "</script>" and "<!--" must stay words
     told = told.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    for mark, file in (("/*HOUSE*/", "house.css"), ("/*LOGO*/", "logo.js")):
+    for mark, file in (
+        ("/*HOUSE*/", "house.css"),
+        ("/*PAGE*/", "page.js"),
+        ("/*LOGO*/", "logo.js"),
+    ):
         if mark in text:
             text = text.replace(mark, (_PAGES / file).read_text(encoding="utf-8"))
     return text.replace("/*DATA*/", told)
-
-
-def signature(model_hash: str, most: int = 120) -> str:
-    """Tell in one short line, to stand in a picture, which version, model and command made it."""
-    command = command_line()
-    if len(command) > most:
-        command = command[: most - 1] + "…"
-    return f"vqrna {vqrna.__version__} · model {model_hash} · {command}"
 
 
 def plain(values: np.ndarray, digits: int = 3) -> Any:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from vqrna.attribution.meme import MemeMotif
+from vqrna.attribution.motif import frequencies, information, letter
 from vqrna.sequence import ALPHABET
-
-_IUPAC = {
-    "A": "A", "C": "C", "G": "G", "U": "U", "AG": "R", "CU": "Y", "CG": "S", "AU": "W",
-    "GU": "K", "AC": "M", "CGU": "B", "AGU": "D", "ACU": "H", "ACG": "V",
-}  # fmt: skip
-
-_SEVERAL = 0.75
-"""Together, bases of a degenerate letter stand for at least this share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +33,12 @@ class Matrices:
     @property
     def frequencies(self) -> np.ndarray:
         """Base frequencies (K, 4, reach), each column summing to 1; with one pseudo-count."""
-        raised = self.counts + self.background[None, :, None]
-        return raised / raised.sum(axis=1, keepdims=True)
+        return frequencies(self.counts, self.background)
 
     @property
     def information(self) -> np.ndarray:
         """Bits of each base of a logo (K, 4, reach), against the background (relative entropy)."""
-        f = self.frequencies
-        bits = (f * np.log2(f / self.background[None, :, None])).sum(axis=1, keepdims=True)
-        return f * bits
+        return self.frequencies * information(self.counts, self.background)[:, None]
 
     def consensus(self, code: int, at_least: float = 0.15) -> str:
         """Write what a code reads as IUPAC letters; ``N`` where it is not particular.
@@ -61,10 +53,19 @@ class Matrices:
             return ""
         bits = self.information[code].sum(axis=0)
         letters = [
-            _letter(column) if bit >= at_least else "N"
+            letter(column) if bit >= at_least else "N"
             for column, bit in zip(self.frequencies[code].T, bits, strict=True)
         ]
         return "".join(letters).strip("N")
+
+    def motifs(self, codes: Sequence[int]) -> list[MemeMotif]:
+        """Give codes as motifs for a MEME file, in this order; without those that nothing takes."""
+        each = self.frequencies
+        return [
+            MemeMotif(f"code_{code}", self.consensus(code), each[code], int(self.sites[code]))
+            for code in codes
+            if self.sites[code]
+        ]
 
 
 def matrices(
@@ -95,13 +96,3 @@ def matrices(
     # An alphabet without one of its bases would have no logarithm
     background = (total + 1) / (total + 1).sum()
     return Matrices(counts, np.bincount(codes.ravel(), minlength=codebook_size), background)
-
-
-def _letter(column: np.ndarray) -> str:
-    """IUPAC letter of one column of frequencies."""
-    order = np.argsort(-column, kind="stable")
-    for n in (1, 2, 3):
-        share = column[order[:n]].sum()
-        if share >= (0.6 if n == 1 else _SEVERAL + 0.1 * (n == 3)):
-            return _IUPAC["".join(sorted(ALPHABET[i] for i in order[:n]))]
-    return "N"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from vqrna.codes.page import page, plain, signature, types_of
+from vqrna.codes.page import page, plain, types_of
 from vqrna.codes.spectrum import SCOPES, SURE, Spectrum
-from vqrna.files import output_directory, write_text
+from vqrna.files import output_directory, write_table, write_text
 from vqrna.plots.palette import type_colors
 from vqrna.plots.spectrum import feature_spectrum
 from vqrna.plots.style import dark, save_figure
-from vqrna.provenance import header_lines
+from vqrna.provenance import header_lines, signature
 
 CANCELS = (
     "The published spectrum is a z-score over the types of TF-IDF. The IDF of a code is one factor "
@@ -80,15 +80,13 @@ def write_spectrum(
     """
     colors = type_colors(found.modifications, palette)
     folder = output_directory(directory)
-    head = "\n".join(header_lines(model_hash, split=split)) + "\n"
+    head = header_lines(model_hash, split=split)
     matrix = folder / "tf_idf_matrix_sorted.csv"
-    rows = found.matrix().to_csv(index=False, lineterminator="\n", float_format="%.8g")
-    write_text(matrix, head + rows)
+    write_table(matrix, found.matrix(), head, separator=",", digits=8)
     written = [matrix]
     if not found.paper:
         table = folder / "spectrum.tsv"
-        rows = found.table().to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.5g")
-        write_text(table, head + rows)
+        write_table(table, found.table(), head)
         written.append(table)
     way = "as published" if found.paper else "modified against unmodified sites"
     order = found.order

@@ -6,6 +6,8 @@ intervals -> table and JSON.
 
 from vqrna.evaluation.cells import NINE
 from vqrna.evaluation.flanks import FLANKS, KEPT, mask_flanks
+from vqrna.evaluation.localisation import Localisation, localise
+from vqrna.evaluation.positions import ScorePositions, dense, window_by_window
 from vqrna.evaluation.results import KEYS, SCHEMA_VERSION, Evaluation
 from vqrna.evaluation.run import evaluate
 
@@ -16,6 +18,11 @@ __all__ = [
     "NINE",
     "SCHEMA_VERSION",
     "Evaluation",
+    "Localisation",
+    "ScorePositions",
+    "dense",
     "evaluate",
+    "localise",
     "mask_flanks",
+    "window_by_window",
 ]

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from vqrna.evaluation.results import Evaluation
-from vqrna.files import output_directory, write_text
+from vqrna.files import output_directory, write_table, write_text
 from vqrna.modifications import Modification
+from vqrna.plots.cross_types import cross_type_maps
+from vqrna.plots.reliability import reliability_diagrams
 from vqrna.plots.roc import roc_and_pr
 from vqrna.plots.style import save_figure
-from vqrna.provenance import header_lines
+from vqrna.provenance import header_lines, signature
 
 
 def write_report(
@@ -20,6 +24,10 @@ def write_report(
     directory: str | PathLike[str],
 ) -> list[Path]:
     """Write ``evaluation.csv``, ``scores.tsv``, ``roc_pr.png`` and ``roc_pr.svg``.
+
+    Where the evaluation was a full one, also ``localisation.csv``, ``calibration.csv``,
+    ``reliability.csv``, ``prevalence.csv``, ``false_calls.csv``, ``cross_types.csv``, and the
+    pictures ``reliability`` and ``cross_types``.
 
     Parameters
     ----------
@@ -52,4 +60,63 @@ def write_report(
     title = f"Model {evaluation.model} on {evaluation.split}"
     figure = roc_and_pr(evaluation.scores, modifications, title)
     pictures = save_figure(figure, folder / "roc_pr")
-    return [folder / "evaluation.csv", folder / "scores.tsv", *pictures]
+    written = [folder / "evaluation.csv", folder / "scores.tsv", *pictures]
+    if evaluation.examination is not None:
+        written += _write_examination(evaluation, modifications, folder, head)
+    return written
+
+
+def _write_examination(
+    evaluation: Evaluation,
+    modifications: Sequence[Modification],
+    folder: Path,
+    head: list[str],
+) -> list[Path]:
+    """Write the tables and pictures of a full evaluation."""
+    written = []
+    tables = {} if evaluation.examination is None else evaluation.examination.tables()
+    for name, table in tables.items():
+        path = folder / f"{name}.csv"
+        write_table(path, table, head, separator=",", digits=6)
+        written.append(path)
+    for name, figure in examination_pictures(evaluation, modifications).items():
+        written += save_figure(figure, folder / name)
+    return written
+
+
+def examination_pictures(
+    evaluation: Evaluation, modifications: Sequence[Modification]
+) -> dict[str, Figure]:
+    """Draw the reliability diagrams and the mix-ups of a full evaluation, by their names.
+
+    On the windows that overlap no training window, if that is known.
+
+    Raises
+    ------
+    ValueError
+        If it was no full evaluation.
+    """
+    found = evaluation.examination
+    if found is None:
+        raise ValueError("this was no full evaluation")
+    known = "non_overlapping" in set(found.cross_types["windows"])
+    windows = "non_overlapping" if known else "all"
+    which = "windows that overlap no training window" if known else "all windows"
+    title, remark = f"on {evaluation.split}, {which}", signature(evaluation.model)
+    return {
+        "reliability": reliability_diagrams(
+            found.reliability.groups,
+            found.reliability.table,
+            modifications,
+            title=f"Reliability {title}",
+            remark=remark,
+            windows=windows,
+        ),
+        "cross_types": cross_type_maps(
+            found.cross_types,
+            modifications,
+            title=f"Sites that are called, percent, {title}",
+            remark=remark,
+            windows=windows,
+        ),
+    }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from vqrna.bootstrap import Estimate
+from vqrna.evaluation.flags import flagged
+
+if TYPE_CHECKING:
+    from vqrna.evaluation.examination import Examination
 
 SCHEMA_VERSION = 1
 
@@ -32,9 +37,15 @@ class Evaluation:
         taken inside every resample, so its interval knows that types share windows.
     scores : pandas.DataFrame
         One row a window, type and mask: ``window``, ``modification``, ``label``, ``negatives``
-        (empty for a positive), ``flanks``, ``non_overlapping``, ``cluster``, ``logit``, ``score``.
+        (empty for a positive), ``flanks``, ``non_overlapping``, ``cluster``, ``logit``, ``score``,
+        and the flags of the window with nothing masked, ``unlike`` and ``in_training``.
     unknown : tuple of str
         Types in the data that the model does not tell.
+    resampled : dict of tuple of str to np.ndarray, shape (R,)
+        AUROC of every bootstrap resample, by `KEYS`. Another model on the same windows has the
+        same resamples, so that the two can be compared resample by resample.
+    examination : Examination, optional
+        What a balanced test does not show, if it was asked for.
     """
 
     model: str
@@ -42,6 +53,8 @@ class Evaluation:
     table: pd.DataFrame
     scores: pd.DataFrame
     unknown: tuple[str, ...] = ()
+    resampled: dict[tuple[str, str, str, str], np.ndarray] = field(default_factory=dict)
+    examination: Examination | None = None
 
     def value(
         self,
@@ -70,9 +83,13 @@ class Evaluation:
                 numbers = (None if math.isnan(bound) else float(bound) for bound in bounds)
                 result[metric] = dict(zip(("value", "low", "high"), numbers, strict=True))
             results.append(result)
-        return {
+        told: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "model": self.model,
             "split": self.split,
+            "flags": flagged(self.scores),
             "results": results,
         }
+        if self.examination is not None:
+            told["examination"] = self.examination.to_json()
+        return told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ from vqrna.bootstrap import RESAMPLES, draw
 from vqrna.data.overlap import clusters, overlapping
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.cells import compare, means, tidy
+from vqrna.evaluation.examination import examine
+from vqrna.evaluation.flags import FLAGS, flag_columns
 from vqrna.evaluation.flanks import FLANKS, mask_flanks
 from vqrna.evaluation.results import Evaluation
 from vqrna.progress import progress
@@ -19,12 +21,13 @@ from vqrna.progress import progress
 if TYPE_CHECKING:
     from vqrna.data.records import Windows
     from vqrna.scorer import Scorer
+    from vqrna.trained import Model
 
 _BATCH = 256
 
 _SCORES = (
     "window", "modification", "label", "negatives", "flanks",
-    "non_overlapping", "cluster", "logit", "score",
+    "non_overlapping", "cluster", "logit", "score", *FLAGS,
 )  # fmt: skip
 
 
@@ -35,6 +38,8 @@ def evaluate(
     split: str = "",
     reference: Windows | None = None,
     masks: Sequence[str] = ("none",),
+    full: bool = False,
+    limit: int | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     show_progress: bool = False,
@@ -57,6 +62,11 @@ def evaluate(
     masks : sequence of str
         Any of `FLANKS`: score the windows with nothing masked, or with everything farther than
         `KEPT` nt from the site masked on one side or both.
+    full : bool
+        Whether to scan windows position by position, too, and measure what a balanced test does
+        not show (see :func:`vqrna.evaluation.examination.examine`).
+    limit : int, optional
+        With `full`: at most so many modified windows a type; all if not given.
     resamples : int
         Bootstrap resamples; 0 leaves the intervals nan.
     seed : int
@@ -71,7 +81,8 @@ def evaluate(
     Raises
     ------
     UsageError
-        If a mask is unknown, or the model tells none of the types of the windows.
+        If a mask is unknown, the model tells none of the types of the windows, or cannot scan
+        them where `full` is asked for.
     DataError
         If no window has a known label for a type of the model.
     """
@@ -91,6 +102,7 @@ def evaluate(
 
     cluster = np.unique(clusters(windows.tokens), return_inverse=True)[1]
     apart = None if reference is None else ~overlapping(windows.tokens, reference.tokens)
+    flags = flag_columns(model, windows.tokens)
     parts = []
     with progress(
         len(windows) * len(masks), "evaluating", unit="windows", show=show_progress
@@ -110,12 +122,31 @@ def evaluate(
                     flanks=flanks,
                     logit=logits[known.index, heads[symbol]],
                     score=scores[known.index, heads[symbol]],
+                    **{name: told[known.index] for name, told in flags.items()},
                 )
                 parts.append(of_type)
     table = pd.concat(parts, ignore_index=True)[list(_SCORES)]
     draws = draw(int(cluster.max()) + 1, resamples, seed)
     cells = list(compare(table, windows.negative_sets, draws))
-    return Evaluation(model.hash, split, tidy([*cells, *means(cells)]), table, unknown)
+    cells = [*cells, *means(cells)]
+    resampled = {
+        (c.modification, c.windows, c.negatives, c.flanks): c.samples["auroc"] for c in cells
+    }
+    examination = None
+    if full:
+        examination = examine(
+            cast("Model", model),
+            windows,
+            table,
+            cluster,
+            reference=reference,
+            apart=apart,
+            limit=limit,
+            resamples=resamples,
+            seed=seed,
+            show_progress=show_progress,
+        )
+    return Evaluation(model.hash, split, tidy(cells), table, unknown, resampled, examination)
 
 
 def _known(

@@ -38,10 +38,13 @@ class DenseOutput(NamedTuple):
     near_ties : torch.Tensor, shape (N, W), bool
         Where the token that stands on the position had two codes equally near, to within
         `vqrna.nn.ties.TIE`: single precision cannot tell them apart. They are settled in double.
+    codes : torch.Tensor, shape (N, W + length - reach), int64
+        Of every token of the rows; a latent sees `reach` nt.
     """
 
     logits: torch.Tensor
     near_ties: torch.Tensor
+    codes: torch.Tensor
 
 
 class DenseNetwork:
@@ -72,14 +75,18 @@ class DenseNetwork:
         rows, columns = tokens.shape
         starts = columns * torch.arange(rows, device=tokens.device)[:, None]
         places = starts + torch.arange(columns - self.folded.length + 1, device=tokens.device)
-        return DenseOutput(*(part[places] for part in self._evaluate(tokens.flatten())))
+        logits, near, codes = self._evaluate(tokens.flatten())
+        lost = rows * columns - len(codes)
+        inside = starts + torch.arange(columns - lost, device=tokens.device)
+        return DenseOutput(logits[places], near[places], codes[inside])
 
-    def _evaluate(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Evaluate one sequence: logits (W, M) and near ties (W,)."""
+    def _evaluate(self, tokens: torch.Tensor) -> DenseOutput:
+        """Evaluate one sequence: logits (W, M), near ties (W,) and all its codes."""
         sites = len(tokens) - self.folded.length + 1
         codes, near = self.codes(tokens)
         beside = (len(codes) - sites) // 2
-        return self._head(*self._context(codes, sites)), near[beside : beside + sites]
+        logits = self._head(*self._context(codes, sites))
+        return DenseOutput(logits, near[beside : beside + sites], codes)
 
     @torch.no_grad()
     def codes(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,7 +14,7 @@ from vqrna.nn.dense import DenseOutput
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
 from vqrna.nn.head import Part, PartedLogits, TwoPartHead
 from vqrna.nn.prepared import dense
-from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer, Quantized
+from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer, NoQuantizer, Quantized
 from vqrna.nn.ties import settled_codes
 
 
@@ -117,7 +117,11 @@ class SiteNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = ValidEncoder(config.stem_width, config.width, config.code_dim)
-        self.quantizer = CosineQuantizer(config.codebook_size, config.code_dim)
+        self.quantizer: CosineQuantizer | NoQuantizer = (
+            CosineQuantizer(config.codebook_size, config.code_dim)
+            if config.quantizer == "vq"
+            else NoQuantizer(normalize=True)
+        )
         self.decoder = TripletDecoder(config.code_dim, config.width)
         half = ValidEncoder.codes_beside(config.length)
         self.context = ConvolutionalContext(half, config.code_dim, config.width)
@@ -144,7 +148,7 @@ class SiteNetwork(nn.Module):
         """
         latents = self.encoder(one_hot)
         found = self.quantizer(latents)
-        if not self.training:
+        if not self.training and isinstance(self.quantizer, CosineQuantizer):
             codes = settled_codes(self.encoder, self.quantizer, one_hot, latents)
             moved = (self.quantizer.lookup(codes) - found.quantized).detach()
             found = found._replace(codes=codes, quantized=found.quantized + moved)
@@ -193,7 +197,11 @@ class PaperNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = PaperEncoder(config.code_dim)
-        self.quantizer = EuclideanQuantizer(config.codebook_size, config.code_dim)
+        self.quantizer: EuclideanQuantizer | NoQuantizer = (
+            EuclideanQuantizer(config.codebook_size, config.code_dim)
+            if config.quantizer == "vq"
+            else NoQuantizer(normalize=False)
+        )
         self.decoder = PaperDecoder(config.length, config.code_dim)
         self.context = PaperContext(config.code_dim, dropout=config.dropout)
         self.head = PaperHead(config.code_dim, modifications)

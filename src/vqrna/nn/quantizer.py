@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vqrna.errors import UsageError
+
 
 class Quantized(NamedTuple):
     """What a quantiser makes of latents.
@@ -188,3 +190,45 @@ class CosineQuantizer(nn.Module):
             self.usage[unused] = even
             self.vector_sum[unused] = flat[chosen] * even
         self.codebook.copy_(F.normalize(self.vector_sum, dim=-1))
+
+
+class NoQuantizer(nn.Module):
+    """Lets latents through, to see what codes cost; whoever asks for its codes is told.
+
+    Its codes are -1, its losses 0, its perplexity 1.
+
+    Parameters
+    ----------
+    normalize : bool
+        Bring latents to unit length, as :class:`CosineQuantizer` does.
+    """
+
+    def __init__(self, normalize: bool) -> None:
+        super().__init__()
+        self.normalize = normalize
+
+    @property
+    def codebook(self) -> torch.Tensor:
+        """There is none (UsageError)."""
+        raise UsageError(
+            "this model was trained without a quantiser, for comparison: it has no codes, cannot "
+            "scan, and is evaluated on windows only"
+        )
+
+    def assign(self, latents: torch.Tensor) -> torch.Tensor:
+        """There are no codes to assign (UsageError)."""
+        return self.codebook
+
+    def lookup(self, codes: torch.Tensor) -> torch.Tensor:
+        """There are no codes to look up (UsageError)."""
+        return self.codebook
+
+    def forward(self, latents: torch.Tensor) -> Quantized:
+        """Let latents of shape (N, T, D) through."""
+        passed = latents
+        if self.normalize:  # in bfloat16 training, too, in the precision of codes
+            wide = torch.promote_types(latents.dtype, torch.float32)
+            passed = F.normalize(latents.to(wide), dim=-1)
+        codes = torch.full(latents.shape[:-1], -1, dtype=torch.int64, device=latents.device)
+        nothing = latents.new_zeros(())
+        return Quantized(passed, codes, nothing, nothing, nothing, nothing + 1)

@@ -10,17 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vqrna.plots.logos import draw_logo
-from vqrna.plots.style import (
-    BLUE,
-    FAINT,
-    GREEN,
-    HAIR,
-    INK,
-    ORANGE,
-    dark,
-    new_figure,
-    style,
-)
+from vqrna.plots.style import BLUE, FAINT, GREEN, HAIR, ORANGE, dark, frame, new_figure, style
 
 _COLUMNS = 4
 
@@ -96,9 +86,10 @@ def top_codes(
                 ax.tick_params(labelsize=6.5, length=2, labelbottom=lowest)
                 ax.set_xlabel("nt from the middle" if lowest else "", fontsize=7)
             axes[row, 0].set_ylabel(name, color=dark(color), fontweight="bold", fontsize=10)
+        figure.supylabel("bits", fontsize=8.5)
         if without:
             title = f"{title}; none tells {', '.join(without)}"
-        _around(figure, title, remark)
+        frame(figure, title, remark)
     return figure
 
 
@@ -149,14 +140,5 @@ def deletion_curves(
         figure.supylabel("share of the logit that is lost", fontsize=8.5)
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
-        _around(figure, title, remark)
+        frame(figure, title, remark)
     return figure
-
-
-def _around(figure: Figure, title: str, remark: str) -> None:
-    """Write the title and the remark."""
-    if title:
-        figure.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left", color=INK)
-    if remark:
-        figure.text(0.99, 0.004, remark, fontsize=6.5, color=FAINT, ha="right", va="bottom")
-        figure.get_layout_engine().set(rect=(0, 0.025, 1, 0.975))  # type: ignore[union-attr,call-arg]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style, tint
+from vqrna.plots.style import FAINT, HAIR, dark, frame, new_figure, style, tint
 
 
 def attention_figure(
@@ -59,7 +59,7 @@ def attention_figure(
         axes[1, 0].set_ylabel("attention of\nthe site's token")
         axes[1, layers // 2].set_xlabel("nt from the site; dashed: even attention; pale: heads")
         figure.colorbar(image, ax=axes[0, :].tolist(), label="weight", shrink=0.9, pad=0.01)
-        _around(figure, title, remark)
+        frame(figure, title, remark)
     return figure
 
 
@@ -116,14 +116,5 @@ def effects_figure(
         every.set_yticks([0, n], ["1", str(n)])
         every.set(ylabel="window", xlabel="nt from the site")
         figure.colorbar(image, ax=every, label="fall of the logit", pad=0.01, extend="both")
-        _around(figure, title, remark)
+        frame(figure, title, remark)
     return figure
-
-
-def _around(figure: Figure, title: str, remark: str) -> None:
-    """Write the title and the remark."""
-    if title:
-        figure.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left", color=INK)
-    if remark:
-        figure.text(0.99, 0.004, remark, fontsize=6.5, color=FAINT, ha="right", va="bottom")
-        figure.get_layout_engine().set(rect=(0, 0.04, 1, 0.96))  # type: ignore[union-attr,call-arg]

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style
+from vqrna.plots.style import HAIR, INK, dark, frame, new_figure, style
 
 _COLUMNS = 4
 
@@ -66,18 +66,15 @@ def embedding_map(
                           rasterized=len(xy) > 500)  # fmt: skip
         word = "called" if called else "modified"
         told = f"{word}, by type" + ("; grey: not" if none.any() else "")
-        large.set_title(told if called or not there else f"{told}; beside it: numbers of both")
+        beside = "on the right modified (dots) / unmodified (crosses)"
+        large.set_title(told if called or not there else f"{told}; {beside}", fontsize=8)
         if there:
             grid = parts[1].subplots(rows, _COLUMNS, squeeze=False, sharex=True, sharey=True)
             for ax in grid.ravel()[len(there) :]:
                 ax.set_visible(False)
             for ax, t in zip(grid.ravel(), there, strict=False):
                 _of_type(ax, xy, labels[:, t], names[t], colors[t], size, called)
-        if title:
-            figure.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left", color=INK)
-        if remark:
-            figure.text(0.99, 0.004, remark, fontsize=6.5, color=FAINT, ha="right", va="bottom")
-            figure.get_layout_engine().set(rect=(0, 0.03, 1, 0.97))  # type: ignore[union-attr,call-arg]
+        frame(figure, title, remark)
     return figure
 
 
@@ -88,13 +85,15 @@ def _of_type(
     _plain(ax)
     raster = len(xy) > 500
     ax.scatter(xy[:, 0], xy[:, 1], s=size * 0.25, c=HAIR, lw=0, rasterized=raster)
+    # Crosses, since a type may itself be grey
     ax.scatter(
         xy[label == 0, 0],
         xy[label == 0, 1],
-        s=size * 0.6,
-        c="#555555",
-        lw=0,
-        alpha=0.6,
+        s=size * 1.5,
+        c=INK,
+        marker="+",
+        lw=0.5,
+        alpha=0.7,
         rasterized=raster,
     )
     ax.scatter(

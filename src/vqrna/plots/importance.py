@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from vqrna.plots.style import BLUE, FAINT, HAIR, INK, dark, new_figure, style
+from vqrna.plots.style import BLUE, FAINT, HAIR, INK, dark, frame, new_figure, style
 
 NEAR = 20
 """Nt on either side of the site that are also drawn large."""
@@ -18,6 +18,7 @@ def importance_bars(
     label: str,
     title: str = "",
     color: str = BLUE,
+    remark: str = "",
 ) -> Figure:
     """Draw the importance of all positions, and those near the site once more, large.
 
@@ -31,14 +32,14 @@ def importance_bars(
     label : str
         What importance is.
     title, color : str
+    remark : str
+        At the foot.
     """
     beside = np.where(offsets == 0, 0, importance)
     near = np.abs(offsets) <= NEAR
     strong = dark(color, 3)
     with style():
         figure = new_figure(11, 4.2)
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
         grid = figure.add_gridspec(2, 2, width_ratios=[24, 1], height_ratios=[1.2, 1])
         whole = figure.add_subplot(grid[0, :])
         whole.bar(offsets, beside, width=1, color=strong, lw=0)
@@ -65,4 +66,5 @@ def importance_bars(
         site.spines["right"].set_color(FAINT)
         site.grid(visible=False, axis="x")
         figure.supylabel(label, fontsize=8.5)
+        frame(figure, title, remark, 0.04)
     return figure

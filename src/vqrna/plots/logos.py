@@ -15,7 +15,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
-from vqrna.plots.style import FAINT, HAIR, INK, new_figure, style
+from vqrna.plots.style import FAINT, HAIR, INK, frame, new_figure, style
 
 PANEL = 100
 """Nt side by side."""
@@ -112,6 +112,7 @@ def importance_logos(
     colors: Mapping[str, str],
     label: str,
     title: str = "",
+    remark: str = "",
 ) -> Figure:
     """Draw how much each base matters, in panels of 100 nt, the centre on top.
 
@@ -126,7 +127,8 @@ def importance_logos(
         Base to colour, in the order of the rows.
     label : str
         What the heights are.
-    title : str
+    title, remark : str
+        Above the panels and at their foot.
     """
     parts = panels(offsets)
     beside = np.where(offsets == 0, 0, heights)
@@ -156,8 +158,7 @@ def importance_logos(
             note.set_axis_off()
             note.text(0.5, 0.5, f"scale of the\npanels below:\n{highest / away:.0f} times\nfiner",
                       ha="center", va="center", fontsize=7, color=FAINT)  # fmt: skip
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        frame(figure, title, remark, 0.25 / figure.get_figheight())
     return figure
 
 
@@ -173,7 +174,11 @@ def _site(ax: Axes, heights: np.ndarray, colors: Mapping[str, str]) -> None:
 
 
 def motif_logos(
-    motifs: Sequence[MotifLogo], colors: Mapping[str, str], title: str = "", nothing: str = ""
+    motifs: Sequence[MotifLogo],
+    colors: Mapping[str, str],
+    title: str = "",
+    nothing: str = "",
+    remark: str = "",
 ) -> Figure:
     """Draw motifs below one another, and beside each where it stands relative to the site.
 
@@ -185,11 +190,12 @@ def motif_logos(
     title : str
     nothing : str
         What is said where there are no motifs.
+    remark : str
+        At the foot.
     """
     with style():
         figure = new_figure(9.5, 1.6 * max(1, len(motifs)) + 0.6)
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        frame(figure, title, remark, 0.2 / figure.get_figheight())
         if not motifs:
             figure.text(0.5, 0.4, nothing, ha="center", color=FAINT)
             return figure

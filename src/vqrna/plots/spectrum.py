@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style, tint
+from vqrna.plots.style import FAINT, HAIR, INK, dark, frame, new_figure, style, tint
 
 
 def feature_spectrum(
@@ -72,9 +72,5 @@ def feature_spectrum(
                 ax.axvline(start, color=HAIR, lw=0.6, zorder=0.5)
         axes[-1].set_xlabel(f"{n} codes, by the type that has most of them, falling")
         figure.supylabel(unit, fontsize=8.5, color=INK)
-        if title:
-            figure.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left")
-        if remark:
-            figure.text(0.99, 0.004, remark, fontsize=6.5, color=FAINT, ha="right", va="bottom")
-            figure.get_layout_engine().set(rect=(0, 0.025, 1, 0.975))  # type: ignore[union-attr,call-arg]
+        frame(figure, title, remark)
     return figure

@@ -65,6 +65,23 @@ _STYLE: Any = {
 }
 
 
+def frame(figure: Figure, title: str = "", remark: str = "", foot: float = 0.03) -> None:
+    """Write a title above a figure of :func:`new_figure`, and a remark at its foot.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    title, remark : str
+    foot : float
+        Share of the height that the remark takes.
+    """
+    if title:
+        figure.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left", color=INK)
+    if remark:
+        figure.text(0.99, 0.004, remark, fontsize=6.5, color=FAINT, ha="right", va="bottom")
+        figure.get_layout_engine().set(rect=(0, foot, 1, 1 - foot))  # type: ignore[union-attr,call-arg]
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the style of this project, and leave matplotlib's settings as they were."""

@@ -13,6 +13,7 @@ from vqrna.scanning.pieces import Piece
 from vqrna.scanning.settings import Settings
 from vqrna.sequence import AMBIGUOUS, centre
 from vqrna.sites import DECIMALS, FLAGS, Sites, significant
+from vqrna.sketch import BESIDE, WindowSketch
 from vqrna.tiers import EDGE, tier_index
 from vqrna.trained import Model
 
@@ -37,8 +38,12 @@ class Called:
 
 
 def reach_of(model: Model, kinds: tuple[Modification, ...]) -> int:
-    """Tell how many nt beside a position bear on it: the window, or a type's context rule."""
-    return max(centre(model.length), *(len(m.context) for m in kinds))
+    """Tell how many nt beside a position bear on it.
+
+    Its window does, a type's context rule, and what is looked up among the training windows.
+    """
+    looked_up = BESIDE if model.sketches else 0
+    return max(centre(model.length), looked_up, *(len(m.context) for m in kinds))
 
 
 def candidates(piece: Piece, kinds: tuple[Modification, ...]) -> np.ndarray:
@@ -71,6 +76,8 @@ class Rules:
     tiers, cut_tiers : np.ndarray, shape (K, 3), float64
         Lowest logits, for windows that are whole and that reach beyond an end.
     nulls, cut_nulls : tuple of NullSketch or None, length K
+    sketches : tuple of WindowSketch
+        Of the training windows.
     """
 
     settings: Settings
@@ -81,6 +88,7 @@ class Rules:
     cut_tiers: np.ndarray
     nulls: tuple[NullSketch | None, ...]
     cut_nulls: tuple[NullSketch | None, ...]
+    sketches: tuple[WindowSketch, ...] = ()
 
     @classmethod
     def of(cls, model: Model, settings: Settings) -> Rules:
@@ -98,6 +106,7 @@ class Rules:
             cut[columns],
             tuple(whole[c] for c in columns),
             tuple((model.off_site_cut or whole)[c] for c in columns),
+            model.sketches,
         )
 
     def p_values(self, logits: np.ndarray, kind: np.ndarray, cut: np.ndarray) -> np.ndarray:
@@ -119,7 +128,9 @@ class Rules:
         return (logits[:, None] >= lowest).sum(axis=1)
 
 
-def call(rules: Rules, piece: Piece, candidate: np.ndarray, logits: np.ndarray) -> Called:
+def call(
+    rules: Rules, piece: Piece, candidate: np.ndarray, logits: np.ndarray, unlike: np.ndarray
+) -> Called:
     """Pick the sites of a piece that are to be reported.
 
     Parameters
@@ -128,6 +139,8 @@ def call(rules: Rules, piece: Piece, candidate: np.ndarray, logits: np.ndarray) 
     piece : Piece
     candidate : np.ndarray, shape (positions, K), bool
     logits : np.ndarray, shape (positions, M), float64
+    unlike : np.ndarray, shape (positions,), bool
+        Whose window is unlike the training windows.
     """
     stretch, settings = piece.stretch, rules.settings
     row, kind = np.nonzero(candidate)  # by position, then by type
@@ -159,20 +172,25 @@ def call(rules: Rules, piece: Piece, candidate: np.ndarray, logits: np.ndarray) 
         p_value=p_value[told],
         q_value=np.full(len(told), np.nan),
         tier=tier[told].astype(np.uint8),
-        flags=_flags(piece, at[told], beside[told], rules.length),
+        flags=_flags(rules, piece, at[told], beside[told], unlike[row[told]]),
     )
     return Called(sites, p_value, kind)
 
 
-def _flags(piece: Piece, at: np.ndarray, beside: np.ndarray, length: int) -> np.ndarray:
-    """Tell what is unusual about the window of each site, as bits of `FLAGS`.
+def _flags(
+    rules: Rules, piece: Piece, at: np.ndarray, beside: np.ndarray, unlike: np.ndarray
+) -> np.ndarray:
+    """Tell what is to be known of the window of each site, as bits of `FLAGS`.
 
     ``short``: the sequence is shorter than a window; ``end``: the window reaches beyond an end;
     ``edge``: fewer than `EDGE` nt are left on one side, so that the site reaches no tier (a
     threshold of the caller's own may call it);
-    ``ambiguous``: a letter in the window is no single base.
+    ``ambiguous``: a letter in the window is no single base;
+    ``unlike``: its codes are not those of training windows;
+    ``in_training``: the network was trained on the site or what is about it.
     """
-    stretch, tokens, half = piece.stretch, piece.stretch.tokens, centre(length)
+    stretch, tokens, length = piece.stretch, piece.stretch.tokens, rules.length
+    half = centre(length)
     seen = np.concatenate([[0], np.cumsum(tokens == AMBIGUOUS)])
     low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(tokens))
     told = {
@@ -180,8 +198,18 @@ def _flags(piece: Piece, at: np.ndarray, beside: np.ndarray, length: int) -> np.
         "end": beside < half,
         "edge": beside < EDGE,
         "ambiguous": seen[high] > seen[low],
+        "unlike": unlike,
+        "in_training": _known(rules.sketches, tokens, at),
     }
     flags = np.zeros(len(at), dtype=np.uint8)
     for bit, name in enumerate(FLAGS):
         flags |= told[name].astype(np.uint8) << bit
     return flags
+
+
+def _known(sketches: tuple[WindowSketch, ...], tokens: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Tell which sites lie where any of the networks was trained."""
+    found = np.zeros(len(at), dtype=bool)
+    for sketch in sketches:
+        found |= sketch.near(tokens, at)
+    return found

@@ -42,9 +42,9 @@ def score_unit(
     allowed = [candidates(piece, kinds) for piece in unit.pieces]
     worth = [n for n, candidate in enumerate(allowed) if candidate.any()]
     evaluated = _logits(model, [unit.pieces[n] for n in worth], settings, advance)
-    for n, logits in zip(worth, evaluated.logits, strict=True):
+    for n, logits, unlike in zip(worth, evaluated.logits, evaluated.unlike, strict=True):
         total += allowed[n].sum(axis=0)
-        called = call(rules, unit.pieces[n], allowed[n], logits)
+        called = call(rules, unit.pieces[n], allowed[n], logits, unlike)
         p_values.append(called.p_values)
         of_kind.append(called.kinds)
         found.append(called.sites)
@@ -68,9 +68,19 @@ def score_unit(
 
 @dataclass
 class _Evaluated:
-    """Logits of pieces, (positions, M) each, and how many of their tokens were nearly tied."""
+    """What a network says of pieces.
+
+    Attributes
+    ----------
+    logits : list of np.ndarray, shape (positions, M)
+    unlike : list of np.ndarray, shape (positions,), bool
+        Whose window is unlike the training windows.
+    near_ties, tokens : int
+        So many tokens were nearly tied, of so many.
+    """
 
     logits: list[np.ndarray]
+    unlike: list[np.ndarray]
     near_ties: int = 0
     tokens: int = 0
 
@@ -84,16 +94,18 @@ def _logits(
     """Evaluate every position of pieces, in rows of one width."""
     half = centre(model.length)
     found = _Evaluated(
-        [np.empty((p.stretch.stop - p.stretch.start, len(model.modifications))) for p in pieces]
+        [np.empty((p.stretch.stop - p.stretch.start, len(model.modifications))) for p in pieces],
+        [np.zeros(p.stretch.stop - p.stretch.start, dtype=bool) for p in pieces],
     )
     on_cpu = model.device.type == "cpu"
     for row in rows(pieces, half, TILE if on_cpu else AT_ONCE, cut=on_cpu):
         scanned = model.scan_batch(row.tokens[None], settings.precision)
         for place in row.places:
             there = slice(place.column, place.column + place.count)
-            found.logits[place.piece][place.begin : place.begin + place.count] = scanned.logits[
-                0, there
-            ]
+            here = slice(place.begin, place.begin + place.count)
+            found.logits[place.piece][here] = scanned.logits[0, there]
+            if scanned.unlike is not None:
+                found.unlike[place.piece][here] = scanned.unlike[0, there]
             found.near_ties += int(scanned.near_ties[0, there].sum())
             found.tokens += place.count
         if advance is not None:

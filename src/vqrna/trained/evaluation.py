@@ -31,15 +31,22 @@ class Scanned(NamedTuple):
     near_ties : np.ndarray, shape (N, W), bool
         Tokens whose two nearest codes single precision could not tell apart; they were settled in
         double precision. Of each position, the token that stands on it.
+    unlike : np.ndarray, shape (N, W), bool, or None
+        Whose window is unlike the training windows; None where that cannot be told.
     """
 
     logits: np.ndarray
     near_ties: np.ndarray
+    unlike: np.ndarray | None = None
 
     @classmethod
-    def of(cls, found: DenseOutput) -> Scanned:
+    def of(cls, found: DenseOutput, unlike: torch.Tensor | None = None) -> Scanned:
         """Bring from any device what a dense evaluation found."""
-        return cls(found.logits.cpu().double().numpy(), found.near_ties.cpu().numpy())
+        return cls(
+            found.logits.cpu().double().numpy(),
+            found.near_ties.cpu().numpy(),
+            None if unlike is None else unlike.cpu().numpy(),
+        )
 
 
 _lock = threading.Lock()

@@ -12,11 +12,14 @@ import torch
 from vqrna.calibration import Calibration
 from vqrna.config import Config
 from vqrna.modifications import Modification
+from vqrna.nn.familiarity import Familiarity
 from vqrna.nn.model import Network, SiteNetwork
 from vqrna.null import NullSketch
 from vqrna.sequence import AMBIGUOUS, centre, one_hot, recentre, windows_around
+from vqrna.sketch import WindowSketch
 from vqrna.tiers import Tiers
 from vqrna.trained.evaluation import CONTEXT_DTYPES, Precision, Scanned, evaluating
+from vqrna.trained.flags import codes_of
 
 BATCH = 256
 """Windows at a time where a network is evaluated window by window."""
@@ -44,6 +47,10 @@ class TrainedModel:
         Summary of the training: data, splits, epochs, validation scores.
     hash : str
         Names the weights; empty until they are saved or loaded.
+    familiarity : Familiarity or None
+        Tells windows that are unlike the training windows.
+    sketch : WindowSketch or None
+        Tells sites that were in the training windows.
     """
 
     network: Network
@@ -57,6 +64,8 @@ class TrainedModel:
     shuffled_cut: tuple[NullSketch, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
     hash: str = ""
+    familiarity: Familiarity | None = None
+    sketch: WindowSketch | None = None
 
     @classmethod
     def fresh(
@@ -65,6 +74,11 @@ class TrainedModel:
         """Wrap a network of which nothing was measured yet."""
         m = len(modifications)
         return cls(network, config, tuple(modifications), Calibration.identity(m), Tiers.none(m))
+
+    @property
+    def sketches(self) -> tuple[WindowSketch, ...]:
+        """The sketch of the training windows, if there is one."""
+        return () if self.sketch is None else (self.sketch,)
 
     @property
     def length(self) -> int:
@@ -154,10 +168,15 @@ class TrainedModel:
         -------
         Scanned
         """
+        if self.config.model.quantizer == "none":
+            _ = self.network.quantizer.codebook  # tells that there is none
         with evaluating(self.network):
             if isinstance(self.network, SiteNetwork):
                 columns = torch.from_numpy(np.ascontiguousarray(tokens)).to(self.device)
-                return Scanned.of(self.network.scan(columns, CONTEXT_DTYPES[precision]))
+                found = self.network.scan(columns, CONTEXT_DTYPES[precision])
+                if self.familiarity is None:
+                    return Scanned.of(found)
+                return Scanned.of(found, self.familiarity.unlike(found.codes, columns, self.length))
         half = centre(self.length)
         count = tokens.shape[1] - 2 * half
         logits = np.full((len(tokens), count, len(self.modifications)), np.nan)
@@ -168,6 +187,34 @@ class TrainedModel:
                 part = sites[i : i + BATCH]
                 found[part] = self.logits(windows_around(row, half + part, self.length))
         return Scanned(logits, np.zeros(logits.shape[:2], dtype=bool))
+
+    def flags(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
+        """Tell what is known of windows beside their scores.
+
+        Parameters
+        ----------
+        tokens : np.ndarray, shape (N, L), uint8
+            Windows of any odd length; cut or padded to the model's.
+
+        Returns
+        -------
+        dict of str to np.ndarray, shape (N,), bool
+            ``unlike`` and ``in_training``, as `vqrna.sites.FLAGS` names them; what the model has no
+            table for is left out.
+        """
+        told = {}
+        windows = recentre(tokens, self.length)
+        if self.familiarity is not None and isinstance(self.network, SiteNetwork):
+            found = np.zeros(len(tokens), dtype=bool)
+            for start in range(0, len(tokens), BATCH):
+                part = np.ascontiguousarray(windows[start : start + BATCH])
+                codes, letters = codes_of(self.network, part), torch.from_numpy(part)
+                unlike = self.familiarity.unlike(codes, letters.to(codes.device), self.length)
+                found[start : start + BATCH] = unlike[:, 0].cpu().numpy()
+            told["unlike"] = found
+        if self.sketch is not None:
+            told["in_training"] = self.sketch.holds(tokens)
+        return told
 
     def score(self, logits: np.ndarray) -> np.ndarray:
         """Turn logits (..., M) into calibrated probabilities at the even class ratio."""

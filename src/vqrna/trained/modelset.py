@@ -12,6 +12,7 @@ from vqrna.calibration import Calibration
 from vqrna.modifications import Modification
 from vqrna.null import NullSketch
 from vqrna.sequence import centre
+from vqrna.sketch import WindowSketch
 from vqrna.tiers import Tiers
 from vqrna.trained.evaluation import Precision, Scanned
 from vqrna.trained.model import TrainedModel
@@ -111,10 +112,25 @@ class ModelSet:
             model.scan_batch(tokens[:, cut : tokens.shape[1] - cut], precision)
             for model, cut in zip(self.models, spare, strict=True)
         ]
+        unlike = [part.unlike for part in parts if part.unlike is not None]
         return Scanned(
             np.concatenate([part.logits for part in parts], axis=2),
             np.any([part.near_ties for part in parts], axis=0),
+            np.any(unlike, axis=0) if unlike else None,
         )
+
+    @property
+    def sketches(self) -> tuple[WindowSketch, ...]:
+        """Sketches of the training windows, of the models that have one."""
+        return tuple(sketch for model in self.models for sketch in model.sketches)
+
+    def flags(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
+        """Tell what any model knows of windows (see :meth:`TrainedModel.flags`)."""
+        told: dict[str, np.ndarray] = {}
+        for model in self.models:
+            for name, flag in model.flags(tokens).items():
+                told[name] = told.get(name, False) | flag
+        return told
 
     def score(self, logits: np.ndarray) -> np.ndarray:
         """Turn logits (..., M) into calibrated probabilities at the even class ratio."""

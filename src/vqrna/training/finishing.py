@@ -13,6 +13,7 @@ from vqrna.metrics import METRICS, measure
 from vqrna.sequence import recentre
 from vqrna.tiers import TIERS, TierMeaning, Tiers
 from vqrna.trained import TrainedModel
+from vqrna.training.flags import with_flags
 from vqrna.training.nulls import cut_windows, with_nulls
 from vqrna.training.validation import compared
 
@@ -51,13 +52,16 @@ def finish(
     Returns
     -------
     TrainedModel
-        With calibration, nulls, tiers and the summary.
+        With calibration, nulls, tiers, what flags input, and the summary.
     """
     logits = model.logits(valid.tokens)
     model = dataclasses.replace(model, calibration=_calibrate(logits, valid))
     summary = summary | {"validation": _validation(model, logits, valid)}
     model = dataclasses.replace(model, training=summary)
+    if model.config.model.quantizer == "none":
+        return model  # it does not scan: it has neither nulls nor calls
     model = with_nulls(model, train, valid, show_progress=show_progress)
+    model = with_flags(model, train, valid, show_progress=show_progress)
     generator = np.random.default_rng(model.config.training.seed)
     cut_logits = model.logits(cut_windows(recentre(valid.tokens, model.length), generator))
     whole, told = _thresholds(model, logits, valid, cut=False)

@@ -104,7 +104,7 @@ def train(
                 device=device,
                 show_progress=show_progress,
             )
-            if paper:
+            if paper and config.model.quantizer == "vq":
                 write_pth(results[name].model, place / PUBLISHED_NAME)
         model = next(iter(results.values())).model if together else load_model(folder, device)
         return TrainingRun(model, results, folder)

@@ -20,11 +20,14 @@ PAPER_SCORES = ("acc", "bacc", "se", "sp", "mcc", "auroc")
 """The scores of the published log, in its order: ACC, BACC, SE, SP, MCC, AUC."""
 
 
-def write(folder: Path, history: list[dict[str, Any]], best_epoch: int) -> pd.DataFrame:
-    """Write all three; gives the table of ``history.csv``."""
+def write(
+    folder: Path, history: list[dict[str, Any]], best_epoch: int, curves: bool = True
+) -> pd.DataFrame:
+    """Write all three, or leave the curves for later; gives the table of ``history.csv``."""
     table = write_history(folder, history)
     write_log(folder, history, best_epoch)
-    write_curves(folder, table)
+    if curves:
+        write_curves(folder, table)
     return table
 
 

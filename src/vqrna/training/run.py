@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -71,6 +72,8 @@ def train_network(
     resume: bool = False,
     device: str = "auto",
     show_progress: bool = True,
+    on_epoch: Callable[[list[dict[str, Any]]], object] | None = None,
+    calibrate: bool = True,
 ) -> TrainingResult:
     """Train one network on windows, for all their modifications at once.
 
@@ -92,6 +95,12 @@ def train_network(
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     show_progress : bool
+    on_epoch : callable, optional
+        Is given the rows of the history so far after each epoch, when its checkpoint is written,
+        and before the first of a resumed run. What it raises ends the training.
+    calibrate : bool
+        False gives the best epoch as it is, without calibration, nulls and tiers, and writes no
+        ``model.safetensors``: for a search, which compares epochs only. Curves are drawn once.
 
     Raises
     ------
@@ -120,6 +129,9 @@ def train_network(
     state = state or Progress(0, 0, -np.inf, [], command_line())
     write_text(folder / "config.toml", configs.dump(config))
     data = _training_data(train, network, config)
+    tell = on_epoch or (lambda history: None)
+    if state.history:
+        tell(state.history)
 
     while not _over(state, config):
         row = _next_epoch(network, average, optimizer, data, valid, config, state, show_progress)
@@ -128,10 +140,13 @@ def train_network(
             save_model(TrainedModel.fresh(kept, config, train.modifications), folder / BEST_NAME)
         # After the weights: a kill in between repeats the epoch, to the same end
         checkpoint.write(folder, identity, state, network, average, optimizer)
-        report.write(folder, state.history, state.best_epoch)
+        report.write(folder, state.history, state.best_epoch, curves=calibrate)
+        tell(state.history)
     history = report.write(folder, state.history, state.best_epoch)  # a kill may have come between
     best = load_model(folder / BEST_NAME, chosen.name)
     assert isinstance(best, TrainedModel)
+    if not calibrate:
+        return TrainingResult(best, history, folder)
     summary = _summary(train, valid, state)
     model = finish(best, train, valid, summary, show_progress=show_progress)
     return TrainingResult(save_model(model, folder / FILE_NAME), history, folder)

@@ -1,0 +1,280 @@
+"""Examine the shipped model on validation windows; write the tables of docs/evaluation.md.
+
+Run by ``make benchmark-evaluation``: the numbers are kept in ``results/evaluation.json``, the
+pictures in ``docs/images``, and the tables are put into the page, between their marks. Without a
+data set the tables are written from what is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results" / "evaluation.json"
+PAGE = Path(__file__).parents[1] / "docs" / "evaluation.md"
+IMAGES = PAGE.parent / "images"
+DIGITS = 5
+TIERS = ("low", "medium", "high")
+
+Rows = list[dict[str, Any]]
+
+
+def measure(directory: str) -> dict[str, Any]:
+    """Examine the shipped model on the validation windows of a data set, and draw the pictures."""
+    from vqrna.data.benchmark import load_benchmark
+    from vqrna.evaluation import evaluate
+    from vqrna.evaluation.report import examination_pictures
+    from vqrna.plots.style import save_figure
+    from vqrna.weights import load_model
+
+    model = load_model()
+    found = evaluate(
+        model,
+        load_benchmark(directory, "valid"),
+        split="valid",
+        reference=load_benchmark(directory, "train"),
+        full=True,
+        show_progress=True,
+    )
+    for name, figure in examination_pictures(found, model.modifications).items():
+        save_figure(figure, IMAGES / name)[1].unlink()  # the page shows the PNG
+    assert found.examination is not None
+    tables = found.examination.to_json()
+    return {
+        "model": found.model,
+        "split": found.split,
+        **{name: [_rounded(row) for row in tables[name]] for name in tables},
+    }
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: float(f"{v:.{DIGITS}g}") if isinstance(v, float) else v for k, v in row.items()}
+
+
+def write_results(measured: dict[str, Any]) -> None:
+    """Keep what was measured, a row a line."""
+    parts = []
+    for name, value in measured.items():
+        told = json.dumps(value)
+        if isinstance(value, list):
+            told = "[\n" + ",\n".join("  " + json.dumps(row) for row in value) + "\n ]"
+        parts.append(f' "{name}": {told}')
+    RESULTS.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+
+
+def pick(rows: Rows, **which: Any) -> Rows:
+    """Give the rows that have these values."""
+    return [row for row in rows if all(row[key] == wanted for key, wanted in which.items())]
+
+
+def cell(rows: Rows, digits: int, **which: Any) -> str:
+    """Write a value with its interval; a dash where there is none."""
+    found = pick(rows, **which)
+    if not found or found[0]["value"] is None:
+        return "–"
+    row = found[0]
+    value = f"{row['value']:.{digits}f}"
+    if row["low"] is None:
+        return value
+    return f"{value} ({row['low']:.{digits}f}–{row['high']:.{digits}f})"
+
+
+def significant(rows: Rows, **which: Any) -> str:
+    """Write a small share and its interval with two significant digits."""
+    found = pick(rows, **which)
+    if not found or found[0]["value"] is None:
+        return "–"
+    value, low, high = (f"{found[0][key]:.2g}" for key in ("value", "low", "high"))
+    return f"{value} ({low}–{high})"
+
+
+def kinds_of(rows: Rows, key: str = "modification") -> list[str]:
+    """List the types, and what else has rows, in their order."""
+    return list(dict.fromkeys(row[key] for row in rows))
+
+
+def markdown(head: list[str], lines: list[list[str]]) -> str:
+    """Lay out a table."""
+    return "\n".join(
+        [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+        + [f"| {' | '.join(line)} |" for line in lines]
+    )
+
+
+def localisation(measured: dict[str, Any]) -> str:
+    """Where sites rank, on non-overlapping windows, and the mean AUROC on all."""
+    rows, lines = measured["localisation"], []
+    for kind in kinds_of(rows):
+        apart = {"modification": kind, "windows": "non_overlapping"}
+        n = pick(rows, **apart)[0]
+        lines.append(
+            [
+                {"mean9": "**mean of nine**"}.get(kind, kind),
+                f"{n['n']:,}",
+                f"{n['rivals']:.0f}",
+                cell(rows, 3, **apart, metric="auroc"),
+                cell(rows, 1, **apart, metric="percentile"),
+                cell(rows, 2, **apart, metric="first"),
+                cell(rows, 3, modification=kind, windows="all", metric="auroc"),
+            ]
+        )
+    head = ["type", "windows", "rivals", "AUROC within", "median percentile", "ranked first"]
+    return markdown([*head, "AUROC within, all windows"], lines)
+
+
+def calibration(measured: dict[str, Any]) -> str:
+    """Slope, intercept, Brier score and error after cross-fitting, and as the model comes."""
+    rows, lines = measured["calibration"], []
+    for kind in kinds_of(rows):
+        ours = {"modification": kind, "windows": "non_overlapping", "calibration": "cross-fitted"}
+        lines.append(
+            [
+                {"pooled": "**all types pooled**"}.get(kind, kind),
+                cell(rows, 2, **ours, metric="slope"),
+                cell(rows, 2, **ours, metric="intercept"),
+                cell(rows, 3, **ours, metric="brier"),
+                cell(rows, 3, **ours, metric="ece"),
+                cell(rows, 3, **ours, metric="ece_perfect"),
+                cell(rows, 3, **{**ours, "calibration": "model"}, metric="ece"),
+                cell(rows, 2, **{**ours, "calibration": "model"}, metric="slope"),
+            ]
+        )
+    head = ["type", "slope", "intercept", "Brier", "ECE", "ECE if right"]
+    return markdown([*head, "ECE, as shipped", "slope, as shipped"], lines)
+
+
+def prevalence(measured: dict[str, Any]) -> str:
+    """Average precision at every ratio, and what chance gives."""
+    rows = pick(measured["prevalence"], windows="non_overlapping", metric="auprc")
+    ratios = kinds_of(rows, "at")
+    lines = []
+    chance = [f"{rows[i]['chance']:.2g}" for i in range(len(ratios) - 1)]
+    lines.append(["*chance*", *chance, "*the prior*", ""])
+    for kind in kinds_of(rows):
+        cells = [significant(rows, modification=kind, at=ratio) for ratio in ratios]
+        prior = pick(rows, modification=kind, at="prior")[0]["share"]
+        lines.append([kind, *cells, f"{prior:g}"])
+    return markdown(["type", *ratios[:-1], "at the prior", "prior"], lines)
+
+
+def precision(measured: dict[str, Any]) -> str:
+    """Recall and expected precision at the prior, tier by tier."""
+    rows = pick(measured["prevalence"], windows="non_overlapping")
+    lines = []
+    for kind in kinds_of(rows):
+        line = [kind]
+        for tier in TIERS:
+            of_tier = {"modification": kind, "at": tier}
+            line.append(cell(rows, 2, **of_tier, metric="recall"))
+            line.append(significant(rows, **of_tier, metric="precision"))
+        lines.append(line)
+    return markdown(
+        ["type", *(f"{x}, {tier}" for tier in TIERS for x in ("recall", "precision"))], lines
+    )
+
+
+def false_calls(measured: dict[str, Any]) -> str:
+    """Count calls per kilobase in both kinds of sequence, tier by tier."""
+    rows = measured["false_calls"]
+    sequences = kinds_of(rows, "sequence")
+    lines = [
+        [kind, *(
+            significant(rows, modification=kind, sequence=sequence, tier=tier)
+            for sequence in sequences for tier in TIERS
+        )]
+        for kind in kinds_of(rows)
+    ]  # fmt: skip
+    return markdown(["type", *(f"{s}, {tier}" for s in sequences for tier in TIERS)], lines)
+
+
+def cross_types(measured: dict[str, Any]) -> str:
+    """Mix-ups at the low and the default tier: those that happened at all."""
+    rows, lines = pick(measured["cross_types"], windows="non_overlapping"), []
+    for row in pick(rows, tier="low"):
+        if row["site"] != row["called"] and row["calls"]:
+            which = {"site": row["site"], "called": row["called"]}
+            cells = [significant(rows, **which, tier=tier) for tier in TIERS]
+            lines.append([row["site"], row["called"], str(row["sites"]), *cells])
+    return markdown(["site", "called", "sites", *(f"{tier} or higher" for tier in TIERS)], lines)
+
+
+def reading(measured: dict[str, Any]) -> str:
+    """Say in words what stands out in the numbers."""
+    place = pick(measured["localisation"], windows="non_overlapping", metric="auroc")
+    types = sorted(
+        (row for row in place if not row["modification"].startswith("mean")),
+        key=lambda row: -row["value"],
+    )
+    weak = [row for row in types if row["value"] < 0.7]
+    told = ", ".join(f"{row['modification']} {row['value']:.2f}" for row in types)
+    nine = pick(place, modification="mean9")[0]
+    lines = [
+        f"- Model {measured['model']} on {measured['split']}. AUROC within the window, falling: "
+        f"{told}; the mean of nine is {nine['value']:.3f}."
+    ]
+    if weak:
+        names = ", ".join(row["modification"] for row in weak)
+        lines.append(f"- Below 0.7, and so no caller of sites but of regions: {names}.")
+    pooled = {"modification": "pooled", "windows": "non_overlapping", "metric": "ece"}
+    fitted, shipped = (
+        cell(measured["calibration"], 3, **pooled, calibration=kind)
+        for kind in ("cross-fitted", "model")
+    )
+    lines.append(
+        f"- The calibration error pooled over types is {fitted} after cross-fitting, and {shipped} "
+        "as shipped."
+    )
+    at = pick(measured["prevalence"], windows="non_overlapping", metric="precision", at="medium")
+    best = max(at, key=lambda row: row["value"])
+    lines.append(
+        "- Expected precision at the priors, default tier: from "
+        f"{100 * min(row['value'] for row in at):.2g} % to {100 * best['value']:.2g} % "
+        f"({best['modification']}): most calls of a scan without other evidence are false."
+    )
+    medium = pick(measured["false_calls"], tier="medium")
+    highest = {
+        kind: max(pick(medium, sequence=kind), key=lambda row: row["value"])
+        for kind in kinds_of(medium, "sequence")
+    }
+    words = "; ".join(
+        f"{kind} {row['value']:.2g} ({row['modification']})" for kind, row in highest.items()
+    )
+    lines.append(f"- Most calls per kb at the default tier: {words}.")
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "reading": reading,
+    "localisation": localisation,
+    "calibration": calibration,
+    "prevalence": prevalence,
+    "precision": precision,
+    "false_calls": false_calls,
+    "cross_types": cross_types,
+}
+
+
+def filled(page: str, measured: dict[str, Any]) -> str:
+    """Put every table between its marks (``<!-- name -->`` and ``<!-- /name -->``)."""
+    for name, table in TABLES.items():
+        parts = re.split(rf"(<!-- /?{name} -->\n)", page)
+        before, first, _, last, after = parts  # both marks, each once
+        page = f"{before}{first}{table(measured)}\n{last}{after}"
+    return page
+
+
+def main(arguments: list[str]) -> None:
+    """Measure if a data set is given; write the tables into the page."""
+    if arguments:
+        write_results(measure(arguments[0]))
+    measured = json.loads(RESULTS.read_text(encoding="utf-8"))
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")
+    print(reading(measured))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,222 @@
+"""How often windows are flagged as unlike the training data, or known again; print the tables.
+
+Run by ``make benchmark-flags``. The numbers are kept in ``results/flags.json``; without a data set
+the tables are printed from there. A model without tables gets them here, as at a training's end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vqrna.data.benchmark import load_benchmark
+from vqrna.data.overlap import clusters, overlapping
+from vqrna.data.records import Windows
+from vqrna.sequence import encode, recentre
+from vqrna.shuffling import dinucleotide_shuffle
+from vqrna.trained import TrainedModel, codes_of, flag_tables
+from vqrna.training.flags import thresholds, with_flags
+from vqrna.weights import load_model
+
+RESULTS = Path(__file__).parent / "results" / "flags.json"
+
+MADE = 400
+"""Windows made of each kind."""
+
+ADAPTER = "AGAUCGGAAGAGCACACGUCUGAACUCCAGUCAC"
+
+ALU = (
+    "GGCCGGGCGCGGUGGCUCACGCCUGUAAUCCCAGCACUUUGGGAGGCCGAGGCGGGCGGAUCACGAGGUCAGGAGAUCGAGACCAUCCCGGCUAAA"
+    "ACGGUGAAACCCCGUCUCUACUAAAAAUACAAAAAAUUAGCCGGGCGUGGUGGCGGGCGCCUGUAGUCCCAGCUACUCGGGAGGCUGAGGCAGGAG"
+    "AAUGGCGUGAACCCGGGAGGCGGAGCUUGCAGUGAGCCGAGAUCGCGCCACUGCACUCCAGCCUGGGCGACAGAGCGAGACUCCGUCUCA"
+)
+"""About the consensus of a young Alu element, which human windows are full of."""
+
+COMPOSITIONS = {
+    "random letters, all as frequent": (0.25, 0.25, 0.25, 0.25),
+    "random letters, 20 % GC": (0.4, 0.1, 0.1, 0.4),
+    "random letters, 30 % GC": (0.35, 0.15, 0.15, 0.35),
+    "random letters, 70 % GC": (0.15, 0.35, 0.35, 0.15),
+    "random letters, 80 % GC": (0.1, 0.4, 0.4, 0.1),
+    "random letters, 40 % A as in some RNA viruses": (0.40, 0.18, 0.24, 0.18),
+}
+
+
+def mutated(tokens: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw a share of the letters anew, each another than it was."""
+    other = (tokens + rng.integers(1, 4, tokens.shape)) % 4
+    return np.where(rng.random(tokens.shape) < share, other, tokens).astype(np.uint8)
+
+
+def codons(length: int, rng: np.random.Generator) -> np.ndarray:
+    """Write an open reading frame of random codons without stops, 60 % GC at their third place."""
+    made = rng.integers(0, 4, (length // 3 + 1, 3))
+    made[:, 2] = rng.choice(4, len(made), p=(0.2, 0.3, 0.3, 0.2))
+    stop = (made[:, 0] == 3) & np.isin(made[:, 1] * 4 + made[:, 2], (0, 2, 8))
+    made[stop, 0] = 1
+    return made.ravel()[:length]
+
+
+def made_windows(valid: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+    """Make windows that are not of the data set, from real ones (N, L) or from nothing."""
+    rng, length = np.random.default_rng(seed), valid.shape[1]
+    real = valid[rng.permutation(len(valid))[:MADE]]
+
+    def tandem(size: int) -> np.ndarray:
+        return np.stack([np.resize(rng.integers(0, 4, size), length) for _ in range(MADE)])
+
+    pairs = [(a, b) for a in range(4) for b in range(4) if a != b]
+    alu, adapter = np.tile(encode(ALU), 4), np.resize(encode(ADAPTER), 2 * length)
+    starts = rng.integers(0, len(encode(ALU)), MADE)
+    made = {
+        "real windows, letters shuffled": rng.permuted(real, axis=1),
+        "real windows, dinucleotides shuffled": [dinucleotide_shuffle(w, rng) for w in real],
+        "real windows, backwards": real[:, ::-1],
+        "one letter": np.repeat(np.arange(4)[:, None], length, axis=1),
+        "two letters in turn": [np.resize(pair, length) for pair in pairs],
+        "repeats of 3 nt": tandem(3),
+        "repeats of 6 nt": tandem(6),
+        "repeats of 20 nt": tandem(20),
+        "repeats of 50 nt": tandem(50),
+        "Alu in tandem, 10 % of letters changed": mutated(
+            np.stack([alu[s : s + length] for s in starts]), 0.1, rng
+        ),
+        "a sequencing adapter in tandem": [adapter[s : s + length] for s in range(len(ADAPTER))],
+        "only A and G": rng.choice((0, 2), (MADE, length)),
+        "random codons, as in bacteria": [codons(length, rng) for _ in range(MADE)],
+    }
+    for name, shares in COMPOSITIONS.items():
+        made[name] = rng.choice(4, (MADE, length), p=shares)
+    return {name: np.asarray(windows, dtype=np.uint8) for name, windows in made.items()}
+
+
+def held_out(model: TrainedModel, apart: np.ndarray) -> dict[str, Any]:
+    """Share of real windows flagged with thresholds that other ones set, and the other way round.
+
+    Windows that overlap one another are on the same side.
+    """
+    side = clusters(apart) % 2
+    windows = recentre(apart, model.length)
+    codes = codes_of(model.network, windows).cpu()
+    flagged, rng = 0, np.random.default_rng(0)
+    for test in (0, 1):
+        set_by, asked = side != test, side == test
+        told = thresholds(codes[set_by], windows[set_by], model.familiarity.evidence, rng)
+        letters = torch.from_numpy(np.ascontiguousarray(windows[asked]))
+        flagged += int(told.unlike(codes[asked], letters, model.length).sum())
+    return {"windows": len(apart), "flagged": flagged}
+
+
+def share(flags: np.ndarray) -> dict[str, int]:
+    """Count windows and the flagged ones."""
+    return {"windows": len(flags), "flagged": int(flags.sum())}
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Time something: the best of five."""
+    found = []
+    for _ in range(5):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def measure(train: Windows, valid: Windows, model: TrainedModel) -> dict[str, Any]:
+    """Count flags among windows of all kinds."""
+    if model.familiarity is None or model.sketch is None:
+        model = with_flags(model, train, valid)
+    sketch, rng = model.sketch, np.random.default_rng(1)
+    apart = valid.tokens[~overlapping(valid.tokens, train.tokens)]
+    unlike = {"real windows held out": held_out(model, apart)}
+    for name, windows in made_windows(recentre(apart, model.length)).items():
+        unlike[name] = share(model.flags(windows)["unlike"])
+    site = recentre(train.tokens, 201)
+    changed = site.copy()
+    changed[:, 100] = (changed[:, 100] + rng.integers(1, 4, len(site))) % 4
+    unrelated = rng.integers(0, 4, 1_000_000).astype(np.uint8)
+    known = {
+        "training sites": share(sketch.holds(site)),
+        "positions 50 nt upstream of them": share(sketch.holds(train.tokens[:, 400:501])),
+        "training sites with another base": share(sketch.holds(changed)),
+        "validation sites, windows overlap no training window": share(sketch.holds(apart)),
+        "validation sites, letters shuffled": share(sketch.holds(rng.permuted(apart, axis=1))),
+        "positions of random sequence": share(sketch.near(unrelated, np.arange(len(unrelated)))),
+    }
+    row = rng.integers(0, 4, (1, 16384 + model.length - 1)).astype(np.uint8)
+    plain, sites = dataclasses.replace(model, familiarity=None), np.arange(16384)
+    tables = flag_tables(model.familiarity, sketch)
+    return {
+        "model": model.hash,
+        "unlike": unlike,
+        "in_training": known,
+        "sketch": {"bytes": sketch.bits.nbytes, "words": sketch.words, "windows": sketch.windows},
+        "tables": {"bytes": sum(x.nbytes for n, x in tables.items() if "familiarity" in n)},
+        "tile": {
+            "scan": seconds(lambda: plain.scan_batch(row)),
+            "unlike": seconds(
+                lambda: model.familiarity.unlike(
+                    torch.zeros(1, row.shape[1] - model.network.encoder.reach + 1).long(),
+                    torch.from_numpy(row),
+                    model.length,
+                )
+            ),
+            "in_training": seconds(lambda: sketch.near(row[0], sites)),
+        },
+    }
+
+
+def lines(rows: dict[str, dict[str, int]], title: str, digits: int) -> list[str]:
+    """Lay out one table as Markdown."""
+    out = [f"| {title} | asked | flagged |", "|---|---|---|"]
+    for name, row in rows.items():
+        part = 100 * row["flagged"] / row["windows"]
+        out.append(f"| {name} | {row['windows']:,} | {part:.{digits}f} % |")
+    return out
+
+
+def table(measured: dict[str, Any]) -> str:
+    """Lay out what was measured as Markdown."""
+    sketch, tile = measured["sketch"], measured["tile"]
+    costs = [100 * tile[name] / tile["scan"] for name in ("unlike", "in_training")]
+    return "\n".join(
+        [
+            *lines(measured["unlike"], "`unlike`: windows", 1),
+            "",
+            *lines(measured["in_training"], "`in_training`: sites", 2),
+            "",
+            f"The sketch holds {sketch['words']:,} words of {sketch['windows']:,} windows in "
+            f"{sketch['bytes'] / 1e6:.2f} MB; the table of pairs takes "
+            f"{measured['tables']['bytes'] / 1e6:.2f} MB. On one core, the flags `unlike` and "
+            f"`in_training` of all positions add {costs[0]:.1f} % and {costs[1]:.1f} % to the time "
+            "of a scan.",
+        ]
+    )
+
+
+def main() -> None:
+    """Measure if a data set is given; print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", nargs="?", help="folder of the benchmark")
+    parser.add_argument("--model", help="weights; the shipped ones if not given")
+    given = parser.parse_args()
+    if given.data:
+        torch.set_num_threads(1)
+        train, valid = (load_benchmark(given.data, split) for split in ("train", "valid"))
+        model = load_model(given.model, "cpu")
+        assert isinstance(model, TrainedModel)
+        kept = json.dumps(measure(train, valid, model), indent=1)
+        RESULTS.write_text(kept + "\n", encoding="utf-8")
+    print(table(json.loads(RESULTS.read_text(encoding="utf-8"))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""Remake the pictures and tables of the pages that say what the shipped model reads.
+
+Run by ``make pictures`` (parts: ``demo``, ``codes``, ``letters``). What was found is kept in
+``results/why.json``, with the model's hash; the tables go between their marks in ``docs/``.
+Chromium, where there is one, photographs the atlas.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "why.json"
+IMAGES = ROOT / "docs" / "images"
+SHOWN = 3
+OWN = 4
+
+KNOWN = {
+    "m6A": "DRACH",
+    "Am": "the adapter AGAUCGGAAGAGC begins right behind many sites of the data",
+    "Cm": "the same adapter",
+    "Gm": "the same adapter; U2 and U6 snRNA carry 2'-O-methyl groups and have many copies",
+    "Um": "CUGA and the like are in many sequences; the same adapter, rarely",
+    "m5C": "NSUN2: a C before a G-rich stretch (CNGGG); NSUN6: CUCCA",
+    "m5U": "the T-loop GGUUCRANYCC of tRNA, in the data mostly not in line with the site",
+    "Psi": "GUUCNANNC of TRUB1 and of the T-loop; UNUAR of PUS7",
+    "m1A": "the T-loop GUUCRA, at 2 % of these sites",
+    "m6Am": "BCA cannot discriminate: all negatives are BCA, too",
+    "m7G": "no sequence motif is agreed on inside mRNA",
+}
+"""What others have found of each type: written by hand, beside what the model reads."""
+
+
+def small(source: Path, name: str, width: int) -> None:
+    """Keep a picture at a width that a page shows, in few colours."""
+    from PIL import Image
+
+    with Image.open(source) as picture:
+        height = round(picture.height * width / picture.width)
+        flat = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    flat.quantize(96, Image.Quantize.MEDIANCUT).save(IMAGES / f"{name}.png", optimize=True)
+
+
+def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
+    """Saturation mutagenesis of all modified windows of each type: what was found, and pictures."""
+    from vqrna.attribution import attribute, find_motifs
+    from vqrna.attribution.files import write_motifs, write_pictures
+    from vqrna.provenance import facts, running, signature
+
+    found = []
+    for column, kind in enumerate(windows.modifications):
+        tokens = windows.tokens[windows.labels[:, column] == 1]
+        why = attribute(model, tokens, kind, show_progress=True)
+        motifs, seqlets = find_motifs(why, kind)
+        beside = np.where(why.offsets == 0, 0, why.importance)
+        near = [float(beside[np.abs(why.offsets) <= n].sum() / beside.sum()) for n in (5, 25)]
+        rows = [
+            {"consensus": m.consensus, "windows": m.sites, "offset": m.usual_offset[0],
+             "share": round(m.usual_offset[1], 3)}
+            for m in motifs
+        ]  # fmt: skip
+        found.append(
+            {"type": kind.symbol, "windows": len(tokens), "near": near, "seqlets": seqlets,
+             "motifs": rows}
+        )  # fmt: skip
+        words = ["motifs", "windows.fa", "--modification", kind.symbol, "--out", "why"]
+        with running(words):
+            place = folder / kind.symbol
+            place.mkdir()
+            remark = signature(model.hash)
+            write_pictures(place, why, kind, "types", remark)
+            write_motifs(place, motifs, len(tokens), kind, "types", facts(model.hash), remark)
+    return found
+
+
+def read_codes(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
+    """Spectrum and atlas: what was found, and their files."""
+    from vqrna.codes.atlas import atlas
+    from vqrna.codes.atlas_files import write_atlas
+    from vqrna.codes.spectrum import SURE
+    from vqrna.codes.spectrum_files import write_spectrum
+    from vqrna.provenance import running
+
+    book = atlas(model, windows, show_progress=True)
+    told = book.spectrum
+    for name, write, what in (("spectrum", write_spectrum, told), ("atlas", write_atlas, book)):
+        with running([name, "--data", "DIR", "--out", name]):
+            write(what, folder, model_hash=model.hash, split="valid")
+    curve = book.deletion.set_index(["modification", "order", "tokens"]).lost
+    rows = []
+    for t, kind in enumerate(told.modifications):
+        sure = told.q[0, :, t] < SURE
+        more = [int(k) for k in np.argsort(-told.values[:, t]) if sure[k] and told.values[k, t] > 0]
+        eight = {
+            name: round(float(curve.get((kind.symbol, name, 8), np.nan)), 3)
+            for name in ("specific", "random", "mutagenesis")
+        }
+        rows.append(
+            {
+                "type": kind.symbol,
+                "at_site": int(sure.sum()),
+                "more": len(more),
+                "first": [[k, told.reads[k]] for k in more[:OWN]],
+                "anywhere": int((told.q[1, :, t] < SURE).sum()),
+                "lost_by_8_tokens": eight,
+            }
+        )
+    return rows
+
+
+def photograph(page: Path, name: str, width: int, height: int) -> bool:
+    """Take a picture of a page in Chromium; False where there is none."""
+    browser = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+    )
+    if not browser:
+        return False
+    target = page.with_suffix(".photo.png")
+    subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+         f"--window-size={width},{height}", "--virtual-time-budget=5000",
+         f"--screenshot={target}", f"{page.resolve().as_uri()}#m6A"],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    small(target, name, width)
+    return True
+
+
+def codes_table(kept: dict[str, Any]) -> str:
+    """Lay out which codes tell which type, as Markdown."""
+    lines = [
+        f"Model {kept['model']}, validation windows:",
+        "",
+        "| type | codes that tell it at the site | of them more often; the most specific of those "
+        "| codes that differ in whole windows |",
+        "|---|---|---|---|",
+    ]
+    for row in kept["rows"]:
+        first = ", ".join(
+            f"{code} `{reads}`" if reads else f"{code}" for code, reads in row["first"]
+        )
+        own = f"{row['more']}: {first}" if row["more"] else "–"
+        lines.append(f"| {row['type']} | {row['at_site']} | {own} | {row['anywhere']} |")
+    return "\n".join(lines)
+
+
+def letters_table(kept: dict[str, Any]) -> str:
+    """Lay out the motifs of each type beside what is known, as Markdown."""
+    lines = [
+        f"Model {kept['model']}, all modified validation windows:",
+        "",
+        "| type | windows | near | motifs found, with the usual place of their first base "
+        "| what is known |",
+        "|---|---|---|---|---|",
+    ]
+    for row in kept["rows"]:
+        motifs = [
+            f"`{m['consensus']}` at {m['offset']:+d} in {m['windows']}" for m in row["motifs"]
+        ]
+        more = len(motifs) - SHOWN
+        words = "; ".join(motifs[:SHOWN]) + (f"; {more} more" if more > 0 else "")
+        words = words or f"none ({row['seqlets']} seqlets)"
+        near = f"{row['near'][0]:.0%} ({row['near'][1]:.0%})".replace("%", " %")
+        lines.append(
+            f"| {row['type']} | {row['windows']} | {near} | {words} | {KNOWN[row['type']]} |"
+        )
+    return "\n".join(lines)
+
+
+def into_page(page: Path, name: str, table: str) -> None:
+    """Put a table between its marks, ``<!-- NAME -->`` and ``<!-- -->``."""
+    text = page.read_text(encoding="utf-8")
+    marks = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- -->)", re.DOTALL)
+    page.write_text(marks.sub(lambda m: m[1] + table + m[2], text), encoding="utf-8")
+
+
+def demo(_: str, folder: Path) -> None:
+    """Draw the first record of the demo."""
+    from vqrna.cli import main as run
+
+    words = [str(ROOT / "examples" / "demo.fasta"), "--out", str(folder / "demo"), "--plot"]
+    if run(["predict", *words]):
+        sys.exit("vqrna predict failed")
+    shutil.copy(
+        next((folder / "demo" / "tracks").glob("*planted_Cm*.png")), IMAGES / "demo_tracks.png"
+    )
+
+
+def codes(directory: str, folder: Path) -> dict[str, Any]:
+    """Spectrum and atlas of the validation windows of a data set, and their pictures."""
+    model, windows = shipped(directory)
+    rows = read_codes(model, windows, folder)
+    for file, name, width in (
+        ("VQRNA_feature_spectrum.png", "feature_spectrum", 1250),
+        ("top_codes.png", "top_codes", 1100),
+        ("deletion.png", "deletion", 1100),
+    ):
+        small(folder / file, name, width)
+    if not photograph(folder / "atlas.html", "atlas", 1250, 900):
+        print("no Chromium: docs/images/atlas.png stays as it is", file=sys.stderr)
+    return {"model": model.hash, "rows": rows}
+
+
+def letters(directory: str, folder: Path) -> dict[str, Any]:
+    """Motifs of all types in the validation windows of a data set, and pictures of two."""
+    model, windows = shipped(directory)
+    rows = read_letters(model, windows, folder)
+    small(folder / "Am" / "motifs_combined.png", "motifs_combined_Am", 1500)
+    small(folder / "m5C" / "motifs.png", "motifs_m5C", 1200)
+    return {"model": model.hash, "rows": rows}
+
+
+def shipped(directory: str) -> tuple[Any, Any]:
+    """Load the shipped model and the validation windows."""
+    from vqrna.data.benchmark import load_benchmark
+    from vqrna.weights import load_model
+
+    return load_model(device="cpu"), load_benchmark(directory, "valid")
+
+
+PARTS = {"demo": demo, "codes": codes, "letters": letters}
+TABLES = {"codes": codes_table, "letters": letters_table}
+PAGES = {"codes": "codes.md", "letters": "motifs.md"}
+
+
+def main(arguments: list[str]) -> None:
+    """Remake all parts, or those that are named, if a data set is given; fill in the pages."""
+    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    for part in arguments[1:] or (PARTS if arguments else ()):
+        with tempfile.TemporaryDirectory() as scratch:
+            if found := PARTS[part](arguments[0], Path(scratch)):
+                kept[part] = found
+                RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    for part in kept:
+        into_page(ROOT / "docs" / PAGES[part], part, TABLES[part](kept[part]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

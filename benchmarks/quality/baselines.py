@@ -1,0 +1,236 @@
+"""Simple models that a network has to beat; one a type, each fitted in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from benchmarks.quality.features import MORE, PLAIN, Features, cpg, pieces
+
+from vqrna.calibration import sigmoid
+from vqrna.data.records import NEGATIVE, POSITIVE, UNKNOWN, Windows
+from vqrna.modifications import Modification
+from vqrna.sequence import AMBIGUOUS, recentre
+
+Head = Callable[[np.ndarray], np.ndarray]
+"""From what a model prepares of windows to the log-odds (N,) of one type."""
+
+TREES: dict[str, Any] = {
+    "learning_rate": 0.03,
+    "num_leaves": 31,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 0.3,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 1.0,
+}
+ROUNDS = 500
+ELSEWHERE = 0.3
+"""Weight of a random negative of another type, where it can be a site of this one."""
+
+RIDGE = 0.003
+"""Inverse strength of the penalty of logistic regression."""
+
+SHARED = 31
+"""Length of the pieces that the memoriser looks up, in nt."""
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """A fitted baseline: what it reads of windows, and a head a type.
+
+    Parameters
+    ----------
+    modifications : tuple of Modification, length M
+    prepare : callable
+        From tokens (N, L) to what the heads read.
+    heads : tuple of callable, length M
+    length : int
+        Nucleotides that it reads.
+    hash : str
+    """
+
+    modifications: tuple[Modification, ...]
+    prepare: Callable[[np.ndarray], np.ndarray]
+    heads: tuple[Head, ...]
+    length: int
+    hash: str = ""
+
+    def logits(self, tokens: np.ndarray) -> np.ndarray:
+        """Log-odds of windows (N, L) for each type, shape (N, M)."""
+        prepared = self.prepare(tokens)
+        return np.stack([head(prepared) for head in self.heads], axis=1)
+
+    def of_type(self, tokens: np.ndarray, symbol: str) -> np.ndarray:
+        """Log-odds of windows (N, L) for one type, shape (N,)."""
+        column = [m.symbol for m in self.modifications].index(symbol)
+        return self.heads[column](self.prepare(tokens))
+
+    def score(self, logits: np.ndarray) -> np.ndarray:
+        """Probabilities as they come, not calibrated."""
+        return sigmoid(logits)
+
+
+def examples(
+    windows: Windows, column: int, elsewhere: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Choose what one type is learned from.
+
+    Parameters
+    ----------
+    windows : Windows
+    column : int
+        Of the type.
+    elsewhere : float
+        Weight of windows of which the type knows nothing, if they are random negatives of
+        another, modified for none, and have the base and context of a site; 0 leaves them out.
+
+    Returns
+    -------
+    rows : np.ndarray, shape (K,), int
+    labels : np.ndarray, shape (K,), 0 or 1
+    weights : np.ndarray, shape (K,)
+    """
+    labels = windows.labels[:, column]
+    used, weight = labels != UNKNOWN, np.ones(len(labels))
+    if elsewhere:
+        kind = windows.modifications[column]
+        fits = kind.candidates(windows.tokens)[:, windows.length // 2]
+        random = ((windows.labels == NEGATIVE) & (windows.negative_set == 0)).any(axis=1)
+        more = ~used & random & ~(windows.labels == POSITIVE).any(axis=1) & fits
+        weight[more] = elsewhere
+        used |= more
+    rows = np.flatnonzero(used)
+    return rows, (labels[rows] == POSITIVE).astype(int), weight[rows]
+
+
+def fit_trees(
+    train: Windows,
+    columns: list[int],
+    seed: int,
+    *,
+    features: Features = PLAIN,
+    elsewhere: float = 0.0,
+    rounds: int = ROUNDS,
+) -> Baseline:
+    """Fit gradient-boosted trees (LightGBM), one model a type, on one thread."""
+    import lightgbm
+
+    numbers = features.of(train.tokens)
+    fixed = {"objective": "binary", "verbose": -1, "num_threads": 1, "seed": seed}
+    settings = TREES | fixed | {"deterministic": True, "force_row_wise": True}
+
+    def head(column: int) -> Head:
+        rows, labels, weights = examples(train, column, elsewhere)
+        data = lightgbm.Dataset(numbers[rows], labels, weight=weights, free_raw_data=True)
+        booster = lightgbm.train(settings, data, rounds)
+        return lambda x: np.asarray(booster.predict(x, raw_score=True, num_threads=1))
+
+    kinds = tuple(train.modifications[c] for c in columns)
+    return Baseline(kinds, features.of, tuple(head(c) for c in columns), features.length)
+
+
+def fit_trees_more(train: Windows, columns: list[int], seed: int) -> Baseline:
+    """Fit trees with counts near the site, too, and with the negatives of other types."""
+    return fit_trees(train, columns, seed, features=MORE, elsewhere=ELSEWHERE)
+
+
+def fit_logistic(
+    train: Windows, columns: list[int], seed: int, *, ridge: float = RIDGE
+) -> Baseline:
+    """Fit logistic regression, quadratic penalty, to the standardised features of the trees."""
+    from sklearn.linear_model import LogisticRegression
+
+    numbers = PLAIN.of(train.tokens)
+
+    def head(column: int) -> Head:
+        rows, labels, _ = examples(train, column)
+        x = numbers[rows].astype(np.float64)
+        mean, spread = x.mean(axis=0), x.std(axis=0)
+        spread[spread == 0] = 1
+        line = LogisticRegression(C=ridge, max_iter=1000).fit((x - mean) / spread, labels)
+        slope = line.coef_[0] / spread
+        shift = float(line.intercept_[0] - mean @ slope)
+        return lambda new: new.astype(np.float64) @ slope + shift
+
+    kinds = tuple(train.modifications[c] for c in columns)
+    return Baseline(kinds, PLAIN.of, tuple(head(c) for c in columns), PLAIN.length)
+
+
+def fit_matrix(train: Windows, columns: list[int], seed: int, *, length: int = 15) -> Baseline:
+    """Make a position-weight matrix: log-odds of bases about the site, one pseudo-count a base.
+
+    Of modified sites against the unmodified ones of the same type; positions are independent.
+    """
+
+    def prepare(tokens: np.ndarray) -> np.ndarray:
+        return recentre(tokens, length)
+
+    seen = prepare(train.tokens)
+
+    def head(column: int) -> Head:
+        labels = train.labels[:, column]
+        odds = log_frequencies(seen[labels == POSITIVE]) - log_frequencies(seen[labels == NEGATIVE])
+        rows = np.vstack([odds, np.zeros(length)])  # an ambiguous letter says nothing
+        assert len(rows) == AMBIGUOUS + 1
+        return lambda tokens: rows[tokens, np.arange(length)].sum(axis=1)
+
+    kinds = tuple(train.modifications[c] for c in columns)
+    return Baseline(kinds, prepare, tuple(head(c) for c in columns), length)
+
+
+def log_frequencies(tokens: np.ndarray) -> np.ndarray:
+    """Logarithm of how often each base stands at each position, shape (4, L)."""
+    counts = (tokens[None] == np.arange(4)[:, None, None]).sum(axis=1) + 1.0
+    return np.log(counts / counts.sum(axis=0))
+
+
+def fit_memoriser(train: Windows, columns: list[int], seed: int) -> Baseline:
+    """Remember the pieces of 31 nt of modified and of unmodified windows.
+
+    Of the central 501 nt; the score is ``log((1 + p) / (1 + n))`` where p pieces of the window
+    occur in modified training windows of the type, and n in unmodified ones.
+    """
+
+    def prepare(tokens: np.ndarray) -> np.ndarray:
+        return recentre(tokens, 501)
+
+    seen = prepare(train.tokens)
+
+    def head(column: int) -> Head:
+        labels = train.labels[:, column]
+        known = [np.unique(pieces(seen[labels == kind], SHARED)[0]) for kind in (1, 0)]
+
+        def score(tokens: np.ndarray) -> np.ndarray:
+            number, window = pieces(tokens, SHARED)
+            shared = [
+                np.bincount(window[_among(number, there)], minlength=len(tokens)) for there in known
+            ]
+            return np.log1p(shared[0]) - np.log1p(shared[1])
+
+        return score
+
+    kinds = tuple(train.modifications[c] for c in columns)
+    return Baseline(kinds, prepare, tuple(head(c) for c in columns), 501)
+
+
+def _among(number: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Tell which numbers are in a sorted array, shape (P,), bool."""
+    if not len(there):
+        return np.zeros(len(number), dtype=bool)
+    return there[np.minimum(np.searchsorted(there, number), len(there) - 1)] == number
+
+
+def fit_cpg(train: Windows, columns: list[int], seed: int) -> Baseline:
+    """Learn whether more or fewer CG in 501 nt speak for a site; the number is the score."""
+    counted = cpg(train.tokens)
+
+    def head(column: int) -> Head:
+        labels = train.labels[:, column]
+        more = counted[labels == POSITIVE].mean() >= counted[labels == NEGATIVE].mean()
+        return lambda found: found if more else -found
+
+    kinds = tuple(train.modifications[c] for c in columns)
+    return Baseline(kinds, cpg, tuple(head(c) for c in columns), 501)

@@ -1,0 +1,253 @@
+"""Make one cell: fit a model on one split with one seed, score what is held back, keep it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarks.quality.models import Spec
+from benchmarks.quality.networks import scored, trained, trained_before
+from benchmarks.quality.tasks import PUBLIC, Key, Task, comparisons
+
+import vqrna
+from vqrna.config import to_dict
+from vqrna.evaluation import NINE
+from vqrna.evaluation.localisation import localise
+from vqrna.evaluation.positions import ScorePositions, dense, window_by_window
+from vqrna.files import atomic_path
+from vqrna.metrics import ranking
+from vqrna.modifications import Modification
+from vqrna.studies import Cell, CellStore, Identity, attempt
+from vqrna.studies.machine import git_commit, machine_facts
+
+STUDY = "quality"
+LIMIT = {True: 60, False: 30}
+"""Windows a type whose sites are looked for: in the public split, and in each fold."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell that is wanted.
+
+    Parameters
+    ----------
+    spec : Spec
+    split : str
+    seed : int
+    types : tuple of str
+    epochs : int, optional
+        In place of those of the configuration; a network's cell says so by its configuration.
+    """
+
+    spec: Spec
+    split: str
+    seed: int
+    types: tuple[str, ...]
+    epochs: int | None = None
+
+    def identity(self, data: str) -> Identity:
+        """Name the cell by all that its scores follow from."""
+        settings: dict[str, Any] = dict(self.spec.settings or {})
+        if self.spec.config is not None:
+            settings = to_dict(self.spec.configured(self.seed, self.epochs))
+            settings["training"].pop("seed")
+        return Identity(
+            STUDY,
+            self.spec.name,
+            self.split,
+            settings,
+            self.seed,
+            self.types,
+            data,
+            self.split,
+            self.spec.joint,
+        )
+
+    @property
+    def minutes(self) -> float:
+        """Core-minutes that it takes, by order of magnitude."""
+        if self.spec.config is None:
+            return self.spec.minutes
+        config = self.spec.configured(self.seed, self.epochs)
+        share = 1.0 if self.spec.joint else len(self.types) / 11
+        return self.spec.minutes * config.training.epochs * share
+
+
+def make(
+    job: Job,
+    task: Task,
+    data: str,
+    store: CellStore,
+    runs: Path,
+    *,
+    device: str = "cpu",
+    command: str = "",
+    weights: Path | None = None,
+    show_progress: bool = False,
+) -> Cell:
+    """Give a cell from the store, or make it; a network goes on from its checkpoint.
+
+    Parameters
+    ----------
+    job : Job
+    task : Task
+        Of the job's split.
+    data : str
+        Names the windows.
+    store : CellStore
+        The scores of the single windows are kept beside the cell, in a file of its name.
+    runs : pathlib.Path
+        Where networks are trained.
+    device : str
+    command : str
+        How the cell is said to have been made.
+    weights : pathlib.Path, optional
+        A network that was trained before, with the very settings and windows of the job.
+    show_progress : bool
+    """
+    identity = job.identity(data)
+    folder = runs / identity.name
+
+    def work() -> Cell:
+        started = time.monotonic()
+        columns = [task.train.modifications.index(m) for m in _kinds(task, job.types)]
+        if job.spec.fit is not None:
+            fitted = job.spec.fit(task.train, columns, job.seed)
+            logits = {}
+            for symbol in job.types:
+                rows = task.known(symbol)
+                logits[symbol] = fitted.of_type(task.held.tokens[rows], symbol)
+            at = window_by_window(lambda w, m: fitted.of_type(w, m.symbol), fitted.length)
+            more: dict[str, Any] = {"windows": {"train": len(task.train)}}
+        else:
+            config = job.spec.configured(job.seed, job.epochs)
+            if weights is not None:
+                model, more = trained_before(config, task, job.types, weights, device)
+            else:
+                only = None if job.spec.joint else columns[0]
+                model, more = trained(
+                    config, task, only, folder, device, show_progress=show_progress
+                )
+            logits, at = scored(model, task, job.types), dense(model)
+        kept = {f"logit_{s}": np.clip(x, -6e4, 6e4).astype(np.float16) for s, x in logits.items()}
+        if job.spec.localises:
+            found, ranks = locate(at, task, job.types)
+            more["localisation"] = found
+            kept |= ranks
+        with atomic_path(logits_path(store, identity)) as temporary:
+            np.savez_compressed(temporary, **kept)
+        return Cell(
+            identity=identity,
+            scores=scores(task.key, task.fold, kept, job.types),
+            seconds=round(time.monotonic() - started, 1),
+            machine=machine_facts(device),
+            version=vqrna.__version__,
+            commit=git_commit(),
+            command=command,
+            date=datetime.now(UTC).date().isoformat(),
+            more=more,
+        )
+
+    store.folder.mkdir(parents=True, exist_ok=True)
+    return attempt(identity, folder, store, work)
+
+
+def logits_path(store: CellStore, identity: Identity) -> Path:
+    """Tell where the scores of the single windows of a cell lie."""
+    return store.path(identity).with_suffix(".npz")
+
+
+def scores(
+    key: Key, fold: int, kept: dict[str, np.ndarray], types: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Measure AUROC and AUPRC by type, of the scores as they are kept (half precision)."""
+    found, means = [], {}
+    for symbol in types:
+        rows = key.rows(symbol, fold)
+        for name, chosen in comparisons(key, symbol):
+            for windows in ("all", "non_overlapping"):
+                used = chosen[rows] & (key.apart[rows] if windows != "all" else True)
+                labels = (key.labels[rows, key.symbols.index(symbol)] == 1)[used]
+                values = kept[f"logit_{symbol}"].astype(np.float64)[used]
+                auroc, auprc = (float(x[0]) for x in ranking(labels, values, _ones(labels)))
+                hard = name != symbol
+                row = {
+                    "modification": symbol,
+                    "windows": windows,
+                    "negatives": "hard" if hard else "random",
+                    "flanks": "none",
+                    "n_pos": int(labels.sum()),
+                    "n_neg": int((~labels).sum()),
+                    "auroc": _plain(auroc),
+                    "auprc": _plain(auprc),
+                }
+                found.append(row)
+                if not hard:
+                    means[symbol, windows] = row
+    if set(NINE) <= set(types):
+        for windows in ("all", "non_overlapping"):
+            nine = [means[symbol, windows] for symbol in NINE]
+            mean = {
+                m: _plain(float(np.mean([row[m]["value"] for row in nine])))
+                for m in ("auroc", "auprc")
+            }
+            counts = {n: sum(row[n] for row in nine) for n in ("n_pos", "n_neg")}
+            told = {"windows": windows, "negatives": "random", "flanks": "none"}
+            found.append({"modification": "mean9", **told, **counts, **mean})
+    return found
+
+
+def locate(
+    at: ScorePositions, task: Task, types: Iterable[str]
+) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
+    """Rank sites within held-back windows that overlap no training window.
+
+    Returns
+    -------
+    found : dict of str to dict
+        For each type ``n`` windows, the mean ``auroc`` within a window, the median ``percentile``
+        of the site, the share that is ``first``.
+    ranks : dict of str to np.ndarray
+        For each type the rows of the key (``row_``) and the AUROC within each (``within_``).
+    """
+    apart = np.flatnonzero(task.key.apart[task.rows])
+    windows = task.held.take(apart)
+    result = localise(
+        at,
+        windows,
+        modifications=_kinds(task, types),
+        known=(task.held, task.train),
+        limit=LIMIT[task.name == PUBLIC],
+        resamples=0,
+    )
+    found, ranks = {}, {}
+    for name, of_type in result.ranks.groupby("modification", sort=False):
+        values = of_type["auroc"].to_numpy(dtype=float)
+        found[str(name)] = {
+            "n": len(values),
+            "auroc": round(float(values.mean()), 5),
+            "percentile": round(float(100 * np.median(values)), 3),
+            "first": round(float(of_type["first"].mean()), 5),
+        }
+        ranks[f"row_{name}"] = task.rows[apart[of_type["row"].to_numpy(dtype=int)]].astype(np.int32)
+        ranks[f"within_{name}"] = values.astype(np.float16)
+    return found, ranks
+
+
+def _kinds(task: Task, types: Iterable[str]) -> list[Modification]:
+    wanted = set(types)
+    return [m for m in task.train.modifications if m.symbol in wanted]
+
+
+def _ones(labels: np.ndarray) -> np.ndarray:
+    return np.ones((1, len(labels)))
+
+
+def _plain(value: float) -> dict[str, float | None]:
+    return {"value": None if math.isnan(value) else round(value, 5), "low": None, "high": None}

@@ -1,0 +1,145 @@
+"""Gather kept cells: which models were measured where, with which seeds, by the same settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from benchmarks.quality.cells import logits_path
+from benchmarks.quality.models import SPECS, Spec
+from benchmarks.quality.tasks import PUBLIC, SPLITS, Key, key_path
+
+from vqrna.config import replace
+from vqrna.errors import DataError
+from vqrna.studies import Cell, CellStore
+from vqrna.studies.cells import config_of
+
+FOLD_NAMES = tuple(split for split in SPLITS if split != PUBLIC)
+WHERE = {"public": (PUBLIC,), "folds": FOLD_NAMES}
+"""What is measured together: the public split, and all folds of the cross-validation."""
+
+
+@dataclass
+class Scored:
+    """One model in one place: the scores of every window of a type, by seed and fold.
+
+    Attributes
+    ----------
+    spec : Spec
+    epochs : int or None
+        Where they are fewer than the preset's.
+    logits, within, rows : dict of (str, int, str) to np.ndarray
+        By symbol, seed and split: log-odds of the key's rows of the fold; AUROC within windows,
+        and the rows that these are of.
+    """
+
+    spec: Spec
+    epochs: int | None = None
+    logits: dict[tuple[str, int, str], np.ndarray] = field(default_factory=dict)
+    within: dict[tuple[str, int, str], np.ndarray] = field(default_factory=dict)
+    rows: dict[tuple[str, int, str], np.ndarray] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Name of the model, with the epochs where they are not the preset's."""
+        return self.spec.name + (f"@{self.epochs}" if self.epochs else "")
+
+    @property
+    def title(self) -> str:
+        """The same for a reader."""
+        return self.spec.title + (f" ({self.epochs} epochs)" if self.epochs else "")
+
+    def seeds(self, symbol: str, where: str, what: str = "logits") -> list[int]:
+        """Tell the seeds with which a type is whole: all folds, or the public split."""
+        table = getattr(self, what)
+        seeds = sorted({seed for s, seed, _ in table if s == symbol})
+        return [
+            seed for seed in seeds if all((symbol, seed, part) in table for part in WHERE[where])
+        ]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All that the kept cells hold.
+
+    Attributes
+    ----------
+    models : list of Scored
+        In the order of the benchmark's models.
+    keys : dict of str to Key
+        By the names in `WHERE`.
+    left_out : int
+        Cells of other settings or data than today's.
+    """
+
+    models: list[Scored]
+    keys: dict[str, Key]
+    left_out: int
+
+
+def gather(folder: Path) -> Gathered:
+    """Read all cells of a folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+
+    Raises
+    ------
+    DataError
+        If a file is damaged or missing.
+    """
+    paths = {where: key_path(folder / "keys", where) for where in WHERE}
+    keys = {where: Key.load(path) for where, path in paths.items() if path.exists()}
+    store = CellStore(folder)
+    found: dict[str, Scored] = {}
+    left_out = 0
+    for cell in store.all():
+        where = "public" if cell.identity.split == PUBLIC else "folds"
+        scored = _scored(cell)
+        if scored is None or where not in keys or keys[where].data != cell.identity.data:
+            left_out += 1
+            continue
+        scored = found.setdefault(scored.label, scored)
+        path = logits_path(store, cell.identity)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                kept = {name: arrays[name] for name in arrays.files}
+        except (OSError, ValueError) as error:
+            raise DataError(f"the scores of a cell cannot be read ({error})", file=path) from None
+        _add(scored, cell, kept, keys[where], path)
+    order = [spec.name for spec in SPECS]
+    models = sorted(found.values(), key=lambda m: (order.index(m.spec.name), m.epochs or 0))
+    return Gathered(models, keys, left_out)
+
+
+def _add(scored: Scored, cell: Cell, kept: dict[str, np.ndarray], key: Key, path: Path) -> None:
+    """Put the arrays of one cell in their places."""
+    split, seed = cell.identity.split, cell.identity.seed
+    fold = 0 if split == PUBLIC else FOLD_NAMES.index(split)
+    for symbol in cell.identity.types:
+        logits = kept[f"logit_{symbol}"].astype(np.float64)
+        if len(logits) != len(key.rows(symbol, fold)):
+            raise DataError(f"holds {len(logits)} scores of {symbol}: not those of its split", path)
+        scored.logits[symbol, seed, split] = logits
+        if f"within_{symbol}" in kept:
+            scored.within[symbol, seed, split] = kept[f"within_{symbol}"].astype(np.float64)
+            scored.rows[symbol, seed, split] = kept[f"row_{symbol}"].astype(int)
+
+
+def _scored(cell: Cell) -> Scored | None:
+    """Tell which model of today a cell is of; None if its settings are not today's."""
+    spec = next((s for s in SPECS if s.name == cell.identity.model), None)
+    if spec is None:
+        return None
+    if spec.config is None:
+        return Scored(spec) if cell.identity.config == (spec.settings or {}) else None
+    try:
+        config = config_of(cell.identity)  # settings that are newer than the cell are as by default
+    except ValueError:
+        return None
+    epochs = config.training.epochs
+    if config != replace(spec.config, seed=cell.identity.seed, epochs=epochs):
+        return None
+    return Scored(spec, None if epochs == spec.config.training.epochs else epochs)

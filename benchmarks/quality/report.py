@@ -1,0 +1,288 @@
+"""Write what the kept cells say: CSV, tables in the page between markers, and the picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from benchmarks.quality.kept import Gathered, Scored, gather
+from benchmarks.quality.models import SPECS
+from benchmarks.quality.statistics import (
+    LOCALISATION,
+    MEAN,
+    MEASURES,
+    Measured,
+    Value,
+    measure_all,
+)
+
+from vqrna.errors import DataError
+from vqrna.files import write_text
+
+BEGIN, END = "<!-- quality: {} -->", "<!-- quality: end -->"
+
+PAIRS = (
+    ("ours", "trees"),
+    ("ours", "trees+"),
+    ("ours", "paper"),
+    ("ours", "paper-joint"),
+    ("ours", "ours-no-codes"),
+    ("trees+", "trees"),
+)
+"""Whose difference is told: the first less the second."""
+
+_COLUMNS = ("place", "windows", "type", "measure", "value", "low", "high")
+_PLACES = {"public": "validation windows", "folds": "leak-free cross-validation"}
+
+
+def write_report(
+    results: Path, page: Path, picture: Path, *, readme: Path | None = None
+) -> list[Path]:
+    """Measure all kept cells and write what they say.
+
+    Parameters
+    ----------
+    results : pathlib.Path
+        The cells; ``quality.csv`` and ``differences.csv`` are written below it.
+    page : pathlib.Path
+        A page with markers; what is between them is replaced.
+    picture : pathlib.Path
+        PNG; an SVG of the same name is written beside it.
+    readme : pathlib.Path, optional
+        Another page, whose short table is replaced.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files.
+    """
+    from benchmarks.quality.picture import draw_picture
+
+    from vqrna.plots.style import save_figure
+
+    gathered = gather(results)
+    measured = measure_all(gathered)
+    tables = results / "tables"
+    tables.mkdir(exist_ok=True)
+    written = [tables / "quality.csv", tables / "differences.csv"]
+    write_text(written[0], values_csv(gathered, measured))
+    write_text(written[1], differences_csv(gathered, measured))
+    mark(page, "tables", page_tables(gathered, measured))
+    written.append(page)
+    if readme is not None:
+        mark(readme, "short", short_table(gathered, measured))
+        written.append(readme)
+    return [*written, *save_figure(draw_picture(gathered, measured), picture)]
+
+
+def mark(page: Path, name: str, text: str) -> None:
+    """Replace what stands between the markers of a page (DataError if they are not there)."""
+    old = page.read_text(encoding="utf-8")
+    begin = BEGIN.format(name)
+    head, found, rest = old.partition(begin)
+    _, ended, tail = rest.partition(END)
+    if not found or not ended:
+        raise DataError(f"has no lines '{begin}' and '{END}'", file=page)
+    write_text(page, f"{head}{begin}\n\n{text}\n\n{END}{tail}")
+
+
+def values_csv(gathered: Gathered, measured: Measured) -> str:
+    """Every value of every model, one a row."""
+    seeds = {(m.label, where): _seeds(m, where) for m in gathered.models for where in gathered.keys}
+    rows = []
+    for (model, where, windows, name, measure), value in measured.values.items():
+        number = ("" if math.isnan(value.spread) else f"{value.spread:.5f}", seeds[model, where])
+        rows.append((model, *_row(where, windows, name, measure, value), *number))
+    return _csv(("model", *_COLUMNS, "seed_sd", "seeds"), rows)
+
+
+def differences_csv(gathered: Gathered, measured: Measured) -> str:
+    """Paired differences of two models, with what is significant (the interval leaves out 0)."""
+    rows = []
+    for one, other in pairs(gathered):
+        for (model, where, windows, name, measure), value in measured.values.items():
+            if model != one or measure not in (*MEASURES, LOCALISATION[0]):
+                continue
+            against = measured.get(other, where, name, measure, windows)
+            if against is not None:
+                found = value - against
+                rows.append(
+                    (one, other, *_row(where, windows, name, measure, found), verdict(found))
+                )
+    return _csv(("model", "against", *_COLUMNS, "verdict"), rows)
+
+
+def verdict(difference: Value) -> str:
+    """Tell whether the interval of a difference leaves out 0."""
+    low, high = difference.bounds
+    return "better" if low > 0 else "worse" if high < 0 else ""
+
+
+def pairs(gathered: Gathered) -> list[tuple[str, str]]:
+    """Labels of the models to compare, of those that are there, with fewer epochs too."""
+    labels = {}
+    for model in gathered.models:
+        labels.setdefault(model.spec.name, []).append(model.label)
+    return [
+        (a, b) for one, other in PAIRS for a in labels.get(one, []) for b in labels.get(other, [])
+    ]
+
+
+def page_tables(gathered: Gathered, measured: Measured) -> str:
+    """All tables of the page."""
+    models = _rows(gathered)
+    types = next(iter(gathered.keys.values())).symbols if gathered.keys else ()
+    names = [n for s in types for n in ((s, f"{s}-hard") if s == "m6A" else (s,))]
+    parts = [short_table(gathered, measured)]
+    for where, title in _PLACES.items():
+        parts += [
+            f"### By type: AUROC, {title}",
+            by_type(models, measured, where, [*names, MEAN], "auroc"),
+        ]
+    parts += [
+        "### By type: AUROC, validation windows that overlap no training window",
+        by_type(models, measured, "public", [*names, MEAN], "auroc", "non_overlapping"),
+        "### Finding the site: AUROC within windows, leak-free cross-validation",
+        by_type([m for m in models if m[2]], measured, "folds", [*types, MEAN], "within"),
+        "### Finding the site: AUROC within validation windows that overlap no training window",
+        by_type(
+            [m for m in models if m[2]],
+            measured,
+            "public",
+            [*types, MEAN],
+            "within",
+            "non_overlapping",
+        ),
+    ]
+    for one, other in pairs(gathered):
+        lines = difference_table(one, other, measured, [*names, MEAN])
+        if lines:
+            parts += [f"### {one} less {other}: AUROC, paired bootstrap", lines]
+    return "\n\n".join(parts)
+
+
+def short_table(gathered: Gathered, measured: Measured) -> str:
+    """Means of nine types for every model, and m6A against negatives of the same motif."""
+    lines = [
+        "| mean of nine types | AUROC, validation | apart from training | ACC, validation "
+        "| AUROC, folds | ACC, folds | AUPRC, folds | site in window, folds "
+        "| m6A, same motif, folds | seeds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for label, title, _ in _rows(gathered):
+        cells = [
+            _told(measured.get(label, "public", MEAN)),
+            _told(measured.get(label, "public", MEAN, windows="non_overlapping")),
+            _told(measured.get(label, "public", MEAN, "acc")),
+            _told(measured.get(label, "folds", MEAN)),
+            _told(measured.get(label, "folds", MEAN, "acc")),
+            _told(measured.get(label, "folds", MEAN, "auprc")),
+            _told(measured.get(label, "folds", MEAN, "within")),
+            _told(measured.get(label, "folds", "m6A-hard")),
+            _seeds_told(gathered, measured, label),
+        ]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def by_type(
+    models: Sequence[tuple[str, str, bool]],
+    measured: Measured,
+    where: str,
+    names: Sequence[str],
+    measure: str,
+    windows: str = "all",
+) -> str:
+    """One measure, models by types; the mean of nine last."""
+    titles = [_type_title(name) for name in names]
+    lines = [f"| | {' | '.join(titles)} |", "|---|" + "---|" * len(names)]
+    for label, title, _ in models:
+        found = [measured.get(label, where, name, measure, windows) for name in names]
+        cells = [_number(v.value) if v is not None else "" for v in found]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def difference_table(one: str, other: str, measured: Measured, names: Iterable[str]) -> str:
+    """Paired differences by type, in both places; empty if there are none."""
+    lines = [
+        "| type | validation | of these, apart from training | cross-validation |",
+        "|---|---|---|---|",
+    ]
+    places = (("public", "all"), ("public", "non_overlapping"), ("folds", "all"))
+    any_there = False
+    for name in names:
+        cells = []
+        for where, windows in places:
+            mine = measured.get(one, where, name, windows=windows)
+            theirs = measured.get(other, where, name, windows=windows)
+            if mine is None or theirs is None:
+                cells.append("")
+                continue
+            any_there = True
+            found = mine - theirs
+            low, high = found.bounds
+            told = f"{found.value:+.3f} ({low:+.3f} to {high:+.3f})"
+            cells.append(f"{told} **{v}**" if (v := verdict(found)) else told)
+        lines.append(f"| {_type_title(name)} | {' | '.join(cells)} |")
+    return "\n".join(lines) if any_there else ""
+
+
+def _rows(gathered: Gathered) -> list[tuple[str, str, bool]]:
+    """Label, title and whether it localises of every model; those without a cell, too."""
+    there: dict[str, list[Scored]] = {}
+    for model in gathered.models:
+        there.setdefault(model.spec.name, []).append(model)
+    found = []
+    for spec in SPECS:
+        for model in there.get(spec.name, [Scored(spec)]):
+            found.append((model.label, model.title, spec.localises))
+    return found
+
+
+def _seeds(model: Scored, where: str) -> int:
+    """How many seeds are whole for some type."""
+    return max((len(model.seeds(s, where)) for s in {k[0] for k in model.logits}), default=0)
+
+
+def _seeds_told(gathered: Gathered, measured: Measured, label: str) -> str:
+    """Write how many seeds there are in the two places, and how far their AUROC spread."""
+    told = []
+    for where in _PLACES:
+        count = sum(_seeds(m, where) for m in gathered.models if m.label == label)
+        value = measured.get(label, where, MEAN)
+        spread = "" if value is None or math.isnan(value.spread) else f" (±{value.spread:.4f})"
+        told.append(f"{count}{spread}")
+    return "" if not any(part != "0" for part in told) else " / ".join(told)
+
+
+def _told(value: Value | None) -> str:
+    """Write a value with its interval; nothing where there is none."""
+    if value is None or math.isnan(value.value):
+        return ""
+    low, high = value.bounds
+    return f"{_number(value.value)} ({_number(low)}–{_number(high)})"
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.3f}"
+
+
+def _type_title(name: str) -> str:
+    return {MEAN: "mean of nine", "m6A-hard": "m6A, same motif"}.get(name, name)
+
+
+def _row(where: str, windows: str, name: str, measure: str, value: Value) -> tuple[str, ...]:
+    numbers = (value.value, *value.bounds)
+    return (where, windows, name, measure, *("" if math.isnan(x) else f"{x:.5f}" for x in numbers))
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()

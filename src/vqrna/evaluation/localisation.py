@@ -1,0 +1,263 @@
+"""Does a model know where in its window the site is: its rank among the positions beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from vqrna.bootstrap import RESAMPLES, Estimate, draw, interval
+from vqrna.data.overlap import clusters, overlapping
+from vqrna.data.records import Windows
+from vqrna.evaluation.cells import NINE
+from vqrna.evaluation.positions import (
+    REACH,
+    Neighbours,
+    ScorePositions,
+    known_sites,
+    neighbours,
+    sites_of,
+)
+from vqrna.evaluation.reliability import wilson
+from vqrna.modifications import Modification
+
+METRICS = ("auroc", "percentile", "first")
+"""Mean AUROC within windows, median percentile of the site, share of sites that rank first."""
+
+COLUMNS = ["modification", "windows", "n", "rivals", "metric", *Estimate._fields]
+
+
+@dataclass(frozen=True, eq=False)
+class Localisation:
+    """Where true sites rank within their windows.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a value: ``modification`` (or ``mean``, ``mean9``), ``windows`` (``all``, or
+        ``non_overlapping`` if training windows were given), ``n`` windows, mean number of
+        ``rivals``, ``metric`` (one of `METRICS`), ``value``, ``low``, ``high``.
+    ranks : pandas.DataFrame
+        One row a window and type: ``row``, ``modification``, ``rivals``, ``auroc``, ``first``,
+        ``cluster``, ``non_overlapping`` (missing where that was not asked).
+    resampled : dict of tuple of str to np.ndarray, shape (R,)
+        Values of every bootstrap resample, by modification, windows and metric. Another model on
+        the same windows has the same resamples.
+    """
+
+    table: pd.DataFrame
+    ranks: pd.DataFrame
+    resampled: dict[tuple[str, str, str], np.ndarray] = field(default_factory=dict)
+
+    def value(
+        self, modification: str, metric: str = "auroc", windows: str = "non_overlapping"
+    ) -> Estimate:
+        """Look up one value with its interval (KeyError if it was not measured)."""
+        t = self.table
+        rows = t[
+            (t["modification"] == modification)
+            & (t["metric"] == metric)
+            & (t["windows"] == windows)
+        ]
+        if rows.empty:
+            raise KeyError((modification, metric, windows))
+        return Estimate(*map(float, rows.iloc[0][list(Estimate._fields)]))
+
+
+def localise(
+    score_positions: ScorePositions,
+    windows: Windows,
+    *,
+    modifications: Sequence[Modification] | None = None,
+    reference: Windows | None = None,
+    apart: np.ndarray | None = None,
+    known: Sequence[Windows] = (),
+    limit: int | None = None,
+    reach: int = REACH,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Localisation:
+    """Rank the true site of each modified window among its rivals.
+
+    Rivals are the positions within `reach` nt that have the type's base and context and are
+    annotated for no type. Ties count half.
+
+    Parameters
+    ----------
+    score_positions : callable
+        See :data:`vqrna.evaluation.positions.ScorePositions`;
+        :func:`vqrna.evaluation.positions.dense` makes one from a trained model,
+        :func:`vqrna.evaluation.positions.window_by_window` from whatever scores windows.
+    windows : Windows
+        Modified windows are picked from these; the longer the windows, the more can be seen
+        beside their sites.
+    modifications : sequence of Modification, optional
+        Which types; all of the windows if not given.
+    reference : Windows, optional
+        The training windows. With them, every measure is also taken on the windows that overlap
+        none of them; their sites are known ones, too.
+    apart : np.ndarray, shape (N,), bool, optional
+        Which windows overlap no training window, if that is known already (it takes seconds).
+    known : sequence of Windows
+        More windows whose sites are known, and so no rivals.
+    limit : int, optional
+        At most so many windows a type, drawn at random.
+    reach : int
+    resamples : int
+        Bootstrap resamples of clusters of overlapping windows; 0 leaves the intervals nan.
+    seed : int
+        Of the draw of windows and of the resampling.
+    """
+    wanted = windows.modifications if modifications is None else tuple(modifications)
+    known = known if reference is None else (reference, *known)
+    picked = {m: sites_of(windows, m, limit, seed) for m in wanted}
+    rows = np.unique(np.concatenate([np.empty(0, dtype=int), *picked.values()]))
+    sites = known_sites(windows.take(rows), (windows, *known), reach)
+    found = []
+    for m, of_type in picked.items():
+        if len(of_type):
+            tokens = windows.tokens[of_type]
+            scores = score_positions(tokens, m)
+            there = sites[np.searchsorted(rows, of_type)]
+            found.append(neighbours(scores, tokens, m, there, of_type))
+    cluster = np.unique(clusters(windows.tokens), return_inverse=True)[1]
+    if apart is None and reference is not None:
+        apart = ~overlapping(windows.tokens, reference.tokens)
+    return ranked(found, cluster, apart, resamples=resamples, seed=seed)
+
+
+def ranked(
+    found: Sequence[Neighbours],
+    cluster: np.ndarray,
+    apart: np.ndarray | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Localisation:
+    """Measure the ranks of sites whose neighbours are scored.
+
+    Parameters
+    ----------
+    found : sequence of Neighbours
+        A type each.
+    cluster : np.ndarray, shape (windows,), int
+        Cluster of every window that `rows` of the neighbours may name, from 0.
+    apart : np.ndarray, shape (windows,), bool, optional
+        Which of them overlap no training window.
+    resamples, seed : int
+    """
+    parts = [_ranks(each, cluster, apart) for each in found]
+    ranks = pd.concat(parts, ignore_index=True) if parts else _ranks_of_none()
+    draws = draw(int(cluster.max(initial=-1)) + 1, resamples, seed)
+    cells: dict[tuple[str, str], pd.DataFrame] = {}
+    for symbol, of_type in ranks.groupby("modification", sort=False):
+        cells[str(symbol), "all"] = of_type
+        if apart is not None:
+            chosen = of_type[of_type["non_overlapping"].astype(bool)]
+            cells[str(symbol), "non_overlapping"] = chosen
+    values = {key: _measure(cell, draws) for key, cell in cells.items()}
+    lines, resampled = [], {}
+    for windows in ("all", "non_overlapping"):
+        kinds = [symbol for symbol, of in cells if of == windows]
+        for name, members in _groups(kinds):
+            n = sum(len(cells[symbol, windows]) for symbol in members)
+            rivals = np.mean([_mean(cells[symbol, windows]["rivals"]) for symbol in members])
+            for metric in METRICS:
+                samples = np.mean([values[symbol, windows][metric] for symbol in members], axis=0)
+                estimate = Estimate(float(samples[0]), *interval(samples[1:]))
+                if metric == "first" and resamples and n and samples[0] in (0, 1):
+                    # All resamples are alike: the number of windows tells how sure that is
+                    estimate = Estimate(estimate.value, *wilson(estimate.value, n))
+                lines.append((name, windows, n, float(rivals), metric, *estimate))
+                resampled[name, windows, metric] = samples[1:]
+    return Localisation(pd.DataFrame(lines, columns=COLUMNS), ranks, resampled)
+
+
+def within_window(near: Neighbours) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rank sites among their rivals.
+
+    Returns
+    -------
+    rivals : np.ndarray, shape (N,), int
+    auroc : np.ndarray, shape (N,)
+        Share of the rivals that score lower than the site; equal scores count half. nan without
+        rivals.
+    first : np.ndarray, shape (N,)
+        1 if no rival scores as high, ``1 / (1 + k)`` if k are equal and none is higher, else 0.
+    """
+    rival, site = near.rival, near.site[:, None]
+    rivals = rival.sum(axis=1)
+    lower = (rival & (near.scores < site)).sum(axis=1)
+    equal = (rival & (near.scores == site)).sum(axis=1)
+    auroc = np.divide(lower + equal / 2, rivals, out=np.full(len(near), np.nan), where=rivals > 0)
+    first = np.where(lower + equal == rivals, 1 / (1 + equal), 0.0)
+    return rivals, auroc, np.where(rivals > 0, first, np.nan)
+
+
+def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> pd.DataFrame:
+    """Lay out the ranks of one type; windows without rivals are left out."""
+    rivals, auroc, first = within_window(near)
+    overlap = [pd.NA] * len(near) if apart is None else apart[near.rows]
+    table = pd.DataFrame(
+        {
+            "row": near.rows,
+            "modification": near.modification.symbol,
+            "rivals": rivals,
+            "auroc": auroc,
+            "first": first,
+            "cluster": cluster[near.rows],
+            "non_overlapping": pd.array(overlap, dtype="boolean"),
+        }
+    )
+    return table[rivals > 0]
+
+
+def _ranks_of_none() -> pd.DataFrame:
+    names = ("row", "modification", "rivals", "auroc", "first", "cluster", "non_overlapping")
+    return pd.DataFrame({name: [] for name in names})
+
+
+def _measure(ranks: pd.DataFrame, draws: np.ndarray) -> dict[str, np.ndarray]:
+    """Measure the windows as they are (the first value), and each resample."""
+    weights = draws[:, ranks["cluster"].to_numpy(dtype=int)]
+    weights = np.concatenate([np.ones((1, len(ranks))), weights])
+    auroc, first = ranks["auroc"].to_numpy(dtype=float), ranks["first"].to_numpy(dtype=float)
+    return {
+        "auroc": weighted_mean(auroc, weights),
+        "percentile": 100 * weighted_median(auroc, weights),
+        "first": weighted_mean(first, weights),
+    }
+
+
+def _groups(kinds: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Name each type, and the means over types that are all there."""
+    groups = [(kind, [kind]) for kind in kinds]
+    if len(kinds) > 1:
+        groups.append(("mean", list(kinds)))
+    if set(NINE) <= set(kinds):
+        groups.append(("mean9", list(NINE)))
+    return groups
+
+
+def _mean(values: pd.Series) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Average values (N,) under weightings (R, N): shape (R,); nan where nothing has weight."""
+    total = weights.sum(axis=1)
+    return np.divide(weights @ values, total, out=np.full(len(total), np.nan), where=total > 0)
+
+
+def weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Give the median of values (N,) under weightings (R, N): shape (R,); nan without weight."""
+    if not len(values):
+        return np.full(len(weights), np.nan)
+    order = np.argsort(values)
+    rising, above = values[order], np.cumsum(weights[:, order], axis=1, dtype=np.float64)
+    half = above[:, -1:] / 2
+    low, high = (above < half).sum(axis=1), (above <= half).sum(axis=1)
+    median = (rising[low.clip(max=len(rising) - 1)] + rising[high.clip(max=len(rising) - 1)]) / 2
+    return np.where(half[:, 0] > 0, median, np.nan)

@@ -1,0 +1,242 @@
+"""Do scores mean what they say: slope, intercept, Brier score and calibration error of each type.
+
+Of the calibration that the model brings, and of one fitted anew on other windows of the same split
+(cross-fitted): the first may have been fitted on these very windows. A score is meant for an even
+class ratio, so both classes of a type weigh the same, in every resample: among windows that overlap
+no training window there are more unmodified ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from vqrna.bootstrap import Estimate, estimates, interval
+from vqrna.calibration import cross_fitted, log_odds, recalibrate, sigmoid
+from vqrna.data.records import RANDOM
+from vqrna.metrics import CALIBRATION_BINS, brier, ece
+
+METRICS = ("slope", "intercept", "brier", "ece")
+"""The measures, in the order of the table; `ece` is bias-corrected (see `vqrna.metrics.ece`)."""
+
+BROUGHT, CROSS_FITTED = "model", "cross-fitted"
+"""Calibrations: the model's own, and one fitted on other windows."""
+
+PERFECT = "ece_perfect"
+"""What `ece` would be of scores that are right, with labels drawn by them: its mean and range."""
+
+_PERFECT_DRAWS = 100
+
+POOLED = "pooled"
+"""Name of all types together."""
+
+FOLDS = 5
+
+_BLOCK = 1_000_000
+"""Weights held in memory at once."""
+
+_KEYS = ["modification", "windows", "calibration", "n_pos", "n_neg"]
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """How far scores can be trusted as probabilities, where half of the windows are modified.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a value: ``modification`` (or ``pooled``: all windows of all types), ``windows``,
+        ``calibration`` (``model`` or ``cross-fitted``), ``n_pos``, ``n_neg``, ``metric`` (one of
+        `METRICS`, or `PERFECT`), ``value``, ``low``, ``high``.
+    groups : pandas.DataFrame
+        What the diagrams show, one row a tenth of the windows by score: ``modification``,
+        ``windows``, ``calibration``, ``n``, mean ``score``, ``share`` of modified ones, and its
+        95 % interval (Wilson) ``low``, ``high``.
+    """
+
+    table: pd.DataFrame
+    groups: pd.DataFrame
+
+    def value(
+        self,
+        modification: str = POOLED,
+        metric: str = "ece",
+        *,
+        windows: str = "all",
+        calibration: str = CROSS_FITTED,
+    ) -> Estimate:
+        """Look up one value with its interval (KeyError if it was not measured)."""
+        key = (modification, windows, calibration, metric)
+        rows = self.table
+        for column, wanted in zip((*_KEYS[:3], "metric"), key, strict=True):
+            rows = rows[rows[column] == wanted]
+        if rows.empty:
+            raise KeyError(key)
+        return Estimate(*map(float, rows.iloc[0][list(Estimate._fields)]))
+
+
+def reliability(
+    scores: pd.DataFrame, draws: np.ndarray, *, folds: int = FOLDS, seed: int = 0
+) -> Reliability:
+    """Measure calibration on modified windows and random negatives, flanks in place.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        As in :class:`vqrna.evaluation.Evaluation`.
+    draws : np.ndarray, shape (R, clusters)
+        From :func:`vqrna.bootstrap.draw`.
+    folds : int
+        Clusters are dealt out to so many for the cross-fitting, within each set of windows: the
+        line for windows that overlap no training window is fitted on others that do not.
+    seed : int
+        Of the dealing.
+    """
+    used = scores[(scores["flanks"] == "none") & scores["negatives"].isin(["", RANDOM])]
+    lines, groups = [], []
+    for windows, kind, calibration, cell in _cells(used, folds, seed):
+        x, y = cell["x"].to_numpy(), cell["label"].to_numpy()
+        n_pos = int((y == 1).sum())
+        strata = 2 * pd.factorize(cell["modification"])[0] + (y == 1)
+        values, samples = _measure(x, y, strata, cell["cluster"].to_numpy(), draws)
+        key = (kind, windows, calibration, n_pos, len(y) - n_pos)
+        for metric, estimate in estimates(values, samples).items():
+            lines.append((*key, metric, *estimate))
+        lines.append((*key, PERFECT, *perfect_error(sigmoid(x), seed)))
+        even = balanced(np.ones((1, len(x))), strata)[0]
+        for group in _groups(sigmoid(x), y, even):
+            groups.append((*key[:3], *group))
+    return Reliability(
+        pd.DataFrame(lines, columns=[*_KEYS, "metric", *Estimate._fields]),
+        pd.DataFrame(groups, columns=[*_KEYS[:3], "n", "score", "share", "low", "high"]),
+    )
+
+
+def _cells(
+    scores: pd.DataFrame, folds: int, seed: int
+) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
+    """Give windows, type, calibration, and calibrated log-odds ``x`` with label and cluster."""
+    known = not scores["non_overlapping"].isna().any()
+    for windows in ("all", "non_overlapping") if known else ("all",):
+        part = scores if windows == "all" else scores[scores["non_overlapping"].astype(bool)]
+        for calibration in (BROUGHT, CROSS_FITTED):
+            pool = []
+            for symbol, of_type in part.groupby("modification", sort=False):
+                y = of_type["label"].to_numpy()
+                if calibration == BROUGHT:
+                    x = log_odds(of_type["score"].to_numpy())
+                else:
+                    cluster = of_type["cluster"].to_numpy()
+                    x = cross_fitted(
+                        of_type["logit"].to_numpy(), y, cluster, folds=folds, seed=seed
+                    )
+                pool.append(of_type[["modification", "label", "cluster"]].assign(x=x))
+                yield windows, str(symbol), calibration, pool[-1]
+            if len(pool) > 1:
+                yield windows, POOLED, calibration, pd.concat(pool)
+
+
+def perfect_error(p: np.ndarray, seed: int = 0, draws: int = _PERFECT_DRAWS) -> Estimate:
+    """Estimate the calibration error that scores would show if they were right.
+
+    With few windows the estimate of the error is above 0 even then: the correction takes off about
+    half of what chance adds. Labels are drawn by the scores (consistency resampling: Broecker and
+    Smith, Weather and Forecasting 22:651, 2007).
+
+    Parameters
+    ----------
+    p : np.ndarray, shape (N,)
+        Scores.
+    seed : int
+    draws : int
+        How often labels are drawn.
+
+    Returns
+    -------
+    Estimate
+        Mean, and bounds of 95 % of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    labels = generator.random((draws, len(p))) < p
+    # Every window stands there once modified and once not; each draw gives weight to one of the two
+    both = np.concatenate([labels, ~labels], axis=1).astype(np.float64)
+    errors = ece(np.repeat([1, 0], len(p)), np.tile(p, 2), both)
+    return Estimate(float(errors.mean()), *interval(errors))
+
+
+def balanced(weights: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """Make the classes of each type weigh the same, and all together as much as there are windows.
+
+    Parameters
+    ----------
+    weights : np.ndarray, shape (R, N)
+        Counts of each resample.
+    strata : np.ndarray, shape (N,), int
+        The class of each window, ``2 * type + label``; a type counts by its number of windows.
+
+    Returns
+    -------
+    np.ndarray, shape (R, N), float64
+        0 for a class that a resample lacks.
+    """
+    even = weights.astype(np.float64)
+    for kind in np.unique(strata // 2):
+        n = int((strata // 2 == kind).sum())
+        for stratum in (2 * kind, 2 * kind + 1):
+            member = strata == stratum
+            total = even[:, member].sum(axis=1, keepdims=True)
+            even[:, member] *= np.divide(n / 2, total, out=np.zeros_like(total), where=total > 0)
+    return even
+
+
+def _measure(
+    x: np.ndarray, y: np.ndarray, strata: np.ndarray, cluster: np.ndarray, draws: np.ndarray
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Measure the windows as they are, and each resample."""
+    block = max(1, _BLOCK // max(1, len(x)))
+    plain = _measures(x, y, balanced(np.ones((1, len(x))), strata))
+    parts = [
+        _measures(x, y, balanced(draws[start : start + block][:, cluster], strata))
+        for start in range(0, max(1, len(draws)), block)
+    ]
+    values = {name: float(of[0]) for name, of in plain.items()}
+    return values, {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
+
+
+def _measures(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    slope, intercept = recalibrate(x, y, weights)
+    p = sigmoid(x)
+    return {
+        "slope": slope,
+        "intercept": intercept,
+        "brier": brier(y, p, weights),
+        "ece": ece(y, p, weights),
+    }
+
+
+def _groups(
+    p: np.ndarray, y: np.ndarray, even: np.ndarray
+) -> Iterator[tuple[int, float, float, float, float]]:
+    """Divide windows into tenths by score, as the calibration error does."""
+    if not len(p):
+        return
+    edges = np.quantile(p, np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS)
+    group = np.searchsorted(edges, p, side="right")
+    for g in np.unique(group):
+        member = group == g
+        n, weight = int(member.sum()), even[member]
+        if weight.sum() > 0:
+            share = float(weight @ (y[member] == 1) / weight.sum())
+            yield n, float(weight @ p[member] / weight.sum()), share, *wilson(share, n)
+
+
+def wilson(share: float, n: float, z: float = 1.96) -> tuple[float, float]:
+    """Give the 95 % interval of a share seen in n (Wilson, J Am Stat Assoc 22:209, 1927)."""
+    if not n:
+        return 0.0, 1.0
+    middle = (n * share + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * np.sqrt(n * share * (1 - share) + z * z / 4)
+    return float(max(0.0, middle - half)), float(min(1.0, middle + half))

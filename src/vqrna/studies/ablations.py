@@ -1,0 +1,123 @@
+"""The study of ablations: what is lost when one part of the model or its training is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from vqrna import config as configs
+from vqrna.config import Config
+from vqrna.errors import UsageError
+from vqrna.studies.lengths import check_numbers
+from vqrna.studies.plan import Plan, Variant
+from vqrna.training import Source
+
+STUDY = "ablations"
+
+FULL = "full"
+"""Name of the variant with nothing left out."""
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One change to the whole.
+
+    Parameters
+    ----------
+    key : str
+        Its name on the command line.
+    name : str
+        What tables and pictures call it.
+    changes : dict
+        Settings and their new values.
+    joint : bool or None
+        One network for all types, or one each; None leaves it as it is.
+    """
+
+    key: str
+    name: str
+    changes: dict[str, Any] = field(default_factory=dict)
+    joint: bool | None = None
+
+
+ABLATIONS = (
+    Ablation("no-quantizer", "no quantiser", {"quantizer": "none"}),
+    Ablation("no-reconstruction", "no reconstruction loss", {"reconstruction_weight": 0.0}),
+    Ablation("one-each", "one network a type", joint=False),
+    Ablation("no-shuffled", "no shuffled negatives", {"shuffled_weight": 0.0}),
+    Ablation("no-ranking", "no ranking loss", {"ranking_weight": 0.0}),
+    Ablation("no-other-types", "no negatives of other types", {"other_type_weight": 0.0}),
+    Ablation("no-masking", "no hidden flanks", {"mask_rate": 0.0}),
+    Ablation("context-51", "context of 51 nt", {"length": 51}),
+    Ablation("context-201", "context of 201 nt", {"length": 201}),
+    Ablation("context-1001", "context of 1001 nt", {"length": 1001}),
+    Ablation("codebook-64", "64 codes", {"codebook_size": 64}),
+    Ablation("codebook-128", "128 codes", {"codebook_size": 128}),
+    Ablation("codebook-2048", "2048 codes", {"codebook_size": 2048}),
+)
+"""What can be left out or changed, in the order of tables and pictures."""
+
+
+def offered(config: Config, joint: bool = True) -> tuple[Ablation, ...]:
+    """Tell which ablations change a configuration: what it does not have cannot be left out."""
+    values = configs.to_dict(config)
+    flat = {name: value for part in values.values() for name, value in part.items()}
+    found = []
+    for ablation in ABLATIONS:
+        known = all(name in flat for name in ablation.changes)
+        differs = any(flat.get(name) != value for name, value in ablation.changes.items())
+        one_each = ablation.joint is not None and ablation.joint != joint
+        if known and (differs or one_each):
+            found.append(ablation)
+    return tuple(found)
+
+
+def plan_ablations(
+    source: Source,
+    directory: str | PathLike[str],
+    config: Config,
+    keys: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    *,
+    joint: bool = True,
+) -> Plan:
+    """Plan the whole and each ablation of it, for each seed.
+
+    Parameters
+    ----------
+    source : Source
+    directory : path-like
+        Where it was read from.
+    config : Config
+        The whole.
+    keys : sequence of str, optional
+        Of `ABLATIONS`; all that change something if not given.
+    seeds : sequence of int
+    joint : bool
+        Whether the whole is one network for all types.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown or changes nothing.
+    """
+    check_numbers(seeds, "--seeds")
+    able = {ablation.key: ablation for ablation in offered(config, joint)}
+    chosen = list(able) if keys is None else list(dict.fromkeys(keys))
+    for key in chosen:
+        if key not in able:
+            known = {ablation.key for ablation in ABLATIONS}
+            why = "changes nothing here" if key in known else "is not known"
+            raise UsageError(f"ablation '{key}' {why} (there are: {', '.join(able)})")
+    variants = [Variant(FULL, config, joint)]
+    for key, ablation in able.items():
+        if key in chosen:
+            changed = configs.replace(config, **ablation.changes)
+            together = joint if ablation.joint is None else ablation.joint
+            variants.append(Variant(ablation.name, changed, together))
+    if len(source.train.modifications) == 1:
+        variants = [v for v in variants if v.joint == joint]  # one type: joint is no question
+    return Plan(STUDY, tuple(variants), tuple(seeds), Path(directory), source)

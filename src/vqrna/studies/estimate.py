@@ -1,0 +1,130 @@
+"""How long a study will take: from its finished cells, or from a short epoch at each variant."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vqrna import config as configs
+from vqrna.bootstrap import RESAMPLES
+from vqrna.data.records import Windows
+from vqrna.evaluation import evaluate
+from vqrna.progress import progress
+from vqrna.studies.cells import CellStore, Identity
+from vqrna.studies.plan import Plan, Variant
+from vqrna.training import Source, train_network
+
+PROBE = 640
+"""About so many training windows are in the short epoch."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a cell of a plan will cost.
+
+    Parameters
+    ----------
+    identity : Identity
+    there : bool
+        It is finished already.
+    seconds : float
+        Expected wall-clock time on one core (0 if it is there).
+    source : str
+        What the expectation follows from.
+    """
+
+    identity: Identity
+    there: bool
+    seconds: float
+    source: str
+
+
+def estimate(
+    plan: Plan,
+    store: CellStore,
+    *,
+    device: str = "cpu",
+    resamples: int = RESAMPLES,
+    show_progress: bool = True,
+) -> list[Expected]:
+    """Tell what each cell of a plan will cost.
+
+    Where a cell of the same variant is finished, with another seed, its time is taken. Elsewhere
+    one epoch on about `PROBE` windows and a measurement of as large a share of the validation
+    windows are timed here, on one thread, and taken times the number of windows and epochs.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : CellStore
+    device : str
+    resamples : int
+    show_progress : bool
+    """
+    cells = plan.cells()
+    finished = {i: store.get(i) for i in cells}
+    known: dict[Variant, tuple[float, str]] = {}
+    for identity, variant in cells.items():
+        cell = finished[identity]
+        if cell is not None and cell.seconds > 0:
+            known.setdefault(variant, (cell.seconds, f"seed {identity.seed} took as long"))
+    todo = dict.fromkeys(v for i, v in cells.items() if finished[i] is None and v not in known)
+    with progress(len(todo), "measuring", unit="variants", show=show_progress) as bar:
+        for variant in todo:
+            known[variant] = (
+                probe(variant, plan.source, device=device, resamples=resamples),
+                "a short epoch, measured",
+            )
+            bar.advance()
+    return [
+        Expected(identity, True, 0.0, "")
+        if finished[identity] is not None
+        else Expected(identity, False, *known[variant])
+        for identity, variant in cells.items()
+    ]
+
+
+def probe(
+    variant: Variant, source: Source, *, device: str = "cpu", resamples: int = RESAMPLES
+) -> float:
+    """Time one short epoch and a small measurement; gives the seconds of the whole cell."""
+    import torch
+
+    share = min(1.0, PROBE / len(source.train))
+    small = Source(_share(source.train, share, 0), _share(source.valid, share, 1))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            result = train_network(
+                small.train,
+                small.valid,
+                Path(folder) / "run",
+                configs.replace(variant.config, epochs=1, average_decay=0.0),
+                device=device,
+                show_progress=False,
+                calibrate=False,
+            )
+        epoch = float(result.history["seconds"].iloc[0])
+        started = time.monotonic()
+        evaluate(result.model, small.valid, reference=small.train, resamples=resamples)
+        measuring = time.monotonic() - started
+    finally:
+        torch.set_num_threads(threads)
+    grown = len(source.train) / len(small.train)
+    return (epoch * variant.config.training.epochs + measuring) * grown
+
+
+def _share(windows: Windows, share: float, seed: int) -> Windows:
+    """Draw a share of the windows, some of each label of each type among them."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.random(len(windows)) < share
+    for column in windows.labels.T:
+        for label in (0, 1):
+            of_kind = np.flatnonzero(column == label)
+            chosen[rng.permutation(of_kind)[:4]] = True
+    return windows.take(np.flatnonzero(chosen))

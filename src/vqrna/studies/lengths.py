@@ -1,0 +1,71 @@
+"""The study of window lengths: the same training at each length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+from vqrna import config as configs
+from vqrna.config import PAPER_LENGTHS, Config
+from vqrna.errors import UsageError
+from vqrna.studies.plan import Plan, Variant
+from vqrna.training import Source
+
+STUDY = "lengths"
+
+LENGTHS = PAPER_LENGTHS
+"""The nine lengths of the paper's study, in nt."""
+
+
+def plan_lengths(
+    source: Source,
+    directory: str | PathLike[str],
+    config: Config,
+    lengths: Sequence[int] = LENGTHS,
+    seeds: Sequence[int] = (0,),
+    *,
+    joint: bool = True,
+) -> Plan:
+    """Plan a cell for each length and seed.
+
+    Parameters
+    ----------
+    source : Source
+        Windows of the types to study.
+    directory : path-like
+        Where they were read from.
+    config : Config
+        All but length and seed.
+    lengths : sequence of int
+        In nt; odd.
+    seeds : sequence of int
+    joint : bool
+        One network for all types, or one each.
+
+    Raises
+    ------
+    UsageError
+        If a length or seed cannot be, or comes twice, or the windows are shorter than a length.
+    """
+    check_numbers(lengths, "--lengths")
+    check_numbers(seeds, "--seeds")
+    if max(lengths) > source.train.length:
+        raise UsageError(
+            f"the windows are {source.train.length} nt long: a length of {max(lengths)} nt says "
+            "nothing about them"
+        )
+    variants = tuple(
+        Variant(f"{length} nt", configs.replace(config, length=length), joint)
+        for length in sorted(lengths)
+    )
+    return Plan(STUDY, variants, tuple(seeds), Path(directory), source)
+
+
+def check_numbers(numbers: Sequence[int], option: str) -> None:
+    """Refuse an empty list and what comes twice (UsageError)."""
+    if not numbers:
+        raise UsageError(f"{option} is empty")
+    twice = [n for n in numbers if list(numbers).count(n) > 1]
+    if twice:
+        raise UsageError(f"{option} holds {twice[0]} twice")

@@ -1,0 +1,121 @@
+"""Run a study: make its missing cells, then its table and picture from all that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from vqrna.bootstrap import RESAMPLES
+from vqrna.errors import DataError
+from vqrna.studies import ablations, lengths
+from vqrna.studies.cells import Cell, CellStore
+from vqrna.studies.plan import CELLS, Failure, Plan, run_plan
+from vqrna.studies.report import write_ablations, write_lengths
+from vqrna.studies.table import check_one_series
+
+
+@dataclass(frozen=True, eq=False)
+class StudyResult:
+    """What a study has so far.
+
+    Attributes
+    ----------
+    cells : tuple of Cell
+        Those of the plan that are there.
+    failures : tuple of Failure
+        Those that could not be made this time.
+    files : tuple of pathlib.Path
+        Table and picture; none as long as there is no cell.
+    """
+
+    cells: tuple[Cell, ...]
+    failures: tuple[Failure, ...]
+    files: tuple[Path, ...]
+
+
+def run_study(
+    plan: Plan,
+    out: str | PathLike[str],
+    *,
+    runs: str | PathLike[str] | None = None,
+    jobs: int | None = 1,
+    engine: str = "local",
+    address: str | None = None,
+    device: str = "auto",
+    resamples: int = RESAMPLES,
+    palette: str = "types",
+    show_progress: bool = True,
+) -> StudyResult:
+    """Make what is missing of a study, and write its table and picture.
+
+    Parameters
+    ----------
+    plan : Plan
+        From :func:`vqrna.studies.lengths.plan_lengths` or
+        :func:`vqrna.studies.ablations.plan_ablations`.
+    out : path-like
+        For cells, table and picture.
+    runs, jobs, engine, address, device, resamples, show_progress
+        See :func:`vqrna.studies.plan.run_plan`.
+    palette : str
+        Colours of the picture: ``types`` or ``colorblind``.
+
+    Raises
+    ------
+    DataError
+        If a kept cell is damaged or a file cannot be written; not if cells fail.
+    UsageError
+        If the engine, the number of jobs or the palette cannot be.
+    """
+    identities = list(plan.cells())
+    failures = run_plan(
+        identities,
+        plan.directory,
+        out,
+        runs=runs,
+        jobs=jobs,
+        engine=engine,
+        address=address,
+        device=device,
+        resamples=resamples,
+        show_progress=show_progress,
+    )
+    store = CellStore(Path(out) / CELLS)
+    cells = [cell for identity in identities if (cell := store.get(identity)) is not None]
+    files = write_report(plan.study, cells, out, palette) if cells else []
+    return StudyResult(tuple(cells), tuple(failures), tuple(files))
+
+
+def collect_study(study: str, out: str | PathLike[str], palette: str = "types") -> StudyResult:
+    """Write table and picture of the cells that lie in a folder, whoever made them.
+
+    Parameters
+    ----------
+    study : str
+        ``lengths`` or ``ablations``.
+    out : path-like
+    palette : str
+
+    Raises
+    ------
+    DataError
+        If there are none, one is damaged, or they are of several studies.
+    """
+    store = CellStore(Path(out) / CELLS)
+    cells = [cell for cell in store.all() if cell.identity.study == study]
+    if not cells:
+        raise DataError("there are no cells of this study yet: give --data", file=store.folder)
+    check_one_series(cells)
+    return StudyResult(tuple(cells), (), tuple(write_report(study, cells, out, palette)))
+
+
+def write_report(
+    study: str, cells: Sequence[Cell], out: str | PathLike[str], palette: str
+) -> list[Path]:
+    """Write the table and picture of a study."""
+    if study == lengths.STUDY:
+        return write_lengths(cells, out, palette)
+    order = [ablation.name for ablation in ablations.ABLATIONS]
+    return write_ablations(cells, out, ablations.FULL, palette, order)

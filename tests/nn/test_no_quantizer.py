@@ -1,0 +1,67 @@
+"""The network without a quantiser: latents pass, windows are evaluated, nothing scans."""
+
+import numpy as np
+import pytest
+import torch
+
+from tiny import planted, random_tokens, tiny, tiny_paper
+from vqrna.cli import main
+from vqrna.errors import UsageError
+from vqrna.evaluation import evaluate
+from vqrna.nn.model import build
+from vqrna.nn.quantizer import NoQuantizer
+from vqrna.sequence import one_hot
+from vqrna.training import Source, train
+from vqrna.weights import load_model
+
+
+def test_latents_pass_in_unit_length_and_gradients_with_them():
+    latents = torch.randn(2, 3, 4, requires_grad=True)
+    found = NoQuantizer(normalize=True)(latents)
+    assert torch.allclose(found.quantized, latents / latents.norm(dim=-1, keepdim=True))
+    assert (found.codes == -1).all()
+    assert (found.loss, found.perplexity) == (0, 1)
+    found.quantized[0, 0, 0].backward()
+    assert latents.grad is not None
+    assert latents.grad[0, 0].abs().sum() > 0
+    same = NoQuantizer(normalize=False)(latents).quantized
+    assert torch.equal(same, latents)
+
+
+@pytest.mark.parametrize("make", [tiny, tiny_paper])
+def test_it_trains_is_measured_kept_and_does_not_scan(tmp_path, make):
+    source = Source(planted(32), planted(32, seed=1))
+    config = make(quantizer="none")
+    run = train(source, tmp_path / "run", config, show_progress=False)
+    found = evaluate(run.model, source.valid, resamples=0)
+    assert 0 <= found.value("Am").value <= 1
+    loaded = load_model(tmp_path / "run")
+    assert loaded.models[0].config == config if make is tiny_paper else loaded.config == config
+    tokens = source.valid.tokens[:3]
+    assert np.array_equal(loaded.logits(tokens), run.model.logits(tokens))
+
+
+@pytest.mark.parametrize("make", [tiny, tiny_paper])
+def test_scanning_and_codes_are_refused_in_one_line(tmp_path, make, capsys):
+    source = Source(planted(32), planted(32, seed=1))
+    run = train(source, tmp_path / "run", make(quantizer="none"), joint=True, show_progress=False)
+    with pytest.raises(UsageError, match="without a quantiser"):
+        run.model.scan(random_tokens(1, 80)[0])
+    with pytest.raises(UsageError, match="without a quantiser"):
+        run.model.network.logits_from_codes(torch.zeros(1, 3, dtype=torch.int64))
+    fasta = tmp_path / "a.fa"
+    fasta.write_text(">a\n" + "ACGU" * 40 + "\n")
+    given = ["predict", str(fasta), "--model", str(tmp_path / "run"), "--out", str(tmp_path / "o")]
+    assert main(given) == 2
+    told = capsys.readouterr().err.strip().splitlines()
+    assert "without a quantiser" in told[-1]
+    assert not any("Traceback" in line for line in told)
+
+
+def test_with_codes_nothing_has_changed():
+    torch.manual_seed(0)
+    network = build(tiny().model, 1).eval()
+    columns = one_hot(torch.from_numpy(random_tokens(2, 51)))
+    output = network(columns)
+    assert (output.codes >= 0).all()
+    assert torch.allclose(network.logits_from_codes(output.codes), output.logits)

@@ -1,0 +1,134 @@
+"""Jobs: side by side, alone in their end, and never longer than who started them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vqrna.errors import UsageError
+from vqrna.studies.pool import Job, run_job, run_jobs
+
+PROGRAM = '''"""What jobs do."""
+import os, sys, time
+what = sys.argv[1]
+print("doing", what, os.environ["OMP_NUM_THREADS"])
+if what == "fail":
+    print("vqrna: error: it is broken", file=sys.stderr)
+    sys.exit(1)
+if what == "segfault":
+    import ctypes
+    ctypes.string_at(0)
+if what == "sleep":
+    open(sys.argv[2], "w").write(str(os.getpid()))
+    time.sleep(60)
+'''
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    (tmp_path / "done_by_jobs.py").write_text(PROGRAM)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def make(*words: str) -> Job:
+        return Job(words[0], "done_by_jobs", words, tmp_path / "logs" / f"{words[0]}.log")
+
+    return make
+
+
+def gone(pid: int, seconds: float = 10) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        stat = Path(f"/proc/{pid}/stat")
+        try:
+            os.kill(pid, 0)
+            if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z":
+                return True  # its new parent has not looked yet
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def pid_in(file: Path) -> int:
+    until = time.monotonic() + 30
+    while not (file.exists() and file.read_text()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return int(file.read_text())
+
+
+def test_each_ends_alone_and_says_why(job):
+    found = {o.job.name: o for o in run_jobs(map(job, ["fail", "segfault", "well"]), 2)}
+    assert set(found) == {"fail", "segfault", "well"}
+    assert found["well"].ok
+    assert found["well"].reason == ""
+    assert found["well"].job.log.read_text() == "doing well 1\n"
+    assert (found["fail"].code, found["fail"].reason) == (1, "vqrna: error: it is broken")
+    assert found["segfault"].code == -signal.SIGSEGV
+    assert found["segfault"].reason == "ended by SIGSEGV"
+
+
+def test_jobs_are_taken_only_when_there_is_room(job):
+    taken = []
+
+    def late():
+        for name in ("well", "fail"):
+            taken.append(name)
+            yield job(name)
+
+    outcomes = run_jobs(late(), 1)
+    next(outcomes)
+    assert taken == ["well"]
+    assert next(outcomes).job.name == "fail"
+    assert next(outcomes, None) is None
+
+
+def test_who_stops_asking_stops_the_jobs(job, tmp_path):
+    files = [tmp_path / "pid"]
+    outcomes = run_jobs([job("sleep", str(files[0])), job("well")], 2)
+    assert next(outcomes).job.name == "well"
+    pid = pid_in(files[0])
+    outcomes.close()
+    assert gone(pid)
+
+
+def test_a_killed_parent_takes_its_jobs_along(job, tmp_path):
+    file = tmp_path / "pid"
+    made = job("sleep", str(file))
+    program = (
+        "from pathlib import Path\nfrom vqrna.studies.pool import Job, run_job\n"
+        f"run_job(Job('sleep', 'done_by_jobs', {made.arguments!r}, Path({str(made.log)!r})))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as parent:
+        pid = pid_in(file)
+        parent.kill()
+    assert gone(pid)
+
+
+def test_one_job_can_be_waited_for(job):
+    assert run_job(job("well")).ok
+
+
+def test_what_cannot_be_is_told(job, tmp_path):
+    with pytest.raises(UsageError, match="unknown engine 'x'"):
+        next(run_jobs([], engine="x"))
+    with pytest.raises(UsageError, match="from 1 on, not 0"):
+        next(run_jobs([], 0))
+    (tmp_path / "logs").write_text("a file")
+    assert "is a file" in next(run_jobs([job("well")], 1)).reason
+    assert "is a file" in run_job(job("well")).reason
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ray_runs_them_too(job, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+    found = {o.job.name: o for o in run_jobs(map(job, ["fail", "well"]), 1, engine="ray")}
+    assert found["well"].ok
+    assert found["fail"].reason == "vqrna: error: it is broken"
