@@ -122,7 +122,7 @@ class TrainingConfig:
         Of every random choice.
     """
 
-    epochs: int = Field(default=6, ge=1)
+    epochs: int = Field(default=5, ge=1)
     patience: int = Field(default=30, ge=1)
     batch_size: int = Field(default=64, ge=2)
     optimizer: Literal["adamw", "adam"] = "adamw"
@@ -137,8 +137,8 @@ class TrainingConfig:
     mask_rate: float = Field(default=0.25, ge=0, le=1)
     mask_min_flank: int = Field(default=25, ge=0)
     off_site_weight: float = Field(default=0.0, ge=0)
-    shuffled_weight: float = Field(default=0.1, ge=0)
-    weak_share: float = Field(default=0.125, gt=0, le=1)
+    shuffled_weight: float = Field(default=0.05, ge=0)
+    weak_share: float = Field(default=0.03125, gt=0, le=1)
     ranking_weight: float = Field(default=0.3, ge=0)
     rivals: int = Field(default=15, ge=1)
     other_type_weight: float = Field(default=0.5, ge=0)
