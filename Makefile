@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format clean weights pictures benchmark-training benchmark-validation benchmark-adapter benchmark-flags benchmark-scan \
+.PHONY: help setup demo test check format clean weights pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan \
 	benchmark-tail benchmark-memory benchmark-ism benchmark-quality
 
 help:  ## tell what there is to do
@@ -55,6 +55,10 @@ benchmark-training: $(STAMP)  ## windows a second in training: the published net
 benchmark-validation: $(STAMP)  ## the shipped model on validation windows: the README's table (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-validation: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python benchmarks/validation_table.py "$(VQRNA_DATA)"
+
+benchmark-evaluation: $(STAMP)  ## localisation, calibration, prevalence, false calls: docs/evaluation.md (VQRNA_DATA)
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-evaluation: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python benchmarks/evaluation_tables.py "$(VQRNA_DATA)"
 
 pictures: $(STAMP)  ## pictures and tables of what the shipped model reads: README, docs (VQRNA_DATA; half an hour)
 	@test -n "$(VQRNA_DATA)" || { echo "make pictures: set VQRNA_DATA to the benchmark's folder"; exit 2; }

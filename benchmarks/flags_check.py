@@ -28,7 +28,7 @@ from vqrna.weights import load_model
 
 RESULTS = Path(__file__).parent / "results" / "flags.json"
 
-MADE = 400
+MADE = 200
 """Windows made of each kind."""
 
 ADAPTER = "AGAUCGGAAGAGCACACGUCUGAACUCCAGUCAC"

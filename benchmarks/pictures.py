@@ -205,7 +205,7 @@ def codes(directory: str, folder: Path) -> dict[str, Any]:
         ("deletion.png", "deletion", 1100),
     ):
         small(folder / file, name, width)
-    if not photograph(folder / "atlas.html", "atlas", 1250, 900):
+    if not photograph(folder / "atlas.html", "atlas", 1400, 900):
         print("no Chromium: docs/images/atlas.png stays as it is", file=sys.stderr)
     return {"model": model.hash, "rows": rows}
 

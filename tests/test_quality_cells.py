@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from benchmarks.quality import __main__ as command
-from benchmarks.quality import baselines, cells, kept, models, plan, report, tasks
+from benchmarks.quality import baselines, cells, kept, models, plan, report, tasks, work
 from benchmarks.quality.models import Spec
 from benchmarks.quality.statistics import Value, called, fifths, measure_all
 
@@ -294,7 +294,7 @@ def test_the_command_makes_plans_and_cells(place, specs, capsys, monkeypatch, tm
     base, _ = place
     monkeypatch.setattr(command, "PAGE", tmp_path / "page.md")
     monkeypatch.setattr(command, "PICTURE", tmp_path / "picture.png")
-    monkeypatch.setattr(command, "_LOADED", {})
+    monkeypatch.setattr(work, "_LOADED", {})
     (tmp_path / "page.md").write_text("<!-- quality: tables --><!-- quality: end -->")
     given = [
         str(base / "data"), "--models", "cpg", "--splits", "public", "--types", "Um",

@@ -27,6 +27,7 @@ def demo():
         ("scan_speed", "table", "README.md"),
         ("scan_speed", "engines_table", "docs/speed.md"),
         ("scan_memory", "table", "docs/speed.md"),
+        ("flags_check", "table", "docs/flags.md"),
     ],
 )
 def test_the_measured_table_is_the_kept_result(root, name, table, page):

@@ -7,15 +7,11 @@ twice, so a benchmark may be made in pieces, on several days and machines.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import shlex
 import sys
-import warnings
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "quality"
@@ -65,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make what is missing, then the table."""
+    from benchmarks.quality.work import work
+
     from vqrna.errors import VqrnaError
 
     p = parser()
@@ -96,102 +94,6 @@ def write_all(args: argparse.Namespace) -> int:
     for path in write_report(args.results, PAGE, PICTURE, readme=readme):
         print(f"wrote {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
     return 0
-
-
-def work(args: argparse.Namespace) -> int:
-    """Make the cells that are missing, or tell which they are; 1 if one failed."""
-    from benchmarks.quality.plan import jobs
-
-    from vqrna.errors import UsageError
-    from vqrna.studies import CellStore
-
-    data = _data(args)
-    store = CellStore(args.results)
-    wanted = jobs(
-        _listed(args.models),
-        _listed(args.splits),
-        [int(seed) for seed in _listed(args.seeds)],
-        data.symbols,
-        _listed(args.types) if args.types else None,
-        args.epochs,
-    )
-    there = [store.path(job.identity(data.name)).exists() for job in wanted]
-    todo = [job for job, done in zip(wanted, there, strict=True) if not done]
-    minutes = sum(job.minutes for job in todo)
-    print(
-        f"{len(wanted)} cells, {sum(there)} of them there; some {minutes:,.0f} core-minutes to do"
-    )
-    if args.plan:
-        for job in todo:
-            which = "" if len(job.types) > 1 else f" {job.types[0]}"
-            print(f"  {job.spec.name}{which} {job.split} seed {job.seed}: {job.minutes:,.1f} min")
-        return 0
-    if args.weights is not None and len(wanted) != 1:
-        raise UsageError("--weights is of one cell: choose --models, --splits and --seeds for it")
-    order = {split: i for i, split in enumerate(dict.fromkeys(job.split for job in todo))}
-    todo.sort(key=lambda job: order[job.split])
-    if args.jobs > 1 and len(todo) > 1:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(args.jobs, mp_context=context) as pool:
-            results = [pool.submit(one, job, args) for job in todo]
-            failures = [result.result() for result in results]
-    else:
-        failures = [one(job, args) for job in todo]
-    return int(any(failures))
-
-
-_LOADED: dict[str, Any] = {}
-
-
-def _data(args: argparse.Namespace) -> Any:
-    """Read the data once in each process."""
-    from benchmarks.quality.tasks import Data
-
-    if "data" not in _LOADED:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # files of types that are not there
-            _LOADED["data"] = Data(args.data, args.results / "keys")
-    return _LOADED["data"]
-
-
-def one(job: Any, args: argparse.Namespace) -> bool:
-    """Make one cell and tell of it; True if it failed."""
-    import torch
-    from benchmarks.quality.cells import make
-
-    from vqrna.studies import CellStore
-
-    torch.set_num_threads(args.threads)
-    data = _data(args)
-    if _LOADED.get("split") != job.split:
-        _LOADED["task"], _LOADED["split"] = data.task(job.split), job.split
-    name = f"{job.spec.name} {job.split} seed {job.seed}"
-    try:
-        cell = make(
-            job,
-            _LOADED["task"],
-            data.name,
-            CellStore(args.results),
-            args.runs,
-            device=args.device,
-            command=args.command,
-            weights=args.weights,
-        )
-    except Exception as error:  # the others may still be made; the reason is kept with the run
-        print(f"{name}: failed: {error}", file=sys.stderr, flush=True)
-        return True
-    auroc = [
-        row["auroc"]["value"]
-        for row in cell.scores
-        if row["windows"] == "all" and row["modification"] == "mean9"
-    ]
-    told = f", mean AUROC of nine {auroc[0]:.4f}" if auroc else ""
-    print(f"{name}{told} ({cell.seconds:,.0f} s)", flush=True)
-    return False
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 if __name__ == "__main__":

@@ -138,6 +138,18 @@ def test_short_windows_are_scored_with_what_there_is():
     assert (examined.localisation.ranks["rivals"] < 60).all()
 
 
+def test_no_window_apart_leaves_nothing_to_tell_but_fails_nothing():
+    windows = labelled()
+    found = evaluate(calling_model(), windows, reference=windows, full=True, resamples=5)
+    examined = found.examination
+    assert (examined.false_calls["nt"] == 0).all()
+    assert examined.false_calls["value"].isna().all()
+    assert np.isnan(examined.localisation.value("Am").value)
+    assert not np.isnan(examined.localisation.value("Am", windows="all").value)
+    json.dumps(found.to_json(), allow_nan=False)
+    assert set(examination_pictures(found, windows.modifications)) == {"reliability", "cross_types"}
+
+
 def test_a_scorer_of_windows_alone_cannot_be_examined():
     class Scorer:
         modifications = modifications(["Am"])

@@ -17,6 +17,7 @@ from vqrna.studies.cells import (
     network_identity,
     read_cell,
 )
+from vqrna.studies.machine import without_places
 
 SCORES = [
     {
@@ -136,3 +137,18 @@ def test_facts_tell_version_and_machine_but_no_host(tmp_path, monkeypatch):
     assert {"cores", "torch", "processor", "threads"} <= cell.machine.keys()
     text = CellStore(tmp_path).put(cell).read_text()
     assert socket.gethostname() not in text
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("vqrna x --data /a/b/c --out runs/x", "vqrna x --data c --out runs/x"),
+        ("vqrna x --data=/a/b", "vqrna x --data=b"),
+        ("vqrna x --data ../b ~/c", "vqrna x --data b c"),
+        ("called from Python", "called from Python"),
+        ("vqrna x 'a b' --y=1", "vqrna x 'a b' --y=1"),
+        ("it's no command", "it's no command"),
+    ],
+)  # fmt: skip
+def test_kept_commands_tell_no_places(given, kept):
+    assert without_places(given) == kept

@@ -120,10 +120,7 @@ def examine(
     UsageError
         If the model cannot scan.
     """
-    if not hasattr(model, "scan_batch"):
-        raise UsageError(
-            "this model scores windows only: it cannot be examined position by position"
-        )
+    check_scans(model)
     known = () if reference is None else (reference,)
     names = {m.symbol for m in windows.modifications}
     kinds = [m for m in model.modifications if m.symbol in names]
@@ -166,6 +163,20 @@ def examine(
         ),
         _mixed_up(looked, logits, kinds, columns, thresholds, rows, cluster, apart, options),
     )  # fmt: skip
+
+
+def check_scans(model: object) -> None:
+    """Refuse a model that cannot be examined.
+
+    Raises
+    ------
+    UsageError
+        If it cannot scan.
+    """
+    if not hasattr(model, "scan_batch"):
+        raise UsageError(
+            "this model scores windows only: it cannot be examined position by position"
+        )
 
 
 def _background(

@@ -12,7 +12,7 @@ from vqrna.bootstrap import RESAMPLES, draw
 from vqrna.data.overlap import clusters, overlapping
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.cells import compare, means, tidy
-from vqrna.evaluation.examination import examine
+from vqrna.evaluation.examination import check_scans, examine
 from vqrna.evaluation.flags import FLAGS, flag_columns
 from vqrna.evaluation.flanks import FLANKS, mask_flanks
 from vqrna.evaluation.results import Evaluation
@@ -88,6 +88,8 @@ def evaluate(
     """
     if wrong := set(masks) - set(FLANKS):
         raise UsageError(f"unknown flanks '{min(wrong)}' (known: {', '.join(FLANKS)})")
+    if full:
+        check_scans(model)
     heads = {m.symbol: column for column, m in enumerate(model.modifications)}
     types = {m.symbol: column for column, m in enumerate(windows.modifications)}
     shared = [symbol for symbol in types if symbol in heads]

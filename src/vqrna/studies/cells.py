@@ -21,7 +21,7 @@ from vqrna.errors import DataError
 from vqrna.files import output_directory, write_text
 from vqrna.provenance import command_line
 from vqrna.studies.identity import Identity, config_of, data_name, network_identity
-from vqrna.studies.machine import git_commit, machine_facts
+from vqrna.studies.machine import git_commit, machine_facts, without_places
 
 if TYPE_CHECKING:
     from vqrna.evaluation import Evaluation
@@ -65,7 +65,7 @@ class Cell:
     commit : str or None
         Of the checkout, with ``+`` behind it if files differ from it.
     command, date : str
-        How and on which day (UTC) the cell was made.
+        How (without the folders of the machine) and on which day (UTC) the cell was made.
     more : dict
         Whatever else is worth keeping: the epoch that was kept, the time of an epoch.
     """
@@ -99,7 +99,7 @@ class Cell:
             machine=machine_facts(device),
             version=vqrna.__version__,
             commit=git_commit(),
-            command=command_line() if command is None else command,
+            command=without_places(command_line() if command is None else command),
             date=datetime.now(UTC).date().isoformat(),
             more=more,
         )

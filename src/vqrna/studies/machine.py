@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,24 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line for line in text.splitlines() if line.startswith("model name")]
     return names[0].partition(":")[2].strip() if names else platform.machine()
+
+
+def without_places(command: str) -> str:
+    """Write a command without the folders of this machine: what is kept is for others to read.
+
+    Of a path from the root, from home or from a folder above, its last part stays.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:  # no command at all
+        return command
+    shown, cut = [], False
+    for word in words:
+        option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        elsewhere = value.startswith(("/", "~/", "../")) and Path(value).name != ""
+        cut |= elsewhere
+        shown.append(option + equals + (Path(value).name if elsewhere else value))
+    return shlex.join(shown) if cut else command
 
 
 def git_commit() -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -19,6 +18,9 @@ from vqrna.studies.cells import Cell, CellStore, Identity, data_name, network_id
 from vqrna.studies.pool import Job, run_jobs
 from vqrna.studies.worker import LOG_NAME, Task
 from vqrna.training import Source
+
+WORKER = "vqrna.studies.worker"
+"""Module that makes a cell, as a program."""
 
 CELLS, RUNS = "cells", "runs"
 """Folders of a study: its small result files, and what each training left."""
@@ -149,7 +151,7 @@ def run_plan(
     place = (folder / RUNS) if runs is None else output_directory(runs).absolute()
     todo = [identity for identity in identities if store.get(identity) is None]
     named = {identity.name: identity for identity in todo}
-    command = without_places(command_line())
+    command = command_line()
     failures: list[Failure] = []
 
     def waiting() -> Iterator[Job]:
@@ -169,7 +171,7 @@ def run_plan(
             except DataError as error:  # a full disk, say: the next may have better luck
                 failures.append(Failure(identity, str(error), run))
                 continue
-            yield Job(identity.name, "vqrna.studies.worker", (path,), run / LOG_NAME)
+            yield Job(identity.name, WORKER, (path,), run / LOG_NAME)
 
     with progress(len(todo), "cells", unit="cells", show=show_progress) as bar:
         outcomes = run_jobs(waiting(), jobs, engine=engine, address=address, device=device)
@@ -185,20 +187,6 @@ def run_plan(
                 bar.say(f"{told}: {_in_short(cell)} ({duration(outcome.seconds)})")
             bar.advance()
     return failures
-
-
-def without_places(command: str) -> str:
-    """Write a command without the folders that its files lie in: they differ from place to place.
-
-    What stands in a cell is kept for others to read.
-    """
-    words = shlex.split(command) if command.startswith("vqrna ") else [command]
-    shown = []
-    for word in words:
-        option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-        place = Path(value)
-        shown.append(option + equals + (place.name if len(place.parts) > 1 else value))
-    return shlex.join(shown) if len(words) > 1 else command
 
 
 def _in_short(cell: Cell) -> str:

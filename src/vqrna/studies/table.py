@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -49,7 +50,12 @@ class Difference(NamedTuple):
 
 def series(identity: Identity) -> tuple[object, ...]:
     """Tell what has to be the same for cells to stand in one table."""
-    return (identity.study, identity.model, identity.types, identity.data, identity.split)
+    rest: object = identity.epochs
+    if identity.study == "lengths":  # nothing but the length may differ
+        model = {**identity.config["model"], "length": None}
+        rest = json.dumps([identity.config | {"model": model}, identity.joint], sort_keys=True)
+    known = (identity.study, identity.model, identity.types, identity.data, identity.split)
+    return (*known, rest)
 
 
 def check_one_series(cells: Sequence[Cell]) -> None:
@@ -62,7 +68,7 @@ def check_one_series(cells: Sequence[Cell]) -> None:
     """
     if not cells:
         raise DataError("there are no cells yet")
-    told = {(*series(c.identity), c.identity.epochs) for c in cells}
+    told = {series(c.identity) for c in cells}
     names = {(c.identity.variant, c.identity.seed) for c in cells}
     if len(told) > 1 or len(names) < len(cells):
         epochs = ", ".join(sorted({str(c.identity.epochs) for c in cells}))

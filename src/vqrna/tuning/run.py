@@ -27,6 +27,7 @@ from vqrna.tuning.study import (
     end_trials,
     gone,
     lay_out_grid,
+    mend,
     open_storage,
     open_study,
 )
@@ -176,6 +177,7 @@ def _prepare(study: optuna.Study, search: Search, say: Callable[[str], object]) 
     if search.settings.sampler == "grid":
         limit = lay_out_grid(study, search)
     again = end_trials(study, gone)
+    mend(study)
     there = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished() and counts(t)]
     if there or again:
         more = f", {len(again)} interrupted ones begin again" if again else ""
@@ -243,6 +245,7 @@ def _supervise(
             stop: Callable[[], object] = getattr(pool, "stop", lambda: None)
             stop()
             end_trials(study, names.__contains__)
+            mend(study)
             write_results(study, search, folder)
 
 

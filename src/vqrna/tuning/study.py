@@ -295,23 +295,37 @@ def end_trials(
         worker = trial.user_attrs.get(WORKER)
         if worker is None or not ended(worker):
             continue
+        told = error
+        if told is None and trial.user_attrs.get(ATTEMPT, 0) >= RETRIES:
+            told = f"its process ended {RETRIES + 1} times before it was done"
         with suppress(UpdateFinishedTrialError):  # another process was quicker
-            if error is not None:
-                study._storage.set_trial_user_attr(trial._trial_id, ERROR, error)
+            if told is not None:
+                study._storage.set_trial_user_attr(trial._trial_id, ERROR, told)
             study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-            if error is None:
+            if told is None:
                 retry(study, trial)
             found.append(trial.number)
     return found
 
 
+def mend(study: optuna.Study) -> None:
+    """End trials of other machines that are silent; put back in line what was lost on the way."""
+    from optuna.storages import fail_stale_trials
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # experimental
+        fail_stale_trials(study)
+    trials = study.get_trials(deepcopy=False)
+    again = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+    for trial in trials:
+        lost = trial.state.name == "FAIL" and not {ERROR, SURPLUS} & set(trial.user_attrs)
+        if lost and trial.params and trial.number not in again:
+            retry(study, trial)
+
+
 def retry(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Put the values of a trial that vanished back in line."""
+    """Put the values of a trial that vanished back in line, unless it did so again and again."""
     attempt = int(trial.user_attrs.get(ATTEMPT, 0)) + 1
-    if attempt > RETRIES:
-        words = f"its process ended {attempt} times before it was done"
-        with suppress(Exception):  # a finished trial takes no more words; it is not counted then
-            study._storage.set_trial_user_attr(trial._trial_id, ERROR, words)
-        return
-    told = {RETRY_OF: trial.number, ATTEMPT: attempt}
-    study.enqueue_trial(dict(trial.params), user_attrs=told)
+    if attempt <= RETRIES:
+        told = {RETRY_OF: trial.number, ATTEMPT: attempt}
+        study.enqueue_trial(dict(trial.params), user_attrs=told)

@@ -14,7 +14,7 @@ from typing import Any
 from vqrna.config import validated
 from vqrna.errors import VqrnaError
 from vqrna.tuning.search import Search
-from vqrna.tuning.study import counts, database_errors, open_storage, open_study
+from vqrna.tuning.study import counts, database_errors, mend, open_storage, open_study
 
 DONE = "done"
 
@@ -107,6 +107,7 @@ def _wanted(study: Any, order: Order) -> bool:
     """Tell whether one more trial may begin."""
     if order.until is not None and time.time() >= order.until:
         return False
+    mend(study)
     trials = study.get_trials(deepcopy=False)
     if any(trial.state.name == "WAITING" for trial in trials):
         return True
