@@ -7,8 +7,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from vqrna.attribution.folded import LETTERS, MER, Folded
+from vqrna.attribution.wide import Wide
 from vqrna.nn.encoder import MIX_KERNEL, POOL_KERNEL, STEM_KERNEL, TOKEN_STRIDE, ValidEncoder
+from vqrna.nn.folded import LETTERS, MER, FoldedNetwork
 from vqrna.nn.ties import NEAR, settled
 from vqrna.sequence import AMBIGUOUS
 
@@ -50,7 +51,8 @@ class WindowCodes:
 
     Parameters
     ----------
-    folded : Folded
+    folded : FoldedNetwork
+        On the CPU.
 
     Attributes
     ----------
@@ -58,8 +60,9 @@ class WindowCodes:
         Codes of a window.
     """
 
-    def __init__(self, folded: Folded) -> None:
+    def __init__(self, folded: FoldedNetwork) -> None:
         self._f = folded
+        self._mix = Wide.of(folded.mix)
         self.tokens = 2 * ValidEncoder.codes_beside(folded.length) + 1
         self._start = (folded.length - REACH - (self.tokens - 1) * TOKEN_STRIDE) // 2
         # Frames of substitutions reach beyond the window; what is there is never used
@@ -135,7 +138,7 @@ class WindowCodes:
     def _fill(self, room: torch.Tensor, seen: torch.Tensor, cells: int) -> None:
         """Fill a table with what `cells` rows add at each place, from the letters they see."""
         pooled = self._pooled(seen, cells)
-        torch.mm(pooled, self._f.mix.matrix, out=room.view(len(pooled), MIX_KERNEL * room.shape[1]))
+        self._mix.parts(pooled, room)
 
     def _pooled(self, seen: torch.Tensor, cells: int) -> torch.Tensor:
         """Give `cells` rows (N * cells, C) behind the first norm, from the letters they see."""
@@ -152,7 +155,7 @@ class WindowCodes:
     def _nearest(self, mixed: torch.Tensor, letters) -> torch.Tensor:  # type: ignore[no-untyped-def]
         """Give the codes of tokens (N, C); what nearly ties is decided in double precision."""
         f = self._f
-        latents = torch.addmm(f.project_bias, mixed.add_(f.mix.bias).relu_(), f.project)
+        latents = torch.addmm(f.project_bias, mixed.relu_(), f.project)
         codes, gap = nearest_two(latents @ f.codebook)
         doubtful = torch.nonzero(gap < NEAR * torch.linalg.vector_norm(latents, dim=1))[:, 0]
         if len(doubtful):
