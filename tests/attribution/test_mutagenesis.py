@@ -12,7 +12,7 @@ from vqrna.attribution.mutagenesis import (
     mutate,
     substitutions,
 )
-from vqrna.attribution.reach import TOKENS, Substituted, WindowCodes, nearest_two
+from vqrna.attribution.reach import TOKENS, Substituted, WindowCodes
 from vqrna.nn.folded import fold
 from vqrna.sequence import AMBIGUOUS, encode
 from vqrna.weights import load_model
@@ -138,19 +138,6 @@ def test_one_of_each_key_is_chosen():
     assert (keys[chosen][kind] == keys).all()
     assert len(keys.unique()) <= len(chosen) < 1.3 * len(keys.unique())
     assert len(alike(keys[:0])[0]) == 0
-
-
-def test_the_nearest_code_and_its_lead():
-    cosines = torch.rand(50, 64, generator=torch.Generator().manual_seed(0))
-    top = cosines.topk(2, dim=1)
-    code, lead = nearest_two(cosines.clone())
-    assert (code == top.indices[:, 0]).all()
-    assert torch.allclose(lead, top.values[:, 0] - top.values[:, 1])
-    odd = cosines[:, :13].contiguous()
-    top = odd.topk(2, dim=1)
-    code, lead = nearest_two(odd.clone())
-    assert (code == top.indices[:, 0]).all()
-    assert torch.allclose(lead, top.values[:, 0] - top.values[:, 1])
 
 
 def test_the_published_network_is_evaluated_once_a_string_of_codes():

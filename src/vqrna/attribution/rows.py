@@ -127,7 +127,9 @@ class _Block:
         at = seen * KERNEL + torch.arange(KERNEL)
         total = F.embedding_bag(at, self._parts.rows, mode="sum")
         # The input is in the sum: x + max(c, 0) is max(x + c, x)
-        torch.maximum(total, beside, out=self.layer.store.room(len(seen), own))
+        torch.maximum(
+            total.add_(self._wide.bias), beside, out=self.layer.store.room(len(seen), own)
+        )
 
 
 def _seen(first: torch.Tensor, kernel: int) -> torch.Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
 from vqrna.nn.folded import Layer
 
@@ -17,21 +16,19 @@ class Wide:
     Attributes
     ----------
     matrix : torch.Tensor, shape (inputs, kernel * outputs)
-    bias : torch.Tensor, shape (kernel * outputs,)
-        That of the convolution at its first place, and nothing at the others.
-    kernel : int
+    bias : torch.Tensor, shape (outputs,)
+        Of the sums.
     """
 
     matrix: torch.Tensor
     bias: torch.Tensor
-    kernel: int
 
     @classmethod
     def of(cls, layer: Layer) -> Wide:
         """Lay the places of a kernel (kernel, inputs, outputs) side by side."""
         kernel, inputs, outputs = layer.weight.shape
         matrix = layer.weight.permute(1, 0, 2).reshape(inputs, kernel * outputs).contiguous()
-        return cls(matrix, F.pad(layer.bias, (0, (kernel - 1) * outputs)), kernel)
+        return cls(matrix, layer.bias)
 
     @classmethod
     def of_block(cls, layer: Layer) -> Wide:
@@ -40,4 +37,4 @@ class Wide:
 
     def parts(self, rows: torch.Tensor, out: torch.Tensor) -> None:
         """Say what each row (N, inputs) adds: `out` is (N * kernel, outputs), a row a place."""
-        torch.addmm(self.bias, rows, self.matrix, out=out.view(len(rows), len(self.bias)))
+        torch.mm(rows, self.matrix, out=out.view(len(rows), self.matrix.shape[1]))
