@@ -9,8 +9,8 @@ import torch
 
 from tiny import columns, network, random_tokens, tiny
 from vqrna.nn import dense, dense_head, prepared
-from vqrna.nn.dense import _nearest
 from vqrna.nn.model import SiteNetwork
+from vqrna.nn.nearest import nearest
 from vqrna.sequence import AMBIGUOUS, windows_around
 
 TYPES = 11
@@ -185,7 +185,7 @@ def test_the_two_nearest_are_those_of_a_sort(size):
     torch.manual_seed(size)
     cosines = torch.randn(50, size)
     expected = cosines.topk(2, dim=1)
-    code, gap = _nearest(cosines.clone())
+    code, gap = nearest(cosines.clone())
     assert code.equal(expected.indices[:, 0])
     torch.testing.assert_close(gap, expected.values[:, 0] - expected.values[:, 1])
 

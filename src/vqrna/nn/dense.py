@@ -16,6 +16,7 @@ from vqrna.nn.context import KERNEL
 from vqrna.nn.dense_head import DenseHead, Tokens
 from vqrna.nn.encoder import MIX_KERNEL, POOL_KERNEL, STEM_KERNEL, TOKEN_STRIDE
 from vqrna.nn.folded import LETTERS, MER, FoldedNetwork, Layer
+from vqrna.nn.nearest import nearest
 from vqrna.nn.spaces import Spaces, steps
 from vqrna.nn.ties import NEAR, TIE, settled
 
@@ -24,9 +25,6 @@ SIMILARITIES = 1 << 18
 
 ENTRIES, ROWS = 1024, 1024
 """Tokens at a time at the entry of the context and behind it."""
-
-GROUPS = 16
-"""Codes are held against one another in so many groups, which is faster than one by one."""
 
 
 class DenseOutput(NamedTuple):
@@ -130,7 +128,7 @@ class DenseNetwork:
             torch.addmm(f.project_bias, mixed, f.project, out=latents)
             cosines = self._spaces.matrix("cosines", stop - at, f.codebook)
             torch.mm(latents, f.codebook, out=cosines)
-            codes[at:stop], gap = _nearest(cosines)
+            codes[at:stop], gap = nearest(cosines)
             torch.div(gap, torch.linalg.vector_norm(latents, dim=1), out=gaps[at:stop])
         near = torch.zeros_like(codes, dtype=torch.bool)
         doubtful = torch.nonzero(gaps < NEAR)[:, 0]
@@ -195,29 +193,3 @@ def _pool(x: torch.Tensor, stride: int, out: torch.Tensor) -> torch.Tensor:
     count = len(out)
     torch.maximum(x[:count], x[stride : stride + count], out=out)
     return torch.maximum(out, x[2 * stride : 2 * stride + count], out=out)
-
-
-def _nearest(cosines: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the column of each row's greatest value, and how much greater it is than all others.
-
-    Parameters
-    ----------
-    cosines : torch.Tensor, shape (T, K)
-        Is written over.
-    """
-    lowest = -torch.inf
-    size = cosines.shape[1]
-    if size % GROUPS or size < 8 * GROUPS:
-        first, code = cosines.max(1, keepdim=True)
-        cosines.scatter_(1, code, lowest)
-        return code[:, 0], first[:, 0] - cosines.amax(1)
-    rivals = cosines.unflatten(1, (GROUPS, -1))
-    best = rivals.amax(1)  # of each column of the groups
-    first, column = best.max(1, keepdim=True)
-    places = torch.arange(0, size, size // GROUPS, device=cosines.device)
-    members = cosines.gather(1, column + places)
-    row = members.argmax(1, keepdim=True)
-    second = torch.maximum(
-        best.scatter_(1, column, lowest).amax(1), members.scatter_(1, row, lowest).amax(1)
-    )
-    return (row * (size // GROUPS) + column)[:, 0], first[:, 0] - second
