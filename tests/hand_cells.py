@@ -53,7 +53,7 @@ def cell(
     **changes: object,
 ) -> Cell:
     """A cell whose scores are given."""
-    length = int(variant.split()[0]) if variant.endswith(" nt") else 51
+    length = int(variant.split()[0]) if study == "lengths" else 51
     config = configs.replace(tiny(), **({"length": length, "seed": seed} | changes))
     identity = network_identity(study, variant, config, types, "windows-1")
     symbols = (*types, "mean") if len(types) > 1 else types

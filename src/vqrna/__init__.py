@@ -24,8 +24,11 @@ _PLACES = {
     "find_motifs": "vqrna.attribution",
     "load_benchmark": "vqrna.data.benchmark",
     "load_model": "vqrna.weights",
+    "plan_ablations": "vqrna.studies.ablations",
+    "plan_lengths": "vqrna.studies.lengths",
     "predict": "vqrna.predicting",
     "read_fasta": "vqrna.data.fasta",
+    "run_study": "vqrna.studies.run",
     "spectrum": "vqrna.codes.spectrum",
     "token_effects": "vqrna.codes.attention",
     "train": "vqrna.training",
@@ -50,8 +53,11 @@ __all__ = [
     "find_motifs",
     "load_benchmark",
     "load_model",
+    "plan_ablations",
+    "plan_lengths",
     "predict",
     "read_fasta",
+    "run_study",
     "spectrum",
     "token_effects",
     "train",
@@ -71,6 +77,9 @@ if TYPE_CHECKING:
     from vqrna.evaluation import evaluate
     from vqrna.modifications import MODIFICATIONS, Modification
     from vqrna.predicting import predict
+    from vqrna.studies.ablations import plan_ablations
+    from vqrna.studies.lengths import plan_lengths
+    from vqrna.studies.run import run_study
     from vqrna.training import train
     from vqrna.weights import load_model
 

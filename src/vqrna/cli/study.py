@@ -177,7 +177,8 @@ def go(
     from vqrna.studies.pool import check_pool
     from vqrna.studies.run import run_study
 
-    choose_device(device)
+    if engine == "local":  # the machines of a cluster may have what this one has not
+        choose_device(device)
     type_colors((), palette)  # a wrong name is told before the work
     check_pool(jobs, engine, address)
     if dry_run:

@@ -72,7 +72,7 @@ class LocalWorkers:
         """Start a process and give it its order."""
         error = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         process = subprocess.Popen(
-            [sys.executable, "-m", "vqrna.tuning.worker"],
+            [sys.executable, "-c", "from vqrna.tuning.worker import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=error,
@@ -133,6 +133,7 @@ def _how(name: str, process: subprocess.Popen[str], code: int, error: IO[str]) -
         how = f"signal {-code}"
         with suppress(ValueError):
             how = f"signal {signal.Signals(-code).name}"
+        return Ended(name, died=how)
     return Ended(name, died=": ".join([how, *words]))
 
 
