@@ -88,16 +88,73 @@ class Frames(NamedTuple):
         return self.rows.take(at[:, None] + torch.arange(kernel))
 
 
+class _Lattice(NamedTuple):
+    """Rows of a layer that may differ, wherever the codes are changed.
+
+    Attributes
+    ----------
+    first : torch.Tensor, shape (N,), int64
+    row, own : torch.Tensor, shape (N, width), int64
+        Place of each row in the window, and the same within its ends.
+    inside : torch.Tensor, shape (N, width), bool
+    start, stop : torch.Tensor, shape (N, width), int64
+        Of the tokens that may be changed, those that it sees.
+    """
+
+    first: torch.Tensor
+    row: torch.Tensor
+    own: torch.Tensor
+    inside: torch.Tensor
+    start: torch.Tensor
+    stop: torch.Tensor
+
+
+class Lattices:
+    """What is the same for all windows that are varied at the same tokens."""
+
+    def __init__(self) -> None:
+        self._first: torch.Tensor | None = None
+        self._known: dict[Place, _Lattice] = {}
+
+    def of(self, place: Place, first: torch.Tensor, tokens: int) -> _Lattice:
+        """Give the rows that may differ where `tokens` from each first on may."""
+        if self._first is None or not self._first.equal(first):
+            self._first, self._known = first, {}
+        if place not in self._known:
+            self._known[place] = _lattice(place, first, tokens)
+        return self._known[place]
+
+
+def _lattice(place: Place, first: torch.Tensor, tokens: int) -> _Lattice:
+    # The first row that sees the first token, and a margin
+    ahead = place.start + place.reach - 1 - first
+    first_row = -torch.div(ahead, place.step, rounding_mode="floor") - MARGIN
+    width = (tokens + place.reach - 2) // place.step + 1 + 2 * MARGIN
+    row = first_row[:, None] + torch.arange(width)
+    low = row * place.step + (place.start - first)[:, None]
+    return _Lattice(
+        first_row,
+        row,
+        row.clamp(0, place.rows - 1),
+        (row >= 0) & (row < place.rows),
+        low.clamp(0, tokens),
+        (low + place.reach).clamp(0, tokens),
+    )
+
+
 class Changes:
     """What variants of a window change, told for any stretch of tokens by one number.
 
     Parameters
     ----------
     variants : Substituted
+    lattices : Lattices, optional
+        Those of earlier windows.
     """
 
-    def __init__(self, variants: Substituted) -> None:
-        self.variants = variants
+    def __init__(self, variants: Substituted, lattices: Lattices | None = None) -> None:
+        self._first = variants.first
+        self._lattices = lattices or Lattices()
         tokens = variants.codes.shape[1]
         token = variants.first[:, None] + torch.arange(tokens)
         # What is changed, and into what, as sums of arbitrary large numbers; they wrap around
@@ -106,24 +163,16 @@ class Changes:
 
     def frames(self, place: Place) -> Frames:
         """Find the rows of a layer that differ; those alike point at the same place."""
-        tokens = self._before.shape[1] - 1
-        first = self.variants.first
-        # The first row that sees the first token, and a margin
-        ahead = place.start + place.reach - 1 - first
-        first_row = -torch.div(ahead, place.step, rounding_mode="floor") - MARGIN
-        width = (tokens + place.reach - 2) // place.step + 1 + 2 * MARGIN
-        row = first_row[:, None] + torch.arange(width)
-        low = row * place.step + (place.start - first)[:, None]
-        key = self._before.gather(1, (low + place.reach).clamp_(0, tokens))
-        key -= self._before.gather(1, low.clamp_(0, tokens))
-        changed = (key != 0).logical_and_(row >= 0).logical_and_(row < place.rows)
-        at = torch.nonzero(changed.view(-1))[:, 0]
-        there = row.take(at)
-        chosen, kind = alike(_scattered(there + key.take(at)))
-        rows = row.clamp_(0, place.rows - 1)
+        lattice = self._lattices.of(place, self._first, self._before.shape[1] - 1)
+        key = self._before.gather(1, lattice.stop)
+        key -= self._before.gather(1, lattice.start)
+        at = torch.nonzero(((key != 0) & lattice.inside).view(-1))[:, 0]
+        row = lattice.row.take(at)
+        chosen, kind = alike(_scattered(row + key.take(at)))
+        rows = lattice.own.clone()
         rows.view(-1)[at] = kind + place.rows
-        variant = torch.div(at, width, rounding_mode="floor")
-        return Frames(first_row, rows, variant, there, kind, chosen)
+        variant = torch.div(at, rows.shape[1], rounding_mode="floor")
+        return Frames(lattice.first, rows, variant, row, kind, chosen)
 
 
 def alike(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

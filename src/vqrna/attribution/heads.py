@@ -125,13 +125,20 @@ class _Sums:
 
     def add(self, hidden: torch.Tensor, entry: Frames) -> None:
         """Add by how much more variants add to hidden units (N, H)."""
-        more = self._projected(self._entry.others)
-        more -= self._own[entry.row[entry.chosen]]
         piece = self._piece[entry.row]
         there = torch.nonzero(piece >= 0)[:, 0]
         if not len(there):
             return
         variant, kind = entry.variant[there], entry.kind[there]
+        # Rows alike stand at the same place in the window: only those in a piece are projected
+        row = entry.row[entry.chosen]
+        those = torch.nonzero(self._piece[row] >= 0)[:, 0]
+        rows = self._entry.others
+        rows = rows if len(those) == len(row) else rows.index_select(0, those)
+        more = self._projected(rows).sub_(self._own[row[those]])
+        number = torch.empty_like(row)
+        number[those] = torch.arange(len(those))
+        kind = number[kind]
         low, high = int(variant[0]), int(variant[-1]) + 1
         bag = (variant - low) * self._pieces + piece[there]
         filled = torch.bincount(bag, minlength=(high - low) * self._pieces)

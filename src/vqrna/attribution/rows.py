@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from vqrna.attribution.frames import FACTOR, POOL, Changes, Frames, Place
+from vqrna.attribution.frames import FACTOR, POOL, Changes, Frames, Lattices, Place
 from vqrna.attribution.heads import VariantHead
 from vqrna.attribution.reach import Substituted
 from vqrna.attribution.store import Store
@@ -35,6 +35,7 @@ class WindowContext:
             self._blocks.append(_Block(below, Wide.of_block(layer), pooling=bool(self._blocks)))
             below = self._blocks[-1].layer
         self._head = VariantHead(folded)
+        self._lattices = Lattices()
 
     def begin(self, codes: torch.Tensor) -> torch.Tensor:
         """Take a window by its codes (T,); give its logits (M,)."""
@@ -47,7 +48,7 @@ class WindowContext:
 
     def logits(self, variants: Substituted) -> torch.Tensor:
         """Evaluate N variants of the window: (N, M)."""
-        changes = Changes(variants)
+        changes = Changes(variants, self._lattices)
         entry = frames = changes.frames(self._entry.place)
         self._look_up(self._sets(variants, entry), own=False)
         found = []
