@@ -16,11 +16,10 @@ from vqrna.training import from_benchmark
 from vqrna.tuning import read_search
 from vqrna.tuning import trial as trials
 from vqrna.tuning.results import draw, importance, trials_table, write_results
+from vqrna.tuning.standing import RETRY_OF, WORKER
 from vqrna.tuning.study import (
     GRACE,
     RETRIES,
-    RETRY_OF,
-    WORKER,
     end_trials,
     gone,
     lay_out_grid,
@@ -155,6 +154,9 @@ def test_a_trial_that_fails_is_told_and_counted(order, trained, monkeypatch, tmp
 
 
 def test_a_full_disk_stops_the_search_and_the_trial_is_tried_again(order, trained, monkeypatch):
+    assert work(dataclasses.replace(order, url=order.url + "2"), new_worker()) == DONE
+    whole = [(config.training.learning_rate, config.training.seed) for config in trained]
+    trained.clear()
     real = trials.train_network
 
     def full(train, valid, out, config, **more):
@@ -164,14 +166,14 @@ def test_a_full_disk_stops_the_search_and_the_trial_is_tried_again(order, traine
 
     monkeypatch.setattr(trials, "train_network", full)
     assert work(order, new_worker()) == "cannot write: the disk is full"
-    study = study_of(order)
-    assert [t.state.name for t in study.trials][:2] == ["COMPLETE", "COMPLETE"]
-    stopped = study.trials[2].params
+    states = [t.state.name for t in study_of(order).trials]
+    assert states == ["COMPLETE", "COMPLETE", "FAIL"]
     monkeypatch.setattr(trials, "train_network", real)
     assert work(order, new_worker()) == DONE
-    found = study_of(order).trials
-    assert [t.params for t in found if t.state.name != "FAIL"].count(stopped) == 1
-    assert sum(t.state.name != "FAIL" for t in found) == 9
+    got = [(config.training.learning_rate, config.training.seed) for config in trained]
+    assert got == whole  # as if it had never stopped
+    table = trials_table(study_of(order), order.search.space)
+    assert table["state"].tolist()[2:4] == ["interrupted", "complete"]
 
 
 def test_a_trial_whose_process_is_gone_begins_again_from_its_checkpoint(order, trained, tmp_path):

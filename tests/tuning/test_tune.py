@@ -17,7 +17,8 @@ from vqrna import config as configs
 from vqrna.tuning import dashboard, read_search
 from vqrna.tuning.results import write_results
 from vqrna.tuning.search import read_record
-from vqrna.tuning.study import WORKER, new_worker, open_storage, open_study
+from vqrna.tuning.standing import WORKER
+from vqrna.tuning.study import new_worker, open_storage, open_study
 from vqrna.tuning.worker import DONE, Order, work
 
 LONG = TINY.replace("epochs = 2", "epochs = 12").replace("[training]", "[training]\npatience = 99")

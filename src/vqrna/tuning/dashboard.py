@@ -10,7 +10,8 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from vqrna.errors import DataError, UsageError
-from vqrna.tuning.study import open_storage, optuna_module
+from vqrna.tuning.sampling import optuna_module
+from vqrna.tuning.study import open_storage
 
 HOST = "127.0.0.1"
 """Only this machine sees the page: it has no password."""

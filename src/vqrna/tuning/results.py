@@ -15,8 +15,15 @@ from vqrna.config import Config
 from vqrna.files import write_text
 from vqrna.tuning.search import Search
 from vqrna.tuning.space import Space
-from vqrna.tuning.study import CHOSEN, ERROR, RETRY_OF, SURPLUS
-from vqrna.tuning.trial import BEST_EPOCH, EPOCHS
+from vqrna.tuning.standing import (
+    BEST_EPOCH,
+    CHOSEN,
+    EPOCHS,
+    ERROR,
+    RETRY_OF,
+    SURPLUS,
+    state_of,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -28,7 +35,6 @@ _FEWEST = 4
 
 _FIRST = ["trial", "state", "value", "epochs", "best_epoch", "seconds"]
 _LAST = ["retry_of", "error"]
-_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "RUNNING": "running", "WAITING": "waiting"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +59,6 @@ class TuningResult:
     value: float | None
     number: int | None
     folder: Path
-
-
-def state_of(trial: FrozenTrial) -> str:
-    """Tell how a trial stands: complete, pruned, running, waiting, failed or interrupted."""
-    if trial.state.name == "FAIL":
-        return "failed" if ERROR in trial.user_attrs else "interrupted"
-    return _STATES[trial.state.name]
 
 
 def trials_table(study: optuna.Study, space: Space) -> pd.DataFrame:

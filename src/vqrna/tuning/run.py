@@ -16,12 +16,10 @@ from vqrna.files import results_directory
 from vqrna.progress import Bar, duration, progress
 from vqrna.training import Source
 from vqrna.tuning import dashboard
-from vqrna.tuning.results import TuningResult, best_trial, draw, state_of, write_results
+from vqrna.tuning.results import TuningResult, best_trial, draw, write_results
 from vqrna.tuning.search import Record, Search, keep_record, read_record
+from vqrna.tuning.standing import ERROR, SURPLUS, counts, state_of
 from vqrna.tuning.study import (
-    ERROR,
-    SURPLUS,
-    counts,
     database_errors,
     database_url,
     end_trials,

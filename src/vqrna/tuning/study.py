@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqrna.errors import DataError, UsageError, VqrnaError
+from vqrna.tuning.sampling import optuna_module, pruner, sampler
 from vqrna.tuning.search import Search
+from vqrna.tuning.standing import ATTEMPT, ERROR, RETRY_OF, SURPLUS, WORKER, counts
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
 DATABASE = "study.db"
@@ -29,21 +30,6 @@ HEARTBEAT, GRACE = 20, 120
 
 _ATTEMPTS = 8
 """Several processes may make the tables of a new database at the same moment."""
-
-# What a trial tells of itself
-CHOSEN, WORKER, ERROR, SURPLUS, RETRY_OF, ATTEMPT = (
-    "chosen", "worker", "error", "surplus", "retry of", "attempt",
-)  # fmt: skip
-
-
-def optuna_module() -> Any:
-    """Import Optuna, quiet, or say how to get it."""
-    try:
-        import optuna
-    except ImportError:
-        raise UsageError("tune needs the extra: pip install 'vqrna[tune]'") from None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna
 
 
 def database_url(storage: str | None, out: Path) -> str:
@@ -132,7 +118,6 @@ def open_study(storage: Any, search: Search, identity: str, samples: bool = True
     """
     library = optuna_module()
     name = study_name(search, identity)
-    pruner = _pruner(search)
     for attempt in range(_ATTEMPTS):
         try:
             study: optuna.Study = library.create_study(
@@ -140,7 +125,7 @@ def open_study(storage: Any, search: Search, identity: str, samples: bool = True
                 study_name=name,
                 direction=search.direction,
                 sampler=sampler(search) if samples else None,
-                pruner=pruner,
+                pruner=pruner(search),
                 load_if_exists=True,
             )
             _name(study, search)
@@ -164,61 +149,6 @@ def _name(study: optuna.Study, search: Search) -> None:
 def study_name(search: Search, identity: str) -> str:
     """Name a study so that another search never gets the same name."""
     return f"{search.settings.name} {identity}"
-
-
-def sampler(search: Search) -> BaseSampler:
-    """Make what draws values; its draws for a trial follow from seed, number and earlier trials."""
-    optuna = optuna_module()
-    settings = search.settings
-
-    def make(seed: int) -> BaseSampler:
-        if settings.sampler == "tpe":
-            return optuna.samplers.TPESampler(seed=seed, n_startup_trials=settings.startup)
-        if settings.sampler == "evolution":
-            return optuna.samplers.NSGAIISampler(seed=seed, population_size=settings.population)
-        return optuna.samplers.RandomSampler(seed=seed)  # of a grid all points are laid out before
-
-    class ByTrial(optuna.samplers.BaseSampler):  # type: ignore[name-defined]
-        """Begins anew for each trial, so that a search that goes on repeats no draws."""
-
-        def __init__(self) -> None:
-            self.inner = make(settings.seed)
-
-        def before_trial(self, study: Any, trial: Any) -> None:
-            self.inner = make(settings.seed * 1_000_003 % 2**31 + trial.number)
-            self.inner.before_trial(study, trial)
-
-        def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
-            return self.inner.infer_relative_search_space(study, trial)
-
-        def sample_relative(self, study: Any, trial: Any, space: Any) -> Any:
-            return self.inner.sample_relative(study, trial, space)
-
-        def sample_independent(self, study: Any, trial: Any, name: str, distribution: Any) -> Any:
-            return self.inner.sample_independent(study, trial, name, distribution)
-
-        def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
-            self.inner.after_trial(study, trial, state, values)
-
-    made: BaseSampler = ByTrial()
-    return made
-
-
-def _pruner(search: Search) -> Any:
-    optuna = optuna_module()
-    settings = search.settings
-    if settings.pruner == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=settings.warmup)
-    if settings.pruner == "hyperband":
-        return optuna.pruners.HyperbandPruner(
-            min_resource=max(1, settings.warmup), max_resource=search.base.training.epochs
-        )
-    return optuna.pruners.NopPruner()
-
-
-def counts(trial: FrozenTrial) -> bool:
-    """Tell whether a trial is one of those asked for: not if it was killed, or one too many."""
-    return trial.state.name != "FAIL" or ERROR in trial.user_attrs
 
 
 def lay_out_grid(study: optuna.Study, search: Search) -> int:

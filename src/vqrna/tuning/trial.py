@@ -17,15 +17,17 @@ from vqrna.training import Source, train_network
 from vqrna.training.checkpoint import FILE_NAME as CHECKPOINT
 from vqrna.training.run import BEST_NAME
 from vqrna.tuning.search import Search
-from vqrna.tuning.study import (
+from vqrna.tuning.standing import (
+    BEST_EPOCH,
     CHOSEN,
+    EPOCHS,
     ERROR,
     RETRY_OF,
     SURPLUS,
     WORKER,
     counts,
-    disk_is_full,
 )
+from vqrna.tuning.study import disk_is_full
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 FOLDER = "trials"
 OUTPUT = "output.log"
 """What a training printed, and the traceback if it failed."""
-
-BEST_EPOCH, EPOCHS = "best epoch", "epochs"
 
 
 class TrialError(Exception):

@@ -14,7 +14,8 @@ from typing import Any
 from vqrna.config import validated
 from vqrna.errors import VqrnaError
 from vqrna.tuning.search import Search
-from vqrna.tuning.study import counts, database_errors, mend, open_storage, open_study
+from vqrna.tuning.standing import counts
+from vqrna.tuning.study import database_errors, mend, open_storage, open_study
 
 DONE = "done"
 
