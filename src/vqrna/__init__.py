@@ -32,6 +32,7 @@ _PLACES = {
     "spectrum": "vqrna.codes.spectrum",
     "token_effects": "vqrna.codes.attention",
     "train": "vqrna.training",
+    "tune": "vqrna.tuning",
 }
 """Where each public name lives; it is imported when first used, and torch not before."""
 
@@ -61,6 +62,7 @@ __all__ = [
     "spectrum",
     "token_effects",
     "train",
+    "tune",
 ]
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
     from vqrna.studies.lengths import plan_lengths
     from vqrna.studies.run import run_study
     from vqrna.training import train
+    from vqrna.tuning import tune
     from vqrna.weights import load_model
 
 
