@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import shutil
+import shlex
 import sys
 from pathlib import Path
 
 from vqrna.modelcard import describe
-from vqrna.weights import FILE_NAME, SHIPPED, load_model
+from vqrna.weights import FILE_NAME, SHIPPED, load_model, save_model
 
 
 def main(run: str) -> None:
     """Copy the weights of a run into the package."""
     SHIPPED.parent.mkdir(exist_ok=True)
-    shutil.copyfile(Path(run) / FILE_NAME, SHIPPED)
+    model = load_model(Path(run) / FILE_NAME, device="cpu")
+    words = shlex.split(model.training["command"])
+    told = shlex.join(
+        Path(word).name if "/" in word else word for word in words
+    )  # no folders of ours
+    save_model(dataclasses.replace(model, training=model.training | {"command": told}), SHIPPED)
     digest = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
     sums = SHIPPED.with_name("SHA256SUMS")
     sums.write_text(f"{digest}  {SHIPPED.name}\n", encoding="utf-8")

@@ -36,7 +36,10 @@ class Reader(nn.Module):
         context, stride = self.context, TOKEN_STRIDE
         sites = x.shape[-1] - 2 * self.half + 22
         x = torch.relu(context.enter_norm(F.conv1d(x, context.enter.weight, dilation=stride)))
-        found = [_middle(x, sites), _mean(x, sites, context.fine_half, stride)]
+        near = torch.relu(context.near_norm(context.near_project(x)))
+        far = torch.relu(context.stretch_norm(context.stretch_project(x)))
+        site = [_middle(x, sites)]
+        region = [_mean(x, sites, -context.fine_half, context.fine_half, stride)]
         for scale, block in enumerate(context.blocks):
             if scale:
                 n = x.shape[-1] - 2 * stride
@@ -45,9 +48,13 @@ class Reader(nn.Module):
                 stride *= 2
             y = torch.relu(block.norm(F.conv1d(x, block.conv.weight, dilation=stride)))
             x = _middle(x, y.shape[-1]) + y
-            found.append(_middle(x, sites))
-        found.append(_mean(x, sites, context.coarse_half, stride))
-        return self.head(torch.cat(found, dim=1))
+            if scale == 0:
+                site.append(_middle(x, sites))
+        region.append(_mean(x, sites, -context.coarse_half, context.coarse_half, stride))
+        region.append(_middle(x, sites))
+        site += [_mean(near, sites, *span, TOKEN_STRIDE) for span in context.near]
+        region += [_mean(far, sites, *span, TOKEN_STRIDE) for span in context.stretches]
+        return self.head.site(torch.cat(site, dim=1)) + self.head.region(torch.cat(region, dim=1))
 
 
 def _middle(x: torch.Tensor, sites: int) -> torch.Tensor:
@@ -55,10 +62,11 @@ def _middle(x: torch.Tensor, sites: int) -> torch.Tensor:
     return x[..., start : start + sites]
 
 
-def _mean(x: torch.Tensor, sites: int, half: int, stride: int) -> torch.Tensor:
-    """Average over 2 * half + 1 tokens by doubling."""
-    kernel = 2 * half + 1
-    x = _middle(x, sites + 2 * half * stride)
+def _mean(x: torch.Tensor, sites: int, low: int, high: int, stride: int) -> torch.Tensor:
+    """Average over the tokens from `low` to `high` about each site, by doubling."""
+    kernel = high - low + 1
+    start = (x.shape[-1] - sites) // 2
+    x = x[..., start + low * stride : start + high * stride + sites]
     total, taken, size = None, 0, 1
     while True:
         if kernel & size:

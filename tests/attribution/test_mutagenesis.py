@@ -5,15 +5,15 @@ import pytest
 import torch
 
 from tiny import columns, network, random_tokens, tiny, tiny_paper
-from vqrna.attribution.folded import fold
+from vqrna.attribution.frames import Changes, Place, alike
 from vqrna.attribution.mutagenesis import (
     LocalMutagenesis,
     by_code_strings,
-    different,
     mutate,
     substitutions,
 )
-from vqrna.attribution.reach import TOKENS, Substituted, WindowCodes, nearest_two
+from vqrna.attribution.reach import TOKENS, Substituted, WindowCodes
+from vqrna.nn.folded import fold
 from vqrna.sequence import AMBIGUOUS, encode
 from vqrna.weights import load_model
 
@@ -113,29 +113,31 @@ def test_codes_around_a_substitution_are_those_of_the_mutated_window():
         assert (wanted[beyond] == own[beyond]).all()
 
 
-def test_strings_of_codes_are_evaluated_once_each():
+def test_rows_that_see_the_same_codes_are_worked_out_once():
     first = torch.tensor([0, 0, 1, 0, 2])
-    codes = torch.tensor([[5, 6], [5, 7], [6, 9], [5, 6], [1, 1]])
+    codes = torch.tensor([[5, 6], [0, 7], [6, 9], [5, 6], [1, 1]])
     changed = torch.tensor([[0, 1], [1, 0], [1, 0], [0, 1], [0, 0]]).bool()
-    # In token 1: code 6; in token 0: code 5; in token 1: code 6 again; the first again; nothing
-    kept, kind = different(Substituted(first, codes, changed))
-    assert len(kept.first) == 2
-    assert kind[0] == kind[2] == kind[3]
-    assert kind[1] != kind[0]
-    assert kind[4] == 2
+    # In token 1: code 6; in token 0: code 0; in token 1: code 6 again; the first again; nothing
+    found = Changes(Substituted(first, codes, changed)).frames(Place(9, 0, 1, 2))
+    assert found.variant.tolist() == [0, 0, 1, 2, 2, 3, 3]
+    assert found.row.tolist() == [0, 1, 0, 0, 1, 0, 1]
+    one, two, other, *again = found.kind.tolist()
+    assert len({one, two, other}) == 3
+    assert again == [one, two] * 2
+    assert len(found.chosen) == 3
+    places = found.first[:, None] + torch.arange(found.rows.shape[1])
+    kept = found.rows < 9
+    assert (~kept).sum() == 7
+    assert (found.rows == places.clamp(0, 8))[kept].all()
 
 
-def test_the_nearest_code_and_its_lead():
-    cosines = torch.rand(50, 64, generator=torch.Generator().manual_seed(0))
-    top = cosines.topk(2, dim=1)
-    code, lead = nearest_two(cosines.clone())
-    assert (code == top.indices[:, 0]).all()
-    assert torch.allclose(lead, top.values[:, 0] - top.values[:, 1])
-    odd = cosines[:, :13].contiguous()
-    top = odd.topk(2, dim=1)
-    code, lead = nearest_two(odd.clone())
-    assert (code == top.indices[:, 0]).all()
-    assert torch.allclose(lead, top.values[:, 0] - top.values[:, 1])
+def test_one_of_each_key_is_chosen():
+    each = torch.randint(-(1 << 62), 1 << 62, (500,), generator=torch.Generator().manual_seed(0))
+    keys = each[torch.randint(0, 500, (3000,), generator=torch.Generator().manual_seed(1))]
+    chosen, kind = alike(keys)
+    assert (keys[chosen][kind] == keys).all()
+    assert len(keys.unique()) <= len(chosen) < 1.3 * len(keys.unique())
+    assert len(alike(keys[:0])[0]) == 0
 
 
 def test_the_published_network_is_evaluated_once_a_string_of_codes():

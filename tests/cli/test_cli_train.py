@@ -21,6 +21,7 @@ code_dim = 8
 stem_width = 8
 width = 8
 head_width = 8
+region_width = 8
 
 [training]
 epochs = 2

@@ -15,6 +15,7 @@ from vqrna.codes.embedding import embed, flatten
 from vqrna.codes.embedding_files import write_embedding
 from vqrna.codes.reading import reading
 from vqrna.errors import UsageError
+from vqrna.nn.context import Features
 from vqrna.sequence import one_hot
 
 
@@ -29,11 +30,14 @@ def test_features_are_what_the_classifier_reads(config, sites):
     found = embed(model, sites)
     with torch.inference_mode():
         out = model.network(one_hot(torch.from_numpy(sites.tokens)))
-        features = torch.from_numpy(found.features)
-        again = model.network.head(
-            features[..., None] if config.model.architecture == "vqrna" else features
-        )
-    again = again[..., 0] if again.shape[-1] == 1 else again[..., 1] - again[..., 0]
+        read = torch.from_numpy(found.features)
+        if config.model.architecture == "vqrna":
+            parts = (model.network.context.site_features, model.network.context.region_features)
+            site_part, region = read[..., None].split(parts, dim=1)
+            again = model.network.head(Features(site_part, region, None)).logits
+        else:
+            classes = model.network.head(read)
+            again = classes[..., 1] - classes[..., 0]
     assert again.numpy() == pytest.approx(found.logits, abs=1e-5)
     site = reading(model.network).site_token
     assert found.latents == pytest.approx(out.latents[:, site].numpy())

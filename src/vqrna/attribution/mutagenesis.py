@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from vqrna.attribution.folded import Folded, fold
-from vqrna.attribution.reach import Substituted, WindowCodes
+from vqrna.attribution.reach import WindowCodes
 from vqrna.attribution.rows import WindowContext
+from vqrna.nn.folded import FoldedNetwork, fold
 from vqrna.nn.model import Network, SiteNetwork
 from vqrna.sequence import ALPHABET, one_hot
 
@@ -74,7 +75,8 @@ def mutate(network: Network, tokens: np.ndarray) -> Iterator[Mutated]:
         A window at a time.
     """
     if isinstance(network, SiteNetwork):
-        local = LocalMutagenesis(fold(network))
+        on_cpu = next(network.parameters()).device.type == "cpu"
+        local = LocalMutagenesis(fold(network if on_cpu else copy.deepcopy(network).cpu()))
         for window in tokens:
             yield local(window)
         return
@@ -87,11 +89,11 @@ class LocalMutagenesis:
 
     Parameters
     ----------
-    folded : Folded
+    folded : FoldedNetwork
         On the CPU.
     """
 
-    def __init__(self, folded: Folded) -> None:
+    def __init__(self, folded: FoldedNetwork) -> None:
         self._codes = WindowCodes(folded)
         self._context = WindowContext(folded, self._codes.tokens)
 
@@ -104,35 +106,9 @@ class LocalMutagenesis:
         found = reference.repeat(len(ALPHABET), len(window), 1)
         for at in range(0, len(columns), AT_ONCE):
             part = slice(at, at + AT_ONCE)
-            strings, kind = different(self._codes.substituted(columns[part], bases[part]))
-            logits = torch.cat([self._context.logits(strings), reference[None]])
-            found[bases[part], columns[part]] = logits[kind]
+            variants = self._codes.substituted(columns[part], bases[part])
+            found[bases[part], columns[part]] = self._context.logits(variants)
         return Mutated(found.double().numpy(), reference.double().numpy())
-
-
-def different(variants: Substituted) -> tuple[Substituted, torch.Tensor]:
-    """Keep one variant of each string of codes, none of that of the window.
-
-    Returns
-    -------
-    kept : Substituted
-    kind : torch.Tensor, shape (N,), int64
-        Which of the kept ones each is; their number for the window's own.
-    """
-    where, nth = torch.nonzero(variants.changed, as_tuple=True)
-    n = len(variants.first)
-    # What is changed, and into what, as sums of arbitrary large numbers; they wrap around
-    token = variants.first[where] + nth
-    mixed = (token * 0x9E3779B97F4A7C1 + variants.codes[where, nth] + 1) * 0x2545F4914F6CDD1D
-    mixed = (mixed ^ (mixed >> 29)) * 0x1B873593CC9E2D51
-    mixed = (mixed ^ (mixed >> 32)) * 0x2545F4914F6CDD1D
-    key = torch.zeros(n, dtype=torch.int64).index_add_(0, where, mixed)
-    changed = torch.nonzero(variants.changed.any(1))[:, 0]
-    unique, of_changed = torch.unique(key[changed], return_inverse=True)
-    first = torch.empty_like(unique).scatter_(0, of_changed, changed)
-    kind = torch.full((n,), len(unique))
-    kind[changed] = of_changed
-    return Substituted(*(part[first] for part in variants)), kind
 
 
 @torch.no_grad()

@@ -2,87 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 
-from vqrna.attribution.folded import Folded, Wide
+from vqrna.attribution.frames import FACTOR, POOL, Changes, Frames, Lattices, Place
+from vqrna.attribution.heads import VariantHead
 from vqrna.attribution.reach import Substituted
+from vqrna.attribution.store import Store
+from vqrna.attribution.wide import Wide
 from vqrna.nn.context import KERNEL
-
-POOL, FACTOR = 3, 2
-"""Kernel and stride of the pools between the context's scales."""
-
-LOST = KERNEL - 1
-"""Rows that a convolution without padding takes from a window."""
-
-
-class Frames(NamedTuple):
-    """The rows of a layer that may differ, for each of N variants of a window.
-
-    Attributes
-    ----------
-    first : torch.Tensor, shape (N,), int64
-        Position of the first in the window; may lie before the first row.
-    rows : torch.Tensor, shape (N, width), int64
-        Where each one stands in the table of the layer; unchanged ones point at the window's own.
-    changed : torch.Tensor, shape (N, width), bool
-        Never beyond the window.
-    """
-
-    first: torch.Tensor
-    rows: torch.Tensor
-    changed: torch.Tensor
-
-    def widened(self, before: int, after: int, count: int) -> Frames:
-        """Take in more rows on either side, of the window's `count`, all unchanged."""
-        first = self.first - before
-        width = before + self.rows.shape[1] + after
-        rows = _places(first, width).clamp_(0, count - 1)
-        rows[:, before : width - after] = self.rows
-        return Frames(first, rows, F.pad(self.changed, (before, after)))
-
-
-class Store:
-    """Rows of one layer: those of a window, and behind them those of variants.
-
-    The same memory serves all variants and windows, since fresh memory costs more than what is
-    computed in it.
-
-    Parameters
-    ----------
-    folded : Folded
-    count : int
-        Rows of a window.
-    """
-
-    def __init__(self, folded: Folded, count: int) -> None:
-        self.count = count
-        self.used = count
-        self._rows = folded.enter.new_empty(2 * count, folded.enter.shape[1])
-
-    @property
-    def rows(self) -> torch.Tensor:
-        """All rows there are: (count + N, W)."""
-        return self._rows[: self.used]
-
-    @property
-    def own(self) -> torch.Tensor:
-        """Those of the window: (count, W)."""
-        return self._rows[: self.count]
-
-    def room(self, number: int, own: bool) -> torch.Tensor:
-        """Give room for the window's rows, or for so many of variants in place of others."""
-        if own:
-            self.used = self.count
-            return self.own
-        if self.count + number > len(self._rows):
-            grown = self._rows.new_empty(self.count + 2 * number, self._rows.shape[1])
-            grown[: self.count] = self.own
-            self._rows = grown
-        self.used = self.count + number
-        return self._rows[self.count : self.used]
+from vqrna.nn.folded import FoldedNetwork
 
 
 class WindowContext:
@@ -90,210 +19,119 @@ class WindowContext:
 
     Parameters
     ----------
-    folded : Folded
+    folded : FoldedNetwork
+        On the CPU.
     tokens : int
         Codes of a window.
     """
 
-    def __init__(self, folded: Folded, tokens: int) -> None:
-        self._f = folded
-        self._tokens = tokens
-        count = tokens - LOST
-        self._entry = Store(folded, count)
-        self._pools: list[Store] = []
-        self._blocks: list[Store] = []
-        self._parts: list[Store] = []
-        for scale in range(len(folded.blocks)):
-            if scale:
-                count = 2 * _pooled_half(count) + 1
-                self._pools.append(Store(folded, count))
-            self._parts.append(Store(folded, count * KERNEL))
-            count -= LOST
-            self._blocks.append(Store(folded, count))
-        self._places = torch.arange(KERNEL)
-        self._in_table = self._places * folded.codebook.shape[1]
+    def __init__(self, folded: FoldedNetwork, tokens: int) -> None:
+        self._enter = folded.enter
+        self._in_table = torch.arange(KERNEL) * folded.codebook.shape[1]
+        self._entry = _Layer(Place(tokens - KERNEL + 1, 0, 1, KERNEL), folded.enter)
+        self._blocks: list[_Block] = []
+        below = self._entry
+        for layer in folded.blocks:
+            self._blocks.append(_Block(below, Wide.of_block(layer), pooling=bool(self._blocks)))
+            below = self._blocks[-1].layer
+        self._head = VariantHead(folded)
+        self._lattices = Lattices()
 
     def begin(self, codes: torch.Tensor) -> torch.Tensor:
         """Take a window by its codes (T,); give its logits (M,)."""
-        f = self._f
         self._codes = codes
         self._look_up(codes.unfold(0, KERNEL, 1), own=True)
-        store = self._entry
-        hidden = f.head_bias + self._own_features(store, 0) + store.own.sum(0) @ f.head[1]
-        for scale, block in enumerate(f.blocks):
-            if scale:
-                pooled = self._pools[scale - 1]
-                start = _pool_start(store.count, pooled.count)
-                rows = start + FACTOR * torch.arange(pooled.count)[:, None] + torch.arange(POOL)
-                store = _maxima(store, rows, pooled, own=True)
-            rows = torch.arange(store.count - LOST)[:, None] + self._places
-            store = self._convolve(store, rows, scale, block, own=True)
-            hidden += self._own_features(store, 2 + scale)
-        hidden += store.own.sum(0) @ f.head[-1]
-        self._hidden = hidden
-        return f.logits_bias + hidden.relu() @ f.logits
+        for block in self._blocks:
+            block.begin()
+        finest, coarsest = self._blocks[0].layer, self._blocks[-1].layer
+        return self._head.begin(self._entry.store, finest.store, coarsest.store)
 
     def logits(self, variants: Substituted) -> torch.Tensor:
         """Evaluate N variants of the window: (N, M)."""
-        f = self._f
-        hidden = self._hidden.repeat(len(variants.first), 1)
-        frames, store = self._enter(variants), self._entry
-        self._add_features(hidden, frames, store, 0)
-        self._add_means(hidden, frames, store, 1)
-        for scale, block in enumerate(f.blocks):
-            if scale:
-                frames, store = self._pool(frames, store, self._pools[scale - 1])
-            frames, store = self._block(frames, store, scale, block)
-            self._add_features(hidden, frames, store, 2 + scale)
-        self._add_means(hidden, frames, store, -1)
-        return torch.addmm(f.logits_bias, hidden.relu_(), f.logits)
+        changes = Changes(variants, self._lattices)
+        entry = frames = changes.frames(self._entry.place)
+        self._look_up(self._sets(variants, entry), own=False)
+        found = []
+        for block in self._blocks:
+            frames = block.vary(changes, frames)
+            found.append(frames)
+        return self._head.logits(entry, found[0], found[-1])
 
-    def _enter(self, variants: Substituted) -> Frames:
-        """Look the first convolution up, each set of codes once."""
-        size = self._f.codebook.shape[1]
-        width = variants.codes.shape[1] + 2 * LOST
-        first = variants.first - LOST
-        codes = self._codes[_places(first, width).clamp_(0, self._tokens - 1)]
-        codes[:, LOST:-LOST] = variants.codes
-        changed = _dilated(F.pad(variants.changed, (LOST, LOST)), KERNEL)
-        changed = changed.logical_and_(_inside(first, changed.shape[1], self._entry.count))
-        sets = codes.take(_flat(changed, width)[:, None] + self._places)
-        if size**KERNEL < 1 << 63:
-            key = (sets * size**self._places).sum(1)
-            unique, kind = torch.unique(key, return_inverse=True)
-            one = torch.empty_like(unique).scatter_(0, kind, torch.arange(len(kind)))
-            sets = sets[one]
-        else:
-            kind = torch.arange(len(sets))
-        self._look_up(sets, own=False)
-        return _frames(first, changed, kind + self._entry.count, self._entry.count)
+    def _sets(self, variants: Substituted, entry: Frames) -> torch.Tensor:
+        """Give the codes (U, KERNEL) that the rows of the entry see."""
+        beside = KERNEL - 1
+        width = variants.codes.shape[1] + 2 * beside
+        first = variants.first - beside
+        codes = self._codes[(first[:, None] + torch.arange(width)).clamp_(0, len(self._codes) - 1)]
+        codes[:, beside:-beside] = variants.codes
+        variant, row = entry.variant[entry.chosen], entry.row[entry.chosen]
+        at = variant * width + (row - first[variant])
+        return codes.take(at[:, None] + torch.arange(KERNEL))
 
     def _look_up(self, sets: torch.Tensor, own: bool) -> None:
         """Evaluate the first convolution on sets of codes (N, KERNEL)."""
-        found = F.embedding_bag(sets + self._in_table, self._f.enter, mode="sum")
-        torch.clamp_min(found, 0, out=self._entry.room(len(sets), own))
+        found = F.embedding_bag(sets + self._in_table, self._enter, mode="sum")
+        torch.clamp_min(found, 0, out=self._entry.store.room(len(sets), own))
 
-    def _block(self, frames: Frames, store: Store, scale: int, block: Wide) -> tuple[Frames, Store]:
-        """Apply a residual block to the rows that changed."""
-        count = store.count - LOST
-        wide = frames.widened(LOST, LOST, store.count)
-        changed = _dilated(wide.changed, KERNEL)
-        changed = changed.logical_and_(_inside(wide.first, changed.shape[1], count))
-        seen = _flat(changed, wide.rows.shape[1])[:, None] + self._places
-        found = self._convolve(store, wide.rows.take(seen), scale, block, own=False)
-        return _frames(wide.first, changed, None, count), found
 
-    def _convolve(
-        self, store: Store, rows: torch.Tensor, scale: int, block: Wide, own: bool
-    ) -> Store:
-        """Evaluate a residual block where it sees `rows` (N, KERNEL) of the store."""
-        parts, found = self._parts[scale], self._blocks[scale]
-        new = store.own if own else store.rows[store.count :]
-        room = parts.room(len(new) * KERNEL, own)
-        torch.mm(new, block.matrix, out=room.view(len(new), KERNEL * room.shape[1]))
-        beside = store.rows.index_select(0, rows[:, KERNEL // 2])
-        total = F.embedding_bag(rows * KERNEL + self._places, parts.rows, mode="sum")
-        # The input is in the sum: x + max(c, 0) is max(x + c, x)
-        torch.maximum(total.add_(block.bias), beside, out=found.room(len(rows), own))
+class _Layer:
+    """Where the rows of a layer stand, and what they are."""
+
+    def __init__(self, place: Place, like: torch.Tensor) -> None:
+        self.place = place
+        self.store = Store(place.rows, like)
+
+
+class _Block:
+    """A residual block, with the pool before it if there is one."""
+
+    def __init__(self, below: _Layer, wide: Wide, pooling: bool) -> None:
+        self._wide, self._pooling, self._below = wide, pooling, below
+        self._input = below
+        if pooling:
+            place, self._start = below.place.pooled()
+            self._input = _Layer(place, wide.matrix[:, : len(wide.matrix)])
+        place = self._input.place
+        self._parts = Store(place.rows * KERNEL, self._input.store.rows)
+        self.layer = _Layer(place.convolved(), self._input.store.rows)
+
+    def begin(self) -> None:
+        """Evaluate the window's own rows, as those below it are."""
+        if self._pooling:
+            row = torch.arange(self._input.place.rows)
+            self._maxima(_seen(row * FACTOR + self._start, POOL), own=True)
+        self._convolve(_seen(torch.arange(self.layer.place.rows), KERNEL), own=True)
+
+    def vary(self, changes: Changes, frames: Frames) -> Frames:
+        """Evaluate what differs in variants, as the frames below it do."""
+        if self._pooling:
+            pooled = changes.frames(self._input.place)
+            self._maxima(frames.seen_by(pooled, POOL, self._start, FACTOR), own=False)
+            frames = pooled
+        found = changes.frames(self.layer.place)
+        self._convolve(frames.seen_by(found, KERNEL), own=False)
         return found
 
-    def _pool(self, frames: Frames, store: Store, pooled: Store) -> tuple[Frames, Store]:
-        """Take the maxima that see a row that changed."""
-        start = _pool_start(store.count, pooled.count)
-        first = -torch.div(start + POOL - 1 - frames.first, FACTOR, rounding_mode="floor")
-        width = (frames.rows.shape[1] + POOL - 2) // FACTOR + 1
-        wide = frames.widened(POOL - 1, POOL, store.count)
-        shift = start + first * FACTOR - wide.first  # 0 or 1
-        begin = torch.arange(len(first)) * wide.rows.shape[1] + shift
-        at = begin[:, None] + FACTOR * torch.arange(width)
-        seen = _dilated(wide.changed, POOL)
-        begin = torch.arange(len(first)) * seen.shape[1] + shift
-        changed = seen.take(begin[:, None] + FACTOR * torch.arange(width))
-        changed = changed.logical_and_(_inside(first, width, pooled.count))
-        rows = wide.rows.take(at.take(_flat(changed, width))[:, None] + torch.arange(POOL))
-        _maxima(store, rows, pooled, own=False)
-        return _frames(first, changed, None, pooled.count), pooled
+    def _maxima(self, seen: torch.Tensor, own: bool) -> None:
+        """Take the maximum of each `POOL` rows (N, POOL)."""
+        room = self._input.store.room(len(seen), own)
+        below = self._below.store.rows
+        first, second, third = (below.index_select(0, nth) for nth in seen.unbind(1))
+        torch.maximum(first, torch.maximum(second, third, out=second), out=room)
 
-    def _own_features(self, store: Store, part: int) -> torch.Tensor:
-        """Give what the window's central row adds to the classifier."""
-        return store.own[store.count // 2] @ self._f.head[part]
-
-    def _add_features(self, hidden: torch.Tensor, frames: Frames, store: Store, part: int) -> None:
-        """Add by how much more the central row adds in each variant."""
-        centre = store.count // 2
-        nth = centre - frames.first
-        inside = (nth >= 0) & (nth < frames.rows.shape[1])
-        there = torch.nonzero(inside)[:, 0]
-        rows = frames.rows[there, nth[there]]
-        more = (store.rows[rows] - store.own[centre]) @ self._f.head[part]
-        hidden.index_add_(0, there, more)
-
-    def _add_means(self, hidden: torch.Tensor, frames: Frames, store: Store, part: int) -> None:
-        """Add by how much more the sum of all rows adds in each variant."""
-        width = frames.rows.shape[1]
-        if not len(frames.first):
-            return
-        low, high = int(frames.first.min()), int(frames.first.max())
-        firsts = torch.arange(low, high + 1)
-        places = _places(firsts, width).clamp_(0, store.count - 1)
-        # Rows beyond the window are the same in both, so that they do not count
-        before = F.embedding_bag(places, store.own, mode="sum")
-        more = F.embedding_bag(frames.rows, store.rows, mode="sum")
-        more -= before.index_select(0, frames.first - low)
-        hidden.addmm_(more, self._f.head[part])
+    def _convolve(self, seen: torch.Tensor, own: bool) -> None:
+        """Evaluate the block where it sees the rows `seen` (N, KERNEL)."""
+        store = self._input.store
+        new = store.own if own else store.others
+        self._wide.parts(new, self._parts.room(len(new) * KERNEL, own))
+        beside = store.rows.index_select(0, seen[:, KERNEL // 2])
+        at = seen * KERNEL + torch.arange(KERNEL)
+        total = F.embedding_bag(at, self._parts.rows, mode="sum")
+        # The input is in the sum: x + max(c, 0) is max(x + c, x)
+        torch.maximum(
+            total.add_(self._wide.bias), beside, out=self.layer.store.room(len(seen), own)
+        )
 
 
-def _pooled_half(count: int) -> int:
-    """Count the rows on each side of the central one behind a pool, as ``MaxPool`` in a window."""
-    return (count // 2 - POOL // 2) // FACTOR
-
-
-def _pool_start(count: int, pooled: int) -> int:
-    """Give the first row that the first of the pooled ones sees."""
-    return (count - (pooled - 1) * FACTOR - POOL) // 2
-
-
-def _maxima(store: Store, rows: torch.Tensor, pooled: Store, own: bool) -> Store:
-    """Take the maximum of each `POOL` rows (N, POOL)."""
-    room = pooled.room(len(rows), own)
-    first, second, third = (store.rows.index_select(0, nth) for nth in rows.unbind(1))
-    torch.maximum(first, torch.maximum(second, third, out=second), out=room)
-    return pooled
-
-
-def _dilated(changed: torch.Tensor, kernel: int) -> torch.Tensor:
-    """Tell which kernels see a row that changed: (N, width) to (N, width - kernel + 1)."""
-    width = changed.shape[1] - kernel + 1
-    seen = changed[:, :width] | changed[:, 1 : 1 + width]
-    for nth in range(2, kernel):
-        seen |= changed[:, nth : nth + width]
-    return seen
-
-
-def _flat(changed: torch.Tensor, width: int) -> torch.Tensor:
-    """Find what is changed (N, narrow) in the flattened matrix (N, width)."""
-    row, nth = torch.nonzero(changed, as_tuple=True)
-    return row.mul_(width).add_(nth)
-
-
-def _places(first: torch.Tensor, width: int) -> torch.Tensor:
-    """Give the numbers of `width` rows from each first on: (N, width)."""
-    return first[:, None] + torch.arange(width)
-
-
-def _inside(first: torch.Tensor, width: int, count: int) -> torch.Tensor:
-    """Tell which of `width` rows from each first on are in a window of `count`."""
-    places = _places(first, width)
-    return (places >= 0).logical_and_(places < count)
-
-
-def _frames(
-    first: torch.Tensor, changed: torch.Tensor, rows: torch.Tensor | None, count: int
-) -> Frames:
-    """Let changed rows point at `rows`, or at one each behind the window's `count`."""
-    all_rows = _places(first, changed.shape[1]).clamp_(0, count - 1)
-    if rows is None:
-        behind = changed.flatten().cumsum(0).view(changed.shape) + (count - 1)
-        return Frames(first, torch.where(changed, behind, all_rows), changed)
-    all_rows[changed] = rows
-    return Frames(first, all_rows, changed)
+def _seen(first: torch.Tensor, kernel: int) -> torch.Tensor:
+    return first[:, None] + torch.arange(kernel)

@@ -14,6 +14,7 @@ from vqrna.codes.chosen import ChosenSites
 from vqrna.codes.reading import reading
 from vqrna.devices import full_float32
 from vqrna.errors import UsageError
+from vqrna.nn.context import Features
 from vqrna.progress import progress
 from vqrna.sequence import one_hot, recentre
 from vqrna.trained import TrainedModel
@@ -78,7 +79,7 @@ def embed(model: TrainedModel, sites: ChosenSites, *, show_progress: bool = Fals
     network = model.network.eval()
     site = reading(network).site_token
     parts: list[tuple[np.ndarray, ...]] = []
-    features: list[torch.Tensor] = []
+    features: list[torch.Tensor | Features] = []
     # What enters the classifier is nowhere else to be had, and is the same thing in all networks
     hook = network.head.register_forward_pre_hook(lambda _, given: features.append(given[0]))
     try:
@@ -91,10 +92,13 @@ def embed(model: TrainedModel, sites: ChosenSites, *, show_progress: bool = Fals
                 windows = recentre(sites.tokens[start : start + _BATCH], model.length)
                 windows = np.ascontiguousarray(windows)
                 out = network(one_hot(torch.from_numpy(windows).to(model.device)))
+                read = features.pop()
+                if isinstance(read, Features):
+                    read = torch.cat([read.site, read.region], dim=1)
                 parts.append(
                     (
                         out.latents[:, site].float().cpu().numpy(),
-                        features.pop().reshape(len(windows), -1).float().cpu().numpy(),
+                        read.reshape(len(windows), -1).float().cpu().numpy(),
                         out.codes.int().cpu().numpy(),
                         out.logits.double().cpu().numpy(),
                     )
