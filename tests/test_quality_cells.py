@@ -329,3 +329,10 @@ def test_the_page_tells_what_the_kept_table_holds(root):
     for row in chosen.itertuples():
         told = f"| {row.value:.3f} ({row.low:.3f}–{row.high:.3f}) |"
         assert told in page, f"docs/quality.md is behind: {row.model} {told}"
+
+
+def test_a_cell_names_no_place_of_this_machine():
+    given = ["/home/me/data", "--models", "ours", "--weights", "/home/me/w", "--seeds", "0"]
+    args = command.parser().parse_args(given)
+    expected = "python -m benchmarks.quality DATA --models ours --weights WEIGHTS --seeds 0"
+    assert command.told(given, args) == expected

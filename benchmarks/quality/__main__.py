@@ -67,13 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     p = parser()
     args = p.parse_args(arguments)
-    args.command = shlex.join(
-        ["python", "-m", "benchmarks.quality", *(sys.argv[1:] if arguments is None else arguments)]
-    )
     args.data = args.data or os.environ.get("VQRNA_DATA")
     if not args.data and not args.table:
         p.error("name the folder of the data, or set VQRNA_DATA")
-    args.command = args.command.replace(str(args.data), "DATA") if args.data else args.command
+    args.command = told(sys.argv[1:] if arguments is None else arguments, args)
     try:
         if args.table:
             return write_all(args)
@@ -84,6 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VqrnaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def told(arguments: Sequence[str], args: argparse.Namespace) -> str:
+    """Write the command as a cell keeps it: places of this machine by what they are for."""
+    places = {str(args.data): "DATA", str(args.results): "RESULTS", str(args.runs): "RUNS"}
+    places[str(args.weights)] = "WEIGHTS"
+    words = [places.get(word, word) for word in arguments]
+    return shlex.join(["python", "-m", "benchmarks.quality", *words])
 
 
 def write_all(args: argparse.Namespace) -> int:
