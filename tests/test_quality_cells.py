@@ -332,7 +332,7 @@ def test_the_page_tells_what_the_kept_table_holds(root):
 
 
 def test_a_cell_names_no_place_of_this_machine():
-    given = ["/home/me/data", "--models", "ours", "--weights", "/home/me/w", "--seeds", "0"]
+    given = ["some/data", "--models", "ours", "--weights", "some/weights", "--seeds", "0"]
     args = command.parser().parse_args(given)
     expected = "python -m benchmarks.quality DATA --models ours --weights WEIGHTS --seeds 0"
     assert command.told(given, args) == expected
