@@ -11,9 +11,9 @@ from vqrna.studies.report import (
     ablation_lines,
     differences_from,
     length_lines,
-    write_ablations,
     write_lengths,
 )
+from vqrna.studies.run import in_order, write_report
 from vqrna.studies.table import best, check_one_series, difference, tabulate
 
 
@@ -89,7 +89,7 @@ def test_ties_are_told_as_ties(tmp_path):
 
 def test_the_report_of_lengths_holds_what_the_cells_hold(tmp_path):
     cells = [cell("101 nt", 0.95, 0.01), cell("51 nt", 0.8, 0.01), cell("151 nt", 0.945, 0.01)]
-    files = write_lengths(cells, tmp_path, "colorblind")
+    files = write_report("lengths", in_order("lengths", cells), tmp_path, "colorblind")
     names = ["lengths.csv", "lengths.md", "lengths.png", "lengths.svg"]
     assert [file.name for file in files] == names
     text = files[1].read_text()
@@ -102,8 +102,8 @@ def test_the_report_of_lengths_holds_what_the_cells_hold(tmp_path):
     assert "one seed" in text
     assert files[0].read_text().startswith("study,model,variant,length,joint,epochs,")
     assert files[2].read_bytes().startswith(b"\x89PNG")
-    again = write_lengths(list(reversed(cells)), tmp_path / "again", "colorblind")
-    assert again[3].read_bytes() == files[3].read_bytes()  # the order of the files says nothing
+    again = in_order("lengths", list(reversed(cells)))
+    assert again == in_order("lengths", cells)  # the order of the files says nothing
 
 
 def test_the_report_of_ablations_compares_with_the_whole(tmp_path):
@@ -118,9 +118,9 @@ def test_the_report_of_ablations_compares_with_the_whole(tmp_path):
         "- no quantiser: +0.010 (+0.006 to +0.014)",
         "- 64 codes: +0.001 (-0.003 to +0.005), not distinguishable",
     ]
-    files = write_ablations(cells, tmp_path, "full", order=["64 codes", "no quantiser"])
+    files = write_report("ablations", in_order("ablations", cells), tmp_path, "types")
     text = files[1].read_text()
-    assert text.index("| full |") < text.index("| 64 codes |") < text.index("| no quantiser |")
+    assert text.index("| full |") < text.index("| no quantiser |") < text.index("| 64 codes |")
     assert "| no quantiser | **+0.010 (+0.006 to +0.014)** |" in text
     table = files[0].read_text().splitlines()
     assert table[0].endswith("difference,difference_low,difference_high")

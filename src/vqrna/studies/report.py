@@ -43,7 +43,7 @@ def write_lengths(
     Parameters
     ----------
     cells : sequence of Cell
-        Of one study of window lengths.
+        Of one study of window lengths, in the order of the table.
     out : path-like
     palette : str
         See :func:`vqrna.plots.palette.type_colors`.
@@ -54,7 +54,6 @@ def write_lengths(
         If there are no cells, they do not belong together, or a file cannot be written.
     """
     check_one_series(cells)
-    cells = sorted(cells, key=lambda c: (c.identity.config["model"]["length"], c.identity.seed))
     table = tabulate(cells)
     drawn = table[table.metric == "auroc"]
     parts = [f"# Window lengths\n\n{_what(cells)}\n"]
@@ -70,20 +69,17 @@ def write_ablations(
     out: str | PathLike[str],
     reference: str,
     palette: str = "types",
-    order: Sequence[str] = (),
 ) -> list[Path]:
     """Write ``ablations.csv``, ``ablations.md``, ``ablations.png`` and ``ablations.svg``.
 
     Parameters
     ----------
     cells : sequence of Cell
-        Of one study of ablations.
+        Of one study of ablations, in the order of the table.
     out : path-like
     reference : str
         The variant that the others are compared with.
     palette : str
-    order : sequence of str
-        Of the variants; others come behind.
 
     Raises
     ------
@@ -91,10 +87,6 @@ def write_ablations(
         If there are no cells, they do not belong together, or a file cannot be written.
     """
     check_one_series(cells)
-    known = {name: i for i, name in enumerate((reference, *order))}
-    cells = sorted(
-        cells, key=lambda c: (known.get(c.identity.variant, len(known)), c.identity.seed)
-    )
     table = tabulate(cells)
     compared = differences_from(cells, reference)
     found = compared.rename(columns={"low": "difference_low", "high": "difference_high"})

@@ -83,7 +83,8 @@ def run_study(
         show_progress=show_progress,
     )
     store = CellStore(Path(out) / CELLS)
-    cells = [cell for identity in identities if (cell := store.get(identity)) is not None]
+    made = [cell for identity in identities if (cell := store.get(identity)) is not None]
+    cells = in_order(plan.study, made)
     files = write_report(plan.study, cells, out, palette) if cells else []
     return StudyResult(tuple(cells), tuple(failures), tuple(files))
 
@@ -108,14 +109,27 @@ def collect_study(study: str, out: str | PathLike[str], palette: str = "types") 
     if not cells:
         raise DataError("there are no cells of this study yet: give --data", file=store.folder)
     check_one_series(cells)
+    cells = in_order(study, cells)
     return StudyResult(tuple(cells), (), tuple(write_report(study, cells, out, palette)))
+
+
+def in_order(study: str, cells: Sequence[Cell]) -> list[Cell]:
+    """Put cells in the order of tables: by length, or as the ablations are listed; then by seed."""
+    names = [ablations.FULL, *(ablation.name for ablation in ablations.ABLATIONS)]
+    known = {name: i for i, name in enumerate(names)}
+
+    def place(cell: Cell) -> tuple[int, int]:
+        if study == lengths.STUDY:
+            return cell.identity.config["model"]["length"], cell.identity.seed
+        return known.get(cell.identity.variant, len(known)), cell.identity.seed
+
+    return sorted(cells, key=place)
 
 
 def write_report(
     study: str, cells: Sequence[Cell], out: str | PathLike[str], palette: str
 ) -> list[Path]:
-    """Write the table and picture of a study."""
+    """Write the table and picture of a study, its cells in the order of :func:`in_order`."""
     if study == lengths.STUDY:
         return write_lengths(cells, out, palette)
-    order = [ablation.name for ablation in ablations.ABLATIONS]
-    return write_ablations(cells, out, ablations.FULL, palette, order)
+    return write_ablations(cells, out, ablations.FULL, palette)
