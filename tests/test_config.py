@@ -33,8 +33,11 @@ def test_the_paper_preset_holds_the_published_numbers():
 
 def test_the_paper_preset_has_none_of_our_tricks():
     training = preset("paper").training
-    tricks = ("label_smoothing", "substitution_rate", "mask_rate", "off_site_weight")
-    assert [getattr(training, name) for name in tricks] == [0] * 4
+    tricks = (
+        "label_smoothing", "substitution_rate", "mask_rate", "off_site_weight", "shuffled_weight",
+        "ranking_weight", "other_type_weight",
+    )  # fmt: skip
+    assert [getattr(training, name) for name in tricks] == [0] * 7
     assert (training.average_decay, training.precision) == (0, "float32")
 
 

@@ -194,11 +194,11 @@ def test_a_folder_without_models_is_told(tmp_path):
 
 
 def no_tensor(facts, tensors):
-    del tensors["network.head.logits.bias"]
+    del tensors["network.head.site.logits.bias"]
 
 
 def wrong_shape(facts, tensors):
-    tensors["network.head.logits.bias"] = torch.zeros(7)
+    tensors["network.head.site.logits.bias"] = torch.zeros(7)
 
 
 def no_null(facts, tensors):
@@ -282,9 +282,17 @@ def test_a_null_that_is_not_whole_is_damage(saved):
 
 def test_weights_of_a_later_version_ask_for_an_upgrade(saved):
     facts, tensors = parts(saved[1])
-    facts |= {"format_version": 2, "version": "9.9"}
+    facts |= {"format_version": 3, "version": "9.9"}
     save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
     with pytest.raises(DataError, match=r"written by a later vqrna \(9\.9\): please upgrade"):
+        load_model(saved[1], "cpu")
+
+
+def test_weights_of_the_head_in_one_part_are_told(saved):
+    facts, tensors = parts(saved[1])
+    facts |= {"format_version": 1}
+    save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
+    with pytest.raises(DataError, match="by an earlier vqrna, whose network had another head"):
         load_model(saved[1], "cpu")
 
 

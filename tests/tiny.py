@@ -32,6 +32,7 @@ def tiny(**changes: object) -> Config:
         "stem_width": 8,
         "width": 8,
         "head_width": 8,
+        "region_width": 8,
         "epochs": 2,
         "batch_size": 16,
         "precision": "float32",

@@ -38,10 +38,13 @@ class ModelConfig:
         evaluated on windows, and does not scan.
     stem_width, width : int
         Channels of the first convolution and of all later ones (``vqrna`` only).
-    head_width : int
-        Hidden units of the classifier (``vqrna`` only; the paper's has 32).
+    head_width, region_width : int
+        Hidden units of the classifier's two parts, that of the site and that of the region
+        (``vqrna`` only; the paper's has 32).
     dropout : float
         In the classifier (``vqrna``) or in the Transformer layers (``paper``).
+    region_dropout : float
+        On what the region part reads (``vqrna`` only).
     """
 
     architecture: Preset = "vqrna"
@@ -52,7 +55,9 @@ class ModelConfig:
     stem_width: int = Field(default=96, ge=1)
     width: int = Field(default=128, ge=1)
     head_width: int = Field(default=256, ge=1)
+    region_width: int = Field(default=128, ge=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
+    region_dropout: float = Field(default=0.3, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _length_fits(self) -> ModelConfig:
@@ -98,6 +103,15 @@ class TrainingConfig:
         leaves them out (``vqrna`` only).
     weak_share : float
         Weak negatives of either kind that join a batch, as a share of its windows.
+    ranking_weight : float
+        Weight of the loss on the rank of each modified site among other positions of its window, as
+        the site part of the classifier sees them; 0 leaves it out (``vqrna`` only).
+    rivals : int
+        Unannotated positions with the type's base and context that a site is ranked among, at most;
+        windows shorter than 143 nt have none.
+    other_type_weight : float
+        Weight of random negatives of one type as negatives of the other types that their base and
+        context fit; 0 leaves them out.
     average_decay : float
         Decay a step of the moving average of the weights that is validated and kept; 0 for none.
     select_by : {"auroc", "accuracy"}
@@ -108,7 +122,7 @@ class TrainingConfig:
         Of every random choice.
     """
 
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=6, ge=1)
     patience: int = Field(default=30, ge=1)
     batch_size: int = Field(default=64, ge=2)
     optimizer: Literal["adamw", "adam"] = "adamw"
@@ -123,8 +137,11 @@ class TrainingConfig:
     mask_rate: float = Field(default=0.25, ge=0, le=1)
     mask_min_flank: int = Field(default=25, ge=0)
     off_site_weight: float = Field(default=0.0, ge=0)
-    shuffled_weight: float = Field(default=0.2, ge=0)
+    shuffled_weight: float = Field(default=0.1, ge=0)
     weak_share: float = Field(default=0.125, gt=0, le=1)
+    ranking_weight: float = Field(default=0.3, ge=0)
+    rivals: int = Field(default=15, ge=1)
+    other_type_weight: float = Field(default=0.5, ge=0)
     average_decay: float = Field(default=0.999, ge=0, lt=1)
     select_by: Literal["auroc", "accuracy"] = "auroc"
     precision: Literal["float32", "bfloat16"] = "bfloat16"
@@ -166,6 +183,8 @@ def preset(name: str) -> Config:
                 substitution_rate=0.0,
                 mask_rate=0.0,
                 shuffled_weight=0.0,
+                ranking_weight=0.0,
+                other_type_weight=0.0,
                 average_decay=0.0,
                 select_by="accuracy",
                 precision="float32",

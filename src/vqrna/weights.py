@@ -32,7 +32,8 @@ from vqrna.tiers import TIERS, TierMeaning, Tiers
 from vqrna.trained import Model, ModelSet, TrainedModel, flag_tables, flags_of, with_hash
 
 FORMAT = "vqrna-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""With 2 came the head in two parts; networks as published are the same in both."""
 
 FILE_NAME = "model.safetensors"
 """Name of the weights in the folder of a training run."""
@@ -131,6 +132,9 @@ def _load_file(path: Path) -> TrainedModel:
         if facts["format_version"] > FORMAT_VERSION:
             made = facts["version"]
             raise DataError(f"written by a later vqrna ({made}): please upgrade", file=path)
+        if facts["format_version"] < 2 and facts["config"]["model"]["architecture"] == "vqrna":
+            message = "written by an earlier vqrna, whose network had another head: train it anew"
+            raise DataError(message, file=path)
         model = _rebuild(facts, tensors)
         if facts.get("checksum", _checksum(tensors)) != _checksum(tensors):
             raise ValueError("their numbers are not those that were saved")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tiny import columns, network, random_tokens, tiny
-from vqrna.nn import dense, prepared
+from vqrna.nn import dense, dense_head, prepared
 from vqrna.nn.dense import _nearest
 from vqrna.nn.model import SiteNetwork
 from vqrna.sequence import AMBIGUOUS, windows_around
@@ -71,8 +71,14 @@ def test_sequences_of_any_length(length, dtype, most):
 def test_pieces_that_fit_a_cache_make_no_difference(monkeypatch, steps, codebook_size):
     one = network(tiny(codebook_size=codebook_size), TYPES, dtype=torch.float64)
     sequence = random_tokens(1, 150, seed=5)[0]
-    for name, step in zip(("ENTRIES", "ROWS", "SITES"), steps, strict=True):
-        monkeypatch.setattr(dense, name, step)
+    entries, rows, sites = steps
+    for module, name, step in (
+        (dense, "ENTRIES", entries),
+        (dense, "ROWS", rows),
+        (dense_head, "PROJECTED", rows),
+        (dense_head, "SITES", sites),
+    ):
+        monkeypatch.setattr(module, name, step)
     monkeypatch.setattr(dense, "SIMILARITIES", steps[0] * codebook_size)
     found = one.scan(with_context(sequence, 51)).logits[0]
     assert (found - window_by_window(one, sequence)).abs().max() < 1e-9
@@ -144,7 +150,7 @@ def test_changed_weights_are_seen():
     before = one.scan(tokens).logits
     assert one.scan(tokens).logits.equal(before)
     with torch.no_grad():
-        one.head.logits.bias += 1
+        one.head.region.logits.bias += 1
     torch.testing.assert_close(one.scan(tokens).logits, before + 1)
     one.load_state_dict(made(51, seed=1).state_dict())
     assert one.scan(tokens).logits.equal(made(51, seed=1).scan(tokens).logits)

@@ -99,3 +99,22 @@ def test_the_decoder_gives_back_the_three_bases_of_each_code():
     one, two = (made.decoder(made.quantizer.lookup(c)) for c in (codes, other))
     changed = (one != two).any(1)[0].nonzero().flatten().tolist()
     assert changed == [12, 13, 14]  # the 27 decoded bases are central: the site is the 13th
+
+
+@pytest.mark.parametrize("length", [51, 53, 101, 501])
+def test_the_stem_is_pooled_alike_in_training(length):
+    """Training has another way to the same numbers and slopes, ties in a pool included."""
+    encoder = doubled(length).encoder
+    tokens = random_tokens(6, length, ambiguous=0.05)
+    tokens[0] = AMBIGUOUS  # nothing but ties
+    tokens[1, :40] = 2
+    seen = columns(tokens, torch.float64)
+    found = []
+    for pooled in (encoder.pool(encoder.stem(seen)), encoder._pooled_stem(seen)):
+        encoder.zero_grad()
+        (
+            pooled * torch.linspace(-1, 2, pooled.numel(), dtype=pooled.dtype).view_as(pooled)
+        ).sum().backward()
+        found.append((pooled.detach(), encoder.stem.weight.grad.clone()))
+    torch.testing.assert_close(found[0], found[1])
+    assert found[0][1].abs().sum() > 0

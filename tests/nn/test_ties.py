@@ -26,9 +26,8 @@ def made():
     """A network all of whose codes lie close together: near ties abound."""
     made = network(tiny(length=LENGTH, codebook_size=64), types=3)
     first = made.quantizer.codebook[:1]
-    made.quantizer.codebook.copy_(
-        torch.nn.functional.normalize(first + 1e-3 * torch.randn(64, 8), dim=-1)
-    )
+    noise = 3e-4 * torch.randn(64, 8, generator=torch.Generator().manual_seed(0))
+    made.quantizer.codebook.copy_(torch.nn.functional.normalize(first + noise, dim=-1))
     return made
 
 

@@ -8,8 +8,9 @@ from tiny import columns, network, planted, tiny
 from vqrna.sequence import recentre
 from vqrna.training import epoch
 from vqrna.training.epoch import TrainingData, train_epoch
+from vqrna.training.rivals import RANKING, Rivals
 from vqrna.training.schedule import WeightAverage, make_optimizer
-from vqrna.training.weak import SHUFFLED, WeakNegatives
+from vqrna.training.weak import OTHER_TYPES, SHUFFLED, WeakNegatives
 
 PLAIN = {"substitution_rate": 0.0, "mask_rate": 0.0}
 
@@ -87,6 +88,55 @@ def test_weak_negatives_are_rows_of_which_nothing_else_is_known(monkeypatch):
     )
     assert means["loss"] == pytest.approx(parts, rel=1e-5)
     assert means[SHUFFLED] == pytest.approx(weak_loss(logits, negative, 0.05).item())
+
+
+def test_ranks_and_other_types_are_terms_of_the_loss(monkeypatch):
+    """The terms by hand, from what the network gave in the one step of the epoch."""
+    config = tiny(length=201, shuffled_weight=0.5, weak_share=0.25, **PLAIN)
+    windows = planted(16, 201, symbols=("Am", "Cm")).take(np.arange(8, 24))
+    others = np.zeros((16, 2), dtype=bool)
+    others[3, 1] = others[5, 0] = True
+    reach = network(config, 2).context.reach
+    rivals = Rivals.of(windows, reach, config.training)
+    weak = WeakNegatives.of(windows, 201, config.training)
+    outputs, drawn = [], []
+    total_loss, draw = epoch.total_loss, Rivals.draw
+
+    def listen(output, one_hot, labels, *rest, **more):
+        outputs.append((output, labels))
+        return total_loss(output, one_hot, labels, *rest, **more)
+
+    def listen_to_draw(self, rows, *rest):
+        drawn.append((rows, draw(self, rows, *rest)))
+        return drawn[-1][1]
+
+    monkeypatch.setattr(epoch, "total_loss", listen)
+    monkeypatch.setattr(Rivals, "draw", listen_to_draw)
+    means = one_epoch(config, TrainingData(windows, weak, rivals, others))
+    ((output, labels),), ((rows, found),) = outputs, drawn
+    assert output.candidate_logits.shape == (20, 2, 15)
+    ranks = []
+    for n, row in enumerate(rows):
+        if (windows.labels[row] == 1).any() and found.present[n].any():
+            m = int(np.flatnonzero(windows.labels[row] == 1)[0])
+            rival = output.candidate_logits[n, m][found.present[n]]
+            both = torch.cat([output.site_logits[n, m][None], rival])
+            ranks.append(-torch.log_softmax(both, 0)[0].item())
+    assert len(ranks) > 4
+    assert means[RANKING] == pytest.approx(np.mean(ranks), rel=1e-5)
+    logits = {row: output.logits[n] for n, row in enumerate(rows)}
+    target = torch.tensor(0.025)
+    one, two = (
+        torch.nn.functional.binary_cross_entropy_with_logits(logits[row][m], target)
+        for row, m in ((3, 1), (5, 0))
+    )
+    known = int((labels >= 0).sum())
+    assert means[OTHER_TYPES] == pytest.approx((one + two).item() / known, rel=1e-5)
+    names = ("classification", "quantization", "reconstruction", "shuffled", "ranking")
+    parts = sum(
+        getattr(config.training, f"{name}_weight") * means[f"loss_{name}"] for name in names
+    )
+    assert means["loss"] == pytest.approx(parts + 0.5 * means[OTHER_TYPES], rel=1e-5)
 
 
 def test_what_is_told_are_means_so_far():

@@ -7,6 +7,7 @@ import torch
 from tiny import columns, fresh, network, planted, random_tokens, tiny, tiny_paper
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import modifications
+from vqrna.nn.model import Network
 from vqrna.training import Source, train, train_network
 from vqrna.training.transfer import transfer
 from vqrna.weights import save_model
@@ -22,11 +23,17 @@ def test_heads_of_known_types_are_copied_wherever_they_stand(config):
     windows = random_tokens(5, 51)
     logits = made.eval()(columns(windows)).logits
     np.testing.assert_allclose(logits[:, [0, 2]].detach(), start.logits(windows), atol=1e-5)
-    rows = len(made.head.logits.bias) // 4
-    for m in (1, 3):  # new types keep what they were initialised with
-        part = slice(m * rows, (m + 1) * rows)
-        assert made.head.logits.weight[part].equal(other.head.logits.weight[part])
-    assert not made.head.logits.weight[:rows].equal(other.head.logits.weight[:rows])
+    for ours, fresh_ones in zip(last_layers(made), last_layers(other), strict=True):
+        rows = len(ours.bias) // 4
+        for m in (1, 3):  # new types keep what they were initialised with
+            part = slice(m * rows, (m + 1) * rows)
+            assert ours.weight[part].equal(fresh_ones.weight[part])
+        assert not ours.weight[:rows].equal(fresh_ones.weight[:rows])
+
+
+def last_layers(made: Network) -> list[torch.nn.Module]:
+    """The layers with rows of their own for each type: one a part of a head."""
+    return [module for name, module in made.head.named_modules() if name.endswith("logits")]
 
 
 def test_fewer_types_are_a_choice_of_heads():
@@ -89,9 +96,9 @@ def test_train_begins_with_a_file(tmp_path, no_curves):
         show_progress=False,
     )
     assert [m.symbol for m in run.model.modifications] == ["Am", "Um"]
-    ours = run.model.network.head.logits.weight
-    theirs = start.network.head.logits.weight
-    torch.testing.assert_close(ours[0], theirs[0])
+    layers = zip(last_layers(run.model.network), last_layers(start.network), strict=True)
+    for ours, theirs in layers:
+        torch.testing.assert_close(ours.weight[0], theirs.weight[0])
 
 
 def test_a_set_is_no_start(tmp_path):

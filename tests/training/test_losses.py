@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -96,3 +97,10 @@ def test_weak_negatives_count_where_they_are_chosen():
     assert (logits.grad[~chosen] == 0).all()
     assert (logits.grad[chosen] > 0).all()
     assert weak_loss(logits, torch.zeros_like(chosen)).item() == 0
+
+
+def test_weak_negatives_can_be_shared_among_more():
+    logits = torch.tensor([[0.0, 3.0], [-1.0, 2.0]])
+    chosen = torch.tensor([[True, False], [True, False]])
+    expected = (np.log(2) + np.log1p(np.exp(-1))) / 5
+    assert weak_loss(logits, chosen, 0.0, torch.tensor(5)).item() == pytest.approx(expected)

@@ -23,6 +23,7 @@ from vqrna.training.run import TrainingResult
 from vqrna.weights import FILE_NAME
 
 OURS = tiny(epochs=4, learning_rate=1e-2, off_site_weight=0.3)
+RANKED = tiny(epochs=3, length=151, shuffled_weight=0.1)
 PAPER = tiny_paper(epochs=3)
 
 
@@ -74,7 +75,7 @@ def whole(tmp_path_factory):
     made: dict[str, Path] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "write_curves", lambda folder, table: None)
-        for name, config in (("ours", OURS), ("paper", PAPER)):
+        for name, config in (("ours", OURS), ("ranked", RANKED), ("paper", PAPER)):
             made[name] = tmp_path_factory.mktemp(name)
             work(made[name], config)
     return made
@@ -114,6 +115,17 @@ def test_it_may_die_again_and_again(tmp_path, no_curves, whole):
         assert len(history(tmp_path)) == attempt + 1
     work(tmp_path, resume=True)
     same(tmp_path, whole["ours"])
+
+
+@pytest.mark.parametrize("moment", ["in the third epoch", "while it validates"])
+def test_ranks_among_rivals_go_on_too(tmp_path, no_curves, whole, moment):
+    with pytest.MonkeyPatch.context() as patch:
+        dies_at(patch, *MOMENTS[moment])
+        with pytest.raises(Killed):
+            work(tmp_path, RANKED)
+    work(tmp_path, RANKED, resume=True)
+    same(tmp_path, whole["ranked"])
+    assert (history(tmp_path)["loss_ranking"] > 0).all()
 
 
 def test_the_published_network_goes_on_too(tmp_path, no_curves, whole):

@@ -54,18 +54,18 @@ def test_the_published_optimiser_is_adam():
 def test_an_average_by_hand():
     made = network(tiny())
     average = WeightAverage(made, decay=0.2)
-    before = made.head.logits.bias.detach().clone()
-    count = made.head.norm.num_batches_tracked.clone()
+    before = made.head.site.logits.bias.detach().clone()
+    count = made.head.site.norm.num_batches_tracked.clone()
     with torch.no_grad():
-        made.head.logits.bias += 1
-        made.head.norm.running_mean += 10
-        made.head.norm.num_batches_tracked += 7
+        made.head.site.logits.bias += 1
+        made.head.site.norm.running_mean += 10
+        made.head.site.norm.num_batches_tracked += 7
     average.follow(made, step=0)  # a decay of (1 + 0) / (10 + 0) first
-    torch.testing.assert_close(average.network.head.logits.bias, before + 0.9)
-    assert average.network.head.norm.num_batches_tracked == count + 7
+    torch.testing.assert_close(average.network.head.site.logits.bias, before + 0.9)
+    assert average.network.head.site.norm.num_batches_tracked == count + 7
     average.follow(made, step=1000)
-    torch.testing.assert_close(average.network.head.logits.bias, before + 1 - 0.1 * 0.2)
-    assert made.head.logits.bias.detach().equal(before + 1)
+    torch.testing.assert_close(average.network.head.site.logits.bias, before + 1 - 0.1 * 0.2)
+    assert made.head.site.logits.bias.detach().equal(before + 1)
 
 
 def test_averaged_codes_are_of_unit_length():

@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 
 from tiny import planted, tiny
+from vqrna.data.records import Windows
+from vqrna.modifications import modifications
 from vqrna.sequence import AMBIGUOUS, decode, encode, recentre
 from vqrna.training import train_network
-from vqrna.training.weak import OFF_SITE, SHUFFLED, WeakNegatives, WeakRows
+from vqrna.training.weak import (
+    OFF_SITE,
+    OTHER_TYPES,
+    SHUFFLED,
+    WeakNegatives,
+    WeakRows,
+    negatives_of_other_types,
+)
 
 SETTINGS = tiny(off_site_weight=1.0, shuffled_weight=1.0, weak_share=0.25).training
 
@@ -135,3 +144,52 @@ def test_weak_negatives_lower_the_scores_off_the_sites(tmp_path, no_curves):
         candidates[100] = False
         off_site.append(np.median(model.scan(valid.tokens[0])[candidates, 0]))
     assert off_site[1] < off_site[0]
+
+
+def test_random_negatives_count_against_other_types_of_their_base():
+    """Am, m6Am (needs BCA) and Cm, in this order of the columns; worked by hand."""
+    rows = [
+        ("GCA", 2, (0, -1, -1), (0, -1, -1), (False, False, True)),  # fits m6Am, not Cm
+        ("GAA", 2, (0, -1, -1), (0, -1, -1), (False, False, False)),  # no BCA
+        ("GCA", 2, (-1, -1, 0), (-1, -1, 0), (True, False, False)),
+        ("GCA", 2, (1, -1, 0), (-1, -1, 0), (False, False, False)),  # modified
+        ("GCA", 2, (1, -1, -1), (-1, -1, -1), (False, False, False)),
+        ("GCA", 2, (0, -1, -1), (1, -1, -1), (False, False, False)),  # of a motif, not random
+        ("GCA", 2, (0, -1, 0), (0, -1, 1), (False, False, False)),  # nothing unknown that fits
+        ("NCA", 2, (0, -1, -1), (0, -1, -1), (False, False, False)),
+        ("GAC", 2, (-1, 0, -1), (-1, 0, -1), (False, False, False)),
+    ]  # fmt: skip
+    tokens = np.zeros((len(rows), 51), dtype=np.uint8)
+    for row, (letters, last, *_) in enumerate(rows):
+        tokens[row, 25 - last : 26] = encode(letters)
+        tokens[row, 0] = row % 4
+    windows = Windows(
+        tokens=tokens,
+        labels=np.array([row[2] for row in rows], dtype=np.int8),
+        negative_set=np.array([row[3] for row in rows], dtype=np.int8),
+        negative_sets=("random", "hard"),
+        names=tuple("abcdefghi"),
+        modifications=modifications(["Am", "Cm", "m6Am"]),
+    )
+    expected = [list(row[4]) for row in rows]
+    assert negatives_of_other_types(windows).tolist() == expected
+
+
+def test_a_context_beyond_the_window_fits_nothing():
+    windows = planted(8, 51, symbols=("Am", "Cm"))
+    one = dataclasses.replace(
+        windows, tokens=windows.tokens[:, 25:26], modifications=modifications(["Am", "m6Am"])
+    )
+    assert not negatives_of_other_types(one)[:, 1].any()
+
+
+def test_negatives_of_other_types_are_a_term_of_the_loss(tmp_path, no_curves):
+    windows = planted(32, symbols=("Am", "Cm"))
+    windows.tokens[:, 25] = 0  # what is drawn for Cm could be an Am, too
+    for weight in (0.0, 0.5):
+        config = tiny(epochs=1, other_type_weight=weight)
+        out = tmp_path / str(weight)
+        table = train_network(windows, windows, out, config, show_progress=False).history
+        assert (OTHER_TYPES in table) == (weight > 0)
+        assert ("loss_other_types: " in (out / "train.log").read_text()) == (weight > 0)
+    assert (table[OTHER_TYPES] > 0).all()

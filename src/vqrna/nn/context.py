@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import NamedTuple
+
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from vqrna.nn.window import Convolution, MaxPool, central, mean_around
+from vqrna.nn.window import Convolution, MaxPool, central, mean_around, mean_between
 
 KERNEL = 5
 SCALES = 3
+
+NEAR = ((-2, 2), (-4, 4), (-8, -1), (1, 8), (-17, -1), (1, 17))
+"""Means near the site: first and last token, counted from the central one."""
+
+STRETCHES = 9
+"""The window is divided into so many stretches, each with a mean of its own."""
 
 
 class ResidualBlock(nn.Module):
@@ -26,12 +36,32 @@ class ResidualBlock(nn.Module):
         return x[..., cut : x.shape[-1] - cut] + y
 
 
+class Features(NamedTuple):
+    """What the context tells of a site.
+
+    Attributes
+    ----------
+    site : torch.Tensor, shape (N, S, 1)
+        Of the site itself and what is near it.
+    region : torch.Tensor, shape (N, R, 1)
+        Of all the window.
+    candidates : torch.Tensor, shape (N, S, K), or None
+        What `site` would be at other tokens of the window.
+    """
+
+    site: torch.Tensor
+    region: torch.Tensor
+    candidates: torch.Tensor | None
+
+
 class ConvolutionalContext(nn.Module):
     """Our context: features of a site at growing scales, from its codes alone.
 
-    A convolution, then residual blocks with pooling by two between them, as many as the window has
-    room for. The features are the central token at every scale, and the means over the finest
-    and the coarsest.
+    A convolution (the entry), then residual blocks with pooling by two between them, as many as the
+    window has room for. Of the site are told: the entry and the finest block there, and means of
+    the entry near it. Of the region: the means of the entry and of the coarsest block over all of
+    the window, the coarsest block at the site, and means of the entry by stretch, so that what
+    stands on either side, near and far, is told apart.
 
     Parameters
     ----------
@@ -39,14 +69,22 @@ class ConvolutionalContext(nn.Module):
         Codes on each side of the central one.
     code_dim, width : int
         Channels of the codes and of the features.
+    mean_channels : int
+        Channels of the means near the site and by stretch.
 
     Attributes
     ----------
-    features : int
-        Channels of the output.
+    fine_half, coarse_half : int
+        Tokens on each side of the central one behind the entry and behind the coarsest block.
+    near, stretches : tuple of (int, int)
+        First and last token of each mean, counted from the central one.
+    reach : int
+        Tokens so far from the central one, and nearer ones, can be candidates.
+    site_features, region_features : int
+        Channels of the two outputs.
     """
 
-    def __init__(self, half: int, code_dim: int, width: int) -> None:
+    def __init__(self, half: int, code_dim: int, width: int, mean_channels: int = 32) -> None:
         super().__init__()
         self.enter = Convolution(code_dim, width, KERNEL)
         self.enter_norm = nn.BatchNorm1d(width)
@@ -62,19 +100,77 @@ class ConvolutionalContext(nn.Module):
             self.blocks.append(ResidualBlock(width))
             half = pooled - KERNEL // 2
         self.coarse_half = half
-        self.features = width * (len(self.blocks) + 3)
+        self.near = _clipped(NEAR, self.fine_half)
+        self.stretches = _stretches(self.fine_half)
+        farthest = max(max(-low, high) for low, high in self.near)
+        self.reach = self.fine_half - max(farthest, KERNEL // 2)
+        self.near_project = nn.Conv1d(width, mean_channels, 1, bias=False)
+        self.near_norm = nn.BatchNorm1d(mean_channels)
+        self.stretch_project = nn.Conv1d(width, mean_channels, 1, bias=False)
+        self.stretch_norm = nn.BatchNorm1d(mean_channels)
+        self.site_features = 2 * width + len(self.near) * mean_channels
+        self.region_features = 3 * width + len(self.stretches) * mean_channels
 
-    def forward(self, quantized: torch.Tensor) -> torch.Tensor:
-        """Summarise code vectors of windows (N, T, D) to features (N, F, 1)."""
-        x = torch.relu(self.enter_norm(self.enter(quantized.transpose(1, 2))))
-        found = [central(x), mean_around(x, self.fine_half)]
-        for scale, block in enumerate(self.blocks):
-            if scale:
-                x = self.pools[scale - 1](x)
-            x = block(x)
-            found.append(central(x))
-        found.append(mean_around(x, self.coarse_half))
-        return torch.cat(found, dim=1)
+    def forward(self, quantized: torch.Tensor, candidates: torch.Tensor | None = None) -> Features:
+        """Summarise code vectors of windows.
+
+        Parameters
+        ----------
+        quantized : torch.Tensor, shape (N, T, D)
+        candidates : torch.Tensor, shape (N, K), int64, optional
+            Tokens to look at beside the central one, counted from it, at most `reach` away. Their
+            features are those of a window about them, since no layer pads.
+        """
+        entry = torch.relu(self.enter_norm(self.enter(quantized.transpose(1, 2))))
+        x = finest = self.blocks[0](entry)
+        for pool, block in zip(self.pools, self.blocks[1:], strict=True):
+            x = block(pool(x))
+        near = torch.relu(self.near_norm(self.near_project(entry)))
+        far = torch.relu(self.stretch_norm(self.stretch_project(entry)))
+        site = [central(entry), central(finest)]
+        site += [mean_between(near, low, high) for low, high in self.near]
+        region = [mean_around(entry, self.fine_half), mean_around(x, self.coarse_half), central(x)]
+        region += [mean_between(far, low, high) for low, high in self.stretches]
+        elsewhere = None
+        if candidates is not None:
+            found = [_tokens_at(layer, candidates) for layer in (entry, finest)]
+            elsewhere = torch.cat([*found, *_means_at(near, candidates, self.near)], dim=1)
+        return Features(torch.cat(site, dim=1), torch.cat(region, dim=1), elsewhere)
+
+
+def _clipped(spans: tuple[tuple[int, int], ...], half: int) -> tuple[tuple[int, int], ...]:
+    """Cut spans off at `half` tokens from the centre; none is empty or there twice."""
+    cut = [(max(low, -half), min(high, half)) for low, high in spans]
+    return tuple(dict.fromkeys((low, high) for low, high in cut if low <= high))
+
+
+def _stretches(half: int) -> tuple[tuple[int, int], ...]:
+    """Divide ``2 * half + 1`` tokens evenly."""
+    tokens = 2 * half + 1
+    count = min(STRETCHES, tokens)
+    edges = [(2 * i * tokens + count) // (2 * count) - half for i in range(count + 1)]
+    return tuple((low, after - 1) for low, after in pairwise(edges))
+
+
+def _tokens_at(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """Take tokens by their distance (N, K) from the centre: (N, C, T) -> (N, C, K)."""
+    places = offsets + (x.shape[-1] - 1) // 2
+    return x.gather(2, places[:, None].expand(-1, x.shape[1], -1))
+
+
+def _means_at(
+    x: torch.Tensor, offsets: torch.Tensor, spans: tuple[tuple[int, int], ...]
+) -> list[torch.Tensor]:
+    """Average (N, C, T) over each span about tokens (N, K): (N, C, K) each, from running sums."""
+    exact = torch.promote_types(x.dtype, torch.float32)
+    sums = F.pad(x.to(exact).cumsum(-1), (1, 0))  # of all tokens before each
+    centre = (x.shape[-1] - 1) // 2
+    means = []
+    for low, high in spans:
+        first = (offsets + (centre + low))[:, None].expand(-1, x.shape[1], -1)
+        total = sums.gather(2, first + (high - low + 1)) - sums.gather(2, first)
+        means.append((total / (high - low + 1)).to(x.dtype))
+    return means
 
 
 class PaperLayer(nn.Module):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from vqrna.nn.window import Convolution, MaxPool
+from vqrna.nn.window import Convolution, MaxPool, central
 
 TOKEN_STRIDE = 3
 """Distance in nt between two codes of our encoder: about a codon."""
@@ -46,9 +49,46 @@ class ValidEncoder(nn.Module):
 
     def forward(self, one_hot: torch.Tensor) -> torch.Tensor:
         """Encode windows (N, 4, L) to latents (N, T, D)."""
-        x = torch.relu(self.stem_norm(self.pool(self.stem(one_hot))))
+        pooled = self._pooled_stem(one_hot) if self.training else self.pool(self.stem(one_hot))
+        x = torch.relu(self.stem_norm(pooled))
         x = torch.relu(self.mix_norm(self.mix(x)))
         return self.project(x).transpose(1, 2)
+
+    def _pooled_stem(self, one_hot: torch.Tensor) -> torch.Tensor:
+        """Convolve and pool: the same numbers, faster in training.
+
+        The three positions of each pool are channels of one strided convolution, whose kernel is
+        the stem's, shifted by 0, 1 and 2 nt.
+        """
+        half = (one_hot.shape[-1] // 2 - STEM_KERNEL // 2 - POOL_KERNEL // 2) // TOKEN_STRIDE
+        seen = central(one_hot, half * TOKEN_STRIDE + STEM_KERNEL // 2 + POOL_KERNEL // 2)
+        last = POOL_KERNEL - 1
+        shifted = [F.pad(self.stem.weight, (i, last - i)) for i in range(POOL_KERNEL)]
+        x = F.conv1d(seen, torch.cat(shifted), stride=TOKEN_STRIDE)
+        pooled: torch.Tensor = _MaxOfThree.apply(x.unflatten(1, (POOL_KERNEL, -1)))
+        return pooled
+
+
+class _MaxOfThree(torch.autograd.Function):
+    """Maximum over the second of (N, 3, C, T); as in a pool, the first of equals has the slope."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        """Give the maximum, (N, C, T)."""
+        most = torch.maximum(torch.maximum(x[:, 0], x[:, 1]), x[:, 2])
+        ctx.save_for_backward(x, most)
+        return most
+
+    @staticmethod
+    def backward(ctx: Any, slope: torch.Tensor) -> torch.Tensor:
+        """Hand the slope to the place of the maximum."""
+        x, most = ctx.saved_tensors
+        first, second = x[:, 0] == most, x[:, 1] == most
+        out = torch.empty_like(x)
+        torch.mul(slope, first, out=out[:, 0])
+        torch.mul(slope, second & ~first, out=out[:, 1])
+        torch.mul(slope, ~(first | second), out=out[:, 2])
+        return out
 
 
 class PaperEncoder(nn.Module):

@@ -12,6 +12,7 @@ from vqrna.nn.context import ConvolutionalContext, PaperContext
 from vqrna.nn.decoder import PaperDecoder, TripletDecoder
 from vqrna.nn.dense import DenseOutput
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
+from vqrna.nn.head import Part, PartedLogits, TwoPartHead
 from vqrna.nn.prepared import dense
 from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer, NoQuantizer, Quantized
 from vqrna.nn.ties import settled_codes
@@ -39,6 +40,10 @@ class ModelOutput:
         Exponential of the entropy of code usage in the batch.
     attention : torch.Tensor, shape (N, layers, heads, T, T), or None
         Where the context has attention.
+    site_logits : torch.Tensor, shape (N, M), or None
+        What the part of our head that reads the site adds to `logits`.
+    candidate_logits : torch.Tensor, shape (N, M, K), or None
+        What it says of other tokens, where it was asked.
     """
 
     logits: torch.Tensor
@@ -51,6 +56,8 @@ class ModelOutput:
     commitment_loss: torch.Tensor
     perplexity: torch.Tensor
     attention: torch.Tensor | None
+    site_logits: torch.Tensor | None = None
+    candidate_logits: torch.Tensor | None = None
 
     @classmethod
     def of(
@@ -61,6 +68,7 @@ class ModelOutput:
         reconstruction: torch.Tensor,
         class_logits: torch.Tensor | None = None,
         attention: torch.Tensor | None = None,
+        parts: PartedLogits | None = None,
     ) -> ModelOutput:
         """Put together what the parts of a network gave, `found` being the quantiser's."""
         return cls(
@@ -74,24 +82,9 @@ class ModelOutput:
             found.commitment_loss,
             found.perplexity,
             attention,
+            parts and parts.site,
+            parts and parts.candidates,
         )
-
-
-class SiteHead(nn.Module):
-    """Our classifier: features of a site to one log-odds a modification."""
-
-    def __init__(self, features: int, hidden: int, modifications: int, dropout: float) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(features)
-        self.hidden = nn.Conv1d(features, hidden, 1)
-        self.dropout = nn.Dropout(dropout)
-        self.logits = nn.Conv1d(hidden, modifications, 1)
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Classify (N, F, 1) to logits (N, M, 1)."""
-        x = torch.relu(self.hidden(self.dropout(self.norm(features))))
-        logits = self.logits(self.dropout(x))
-        return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 class PaperHead(nn.Module):
@@ -132,20 +125,36 @@ class SiteNetwork(nn.Module):
         self.decoder = TripletDecoder(config.code_dim, config.width)
         half = ValidEncoder.codes_beside(config.length)
         self.context = ConvolutionalContext(half, config.code_dim, config.width)
-        self.head = SiteHead(
-            self.context.features, config.head_width, modifications, config.dropout
+        dropout = config.dropout
+        self.head = TwoPartHead(
+            Part(self.context.site_features, config.head_width, modifications, dropout, dropout),
+            Part(
+                self.context.region_features,
+                config.region_width,
+                modifications,
+                config.region_dropout,
+                dropout,
+            ),
         )
 
-    def forward(self, one_hot: torch.Tensor) -> ModelOutput:
-        """Evaluate windows of shape (N, 4, length) at their central site."""
+    def forward(self, one_hot: torch.Tensor, candidates: torch.Tensor | None = None) -> ModelOutput:
+        """Evaluate windows at their central site.
+
+        Parameters
+        ----------
+        one_hot : torch.Tensor, shape (N, 4, length)
+        candidates : torch.Tensor, shape (N, K), int64, optional
+            Other tokens that the site part is to judge (see :class:`ConvolutionalContext`).
+        """
         latents = self.encoder(one_hot)
         found = self.quantizer(latents)
         if not self.training and isinstance(self.quantizer, CosineQuantizer):
             codes = settled_codes(self.encoder, self.quantizer, one_hot, latents)
             moved = (self.quantizer.lookup(codes) - found.quantized).detach()
             found = found._replace(codes=codes, quantized=found.quantized + moved)
-        logits = self.head(self.context(found.quantized))[..., 0]
-        return ModelOutput.of(logits, latents, found, self.decoder(found.quantized))
+        parts = self.head(self.context(found.quantized, candidates))
+        decoded = self.decoder(found.quantized)
+        return ModelOutput.of(parts.logits, latents, found, decoded, parts=parts)
 
     def scan(self, tokens: torch.Tensor, context_dtype: torch.dtype | None = None) -> DenseOutput:
         """Evaluate every position, as in evaluation mode.
@@ -165,8 +174,12 @@ class SiteNetwork(nn.Module):
 
     def logits_from_codes(self, codes: torch.Tensor) -> torch.Tensor:
         """Predict from the codes of windows alone: (N, T) to logits (N, M)."""
-        vectors = self.quantizer.lookup(codes)
-        return self.head(self.context(vectors))[..., 0]
+        return self.parts_from_codes(codes).logits
+
+    def parts_from_codes(self, codes: torch.Tensor) -> PartedLogits:
+        """Predict from the codes of windows (N, T) alone, what the site part says apart."""
+        parts: PartedLogits = self.head(self.context(self.quantizer.lookup(codes)))
+        return parts
 
 
 class PaperNetwork(nn.Module):

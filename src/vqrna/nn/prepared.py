@@ -50,13 +50,7 @@ def dense(network: SiteNetwork, context_dtype: torch.dtype | None = None) -> Den
         kept = _kept.setdefault(network, {})
         found = kept.get(context_dtype)
         if found is None or not _same(found, tensors, versions):
-            context = network.context
-            made = DenseNetwork(
-                fold(network, context_dtype),
-                network.config.length,
-                context.fine_half,
-                context.coarse_half,
-            )
+            made = DenseNetwork(fold(network, context_dtype))
             held = tuple(tensor.detach() for tensor in tensors)
             found = kept[context_dtype] = _Prepared(made, held, versions)
     return found.dense

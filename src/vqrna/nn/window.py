@@ -22,6 +22,12 @@ def mean_around(x: torch.Tensor, half: int) -> torch.Tensor:
     return central(x, half).mean(dim=-1, keepdim=True)
 
 
+def mean_between(x: torch.Tensor, low: int, high: int) -> torch.Tensor:
+    """Average from `low` to `high` tokens off the centre, both in: (N, C, T) -> (N, C, 1)."""
+    centre = (x.shape[-1] - 1) // 2
+    return x[..., centre + low : centre + high + 1].mean(dim=-1, keepdim=True)
+
+
 class Convolution(nn.Conv1d):
     """A convolution without padding and bias; a norm follows it."""
 

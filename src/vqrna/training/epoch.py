@@ -15,9 +15,10 @@ from vqrna.errors import DataError
 from vqrna.nn.model import Network
 from vqrna.sequence import one_hot
 from vqrna.training.augmentation import mask_flanks, substitute
-from vqrna.training.losses import total_loss, weak_loss
+from vqrna.training.losses import ranking_loss, total_loss, weak_loss
+from vqrna.training.rivals import RANKING, Rivals
 from vqrna.training.schedule import WeightAverage, learning_rate
-from vqrna.training.weak import OFF_SITE, SHUFFLED, WeakNegatives
+from vqrna.training.weak import OFF_SITE, OTHER_TYPES, SHUFFLED, WeakNegatives
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +30,16 @@ class TrainingData:
     windows : Windows
         At least as long as the model's; what is longer gives positions beside the sites.
     weak : WeakNegatives or None
+    rivals : Rivals or None
+    other_types : np.ndarray, shape (N, M), bool, or None
+        The further types that each window counts against (see
+        :func:`vqrna.training.weak.negatives_of_other_types`).
     """
 
     windows: Windows
     weak: WeakNegatives | None = None
+    rivals: Rivals | None = None
+    other_types: np.ndarray | None = None
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[np.ndarray]:
         """Draw the rows of each batch: every window once, in random order."""
@@ -140,8 +147,10 @@ def _step(
     windows = substitute(torch.from_numpy(tokens), training.substitution_rate, generator)
     windows = mask_flanks(windows, training.mask_rate, training.mask_min_flank, generator)
     columns, known = one_hot(windows.to(device)), torch.from_numpy(labels).to(device)
+    rivals = data.rivals.draw(rows, windows, generator) if data.rivals is not None else None
+    asked = (rivals.offsets.to(device),) if rivals is not None else ()
     with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
-        output = network(columns)
+        output = network(columns, *asked)
     loss = total_loss(output, columns, known, training, paper=config.model.architecture == "paper")
     total = loss.total
     terms = {
@@ -150,6 +159,22 @@ def _step(
         "loss_reconstruction": loss.reconstruction,
         "perplexity": output.perplexity,
     }
+    if data.other_types is not None:
+        against = torch.from_numpy(data.other_types[rows]).to(device)
+        # Divided by the known labels: a label weighs the same however many windows stand in
+        terms[OTHER_TYPES] = weak_loss(
+            output.logits[: len(rows)], against, training.label_smoothing, (known >= 0).sum()
+        )
+        total = total + training.other_type_weight * terms[OTHER_TYPES]
+    if rivals is not None:
+        assert output.site_logits is not None
+        assert output.candidate_logits is not None
+        kinds, ranked = rivals.kinds.to(device), rivals.present.to(device)
+        at = torch.arange(len(kinds), device=device)
+        terms[RANKING] = ranking_loss(
+            output.site_logits[at, kinds], output.candidate_logits[at, kinds], ranked
+        )
+        total = total + training.ranking_weight * terms[RANKING]
     if weak is not None:
         logits = output.logits[len(rows) :]
         negative = torch.from_numpy(weak.negative).to(device)

@@ -1,4 +1,4 @@
-"""The terms of the loss: classification with unknown labels, reconstruction, quantisation."""
+"""The terms of the loss: classification, weak negatives, ranks, reconstruction, quantisation."""
 
 from __future__ import annotations
 
@@ -103,7 +103,12 @@ def total_loss(
     return Loss(total, classification, output.quantization_loss, reconstruction)
 
 
-def weak_loss(logits: torch.Tensor, negative: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+def weak_loss(
+    logits: torch.Tensor,
+    negative: torch.Tensor,
+    smoothing: float = 0.0,
+    count: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Binary cross-entropy of unlabelled positions taken for unmodified.
 
     Parameters
@@ -113,7 +118,27 @@ def weak_loss(logits: torch.Tensor, negative: torch.Tensor, smoothing: float = 0
         The types that each position counts against; 0 if it counts against none.
     smoothing : float
         As for the labels.
+    count : torch.Tensor, scalar, optional
+        What the sum is divided by; the number of negatives if not given.
     """
     target = torch.full_like(logits, smoothing / 2)
     each = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    return (each * negative).sum() / negative.sum().clamp_min(1)
+    if count is None:
+        count = negative.sum()
+    return (each * negative).sum() / count.clamp_min(1)
+
+
+def ranking_loss(own: torch.Tensor, rivals: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of telling the modified site from its rivals, by their log-odds.
+
+    Parameters
+    ----------
+    own : torch.Tensor, shape (N,)
+        Of the modified sites.
+    rivals : torch.Tensor, shape (N, K)
+    present : torch.Tensor, shape (N, K), bool
+        Which rivals there are. Rows without any have no part in the mean.
+    """
+    others = rivals.masked_fill(~present, -torch.inf)
+    each = torch.logsumexp(torch.cat([own[:, None], others], dim=1), dim=1) - own
+    return each.sum() / present.any(dim=1).sum().clamp_min(1)  # 0 in rows without rivals

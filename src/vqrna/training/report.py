@@ -10,6 +10,11 @@ import pandas as pd
 from vqrna.files import write_text
 from vqrna.plots.curves import training_curves
 from vqrna.plots.style import save_figure
+from vqrna.training.rivals import RANKING
+from vqrna.training.weak import OFF_SITE, OTHER_TYPES, SHUFFLED
+
+FURTHER = (OTHER_TYPES, RANKING, OFF_SITE, SHUFFLED)
+"""Terms of the loss that not every training has."""
 
 PAPER_SCORES = ("acc", "bacc", "se", "sp", "mcc", "auroc")
 """The scores of the published log, in its order: ACC, BACC, SE, SP, MCC, AUC."""
@@ -42,7 +47,8 @@ def write_log(folder: Path, history: list[dict[str, Any]], best_epoch: int) -> N
             f"vq_loss: {row['loss_quantization']:.5f}, "
             f"recon_error: {row['loss_reconstruction']:.5f}, "
             f"loss_CE: {row['loss_classification']:.5f}, "
-            f"perplexity: {row['perplexity']:.1f}, codes: {row['codes_used']}"
+            + "".join(f"{name}: {row[name]:.5f}, " for name in FURTHER if name in row)
+            + f"perplexity: {row['perplexity']:.1f}, codes: {row['codes_used']}"
         )
         lines.append(f"{'=' * 16} Valid Performance. Epoch[{row['epoch']}] {'=' * 16}")
         lines.append("[type,\tACC,\tBACC,\tSE,\tSP,\tMCC,\tAUC]")

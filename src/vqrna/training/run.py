@@ -32,10 +32,11 @@ from vqrna.training import checkpoint, report
 from vqrna.training.checkpoint import Progress
 from vqrna.training.epoch import TrainingData, train_epoch
 from vqrna.training.finishing import finish
+from vqrna.training.rivals import Rivals
 from vqrna.training.schedule import WeightAverage, make_optimizer
 from vqrna.training.transfer import transfer
 from vqrna.training.validation import validate
-from vqrna.training.weak import WeakNegatives
+from vqrna.training.weak import WeakNegatives, negatives_of_other_types
 from vqrna.weights import FILE_NAME, load_model, save_model
 
 BEST_NAME = "best.safetensors"
@@ -211,14 +212,15 @@ def _over(state: Progress, config: Config) -> bool:
 
 
 def _training_data(train: Windows, network: Network, config: Config) -> TrainingData:
-    """Bring windows to a length the network can use, with weak negatives if they are wanted."""
+    """Bring windows to a length the network can use, with the negatives that are wanted."""
     wanted = config.model.length
+    others = negatives_of_other_types(train) if config.training.other_type_weight else None
     if isinstance(network, SiteNetwork):
         windows = _at_length(train, max(wanted, train.length))
         weak = WeakNegatives.of(windows, wanted, config.training)
-        if weak is not None:
-            return TrainingData(windows, weak)
-    return TrainingData(_at_length(train, wanted))
+        rivals = Rivals.of(windows, network.context.reach, config.training)
+        return TrainingData(windows if weak else _at_length(train, wanted), weak, rivals, others)
+    return TrainingData(_at_length(train, wanted), other_types=others)
 
 
 def _at_length(windows: Windows, length: int) -> Windows:

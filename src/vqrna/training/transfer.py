@@ -12,7 +12,10 @@ from vqrna.nn.model import Network
 from vqrna.nn.quantizer import CosineQuantizer
 from vqrna.trained import TrainedModel
 
-_LAST = ("head.logits.weight", "head.logits.bias")
+_LAST = tuple(
+    f"head.{part}logits.{kind}" for part in ("", "site.", "region.") for kind in ("weight", "bias")
+)
+"""The layers with a row a type: the published head has one, ours one a part."""
 
 
 @torch.no_grad()
@@ -51,10 +54,11 @@ def transfer(start: TrainedModel, network: Network, modifications: Sequence[Modi
     if isinstance(network.quantizer, CosineQuantizer):
         network.quantizer.adopt(network.quantizer.codebook)
     known = {m.symbol: row for row, m in enumerate(start.modifications)}
-    rows = len(ours[_LAST[0]]) // len(modifications)  # two a type in the paper's head
+    last = [name for name in _LAST if name in ours]
+    rows = len(ours[last[0]]) // len(modifications)  # two a type in the paper's head
     for m, kind in enumerate(modifications):
         if kind.symbol in known:
             at = known[kind.symbol]
-            for name in _LAST:
+            for name in last:
                 piece = theirs[name][at * rows : (at + 1) * rows]
                 ours[name][m * rows : (m + 1) * rows] = piece

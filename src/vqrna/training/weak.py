@@ -1,6 +1,7 @@
 """Weak negatives: positions nobody calls modified, beside known sites and in shuffled sequence.
 
-They join the batch of real windows as rows of their own, so that statistics over the batch are the
+Random negatives of one type also count, weakly, against the other types of their base. The others
+join the batch of real windows as rows of their own, so that statistics over the batch are the
 same for both: with batches of their own the network is normalised by them and learns nothing.
 """
 
@@ -12,11 +13,34 @@ import numpy as np
 
 from vqrna.config import TrainingConfig
 from vqrna.data.annotated import annotated
-from vqrna.data.records import POSITIVE, Windows
+from vqrna.data.records import POSITIVE, RANDOM, UNKNOWN, Windows
 from vqrna.sequence import centre, recentre, windows_around
 from vqrna.shuffling import dinucleotide_shuffle
 
 OFF_SITE, SHUFFLED = "loss_off_site", "loss_shuffled"
+OTHER_TYPES = "loss_other_types"
+
+
+def negatives_of_other_types(windows: Windows) -> np.ndarray:
+    """Tell for which types windows can stand in as negatives, though nobody drew them for these.
+
+    Parameters
+    ----------
+    windows : Windows
+
+    Returns
+    -------
+    np.ndarray, shape (N, M), bool
+        True where a random negative of some type, modified for none, has an unknown label, and the
+        base and context that the type needs.
+    """
+    random = windows.negative_set == windows.negative_sets.index(RANDOM)
+    serves = random.any(axis=1) & ~(windows.labels == POSITIVE).any(axis=1)
+    fits = []
+    for kind in windows.modifications:
+        near = recentre(windows.tokens, 2 * len(kind.context) + 1)
+        fits.append(kind.candidates(near)[:, centre(near.shape[1])])
+    return serves[:, None] & (windows.labels == UNKNOWN) & np.stack(fits, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
