@@ -28,6 +28,7 @@ def demo():
         ("scan_speed", "engines_table", "docs/speed.md"),
         ("scan_memory", "table", "docs/speed.md"),
         ("flags_check", "table", "docs/flags.md"),
+        ("ism_speed", "table", "docs/motifs.md"),
     ],
 )
 def test_the_measured_table_is_the_kept_result(root, name, table, page):
@@ -44,6 +45,14 @@ def test_what_the_model_reads_is_told_as_it_was_kept(root, part):
         pytest.skip(f"'make pictures' has not kept {part} yet")
     page = (root / "docs" / script["PAGES"][part]).read_text(encoding="utf-8")
     assert script["TABLES"][part](kept[part]) in page
+
+
+def test_how_much_faster_mutagenesis_is_told_to_be(root):
+    kept = json.loads((root / "benchmarks/results/ism_speed.json").read_text("utf-8"))
+    told = re.search(
+        r"(\d+) times as fast as whole evaluations", (root / "README.md").read_text("utf-8")
+    )
+    assert int(told[1]) == round(kept["ratio"])
 
 
 def test_the_kept_result_is_of_the_shipped_model(root):
