@@ -85,6 +85,18 @@ def test_the_likeliest_come_first():
         likeliest(model, sites.take(np.flatnonzero(sites.labels[:, 1] != 1)), cm, 4)
 
 
+def test_windows_whose_base_cannot_carry_the_type_are_left_out(tmp_path):
+    model = fresh(tiny(), ("Am", "Cm"))
+    am, cm = modifications(["Am", "Cm"])
+    flank = letters(25, 3)
+    given = {"a": flank + "A" + flank, "g": flank + "G" + flank}
+    path = write_fasta(tmp_path / "w.fa", given)
+    sites = central_sites(path, model.length, (am, cm))
+    assert likeliest(model, sites, am, 4).names == ("a",)
+    with pytest.raises(DataError, match=r"can carry Cm \(C\)"):
+        likeliest(model, sites, cm, 4)
+
+
 def test_exactly_one_source(fasta):
     for given in ((None, None), (fasta, fasta.parent)):
         with pytest.raises(UsageError, match="either"):

@@ -19,6 +19,15 @@ def test_types_with_and_without_codes(tmp_path):
     assert "none tells Cm" in (tmp_path / "x.svg").read_text()
 
 
+def test_letters_of_more_than_two_bits_are_drawn_whole():
+    flat = CodeLogo(np.full((4, 5), 0.1), np.arange(-2, 3), "code 7")
+    tall = CodeLogo(np.full((4, 5), 0.6), np.arange(-2, 3), "code 8")
+    figure = top_codes([[flat], [tall]], ["Am", "Cm"], ["r", "b"], BASES["types"])
+    assert min(ax.get_ylim()[1] for ax in figure.axes if ax.axison) > 2.4
+    figure = top_codes([[flat]], ["Am"], ["r"], BASES["types"])
+    assert figure.axes[0].get_ylim() == (0, 2)
+
+
 @pytest.mark.parametrize("types", [1, 5])
 def test_a_panel_a_type_and_a_line_an_order(types, tmp_path):
     names = [f"t{i}" for i in range(types)]

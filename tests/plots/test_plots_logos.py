@@ -79,7 +79,31 @@ def test_axes_tell_positions_beside_the_site(tmp_path):
     assert "site" in words
     assert "+10" in words
     assert figure.get_supylabel() == "mean change"
-    assert "relative to the site" in figure.get_supxlabel()
+    labelled = [ax for ax in figure.axes if "relative to the site" in ax.get_xlabel()]
+    assert len(labelled) == 1
+
+
+def test_a_long_remark_leaves_the_axis_readable():
+    figure = importance_logos(
+        np.ones((4, 501)), np.arange(-250, 251), COLORS, "mean change", remark="x" * 120
+    )
+    figure.draw_without_rendering()
+    (below,) = (ax.xaxis.label for ax in figure.axes if ax.get_xlabel())
+    (remark,) = figure.texts[-1:]
+    assert remark.get_text() == "x" * 120
+    assert not remark.get_window_extent().overlaps(below.get_window_extent())
+
+
+def test_importance_is_drawn_from_zero():
+    heights = np.zeros(21)
+    heights[10] = 2
+    for beside in (0, 3):
+        heights[4] = beside
+        bars = importance_bars(heights, np.arange(-10, 11), "importance")
+        for ax in bars.axes[:2]:
+            low, high = ax.get_ylim()
+            assert low == 0
+            assert high > beside
 
 
 def test_motifs_tell_where_they_stand(tmp_path):

@@ -238,8 +238,8 @@ def likeliest(
 ) -> ChosenSites:
     """Keep the sites of one type that a model is surest of, the likeliest first.
 
-    Sites that are known not to carry the type are left out; those of which nothing is known stay
-    where nothing is known of any.
+    Sites that are known not to carry the type are left out. Where nothing is known of any, those
+    stay whose base can carry it.
 
     Raises
     ------
@@ -250,7 +250,11 @@ def likeliest(
     label = sites.labels[:, column]
     rows = np.flatnonzero(label == POSITIVE)
     if not len(rows) and (label == UNKNOWN).all():
-        rows = np.arange(len(sites))
+        fit = modification.candidates(sites.tokens)[:, centre(sites.tokens.shape[1])]
+        rows = np.flatnonzero(fit)
+        if not len(rows):
+            base = modification.context
+            raise DataError(f"no site has a base that can carry {modification.symbol} ({base})")
     if not len(rows):
         raise DataError(f"there are no sites of {modification.symbol}")
     head = [m.symbol for m in model.modifications].index(modification.symbol)

@@ -69,6 +69,9 @@ def top_codes(
         without = [name for own, name in zip(codes, names, strict=True) if not own]
         figure = new_figure(11, 1.15 * max(len(there), 1) + 0.9)
         axes = figure.subplots(max(len(there), 1), _COLUMNS, squeeze=False, sharey=True)
+        # Against a background of rare bases a letter can tell more than two bits.
+        tallest = [logo.bits.sum(axis=0).max() for own, _, _ in there for logo in own[:_COLUMNS]]
+        highest = max(2.0, 1.05 * max(tallest, default=0.0))
         if not there:
             for ax in axes[0]:
                 ax.set_axis_off()
@@ -79,7 +82,7 @@ def top_codes(
                     ax.set_axis_off()
                     continue
                 draw_logo(ax, own[column].bits, own[column].offsets, bases)
-                ax.set_ylim(0, 2)
+                ax.set_ylim(0, highest)
                 ax.axvline(0, color=HAIR, lw=0.8, zorder=0)
                 ax.set_title(own[column].words, fontsize=7, fontweight="normal", pad=2)
                 lowest = column >= len(below)

@@ -66,6 +66,8 @@ def embedding_map(
                           rasterized=len(xy) > 500)  # fmt: skip
         word = "called" if called else "modified"
         told = f"{word}, by type" + ("; grey: not" if none.any() else "")
+        if not there:
+            told = "nothing is known of these sites"
         beside = "on the right modified (dots) / unmodified (crosses)"
         large.set_title(told if called or not there else f"{told}; {beside}", fontsize=8)
         if there:

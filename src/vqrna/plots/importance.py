@@ -55,6 +55,7 @@ def importance_bars(
             ax.xaxis.set_major_locator(MaxNLocator(21, integer=True, steps=[1, 2, 2.5, 5, 10]))
             ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:+.0f}" if x else "site"))
             ax.yaxis.set_major_locator(MaxNLocator(4))
+            ax.set_ylim(0, 1.05 * float(beside.max(initial=0)) or 1.0)
         site = figure.add_subplot(grid[1, 1])
         site.bar([0], importance[offsets == 0], width=0.85, color=INK, lw=0)
         site.set_xlim(-0.7, 0.7)

@@ -149,10 +149,10 @@ def importance_logos(
             ax.yaxis.set_major_locator(MaxNLocator(3))
             if row == 0:
                 ax.axvspan(-0.5, 0.5, color=HAIR, lw=0, zorder=0)
+        ax.set_xlabel("position relative to the site (nt)")
         site = figure.add_subplot(grid[0, 1])
         _site(site, heights[:, offsets == 0], colors)
         figure.supylabel(label, fontsize=8.5)
-        figure.supxlabel("position relative to the site (nt)", fontsize=8.5)
         if len(parts) > 1 and highest > 1.5 * away:
             note = figure.add_subplot(grid[1, 1])
             note.set_axis_off()
