@@ -72,7 +72,7 @@ def test_dna_letters_and_other_lines_are_understood(tmp_path):
     [
         ("", "holds|empty|no MEME"),
         (">a\nACGU\n", "no MEME file"),
-        ("MEME version 4\nALPHABET= ACDEFGHIKLMNPQRSTVWY\n", "the alphabet is ACDEF"),
+        ("MEME version 4\nALPHABET= ACDEFGHIKLMNPQRSTVWY\n", "is ACDEFGHIKLMNPQRSTVWY, not"),
         ("MEME version 4\n", "holds no motif"),
         ("MEME version 4\nMOTIF a\nletter-probability matrix: alength= 4\n", "width w="),
         ("MEME version 4\nMOTIF a\nletter-probability matrix: w= 2\n0 0 0 1\n", "1 of 2 rows"),
@@ -85,3 +85,18 @@ def test_what_is_wrong_is_told(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(DataError, match=words):
         read_meme(path)
+
+
+def test_motifs_of_one_name_are_all_kept(tmp_path):
+    path = tmp_path / "twice.meme"
+    rows = ("1 0 0 0", "0 1 0 0", "0 0 0 1")
+    told = "".join(
+        f"MOTIF same\nletter-probability matrix: alength= 4 w= 1\n{row}\n" for row in rows
+    )
+    path.write_text(f"MEME version 4\nALPHABET= ACGT\n{told}")
+    found = read_meme(path)
+    assert {name: int(matrix.argmax()) for name, matrix in found.items()} == {
+        "same": 0,
+        "same (2)": 1,
+        "same (3)": 3,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from os import PathLike
 from typing import NamedTuple
 
@@ -74,7 +74,8 @@ def read_meme(path: str | PathLike[str]) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to np.ndarray, shape (4, W), float64
-        Frequencies by name, with the alternate name behind a blank where there is one.
+        Frequencies by name, with the alternate name behind a blank where there is one; of
+        motifs that share a name the second is `name (2)`.
 
     Raises
     ------
@@ -98,12 +99,12 @@ def read_meme(path: str | PathLike[str]) -> dict[str, np.ndarray]:
                     found[name] = _whole(np.array(rows).T, file, name, first)
                     wanted, rows = 0, []
             elif text.upper().startswith("ALPHABET="):
-                letters = text.partition("=")[2].strip().upper().replace("T", "U")
-                if letters != ALPHABET:
+                letters = text.partition("=")[2].strip().upper()
+                if letters.replace("T", "U") != ALPHABET:
                     words = f"the alphabet is {letters}, not {ALPHABET} or ACGT"
                     raise DataError(words, file=file, line=number)
             elif text.startswith("MOTIF"):
-                name = " ".join(text.split()[1:3]) or f"motif_{len(found) + 1}"
+                name = _unlike(" ".join(text.split()[1:3]) or f"motif_{len(found) + 1}", found)
             elif text.startswith("letter-probability matrix"):
                 sizes = {key: int(value) for key, value in _SIZE.findall(text)}
                 if sizes.get("alength", len(ALPHABET)) != len(ALPHABET) or not sizes.get("w"):
@@ -117,6 +118,14 @@ def read_meme(path: str | PathLike[str]) -> dict[str, np.ndarray]:
         raise DataError(words, file=file, record=name, line=first)
     if not found:
         raise DataError("holds no motif with a letter-probability matrix", file=file)
+    return found
+
+
+def _unlike(name: str, taken: Container[str]) -> str:
+    """Give a number to a name that another motif of the file has, so that none is lost."""
+    found, n = name, 2
+    while found in taken:
+        found, n = f"{name} ({n})", n + 1
     return found
 
 
