@@ -1,5 +1,6 @@
 """NNI files: every distribution by hand, nesting, published names, what cannot be honoured."""
 
+import json
 import math
 
 import optuna
@@ -200,6 +201,10 @@ def test_tuners(nni_file, lines, sampler, pruner, metric):
         ({"data_index": {"_type": "choice", "_value": [1, 4]}}, "one modification"),
         ({"data_index": {"_type": "choice", "_value": [99]}}, "one modification"),
         ([], "no table of names"),
+        ({"seed": {"_type": ["choice"], "_value": [1]}}, "unknown _type"),
+        ({"dropout": {"_type": "uniform", "_value": [0, math.inf]}}, "finite numbers"),
+        ({"data_index": {"_type": "choice", "_value": [{"_name": "1"}]}}, "one modification"),
+        ({"a": {"_type": "choice", "_value": [{"_name": "x"}, {"_name": "x"}]}}, "same _name"),
     ],
 )
 def test_a_wrong_space_is_told(nni_file, space, told):
@@ -227,6 +232,52 @@ def test_a_wrong_configuration_is_told(tmp_path, monkeypatch, text, told):
     with pytest.raises(DataError, match=told):
         read_search(tmp_path / "config.yaml")
     assert not (tmp_path / "hacked").exists()
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("maxTrialNum: 0", "trials: .*greater than or equal to 1"),
+        ("tuner: TPE", "tuner is no table"),
+        ("tuner: {name: TPE, classArgs: {optimize_mode: bigger}}", "maximize or minimize"),
+    ],
+)
+def test_what_is_wrong_in_the_configuration_is_not_blamed_on_the_space(nni_file, lines, told):
+    with pytest.raises(DataError, match=rf"config\.yaml: .*{told}"):
+        read_search(nni_file({"seed": PUBLISHED["seed"]}, lines + "\n"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "note"),
+    [
+        ("trial: python train.py\n", "'python train.py'"),
+        ("trainingService: remote\n", "platform 'remote'"),
+        ("trainingService: [{platform: remote}, {platform: local}]\n", "platform 'remote' "),
+        ("trialConcurrency: 1\n", "no maxTrialNumber: 40 trials"),
+    ],
+)
+def test_other_forms_of_a_line_are_not_passed_over(nni_file, lines, note):
+    (found,) = [
+        word
+        for word in read_search(nni_file({"seed": PUBLISHED["seed"]}, lines)).notes
+        if note in word
+    ]
+    assert "local'" not in found
+
+
+def test_a_mode_in_capitals_is_the_same_mode(nni_file):
+    lines = "tuner: {name: TPE, classArgs: {optimize_mode: Minimize}}\n"
+    assert read_search(nni_file({"seed": PUBLISHED["seed"]}, lines)).settings.metric == "loss"
+
+
+def test_a_space_with_a_byte_order_mark_is_read(nni_file, tmp_path):
+    path = nni_file({})
+    space = tmp_path / "space" / "search_space.json"
+    space.write_text(json.dumps({"seed": PUBLISHED["seed"]}), encoding="utf-8-sig")
+    assert read_search(path).space.parameters[0].choices == (0, 1, 2, 3, 4)
+    space.write_text("[" * 100_000)
+    with pytest.raises(DataError, match="not valid JSON"):
+        read_search(path)
 
 
 def test_a_broken_space_names_file_and_line(nni_file, tmp_path):

@@ -155,7 +155,7 @@ def tune(
     from vqrna.tuning import tune as run
 
     if dry_run:
-        _plan(search, source, device, threads)
+        _plan(search, source, device, threads, engine)
         return
     for note in search.notes:
         say("note", note)
@@ -203,23 +203,22 @@ def _read(
     return search, from_benchmark(data, names, lambda line: say("note", line))
 
 
-def _plan(search: Search, source: Source, device: str, threads: int | None) -> None:
+def _plan(search: Search, source: Source, device: str, threads: int | None, engine: str) -> None:
     """Print what would be done, and for how long."""
-    import torch
     from rich.console import Console
     from rich.table import Table
 
     from vqrna.progress import duration
     from vqrna.tuning import estimate
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    settings, told = search.settings, estimate(search, source, device)
+    settings, told = search.settings, estimate(search, source, device, threads, engine)
     table = Table(box=None, show_header=False, pad_edge=False)
     types = ", ".join(m.symbol for m in source.train.modifications)
     table.add_row("search", f"{settings.sampler}, seed {settings.seed}, {settings.trials} trials")
     table.add_row("score", f"validation {settings.metric} of a trial's best epoch")
-    table.add_row("pruning", f"{settings.pruner}, at least {settings.warmup} epochs")
+    least = f"{settings.warmup} epoch" + "s" * (settings.warmup != 1)
+    pruning = "none" if settings.pruner == "none" else f"{settings.pruner}, at least {least}"
+    table.add_row("pruning", pruning)
     n, valid = len(source.train), len(source.valid)
     table.add_row("data", f"{types}: {n:,} training and {valid:,} validation windows")
     model, training = told.config.model, told.config.training
@@ -231,6 +230,8 @@ def _plan(search: Search, source: Source, device: str, threads: int | None) -> N
     measured = f"measured on {told.windows:,} windows, settings from the middle of the space"
     table.add_row("epoch", f"{told.epoch:.1f} s ({measured})")
     jobs = f"{settings.jobs} at once" if settings.jobs > 1 else "one at a time"
+    if told.at_once < min(settings.jobs, settings.trials):
+        jobs += f", which share what {told.at_once} can have"
     table.add_row("in all", f"{duration(told.total)} if nothing is pruned, {jobs}")
     Console(width=max(Console().width, 120)).print(table, markup=False, highlight=False)
 
@@ -260,6 +261,9 @@ def _show(search: Search, result: TuningResult) -> None:
         value = first[parameter.label]
         if value is not None and value == value:
             console.print(f"  {parameter.label} = {_short(value)}", highlight=False)
+    if len(complete) > 1:  # the largest of many noisy scores is above what it will be again
+        told = f"the best of {len(complete)}: part of its lead is luck; measure it on other windows"
+        console.print(told, highlight=False, soft_wrap=True)
     best_config = result.folder / "config.toml"
     told = f"wrote {result.folder}; train the best: vqrna train --config {best_config}"
     console.print(told, highlight=False, soft_wrap=True)

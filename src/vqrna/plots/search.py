@@ -49,7 +49,8 @@ def search_history(
                   label=f"complete ({whole.sum()})")  # fmt: skip
         if whole.any():
             best = (np.minimum if lowest else np.maximum).accumulate(value[whole])
-            axes.step(number[whole], best, where="post", color=INK, lw=1, label="best so far")
+            axes.step([*number[whole], number[-1]], [*best, best[-1]], where="post", color=INK,
+                      lw=1, label="best so far")  # fmt: skip
         if failed.any():
             low = axes.get_ylim()[0]
             axes.plot(number[failed], np.full(failed.sum(), low), "x", ms=5, color=ORANGE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ import numpy as np
 from vqrna import config as configs
 from vqrna.config import Config
 from vqrna.data.records import NEGATIVE, POSITIVE, Windows
+from vqrna.devices import choose_device
 from vqrna.training import Source, train_network
+from vqrna.tuning.run import cores, threads_each
 from vqrna.tuning.search import Search
 
 _SHORT, _LONG = 128, 768
@@ -33,15 +36,24 @@ class Estimate:
         Seconds of a whole epoch.
     total : float
         Seconds of the search if nothing is pruned and no training stops early.
+    at_once : int
+        Trials that can really go on side by side: on a CPU, no more than it has cores.
     """
 
     config: Config
     windows: int
     epoch: float
     total: float
+    at_once: int = 1
 
 
-def estimate(search: Search, source: Source, device: str = "auto") -> Estimate:
+def estimate(
+    search: Search,
+    source: Source,
+    device: str = "auto",
+    threads: int | None = None,
+    engine: str = "local",
+) -> Estimate:
     """Measure two short epochs and tell how long the whole search will take.
 
     Parameters
@@ -49,7 +61,15 @@ def estimate(search: Search, source: Source, device: str = "auto") -> Estimate:
     search : Search
     source : Source
     device : str
+    threads : int, optional
+        CPU threads of each trial; the share of one process if not given.
+    engine : str
+        With ``ray`` the cluster is taken to have room for all jobs.
     """
+    import torch
+
+    if (each := threads or threads_each(search, engine)) is not None:
+        torch.set_num_threads(each)
     chosen = search.space.middle()
     config = configs.replace(search.base, **search.space.settings(chosen))
     n = len(source.train)
@@ -64,8 +84,11 @@ def estimate(search: Search, source: Source, device: str = "auto") -> Estimate:
     trials = settings.trials
     if settings.sampler == "grid":
         trials = len(search.space.grid(trials))
-    total = epoch * config.training.epochs * trials / min(settings.jobs, trials)
-    return Estimate(config, many, epoch, total)
+    at_once = min(settings.jobs, trials)
+    if engine == "local" and choose_device(device).name == "cpu":
+        at_once = min(at_once, max(1, cores() // (each or 1)))
+    total = epoch * config.training.epochs * math.ceil(trials / at_once)
+    return Estimate(config, many, epoch, total, at_once)
 
 
 def _seconds(source: Source, config: Config, windows: int, device: str) -> float:

@@ -57,28 +57,34 @@ def read_nni(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
     space_file, raw = _space(path, told)
     try:
         space, index, renamed = read_space(raw)
-        published = bool(renamed) or index is not None
-        lacking: list[str] = []
-        given = _settings(told, lacking)
-        base = configs.replace(
-            configs.preset(preset or ("paper" if published else "vqrna")), **changes
-        )
-        base, settings = with_metric(base, space, configs.validated(Settings, given), given)
         types, words = _types(index)
     except (ValueError, UsageError) as error:
         raise DataError(str(error), file=space_file) from None
+    published = bool(renamed) or index is not None
+    base = configs.replace(configs.preset(preset or ("paper" if published else "vqrna")), **changes)
+    lacking: list[str] = []
+    try:
+        given = _settings(told, lacking)
+        base, settings = with_metric(base, space, configs.validated(Settings, given), given)
+    except (ValueError, UsageError) as error:
+        raise DataError(str(error), file=path) from None
     notes = []
     if published and preset is None:
         notes.append("published names in the space: trials are of preset paper (--preset changes)")
     if renamed:
-        notes.append("names: " + ", ".join(renamed))
+        notes.append("names: " + ", ".join(dict.fromkeys(renamed)))
     if words:
         notes.append(words)
     if any(parameter.setting == "seed" for parameter in space.parameters):
         notes.append("seed is searched, too: what it gains is luck")
     if given.get("metric") == "loss":
         notes.append("optimize_mode minimize: what is minimised is the validation loss")
-    command = told.get("trialCommand") or (told.get("trial") or {}).get("command")
+    if "trials" not in given:
+        notes.append(f"no maxTrialNumber: {settings.trials} trials (--trials changes)")
+    trial = told.get("trial")
+    command = told.get("trialCommand") or (
+        trial.get("command") if isinstance(trial, dict) else trial
+    )
     if command:
         notes.append(f"not executed: '{command}'; a trial trains a model of vqrna")
     if lacking:
@@ -116,18 +122,20 @@ def _space(path: Path, told: dict[str, Any]) -> tuple[Path, Any]:
     if file.suffix.lower() in {".yaml", ".yml"}:
         return file, _read(file)
     try:
-        return file, json.loads(file.read_text(encoding="utf-8"))
+        return file, json.loads(file.read_text(encoding="utf-8-sig"))  # some editors mark it
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(getattr(error, "strerror", None) or "not a text file", file=file) from None
     except json.JSONDecodeError as error:
         raise DataError(f"not valid JSON: {error.msg}", file=file, line=error.lineno) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not valid JSON: {error}", file=file) from None
 
 
 def _settings(told: dict[str, Any], lacking: list[str]) -> dict[str, Any]:
     """Read how to search; adds to `lacking` what cannot be honoured."""
     found: dict[str, Any] = {"pruner": "none"}  # NNI prunes only where an assessor is named
-    if isinstance(told.get("experimentName"), str):
-        found["name"] = told["experimentName"]
+    if told.get("experimentName") not in (None, ""):
+        found["name"] = str(told["experimentName"])
     trials = _first(told, _TRIALS_KEYS)
     if trials is not None:
         found["trials"] = trials
@@ -146,7 +154,10 @@ def _settings(told: dict[str, Any], lacking: list[str]) -> dict[str, Any]:
         found["sampler"] = _SAMPLERS[name.lower()]
     elif name:
         lacking.append(f"tuner '{name}' (TPE stands in)")
-    if arguments.get("optimize_mode") == "minimize":
+    mode = str(arguments.get("optimize_mode") or "maximize").lower()
+    if mode not in {"maximize", "minimize"}:
+        raise UsageError(f"optimize_mode is maximize or minimize, not '{mode}'")
+    if mode == "minimize":
         found["metric"] = "loss"
     for ours, theirs in (("seed", "seed"), ("population", "population_size")):
         if arguments.get(theirs) is not None:
@@ -160,14 +171,19 @@ def _settings(told: dict[str, Any], lacking: list[str]) -> dict[str, Any]:
                 found["warmup"] = arguments["start_step"]
         else:
             lacking.append(f"assessor '{name}' (nothing is pruned)")
-    service = told.get("trainingService") or {}
-    platform = told.get("trainingServicePlatform")
-    if platform is None and isinstance(service, dict):
-        platform = service.get("platform")
-    if platform not in (None, "local"):
-        lacking.append(f"platform '{platform}' (trials run here; --engine ray takes a cluster)")
+    platforms = ", ".join(name for name in _platforms(told) if name.lower() != "local")
+    if platforms:
+        lacking.append(f"platform '{platforms}' (trials run here; --engine ray takes a cluster)")
     lacking += [key for key in told if key not in _READ | _WITHOUT_EFFECT and told[key]]
     return found
+
+
+def _platforms(told: dict[str, Any]) -> list[str]:
+    """Name where the trials were to run: version 2 may list several."""
+    service = told.get("trainingServicePlatform") or told.get("trainingService") or []
+    every = service if isinstance(service, list) else [service]
+    named = (one.get("platform", "local") if isinstance(one, dict) else one for one in every)
+    return [str(name) for name in named]
 
 
 def _algorithm(told: Any, what: str) -> tuple[str, dict[str, Any]]:
@@ -199,7 +215,7 @@ def _types(index: list[Any] | None) -> tuple[tuple[str, ...] | None, str]:
     if index is None:
         return None, ""
     known = {m.index: m.symbol for m in MODIFICATIONS}
-    if len(index) > 1 or index[0] not in known:
+    if len(index) > 1 or isinstance(index[0], dict) or index[0] not in known:
         raise UsageError(
             f"{DATA_INDEX} {index}: a search compares trials of one modification "
             f"(1 to {len(known)}); search each on its own"

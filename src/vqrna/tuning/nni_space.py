@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -121,14 +122,19 @@ def _values(name: str, told: dict[str, Any]) -> list[Any]:
                 raise UsageError(f"'{name}': a nested choice has no _name")
             if isinstance(value, list):
                 raise UsageError(f"'{name}': a choice of lists is nothing that a setting can take")
+        nested = [value["_name"] for value in values if isinstance(value, dict)]
+        if len(set(nested)) < len(nested):
+            raise UsageError(f"'{name}': two nested choices have the same _name")
         return values
-    if kind not in _COUNTS:
+    if not isinstance(kind, str) or kind not in _COUNTS:
         known = ", ".join(["choice", *_COUNTS])
         raise UsageError(f"'{name}': unknown _type '{kind}' (known: {known})")
     if len(values) != _COUNTS[kind] or any(
         isinstance(value, bool) or not isinstance(value, int | float) for value in values
     ):
         raise UsageError(f"'{name}': {kind} takes {_COUNTS[kind]} numbers")
+    if not all(math.isfinite(value) for value in values):
+        raise UsageError(f"'{name}': {kind} takes finite numbers")
     return values
 
 

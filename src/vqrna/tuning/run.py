@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vqrna.devices import choose_device
 from vqrna.errors import DataError, UsageError
 from vqrna.files import results_directory
 from vqrna.progress import Bar, duration, progress
@@ -93,6 +94,8 @@ def tune(
     """
     if engine not in {"local", "ray"}:
         raise UsageError(f"unknown engine '{engine}' (known: local, ray)")
+    if engine == "local":
+        choose_device(device)  # what is not there is told once, not by every trial
     identity = search.identity(_fingerprint(source))
     with ExitStack() as stack:
         server = stack.enter_context(dashboard.reserved(port))
@@ -112,7 +115,7 @@ def tune(
             limit,
             time.time() + 3600 * search.settings.hours if search.settings.hours else None,
             device,
-            _threads(search, engine) if threads is None else threads,
+            threads_each(search, engine) if threads is None else threads,
         )
         if server is not None:
             say(
@@ -154,12 +157,18 @@ def serve(
                     time.sleep(3600)
 
 
-def _threads(search: Search, engine: str) -> int | None:
-    """Divide the cores among the processes; Ray gives one to each."""
+def cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads_each(search: Search, engine: str = "local") -> int | None:
+    """Divide the cores among the processes; Ray gives one to each, None leaves torch its choice."""
     if engine == "ray":
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (cores or 1) // search.settings.jobs) if search.settings.jobs > 1 else None
+    return max(1, cores() // search.settings.jobs) if search.settings.jobs > 1 else None
 
 
 def _fingerprint(source: Source) -> str:
