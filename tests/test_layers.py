@@ -51,7 +51,8 @@ def imported_rooms(path: Path) -> set[tuple[str, int]]:
 
 
 def rooms() -> list[Path]:
-    return [path for path in MODULES if path != PACKAGE / "__init__.py"]
+    doors = {PACKAGE / "__init__.py", PACKAGE / "__main__.py"}
+    return [path for path in MODULES if path not in doors]
 
 
 def name(path: Path) -> str:

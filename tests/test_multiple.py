@@ -179,10 +179,13 @@ def test_types_without_a_null_or_candidates_are_not_blamed_on_it():
 def test_the_page_tells_what_the_tails_were_found_to_predict(root):
     kept = json.loads((root / "benchmarks" / "results" / "tail.json").read_text())
     page = (root / "docs" / "multiple_testing.md").read_text(encoding="utf-8")
+    too_small = []
     for name, parts in kept.items():
         numbers = [value for part in ("1/2", "1/10") for value in parts[part]]
         assert f"| {name} | " + " | ".join(f"{value:.2f}" for value in numbers) + " |" in page
         beyond = parts["1/2"][1:] + parts["1/10"][1:]
-        assert max(beyond) < 1, "the page says that the tail is conservative"
+        if max(beyond) >= 1:
+            too_small.append(name)
+    assert f"**The tail is conservative for all types but {', '.join(too_small)}**" in page
     assert f"fewer than {FEWEST:,} positions" in page
     assert f"1 / ({TRUSTED} (n + 1))" in page
