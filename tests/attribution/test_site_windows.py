@@ -27,6 +27,19 @@ def test_records_are_windows_about_their_centre(tmp_path):
     assert [decode(w) for w in windows_of([file], M6A, 7).tokens] == ["NGGACUN", "CGGACUU"]
 
 
+def test_what_was_done_to_the_windows_is_told(tmp_path):
+    text = ">a\nGGACU\n>b\nGAC\n>c\nCCGGACUUU\n>d\nCGGACUU\n>e\n>f\nGGCCU\n"
+    found = windows_of([write(tmp_path / "a.fa", text)], M6A, 5)
+    assert found.names == ("a", "b", "c", "d")
+    assert found.remarks() == [
+        "1 window without letters: left out",
+        "1 window that cannot carry it in the centre: left out",
+        "1 window shorter than 5 nt: ambiguous letters stand beside",
+        "2 windows longer than 5 nt: the central 5 are looked at",
+    ]
+    assert windows_of([write(tmp_path / "b.fa", ">a\nGGACU\n")], M6A, 5).remarks() == []
+
+
 def test_the_context_of_a_type_counts(tmp_path):
     file = write(tmp_path / "a.fa", ">one\nGGACU\n>two\nUCAGG\n")
     assert windows_of([file], M6AM, 5).names == ("two",)

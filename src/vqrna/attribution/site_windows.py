@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,15 +34,35 @@ class SiteWindows:
         0-based positions of the sites in their sequences.
     left_out : int
         Windows that were given, but whose centre cannot carry the modification.
+    shorter, longer : int
+        Records with fewer or more letters than a window has, of those that are left.
+    empty : int
+        Records without letters, left out.
     """
 
     tokens: np.ndarray
     names: tuple[str, ...]
     positions: np.ndarray
     left_out: int = 0
+    shorter: int = 0
+    longer: int = 0
+    empty: int = 0
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    def remarks(self) -> list[str]:
+        """Tell in a line each what was done to the windows that were given."""
+        nt = self.tokens.shape[1]
+        said = (
+            (self.empty, "{} without letters: left out"),
+            (self.left_out, "{} that cannot carry it in the centre: left out"),
+            (self.shorter, f"{{}} shorter than {nt} nt: ambiguous letters stand beside"),
+            (self.longer, f"{{}} longer than {nt} nt: the central {nt} are looked at"),
+        )
+        return [
+            words.format(f"{count:,} window{'s' * (count != 1)}") for count, words in said if count
+        ]
 
 
 def windows_of(
@@ -63,7 +84,8 @@ def windows_of(
     DataError
         If a record has an even length, or no centre can carry the modification.
     """
-    records = [record for file in files for record in read_fasta(file) if len(record.tokens)]
+    everything = [record for file in files for record in read_fasta(file)]
+    records = [record for record in everything if len(record.tokens)]
     for record in records:
         if len(record.tokens) % 2 == 0:
             raise DataError(
@@ -75,7 +97,14 @@ def windows_of(
             )
     piled = recentre(stack(records), length)
     positions = np.array([centre(len(record.tokens)) for record in records], dtype=np.int64)
-    return _candidates(piled, [r.name for r in records], positions, modification, files[0])
+    found = _candidates(piled, [r.name for r in records], positions, modification, files[0])
+    lengths = 2 * found.positions + 1
+    return dataclasses.replace(
+        found,
+        shorter=int((lengths < length).sum()),
+        longer=int((lengths > length).sum()),
+        empty=len(everything) - len(records),
+    )
 
 
 def windows_at(

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import CentredWindows, Confidence, Device, ModelPath, OneType, Palette, Seed
+from vqrna.cli.options import (
+    CentredWindows,
+    Confidence,
+    Device,
+    ModelPath,
+    OneType,
+    Palette,
+    Seed,
+    SplitOfData,
+)
 
 
 def attention(
@@ -23,9 +32,7 @@ def attention(
         Path | None,
         typer.Option(metavar="DIR", help="In place of FASTA: modified windows of a data set."),
     ] = None,
-    split: Annotated[
-        str, typer.Option(metavar="NAME", help="With --data: train, valid or test.")
-    ] = "valid",
+    split: SplitOfData = None,
     windows: CentredWindows = False,
     most: Annotated[
         int, typer.Option(metavar="N", min=1, help="Look at so many sites, the likeliest first.")
@@ -45,7 +52,7 @@ def attention(
     from vqrna.attribution.attributions import member
     from vqrna.codes.attention import attention_maps, has_attention, token_effects
     from vqrna.codes.attention_files import write_attention
-    from vqrna.codes.chosen import choose_sites, likeliest
+    from vqrna.codes.chosen import CHOSEN_SPLIT, choose_sites, likeliest
     from vqrna.files import results_directory
     from vqrna.modifications import modification as find
     from vqrna.plots.palette import type_colors
@@ -69,8 +76,8 @@ def attention(
             say("note", "the context of this model has no attention: code occlusion stands for it")
         written = write_attention(
             sites, kind, effects, maps, out, model_hash=single.hash,
-            source=str(fasta or f"{data} {split}"), palette=palette,
+            source=str(fasta or f"{data} {split or CHOSEN_SPLIT}"), palette=palette,
         )  # fmt: skip
-    typer.echo(f"{len(sites)} sites of {kind.symbol}")
+    typer.echo(f"{len(sites)} site{'s' * (len(sites) != 1)} of {kind.symbol}")
     for path in written:
         typer.echo(f"wrote {path}")

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import CentredWindows, Confidence, Device, ModelPath, Palette, Seed
+from vqrna.cli.options import (
+    CentredWindows,
+    Confidence,
+    Device,
+    ModelPath,
+    Palette,
+    Seed,
+    SplitOfData,
+)
 
 
 def embed(
@@ -22,9 +30,7 @@ def embed(
         Path | None,
         typer.Option(metavar="DIR", help="In place of FASTA: labelled windows, DIR/{train,...}/."),
     ] = None,
-    split: Annotated[
-        str, typer.Option(metavar="NAME", help="With --data: train, valid or test.")
-    ] = "valid",
+    split: SplitOfData = None,
     windows: CentredWindows = False,
     model: ModelPath = None,
     modifications: Annotated[
@@ -44,7 +50,7 @@ def embed(
     Give sequences (sites that the model calls), windows (--windows), or labelled
     windows (--data). The map is by UMAP, or by PCA where umap-learn is absent.
     """
-    from vqrna.codes.chosen import choose_sites
+    from vqrna.codes.chosen import CHOSEN_SPLIT, choose_sites
     from vqrna.codes.embedding import embed as run
     from vqrna.codes.embedding import flatten, has_umap
     from vqrna.codes.embedding_files import write_embedding
@@ -65,9 +71,10 @@ def embed(
             say("note", "umap-learn is not installed ('vqrna[umap]'): the map is drawn by PCA")
         written = write_embedding(
             sites, found, flatten(found.features, method, seed), loaded.modifications, out,
-            model_hash=loaded.hash, source=str(fasta or f"{data} {split}"), palette=palette,
+            model_hash=loaded.hash, source=str(fasta or f"{data} {split or CHOSEN_SPLIT}"),
+            palette=palette,
         )  # fmt: skip
-    what = "called sites" if sites.called else "sites"
+    what = ("called " if sites.called else "") + "site" + "s" * (len(sites) != 1)
     typer.echo(f"{len(sites)} {what}: {found.latents.shape[1]} latents, "
                f"{found.features.shape[1]} features each")  # fmt: skip
     for path in written:

@@ -87,8 +87,8 @@ def motifs(
         palette=palette,
         show_progress=True,
     )
-    if found.windows.left_out:
-        say("note", f"{found.windows.left_out:,} windows cannot carry it in their centre: left out")
+    for line in found.windows.remarks():
+        say("note", line)
     if found.few_known:
         say("note", f"p-values against as few as {found.few_known} motifs mean little")
     windows, seqlets = len(found.windows), found.seqlets

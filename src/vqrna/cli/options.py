@@ -13,6 +13,11 @@ DataFolder = Annotated[
 
 Split = Annotated[str, typer.Option(metavar="NAME", help="Windows to read: train, valid or test.")]
 
+SplitOfData = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="With --data: train, valid or test.", show_default="valid"),
+]
+
 ModelPath = Annotated[
     Path | None,
     typer.Option(

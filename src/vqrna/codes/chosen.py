@@ -19,6 +19,9 @@ from vqrna.sequence import AMBIGUOUS, centre, recentre, windows_around
 from vqrna.tiers import tier_index
 from vqrna.trained import Model, TrainedModel
 
+CHOSEN_SPLIT = "valid"
+"""Labelled windows that are looked at where nobody says which."""
+
 _LIKELIER = 0.5
 """Score from which a site counts where nothing was measured of the model's tiers."""
 
@@ -195,7 +198,7 @@ def choose_sites(
     fasta: str | PathLike[str] | None = None,
     data: str | PathLike[str] | None = None,
     *,
-    split: str = "valid",
+    split: str | None = None,
     modifications: list[str] | None = None,
     confidence: str = "low",
     windows: bool = False,
@@ -208,22 +211,28 @@ def choose_sites(
     model : Model
     fasta, data : path-like, optional
         Exactly one of them.
-    split, modifications, confidence, windows, on_missing
+    split : str, optional
+        With `data`; its validation windows if not given.
+    modifications, confidence, windows, on_missing
         As in the functions above and in :func:`vqrna.data.benchmark.load_benchmark`.
 
     Raises
     ------
     UsageError
-        If both or none is given.
+        If both or none is given, or `split` without `data`.
     DataError
         If there are no sites.
     """
     if (fasta is None) == (data is None):
         raise UsageError("give either a FASTA file or --data DIR")
+    if split is not None and data is None:
+        raise UsageError("--split goes with --data")
     tier_index(confidence)
     if data is not None:
         wanted = select_modifications(data, modifications) if Path(data).is_dir() else None
-        sites = labelled_sites(load_benchmark(data, split, wanted, on_missing=on_missing))
+        sites = labelled_sites(
+            load_benchmark(data, split or CHOSEN_SPLIT, wanted, on_missing=on_missing)
+        )
         if not len(sites):
             raise DataError("holds no windows", file=data)
         return sites
