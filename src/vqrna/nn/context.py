@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vqrna.nn.normalisation import Normalisation
 from vqrna.nn.window import Convolution, MaxPool, central, mean_around, mean_between
 
 KERNEL = 5
@@ -28,7 +27,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv = Convolution(width, width, KERNEL)
-        self.norm = Normalisation(width)
+        self.norm = nn.BatchNorm1d(width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Transform (N, C, T) to (N, C, T - 4)."""
@@ -88,7 +87,7 @@ class ConvolutionalContext(nn.Module):
     def __init__(self, half: int, code_dim: int, width: int, mean_channels: int = 32) -> None:
         super().__init__()
         self.enter = Convolution(code_dim, width, KERNEL)
-        self.enter_norm = Normalisation(width)
+        self.enter_norm = nn.BatchNorm1d(width)
         half -= KERNEL // 2
         self.fine_half = half
         self.pools, self.blocks = nn.ModuleList(), nn.ModuleList()
@@ -106,9 +105,9 @@ class ConvolutionalContext(nn.Module):
         farthest = max(max(-low, high) for low, high in self.near)
         self.reach = self.fine_half - max(farthest, KERNEL // 2)
         self.near_project = nn.Conv1d(width, mean_channels, 1, bias=False)
-        self.near_norm = Normalisation(mean_channels)
+        self.near_norm = nn.BatchNorm1d(mean_channels)
         self.stretch_project = nn.Conv1d(width, mean_channels, 1, bias=False)
-        self.stretch_norm = Normalisation(mean_channels)
+        self.stretch_norm = nn.BatchNorm1d(mean_channels)
         self.site_features = 2 * width + len(self.near) * mean_channels
         self.region_features = 3 * width + len(self.stretches) * mean_channels
 

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vqrna.nn.normalisation import Normalisation
 from vqrna.nn.window import Convolution, MaxPool, central
 
 TOKEN_STRIDE = 3
@@ -32,9 +31,9 @@ class ValidEncoder(nn.Module):
         super().__init__()
         self.stem = Convolution(4, stem_width, STEM_KERNEL)
         self.pool = MaxPool(POOL_KERNEL, TOKEN_STRIDE)
-        self.stem_norm = Normalisation(stem_width)
+        self.stem_norm = nn.BatchNorm1d(stem_width)
         self.mix = Convolution(stem_width, width, MIX_KERNEL)
-        self.mix_norm = Normalisation(width)
+        self.mix_norm = nn.BatchNorm1d(width)
         self.project = nn.Conv1d(width, code_dim, 1)
 
     @property

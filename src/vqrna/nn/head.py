@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from vqrna.nn.context import Features
-from vqrna.nn.normalisation import Normalisation
 
 
 class PartedLogits(NamedTuple):
@@ -44,7 +43,7 @@ class Part(nn.Module):
         self, features: int, hidden: int, modifications: int, dropout_in: float, dropout: float
     ) -> None:
         super().__init__()
-        self.norm = Normalisation(features)
+        self.norm = nn.BatchNorm1d(features)
         self.dropout_in = nn.Dropout(dropout_in)
         self.hidden = nn.Conv1d(features, hidden, 1)
         self.dropout = nn.Dropout(dropout)

@@ -13,7 +13,6 @@ from vqrna.config import Config
 from vqrna.data.records import UNKNOWN, Windows
 from vqrna.errors import DataError
 from vqrna.nn.model import Network
-from vqrna.nn.normalisation import statistics_of
 from vqrna.sequence import one_hot
 from vqrna.training.augmentation import mask_flanks, substitute
 from vqrna.training.losses import lesson_loss, ranking_loss, total_loss, weak_loss
@@ -154,10 +153,7 @@ def _step(
     columns, known = one_hot(windows.to(device)), torch.from_numpy(labels).to(device)
     rivals = data.rivals.draw(rows, windows, generator) if data.rivals is not None else None
     asked = (rivals.offsets.to(device),) if rivals is not None else ()
-    with (
-        torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bfloat16"),
-        statistics_of(network, len(rows)),
-    ):
+    with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
         output = network(columns, *asked)
     loss = total_loss(output, columns, known, training, paper=config.model.architecture == "paper")
     total = loss.total
