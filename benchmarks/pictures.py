@@ -41,13 +41,17 @@ KNOWN = {
 
 
 def small(source: Path, name: str, width: int) -> None:
-    """Keep a picture at a width that a page shows, in few colours."""
+    """Keep a picture at a width that a page shows, in few colours, the rare ones too.
+
+    A palette by frequency alone gives types of few letters the colour of others.
+    """
     from PIL import Image
 
     with Image.open(source) as picture:
         height = round(picture.height * width / picture.width)
         flat = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-    flat.quantize(96, Image.Quantize.MEDIANCUT).save(IMAGES / f"{name}.png", optimize=True)
+    few = flat.quantize(192, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(IMAGES / f"{name}.png", optimize=True)
 
 
 def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:

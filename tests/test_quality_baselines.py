@@ -5,13 +5,15 @@ import math
 import numpy as np
 import pytest
 from benchmarks.quality import baselines
-from benchmarks.quality.features import Features, cpg, kmer_counts, one_hot, pieces
+from benchmarks.quality.features import cpg, pieces
 
 from tiny import planted, random_tokens
+from vqrna.data.features import Features, kmer_counts, one_hot
 from vqrna.data.records import Windows
 from vqrna.metrics import ranking
 from vqrna.modifications import modifications
 from vqrna.sequence import encode
+from vqrna.training.trees import examples
 
 
 def windows_of(sequences, labels, symbols=("Am",), hard=()):
@@ -130,11 +132,11 @@ def test_negatives_of_other_types_join_where_they_fit():
         ("Am", "Cm", "m1A"),
         hard=[5],
     )
-    rows, labels, weights = baselines.examples(data, 0, elsewhere=0.3)
+    rows, labels, weights = examples(data, 0, elsewhere=0.3)
     assert rows.tolist() == [0, 1, 2]
     assert labels.tolist() == [1, 0, 0]
     assert weights.tolist() == [1, 1, 0.3]
-    assert baselines.examples(data, 0)[0].tolist() == [0, 1]
+    assert examples(data, 0)[0].tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("fit", [baselines.fit_logistic, baselines.fit_trees])

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from benchmarks.quality import __main__ as command
-from benchmarks.quality import baselines, cells, kept, models, plan, report, tasks, work
+from benchmarks.quality import baselines, cells, kept, models, picture, plan, report, tasks, work
 from benchmarks.quality.models import Spec
 from benchmarks.quality.statistics import Value, called, fifths, measure_all
 
@@ -336,3 +336,15 @@ def test_a_cell_names_no_place_of_this_machine():
     args = command.parser().parse_args(given)
     expected = "python -m benchmarks.quality DATA --models ours --weights WEIGHTS --seeds 0"
     assert command.told(given, args) == expected
+
+
+def test_every_model_has_a_look_of_its_own():
+    assert set(picture.LOOKS) == set(models.NAMES)
+    assert len(set(picture.LOOKS.values())) == len(picture.LOOKS)
+
+
+def test_the_shipped_weights_are_those_of_the_table():
+    """Trained with the settings of ``ours``, so that what the table says is true of them."""
+    from vqrna.weights import load_model
+
+    assert load_model(device="cpu").config == models.spec("ours").configured(0, None)

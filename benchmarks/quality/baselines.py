@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from benchmarks.quality.features import MORE, PLAIN, Features, cpg, pieces
+from benchmarks.quality.features import cpg, pieces
 
 from vqrna.calibration import sigmoid
-from vqrna.data.records import NEGATIVE, POSITIVE, UNKNOWN, Windows
+from vqrna.data.features import MORE, PLAIN, Features
+from vqrna.data.records import NEGATIVE, POSITIVE, Windows
 from vqrna.modifications import Modification
 from vqrna.sequence import AMBIGUOUS, recentre
+from vqrna.training.trees import ELSEWHERE, ROUNDS, examples, grow
 
 Head = Callable[[np.ndarray], np.ndarray]
 """From what a model prepares of windows to the log-odds (N,) of one type."""
-
-TREES: dict[str, Any] = {
-    "learning_rate": 0.03,
-    "num_leaves": 31,
-    "min_data_in_leaf": 20,
-    "feature_fraction": 0.3,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "lambda_l2": 1.0,
-}
-ROUNDS = 500
-ELSEWHERE = 0.3
-"""Weight of a random negative of another type, where it can be a site of this one."""
 
 RIDGE = 0.003
 """Inverse strength of the penalty of logistic regression."""
@@ -73,39 +61,6 @@ class Baseline:
         return sigmoid(logits)
 
 
-def examples(
-    windows: Windows, column: int, elsewhere: float = 0.0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose what one type is learned from.
-
-    Parameters
-    ----------
-    windows : Windows
-    column : int
-        Of the type.
-    elsewhere : float
-        Weight of windows of which the type knows nothing, if they are random negatives of
-        another, modified for none, and have the base and context of a site; 0 leaves them out.
-
-    Returns
-    -------
-    rows : np.ndarray, shape (K,), int
-    labels : np.ndarray, shape (K,), 0 or 1
-    weights : np.ndarray, shape (K,)
-    """
-    labels = windows.labels[:, column]
-    used, weight = labels != UNKNOWN, np.ones(len(labels))
-    if elsewhere:
-        kind = windows.modifications[column]
-        fits = kind.candidates(windows.tokens)[:, windows.length // 2]
-        random = ((windows.labels == NEGATIVE) & (windows.negative_set == 0)).any(axis=1)
-        more = ~used & random & ~(windows.labels == POSITIVE).any(axis=1) & fits
-        weight[more] = elsewhere
-        used |= more
-    rows = np.flatnonzero(used)
-    return rows, (labels[rows] == POSITIVE).astype(int), weight[rows]
-
-
 def fit_trees(
     train: Windows,
     columns: list[int],
@@ -116,17 +71,11 @@ def fit_trees(
     rounds: int = ROUNDS,
 ) -> Baseline:
     """Fit gradient-boosted trees (LightGBM), one model a type, on one thread."""
-    import lightgbm
-
     numbers = features.of(train.tokens)
-    fixed = {"objective": "binary", "verbose": -1, "num_threads": 1, "seed": seed}
-    settings = TREES | fixed | {"deterministic": True, "force_row_wise": True}
 
     def head(column: int) -> Head:
         rows, labels, weights = examples(train, column, elsewhere)
-        data = lightgbm.Dataset(numbers[rows], labels, weight=weights, free_raw_data=True)
-        booster = lightgbm.train(settings, data, rounds)
-        return lambda x: np.asarray(booster.predict(x, raw_score=True, num_threads=1))
+        return grow(numbers[rows], labels, weights, seed, rounds)
 
     kinds = tuple(train.modifications[c] for c in columns)
     return Baseline(kinds, features.of, tuple(head(c) for c in columns), features.length)

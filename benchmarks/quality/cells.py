@@ -16,7 +16,7 @@ from benchmarks.quality.networks import scored, trained, trained_before
 from benchmarks.quality.tasks import PUBLIC, Key, Task, comparisons
 
 import vqrna
-from vqrna.config import to_dict
+from vqrna.config import effective
 from vqrna.evaluation import NINE
 from vqrna.evaluation.localisation import localise
 from vqrna.evaluation.positions import ScorePositions, dense, window_by_window
@@ -55,7 +55,7 @@ class Job:
         """Name the cell by all that its scores follow from."""
         settings: dict[str, Any] = dict(self.spec.settings or {})
         if self.spec.config is not None:
-            settings = to_dict(self.spec.configured(self.seed, self.epochs))
+            settings = effective(self.spec.configured(self.seed, self.epochs))
             settings["training"].pop("seed")
         return Identity(
             STUDY,

@@ -112,6 +112,11 @@ class TrainingConfig:
     other_type_weight : float
         Weight of random negatives of one type as negatives of the other types that their base and
         context fit; 0 leaves them out.
+    teacher : {"none", "trees"}
+        Who else judges the training windows: gradient-boosted trees, grown out of fold by the
+        training windows themselves (see :mod:`vqrna.training.teacher`).
+    teacher_share : float
+        Share of the loss on labels that the teacher's judgements have in their place.
     average_decay : float
         Decay a step of the moving average of the weights that is validated and kept; 0 for none.
     select_by : {"auroc", "accuracy"}
@@ -142,6 +147,8 @@ class TrainingConfig:
     ranking_weight: float = Field(default=0.3, ge=0)
     rivals: int = Field(default=15, ge=1)
     other_type_weight: float = Field(default=0.5, ge=0)
+    teacher: Literal["none", "trees"] = "none"
+    teacher_share: float = Field(default=0.67, ge=0, le=1)
     average_decay: float = Field(default=0.999, ge=0, lt=1)
     select_by: Literal["auroc", "accuracy"] = "auroc"
     precision: Literal["float32", "bfloat16"] = "bfloat16"
@@ -219,6 +226,17 @@ def replace(config: Config, **changes: Any) -> Config:
 def to_dict(config: Config) -> dict[str, dict[str, Any]]:
     """Give plain nested dictionaries, as TOML and JSON want them."""
     return dataclasses.asdict(config)
+
+
+def effective(config: Config) -> dict[str, dict[str, Any]]:
+    """Give what results follow from: plain dictionaries without settings that have no effect.
+
+    What was made before there were teachers keeps its name.
+    """
+    values = to_dict(config)
+    if config.training.teacher == "none":
+        del values["training"]["teacher"], values["training"]["teacher_share"]
+    return values
 
 
 def from_dict(values: dict[str, Any]) -> Config:

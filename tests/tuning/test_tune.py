@@ -167,6 +167,14 @@ def test_processes_join_one_study(search_file, data, tmp_path):
     assert {int(name) for names in folders for name in names} == set(whole["trial"])
 
 
+def test_a_database_that_cannot_be_opened_leaves_no_folder(tune, search_file, tmp_path):
+    done = tune(search_file(), "--storage", f"sqlite:///{tmp_path}/nowhere/a.db")
+    assert done.code in (1, 2)
+    assert "nowhere/a.db" in done.err
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_dry_run_trains_nothing(tune, search_file, tmp_path):
     done = tune(search_file(), "--dry-run", "--trials", 50, "--jobs", 2)
     assert done.code == 0, done.err

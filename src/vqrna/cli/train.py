@@ -67,6 +67,13 @@ def train(
     seed: Annotated[
         int | None, typer.Option(help="Of all that is random.", show_default="the preset's")
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="Who else judges the training windows: trees (needs vqrna\\[trees]), or none.",
+            show_default="none",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads.", show_default="torch's choice")
@@ -94,6 +101,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         seed=seed,
+        teacher=teacher,
     )
     choose_device(device)  # a wrong name is told before the data are read
     source = _source(data, positives, negatives, name, table, modifications, settings.training.seed)

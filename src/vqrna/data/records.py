@@ -10,7 +10,7 @@ import numpy as np
 from vqrna.data.fasta import FastaRecord
 from vqrna.errors import DataError
 from vqrna.modifications import Modification
-from vqrna.sequence import recentre
+from vqrna.sequence import centre, recentre
 
 RANDOM = "random"
 """Name of the unnamed negatives (``K-0``): random sites of the same base."""
@@ -82,6 +82,14 @@ class Windows:
     def length(self) -> int:
         """Length of the windows in nt."""
         return int(self.tokens.shape[1])
+
+    def candidates(self) -> np.ndarray:
+        """Tell which types the base at the site and its context allow, shape (N, M), bool."""
+        found = []
+        for kind in self.modifications:
+            near = recentre(self.tokens, 2 * len(kind.context) + 1)
+            found.append(kind.candidates(near)[:, centre(near.shape[1])])
+        return np.stack(found, axis=1)
 
     def take(self, rows: np.ndarray | Sequence[int] | slice) -> Windows:
         """Return some of the windows.

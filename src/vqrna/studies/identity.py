@@ -28,7 +28,7 @@ class Identity:
     variant : str
         What a reader calls this cell within its study, such as ``501 nt``.
     config : dict
-        Every setting but the seed, epochs among them; plain values only.
+        Every setting that has an effect but the seed, epochs among them; plain values only.
     seed : int
     types : tuple of str
         Symbols of the modifications.
@@ -105,9 +105,9 @@ def network_identity(
     model : str, optional
         Name of the model; that of its architecture if not given.
     """
-    from vqrna.config import to_dict
+    from vqrna.config import effective
 
-    values = to_dict(config)
+    values = effective(config)
     seed = values["training"].pop("seed")
     name = model or config.model.architecture
     return Identity(study, name, variant, values, seed, tuple(types), data, split, joint)

@@ -15,9 +15,10 @@ from vqrna.errors import DataError
 from vqrna.nn.model import Network
 from vqrna.sequence import one_hot
 from vqrna.training.augmentation import mask_flanks, substitute
-from vqrna.training.losses import ranking_loss, total_loss, weak_loss
+from vqrna.training.losses import lesson_loss, ranking_loss, total_loss, weak_loss
 from vqrna.training.rivals import RANKING, Rivals
 from vqrna.training.schedule import WeightAverage, learning_rate
+from vqrna.training.teacher import LESSON
 from vqrna.training.weak import OFF_SITE, OTHER_TYPES, SHUFFLED, WeakNegatives
 
 
@@ -34,12 +35,15 @@ class TrainingData:
     other_types : np.ndarray, shape (N, M), bool, or None
         The further types that each window counts against (see
         :func:`vqrna.training.weak.negatives_of_other_types`).
+    judgements : np.ndarray, shape (N, M), float32, or None
+        A teacher's (see :func:`vqrna.training.teacher.judgements`).
     """
 
     windows: Windows
     weak: WeakNegatives | None = None
     rivals: Rivals | None = None
     other_types: np.ndarray | None = None
+    judgements: np.ndarray | None = None
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[np.ndarray]:
         """Draw the rows of each batch: every window once, in random order."""
@@ -153,19 +157,25 @@ def _step(
         output = network(columns, *asked)
     loss = total_loss(output, columns, known, training, paper=config.model.architecture == "paper")
     total = loss.total
+    labels_share = 1.0 if data.judgements is None else 1 - training.teacher_share
     terms = {
         "loss_classification": loss.classification,
         "loss_quantization": loss.quantization,
         "loss_reconstruction": loss.reconstruction,
         "perplexity": output.perplexity,
     }
+    if data.judgements is not None:
+        judged = torch.from_numpy(data.judgements[rows]).to(device)
+        terms[LESSON] = lesson_loss(output.logits[: len(rows)], judged)
+        instead = terms[LESSON] - loss.classification
+        total = total + training.classification_weight * training.teacher_share * instead
     if data.other_types is not None:
         against = torch.from_numpy(data.other_types[rows]).to(device)
         # Divided by the known labels: a label weighs the same however many windows stand in
         terms[OTHER_TYPES] = weak_loss(
             output.logits[: len(rows)], against, training.label_smoothing, (known >= 0).sum()
         )
-        total = total + training.other_type_weight * terms[OTHER_TYPES]
+        total = total + labels_share * training.other_type_weight * terms[OTHER_TYPES]
     if rivals is not None:
         assert output.site_logits is not None
         assert output.candidate_logits is not None

@@ -1,4 +1,4 @@
-"""The terms of the loss: classification, weak negatives, ranks, reconstruction, quantisation."""
+"""The terms of the loss: labels, a teacher, weak negatives, ranks, reconstruction, codes."""
 
 from __future__ import annotations
 
@@ -142,3 +142,18 @@ def ranking_loss(own: torch.Tensor, rivals: torch.Tensor, present: torch.Tensor)
     others = rivals.masked_fill(~present, -torch.inf)
     each = torch.logsumexp(torch.cat([own[:, None], others], dim=1), dim=1) - own
     return each.sum() / present.any(dim=1).sum().clamp_min(1)  # 0 in rows without rivals
+
+
+def lesson_loss(logits: torch.Tensor, judgements: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy to the probabilities of a teacher.
+
+    Parameters
+    ----------
+    logits : torch.Tensor, shape (N, M)
+    judgements : torch.Tensor, shape (N, M)
+        The teacher's log-odds; NaN where it has none.
+    """
+    there = torch.isfinite(judgements)
+    target = torch.sigmoid(torch.nan_to_num(judgements))
+    each = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
+    return (each * there).sum() / there.sum().clamp_min(1)

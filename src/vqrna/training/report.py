@@ -11,9 +11,10 @@ from vqrna.files import write_text
 from vqrna.plots.curves import training_curves
 from vqrna.plots.style import save_figure
 from vqrna.training.rivals import RANKING
+from vqrna.training.teacher import LESSON
 from vqrna.training.weak import OFF_SITE, OTHER_TYPES, SHUFFLED
 
-FURTHER = (OTHER_TYPES, RANKING, OFF_SITE, SHUFFLED)
+FURTHER = (LESSON, OTHER_TYPES, RANKING, OFF_SITE, SHUFFLED)
 """Terms of the loss that not every training has."""
 
 PAPER_SCORES = ("acc", "bacc", "se", "sp", "mcc", "auroc")

@@ -34,6 +34,7 @@ from vqrna.training.epoch import TrainingData, train_epoch
 from vqrna.training.finishing import finish
 from vqrna.training.rivals import Rivals
 from vqrna.training.schedule import WeightAverage, make_optimizer
+from vqrna.training.teacher import kept_judgements
 from vqrna.training.transfer import transfer
 from vqrna.training.validation import validate
 from vqrna.training.weak import WeakNegatives, negatives_of_other_types
@@ -128,7 +129,10 @@ def train_network(
     state = checkpoint.read(folder, identity, network, average, optimizer) if resume else None
     state = state or Progress(0, 0, -np.inf, [], command_line())
     write_text(folder / "config.toml", configs.dump(config))
-    data = _training_data(train, network, config)
+    judged = None
+    if config.training.teacher == "trees":
+        judged = kept_judgements(folder, train, config.training.seed, show_progress=show_progress)
+    data = dataclasses.replace(_training_data(train, network, config), judgements=judged)
     tell = on_epoch or (lambda history: None)
     if state.history:
         tell(state.history)
@@ -243,7 +247,7 @@ def _check(train: Windows, valid: Windows) -> None:
 def _identity(config: Config, train: Windows, valid: Windows, start: TrainedModel | None) -> str:
     """Name a run by all that its result follows from."""
     told = json.dumps(
-        [configs.to_dict(config), [m.symbol for m in train.modifications], start and start.hash]
+        [configs.effective(config), [m.symbol for m in train.modifications], start and start.hash]
     )
     digest = hashlib.sha256(told.encode())
     for windows in (train, valid):

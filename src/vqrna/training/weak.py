@@ -36,11 +36,7 @@ def negatives_of_other_types(windows: Windows) -> np.ndarray:
     """
     random = windows.negative_set == windows.negative_sets.index(RANDOM)
     serves = random.any(axis=1) & ~(windows.labels == POSITIVE).any(axis=1)
-    fits = []
-    for kind in windows.modifications:
-        near = recentre(windows.tokens, 2 * len(kind.context) + 1)
-        fits.append(kind.candidates(near)[:, centre(near.shape[1])])
-    return serves[:, None] & (windows.labels == UNKNOWN) & np.stack(fits, axis=1)
+    return serves[:, None] & (windows.labels == UNKNOWN) & windows.candidates()
 
 
 @dataclass(frozen=True, eq=False)

@@ -99,6 +99,9 @@ def tune(
     identity = search.identity(_fingerprint(source))
     with ExitStack() as stack:
         server = stack.enter_context(dashboard.reserved(port))
+        if storage is not None:  # what cannot be reached leaves no folder behind
+            with database_errors(storage):
+                open_storage(database_url(storage, Path()))
         folder = stack.enter_context(results_directory(out))
         keep_record(folder, Record(identity, search))
         url = database_url(storage, folder.resolve())

@@ -1,0 +1,91 @@
+"""A teacher: trees that tell the network, of every training window, what they make of it.
+
+Trees count k-mers over the whole window and near the site better than the network does, and know
+little else: what the two get wrong differs. Each window is judged by trees that were grown without
+it and without all windows that overlap it, since what trees know by heart is of no use to anyone.
+This is distillation (Hinton, Vinyals and Dean, arXiv 1503.02531) from a model of another kind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vqrna.data.features import MORE
+from vqrna.data.folds import make_folds
+from vqrna.data.records import Windows
+from vqrna.files import atomic_path
+from vqrna.progress import progress
+from vqrna.training.trees import ELSEWHERE, examples, grow
+
+FILE_NAME = "teacher.npz"
+LESSON = "loss_teacher"
+FOLDS = 4
+
+
+def judgements(windows: Windows, seed: int, *, show_progress: bool = True) -> np.ndarray:
+    """Let trees judge every window for every type that its base and context allow.
+
+    Parameters
+    ----------
+    windows : Windows
+        For training, N of M types.
+    seed : int
+        Of the folds and of the trees.
+    show_progress : bool
+
+    Returns
+    -------
+    np.ndarray, shape (N, M), float32
+        Log-odds; NaN where base and context do not fit.
+
+    Raises
+    ------
+    DataError
+        If there are fewer clusters of overlapping windows than folds.
+    UsageError
+        If LightGBM is not installed.
+    """
+    fold = make_folds(windows, FOLDS, seed=seed).fold
+    numbers, asked = MORE.of(windows.tokens), windows.candidates()
+    found = np.full(asked.shape, np.nan, dtype=np.float32)
+    kinds = windows.modifications
+    with progress(FOLDS * len(kinds), "teacher", unit="models", show=show_progress) as bar:
+        for m, kind in enumerate(kinds):
+            rows, labels, weights = examples(windows, m, ELSEWHERE)
+            for k in range(FOLDS):
+                learned, judged = fold[rows] != k, asked[:, m] & (fold == k)
+                if len(np.unique(labels[learned])) == 2 and judged.any():
+                    trees = grow(
+                        numbers[rows[learned]],
+                        labels[learned],
+                        weights[learned],
+                        seed,
+                        threads=torch.get_num_threads(),
+                    )
+                    found[judged, m] = trees(numbers[judged])
+                bar.note(f"{kind.symbol}, fold {k + 1} of {FOLDS}")
+                bar.advance(1)
+    return found
+
+
+def kept_judgements(
+    folder: Path, windows: Windows, seed: int, *, show_progress: bool = True
+) -> np.ndarray:
+    """Give :func:`judgements`, made once and kept in the folder of a run for when it goes on."""
+    path = folder / FILE_NAME
+    digest = hashlib.sha256(windows.tokens.tobytes() + windows.labels.tobytes())
+    name = f"{digest.hexdigest()[:16]}-{seed}"
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            if str(kept["windows"]) == name:
+                return np.asarray(kept["judgements"])
+    except (OSError, KeyError, ValueError):
+        pass  # not there, or not whole: it is made anew
+    found = judgements(windows, seed, show_progress=show_progress)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, windows=name, judgements=found)
+    return found
