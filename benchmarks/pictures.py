@@ -41,17 +41,16 @@ KNOWN = {
 
 
 def small(source: Path, name: str, width: int) -> None:
-    """Keep a picture at a width that a page shows, in few colours, the rare ones too.
+    """Keep a picture at a width that a page shows.
 
-    A palette by frequency alone gives types of few letters the colour of others.
+    In all its colours: palettes give types of few letters the colour of others, or pale areas none.
     """
     from PIL import Image
 
     with Image.open(source) as picture:
         height = round(picture.height * width / picture.width)
         flat = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-    few = flat.quantize(192, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    few.save(IMAGES / f"{name}.png", optimize=True)
+    flat.save(IMAGES / f"{name}.png", optimize=True)
 
 
 def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
