@@ -251,9 +251,26 @@ def reading(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def parts(measured: dict[str, Any]) -> str:
+    """Tell what each part of the head knows, of windows and of positions."""
+    rows = pick(measured["parts"], windows="non_overlapping")
+    lines = []
+    for kind in kinds_of(rows):
+        of_type = [
+            cell(rows, 3, modification=kind, auroc=f"{where} windows", part=part)
+            for where in ("between", "within")
+            for part in ("both", "site", "region")
+        ]
+        lines.append([{"mean9": "**mean of nine**"}.get(kind, kind), *of_type])
+    head = [f"{where}, {part}" for where in ("between", "within")
+            for part in ("both parts", "site part", "region part")]  # fmt: skip
+    return markdown(["type", *head], lines)
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "reading": reading,
     "localisation": localisation,
+    "parts": parts,
     "calibration": calibration,
     "prevalence": prevalence,
     "precision": precision,

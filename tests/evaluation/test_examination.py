@@ -204,7 +204,7 @@ def test_the_command_writes_all_files_and_tells_the_rest(vqrna_main, tmp_path, m
     assert names == {
         "evaluation.csv", "scores.tsv", "roc_pr.png", "roc_pr.svg", "localisation.csv",
         "calibration.csv", "reliability.csv", "prevalence.csv", "false_calls.csv",
-        "cross_types.csv", "reliability.png", "reliability.svg", "cross_types.png",
+        "cross_types.csv", "parts.csv", "reliability.png", "reliability.svg", "cross_types.png",
         "cross_types.svg",
     }  # fmt: skip
     for name in sorted(names):

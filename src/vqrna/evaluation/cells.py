@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from vqrna.bootstrap import Estimate, estimates, resample
+from vqrna.data.records import Windows
 from vqrna.evaluation.results import KEYS
 from vqrna.metrics import METRICS, measure
 
@@ -40,6 +41,27 @@ class Cell:
     n_neg: int
     values: dict[str, float]
     samples: dict[str, np.ndarray]
+
+
+def known_windows(
+    windows: Windows, column: int, apart: np.ndarray | None, cluster: np.ndarray
+) -> pd.DataFrame:
+    """Windows whose label for one type is known; the index is their row."""
+    labels = windows.labels[:, column]
+    rows = np.flatnonzero(labels != -1)
+    sets = np.array([*windows.negative_sets, ""], dtype=object)  # -1, a positive, is the last
+    return pd.DataFrame(
+        {
+            "window": np.array(windows.names, dtype=object)[rows],
+            "label": labels[rows],
+            "negatives": sets[windows.negative_set[rows, column]],
+            "non_overlapping": pd.array(
+                [pd.NA] * len(rows) if apart is None else apart[rows], dtype="boolean"
+            ),
+            "cluster": cluster[rows],
+        },
+        index=rows,
+    )
 
 
 def compare(

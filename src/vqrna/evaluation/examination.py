@@ -14,6 +14,7 @@ from vqrna.data.records import UNKNOWN, Windows
 from vqrna.errors import UsageError
 from vqrna.evaluation.calls import cross_types, false_calls
 from vqrna.evaluation.localisation import Localisation, ranked
+from vqrna.evaluation.parts import compare_parts
 from vqrna.evaluation.positions import (
     REACH,
     Neighbours,
@@ -55,6 +56,8 @@ class Examination:
         See :func:`vqrna.evaluation.calls.false_calls`.
     cross_types : pandas.DataFrame
         See :func:`vqrna.evaluation.calls.cross_types`.
+    parts : pandas.DataFrame
+        See :func:`vqrna.evaluation.parts.compare_parts`.
     """
 
     reliability: Reliability
@@ -62,6 +65,7 @@ class Examination:
     prevalence: pd.DataFrame
     false_calls: pd.DataFrame
     cross_types: pd.DataFrame
+    parts: pd.DataFrame
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Give the tables by the names of their files."""
@@ -72,6 +76,7 @@ class Examination:
             "prevalence": self.prevalence,
             "false_calls": self.false_calls,
             "cross_types": self.cross_types,
+            "parts": self.parts,
         }
 
     def to_json(self) -> dict[str, list[dict[str, Any]]]:
@@ -162,6 +167,9 @@ def examine(
             ignore_index=True,
         ),
         _mixed_up(looked, logits, kinds, columns, thresholds, rows, cluster, apart, options),
+        compare_parts(
+            model, windows, found, cluster, apart, show_progress=show_progress, **options
+        ),
     )  # fmt: skip
 
 

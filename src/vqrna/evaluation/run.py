@@ -11,7 +11,7 @@ import pandas as pd
 from vqrna.bootstrap import RESAMPLES, draw
 from vqrna.data.overlap import clusters, overlapping
 from vqrna.errors import DataError, UsageError
-from vqrna.evaluation.cells import compare, means, tidy
+from vqrna.evaluation.cells import compare, known_windows, means, tidy
 from vqrna.evaluation.examination import check_scans, examine
 from vqrna.evaluation.flags import FLAGS, flag_columns
 from vqrna.evaluation.flanks import FLANKS, mask_flanks
@@ -118,7 +118,7 @@ def evaluate(
                 bar.advance(len(logits[rows]))
             scores = model.score(logits)
             for symbol in shared:
-                known = _known(windows, types[symbol], apart, cluster)
+                known = known_windows(windows, types[symbol], apart, cluster)
                 of_type = known.assign(
                     modification=symbol,
                     flanks=flanks,
@@ -149,24 +149,3 @@ def evaluate(
             show_progress=show_progress,
         )
     return Evaluation(model.hash, split, tidy(cells), table, unknown, resampled, examination)
-
-
-def _known(
-    windows: Windows, column: int, apart: np.ndarray | None, cluster: np.ndarray
-) -> pd.DataFrame:
-    """Windows whose label for one type is known; the index is their row."""
-    labels = windows.labels[:, column]
-    rows = np.flatnonzero(labels != -1)
-    sets = np.array([*windows.negative_sets, ""], dtype=object)  # -1, a positive, is the last
-    return pd.DataFrame(
-        {
-            "window": np.array(windows.names, dtype=object)[rows],
-            "label": labels[rows],
-            "negatives": sets[windows.negative_set[rows, column]],
-            "non_overlapping": pd.array(
-                [pd.NA] * len(rows) if apart is None else apart[rows], dtype="boolean"
-            ),
-            "cluster": cluster[rows],
-        },
-        index=rows,
-    )

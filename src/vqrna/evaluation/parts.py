@@ -1,0 +1,160 @@
+"""What each part of the classifier knows: the one that reads the site, and that of its region.
+
+Telling windows apart and finding the site inside one are two things. Our head is a sum of two
+parts, so each can be asked alone how well it does either.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from vqrna.bootstrap import Estimate, draw, estimates
+from vqrna.data.records import Windows
+from vqrna.evaluation.cells import Cell, compare, known_windows, means
+from vqrna.evaluation.localisation import ranked
+from vqrna.evaluation.positions import Neighbours, scan_around
+from vqrna.progress import progress
+
+if TYPE_CHECKING:
+    from vqrna.trained import Model
+
+SITE, REGION, BOTH = "site", "region", "both"
+BETWEEN, WITHIN = "between windows", "within windows"
+COLUMNS = ["modification", "windows", "part", "auroc", "n", *Estimate._fields]
+
+_BATCH = 1024
+
+
+def parts_of(model: Model) -> dict[str, Model]:
+    """Make a model of each part of the head, the other one silenced.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    dict of str to Model
+        ``site`` and ``region``; empty where the head is of one piece or the model is a set.
+    """
+    from vqrna.nn.model import SiteNetwork
+    from vqrna.trained import TrainedModel
+
+    if not isinstance(model, TrainedModel) or not isinstance(model.network, SiteNetwork):
+        return {}
+    alone: dict[str, Model] = {}
+    for name, silent in ((SITE, REGION), (REGION, SITE)):
+        network = copy.deepcopy(model.network)
+        last = getattr(network.head, silent).logits
+        for parameter in last.parameters():
+            parameter.data.zero_()
+        alone[name] = dataclasses.replace(model, network=network)
+    return alone
+
+
+def compare_parts(
+    model: Model,
+    windows: Windows,
+    found: Sequence[Neighbours],
+    cluster: np.ndarray,
+    apart: np.ndarray | None = None,
+    *,
+    resamples: int,
+    seed: int,
+    show_progress: bool = False,
+) -> pd.DataFrame:
+    """Measure both parts and their sum between windows and within them.
+
+    Parameters
+    ----------
+    model : Model
+    windows : Windows
+    found : sequence of Neighbours
+        Sites with their rivals, a type each, as the whole model scores them.
+    cluster : np.ndarray, shape (N,), int
+        Of the windows, from 0.
+    apart : np.ndarray, shape (N,), bool, optional
+        Which windows overlap no training window.
+    resamples, seed : int
+    show_progress : bool
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a value: ``modification`` (or ``mean``, ``mean9``), ``windows`` (``all``,
+        ``non_overlapping``), ``part`` (``site``, ``region``, ``both``), ``auroc`` (``between
+        windows``: modified against random unmodified ones; ``within windows``: the site against
+        the other candidates beside it), ``n`` modified windows, ``value``, ``low``, ``high``.
+        Empty for a model without parts.
+    """
+    alone = parts_of(model)
+    if not alone:
+        return pd.DataFrame(columns=COLUMNS)
+    options: Any = {"resamples": resamples, "seed": seed}
+    draws = draw(int(cluster.max(initial=-1)) + 1, resamples, seed)
+    rows = np.unique(np.concatenate([near.rows for near in found])) if found else np.empty(0, int)
+    lines: list[tuple[Any, ...]] = []
+    total = len(alone) * (len(windows) + len(rows))
+    with progress(total, "parts", unit="windows", show=show_progress) as bar:
+        for name, part in {**alone, BOTH: model}.items():
+            logits = np.empty((len(windows), len(model.modifications)))
+            for start in range(0, len(windows), _BATCH):
+                logits[start : start + _BATCH] = part.logits(windows.tokens[start : start + _BATCH])
+                bar.advance(len(logits[start : start + _BATCH]) * (name != BOTH))
+            lines += _between(name, model, logits, windows, cluster, apart, draws)
+            of_part = list(found)
+            if name != BOTH and len(rows):
+                scanned = scan_around(part, windows.tokens[rows], bar=bar)
+                of_part = [_scored(near, scanned, rows, model) for near in found]
+            table = ranked(of_part, cluster, apart, **options).table
+            table = table[table["metric"] == "auroc"]
+            lines += [
+                (row.modification, row.windows, name, WITHIN, row.n, row.value, row.low, row.high)
+                for row in table.itertuples()
+            ]
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _between(
+    name: str,
+    model: Model,
+    logits: np.ndarray,
+    windows: Windows,
+    cluster: np.ndarray,
+    apart: np.ndarray | None,
+    draws: np.ndarray,
+) -> list[tuple[Any, ...]]:
+    """Measure how a part tells modified windows from random unmodified ones."""
+    head = {m.symbol: k for k, m in enumerate(model.modifications)}
+    tables = []
+    for column, kind in enumerate(windows.modifications):
+        if kind.symbol in head:
+            known = known_windows(windows, column, apart, cluster)
+            # Only the order counts: the ranks of the log-odds, between 0 and 1
+            score = pd.Series(logits[known.index, head[kind.symbol]]).rank(pct=True).to_numpy()
+            tables.append(known.assign(modification=kind.symbol, flanks="none", score=score))
+    table = pd.concat(tables, ignore_index=True)
+
+    def measured(cell: Cell) -> Estimate:
+        return estimates(cell.values, cell.samples)["auroc"]
+
+    cells = list(compare(table, windows.negative_sets[:1], draws))
+    return [
+        (x.modification, x.windows, name, BETWEEN, x.n_pos, *measured(x))
+        for x in [*cells, *means(cells)]
+    ]
+
+
+def _scored(near: Neighbours, scanned: np.ndarray, rows: np.ndarray, model: Model) -> Neighbours:
+    """Give the neighbours of a type the scores of a part."""
+    column = [m.symbol for m in model.modifications].index(near.modification.symbol)
+    at = np.searchsorted(rows, near.rows)
+    cut = (scanned.shape[1] - near.scores.shape[1]) // 2
+    scores = scanned[at, cut : scanned.shape[1] - cut, column].astype(np.float64)
+    return dataclasses.replace(near, scores=scores)
