@@ -223,6 +223,7 @@ def test_the_command_writes_all_files_and_tells_the_rest(vqrna_main, tmp_path, m
     told = json.loads(done.out)["examination"]
     assert set(told) == {
         "localisation", "calibration", "reliability", "prevalence", "false_calls", "cross_types",
+        "parts",
     }  # fmt: skip
     assert {row["modification"] for row in told["false_calls"]} == {"Am", "Psi"}
     assert told["localisation"][0]["low"] is None
