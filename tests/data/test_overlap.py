@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqrna.data.benchmark import load_benchmark
-from vqrna.data.overlap import clusters, largest_share, overlapping
+from vqrna.data.overlap import clusters, largest_share, needed, overlapping
 from vqrna.errors import UsageError
 from vqrna.sequence import AMBIGUOUS
 
@@ -56,10 +56,28 @@ def test_clusters_reach_over_others_and_are_numbered_as_they_come() -> None:
 
 
 def test_windows_too_short_to_share_are_linked_only_if_identical() -> None:
-    windows = random_windows(4, 3, 51)
+    windows = random_windows(4, 3, 19)
     windows[2] = windows[0]
     assert clusters(windows).tolist() == [0, 1, 0]
     assert overlapping(windows, windows).tolist() == [False] * 3
+
+
+@pytest.mark.parametrize(("length", "shared"), [(51, 20), (101, 33), (179, 59), (181, 60)])
+def test_short_windows_overlap_by_a_third(length: int, shared: int) -> None:
+    """Tiles of one region share less than 60 nt, and are no less the same region."""
+    assert needed(length) == shared
+    region = random_windows(5, 1, 3 * length)[0]
+    near, far = length - shared, length - shared + 1
+    two = np.stack([region[:length], region[near : near + length]])
+    assert clusters(two).tolist() == [0, 0]
+    assert overlapping(two[:1], two[1:]).tolist() == [True]
+    assert clusters(np.stack([region[:length], region[far : far + length]])).tolist() == [0, 1]
+
+
+def test_a_short_window_overlaps_the_long_one_that_it_is_from() -> None:
+    long = random_windows(6, 2, 1001)
+    assert overlapping(long[:1, 475:526], long).tolist() == [True]
+    assert overlapping(random_windows(7, 1, 51), long).tolist() == [False]
 
 
 def test_no_windows() -> None:

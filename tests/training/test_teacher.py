@@ -8,12 +8,14 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from tiny import MOTIFS, planted, tiny
+from tiny import MOTIFS, planted, random_tokens, tiny
 from vqrna import training
 from vqrna.data.features import MORE
+from vqrna.data.records import Windows
 from vqrna.errors import DataError, UsageError
+from vqrna.modifications import modifications
 from vqrna.training import teacher
-from vqrna.training.losses import lesson_loss
+from vqrna.training.losses import classification_loss, lesson_loss
 from vqrna.training.source import Source
 from vqrna.training.trees import examples, grow
 
@@ -31,7 +33,7 @@ def windows():
 
 @pytest.fixture(scope="module")
 def judged(windows):
-    return teacher.judgements(windows, seed=0, show_progress=False)
+    return teacher.judgements(windows, 51, seed=0, show_progress=False)
 
 
 def test_trees_find_what_was_planted(windows, judged):
@@ -61,7 +63,7 @@ def test_what_trees_know_by_heart_does_not_count():
         negative_set=np.where(np.concatenate([labels, labels]) == 0, 0, -1).astype(np.int8),
         names=tuple(f"w{i}" for i in range(2 * len(tokens))),
     )
-    judged = teacher.judgements(twice, seed=0, show_progress=False)
+    judged = teacher.judgements(twice, 51, seed=0, show_progress=False)
     assert 0.3 < auroc(twice.labels[:, 0], judged[:, 0]) < 0.7
 
 
@@ -78,29 +80,73 @@ def test_threads_change_nothing(windows):
 def test_judgements_are_kept_for_these_windows_and_this_seed(tmp_path, windows, monkeypatch):
     made = []
 
-    def judgements(windows, seed, *, show_progress):
+    def judgements(windows, length, seed, *, show_progress):
         made.append(seed)
         return np.full(windows.labels.shape, seed, dtype=np.float32)
 
     monkeypatch.setattr(teacher, "judgements", judgements)
 
     def kept(windows, seed):
-        return float(teacher.kept_judgements(tmp_path, windows, seed).mean())
+        return float(teacher.kept_judgements(tmp_path, windows, 51, seed).mean())
 
     assert [kept(windows, 0), kept(windows, 0)] == [0, 0]
     assert made == [0]
     assert kept(windows, 1) == 1
     assert kept(windows.take(slice(0, 100)), 1) == 1
     assert made == [0, 1, 1]
-    (tmp_path / teacher.FILE_NAME).write_bytes(b"PK not whole")
-    assert kept(windows, 2) == 2
+    other = dataclasses.replace(windows, modifications=modifications(["m6A", "m5C"]))
+    assert kept(other, 1) == 1
+    assert made == [0, 1, 1, 1]
+    path = tmp_path / teacher.FILE_NAME
+    whole = path.read_bytes()
+    for seed, damaged in enumerate((b"PK not whole", b"", whole[:300], whole[:-9]), start=2):
+        path.write_bytes(damaged)
+        assert kept(windows, seed) == seed
+
+
+def test_tiles_of_one_region_are_judged_by_trees_of_other_regions():
+    """Labels by region: only who has seen the region knows them."""
+    rng = np.random.default_rng(1)
+    regions = rng.integers(0, 4, (60, 51 + 5 * 8)).astype(np.uint8)
+    tokens = np.concatenate([regions[:, i : i + 51] for i in range(0, 48, 8)])
+    labels = np.tile(rng.permutation(np.arange(60) % 2), 6)[:, None].astype(np.int8)
+    tokens[:, 25] = 0
+    once = planted(n=2)
+    tiled = Windows(
+        tokens,
+        labels,
+        np.where(labels == 0, 0, -1).astype(np.int8),
+        once.negative_sets,
+        tuple(f"w{i}" for i in range(len(tokens))),
+        once.modifications,
+    )
+    judged = teacher.judgements(tiled, 51, seed=0, show_progress=False)
+    assert 0.3 < auroc(labels[:, 0], judged[:, 0]) < 0.7
+
+
+def test_a_type_with_few_windows_has_no_teacher(windows, capsys):
+    few = windows.take(np.r_[0:240, 240:340])
+    judged = teacher.judgements(few, 51, seed=0, show_progress=True)
+    assert np.isnan(judged[:, 1]).all()
+    assert np.isfinite(judged[:, 0]).any()
+    assert "too few windows of Cm for a teacher: labels alone" in capsys.readouterr().err
+
+
+def test_trees_see_no_more_than_the_network():
+    wide = planted(n=240, length=201, seed=3)
+    other = dataclasses.replace(wide, tokens=random_tokens(240, 201, seed=9))
+    other.tokens[:, 75:126] = wide.tokens[:, 75:126]
+    one, two = (teacher.judgements(w, 51, seed=0, show_progress=False) for w in (wide, other))
+    np.testing.assert_array_equal(one, two)
+    wider = teacher.judgements(other, 201, seed=0, show_progress=False)
+    assert not np.array_equal(two, wider)
 
 
 def test_too_few_clusters_for_the_folds_are_told():
     one = planted(n=8)
     same = dataclasses.replace(one, tokens=np.repeat(one.tokens[1:2], 8, axis=0))
     with pytest.raises(DataError, match="clusters"):
-        teacher.judgements(same, seed=0, show_progress=False)
+        teacher.judgements(same, 51, seed=0, show_progress=False)
 
 
 def test_the_loss_is_the_cross_entropy_to_the_teachers_probability():
@@ -112,12 +158,25 @@ def test_the_loss_is_the_cross_entropy_to_the_teachers_probability():
     assert lesson_loss(logits, torch.full_like(judged, torch.nan)).item() == 0
 
 
+def test_labels_without_a_judgement_keep_their_weight():
+    logits = torch.tensor([[1.0, -1.0], [2.0, 0.5]])
+    labels = torch.tensor([[1, 0], [-1, 1]])
+    whole = classification_loss(logits, labels)
+    parts = [
+        classification_loss(logits, labels, among=among)
+        for among in (torch.tensor([[True, False], [True, True]]),
+                      torch.tensor([[False, True], [False, False]]))
+    ]  # fmt: skip
+    assert sum(parts).item() == pytest.approx(whole.item())
+    assert parts[1].item() == pytest.approx(np.log1p(np.exp(-1)) / 3)
+
+
 def test_a_network_learns_from_the_teacher(tmp_path, windows, monkeypatch, no_curves):
     """A teacher who says the contrary of the labels is believed, as far as it has the share."""
     monkeypatch.setattr(
         teacher,
         "judgements",
-        lambda windows, seed, *, show_progress: np.where(
+        lambda windows, length, seed, *, show_progress: np.where(
             windows.labels == -1, np.nan, 8.0 - 16 * (windows.labels == 1)
         ).astype(np.float32),
     )

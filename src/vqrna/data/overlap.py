@@ -1,4 +1,4 @@
-"""Which windows overlap: they share at least 60 identical contiguous nt within the central 501."""
+"""Which windows overlap: they share 60 identical contiguous nt within the central 501."""
 
 from __future__ import annotations
 
@@ -11,13 +11,23 @@ from vqrna.sequence import AMBIGUOUS, recentre
 SHARED = 60
 """Identical contiguous nt that make two windows overlap. Shorter matches are mostly repeats."""
 
+LEAST = 20
+"""In windows of less than three times `SHARED` a third of them is enough, but never fewer nt."""
+
 CENTRAL = 501
 """The part of a window that is looked at, whatever the length in use."""
 
 _WORD = 30  # bases that fit into a 64-bit word, two bits each, and leave room to tell them apart
 
 
-def clusters(tokens: np.ndarray, *, shared: int = SHARED, central: int = CENTRAL) -> np.ndarray:
+def needed(length: int) -> int:
+    """Tell how many identical contiguous nt make windows of a length overlap."""
+    return min(SHARED, max(LEAST, length // 3))
+
+
+def clusters(
+    tokens: np.ndarray, *, shared: int | None = None, central: int = CENTRAL
+) -> np.ndarray:
     """Put windows into clusters: those that overlap, directly or over others, are together.
 
     Parameters
@@ -25,8 +35,9 @@ def clusters(tokens: np.ndarray, *, shared: int = SHARED, central: int = CENTRAL
     tokens : np.ndarray, shape (N, L), uint8
         Windows with the site at ``L // 2``. Give the longest there are: if they are shorter than
         `central`, less is seen.
-    shared : int
-        Identical contiguous nt that link two windows. Ambiguous letters never match.
+    shared : int, optional
+        Identical contiguous nt that link two windows; :func:`needed` for their length if not
+        given. Ambiguous letters never match.
     central : int
         Length about the site that is looked at.
 
@@ -42,7 +53,7 @@ def clusters(tokens: np.ndarray, *, shared: int = SHARED, central: int = CENTRAL
     n = len(tokens)
     if n == 0:
         return np.empty(0, dtype=int)
-    key, window = _pieces(tokens, shared, central)
+    key, window = _pieces(tokens, needed(tokens.shape[1]) if shared is None else shared, central)
     order = np.argsort(key)
     in_order = key[order]
     same = in_order[1:] == in_order[:-1]
@@ -57,7 +68,11 @@ def clusters(tokens: np.ndarray, *, shared: int = SHARED, central: int = CENTRAL
 
 
 def overlapping(
-    query: np.ndarray, reference: np.ndarray, *, shared: int = SHARED, central: int = CENTRAL
+    query: np.ndarray,
+    reference: np.ndarray,
+    *,
+    shared: int | None = None,
+    central: int = CENTRAL,
 ) -> np.ndarray:
     """Tell which windows overlap any window of a reference, such as the training windows.
 
@@ -65,7 +80,7 @@ def overlapping(
     ----------
     query : np.ndarray, shape (N, L), uint8
     reference : np.ndarray, shape (R, K), uint8
-        K may differ from L.
+        K may differ from L; the shorter length tells how much is shared.
     shared, central : int
         As in :func:`clusters`.
 
@@ -73,6 +88,8 @@ def overlapping(
     -------
     np.ndarray, shape (N,), bool
     """
+    if shared is None:
+        shared = needed(min(query.shape[1], reference.shape[1]))
     longest = max(query.shape[1], reference.shape[1])
     both = np.concatenate([recentre(query, longest), recentre(reference, longest)])
     group = np.repeat([0, 1], [len(query), len(reference)])
@@ -80,7 +97,7 @@ def overlapping(
 
 
 def overlapping_groups(
-    tokens: np.ndarray, group: np.ndarray, *, shared: int = SHARED, central: int = CENTRAL
+    tokens: np.ndarray, group: np.ndarray, *, shared: int | None = None, central: int = CENTRAL
 ) -> np.ndarray:
     """Tell for each window which other groups, such as splits, hold a window that overlaps it.
 
@@ -99,7 +116,7 @@ def overlapping_groups(
     """
     n_groups = max(2, int(group.max(initial=0)) + 1)
     flags = np.zeros((len(tokens), n_groups), dtype=bool)
-    key, window = _pieces(tokens, shared, central)
+    key, window = _pieces(tokens, needed(tokens.shape[1]) if shared is None else shared, central)
     order = np.argsort(key)
     in_order, window = key[order], window[order]
     kind = np.zeros(len(key), dtype=int)

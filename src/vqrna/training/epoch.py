@@ -15,7 +15,13 @@ from vqrna.errors import DataError
 from vqrna.nn.model import Network
 from vqrna.sequence import one_hot
 from vqrna.training.augmentation import mask_flanks, substitute
-from vqrna.training.losses import lesson_loss, ranking_loss, total_loss, weak_loss
+from vqrna.training.losses import (
+    classification_loss,
+    lesson_loss,
+    ranking_loss,
+    total_loss,
+    weak_loss,
+)
 from vqrna.training.rivals import RANKING, Rivals
 from vqrna.training.schedule import WeightAverage, learning_rate
 from vqrna.training.teacher import LESSON
@@ -167,7 +173,12 @@ def _step(
     if data.judgements is not None:
         judged = torch.from_numpy(data.judgements[rows]).to(device)
         terms[LESSON] = lesson_loss(output.logits[: len(rows)], judged)
-        instead = terms[LESSON] - loss.classification
+        # Labels that the teacher says nothing of keep their whole weight
+        own, there = known[: len(rows)], torch.isfinite(judged)
+        taught = ((own >= 0) & there).sum() / (own >= 0).sum().clamp_min(1)
+        instead = taught * terms[LESSON] - classification_loss(
+            output.logits[: len(rows)], own, training.label_smoothing, there
+        )
         total = total + training.classification_weight * training.teacher_share * instead
     if data.other_types is not None:
         against = torch.from_numpy(data.other_types[rows]).to(device)

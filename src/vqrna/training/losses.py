@@ -30,7 +30,10 @@ class Loss:
 
 
 def classification_loss(
-    logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    smoothing: float = 0.0,
+    among: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Binary cross-entropy over the labels that are known.
 
@@ -40,6 +43,8 @@ def classification_loss(
         Labels are 1, 0, or -1 for unknown: those have no part in the loss.
     smoothing : float
         Targets are ``smoothing / 2`` and ``1 - smoothing / 2``.
+    among : torch.Tensor, shape (N, M), bool, optional
+        Only these labels are summed; the sum is divided by the number of all that are known.
 
     Notes
     -----
@@ -48,7 +53,8 @@ def classification_loss(
     known = labels >= 0
     target = labels.clamp_min(0).float() * (1 - smoothing) + smoothing / 2
     each = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
-    return (each * known).sum() / known.sum().clamp_min(1)
+    summed = known if among is None else known & among
+    return (each * summed).sum() / known.sum().clamp_min(1)
 
 
 def reconstruction_loss(

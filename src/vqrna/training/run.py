@@ -131,7 +131,9 @@ def train_network(
     write_text(folder / "config.toml", configs.dump(config))
     judged = None
     if config.training.teacher == "trees":
-        judged = kept_judgements(folder, train, config.training.seed, show_progress=show_progress)
+        judged = kept_judgements(
+            folder, train, config.model.length, config.training.seed, show_progress=show_progress
+        )
     data = dataclasses.replace(_training_data(train, network, config), judgements=judged)
     tell = on_epoch or (lambda history: None)
     if state.history:

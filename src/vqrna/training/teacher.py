@@ -9,6 +9,9 @@ This is distillation (Hinton, Vinyals and Dean, arXiv 1503.02531) from a model o
 from __future__ import annotations
 
 import hashlib
+import json
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,23 +19,31 @@ import torch
 
 from vqrna.data.features import MORE
 from vqrna.data.folds import make_folds
-from vqrna.data.records import Windows
+from vqrna.data.records import UNKNOWN, Windows
 from vqrna.files import atomic_path
 from vqrna.progress import progress
-from vqrna.training.trees import ELSEWHERE, examples, grow
+from vqrna.sequence import recentre
+from vqrna.training.trees import ELSEWHERE, ROUNDS, TREES, examples, grow
 
 FILE_NAME = "teacher.npz"
 LESSON = "loss_teacher"
 FOLDS = 4
 
+FEWEST = 50
+"""Modified windows, and unmodified ones, from which trees are grown in each fold, at least."""
 
-def judgements(windows: Windows, seed: int, *, show_progress: bool = True) -> np.ndarray:
+
+def judgements(
+    windows: Windows, length: int, seed: int, *, show_progress: bool = True
+) -> np.ndarray:
     """Let trees judge every window for every type that its base and context allow.
 
     Parameters
     ----------
     windows : Windows
-        For training, N of M types.
+        For training, N of M types; the longer, the more overlaps are seen.
+    length : int
+        Of the network's windows in nt: the trees see no more of them.
     seed : int
         Of the folds and of the trees.
     show_progress : bool
@@ -40,7 +51,7 @@ def judgements(windows: Windows, seed: int, *, show_progress: bool = True) -> np
     Returns
     -------
     np.ndarray, shape (N, M), float32
-        Log-odds; NaN where base and context do not fit.
+        Log-odds; NaN where base and context do not fit, and for types with too few windows.
 
     Raises
     ------
@@ -50,15 +61,24 @@ def judgements(windows: Windows, seed: int, *, show_progress: bool = True) -> np
         If LightGBM is not installed.
     """
     fold = make_folds(windows, FOLDS, seed=seed).fold
-    numbers, asked = MORE.of(windows.tokens), windows.candidates()
+    seen = recentre(windows.tokens, length)
+    numbers, asked = MORE.of(seen), windows.candidates()
     found = np.full(asked.shape, np.nan, dtype=np.float32)
     kinds = windows.modifications
     with progress(FOLDS * len(kinds), "teacher", unit="models", show=show_progress) as bar:
         for m, kind in enumerate(kinds):
             rows, labels, weights = examples(windows, m, ELSEWHERE)
+            known = windows.labels[rows, m] != UNKNOWN
+            counts = [
+                np.bincount(labels[known & (fold[rows] != k)], minlength=2) for k in range(FOLDS)
+            ]
+            if np.min(counts) < FEWEST:
+                bar.say(f"note: too few windows of {kind.symbol} for a teacher: labels alone")
+                bar.advance(FOLDS)
+                continue
             for k in range(FOLDS):
                 learned, judged = fold[rows] != k, asked[:, m] & (fold == k)
-                if len(np.unique(labels[learned])) == 2 and judged.any():
+                if judged.any():
                     trees = grow(
                         numbers[rows[learned]],
                         labels[learned],
@@ -73,19 +93,22 @@ def judgements(windows: Windows, seed: int, *, show_progress: bool = True) -> np
 
 
 def kept_judgements(
-    folder: Path, windows: Windows, seed: int, *, show_progress: bool = True
+    folder: Path, windows: Windows, length: int, seed: int, *, show_progress: bool = True
 ) -> np.ndarray:
     """Give :func:`judgements`, made once and kept in the folder of a run for when it goes on."""
     path = folder / FILE_NAME
-    digest = hashlib.sha256(windows.tokens.tobytes() + windows.labels.tobytes())
-    name = f"{digest.hexdigest()[:16]}-{seed}"
+    kinds = [m.symbol for m in windows.modifications]
+    digest = hashlib.sha256(json.dumps([length, seed, kinds, TREES, ROUNDS, ELSEWHERE]).encode())
+    for array in (windows.tokens, windows.labels, windows.negative_set):
+        digest.update(array.tobytes())
+    name = digest.hexdigest()[:16]
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if str(kept["windows"]) == name:
                 return np.asarray(kept["judgements"])
-    except (OSError, KeyError, ValueError):
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         pass  # not there, or not whole: it is made anew
-    found = judgements(windows, seed, show_progress=show_progress)
+    found = judgements(windows, length, seed, show_progress=show_progress)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, windows=name, judgements=found)
     return found
