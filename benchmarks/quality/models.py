@@ -79,7 +79,7 @@ SPECS: tuple[Spec, ...] = (
     Spec(
         "ours-no-teacher",
         "ours without the teacher",
-        config=preset("vqrna"),
+        config=replace(_OURS, teacher="none"),
         joint=True,
         minutes=3.5,
     ),

@@ -69,3 +69,15 @@ def test_what_stands_for_attention_in_ours(vqrna_main, fasta, model, tmp_path):
 def test_what_is_wrong_is_told_in_one_line(fails, fasta, model, out, words, code, told):
     places = {"FASTA": fasta, "OUT": out}
     fails(code, *(places.get(w, w) for w in words), "--model", model, told=told)
+
+
+def test_what_was_done_to_odd_windows_is_told(vqrna_main, model, tmp_path):
+    fasta = tmp_path / "w.fa"
+    fasta.write_text(">a\nGGACU\n>b\n>c\n" + "ACGUA" * 301 + "\n")
+    done = vqrna_main(
+        "embed", fasta, "--windows", "--method", "pca", "--out", tmp_path / "o", "--model", model
+    )
+    assert done.code == 0, done.err
+    assert "1 window without letters: left out" in done.err
+    assert "1 window shorter than" in done.err
+    assert "1 window longer than" in done.err

@@ -11,7 +11,7 @@ from os import PathLike
 import numpy as np
 
 from vqrna.data.fasta import FastaRecord, read_fasta
-from vqrna.data.records import stack
+from vqrna.data.records import stack, window_remarks
 from vqrna.data.source import open_text
 from vqrna.errors import DataError
 from vqrna.modifications import Modification
@@ -53,16 +53,13 @@ class SiteWindows:
 
     def remarks(self) -> list[str]:
         """Tell in a line each what was done to the windows that were given."""
-        nt = self.tokens.shape[1]
-        said = (
-            (self.empty, "{} without letters: left out"),
-            (self.left_out, "{} that cannot carry it in the centre: left out"),
-            (self.shorter, f"{{}} shorter than {nt} nt: ambiguous letters stand beside"),
-            (self.longer, f"{{}} longer than {nt} nt: the central {nt} are looked at"),
+        return window_remarks(
+            self.tokens.shape[1],
+            empty=self.empty,
+            left_out=self.left_out,
+            shorter=self.shorter,
+            longer=self.longer,
         )
-        return [
-            words.format(f"{count:,} window{'s' * (count != 1)}") for count, words in said if count
-        ]
 
 
 def windows_of(

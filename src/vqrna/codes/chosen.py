@@ -11,7 +11,7 @@ import numpy as np
 
 from vqrna.data.benchmark import Notice, load_benchmark, select_modifications
 from vqrna.data.fasta import FastaRecord, read_fasta
-from vqrna.data.records import POSITIVE, UNKNOWN, Windows
+from vqrna.data.records import POSITIVE, UNKNOWN, Windows, window_remarks
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import Modification
 from vqrna.scanning import Settings, make_settings, scan_sequence
@@ -138,7 +138,10 @@ def called_sites(
 
 
 def central_sites(
-    path: str | PathLike[str], length: int, modifications: tuple[Modification, ...]
+    path: str | PathLike[str],
+    length: int,
+    modifications: tuple[Modification, ...],
+    on_notice: Notice | None = None,
 ) -> ChosenSites:
     """Take the centre of every record: the file holds windows.
 
@@ -149,6 +152,8 @@ def central_sites(
         Windows are cut or padded to so many nt.
     modifications : tuple of Modification
         Types of which then nothing is known.
+    on_notice : callable, optional
+        Is given a line on windows without letters, which are left out, and shorter and longer ones.
 
     Raises
     ------
@@ -156,7 +161,11 @@ def central_sites(
         If a record has an even length, or there is none.
     """
     tokens, names, places = [], [], []
+    empty = 0
     for record in read_fasta(path):
+        if not len(record.tokens):
+            empty += 1
+            continue
         if len(record.tokens) % 2 == 0:
             raise DataError(
                 f"the window is {len(record.tokens)} nt long; a window needs an odd length, "
@@ -168,6 +177,11 @@ def central_sites(
         places.append(centre(len(record.tokens)))
     if not names:
         raise DataError("holds no records", file=path)
+    lengths = 2 * np.array(places) + 1
+    shorter, longer = int((lengths < length).sum()), int((lengths > length).sum())
+    for line in window_remarks(length, empty=empty, shorter=shorter, longer=longer):
+        if on_notice is not None:
+            on_notice(line)
     labels = np.full((len(names), len(modifications)), UNKNOWN, dtype=np.int8)
     return ChosenSites(
         np.concatenate(tokens), tuple(names), np.array(places), labels, modifications, called=False
@@ -238,7 +252,7 @@ def choose_sites(
         return sites
     assert fasta is not None
     if windows:
-        return central_sites(fasta, model.length, model.modifications)
+        return central_sites(fasta, model.length, model.modifications, on_missing)
     return called_sites(model, fasta, modifications=modifications, confidence=confidence)
 
 

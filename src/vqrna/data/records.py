@@ -111,6 +111,27 @@ class Windows:
         )
 
 
+def window_remarks(
+    length: int, *, empty: int = 0, left_out: int = 0, shorter: int = 0, longer: int = 0
+) -> list[str]:
+    """Tell in a line each what was done to windows that were given.
+
+    Parameters
+    ----------
+    length : int
+        Of the windows that are looked at, in nt.
+    empty, left_out, shorter, longer : int
+        How many had no letters, could not carry the type, had too few or too many letters.
+    """
+    said = (
+        (empty, "{} without letters: left out"),
+        (left_out, "{} that cannot carry it in the centre: left out"),
+        (shorter, f"{{}} shorter than {length} nt: ambiguous letters stand beside"),
+        (longer, f"{{}} longer than {length} nt: the central {length} are looked at"),
+    )
+    return [words.format(f"{count:,} window{'s' * (count != 1)}") for count, words in said if count]
+
+
 def stack(records: Sequence[FastaRecord]) -> np.ndarray:
     """Put records of odd length under one another, site under site.
 

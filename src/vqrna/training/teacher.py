@@ -109,6 +109,6 @@ def kept_judgements(
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         pass  # not there, or not whole: it is made anew
     found = judgements(windows, length, seed, show_progress=show_progress)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, windows=name, judgements=found)
+    with atomic_path(path) as temporary, temporary.open("wb") as target:
+        np.savez_compressed(target, windows=name, judgements=found)
     return found
