@@ -5,6 +5,7 @@ import re
 import runpy
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from vqrna.data.fasta import read_fasta
@@ -53,6 +54,19 @@ def test_how_much_faster_mutagenesis_is_told_to_be(root):
         r"(\d+) times as fast as whole evaluations", (root / "README.md").read_text("utf-8")
     )
     assert int(told[1]) == round(kept["ratio"])
+
+
+def test_the_difference_to_the_trees_is_that_of_the_kept_folds(root):
+    text = " ".join((root / "README.md").read_text("utf-8").split())
+    table = pd.read_csv(root / "benchmarks/results/quality/tables/differences.csv")
+    folds = table[(table["place"] == "folds") & (table["windows"] == "all")]
+    folds = folds[(folds["model"] == "ours") & (folds["measure"] == "auroc")]
+    for against, words in (("trees", "the trees by"), ("trees+", "the trees with more counts by")):
+        rows = folds[folds["against"] == against].set_index("type")
+        assert len(rows) > 11
+        row = rows.loc["mean9"]
+        assert f"{words} {row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in text
+        assert (rows["high"] > 0).all(), "no type is significantly worse"
 
 
 def test_the_kept_result_is_of_the_shipped_model(root):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.quality.kept import Gathered
+from benchmarks.quality.kept import Gathered, Scored
 from benchmarks.quality.statistics import MEAN, Measured
 
 from vqrna.plots.style import BLUE, FAINT, GREEN, HAIR, INK, ORANGE, PURPLE, new_figure, style
@@ -55,7 +55,7 @@ def draw_picture(gathered: Gathered, measured: Measured) -> Figure:
         _against(axes[2], models, measured, where, names)
         axes[0].set_yticks(range(len(names)), [_title(name) for name in names])
         axes[0].set_ylim(len(names) - 0.4, -0.6)
-        _legend(figure, gathered)
+        _legend(figure, [m for m in gathered.models if _has(measured, m.label, where)])
     return figure
 
 
@@ -104,21 +104,21 @@ def _against(
             at = row + shift if len(others) > 1 else row
             axes.plot(difference.bounds, [at, at], color=color, linewidth=1.4)
             axes.plot([difference.value], [at], "o", color=color, markersize=4, mfc=filled)
-    told = " (filled), trees+ (hollow)" if len(others) > 1 else ""
-    axes.set_title(f"{one} less trees{told}\npaired, 95 % interval")
-    axes.set_xlabel("difference of AUROC between windows")
+    told = "\nless trees+ (hollow)" if len(others) > 1 else ""
+    axes.set_title(f"{one} less trees{' (filled)' * bool(told)}{told or chr(10)}")
+    axes.set_xlabel("difference of AUROC, paired,\n95 % interval")
 
 
 def _has(measured: Measured, label: str, where: str) -> bool:
     return any(key[:2] == (label, where) for key in measured.values)
 
 
-def _legend(figure: Figure, gathered: Gathered) -> None:
-    """Name the models below the picture."""
+def _legend(figure: Figure, models: Sequence[Scored]) -> None:
+    """Name the models that are drawn below the picture."""
     from matplotlib.lines import Line2D
 
     handles = []
-    for model in gathered.models:
+    for model in models:
         color, marker = LOOKS[model.spec.name]
         filled = "white" if model.epochs else color
         handles.append(
