@@ -29,6 +29,7 @@ PAIRS = (
     ("ours", "trees+"),
     ("ours", "paper"),
     ("ours", "paper-joint"),
+    ("ours", "ours-no-teacher"),
     ("ours", "ours-no-codes"),
     ("trees+", "trees"),
 )
