@@ -102,14 +102,19 @@ def compare_parts(
     lines: list[tuple[Any, ...]] = []
     total = len(alone) * (len(windows) + len(rows))
     with progress(total, "parts", unit="windows", show=show_progress) as bar:
-        for name, part in {**alone, BOTH: model}.items():
-            logits = np.empty((len(windows), len(model.modifications)))
-            for start in range(0, len(windows), _BATCH):
-                logits[start : start + _BATCH] = part.logits(windows.tokens[start : start + _BATCH])
-                bar.advance(len(logits[start : start + _BATCH]) * (name != BOTH))
+        whole = np.zeros((len(windows), len(model.modifications)))
+        for name, part in {**alone, BOTH: None}.items():
+            logits = whole  # the parts add up: what both say need not be asked again
+            if part is not None:
+                logits = np.empty_like(whole)
+                for start in range(0, len(windows), _BATCH):
+                    some = part.logits(windows.tokens[start : start + _BATCH])
+                    logits[start : start + _BATCH] = some
+                    bar.advance(len(some))
+                whole += logits
             lines += _between(name, model, logits, windows, cluster, apart, draws)
             of_part = list(found)
-            if name != BOTH and len(rows):
+            if part is not None and len(rows):
                 scanned = scan_around(part, windows.tokens[rows], bar=bar)
                 of_part = [_scored(near, scanned, rows, model) for near in found]
             table = ranked(of_part, cluster, apart, **options).table
