@@ -156,7 +156,7 @@ def test_pictures_are_drawn_and_told(vqrna_main, model, out, tmp_path):
     assert f"wrote {out / 'tracks' / '01_a_b.svg'}" in done.out
     assert done.err.splitlines() == [
         "vqrna: note: 1 of 2 records is empty",
-        "vqrna: note: 1 of the first sequences are empty or too long to draw",
+        "vqrna: note: 1 of the first sequences is empty or too long to draw",
     ]
 
 

@@ -297,4 +297,5 @@ def predict(
         for path in written:
             typer.echo(f"wrote {path}")
         if left_out:
-            say("note", f"{left_out} of the first sequences are empty or too long to draw")
+            verb = "is" if left_out == 1 else "are"
+            say("note", f"{left_out} of the first sequences {verb} empty or too long to draw")
