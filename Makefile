@@ -11,7 +11,7 @@ export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format clean weights pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan \
-	benchmark-tail benchmark-memory benchmark-ism benchmark-quality
+	benchmark-tail benchmark-memory benchmark-ism benchmark-quality benchmark-ideas
 
 help:  ## tell what there is to do
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
@@ -88,6 +88,10 @@ benchmark-scan: $(STAMP)  ## nt a second of scans: window by window, in batches,
 benchmark-quality: $(STAMP)  ## baselines and networks, cell by cell, and their table (VQRNA_DATA; QUALITY="--models baselines")
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-quality: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python -m benchmarks.quality "$(VQRNA_DATA)" $(QUALITY)
+
+benchmark-ideas: $(STAMP)  ## ideas for the network, a short training each (VQRNA_DATA; IDEAS="--ideas rotation")
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-ideas: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python -m benchmarks.ideas "$(VQRNA_DATA)" $(IDEAS)
 
 format: $(STAMP)  ## put the code into its format
 	$(BIN)/ruff check --fix

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from benchmarks.quality.features import cpg, pieces
 
 from vqrna.calibration import sigmoid
-from vqrna.data.features import MORE, PLAIN, Features
+from vqrna.data.features import MORE, PLAIN
 from vqrna.data.records import NEGATIVE, POSITIVE, Windows
 from vqrna.modifications import Modification
 from vqrna.sequence import AMBIGUOUS, recentre
 from vqrna.training.trees import ELSEWHERE, ROUNDS, examples, grow
+
+
+class Reads(Protocol):
+    """What trees read of windows."""
+
+    @property
+    def length(self) -> int:
+        """Nucleotides that are looked at."""
+
+    def of(self, tokens: np.ndarray, /) -> np.ndarray:
+        """Read windows (N, L): numbers (N, F)."""
+
 
 Head = Callable[[np.ndarray], np.ndarray]
 """From what a model prepares of windows to the log-odds (N,) of one type."""
@@ -66,7 +79,7 @@ def fit_trees(
     columns: list[int],
     seed: int,
     *,
-    features: Features = PLAIN,
+    features: Reads = PLAIN,
     elsewhere: float = 0.0,
     rounds: int = ROUNDS,
 ) -> Baseline:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from benchmarks.quality.models import Spec
-from benchmarks.quality.networks import scored, trained, trained_before
+from benchmarks.quality.networks import one_by_one, scored, trained, trained_before
 from benchmarks.quality.tasks import PUBLIC, Key, Task, comparisons
 
 import vqrna
@@ -115,6 +115,10 @@ def make(
     folder = runs / identity.name
 
     def work() -> Cell:
+        with job.spec.changed():
+            return measured()
+
+    def measured() -> Cell:
         started = time.monotonic()
         columns = [task.train.modifications.index(m) for m in _kinds(task, job.types)]
         if job.spec.fit is not None:
@@ -134,7 +138,8 @@ def make(
                 model, more = trained(
                     config, task, only, folder, device, show_progress=show_progress
                 )
-            logits, at = scored(model, task, job.types), dense(model)
+            logits = scored(model, task, job.types)
+            at = dense(model) if job.spec.scans else one_by_one(model)
         kept = {f"logit_{s}": np.clip(x, -6e4, 6e4).astype(np.float16) for s, x in logits.items()}
         if job.spec.localises:
             found, ranks = locate(at, task, job.types)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,26 +79,33 @@ class Gathered:
     left_out: int
 
 
-def gather(folder: Path) -> Gathered:
+def gather(
+    folder: Path, specs: Sequence[Spec] | None = None, keys_folder: Path | None = None
+) -> Gathered:
     """Read all cells of a folder.
 
     Parameters
     ----------
     folder : pathlib.Path
+    specs : sequence of Spec
+        The models of today, those of the benchmark if not given; other cells are left out.
+    keys_folder : pathlib.Path, optional
+        Where the keys are; ``keys`` in the folder if not given.
 
     Raises
     ------
     DataError
         If a file is damaged or missing.
     """
-    paths = {where: key_path(folder / "keys", where) for where in WHERE}
+    paths = {where: key_path(keys_folder or folder / "keys", where) for where in WHERE}
     keys = {where: Key.load(path) for where, path in paths.items() if path.exists()}
     store = CellStore(folder)
+    specs = SPECS if specs is None else specs
     found: dict[str, Scored] = {}
     left_out = 0
     for cell in store.all():
         where = "public" if cell.identity.split == PUBLIC else "folds"
-        scored = _scored(cell)
+        scored = _scored(cell, specs)
         if scored is None or where not in keys or keys[where].data != cell.identity.data:
             left_out += 1
             continue
@@ -109,7 +117,7 @@ def gather(folder: Path) -> Gathered:
         except (OSError, ValueError) as error:
             raise DataError(f"the scores of a cell cannot be read ({error})", file=path) from None
         _add(scored, cell, kept, keys[where], path)
-    order = [spec.name for spec in SPECS]
+    order = [spec.name for spec in specs]
     models = sorted(found.values(), key=lambda m: (order.index(m.spec.name), m.epochs or 0))
     return Gathered(models, keys, left_out)
 
@@ -128,9 +136,9 @@ def _add(scored: Scored, cell: Cell, kept: dict[str, np.ndarray], key: Key, path
             scored.rows[symbol, seed, split] = kept[f"row_{symbol}"].astype(int)
 
 
-def _scored(cell: Cell) -> Scored | None:
+def _scored(cell: Cell, specs: Sequence[Spec]) -> Scored | None:
     """Tell which model of today a cell is of; None if its settings are not today's."""
-    spec = next((s for s in SPECS if s.name == cell.identity.model), None)
+    spec = next((s for s in specs if s.name == cell.identity.model), None)
     if spec is None:
         return None
     if spec.config is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -40,6 +41,10 @@ class Spec:
         Whether a seed changes anything.
     localises : bool
         Whether its localisation is measured.
+    scans : bool
+        Whether positions are scored by dense scans; window by window if not.
+    changed : callable
+        Opens a block in which the network is built, trained and measured: what an idea changes.
     minutes : float
         Of one core, for one split, one seed and all types: an order of magnitude, for the plan.
         Of a network, for one epoch.
@@ -53,6 +58,8 @@ class Spec:
     joint: bool = False
     seeded: bool = True
     localises: bool = True
+    scans: bool = True
+    changed: Callable[[], AbstractContextManager[object]] = nullcontext
     minutes: float = 1.0
 
     def configured(self, seed: int, epochs: int | None) -> Config:
@@ -88,6 +95,7 @@ SPECS: tuple[Spec, ...] = (
         "ours without the quantiser",
         config=replace(_OURS, quantizer="none"),
         joint=True,
+        scans=False,
         minutes=3.5,
     ),
     Spec(

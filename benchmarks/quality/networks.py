@@ -11,6 +11,7 @@ from benchmarks.quality.tasks import Task
 
 from vqrna.config import Config
 from vqrna.errors import UsageError
+from vqrna.evaluation.positions import ScorePositions, window_by_window
 from vqrna.trained import TrainedModel
 from vqrna.training import Source, train_network
 from vqrna.weights import load_model
@@ -112,6 +113,12 @@ def scored(model: TrainedModel, task: Task, types: Sequence[str]) -> dict[str, n
     used = np.unique(np.concatenate([task.known(s) for s in types]))
     found = model.logits(task.held.tokens[used])
     return {s: found[np.searchsorted(used, task.known(s)), symbols.index(s)] for s in types}
+
+
+def one_by_one(model: TrainedModel) -> ScorePositions:
+    """Score positions by a window about each: for networks that cannot scan."""
+    column = {m.symbol: k for k, m in enumerate(model.modifications)}
+    return window_by_window(lambda w, m: model.logits(w)[:, column[m.symbol]], model.length)
 
 
 def _size(model: TrainedModel) -> int:

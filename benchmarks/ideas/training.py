@@ -1,0 +1,204 @@
+"""Other ways to train: what is shown, what is lost, what is learned before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from vqrna.config import Config
+from vqrna.data.records import Windows
+from vqrna.nn.context import Features
+from vqrna.nn.head import Part
+from vqrna.nn.model import SiteNetwork, build
+from vqrna.sequence import centre, one_hot
+from vqrna.trained import TrainedModel
+from vqrna.training import train_network
+from vqrna.training.augmentation import mask_flanks
+from vqrna.training.losses import reconstruction_loss
+from vqrna.training.schedule import learning_rate, make_optimizer
+
+SWAPPED = 0.25
+"""Share of windows that get the flanks of others."""
+
+CONTAMINATED = 0.05
+"""Share of random unmodified windows that are taken to be modified, for the unlabelled."""
+
+
+def swap_flanks(tokens: torch.Tensor, shortest: int, generator: torch.Generator) -> torch.Tensor:
+    """Give a share of the windows the flanks of another one of the batch: a mixup of sequences.
+
+    Parameters
+    ----------
+    tokens : torch.Tensor, shape (N, L), uint8
+    shortest : int
+        So many nt beside the site are always a window's own; the distance is drawn for each.
+    generator : torch.Generator
+        On the CPU.
+    """
+    n, length = tokens.shape
+    half = centre(length)
+    if shortest >= half:
+        return tokens
+    chosen = torch.rand(n, generator=generator) < SWAPPED
+    border = torch.randint(shortest, half, (n, 1), generator=generator)
+    other = tokens[torch.randperm(n, generator=generator)]
+    far = (torch.arange(length) - half).abs() > border
+    return torch.where(chosen[:, None] & far, other, tokens)
+
+
+@contextmanager
+def swapped_flanks() -> Iterator[None]:
+    """Swap flanks before some are hidden."""
+
+    def both(
+        tokens: torch.Tensor, rate: float, shortest: int, generator: torch.Generator
+    ) -> torch.Tensor:
+        return mask_flanks(swap_flanks(tokens, shortest, generator), rate, shortest, generator)
+
+    with patch("vqrna.training.epoch.mask_flanks", both):
+        yield
+
+
+def unlabelled_loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    smoothing: float = 0.0,
+    among: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Binary cross-entropy that takes unmodified windows for unlabelled ones.
+
+    After Kiryo et al. (nnPU, NeurIPS 2017): of the loss on unlabelled windows, the part that
+    modified ones among them are expected to have is taken off, though never below 0. Parameters
+    are those of :func:`vqrna.training.losses.classification_loss`, without `among`.
+    """
+    if among is not None:
+        raise ValueError("not together with a teacher")
+    as_positive = _entropy(logits, 1 - smoothing / 2)
+    as_negative = _entropy(logits, smoothing / 2)
+    positive, unlabelled = labels == 1, labels == 0
+    modified = (as_positive * positive).sum(0)
+    # What the modified ones would add if they stood among the unlabelled, by type
+    hidden = (as_negative * positive).sum(0) / positive.sum(0).clamp_min(1)
+    count = unlabelled.sum(0)
+    rest = (as_negative * unlabelled).sum(0) - CONTAMINATED * hidden * count
+    rest = torch.where(positive.any(0), rest.clamp_min(0) / (1 - CONTAMINATED), rest)
+    rest = torch.where(positive.any(0), rest, (as_negative * unlabelled).sum(0))
+    return (modified + rest).sum() / (labels >= 0).sum().clamp_min(1)
+
+
+def _entropy(logits: torch.Tensor, target: float) -> torch.Tensor:
+    wanted = torch.full_like(logits, target, dtype=torch.float32)
+    return F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none")
+
+
+@contextmanager
+def unlabelled_negatives() -> Iterator[None]:
+    """Learn with :func:`unlabelled_loss`."""
+    with patch("vqrna.training.losses.classification_loss", unlabelled_loss):
+        yield
+
+
+class TypedPart(Part):
+    """A part with hidden units of their own for every type, in place of shared ones."""
+
+    def __init__(
+        self, features: int, hidden: int, modifications: int, dropout_in: float, dropout: float
+    ) -> None:
+        own = max(hidden // 8, 8)
+        super().__init__(features, own * modifications, modifications, dropout_in, dropout)
+        self.logits = nn.Conv1d(own * modifications, modifications, 1, groups=modifications)
+
+
+@contextmanager
+def typed_parts() -> Iterator[None]:
+    """Give every type its own reading of what the context tells."""
+    with patch("vqrna.nn.model.Part", TypedPart):
+        yield
+
+
+HIDDEN, RUN = 0.15, 4
+"""Share of codes that are hidden in pre-training, in runs of so many."""
+
+
+@contextmanager
+def pretrained() -> Iterator[None]:
+    """Before training, learn for an epoch to tell hidden codes from those around them."""
+
+    def train(train: Windows, valid: Windows, out: Path, config: Config, **more: Any) -> Any:
+        start = masked_codes(train, config)
+        return train_network(train, valid, out, config, start=start, **more)
+
+    with patch("benchmarks.quality.networks.train_network", train):
+        yield
+
+
+def masked_codes(train: Windows, config: Config) -> TrainedModel:
+    """Train encoder, codebook, decoder and context for an epoch without any label.
+
+    Windows are cut from all over the training windows. A share of the code vectors is put to zero,
+    and the features of the site part at these places have to tell which codes they were.
+
+    Parameters
+    ----------
+    train : Windows
+        May be longer than the network's windows.
+    config : Config
+    """
+    torch.manual_seed(config.training.seed)
+    generator = torch.Generator().manual_seed(config.training.seed)
+    network = build(config.model, len(train.modifications))
+    assert isinstance(network, SiteNetwork)
+    guess = nn.Conv1d(network.context.site_features, config.model.codebook_size, 1)
+    both = nn.ModuleList([network, guess])
+    optimizer = make_optimizer(both, config.training)
+    length, size = config.model.length, config.training.batch_size
+    room = train.length - length
+    order = torch.randperm(len(train), generator=generator)
+    steps = len(order) // size
+    both.train()
+    for step in range(steps):
+        rows = train.tokens[order[step * size : (step + 1) * size].numpy()]
+        at = int(torch.randint(0, room + 1, (), generator=generator))
+        columns = one_hot(torch.from_numpy(rows[:, at : at + length].copy()))
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config.training, step, steps)
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.training.precision != "float32"):
+            found = network.quantizer(network.encoder(columns))
+            hidden, places = _hidden(found.codes, network.context.reach, generator)
+            seen = found.quantized * ~hidden[..., None]
+            features: Features = network.context(seen, places)
+            told = guess(features.candidates)
+            decoded = network.decoder(found.quantized)
+        middle = found.codes.shape[1] // 2
+        asked = hidden.gather(1, places + middle)
+        wanted = found.codes.gather(1, places + middle)
+        each = F.cross_entropy(told.float(), wanted, reduction="none")
+        loss = (each * asked).sum() / asked.sum().clamp_min(1)
+        loss = loss + config.training.quantization_weight * found.loss
+        loss = loss + reconstruction_loss(decoded.float(), columns, squared=False)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        if step % 100 == 0:
+            print(f"pre-training, step {step} of {steps}: loss {loss.item():.3f}", flush=True)
+    return TrainedModel.fresh(network.eval(), config, train.modifications)
+
+
+def _hidden(
+    codes: torch.Tensor, reach: int, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Choose codes to hide (N, T), and places (N, K) to ask at, counted from the middle."""
+    n, tokens = codes.shape
+    starts = (torch.rand(n, tokens, generator=generator) < HIDDEN / RUN).float()
+    hidden = F.max_pool1d(F.pad(starts, (RUN - 1, 0))[:, None], RUN, 1)[:, 0] > 0
+    middle = tokens // 2
+    within = hidden[:, middle - reach : middle + reach + 1]
+    order = torch.rand(within.shape, generator=generator) + within
+    return hidden, order.topk(min(15, within.shape[1]), dim=1).indices - reach
