@@ -92,7 +92,9 @@ def test_windows_whose_base_cannot_carry_the_type_are_left_out(tmp_path):
     given = {"a": flank + "A" + flank, "g": flank + "G" + flank}
     path = write_fasta(tmp_path / "w.fa", given)
     sites = central_sites(path, model.length, (am, cm))
-    assert likeliest(model, sites, am, 4).names == ("a",)
+    told = []
+    assert likeliest(model, sites, am, 4, told.append).names == ("a",)
+    assert told == ["1 window that cannot carry it in the centre: left out"]
     with pytest.raises(DataError, match=r"can carry Cm \(C\)"):
         likeliest(model, sites, cm, 4)
 

@@ -67,7 +67,7 @@ def attention(
             single, fasta, data, split=split, modifications=[kind.symbol],
             confidence=confidence, windows=windows, on_missing=lambda line: say("note", line),
         )  # fmt: skip
-        sites = likeliest(single, sites, kind, most)
+        sites = likeliest(single, sites, kind, most, on_notice=lambda line: say("note", line))
         effects = token_effects(single, sites.tokens, kind, seed=seed, show_progress=True)
         maps = None
         if has_attention(single):

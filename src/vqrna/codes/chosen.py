@@ -257,12 +257,16 @@ def choose_sites(
 
 
 def likeliest(
-    model: TrainedModel, sites: ChosenSites, modification: Modification, most: int
+    model: TrainedModel,
+    sites: ChosenSites,
+    modification: Modification,
+    most: int,
+    on_notice: Notice | None = None,
 ) -> ChosenSites:
     """Keep the sites of one type that a model is surest of, the likeliest first.
 
     Sites that are known not to carry the type are left out. Where nothing is known of any, those
-    stay whose base can carry it.
+    stay whose base can carry it; `on_notice` is given a line on the others.
 
     Raises
     ------
@@ -278,6 +282,9 @@ def likeliest(
         if not len(rows):
             base = modification.context
             raise DataError(f"no site has a base that can carry {modification.symbol} ({base})")
+        for line in window_remarks(model.length, left_out=len(fit) - len(rows)):
+            if on_notice is not None:
+                on_notice(line)
     if not len(rows):
         raise DataError(f"there are no sites of {modification.symbol}")
     head = [m.symbol for m in model.modifications].index(modification.symbol)

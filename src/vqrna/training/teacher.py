@@ -98,7 +98,8 @@ def kept_judgements(
     """Give :func:`judgements`, made once and kept in the folder of a run for when it goes on."""
     path = folder / FILE_NAME
     kinds = [m.symbol for m in windows.modifications]
-    digest = hashlib.sha256(json.dumps([length, seed, kinds, TREES, ROUNDS, ELSEWHERE]).encode())
+    grown = [length, seed, kinds, TREES, ROUNDS, ELSEWHERE, FOLDS, FEWEST, repr(MORE)]
+    digest = hashlib.sha256(json.dumps(grown).encode())
     for array in (windows.tokens, windows.labels, windows.negative_set):
         digest.update(array.tobytes())
     name = digest.hexdigest()[:16]
