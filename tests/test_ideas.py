@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from benchmarks.ideas import catalogue, quantizers, structure, table, training
+from benchmarks.ideas import catalogue, quantizers, structure, table, teachers, training
 from benchmarks.quality.cells import Job, make
+from benchmarks.quality.models import spec
 from benchmarks.quality.tasks import PUBLIC, Data
 
 from test_quality_cells import SYMBOLS, write_data
@@ -33,7 +34,7 @@ def data(tmp_path_factory):
 @pytest.mark.parametrize("idea", NETWORKS, ids=lambda idea: idea.spec.name)
 def test_every_idea_trains_and_is_measured(data, tmp_path, idea):
     own = idea.spec.config
-    small = tiny(epochs=1, quantizer=own.model.quantizer)
+    small = tiny(epochs=1, quantizer=own.model.quantizer, teacher=own.training.teacher)
     spec = dataclasses.replace(idea.spec, config=small)
     job = Job(spec, PUBLIC, 0, SYMBOLS)
     cell = make(job, data.task(PUBLIC), data.name, CellStore(tmp_path), tmp_path / "runs")
@@ -197,6 +198,7 @@ def test_the_table_compares_with_the_control(data, tmp_path, monkeypatch):
         )
         for name in ("control", "swapped-flanks")
     ]
+    two[1] = dataclasses.replace(two[1], control="cpg")
     for module in (catalogue, table):
         monkeypatch.setattr(module, "IDEAS", tuple(two))
         monkeypatch.setattr(module, "SPECS", tuple(idea.spec for idea in two))
@@ -210,16 +212,41 @@ def test_the_table_compares_with_the_control(data, tmp_path, monkeypatch):
             CellStore(tmp_path / "cells"),
             tmp_path / "runs",
         )
+    make(
+        Job(spec("cpg"), PUBLIC, 0, SYMBOLS),
+        data.task(PUBLIC),
+        data.name,
+        CellStore(data._keys.parent),
+        tmp_path / "runs",
+    )
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- quality: ideas -->\nto go\n<!-- quality: end -->\nafter\n")
-    table.write_table(tmp_path / "cells", data._keys, page)
+    table.write_table(tmp_path / "cells", data._keys.parent, page)
     text = page.read_text()
     assert "to go" not in text
     rows = [line for line in text.splitlines() if line.startswith("| ") and "idea" not in line]
-    assert len(rows) == 2
-    assert rows[0].count("|") == rows[1].count("|") == 10
-    assert " to " not in rows[0]
-    assert rows[1].count(" to ") >= 2
+    assert len(rows) == 3
+    assert all(row.count("|") == 10 for row in rows)
+    assert [row.count("(") for row in rows] == [0, 2 + 1, 0]  # a mixup (of sequences), too
+    assert rows[2].startswith("| CpG content")
+
+
+def test_networks_judge_what_they_have_not_seen(tmp_path, monkeypatch):
+    windows = planted(150, 51, symbols=("Am", "Cm"))
+    seen = []
+
+    def train(train, valid, *args, **more):
+        seen.append((set(train.names), set(valid.names)))
+        return real(train, valid, *args, **more)
+
+    real = teachers.train_network
+    monkeypatch.setattr(teachers, "train_network", train)
+    found = teachers.out_of_fold(windows, tiny(epochs=1), tmp_path)
+    assert found.shape == (300, 2)
+    assert np.isfinite(found).all()
+    assert len(seen) == 3
+    assert all(not learned & judged for learned, judged in seen)
+    assert set().union(*(judged for _, judged in seen)) == set(windows.names)
 
 
 def test_an_unknown_idea_is_refused():

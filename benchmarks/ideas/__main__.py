@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "ideas"
-KEYS = ROOT / "benchmarks" / "results" / "quality" / "keys"
+QUALITY = ROOT / "benchmarks" / "results" / "quality"
 RUNS = ROOT / "runs" / "ideas"
 PAGE = ROOT / "docs" / "experiments.md"
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not args.table:
             work(args)
-        write_table(args.results, KEYS, PAGE)
+        write_table(args.results, QUALITY, PAGE)
     except VqrnaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -67,7 +67,7 @@ def work(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     specs = [idea(name).spec for name in args.ideas.split(",")]
-    data = Data(args.data, KEYS)
+    data = Data(args.data, QUALITY / "keys")
     task = data.task(PUBLIC)
     for seed in map(int, args.seeds.split(",")):
         for spec in specs:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.ideas.catalogue import IDEAS, SPECS, Idea
 from benchmarks.quality.kept import gather
+from benchmarks.quality.models import spec
 from benchmarks.quality.report import mark, verdict
 from benchmarks.quality.statistics import MEAN, Measured, Value, measure_all
 
@@ -18,29 +19,32 @@ _HEAD = (
 )
 
 
-def write_table(results: Path, keys: Path, page: Path) -> None:
+def write_table(results: Path, quality: Path, page: Path) -> None:
     """Measure what is kept and put the table between the markers of a page.
 
     Parameters
     ----------
     results : pathlib.Path
         The cells.
-    keys : pathlib.Path
-        The keys of the benchmark of quality.
+    quality : pathlib.Path
+        The cells and the keys of the benchmark of quality.
     page : pathlib.Path
     """
-    measured = measure_all(gather(results, SPECS, keys))
-    rows = [row for idea in IDEAS if (row := _row(idea, measured))]
+    measured = measure_all(gather(results, SPECS, quality / "keys"))
+    held_to = {idea.control for idea in IDEAS} - {spec.name for spec in SPECS}
+    others = measure_all(gather(quality, [spec(name) for name in sorted(held_to)]))
+    measured.values.update(others.values)
+    tried = {model for model, *_ in measured.values}
+    rows = [_row(idea, measured) for idea in IDEAS if idea.spec.name in tried]
+    rows += [_row(Idea(spec(name), "", name), measured) for name in sorted(held_to & tried)]
     mark(page, "ideas", "\n".join([_HEAD, *rows]))
 
 
 def _row(idea: Idea, measured: Measured) -> str:
-    """Write the row of an idea; empty if it was not tried."""
+    """Write the row of an idea, or of what ideas are measured against."""
     name, control = idea.spec.name, idea.control
     places = (("auroc", "all"), ("auroc", "non_overlapping"), ("within", "non_overlapping"))
     own = [_value(measured, name, MEAN, *place) for place in places]
-    if own[0] is None:
-        return ""
     cells = ["" if value is None else f"{value.value:.4f}" for value in own]
     for value, place in zip(own, places, strict=True):
         other = _value(measured, control, MEAN, *place)
