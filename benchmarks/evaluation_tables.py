@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vqrna.evaluation.localisation import NEAR
+
 RESULTS = Path(__file__).parent / "results" / "evaluation.json"
 PAGE = Path(__file__).parents[1] / "docs" / "evaluation.md"
 IMAGES = PAGE.parent / "images"
@@ -123,11 +125,12 @@ def localisation(measured: dict[str, Any]) -> str:
                 cell(rows, 3, **apart, metric="auroc"),
                 cell(rows, 1, **apart, metric="percentile"),
                 cell(rows, 2, **apart, metric="first"),
+                cell(rows, 2, **apart, metric="auroc_near"),
                 cell(rows, 3, modification=kind, windows="all", metric="auroc"),
             ]
         )
     head = ["type", "windows", "rivals", "AUROC within", "median percentile", "ranked first"]
-    return markdown([*head, "AUROC within, all windows"], lines)
+    return markdown([*head, f"AUROC within {NEAR} nt", "AUROC within, all windows"], lines)
 
 
 def calibration(measured: dict[str, Any]) -> str:
@@ -214,6 +217,7 @@ def reading(measured: dict[str, Any]) -> str:
         key=lambda row: -row["value"],
     )
     weak = [row for row in types if row["value"] < 0.7]
+    symbols = [row["modification"] for row in types]
     told = ", ".join(f"{row['modification']} {row['value']:.2f}" for row in types)
     nine = pick(place, modification="mean9")[0]
     lines = [
@@ -223,6 +227,13 @@ def reading(measured: dict[str, Any]) -> str:
     if weak:
         names = ", ".join(row["modification"] for row in weak)
         lines.append(f"- Below 0.7, and so no caller of sites but of regions: {names}.")
+    near = pick(measured["localisation"], windows="non_overlapping", metric="auroc_near")
+    blind = [r["modification"] for r in near if r["low"] <= 0.5 and r["modification"] in symbols]
+    if blind:
+        lines.append(
+            f"- Among the rivals within {NEAR} nt no better than chance: {', '.join(blind)}. There "
+            "a call says that a site is near, not which base it is."
+        )
     pooled = {"modification": "pooled", "windows": "non_overlapping", "metric": "ece"}
     fitted, shipped = (
         cell(measured["calibration"], 3, **pooled, calibration=kind)

@@ -124,6 +124,20 @@ def test_a_tenth_of_the_codes_is_hidden_in_training_only():
     assert not (dropped.eval()(z).quantized == 0).all(dim=-1).any()
 
 
+def test_latents_become_codes_little_by_little():
+    torch.manual_seed(0)
+    late = quantizers.LateCodes(16, 8, until=10)
+    z = F.normalize(torch.randn(10, 200, 8), dim=-1)
+    shares = []
+    for _ in range(12):
+        found = late(z)
+        as_they_are = (found.quantized - z).abs().max(dim=-1).values < 1e-6
+        shares.append(as_they_are.float().mean().item())
+    assert shares == pytest.approx([1 - i / 10 for i in range(10)] + [0, 0], abs=0.05)
+    found = late.eval()(z)
+    assert torch.allclose(found.quantized, late.lookup(found.codes), atol=1e-6)
+
+
 def test_flanks_are_those_of_others_beyond_a_distance():
     generator = torch.Generator().manual_seed(0)
     rows = torch.arange(40, dtype=torch.uint8)[:, None].expand(40, 101)

@@ -8,6 +8,7 @@ from functools import partial
 from benchmarks.ideas.quantizers import (
     DroppedCodes,
     FiniteScalars,
+    LateCodes,
     Residual,
     RotatedGradients,
     quantizer,
@@ -104,6 +105,19 @@ IDEAS: tuple[Idea, ...] = (
         "gradients turned as the latent is turned to its code (rotation trick, arXiv 2410.06424)",
         "more codes in use, a little better",
         changed=partial(quantizer, RotatedGradients),
+    ),
+    _network(
+        "late-codes",
+        "latents become codes little by little, all of them from two thirds of the training on",
+        "a share of what codes cost is won back",
+        changed=partial(quantizer, partial(LateCodes, until=1400)),
+    ),
+    _network(
+        "late-codes-2048",
+        "the same with 2,048 codes",
+        "more of it",
+        config=replace(BASE, codebook_size=2048),
+        changed=partial(quantizer, partial(LateCodes, until=1400)),
     ),
     _network(
         "dropped-codes",

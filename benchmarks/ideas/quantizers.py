@@ -66,6 +66,30 @@ class DroppedCodes(CosineQuantizer):
         return found._replace(quantized=found.quantized * kept[..., None])
 
 
+class LateCodes(CosineQuantizer):
+    """Our codes, but at first most latents go through as they are, and fewer step by step.
+
+    Parameters
+    ----------
+    until : int
+        From this step of training on, all latents become codes.
+    """
+
+    def __init__(self, codebook_size: int, code_dim: int, *, until: int) -> None:
+        super().__init__(codebook_size, code_dim)
+        self.until, self.steps = until, 0
+
+    def forward(self, latents: torch.Tensor) -> Quantized:
+        """Quantise latents of shape (N, T, D)."""
+        found = super().forward(latents)
+        if not self.training or self.steps >= self.until:
+            return found
+        early = torch.rand(found.codes.shape, device=latents.device) >= self.steps / self.until
+        self.steps += 1
+        directions = F.normalize(latents.to(self.codebook.dtype), dim=-1)
+        return found._replace(quantized=torch.where(early[..., None], directions, found.quantized))
+
+
 class FiniteScalars(nn.Module):
     """Finite scalar quantisation: three numbers, each rounded to a level: 512 codes of eight each.
 

@@ -6,7 +6,14 @@ import pytest
 from tiny import fresh, random_tokens, tiny
 from vqrna.data.records import Windows
 from vqrna.errors import DataError
-from vqrna.evaluation.localisation import localise, weighted_mean, weighted_median, within_window
+from vqrna.evaluation.localisation import (
+    among_near,
+    localise,
+    ranked,
+    weighted_mean,
+    weighted_median,
+    within_window,
+)
 from vqrna.evaluation.positions import (
     Neighbours,
     dense,
@@ -59,6 +66,23 @@ def test_ranks_of_hand_made_windows():
     assert rivals.tolist() == [4, 4, 4, 4, 0]
     np.testing.assert_allclose(auroc, [1, 2.5 / 4, 0.5, 0, np.nan])
     np.testing.assert_allclose(first, [1, 0, 1 / 5, 0, np.nan])
+
+
+def test_the_nearest_rivals_are_looked_at_apart():
+    rival = [[1, 1, 0, 1, 1], [1, 1, 0, 1, 1], [1, 0, 0, 0, 1]]
+    scores = [[9, 1, 5, 9, 9], [1, 9, 5, 9, 1], [1, 9, 5, 9, 1]]
+    found = near(scores, rival)
+    np.testing.assert_allclose(among_near(found, 1), [0.5, 0, np.nan])
+    np.testing.assert_allclose(among_near(found, 2), within_window(found)[1])
+    # The mean is over the windows that have a rival so near
+    rival = np.zeros((3, 61), dtype=bool)
+    rival[0, [45, 60]] = rival[1, [15, 60]] = rival[2, 0] = True
+    scores = np.zeros((3, 61))
+    scores[:, 30], scores[0, 45] = 1, 2
+    scores[1, 60] = 9
+    table = ranked([near(scores, rival)], np.arange(3), resamples=0)
+    assert table.value("Am", "auroc_near", "all").value == 0.5
+    assert table.value("Am", "auroc", "all").value == pytest.approx((0.5 + 0.5 + 1) / 3)
 
 
 def test_what_is_no_rival_is_never_read():

@@ -28,8 +28,8 @@ def show_examination(found: Examination) -> None:
     console.print(f"\n[bold]Localisation and calibration[/] ({told})")
     console.print(_where(tables, windows))
     console.print(
-        "[dim]Sites among the other candidates within 250 nt; calibration cross-fitted, ECE "
-        "bias-corrected.[/]"
+        "[dim]Sites among the other candidates within 250 nt, and among the nearest; calibration "
+        "cross-fitted, ECE bias-corrected.[/]"
     )
     console.print(f"\n[bold]Where few positions are modified[/] ({told}; {DEFAULT_TIER} or higher)")
     console.print(_rare(tables, windows, DEFAULT_TIER))
@@ -41,9 +41,20 @@ def show_examination(found: Examination) -> None:
 
 def _where(tables: dict[str, pd.DataFrame], windows: str) -> Table:
     """Lay out ranks and calibration."""
+    from vqrna.evaluation.localisation import NEAR
+
     place = _of(tables["localisation"], windows=windows)
     sure = _of(tables["calibration"], windows=windows, calibration="cross-fitted")
-    grid = _grid("n", "AUROC in window", "median %", "ranked first", "ECE", "slope", "Brier")
+    grid = _grid(
+        "n",
+        "AUROC in window",
+        "median %",
+        "ranked first",
+        f"within {NEAR} nt",
+        "ECE",
+        "slope",
+        "Brier",
+    )
     for symbol in dict.fromkeys([*place["modification"], *sure["modification"]]):
         n = _of(place, modification=symbol)["n"]
         grid.add_row(
@@ -52,6 +63,7 @@ def _where(tables: dict[str, pd.DataFrame], windows: str) -> Table:
             _cell(place, 3, modification=symbol, metric="auroc"),
             _cell(place, 1, modification=symbol, metric="percentile"),
             _cell(place, 2, modification=symbol, metric="first"),
+            _cell(place, 2, modification=symbol, metric="auroc_near"),
             _cell(sure, 3, modification=symbol, metric="ece"),
             _cell(sure, 2, modification=symbol, metric="slope"),
             _cell(sure, 3, modification=symbol, metric="brier"),

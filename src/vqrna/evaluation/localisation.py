@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -22,9 +23,14 @@ from vqrna.evaluation.positions import (
 )
 from vqrna.evaluation.reliability import wilson
 from vqrna.modifications import Modification
+from vqrna.sequence import centre
 
-METRICS = ("auroc", "percentile", "first")
-"""Mean AUROC within windows, median percentile of the site, share of sites that rank first."""
+METRICS = ("auroc", "percentile", "first", "auroc_near")
+"""Mean AUROC within windows, median percentile of the site, share of sites that rank first, and
+mean AUROC among the rivals within `NEAR` nt."""
+
+NEAR = 20
+"""Rivals so near share the region of the site, and only the site itself tells it from them."""
 
 COLUMNS = ["modification", "windows", "n", "rivals", "metric", *Estimate._fields]
 
@@ -41,7 +47,8 @@ class Localisation:
         ``rivals``, ``metric`` (one of `METRICS`), ``value``, ``low``, ``high``.
     ranks : pandas.DataFrame
         One row a window and type: ``row``, ``modification``, ``rivals``, ``auroc``, ``first``,
-        ``cluster``, ``non_overlapping`` (missing where that was not asked).
+        ``auroc_near`` (nan without a rival so near), ``cluster``, ``non_overlapping`` (missing
+        where that was not asked).
     resampled : dict of tuple of str to np.ndarray, shape (R,)
         Values of every bootstrap resample, by modification, windows and metric. Another model on
         the same windows has the same resamples.
@@ -196,6 +203,13 @@ def within_window(near: Neighbours) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return rivals, auroc, np.where(rivals > 0, first, np.nan)
 
 
+def among_near(near: Neighbours, distance: int = NEAR) -> np.ndarray:
+    """AUROC of sites among their rivals within a distance in nt, shape (N,); nan without one."""
+    site = centre(near.rival.shape[1])
+    beside = np.abs(np.arange(near.rival.shape[1]) - site) <= distance
+    return within_window(dataclasses.replace(near, rival=near.rival & beside))[1]
+
+
 def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> pd.DataFrame:
     """Lay out the ranks of one type; windows without rivals are left out."""
     rivals, auroc, first = within_window(near)
@@ -207,6 +221,7 @@ def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> p
             "rivals": rivals,
             "auroc": auroc,
             "first": first,
+            "auroc_near": among_near(near),
             "cluster": cluster[near.rows],
             "non_overlapping": pd.array(overlap, dtype="boolean"),
         }
@@ -215,8 +230,8 @@ def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> p
 
 
 def _ranks_of_none() -> pd.DataFrame:
-    names = ("row", "modification", "rivals", "auroc", "first", "cluster", "non_overlapping")
-    return pd.DataFrame({name: [] for name in names})
+    names = ("row", "modification", "rivals", "auroc", "first", "auroc_near", "cluster")
+    return pd.DataFrame({name: [] for name in (*names, "non_overlapping")})
 
 
 def _measure(ranks: pd.DataFrame, draws: np.ndarray) -> dict[str, np.ndarray]:
@@ -224,10 +239,13 @@ def _measure(ranks: pd.DataFrame, draws: np.ndarray) -> dict[str, np.ndarray]:
     weights = draws[:, ranks["cluster"].to_numpy(dtype=int)]
     weights = np.concatenate([np.ones((1, len(ranks))), weights])
     auroc, first = ranks["auroc"].to_numpy(dtype=float), ranks["first"].to_numpy(dtype=float)
+    near = ranks["auroc_near"].to_numpy(dtype=float)
+    has = np.isfinite(near)
     return {
         "auroc": weighted_mean(auroc, weights),
         "percentile": 100 * weighted_median(auroc, weights),
         "first": weighted_mean(first, weights),
+        "auroc_near": weighted_mean(near[has], weights[:, has]),
     }
 
 
