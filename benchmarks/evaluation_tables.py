@@ -231,8 +231,8 @@ def reading(measured: dict[str, Any]) -> str:
     blind = [r["modification"] for r in near if r["low"] <= 0.5 and r["modification"] in symbols]
     if blind:
         lines.append(
-            f"- Among the rivals within {NEAR} nt no better than chance: {', '.join(blind)}. There "
-            "a call says that a site is near, not which base it is."
+            f"- Not told apart from the rivals within {NEAR} nt, as far as these windows can show: "
+            f"{', '.join(blind)}. There a call says that a site is near, not which base it is."
         )
     pooled = {"modification": "pooled", "windows": "non_overlapping", "metric": "ece"}
     fitted, shipped = (

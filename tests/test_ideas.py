@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from benchmarks.ideas import __main__ as command
 from benchmarks.ideas import catalogue, quantizers, structure, table, teachers, training
+from benchmarks.quality import __main__ as quality
 from benchmarks.quality.cells import Job, make
 from benchmarks.quality.models import spec
+from benchmarks.quality.statistics import Value
 from benchmarks.quality.tasks import PUBLIC, Data
 
 from test_quality_cells import SYMBOLS, write_data
@@ -216,7 +219,6 @@ def test_the_table_compares_with_the_control(data, tmp_path, monkeypatch):
     for module in (catalogue, table):
         monkeypatch.setattr(module, "IDEAS", tuple(two))
         monkeypatch.setattr(module, "SPECS", tuple(idea.spec for idea in two))
-    monkeypatch.setattr(table, "NINE", SYMBOLS)
     monkeypatch.setattr("benchmarks.quality.statistics.NINE", SYMBOLS)
     for idea in two:
         make(
@@ -240,9 +242,70 @@ def test_the_table_compares_with_the_control(data, tmp_path, monkeypatch):
     assert "to go" not in text
     rows = [line for line in text.splitlines() if line.startswith("| ") and "idea" not in line]
     assert len(rows) == 3
-    assert all(row.count("|") == 10 for row in rows)
+    assert all(row.count("|") == 11 for row in rows)
     assert [row.count("(") for row in rows] == [0, 2 + 1, 0]  # a mixup (of sequences), too
     assert rows[2].startswith("| CpG content")
+    assert "| 1, 1 |" in rows[1]
+    for empty in (tmp_path / "none", tmp_path):
+        with pytest.raises(DataError, match="no finished idea"):
+            table.write_table(empty, data._keys.parent, page)
+
+
+def test_intervals_know_of_seeds():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.001, 1001)
+    one = Value(0.95 + noise, np.array([0.95]))
+    other = Value(0.94 - noise, np.array([0.94, 0.941]))
+    plain, wide = table.widened(one, other, math.nan), table.widened(one, other, 0.003)
+    assert plain == pytest.approx((one - other).bounds)
+    more = 1.96 * 0.003 * math.sqrt(1.5)
+    at = (one - other).value
+    assert wide[0] == pytest.approx(at - math.hypot(at - plain[0], more))
+    assert wide[1] == pytest.approx(at + math.hypot(plain[1] - at, more))
+
+
+def test_what_is_asked_for_comes_behind_its_control():
+    assert command.chosen(["rotation", "codes-128"]) == ["control", "rotation", "codes-128"]
+    assert command.chosen(["structure"]) == ["structure"]  # trees are of the other benchmark
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--seeds", "x"], "'x' is no list of seeds"),
+        (["--threads", "0"], "'0' is no whole number from 1"),
+    ],
+)
+def test_wrong_numbers_are_refused_in_a_line(more, said, capsys):
+    for benchmark in (command, quality):
+        with pytest.raises(SystemExit) as stopped:
+            benchmark.main(["data", *more])
+        assert stopped.value.code == 2
+        assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_an_idea_that_fails_does_not_stop_the_others(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "RNA", None)
+    monkeypatch.setattr(command, "QUALITY", data._keys.parent)
+    small = catalogue.idea("control").spec
+    monkeypatch.setattr(
+        catalogue,
+        "IDEAS",
+        (
+            catalogue.idea("structure"),
+            dataclasses.replace(
+                catalogue.idea("control"),
+                spec=dataclasses.replace(small, config=tiny(epochs=1)),
+            ),
+        ),
+    )
+    arguments = [str(data._keys.parent / "data"), "--ideas", "structure,control"]
+    places = ["--results", str(tmp_path / "cells"), "--runs", str(tmp_path / "runs")]
+    args = command.parser().parse_args([*arguments, *places])
+    assert command.work(args, ["structure", "control"]) == 1
+    told = capsys.readouterr()
+    assert "structure, seed 0: failed: structure needs ViennaRNA" in told.err
+    assert "control, seed 0:" in told.out
 
 
 def test_networks_judge_what_they_have_not_seen(tmp_path, monkeypatch):

@@ -1,4 +1,8 @@
-"""The ideas by name: what each changes, and what was expected of it."""
+"""The ideas by name: what each changes, and what was expected of it.
+
+What is kept of an idea goes by its name and configuration: whoever changes what an idea does gives
+it another name.
+"""
 
 from __future__ import annotations
 
@@ -131,13 +135,6 @@ IDEAS: tuple[Idea, ...] = (
         "types with a motif of their own gain",
         changed=typed_parts,
         scans=False,
-    ),
-    _network(
-        "context-1001",
-        "1,001 nt; its means by stretch are twice as long",
-        "m1A, m5U and m6Am gain",
-        config=replace(BASE, length=1001),
-        minutes=6.0,
     ),
     _network(
         "swapped-flanks",

@@ -63,7 +63,7 @@ class DroppedCodes(CosineQuantizer):
         if not self.training:
             return found
         kept = torch.rand(found.codes.shape, device=latents.device) >= self.rate
-        return found._replace(quantized=found.quantized * kept[..., None])
+        return found._replace(quantized=found.quantized * kept[..., None] / (1 - self.rate))
 
 
 class LateCodes(CosineQuantizer):
@@ -75,9 +75,13 @@ class LateCodes(CosineQuantizer):
         From this step of training on, all latents become codes.
     """
 
+    steps: torch.Tensor
+
     def __init__(self, codebook_size: int, code_dim: int, *, until: int) -> None:
         super().__init__(codebook_size, code_dim)
-        self.until, self.steps = until, 0
+        self.until = until
+        # Kept with the weights: a resumed training goes on where it was
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def forward(self, latents: torch.Tensor) -> Quantized:
         """Quantise latents of shape (N, T, D)."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
-from benchmarks.ideas.catalogue import IDEAS, SPECS, Idea
+from benchmarks.ideas.catalogue import IDEAS, OURS, SPECS, TREES, Idea
 from benchmarks.quality.kept import gather
 from benchmarks.quality.models import spec
-from benchmarks.quality.report import mark, verdict
+from benchmarks.quality.report import mark
 from benchmarks.quality.statistics import MEAN, Measured, Value, measure_all
 
-from vqrna.evaluation import NINE
+from vqrna.errors import DataError
 
-_HEAD = (
-    "| idea | expected | AUROC | apart from training | site in window | less the control: AUROC "
-    "| apart from training | site in window | types better, worse |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+_MEASURES = (
+    ("AUROC", "auroc", "all"),
+    ("apart from training", "auroc", "non_overlapping"),
+    ("site in window", "within", "non_overlapping"),
 )
+_NAMES = [name for name, _, _ in _MEASURES]
+_HEAD = ["idea", "expected", *_NAMES, *(f"less: {n}" for n in _NAMES), "seeds", "verdict"]
 
 
 def write_table(results: Path, quality: Path, page: Path) -> None:
@@ -29,40 +32,66 @@ def write_table(results: Path, quality: Path, page: Path) -> None:
     quality : pathlib.Path
         The cells and the keys of the benchmark of quality.
     page : pathlib.Path
+
+    Raises
+    ------
+    DataError
+        If nothing is kept.
     """
     measured = measure_all(gather(results, SPECS, quality / "keys"))
+    if not measured.values:
+        raise DataError("no finished idea is kept", file=results)
     held_to = {idea.control for idea in IDEAS} - {spec.name for spec in SPECS}
-    others = measure_all(gather(quality, [spec(name) for name in sorted(held_to)]))
+    others = measure_all(gather(quality, [spec(n) for n in sorted({*held_to, OURS, TREES})]))
     measured.values.update(others.values)
     tried = {model for model, *_ in measured.values}
     rows = [_row(idea, measured) for idea in IDEAS if idea.spec.name in tried]
     rows += [_row(Idea(spec(name), "", name), measured) for name in sorted(held_to & tried)]
-    mark(page, "ideas", "\n".join([_HEAD, *rows]))
+    lines = [f"| {' | '.join(row)} |" for row in (_HEAD, *rows)]
+    lines.insert(1, "|" + "---|" * len(_HEAD))
+    mark(page, "ideas", "\n".join(lines))
 
 
-def _row(idea: Idea, measured: Measured) -> str:
+def _row(idea: Idea, measured: Measured) -> list[str]:
     """Write the row of an idea, or of what ideas are measured against."""
     name, control = idea.spec.name, idea.control
-    places = (("auroc", "all"), ("auroc", "non_overlapping"), ("within", "non_overlapping"))
-    own = [_value(measured, name, MEAN, *place) for place in places]
-    cells = ["" if value is None else f"{value.value:.4f}" for value in own]
-    for value, place in zip(own, places, strict=True):
-        other = _value(measured, control, MEAN, *place)
-        cells.append("" if None in (value, other) or name == control else _told(value - other))
-    changed: dict[str, list[str]] = {"better": [], "worse": []}
-    for symbol in NINE if name != control else ():
-        mine, theirs = (measured.get(each, "public", symbol) for each in (name, control))
-        if mine is not None and theirs is not None and (found := verdict(mine - theirs)):
-            changed[found].append(symbol)
-    told = [f"{how}: {', '.join(symbols)}" for how, symbols in changed.items() if symbols]
-    return f"| {idea.spec.title} | {idea.expected} | {' | '.join([*cells, '; '.join(told)])} |"
+    trained = OURS if idea.spec.config is not None else TREES
+    own, less, verdicts, seeds = [], [], [], ""
+    for title, measure, windows in _MEASURES:
+        mine, theirs, spread = (
+            measured.get(model, "public", MEAN, measure, windows)
+            for model in (name, control, trained)
+        )
+        own.append("" if mine is None else f"{mine.value:.4f}")
+        if mine is None:
+            less.append("")
+            continue
+        seeds = seeds or f"{len(mine.by_seed)}"
+        if theirs is None or name == control:
+            less.append("")
+            continue
+        seeds = f"{len(mine.by_seed)}, {len(theirs.by_seed)}"
+        low, high = widened(mine, theirs, 0.0 if spread is None else spread.spread)
+        less.append(f"{mine.value - theirs.value:+.4f} ({low:+.4f} to {high:+.4f})")
+        if low > 0 or high < 0:
+            verdicts.append(f"{'better' if low > 0 else 'worse'}: {title}")
+    told = "; ".join(verdicts) if verdicts else "" if name == control else "not told apart"
+    return [idea.spec.title, idea.expected, *own, *less, seeds, told]
 
 
-def _value(measured: Measured, model: str, name: str, measure: str, windows: str) -> Value | None:
-    return measured.get(model, "public", name, measure, windows)
+def widened(mine: Value, theirs: Value, spread: float) -> tuple[float, float]:
+    """Interval of a difference that knows of the windows and of the seeds.
 
-
-def _told(difference: Value) -> str:
+    Parameters
+    ----------
+    mine, theirs : Value
+        On the same resamples of windows.
+    spread : float
+        Standard deviation of one network over seeds; nan counts as 0.
+    """
+    difference = mine - theirs
     low, high = difference.bounds
-    said = f"{difference.value:+.4f} ({low:+.4f} to {high:+.4f})"
-    return f"**{said}**" if verdict(difference) else said
+    seeds = 1 / max(1, len(mine.by_seed)) + 1 / max(1, len(theirs.by_seed))
+    more = 0.0 if math.isnan(spread) else 1.96 * spread * math.sqrt(seeds)
+    at = difference.value
+    return at - math.hypot(at - low, more), at + math.hypot(high - at, more)

@@ -34,6 +34,8 @@ CONTAMINATED = 0.05
 def swap_flanks(tokens: torch.Tensor, shortest: int, generator: torch.Generator) -> torch.Tensor:
     """Give a share of the windows the flanks of another one of the batch: a mixup of sequences.
 
+    Sites of the other one that come along are not known to the ranking among rivals.
+
     Parameters
     ----------
     tokens : torch.Tensor, shape (N, L), uint8
@@ -75,22 +77,23 @@ def unlabelled_loss(
     """Binary cross-entropy that takes unmodified windows for unlabelled ones.
 
     After Kiryo et al. (nnPU, NeurIPS 2017): of the loss on unlabelled windows, the part that
-    modified ones among them are expected to have is taken off, though never below 0. Parameters
-    are those of :func:`vqrna.training.losses.classification_loss`, without `among`.
+    modified ones among them are expected to have is taken off, though never below 0. Negatives of
+    other types are no part of it. Parameters are those of
+    :func:`vqrna.training.losses.classification_loss`, without `among`.
     """
     if among is not None:
         raise ValueError("not together with a teacher")
     as_positive = _entropy(logits, 1 - smoothing / 2)
     as_negative = _entropy(logits, smoothing / 2)
     positive, unlabelled = labels == 1, labels == 0
-    modified = (as_positive * positive).sum(0)
+    modified = (as_positive * positive).sum()
     # What the modified ones would add if they stood among the unlabelled, by type
     hidden = (as_negative * positive).sum(0) / positive.sum(0).clamp_min(1)
-    count = unlabelled.sum(0)
-    rest = (as_negative * unlabelled).sum(0) - CONTAMINATED * hidden * count
-    rest = torch.where(positive.any(0), rest.clamp_min(0) / (1 - CONTAMINATED), rest)
-    rest = torch.where(positive.any(0), rest, (as_negative * unlabelled).sum(0))
-    return (modified + rest).sum() / (labels >= 0).sum().clamp_min(1)
+    share = torch.where(positive.any(0), CONTAMINATED, 0.0)
+    rest = (as_negative * unlabelled).sum(0) - share * hidden * unlabelled.sum(0)
+    # All types together: of a single one a batch has too few windows to tell what is below 0
+    summed = modified + (rest / (1 - share)).sum().clamp_min(0)
+    return summed / (labels >= 0).sum().clamp_min(1)
 
 
 def _entropy(logits: torch.Tensor, target: float) -> torch.Tensor:

@@ -21,6 +21,24 @@ README = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "images" / "quality.png"
 
 
+def seeds(text: str) -> tuple[int, ...]:
+    """Read whole numbers with commas between them."""
+    try:
+        found = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        found = (-1,)
+    if min(found) < 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds such as 0,1,2")
+    return found
+
+
+def at_least_one(text: str) -> int:
+    """Read a whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the arguments."""
     from benchmarks.quality.models import BASELINES, NAMES
@@ -34,15 +52,17 @@ def parser() -> argparse.ArgumentParser:
         help=f"of: {', '.join(NAMES)}; 'baselines' stands for {', '.join(BASELINES)}",
     )
     p.add_argument("--types", help="symbols; all if not given (joint networks learn all anyway)")
-    p.add_argument("--seeds", default="0,1,2", help="default: %(default)s")
+    p.add_argument("--seeds", type=seeds, default=(0, 1, 2), help="default: 0,1,2")
     p.add_argument(
         "--splits",
         default=",".join(SPLITS),
         help=f"of: {', '.join(SPLITS)}; 'folds' stands for all folds",
     )
-    p.add_argument("--epochs", type=int, help="at most so many, in place of the preset's")
-    p.add_argument("--jobs", type=int, default=1, help="cells at a time (default: 1)")
-    p.add_argument("--threads", type=int, default=1, help="of torch, for each cell (default: 1)")
+    p.add_argument("--epochs", type=at_least_one, help="at most so many, in place of the preset's")
+    p.add_argument("--jobs", type=at_least_one, default=1, help="cells at a time (default: 1)")
+    p.add_argument(
+        "--threads", type=at_least_one, default=1, help="of torch, for each cell (default: 1)"
+    )
     p.add_argument("--device", default="cpu", help="default: cpu")
     p.add_argument("--plan", action="store_true", help="tell what is there and what is to do")
     p.add_argument(

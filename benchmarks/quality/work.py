@@ -24,7 +24,7 @@ def work(args: argparse.Namespace) -> int:
     wanted = jobs(
         _listed(args.models),
         _listed(args.splits),
-        [int(seed) for seed in _listed(args.seeds)],
+        args.seeds,
         data.symbols,
         _listed(args.types) if args.types else None,
         args.epochs,

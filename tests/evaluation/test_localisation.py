@@ -72,8 +72,10 @@ def test_the_nearest_rivals_are_looked_at_apart():
     rival = [[1, 1, 0, 1, 1], [1, 1, 0, 1, 1], [1, 0, 0, 0, 1]]
     scores = [[9, 1, 5, 9, 9], [1, 9, 5, 9, 1], [1, 9, 5, 9, 1]]
     found = near(scores, rival)
-    np.testing.assert_allclose(among_near(found, 1), [0.5, 0, np.nan])
-    np.testing.assert_allclose(among_near(found, 2), within_window(found)[1])
+    rivals, auroc = among_near(found, 1)
+    assert rivals.tolist() == [2, 2, 0]
+    np.testing.assert_allclose(auroc, [0.5, 0, np.nan])
+    np.testing.assert_allclose(among_near(found, 2)[1], within_window(found)[1])
     # The mean is over the windows that have a rival so near
     rival = np.zeros((3, 61), dtype=bool)
     rival[0, [45, 60]] = rival[1, [15, 60]] = rival[2, 0] = True
@@ -82,6 +84,9 @@ def test_the_nearest_rivals_are_looked_at_apart():
     scores[1, 60] = 9
     table = ranked([near(scores, rival)], np.arange(3), resamples=0)
     assert table.value("Am", "auroc_near", "all").value == 0.5
+    counts = table.table.set_index("metric")[["n", "rivals"]]
+    assert counts.loc["auroc_near"].tolist() == [2, 1]
+    assert counts.loc["auroc"].tolist() == [3, 5 / 3]
     assert table.value("Am", "auroc", "all").value == pytest.approx((0.5 + 0.5 + 1) / 3)
 
 

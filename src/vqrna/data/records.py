@@ -125,7 +125,7 @@ def window_remarks(
     """
     said = (
         (empty, "{} without letters: left out"),
-        (left_out, "{} that cannot carry it in the centre: left out"),
+        (left_out, "{} that cannot carry the type in the centre: left out"),
         (shorter, f"{{}} shorter than {length} nt: ambiguous letters stand beside"),
         (longer, f"{{}} longer than {length} nt: the central {length} are looked at"),
     )

@@ -44,11 +44,13 @@ class Localisation:
     table : pandas.DataFrame
         One row a value: ``modification`` (or ``mean``, ``mean9``), ``windows`` (``all``, or
         ``non_overlapping`` if training windows were given), ``n`` windows, mean number of
-        ``rivals``, ``metric`` (one of `METRICS`), ``value``, ``low``, ``high``.
+        ``rivals``, ``metric`` (one of `METRICS`), ``value``, ``low``, ``high``. For ``auroc_near``
+        the windows and rivals are those within `NEAR` nt; a mean over types is nan where one of
+        them has none.
     ranks : pandas.DataFrame
         One row a window and type: ``row``, ``modification``, ``rivals``, ``auroc``, ``first``,
-        ``auroc_near`` (nan without a rival so near), ``cluster``, ``non_overlapping`` (missing
-        where that was not asked).
+        ``rivals_near``, ``auroc_near`` (nan without a rival so near), ``cluster``,
+        ``non_overlapping`` (missing where that was not asked).
     resampled : dict of tuple of str to np.ndarray, shape (R,)
         Values of every bootstrap resample, by modification, windows and metric. Another model on
         the same windows has the same resamples.
@@ -169,15 +171,14 @@ def ranked(
     for windows in ("all", "non_overlapping"):
         kinds = [symbol for symbol, of in cells if of == windows]
         for name, members in _groups(kinds):
-            n = sum(len(cells[symbol, windows]) for symbol in members)
-            rivals = np.mean([_mean(cells[symbol, windows]["rivals"]) for symbol in members])
             for metric in METRICS:
+                n, rivals = _counts([cells[symbol, windows] for symbol in members], metric)
                 samples = np.mean([values[symbol, windows][metric] for symbol in members], axis=0)
                 estimate = Estimate(float(samples[0]), *interval(samples[1:]))
                 if metric == "first" and resamples and n and samples[0] in (0, 1):
                     # All resamples are alike: the number of windows tells how sure that is
                     estimate = Estimate(estimate.value, *wilson(estimate.value, n))
-                lines.append((name, windows, n, float(rivals), metric, *estimate))
+                lines.append((name, windows, n, rivals, metric, *estimate))
                 resampled[name, windows, metric] = samples[1:]
     return Localisation(pd.DataFrame(lines, columns=COLUMNS), ranks, resampled)
 
@@ -203,16 +204,25 @@ def within_window(near: Neighbours) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return rivals, auroc, np.where(rivals > 0, first, np.nan)
 
 
-def among_near(near: Neighbours, distance: int = NEAR) -> np.ndarray:
-    """AUROC of sites among their rivals within a distance in nt, shape (N,); nan without one."""
+def among_near(near: Neighbours, distance: int = NEAR) -> tuple[np.ndarray, np.ndarray]:
+    """Rank sites among their rivals within a distance in nt.
+
+    Returns
+    -------
+    rivals : np.ndarray, shape (N,), int
+    auroc : np.ndarray, shape (N,)
+        nan without a rival so near.
+    """
     site = centre(near.rival.shape[1])
     beside = np.abs(np.arange(near.rival.shape[1]) - site) <= distance
-    return within_window(dataclasses.replace(near, rival=near.rival & beside))[1]
+    rivals, auroc, _ = within_window(dataclasses.replace(near, rival=near.rival & beside))
+    return rivals, auroc
 
 
 def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> pd.DataFrame:
     """Lay out the ranks of one type; windows without rivals are left out."""
     rivals, auroc, first = within_window(near)
+    rivals_near, auroc_near = among_near(near)
     overlap = [pd.NA] * len(near) if apart is None else apart[near.rows]
     table = pd.DataFrame(
         {
@@ -221,7 +231,8 @@ def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> p
             "rivals": rivals,
             "auroc": auroc,
             "first": first,
-            "auroc_near": among_near(near),
+            "rivals_near": rivals_near,
+            "auroc_near": auroc_near,
             "cluster": cluster[near.rows],
             "non_overlapping": pd.array(overlap, dtype="boolean"),
         }
@@ -230,8 +241,8 @@ def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> p
 
 
 def _ranks_of_none() -> pd.DataFrame:
-    names = ("row", "modification", "rivals", "auroc", "first", "auroc_near", "cluster")
-    return pd.DataFrame({name: [] for name in (*names, "non_overlapping")})
+    names = ("row", "modification", "rivals", "auroc", "first", "rivals_near", "auroc_near")
+    return pd.DataFrame({name: [] for name in (*names, "cluster", "non_overlapping")})
 
 
 def _measure(ranks: pd.DataFrame, draws: np.ndarray) -> dict[str, np.ndarray]:
@@ -257,6 +268,15 @@ def _groups(kinds: Sequence[str]) -> list[tuple[str, list[str]]]:
     if set(NINE) <= set(kinds):
         groups.append(("mean9", list(NINE)))
     return groups
+
+
+def _counts(members: Sequence[pd.DataFrame], metric: str) -> tuple[int, float]:
+    """Count the windows of a measure, and the rivals of each on average (types alike)."""
+    if metric == "auroc_near":
+        near = [of_type["rivals_near"][of_type["rivals_near"] > 0] for of_type in members]
+    else:
+        near = [of_type["rivals"] for of_type in members]
+    return sum(map(len, near)), float(np.mean([_mean(rivals) for rivals in near]))
 
 
 def _mean(values: pd.Series) -> float:
