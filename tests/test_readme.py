@@ -126,3 +126,41 @@ def test_the_recall_told_is_that_of_the_shipped_tiers(root):
     assert set(shares) == set(recall)
     for kind, share in shares.items():
         assert abs(share - 100 * recall[kind]) <= 0.51, kind
+    kept = json.loads((root / "benchmarks" / "results" / "evaluation.json").read_text())
+    of = {"windows": "non_overlapping", "metric": "recall", "at": "medium"}
+    apart = {
+        row["modification"]: row["value"]
+        for row in kept["prevalence"]
+        if all(row[name] == value for name, value in of.items())
+    }
+    said = re.search(
+        r"no training window it finds\n(.+?)\(\[docs/evaluation", text, flags=re.DOTALL
+    )
+    found = re.findall(r"(\d+) % of (\w+)", said[1])
+    assert len(found) == 6
+    for share, kind in found:
+        assert abs(int(share) - 100 * apart[kind]) <= 0.51, kind
+
+
+def test_what_codes_cost_is_the_kept_difference(root):
+    text = (root / "README.md").read_text(encoding="utf-8")
+    tables = root / "benchmarks" / "results" / "quality" / "tables"
+    told = re.search(
+        r"between windows \(AUROC (\S+), (\S+) to (\S+)\), but (\S+) \((\S+) to (\S+)\) in\n"
+        r"finding the site within its window: (\S+) against (\S+) without",
+        text,
+    )
+    differences = pd.read_csv(tables / "differences.csv").query(
+        "model == 'ours' and against == 'ours-no-codes' and place == 'public' and type == 'mean9'"
+    )
+    for measure, windows, sign, shown in (
+        ("auroc", "all", 1, told.group(1, 2, 3)),
+        ("within", "non_overlapping", -1, told.group(4, 6, 5)),
+    ):
+        row = differences.query("measure == @measure and windows == @windows").squeeze()
+        for name, number in zip(("value", "low", "high"), shown, strict=True):
+            assert float(number) == pytest.approx(sign * row[name], abs=0.00051), name
+    values = pd.read_csv(tables / "quality.csv").query("place == 'public' and type == 'mean9'")
+    for model, number in zip(("ours", "ours-no-codes"), told.group(7, 8), strict=True):
+        row = values.query("model == @model and measure == 'within'").squeeze()
+        assert float(number) == pytest.approx(row["value"], abs=0.00051)

@@ -31,6 +31,7 @@ PAIRS = (
     ("ours", "paper-joint"),
     ("ours", "ours-no-teacher"),
     ("ours", "ours-no-codes"),
+    ("ours", "ours"),
     ("trees+", "trees"),
 )
 """Whose difference is told: the first less the second."""
@@ -123,12 +124,19 @@ def verdict(difference: Value) -> str:
 
 
 def pairs(gathered: Gathered) -> list[tuple[str, str]]:
-    """Labels of the models to compare, of those that are there, with fewer epochs too."""
-    labels = {}
+    """Labels of the models to compare, of those that are there, with other epochs too.
+
+    The first of a pair is the one with the epochs of the benchmark, if that is there.
+    """
+    labels: dict[str, list[str]] = {}
     for model in gathered.models:
         labels.setdefault(model.spec.name, []).append(model.label)
     return [
-        (a, b) for one, other in PAIRS for a in labels.get(one, []) for b in labels.get(other, [])
+        (a, b)
+        for one, other in PAIRS
+        for a in labels.get(one, [])
+        for b in labels.get(other, [])
+        if a != b and (a == one or one not in labels[one])
     ]
 
 
