@@ -157,10 +157,11 @@ def test_what_codes_cost_is_the_kept_difference(root):
         ("auroc", "all", 1, told.group(1, 2, 3)),
         ("within", "non_overlapping", -1, told.group(4, 6, 5)),
     ):
-        row = differences.query("measure == @measure and windows == @windows").squeeze()
+        chosen = (differences["measure"] == measure) & (differences["windows"] == windows)
+        row = differences[chosen].squeeze()
         for name, number in zip(("value", "low", "high"), shown, strict=True):
             assert float(number) == pytest.approx(sign * row[name], abs=0.00051), name
     values = pd.read_csv(tables / "quality.csv").query("place == 'public' and type == 'mean9'")
     for model, number in zip(("ours", "ours-no-codes"), told.group(7, 8), strict=True):
-        row = values.query("model == @model and measure == 'within'").squeeze()
+        row = values[(values["model"] == model) & (values["measure"] == "within")].squeeze()
         assert float(number) == pytest.approx(row["value"], abs=0.00051)
