@@ -66,6 +66,30 @@ def test_the_page_holds_a_row_for_each_type_and_tier():
     assert all(len(width) == 1 for width in widths)
 
 
+def test_the_card_says_type_by_type_what_a_call_points_at():
+    def ranks(auroc, first, near=0.8):
+        told = {"auroc": auroc, "first": first, "auroc_near": near}
+        return {k: {"windows": 40, "value": v, "low": v - 0.1, "high": v} for k, v in told.items()}
+
+    model = calling_model()
+    assert "Finding the site" not in describe(model).to_markdown()
+    symbols = [m.symbol for m in model.modifications]
+    found = {symbols[0]: ranks(0.95, 0.6), symbols[1]: ranks(0.65, 0.1, 0.5)}
+    found[symbols[2]] = ranks(0.8, 0.2)
+    del found[symbols[2]]["auroc_near"]
+    told = dataclasses.replace(model, training=model.training | {"localisation": found})
+    page = rows(describe(told).to_markdown(), "Finding the site")
+    assert [row[0] for row in page] == symbols[:3]
+    assert page[0][1:4] == ["40", "0.95 (0.85–0.95)", "0.80 (0.70–0.80)"]
+    assert [row[-1] for row in page] == [
+        "most often the very base",
+        "a region: no caller of sites",
+        "likely bases, often not the very one",
+    ]
+    assert page[2][3] == ""
+    assert describe(told).to_json()["types"][1]["localisation"]["first"]["value"] == 0.1
+
+
 def test_plain_values_hold_no_nan():
     def numbers(value):
         if isinstance(value, dict):

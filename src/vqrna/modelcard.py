@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vqrna.config import ModelConfig
+from vqrna.evaluation.localisation import NEAR
 from vqrna.modifications import Modification
 from vqrna.null import NullSketch
 from vqrna.tiers import DEFAULT_TIER, EDGE, TierMeaning
@@ -38,6 +39,11 @@ LIMITS = (
 _ONLY_FOR = {_CONTEXT: {"m6Am"}, _ADAPTER: {"Am", "Cm", "Gm"}}
 
 
+A_REGION, A_BASE = 0.7, 0.5
+"""Below the first AUROC within windows, calls name regions; from the second share of sites that
+rank first, they name bases."""
+
+
 @dataclass(frozen=True, eq=False)
 class TypeCard:
     """One modification of a model.
@@ -49,6 +55,9 @@ class TypeCard:
         Modified and unmodified windows.
     validation : dict
         ``auroc``, ``acc``, ``mcc`` and more on all validation windows, random negatives.
+    localisation : dict
+        By measure of :mod:`vqrna.evaluation.localisation` the ``windows``, ``value``, ``low``,
+        ``high``: where sites rank in validation windows that overlap no training window.
     p_value_floor : float
         Smallest p-value its null can give; nan without a null.
     null_nt : int
@@ -61,6 +70,7 @@ class TypeCard:
     train: tuple[int, int]
     valid: tuple[int, int]
     validation: dict[str, float]
+    localisation: dict[str, dict[str, float]]
     p_value_floor: float
     null_nt: int
     tiers: tuple[TierMeaning, ...]
@@ -153,6 +163,7 @@ def _types(model: TrainedModel) -> list[TypeCard]:
                 tuple(labels["train"]),
                 tuple(labels["valid"]),
                 model.training.get("validation", {}).get(m.symbol, {}),
+                model.training.get("localisation", {}).get(m.symbol, {}),
                 null.floor if null else float("nan"),
                 null.nt if null else 0,
                 tuple(x for x in model.tiers.meanings if x.modification == m.symbol),
@@ -188,6 +199,7 @@ def _page(card: ModelCard) -> list[str]:
             f"| {m.symbol} | {m.context} | {m.prior:g} | {t.train[0]:,} / {t.train[1]:,} | "
             f"{t.valid[0]:,} / {t.valid[1]:,} | {numbers} | {t.p_value_floor:.1e} |"
         )
+    lines += _finding([t for t in card.types if t.localisation])
     lines += [
         "",
         "## Confidence tiers",
@@ -212,6 +224,42 @@ def _page(card: ModelCard) -> list[str]:
             )
             lines.append(f"| {' | '.join(cells)} |")
     return [*lines, "", "## Limits", "", *(f"- {limit}" for limit in card.limits)]
+
+
+def _finding(types: list[TypeCard]) -> list[str]:
+    """Lay out how well sites are found within windows; nothing where that was not measured."""
+    if not types:
+        return []
+    lines = [
+        "",
+        "## Finding the site",
+        "",
+        "How the modified base ranks among the other bases that could carry the type, within 250 "
+        f"and within {NEAR} nt of it (AUROC, 0.5 is chance), and how often it is the very first, "
+        "on validation windows that overlap no training window. A type that tells modified "
+        "windows from others need not tell which base it is.",
+        "",
+        f"| type | windows | within 250 nt | within {NEAR} nt | very first | a call points at |",
+        "|---|---|---|---|---|---|",
+    ]
+    for t in types:
+        cells = [f"{t.localisation['auroc']['windows']:,}"]
+        for measure in ("auroc", "auroc_near", "first"):
+            found = t.localisation.get(measure, {})
+            ends = "–".join(f"{found[end]:.2f}" for end in ("low", "high") if end in found)
+            said = f"{found['value']:.2f}" if found else ""
+            cells.append(f"{said} ({ends})" if ends else said)
+        lines.append(f"| {' | '.join([t.modification.symbol, *cells, _points_at(t)])} |")
+    return lines
+
+
+def _points_at(card: TypeCard) -> str:
+    """Say in words what a call of a type is good for."""
+    if card.localisation["auroc"]["value"] < A_REGION:
+        return "a region: no caller of sites"
+    if card.localisation["first"]["value"] >= A_BASE:
+        return "most often the very base"
+    return "likely bases, often not the very one"
 
 
 def _without_nan(value: Any) -> Any:

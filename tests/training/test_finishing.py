@@ -6,13 +6,15 @@ import math
 import numpy as np
 import pytest
 
-from tiny import fresh, planted, random_tokens, tiny
+from tiny import fresh, planted, random_tokens, tiny, tiny_paper
 from vqrna.calibration import fit_line
+from vqrna.modelcard import describe
 from vqrna.sequence import AMBIGUOUS, decode
 from vqrna.tiers import EDGE, TIERS
 from vqrna.trained import TrainedModel
 from vqrna.training.finishing import MOST_OFF_SITE, MOST_SHUFFLED, _calibrate, finish
 from vqrna.training.nulls import STRETCHES, cut_windows, with_nulls
+from vqrna.training.site_ranks import site_ranks
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,23 @@ def test_the_summary_goes_along_and_ranks_stay(finished, valid):
     assert (finished.calibration.slope > 0).all()
     logits = finished.logits(valid.tokens)
     assert (np.argsort(finished.score(logits), 0) == np.argsort(logits, 0)).all()
+
+
+def test_where_sites_rank_is_kept_for_the_card(finished, valid):
+    found = finished.training["localisation"]
+    assert set(found) == {"Am", "Cm"}
+    for column, (symbol, measures) in enumerate(found.items()):
+        assert set(measures) == {"auroc", "percentile", "first", "auroc_near"}
+        assert measures["auroc"]["windows"] == (valid.labels[:, column] == 1).sum()
+        assert 0 <= measures["auroc"]["low"] <= measures["auroc"]["value"] <= 1, symbol
+    told = dataclasses.replace(finished, training={"localisation": found})
+    assert f"| Am | {found['Am']['auroc']['windows']} |" in describe(told).to_markdown()
+
+
+def test_windows_that_were_learned_from_tell_nothing_of_sites(valid):
+    model = fresh(symbols=("Am", "Cm"))
+    assert site_ranks(model, valid, valid) == {}
+    assert site_ranks(fresh(tiny_paper(), ("Am", "Cm")), planted(4, 101, seed=2), valid) == {}
 
 
 def test_the_off_site_null_by_brute_force(finished, valid):

@@ -15,6 +15,7 @@ from vqrna.tiers import TIERS, TierMeaning, Tiers
 from vqrna.trained import TrainedModel
 from vqrna.training.flags import with_flags
 from vqrna.training.nulls import cut_windows, with_nulls
+from vqrna.training.site_ranks import site_ranks
 from vqrna.training.validation import compared
 
 MOST_OFF_SITE = {"low": 2.0, "medium": 0.5, "high": 0.05}
@@ -60,6 +61,8 @@ def finish(
     model = dataclasses.replace(model, training=summary)
     if model.config.model.quantizer == "none":
         return model  # it does not scan: it has neither nulls nor calls
+    summary = model.training | {"localisation": site_ranks(model, train, valid)}
+    model = dataclasses.replace(model, training=summary)
     model = with_nulls(model, train, valid, show_progress=show_progress)
     model = with_flags(model, train, valid, show_progress=show_progress)
     generator = np.random.default_rng(model.config.training.seed)
