@@ -249,11 +249,11 @@ def _finding(types: list[TypeCard]) -> list[str]:
             ends = "–".join(f"{found[end]:.2f}" for end in ("low", "high") if end in found)
             said = f"{found['value']:.2f}" if found else ""
             cells.append(f"{said} ({ends})" if ends else said)
-        lines.append(f"| {' | '.join([t.modification.symbol, *cells, _points_at(t)])} |")
+        lines.append(f"| {' | '.join([t.modification.symbol, *cells, points_at(t)])} |")
     return lines
 
 
-def _points_at(card: TypeCard) -> str:
+def points_at(card: TypeCard) -> str:
     """Say in words what a call of a type is good for."""
     if card.localisation["auroc"]["value"] < A_REGION:
         return "a region: no caller of sites"

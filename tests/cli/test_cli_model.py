@@ -34,6 +34,16 @@ def test_all_is_told(vqrna_main, model, monkeypatch):
         assert limit.split()[0] in done.out
 
 
+def test_what_a_call_points_at_is_told_type_by_type(vqrna_main):
+    done = vqrna_main("model", "info")  # the shipped model
+    ranks = done.out.split("a call points at")[1].split("Confidence tiers")[0]
+    told = {line.split()[0]: line for line in ranks.splitlines() if line.strip()}
+    assert set(told) >= {"Am", "m1A", "Psi", "m7G"}
+    assert len(told) == 11
+    assert "a region: no caller of sites" in told["m1A"]
+    assert "most often the very base" in told["Gm"]
+
+
 def test_json_and_nothing_else(vqrna_main, model):
     done = vqrna_main("model", "info", model, "--json")
     assert (done.code, done.err) == (0, "")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from vqrna.modelcard import ModelCard
 
 
@@ -38,6 +40,7 @@ def show(card: ModelCard) -> None:
     console.print("Types (validation windows, random negatives, all windows):")
     console.print(types)
 
+    _print_ranks(console, card)
     tiers = Table(box=None, header_style="bold", pad_edge=False)
     left = ("type", "window", "tier")
     for title in (*left, "score from", "precision", "recall", "off site", "shuffled"):
@@ -61,3 +64,27 @@ def show(card: ModelCard) -> None:
     console.print("\nKnow before use:")
     for limit in card.limits:
         console.print(f"- {limit}")
+
+
+def _print_ranks(console: Console, card: ModelCard) -> None:
+    """Print where sites rank in their windows, of the types of which that was measured."""
+    from rich.table import Table
+
+    from vqrna.evaluation.localisation import NEAR
+    from vqrna.modelcard import points_at
+
+    known = [t for t in card.types if t.localisation]
+    if not known:
+        return
+    ranks = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("type", "in 250 nt", f"in {NEAR} nt", "first", "a call points at"):
+        ranks.add_column(title, justify="left" if title[0] in "ta" else "right")
+    for t in known:
+        found = (t.localisation.get(name) for name in ("auroc", "auroc_near", "first"))
+        numbers = (f"{x['value']:.2f}" if x else "–" for x in found)
+        ranks.add_row(t.modification.symbol, *numbers, points_at(t))
+    console.print(
+        "\nWhere sites rank among the bases of their kind around them (AUROC, 0.5 is chance), and the "
+        "share that ranks first; validation windows that overlap no training window:"
+    )
+    console.print(ranks)
