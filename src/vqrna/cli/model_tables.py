@@ -84,7 +84,7 @@ def _print_ranks(console: Console, card: ModelCard) -> None:
         numbers = (f"{x['value']:.2f}" if x else "–" for x in found)
         ranks.add_row(t.modification.symbol, *numbers, points_at(t))
     console.print(
-        "\nWhere sites rank among the bases of their kind around them (AUROC, 0.5 is chance), and the "
-        "share that ranks first; validation windows that overlap no training window:"
+        "\nWhere sites rank among the bases of their kind around them (AUROC, 0.5 is chance), and "
+        "the share that ranks first; validation windows that overlap no training window:"
     )
     console.print(ranks)
