@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vqrna.evaluation.localisation import NEAR
+from vqrna.modelcard import A_REGION
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.json"
 PAGE = Path(__file__).parents[1] / "docs" / "evaluation.md"
@@ -216,7 +217,7 @@ def reading(measured: dict[str, Any]) -> str:
         (row for row in place if not row["modification"].startswith("mean")),
         key=lambda row: -row["value"],
     )
-    weak = [row for row in types if row["value"] < 0.7]
+    weak = [row for row in types if row["value"] < A_REGION]
     symbols = [row["modification"] for row in types]
     told = ", ".join(f"{row['modification']} {row['value']:.2f}" for row in types)
     nine = pick(place, modification="mean9")[0]
@@ -226,7 +227,7 @@ def reading(measured: dict[str, Any]) -> str:
     ]
     if weak:
         names = ", ".join(row["modification"] for row in weak)
-        lines.append(f"- Below 0.7, and so no caller of sites but of regions: {names}.")
+        lines.append(f"- Below {A_REGION}, and so no caller of sites but of regions: {names}.")
     near = pick(measured["localisation"], windows="non_overlapping", metric="auroc_near")
     blind = [r["modification"] for r in near if r["low"] <= 0.5 and r["modification"] in symbols]
     if blind:

@@ -8,13 +8,12 @@ and not made again.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from benchmarks.quality.__main__ import at_least_one, seeds
+from benchmarks.quality.__main__ import at_least_one, parsed, seeds
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "ideas"
@@ -44,11 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from vqrna.errors import VqrnaError
 
-    p = parser()
-    args = p.parse_args(arguments)
-    args.data = args.data or os.environ.get("VQRNA_DATA")
-    if not args.data and not args.table:
-        p.error("name the folder of the data, or set VQRNA_DATA")
+    args = parsed(parser(), arguments)
     try:
         wanted = chosen(args.ideas.split(","))
         failed = 0 if args.table else work(args, wanted)

@@ -183,14 +183,14 @@ def masked_codes(train: Windows, config: Config) -> TrainedModel:
         asked = hidden.gather(1, places + middle)
         wanted = found.codes.gather(1, places + middle)
         each = F.cross_entropy(told.float(), wanted, reduction="none")
-        loss = (each * asked).sum() / asked.sum().clamp_min(1)
-        loss = loss + config.training.quantization_weight * found.loss
+        hard = (each * asked).sum() / asked.sum().clamp_min(1)
+        loss = hard + config.training.quantization_weight * found.loss
         loss = loss + reconstruction_loss(decoded.float(), columns, squared=False)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         if step % 100 == 0:
-            print(f"pre-training, step {step} of {steps}: loss {loss.item():.3f}", flush=True)
+            print(f"pre-training, step {step} of {steps}: hidden {hard.item():.3f}", flush=True)
     return TrainedModel.fresh(network.eval(), config, train.modifications)
 
 

@@ -79,17 +79,22 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def parsed(p: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse arguments; the data are named or set, if more than the table is wanted."""
+    args = p.parse_args(arguments)
+    args.data = args.data or os.environ.get("VQRNA_DATA")
+    if not args.data and not args.table:
+        p.error("name the folder of the data, or set VQRNA_DATA")
+    return args
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make what is missing, then the table."""
     from benchmarks.quality.work import work
 
     from vqrna.errors import VqrnaError
 
-    p = parser()
-    args = p.parse_args(arguments)
-    args.data = args.data or os.environ.get("VQRNA_DATA")
-    if not args.data and not args.table:
-        p.error("name the folder of the data, or set VQRNA_DATA")
+    args = parsed(parser(), arguments)
     args.command = told(sys.argv[1:] if arguments is None else arguments, args)
     try:
         if args.table:
