@@ -113,7 +113,7 @@ def effects_figure(
             aspect="auto", interpolation="nearest",
         )  # fmt: skip
         every.grid(False)
-        every.set_yticks([0, n], ["1", str(n)])
+        every.set_yticks(*(([0, n], ["1", str(n)]) if n > 1 else ([n / 2], ["1"])))
         every.set(ylabel="window", xlabel="nt from the site")
         figure.colorbar(image, ax=every, label="fall of the logit", pad=0.01, extend="both")
         frame(figure, title, remark)
