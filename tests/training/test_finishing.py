@@ -67,6 +67,22 @@ def test_the_off_site_null_by_brute_force(finished, valid):
         np.testing.assert_allclose(null.values[:100], np.sort(expected)[::-1][:100], atol=1e-5)
 
 
+def test_sites_known_from_other_windows_have_no_part_in_the_off_site_null(valid):
+    """Every other half of these windows shows the site of a modified one, ten nt upstream."""
+    beside = np.roll(valid.tokens, -10, axis=1)
+    both = dataclasses.replace(
+        valid,
+        tokens=np.concatenate([valid.tokens, beside]),
+        labels=np.concatenate([valid.labels, np.minimum(valid.labels, 0)]),
+        negative_set=np.concatenate([valid.negative_set, np.zeros_like(valid.negative_set)]),
+        names=valid.names * 2,
+    )
+    train = planted(4, 101, seed=2, symbols=("Am", "Cm"))
+    found = with_nulls(fresh(symbols=("Am", "Cm")), train, both, show_progress=False)
+    assert found.off_site[0].nt == 50 * len(both) - (valid.labels == 1).sum()
+    assert found.shuffled[0].nt == 51 * len(both)
+
+
 def test_the_shuffled_null_is_as_large_and_another(finished, valid):
     for m in range(2):
         off_site, shuffled = finished.off_site[m], finished.shuffled[m]

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from vqrna.data.annotated import annotated
 from vqrna.data.overlap import overlapping
 from vqrna.data.records import Windows
 from vqrna.null import NullSketch
@@ -27,8 +28,9 @@ def with_nulls(
 ) -> TrainedModel:
     """Give a model the nulls that validation windows provide.
 
-    Off-site positions are those beside the central one, not within half a model's window (a
-    quarter of theirs, at most) of the ends; real sites that nobody annotated are among them. Cut
+    Off-site positions are those beside the central one that are annotated for no type in any of
+    the windows given, not within half a model's window (a quarter of theirs, at most) of the
+    ends; real sites that nobody annotated are among them. Cut
     nulls are made of stretches of the same windows, from 51 nt to the model's length, each taken
     for a sequence of its own, without the `EDGE` nt at its ends. Shuffled are all windows: with
     their order gone, none of them overlaps a training window.
@@ -37,7 +39,7 @@ def with_nulls(
     ----------
     model : TrainedModel
     train : Windows
-        Windows that overlap these have no part in the off-site nulls.
+        Windows that overlap these have no part in the off-site nulls; their sites are known, too.
     valid : Windows
     show_progress : bool
     """
@@ -45,6 +47,8 @@ def with_nulls(
     fresh = valid.tokens[~overlapping(valid.tokens, train.tokens)]
     most = WINDOWS[model.config.model.architecture]
     real = fresh[np.sort(generator.permutation(len(fresh))[:most])]
+    known = annotated(real, train) | annotated(real, valid)
+    known[:, centre(real.shape[1])] = True
     shuffled = valid.tokens[np.sort(generator.permutation(len(valid))[:most])]
     shuffled = np.stack([dinucleotide_shuffle(window, generator) for window in shuffled])
     material = {
@@ -58,7 +62,7 @@ def with_nulls(
     with progress(total, "nulls", unit="nt", show=show_progress) as bar:
         for name, windows in material.items():
             stretches = _stretches(model, windows, generator) if "cut" in name else None
-            found[name] = _null(model, windows, stretches, sites="off_site" in name)
+            found[name] = _null(model, windows, stretches, known if "off_site" in name else None)
             bar.advance(windows.size)
     return dataclasses.replace(
         model,
@@ -101,9 +105,12 @@ def _stretches(
 
 
 def _null(
-    model: TrainedModel, windows: np.ndarray, stretches: np.ndarray | None, *, sites: bool
+    model: TrainedModel,
+    windows: np.ndarray,
+    stretches: np.ndarray | None,
+    known: np.ndarray | None,
 ) -> tuple[NullSketch, ...]:
-    """Score the candidates of windows, or of stretches of them, but not their central `sites`."""
+    """Score the candidates of windows, or of stretches of them, but not those that are `known`."""
     length = windows.shape[1]
     margin = min(centre(model.length), length // 4)
     found: list[list[np.ndarray]] = [[np.empty(0)] for _ in model.modifications]
@@ -112,8 +119,8 @@ def _null(
         start, stop = (0, length) if stretches is None else stretches[row]
         low, high = (margin, length - margin) if stretches is None else (start + EDGE, stop - EDGE)
         wanted = np.ones(max(high - low, 0), dtype=bool)
-        if sites and low <= centre(length) < high:
-            wanted[centre(length) - low] = False
+        if known is not None:
+            wanted &= ~known[row, low : max(low, high)]
         if not wanted.any():
             continue
         shown = window[start:stop]
