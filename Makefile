@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format clean weights pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan \
+.PHONY: help setup demo test check format clean weights pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
 	benchmark-tail benchmark-memory benchmark-ism benchmark-quality benchmark-ideas
 
 help:  ## tell what there is to do
@@ -84,6 +84,10 @@ benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt (half an
 
 benchmark-scan: $(STAMP)  ## nt a second of scans: window by window, in batches, densely (minutes)
 	$(BIN)/python benchmarks/scan_speed.py
+
+benchmark-exact: $(STAMP)  ## scans against their windows, near ties, the fast mode: docs/speed.md (VQRNA_DATA; minutes)
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-exact: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python benchmarks/scan_exact.py "$(VQRNA_DATA)"
 
 benchmark-quality: $(STAMP)  ## baselines and networks, cell by cell, and their table (VQRNA_DATA; QUALITY="--models baselines")
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-quality: set VQRNA_DATA"; exit 2; }

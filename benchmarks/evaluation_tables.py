@@ -157,16 +157,18 @@ def calibration(measured: dict[str, Any]) -> str:
 
 def prevalence(measured: dict[str, Any]) -> str:
     """Average precision at every ratio, and what chance gives."""
-    rows = pick(measured["prevalence"], windows="non_overlapping", metric="auprc")
-    ratios = kinds_of(rows, "at")
-    lines = []
-    chance = [f"{rows[i]['chance']:.2g}" for i in range(len(ratios) - 1)]
-    lines.append(["*chance*", *chance, "*the prior*", ""])
+    apart = pick(measured["prevalence"], windows="non_overlapping")
+    rows, guarded = (pick(apart, metric=metric) for metric in ("auprc", "auprc_guarded"))
+    ratios = kinds_of(rows, "at")[:-1]
+    chance = [f"{rows[i]['chance']:.2g}" for i in range(len(ratios))]
+    lines = [["*chance*", *chance, chance[-1], "*the prior*", ""]]
     for kind in kinds_of(rows):
         cells = [significant(rows, modification=kind, at=ratio) for ratio in ratios]
+        cells += [significant(guarded, modification=kind, at=at) for at in (ratios[-1], "prior")]
         prior = pick(rows, modification=kind, at="prior")[0]["share"]
         lines.append([kind, *cells, f"{prior:g}"])
-    return markdown(["type", *ratios[:-1], "at the prior", "prior"], lines)
+    head = [f"{ratios[-1]}, guarded", "at the prior, guarded", "prior"]
+    return markdown(["type", *ratios, *head], lines)
 
 
 def precision(measured: dict[str, Any]) -> str:

@@ -12,7 +12,6 @@ from benchmarks.ideas import catalogue, quantizers, structure, table, teachers, 
 from benchmarks.quality import __main__ as quality
 from benchmarks.quality.cells import Job, make
 from benchmarks.quality.models import spec
-from benchmarks.quality.statistics import Value
 from benchmarks.quality.tasks import PUBLIC, Data
 
 from test_quality_cells import SYMBOLS, write_data
@@ -249,19 +248,6 @@ def test_the_table_compares_with_the_control(data, tmp_path, monkeypatch):
     for empty in (tmp_path / "none", tmp_path):
         with pytest.raises(DataError, match="no finished idea"):
             table.write_table(empty, data._keys.parent, page)
-
-
-def test_intervals_know_of_seeds():
-    rng = np.random.default_rng(0)
-    noise = rng.normal(0, 0.001, 1001)
-    one = Value(0.95 + noise, np.array([0.95]))
-    other = Value(0.94 - noise, np.array([0.94, 0.941]))
-    plain, wide = table.widened(one, other, math.nan), table.widened(one, other, 0.003)
-    assert plain == pytest.approx((one - other).bounds)
-    more = 1.96 * 0.003 * math.sqrt(1.5)
-    at = (one - other).value
-    assert wide[0] == pytest.approx(at - math.hypot(at - plain[0], more))
-    assert wide[1] == pytest.approx(at + math.hypot(plain[1] - at, more))
 
 
 def test_what_is_asked_for_comes_behind_its_control():

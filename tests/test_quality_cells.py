@@ -7,9 +7,21 @@ import warnings
 import numpy as np
 import pytest
 from benchmarks.quality import __main__ as command
-from benchmarks.quality import baselines, cells, kept, models, picture, plan, report, tasks, work
+from benchmarks.quality import (
+    baselines,
+    cells,
+    kept,
+    models,
+    picture,
+    plan,
+    reading,
+    report,
+    tasks,
+    work,
+)
+from benchmarks.quality.differences import difference
 from benchmarks.quality.models import Spec
-from benchmarks.quality.statistics import Value, called, fifths, measure_all
+from benchmarks.quality.statistics import Measured, Value, _mean, called, fifths, measure_all
 
 from tiny import MOTIFS, tiny
 from vqrna.data.overlap import overlapping
@@ -197,7 +209,11 @@ def test_the_report_tells_what_is_there_and_leaves_the_rest_blank(place, specs, 
             make(place, specs["trees"], split, seed=1)
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- quality: tables -->\nstale\n<!-- quality: end -->\nafter\n")
-    report.write_report(base / "results", page, tmp_path / "picture.png")
+    readme = tmp_path / "readme.md"
+    readme.write_text("<!-- quality: short -->\nstale\n<!-- quality: end -->")
+    report.write_report(base / "results", page, tmp_path / "picture.png", readme)
+    assert re.search(r"\| trees \(LightGBM\) \|.* 2 / 1 \|", readme.read_text())
+    assert "stale" not in readme.read_text()
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
@@ -251,12 +267,52 @@ def test_cells_of_other_settings_are_left_out(place, specs, monkeypatch):
 def test_a_model_against_itself_differs_by_nothing():
     rng = np.random.default_rng(0)
     samples = rng.random(101)
-    none = Value(samples, samples[:1]) - Value(samples.copy(), samples[:1])
-    assert none.value == 0
-    assert none.bounds == (0, 0)
-    assert report.verdict(none) == ""
-    assert report.verdict(Value(samples + 1, samples[:1]) - Value(samples, samples[:1])) == "better"
-    assert report.verdict(Value(samples, samples[:1]) - Value(samples + 1, samples[:1])) == "worse"
+    one, more = Value(samples, samples[:1]), Value(samples + 1, samples[:1])
+    none = difference(one, Value(samples.copy(), samples[:1]))
+    assert (none.value, none.windows, none.bounds, none.verdict) == (0, (0, 0), (0, 0), "")
+    assert difference(more, one).verdict == "better"
+    assert difference(one, more).verdict == "worse"
+
+
+def test_the_interval_of_a_difference_knows_of_seeds():
+    """Two ends .02 from the middle by the windows, and t(2) = 4.303 of the error by the seeds."""
+    samples = np.concatenate([[0.9], np.linspace(0.8795, 0.9205, 1001)])
+    mine = Value(samples, np.array([0.9]))
+    theirs = Value(np.full(1002, 0.87), np.array([0.86, 0.87, 0.88]))
+    low, high = difference(mine, theirs).windows
+    assert (low, high) == pytest.approx((0.0105, 0.0495), abs=2e-4)
+    alone = difference(mine, theirs).bounds  # nobody lends a spread: one seed is certain
+    half = np.hypot(0.0195, 4.303 * 0.01 / np.sqrt(3))
+    assert alone == pytest.approx((0.03 - half, 0.03 + half), abs=2e-4)
+    lent = difference(mine, theirs, [theirs]).bounds
+    half = np.hypot(0.0195, 4.303 * 0.01 * np.sqrt(1 + 1 / 3))
+    assert lent == pytest.approx((0.03 - half, 0.03 + half), abs=2e-4)
+    more = Value(samples, np.array([0.84, 0.86, 0.88]))  # squares .0002 and .0008 on 2 + 2
+    both = difference(mine, dataclasses.replace(theirs, fixed=True), [theirs, more]).bounds
+    half = np.hypot(0.0195, 2.776 * np.sqrt(0.00025))
+    assert both == pytest.approx((0.03 - half, 0.03 + half), abs=2e-4)
+
+
+def test_a_mean_is_of_the_seeds_that_all_types_have():
+    values = [Value(np.full(3, x), np.array([x]), (seed,)) for x, seed in ((0.8, 0), (0.9, 1))]
+    assert len(_mean(values).by_seed) == 0
+    assert _mean(values[:1] * 2).by_seed.tolist() == [0.8]
+
+
+def test_what_is_said_follows_the_numbers():
+    def value(at):
+        return Value(np.array([at, at - 0.001, at + 0.001]), np.array([at]), (0,))
+
+    found = Measured()
+    for model, mean, hard in (("ours", 0.95, 0.66), ("trees", 0.93, 0.66), ("trees+", 0.94, 0.68)):
+        found.values[model, "folds", "all", "mean9", "auroc"] = value(mean)
+        found.values[model, "folds", "all", "m6A-hard", "auroc"] = value(hard)
+    text = reading.less_the_trees(found)
+    assert "higher than that of the trees by 0.020 (0.020 to 0.020) and" in text
+    assert "none against the trees, m6A among sites of its own motif by 0.020 against" in text
+    assert reading.costs_of_codes(found) == ""
+    told = reading.verdicts(found, [("ours", "trees"), ("ours", "trees+")], ["mean9", "m6A-hard"])
+    assert told.startswith("Of the 4 differences of AUROC below, 3 are in bold")
 
 
 def test_paired_differences_are_tighter_than_their_parts(place, specs):
@@ -295,7 +351,9 @@ def test_the_command_makes_plans_and_cells(place, specs, capsys, monkeypatch, tm
     monkeypatch.setattr(command, "PAGE", tmp_path / "page.md")
     monkeypatch.setattr(command, "PICTURE", tmp_path / "picture.png")
     monkeypatch.setattr(work, "_LOADED", {})
+    monkeypatch.setattr(command, "README", tmp_path / "readme.md")
     (tmp_path / "page.md").write_text("<!-- quality: tables --><!-- quality: end -->")
+    (tmp_path / "readme.md").write_text("<!-- quality: short --><!-- quality: end -->")
     given = [
         str(base / "data"), "--models", "cpg", "--splits", "public", "--types", "Um",
         "--results", str(tmp_path / "results"), "--runs", str(tmp_path / "runs"),
@@ -308,8 +366,11 @@ def test_the_command_makes_plans_and_cells(place, specs, capsys, monkeypatch, tm
         assert "cpg public seed 0" in capsys.readouterr().out
         assert command.main([*given, "--plan"]) == 0
         assert "1 cells, 1 of them there" in capsys.readouterr().out
-        assert "| cpg" not in (tmp_path / "page.md").read_text()
-        assert "CpG content" in (tmp_path / "page.md").read_text()
+        assert "CpG content" not in (tmp_path / "page.md").read_text()  # of the kept cells alone
+        monkeypatch.setattr(command, "RESULTS", tmp_path / "results")
+        assert command.main([*given, "--table"]) == 0
+        for page in ("page.md", "readme.md"):
+            assert "CpG content" in (tmp_path / page).read_text()
         assert command.main([*given, "--models", "oak"]) == 1
         assert "unknown model 'oak'" in capsys.readouterr().err
 
@@ -324,11 +385,12 @@ def test_the_page_tells_what_the_kept_table_holds(root):
         & (table["type"] == "mean9")
         & (table["measure"] == "auroc")
     ]
-    page = (root / "docs" / "quality.md").read_text(encoding="utf-8")
     assert "trees" in set(chosen["model"])
-    for row in chosen.itertuples():
-        told = f"| {row.value:.3f} ({row.low:.3f}–{row.high:.3f}) |"
-        assert told in page, f"docs/quality.md is behind: {row.model} {told}"
+    for name in ("docs/quality.md", "README.md"):
+        page = (root / name).read_text(encoding="utf-8")
+        for row in chosen.itertuples():
+            told = f"| {row.value:.3f} ({row.low:.3f}–{row.high:.3f}) |"
+            assert told in page, f"{name} is behind: {row.model} {told}"
 
 
 def test_a_cell_names_no_place_of_this_machine():

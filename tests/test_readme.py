@@ -5,7 +5,6 @@ import re
 import runpy
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from vqrna.data.fasta import read_fasta
@@ -28,6 +27,7 @@ def demo():
         ("scan_speed", "table", "README.md"),
         ("scan_speed", "engines_table", "docs/speed.md"),
         ("scan_memory", "table", "docs/speed.md"),
+        ("scan_exact", "table", "docs/speed.md"),
         ("flags_check", "table", "docs/flags.md"),
         ("ism_speed", "table", "docs/motifs.md"),
     ],
@@ -56,26 +56,11 @@ def test_how_much_faster_mutagenesis_is_told_to_be(root):
     assert int(told[1]) == round(kept["ratio"])
 
 
-def test_the_difference_to_the_trees_is_that_of_the_kept_folds(root):
-    text = " ".join((root / "README.md").read_text("utf-8").split())
-    table = pd.read_csv(root / "benchmarks/results/quality/tables/differences.csv")
-    folds = table[(table["place"] == "folds") & (table["windows"] == "all")]
-    folds = folds[(folds["model"] == "ours") & (folds["measure"] == "auroc")]
-    for against, words in (("trees", "the trees by"), ("trees+", "the trees with more counts by")):
-        rows = folds[folds["against"] == against].set_index("type")
-        assert len(rows) > 11
-        row = rows.loc["mean9"]
-        assert f"{words} {row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in text
-        worse = rows[rows["high"] < 0]
-        assert worse.index.tolist() == ([] if against == "trees" else ["m6A-hard"])
-        for value in worse["value"]:
-            assert f"m6A among sites of its own motif is, by {-value:.3f}" in text
-
-
-def test_the_kept_result_is_of_the_shipped_model(root):
+@pytest.mark.parametrize("name", ["validation", "scan_exact"])
+def test_the_kept_result_is_of_the_shipped_model(root, name):
     from vqrna.weights import load_model
 
-    measured = json.loads((root / "benchmarks/results/validation.json").read_text("utf-8"))
+    measured = json.loads((root / f"benchmarks/results/{name}.json").read_text("utf-8"))
     assert measured["model"] == load_model(device="cpu").hash
 
 
@@ -140,28 +125,3 @@ def test_the_recall_told_is_that_of_the_shipped_tiers(root):
     assert len(found) == 6
     for share, kind in found:
         assert abs(int(share) - 100 * apart[kind]) <= 0.51, kind
-
-
-def test_what_codes_cost_is_the_kept_difference(root):
-    text = (root / "README.md").read_text(encoding="utf-8")
-    tables = root / "benchmarks" / "results" / "quality" / "tables"
-    told = re.search(
-        r"between windows \(AUROC (\S+), (\S+) to (\S+)\), but (\S+) \((\S+) to (\S+)\) in\n"
-        r"finding the site within its window: (\S+) against (\S+) without",
-        text,
-    )
-    differences = pd.read_csv(tables / "differences.csv").query(
-        "model == 'ours' and against == 'ours-no-codes' and place == 'public' and type == 'mean9'"
-    )
-    for measure, windows, sign, shown in (
-        ("auroc", "all", 1, told.group(1, 2, 3)),
-        ("within", "non_overlapping", -1, told.group(4, 6, 5)),
-    ):
-        chosen = (differences["measure"] == measure) & (differences["windows"] == windows)
-        row = differences[chosen].squeeze()
-        for name, number in zip(("value", "low", "high"), shown, strict=True):
-            assert float(number) == pytest.approx(sign * row[name], abs=0.00051), name
-    values = pd.read_csv(tables / "quality.csv").query("place == 'public' and type == 'mean9'")
-    for model, number in zip(("ours", "ours-no-codes"), told.group(7, 8), strict=True):
-        row = values[(values["model"] == model) & (values["measure"] == "within")].squeeze()
-        assert float(number) == pytest.approx(row["value"], abs=0.00051)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from benchmarks.ideas.catalogue import IDEAS, OURS, SPECS, TREES, Idea
+from benchmarks.quality.differences import difference
 from benchmarks.quality.kept import gather
 from benchmarks.quality.models import spec
 from benchmarks.quality.report import mark
-from benchmarks.quality.statistics import MEAN, Measured, Value, measure_all
+from benchmarks.quality.statistics import MEAN, Measured, measure_all
 
 from vqrna.errors import DataError
 
@@ -58,7 +58,7 @@ def _row(idea: Idea, measured: Measured) -> list[str]:
     trained = OURS if idea.spec.config is not None else TREES
     own, less, verdicts, seeds = [], [], [], ""
     for title, measure, windows in _MEASURES:
-        mine, theirs, spread = (
+        mine, theirs, lender = (
             measured.get(model, "public", MEAN, measure, windows)
             for model in (name, control, trained)
         )
@@ -71,27 +71,12 @@ def _row(idea: Idea, measured: Measured) -> list[str]:
             less.append("")
             continue
         seeds = f"{len(mine.by_seed)}, {len(theirs.by_seed)}"
-        low, high = widened(mine, theirs, 0.0 if spread is None else spread.spread)
-        less.append(f"{mine.value - theirs.value:+.4f} ({low:+.4f} to {high:+.4f})")
-        if low > 0 or high < 0:
-            verdicts.append(f"{'better' if low > 0 else 'worse'}: {title}")
+        # The control lends its spread beside the shipped recipe, if it has two seeds
+        lenders = [v for v in {id(v): v for v in (theirs, lender)}.values() if v is not None]
+        found = difference(mine, theirs, lenders)
+        low, high = found.bounds
+        less.append(f"{found.value:+.4f} ({low:+.4f} to {high:+.4f})")
+        if found.verdict:
+            verdicts.append(f"{found.verdict}: {title}")
     told = "; ".join(verdicts) if verdicts else "" if name == control else "not told apart"
     return [idea.spec.title, idea.expected, *own, *less, seeds, told]
-
-
-def widened(mine: Value, theirs: Value, spread: float) -> tuple[float, float]:
-    """Interval of a difference that knows of the windows and of the seeds.
-
-    Parameters
-    ----------
-    mine, theirs : Value
-        On the same resamples of windows.
-    spread : float
-        Standard deviation of one network over seeds; nan counts as 0.
-    """
-    difference = mine - theirs
-    low, high = difference.bounds
-    seeds = 1 / max(1, len(mine.by_seed)) + 1 / max(1, len(theirs.by_seed))
-    more = 0.0 if math.isnan(spread) else 1.96 * spread * math.sqrt(seeds)
-    at = difference.value
-    return at - math.hypot(at - low, more), at + math.hypot(high - at, more)

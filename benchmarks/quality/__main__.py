@@ -73,7 +73,6 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         help="a network that was trained before, for the one cell that is asked for",
     )
-    p.add_argument("--readme", action="store_true", help="write the short table into README.md too")
     p.add_argument("--results", type=Path, default=RESULTS, help=argparse.SUPPRESS)
     p.add_argument("--runs", type=Path, default=RUNS, help=argparse.SUPPRESS)
     return p
@@ -117,11 +116,13 @@ def told(arguments: Sequence[str], args: argparse.Namespace) -> str:
 
 
 def write_all(args: argparse.Namespace) -> int:
-    """Write table and picture from the kept cells."""
+    """Write tables and picture from the kept cells; the pages tell of the kept ones alone."""
     from benchmarks.quality.report import write_report
 
-    readme = README if args.readme else None
-    for path in write_report(args.results, PAGE, PICTURE, readme=readme):
+    if args.results.resolve() != RESULTS:
+        print(f"cells are in {args.results}; pages and picture are left as they are")
+        return 0
+    for path in write_report(args.results, PAGE, PICTURE, README):
         print(f"wrote {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
     return 0
 

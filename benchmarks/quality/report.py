@@ -7,9 +7,12 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from textwrap import fill
 
+from benchmarks.quality.differences import PLACES, between, pairs, verdict
 from benchmarks.quality.kept import Gathered, Scored, gather
 from benchmarks.quality.models import SPECS
+from benchmarks.quality.reading import costs_of_codes, less_the_trees, verdicts
 from benchmarks.quality.statistics import (
     LOCALISATION,
     MEAN,
@@ -24,25 +27,12 @@ from vqrna.files import write_text
 
 BEGIN, END = "<!-- quality: {} -->", "<!-- quality: end -->"
 
-PAIRS = (
-    ("ours", "trees"),
-    ("ours", "trees+"),
-    ("ours", "paper"),
-    ("ours", "paper-joint"),
-    ("ours", "ours-no-teacher"),
-    ("ours", "ours-no-codes"),
-    ("ours", "ours"),
-    ("trees+", "trees"),
-)
-"""Whose difference is told: the first less the second."""
-
+_WIDTH = 118  # of a line of the README
 _COLUMNS = ("place", "windows", "type", "measure", "value", "low", "high")
 _PLACES = {"public": "validation windows", "folds": "leak-free cross-validation"}
 
 
-def write_report(
-    results: Path, page: Path, picture: Path, *, readme: Path | None = None
-) -> list[Path]:
+def write_report(results: Path, page: Path, picture: Path, readme: Path) -> list[Path]:
     """Measure all kept cells and write what they say.
 
     Parameters
@@ -53,8 +43,8 @@ def write_report(
         A page with markers; what is between them is replaced.
     picture : pathlib.Path
         PNG; an SVG of the same name is written beside it.
-    readme : pathlib.Path, optional
-        Another page, whose short table is replaced.
+    readme : pathlib.Path
+        Another page; its short table and what follows from it are replaced.
 
     Returns
     -------
@@ -73,11 +63,9 @@ def write_report(
     write_text(written[0], values_csv(gathered, measured))
     write_text(written[1], differences_csv(gathered, measured))
     mark(page, "tables", page_tables(gathered, measured))
-    written.append(page)
-    if readme is not None:
-        mark(readme, "short", short_table(gathered, measured))
-        written.append(readme)
-    return [*written, *save_figure(draw_picture(gathered, measured), picture)]
+    words = [fill(told, _WIDTH) for told in (less_the_trees(measured), costs_of_codes(measured))]
+    mark(readme, "short", "\n\n".join([short_table(gathered, measured), *filter(None, words)]))
+    return [*written, page, readme, *save_figure(draw_picture(gathered, measured), picture)]
 
 
 def mark(page: Path, name: str, text: str) -> None:
@@ -102,42 +90,20 @@ def values_csv(gathered: Gathered, measured: Measured) -> str:
 
 
 def differences_csv(gathered: Gathered, measured: Measured) -> str:
-    """Paired differences of two models, with what is significant (the interval leaves out 0)."""
+    """Paired differences of two models: intervals of windows alone, and of seeds, too."""
     rows = []
     for one, other in pairs(gathered):
-        for (model, where, windows, name, measure), value in measured.values.items():
+        for model, *key in measured.values:
+            where, windows, name, measure = key
             if model != one or measure not in (*MEASURES, LOCALISATION[0]):
                 continue
-            against = measured.get(other, where, name, measure, windows)
-            if against is not None:
-                found = value - against
-                rows.append(
-                    (one, other, *_row(where, windows, name, measure, found), verdict(found))
-                )
-    return _csv(("model", "against", *_COLUMNS, "verdict"), rows)
-
-
-def verdict(difference: Value) -> str:
-    """Tell whether the interval of a difference leaves out 0."""
-    low, high = difference.bounds
-    return "better" if low > 0 else "worse" if high < 0 else ""
-
-
-def pairs(gathered: Gathered) -> list[tuple[str, str]]:
-    """Labels of the models to compare, of those that are there, with other epochs too.
-
-    The first of a pair is the one with the epochs of the benchmark, if that is there.
-    """
-    labels: dict[str, list[str]] = {}
-    for model in gathered.models:
-        labels.setdefault(model.spec.name, []).append(model.label)
-    return [
-        (a, b)
-        for one, other in PAIRS
-        for a in labels.get(one, [])
-        for b in labels.get(other, [])
-        if a != b and (a == one or one not in labels[one])
-    ]
+            found = between(measured, one, other, (where, windows, name, measure))
+            if found is not None:
+                numbers = _numbers(found.value, *found.windows, *found.bounds)
+                told = (verdict(*found.windows), found.verdict)
+                rows.append((one, other, *key, *numbers, *told))
+    seeds = ("low_seeds", "high_seeds", "verdict", "verdict_seeds")
+    return _csv(("model", "against", *_COLUMNS, *seeds), rows)
 
 
 def page_tables(gathered: Gathered, measured: Measured) -> str:
@@ -169,7 +135,8 @@ def page_tables(gathered: Gathered, measured: Measured) -> str:
     for one, other in pairs(gathered):
         lines = difference_table(one, other, measured, [*names, MEAN])
         if lines:
-            parts += [f"### {one} less {other}: AUROC, paired bootstrap", lines]
+            parts += [f"### {one} less {other}: AUROC, paired", lines]
+    parts.insert(1, verdicts(measured, pairs(gathered), [*names, MEAN]))
     return "\n\n".join(parts)
 
 
@@ -221,21 +188,18 @@ def difference_table(one: str, other: str, measured: Measured, names: Iterable[s
         "| type | validation | of these, apart from training | cross-validation |",
         "|---|---|---|---|",
     ]
-    places = (("public", "all"), ("public", "non_overlapping"), ("folds", "all"))
     any_there = False
     for name in names:
         cells = []
-        for where, windows in places:
-            mine = measured.get(one, where, name, windows=windows)
-            theirs = measured.get(other, where, name, windows=windows)
-            if mine is None or theirs is None:
+        for where, windows in PLACES:
+            found = between(measured, one, other, (where, windows, name, "auroc"))
+            if found is None:
                 cells.append("")
                 continue
             any_there = True
-            found = mine - theirs
             low, high = found.bounds
             told = f"{found.value:+.3f} ({low:+.3f} to {high:+.3f})"
-            cells.append(f"{told} **{v}**" if (v := verdict(found)) else told)
+            cells.append(f"{told} **{found.verdict}**" if found.verdict else told)
         lines.append(f"| {_type_title(name)} | {' | '.join(cells)} |")
     return "\n".join(lines) if any_there else ""
 
@@ -263,8 +227,12 @@ def _seeds_told(gathered: Gathered, measured: Measured, label: str) -> str:
     for where in _PLACES:
         count = sum(_seeds(m, where) for m in gathered.models if m.label == label)
         value = measured.get(label, where, MEAN)
-        spread = "" if value is None or math.isnan(value.spread) else f" (±{value.spread:.4f})"
-        told.append(f"{count}{spread}")
+        note = "" if value is None or math.isnan(value.spread) else f" (±{value.spread:.4f})"
+        types = gathered.keys[where].symbols if count else ()
+        done = sum(measured.get(label, where, symbol) is not None for symbol in types)
+        if done < len(types):
+            note = f" ({done} of {len(types)} types)"
+        told.append(f"{count}{note}")
     return "" if not any(part != "0" for part in told) else " / ".join(told)
 
 
@@ -285,8 +253,11 @@ def _type_title(name: str) -> str:
 
 
 def _row(where: str, windows: str, name: str, measure: str, value: Value) -> tuple[str, ...]:
-    numbers = (value.value, *value.bounds)
-    return (where, windows, name, measure, *("" if math.isnan(x) else f"{x:.5f}" for x in numbers))
+    return (where, windows, name, measure, *_numbers(value.value, *value.bounds))
+
+
+def _numbers(*values: float) -> tuple[str, ...]:
+    return tuple("" if math.isnan(x) else f"{x:.5f}" for x in values)
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

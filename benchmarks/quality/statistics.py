@@ -31,10 +31,16 @@ class Value:
         Of the windows as they are, then of each resample; means over the seeds.
     by_seed : np.ndarray, shape (S,)
         Of the windows as they are, for each seed.
+    seeds : tuple of int
+        Which these are.
+    fixed : bool
+        Whether another seed would give the same.
     """
 
     samples: np.ndarray
     by_seed: np.ndarray
+    seeds: tuple[int, ...] = ()
+    fixed: bool = False
 
     @property
     def value(self) -> float:
@@ -121,15 +127,17 @@ def _measure_type(
             ]
             for i, measure in enumerate(MEASURES):
                 samples = np.stack([each[i] for each in of_seeds])
-                value = Value(samples.mean(axis=0), samples[:, 0])
-                found.values[model.label, where, windows, name, measure] = value
+                found.values[model.label, where, windows, name, measure] = Value(
+                    samples.mean(axis=0), samples[:, 0], tuple(seeds), not model.spec.seeded
+                )
     if located := model.seeds(symbol, where, "within"):
         of_seeds = [_located(model, where, symbol, seed, number, draws) for seed in located]
         windows = "non_overlapping" if where == PUBLIC else "all"
         for i, measure in enumerate(LOCALISATION):
             samples = np.stack([each[i] for each in of_seeds])
-            value = Value(samples.mean(axis=0), samples[:, 0])
-            found.values[model.label, where, windows, symbol, measure] = value
+            found.values[model.label, where, windows, symbol, measure] = Value(
+                samples.mean(axis=0), samples[:, 0], tuple(located), not model.spec.seeded
+            )
 
 
 def _one_seed(
@@ -239,8 +247,10 @@ def _located(
 
 
 def _mean(values: Sequence[Value]) -> Value:
-    """Average over types inside every resample; over the seeds that all have."""
+    """Average over types inside every resample; over the seeds if all types have the same."""
     samples = np.mean([v.samples for v in values], axis=0)
-    same = len({len(v.by_seed) for v in values}) == 1
-    by_seed = np.mean([v.by_seed for v in values], axis=0) if same else np.empty(0)
-    return Value(samples, by_seed)
+    seeds = {v.seeds for v in values}
+    if len(seeds) > 1:
+        return Value(samples, np.empty(0))
+    by_seed = np.mean([v.by_seed for v in values], axis=0)
+    return Value(samples, by_seed, seeds.pop(), all(v.fixed for v in values))

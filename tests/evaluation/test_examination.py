@@ -119,7 +119,7 @@ def test_a_model_without_tiers_still_tells_where_sites_are():
     examined = found.examination
     assert examined.false_calls.empty
     assert examined.cross_types.empty
-    assert set(examined.prevalence["metric"]) == {"auprc"}
+    assert set(examined.prevalence["metric"]) == {"auprc", "auprc_guarded"}
     assert not np.isnan(examined.localisation.value("Am", "auroc", "all").value)
     picture = examination_pictures(found, model.modifications)["cross_types"]
     assert "the model has no tiers" in [text.get_text() for text in picture.texts]

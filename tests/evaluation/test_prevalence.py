@@ -42,7 +42,20 @@ def test_average_precision_is_that_of_scikit_learn_with_weights(decimals):
         expected = average_precision_score(labels, scores, sample_weight=weight)
         assert row["value"] == pytest.approx(expected)
         assert row["chance"] == pytest.approx(1 / (1 + ratio))
-    assert set(table["metric"]) == {"auprc"}  # no tiers, nothing called
+    assert set(table["metric"]) == {"auprc", "auprc_guarded"}  # no tiers, nothing called
+
+
+def test_a_site_above_all_that_was_looked_at_is_not_certain():
+    """Two sites and eight others: the first site above all of these, the second below one."""
+    scores = np.array([[0.0, 0, 9, 0, 0], [0.0, 8, 3, 0, 0]])
+    rival = np.array([[1, 1, 0, 1, 1]] * 2, dtype=bool)
+    sites = Neighbours(AM, np.arange(2), scores, rival)
+    table = prevalence([sites], np.full((1, 3), np.inf), np.arange(2), resamples=0)
+    plain, guarded = (
+        values(table, metric, at="1:100").iloc[0]["value"] for metric in ("auprc", "auprc_guarded")
+    )
+    assert plain == pytest.approx((1 + 1 / (1 + 100 / 8)) / 2)
+    assert guarded == pytest.approx((0.5 / (0.5 + 100 / 9) + 1 / (1 + 100 * 2 / 9)) / 2)
 
 
 def test_every_resample_is_that_of_scikit_learn():

@@ -54,8 +54,10 @@ def prevalence(
         ``positions``, ``metric``, ``at``, ``share`` of modified positions that is assumed, what
         ``chance`` gives, ``value``, ``low``, ``high``. The metrics are, for each tier (``at``),
         ``recall``, ``false_rate`` (of the unmodified positions that are called, (r + 1) / (n + 1):
-        never 0) and ``precision`` at the type's prior; and ``auprc`` at ``1:10``, ``1:100``,
-        ``1:1000`` and the prior.
+        never 0) and ``precision`` at the type's prior; and, at ``1:10``, ``1:100``, ``1:1000`` and
+        the prior, ``auprc`` and ``auprc_guarded``: the same with one unmodified position more
+        than was seen as high as any site. Where few positions were looked at for the ratio, a
+        site above all of them counts as certain in the first, and only the second can be trusted.
     """
     draws = draw(int(cluster.max(initial=-1)) + 1, resamples, seed)
     chosen = {"all": np.ones(len(cluster), dtype=bool)}
@@ -123,11 +125,14 @@ def _estimate(samples: np.ndarray) -> Estimate:
 def _auprc(near: Neighbours, weights: np.ndarray, prior: float) -> Iterator[Line]:
     """Measure average precision at every ratio."""
     true, false = _above(near, weights)
+    n_rivals = (weights @ near.rival.sum(axis=1))[:, None]
+    guarded = (false * n_rivals + 1) / (n_rivals + 1)  # as the tiers' false rate
     ratios = {f"1:{ratio}": float(ratio) for ratio in RATIOS} | {PRIOR: (1 - prior) / prior}
     for name, ratio in ratios.items():
         share = 1 / (1 + ratio)
-        found = average_precision(true, false, weights, ratio)
-        yield "auprc", name, share, share, _estimate(found)
+        for metric, above in (("auprc", false), ("auprc_guarded", guarded)):
+            found = average_precision(true, above, weights, ratio)
+            yield metric, name, share, share, _estimate(found)
 
 
 def _above(near: Neighbours, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
