@@ -119,6 +119,7 @@ def write_results(
 
     rows = with_q_values(parts.sites(), total, settings)
     with writers(output.formats, folder, description("sites")) as out:
+        out.write(source.none())  # tells the columns where nothing is found
         for block in total.counted(source.arranged(rows)):
             out.write(block)
     paths = list(out.paths)
@@ -126,6 +127,7 @@ def write_results(
     if output.by_transcript:
         rows = with_q_values(parts.sites(), total, settings)
         with writers(("tsv",), folder, description("transcripts")) as out:
+            out.write(source.none(by_transcript=True))
             for block in source.by_transcript(rows):
                 out.write(block)
         paths += out.paths

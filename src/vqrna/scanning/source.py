@@ -54,6 +54,9 @@ class Source(Protocol):
     def by_transcript(self, found: Iterator[Sites]) -> Iterator[Sites]:
         """Turn them into the rows of the table by transcript."""
 
+    def none(self, *, by_transcript: bool = False) -> Sites:
+        """Give no sites, with the columns of the main table or of that by transcript."""
+
 
 class _Plain:
     """Sequences that are those of the main table themselves."""
@@ -82,6 +85,10 @@ class _Plain:
     def by_transcript(self, found: Iterator[Sites]) -> Iterator[Sites]:
         """Without an annotation each sequence is a transcript."""
         return found
+
+    def none(self, *, by_transcript: bool = False) -> Sites:
+        """Both tables have the columns of every scan."""
+        return Sites.none()
 
 
 @dataclass(frozen=True)

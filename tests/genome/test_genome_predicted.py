@@ -1,0 +1,69 @@
+"""A genome from files to files: the same rows in folder and stream, all columns without rows."""
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from toy_genome import gtf, write, write_genome
+
+from seeded import calling_model, letters, read_table
+from vqrna.genome import open_genome
+from vqrna.predicting import Output, make_settings, predict_files
+from vqrna.sequence import centre
+
+GENES = {
+    "T1": ("G", "one", "+", [(40, 200), (260, 420)]),
+    "T2": ("G", "one", "+", [(100, 200), (260, 300)]),
+    "T3": ("H", "one", "-", [(30, 90), (150, 380)]),
+}
+
+
+@pytest.fixture
+def opened(tmp_path):
+    genome = write_genome(tmp_path, {"one": letters(500, seed=3).replace("U", "T")}, 60)
+    annotation = write(tmp_path, "a.gtf", gtf(GENES))
+
+    def call(context="genome"):
+        return open_genome(
+            genome,
+            annotation=annotation,
+            context=context,
+            flank=centre(calling_model().length),
+            kinds=calling_model().modifications,
+        )
+
+    return call
+
+
+def work(source, out, formats=("tsv",), **settings):
+    model = calling_model()
+    chosen = make_settings(model.modifications, **settings)
+    output = Output(formats, by_transcript=str(out) != "-")
+    return predict_files(source, out, model, chosen, output=output, show_progress=False)
+
+
+@pytest.mark.parametrize("context", ["genome", "transcript"])
+def test_standard_output_holds_the_rows_of_the_main_table(opened, tmp_path, capsys, context):
+    done = work(opened(context), tmp_path, all_sites=True)
+    expected = read_table(done.path.read_text())
+    streamed = work(opened(context), "-", all_sites=True)
+    found = read_table(capsys.readouterr().out)
+    assert set(found.pop("q_value")) == {"nan"}
+    pd.testing.assert_frame_equal(found, expected.drop(columns="q_value"), check_exact=True)
+    assert set(found["strand"]) == {"+", "-"}
+    assert (streamed.in_genome, streamed.repeated_names) == (True, 0)
+
+
+@pytest.mark.parametrize("context", ["genome", "transcript"])
+def test_what_reports_nothing_has_all_columns(opened, tmp_path, capsys, context):
+    heads = []
+    for name, settings in (("all", {"all_sites": True}), ("none", {"threshold": 1.0})):
+        out = tmp_path / name
+        work(opened(context), out, ("tsv", "parquet"), **settings)
+        work(opened(context), "-", **settings)
+        texts = [(out / f"{t}.tsv").read_text() for t in ("sites", "transcripts")]
+        tables = [read_table(text) for text in (*texts, capsys.readouterr().out)]
+        assert all(table.empty == (name == "none") for table in tables)
+        schema = pq.read_schema(out / "sites.parquet")
+        heads.append([*(list(table) for table in tables), *map(str, schema)])
+    assert heads[0] == heads[1]
+    assert heads[0][0][-5:] == ["lowest_score", "transcript", "transcripts", "reported_in", "gene"]
