@@ -1,14 +1,19 @@
 """A genome from files to files: the same rows in folder and stream, all columns without rows."""
 
+import os
+
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from toy_genome import gtf, write, write_genome
 
 from seeded import calling_model, letters, read_table
+from vqrna.errors import DataError
 from vqrna.genome import open_genome
-from vqrna.predicting import Output, make_settings, predict_files
+from vqrna.predicting import Output, join, make_settings, predict_files
+from vqrna.scanning import Shard
 from vqrna.sequence import centre
+from vqrna.weights import load_model, save_model
 
 GENES = {
     "T1": ("G", "one", "+", [(40, 200), (260, 420)]),
@@ -67,3 +72,23 @@ def test_what_reports_nothing_has_all_columns(opened, tmp_path, capsys, context)
         heads.append([*(list(table) for table in tables), *map(str, schema)])
     assert heads[0] == heads[1]
     assert heads[0][0][-5:] == ["lowest_score", "transcript", "transcripts", "reported_in", "gene"]
+
+
+@pytest.mark.parametrize("change", ["renamed", "touched", "gone"])
+def test_shards_are_joined_with_the_annotation_that_they_saw(opened, tmp_path, change):
+    save_model(calling_model(), tmp_path / "m.safetensors")
+    model = load_model(tmp_path / "m.safetensors", "cpu")
+    chosen = make_settings(model.modifications, all_sites=True)
+    there = {"model_path": tmp_path / "m.safetensors", "show_progress": False}
+    for i in (1, 2):
+        source = opened("transcript")
+        predict_files(source, tmp_path / "out", model, chosen, shard=Shard(i, 2), **there)
+    file = tmp_path / "a.gtf"
+    before = file.read_text()
+    if change == "gone":
+        file.unlink()
+    else:
+        file.write_text(before.replace('"T1"', '"T2"') if change == "renamed" else before)
+        os.utime(file, ns=(1, 1))
+    with pytest.raises(DataError, match=r"a\.gtf: (has changed|there is no such file)"):
+        join([tmp_path / "out"])

@@ -207,7 +207,9 @@ def predict_files(
     with results_directory(out) as folder:
         key = key_of(source, model, settings, engine.device) if again else f"once-{os.getpid()}"
         store = PartStore(folder, key)
-        if fresh:
+        if fresh and shard is not None:
+            store.drop(shard.holds)  # those of the other shards may be at work, or done
+        elif fresh:
             store.clear()
         try:
             total = source.total()
@@ -226,13 +228,13 @@ def predict_files(
             }
             if shard is not None:
                 plan = plan_of(source, model, settings, output, command, tally, model_path)
-                store.keep_plan(plan | {"run": run})
+                store.keep_plan(plan | {"run": run}, shard.index)
                 return None
             parts = Parts([store] * tally.units)
             found = write_results(parts, folder, source, model, settings, output, command, run)
         except BaseException as error:
             if not again:
-                store.clear()
+                store.remove()
             elif store.kept():
                 error.add_note("what is finished is kept: the same command goes on from there")
             raise
