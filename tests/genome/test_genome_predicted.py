@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from toy_genome import gtf, write, write_genome
 
-from seeded import calling_model, letters, read_table
+from seeded import calling_model, files_in, letters, read_table
 from vqrna.errors import DataError
 from vqrna.genome import open_genome
 from vqrna.predicting import Output, join, make_settings, predict_files
@@ -56,6 +56,19 @@ def test_standard_output_holds_the_rows_of_the_main_table(opened, tmp_path, caps
     pd.testing.assert_frame_equal(found, expected.drop(columns="q_value"), check_exact=True)
     assert set(found["strand"]) == {"+", "-"}
     assert (streamed.in_genome, streamed.repeated_names) == (True, 0)
+
+
+@pytest.mark.parametrize("name", ["transcripts.tsv", "scanned.bed", "run.json"])
+def test_files_appear_together_or_not_at_all(opened, tmp_path, name):
+    work(opened(), tmp_path / "out")
+    before = {n: (tmp_path / "out" / n).read_bytes() for n in files_in(tmp_path / "out")}
+    (tmp_path / "out" / name).unlink()
+    (tmp_path / "out" / name).mkdir()
+    with pytest.raises(DataError, match=rf"{name}: cannot write: is a folder"):
+        work(opened(), tmp_path / "out", ("tsv", "bed"), all_sites=True)
+    left = {n: (tmp_path / "out" / n).read_bytes() for n in files_in(tmp_path / "out")}
+    del before[name]
+    assert {n: data for n, data in left.items() if not n.startswith(".vqrna-parts")} == before
 
 
 @pytest.mark.parametrize("context", ["genome", "transcript"])
