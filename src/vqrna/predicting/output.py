@@ -43,7 +43,7 @@ class Output:
     formats : tuple of str
         Of :data:`vqrna.formats.FORMATS`.
     organism, assembly, annotation : str
-        For the head of bedRMod.
+        For the head of bedRMod; the organism is a taxonomy number.
     by_transcript : bool
         Whether the table of sites by transcript is wanted, too.
     """
@@ -55,10 +55,15 @@ class Output:
     by_transcript: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a format that is not known."""
+        """Refuse a format that is not known, and an organism that is no number."""
         for name in self.formats:
             if name not in FORMATS:
                 raise UsageError(f"unknown format '{name}' (known: {', '.join(FORMATS)})")
+        if self.organism and not (self.organism.isascii() and self.organism.isdigit()):
+            raise UsageError(
+                "--organism is an NCBI taxonomy number, such as 9606 for human, "
+                f"not '{self.organism}'"
+            )
 
     def told(self) -> dict[str, object]:
         """Give it as plain values."""
