@@ -85,10 +85,16 @@ class Sites:
         return len(self.position)
 
     @classmethod
-    def none(cls) -> Sites:
-        """Give no sites at all."""
+    def none(cls, extra: Mapping[str, type] | None = None) -> Sites:
+        """Give no sites at all.
+
+        Parameters
+        ----------
+        extra : mapping of str to type, optional
+            Further columns and what they would hold.
+        """
         columns: dict[str, Any] = {n: np.empty(0, dtype) for n, dtype in DTYPES.items()}
-        return cls(**columns)
+        return cls(**columns, extra={n: np.empty(0, kind) for n, kind in (extra or {}).items()})
 
     def take(self, rows: np.ndarray | slice) -> Sites:
         """Give some of the sites, by indices, mask or slice."""

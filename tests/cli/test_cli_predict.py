@@ -263,6 +263,17 @@ def test_files_of_the_scan_before_do_not_lie_beside_those_of_this_one(
     assert vqrna_main("predict", other, *words).code == 0
     kept = ["run.json", "scanned.bed", "sites.mine.txt", "sites.tsv"]
     assert files_in(out) == kept
+    assert vqrna_main("predict", other, *words, "--plot").code == 0
+    assert files_in(out) == [*kept, "tracks/01_x.png", "tracks/01_x.svg"]
+    (out / "tracks" / "mine.png").touch()
+    assert vqrna_main("predict", fasta, *words, "--modifications", "Am", "--plot").code == 0
+    pictures = [f"tracks/{name}" for name in ("01_one", "02_two")]
+    pictures = [f"{name}.{ending}" for name in pictures for ending in ("png", "svg")]
+    assert files_in(out) == [*kept, *pictures, "tracks/mine.png"]
+    (out / "tracks" / "mine.png").unlink()
+    assert vqrna_main("predict", other, *words).code == 0
+    assert files_in(out) == kept
+    assert not (out / "tracks").exists()
     (out / "run.json").write_text("[]")
     assert vqrna_main("predict", other, *words).code == 0
     (out / "run.json").write_text('{"files": ["../../x", 3, "sites.mine.txt"]}')

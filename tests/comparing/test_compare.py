@@ -213,6 +213,21 @@ def test_stretches_that_overlap_or_lie_in_one_another(tmp_path, known):
     assert counts(compare(scan / "sites.tsv", known))["m6A", "low"] == (5, 3, 2)
 
 
+@pytest.mark.parametrize(
+    ("scanned", "held"),
+    [
+        ("chr1\t5\t41\n", 5),  # both strands: 10 +, 12 -, 20 -, 30 +, 40 -
+        ("chr1 5 41 x 0 .\n", 5),
+        ("chr1\t5\t41\tx\t0\t.\t5\t5\t0\t3\t6,1,1\t0,7,35\n", 3),  # 10 +, 12 -, 40 -
+    ],
+)
+def test_what_was_scanned_is_read_as_regions_are(scan, known, tmp_path, scanned, held):
+    other = tmp_path / "other.bed"
+    other.write_text(scanned)
+    found = counts(compare(scan / "sites.tsv", known, scanned=other))
+    assert found["m6A", "low"][1] + found["Psi", "low"][1] == held
+
+
 def test_types_that_were_not_looked_for_are_left_out(tmp_path, known):
     scan = write_scan(tmp_path / "scan", candidates="m6A=100")
     agreement = compare(scan / "sites.tsv", known)
@@ -252,6 +267,11 @@ def test_a_scan_of_all_candidates(tmp_path, known):
         assert counts(agreement)["m6A", "low"] == (4, 6, 3)
         (note,) = agreement.notes
         assert note.startswith("1 of 6 known m6A sites lie on no A: ")  # chr2 11
+    known.write_text("chr1\t10\t11\tm6Am\t0\t+\n")
+    for where, told in ({"genome": "g.fa"}, "first bases alone"), ({}, "lie on no BCA"):
+        facts = {"reported": "all candidate sites", "candidates": "m6A=9 m6Am=9", **where}
+        (note,) = compare(write_scan(scan, rows, **facts) / "sites.tsv", known).notes
+        assert told in note
     with pytest.raises(DataError, match="does not tell which are called"):
         compare(scan / "sites.bed.gz", known)
 
@@ -281,6 +301,7 @@ def test_types_of_a_users_own(tmp_path, known):
         ("chr1\ta\t11\tm6A\t0\t+\n", "line 1: 'a' and '11' are no start and end"),
         ("#x\nchr1\t10\t12\tm6A\t0\t+\n", "line 2: a known site is one nt wide, this one 2"),
         ("chr1\t-1\t0\tm6A\t0\t+\n", "line 1: the start is -1"),
+        (f"chr1\t{10**20}\t{10**20 + 1}\tm6A\t0\t+\n", "line 1: the start is 1000"),
         ("chr1\t1\t2\tm6A\t0\t*\n", r"line 1: the strand is \+ or -, not '\*'"),
         ("#only a head\n", "holds no sites$"),
         ("", "is empty"),
@@ -316,11 +337,13 @@ def test_other_names_are_told_without_what_was_scanned(tmp_path):
         ("chr1\t10\t1.5\n", "is no table of sites"),
         ("sequence\tposition\tstrand\tmodification\n", "has no column 'call'"),
         (HEADER + "chr1\tx\t+\tm6A\tlow\n", "is no whole table of sites"),
-        (HEADER + "chr1\t9\t+\tm9A\tlow\n", "unknown modification 'm9A'"),
-        (HEADER + "chr1\t9\t+\tm6A\tlofty\n", "'lofty' is no call"),
+        (HEADER + "chr1\t9\t+\tm9A\tlow\n", "line 2: unknown modification 'm9A'"),
+        (HEADER + "chr1\t9\t+\tm6A\tlofty\n", "line 2: 'lofty' is no call"),
         (HEADER + "chr1\t9\t?\tm6A\tlow\n", "'?' is no strand"),
         (HEADER + "chr1\t9\t+\tm6A\tlow\t1\n", "more cells than there are columns"),
-        (HEADER + "chr1\t9\t+\tm6A\tlow\nchr1\t9\t+\tm6A\n", "'' is no call"),
+        (HEADER + "chr1\t9\t+\tm6A\tlow\nchr1\t9\t+\tm6A\n", "line 3: '' is no call"),
+        ("# x\n" + HEADER + 3 * "chr1\t9\t+\tm6A\tlow\n" + "c\t1", "line 6: unknown modific"),
+        ("sequence\tposition\tmodification\tcall\tgenome_position\n", "table by transcript"),
         (HEADER + "chr1\t9\t+\tm6A\tlow\nchr1\t9", "unknown modification ''"),
         ("PAR1 and then nothing", "no whole Parquet file"),
         ("", "is empty"),
@@ -343,9 +366,16 @@ def test_a_cut_parquet_file_is_told(scan, known):
 
 
 def test_other_wrong_files_and_settings(scan, known, tmp_path):
-    (scan / "scanned.bed").write_text("chr1\t0\n")
-    with pytest.raises(DataError, match=r"scanned.bed, line 1: is no stretch"):
-        compare(scan / "sites.tsv", known)
+    for line, told in [
+        ("chr1\t0\n", "has 2 columns"),
+        ("chr1\t5\t5\n", "start 5 and end 5 are no interval"),
+        (f"chr1\t5\t{10**12}\n", "is beyond any"),
+        (f"chr1\t5\t{10**20}\n", "is no whole number"),
+        ("chr1\t0\t9\tx\t0\t*\n", r"strand '\*' is none"),
+    ]:
+        (scan / "scanned.bed").write_text(line)
+        with pytest.raises(DataError, match=rf"scanned.bed, line 1: .*{told}"):
+            compare(scan / "sites.tsv", known)
     (scan / "scanned.bed").unlink()
     for wrong in (scan / "no.tsv", scan):
         with pytest.raises(DataError):

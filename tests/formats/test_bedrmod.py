@@ -127,10 +127,16 @@ def test_functions_are_told_as_the_package_tells_them(written):
 
 
 def test_what_was_not_given_is_told(written):
-    out = written("bedrmod", [make_sites("a", [0])], organism="9606")
-    assert out.notes == ("the head of sites.bedrmod should say more: give --assembly",)
+    given: dict[str, str] = {}
+    for name, value, missing in [
+        ("", "", "--organism, --assembly and --annotation"),
+        ("assembly", "GRCh38", "--organism and --annotation"),
+        ("organism", "9606", "--annotation"),
+    ]:
+        out = written("bedrmod", [make_sites("a", [0])], **given | ({name: value} if name else {}))
+        given |= {name: value} if name else {}
+        assert out.notes == (f"the head of sites.bedrmod should say more: give {missing}",)
     out = written("bedrmod", [make_sites("a", [0])])
-    assert out.notes[0].endswith("should say more: give --organism and --assembly")
     told = bedrmod.read_header(out.paths[0])
     assert told["organism"] == "32644"
     assert all(told[field] for field in REQUIRED)

@@ -111,6 +111,15 @@ def test_many_sequences(written, monkeypatch, count):
             at += size
 
 
+def test_a_giant_sequence_has_no_zoom_beyond_32_bits(written):
+    length = 4_100_000_000
+    sites = make_sites("a", [0, 1, 2_000_000_000])
+    (path,) = written("bigwig", [sites], {"a": length}).paths
+    with pyBigWig.open(str(path)) as file:
+        assert file.chroms() == {"a": length}
+        assert [start for start, *_ in file.intervals("a")] == sites.position.tolist()
+
+
 def test_zoom_blocks_that_span_sequences_are_read(written, monkeypatch):
     monkeypatch.setattr(bigwig, "ITEMS", 7)
     blocks = [one(f"c{i:02d}", 400, gap=2, seed=i) for i in range(20)]

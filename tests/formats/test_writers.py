@@ -16,7 +16,7 @@ from vqrna.errors import DataError, UsageError
 from vqrna.formats import FORMATS, output, writers, writing
 from vqrna.sites import joined
 
-GIVEN = {"organism": "9606", "assembly": "x"}
+GIVEN = {"organism": "9606", "assembly": "x", "annotation": "y 1"}
 
 
 def contents(folder: Path) -> dict[str, bytes]:

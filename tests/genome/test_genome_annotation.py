@@ -107,6 +107,37 @@ def test_coding_parts_of_a_gene_that_has_transcripts_are_no_transcript(source):
     assert listed(source(text)) == [("t1", "One", "+", [(0, 20)]), ("g2", "two", "+", [(21, 30)])]
 
 
+def test_coding_parts_without_a_parent_are_transcripts_in_gff3(source):
+    """As Prokka writes them; a part in two lines, as of a programmed frameshift, is one."""
+    text = (
+        "##gff-version 3\n"
+        + line("chr1", "CDS", 1, 9, "+", "ID=B_1;Name=dnaA;gene=dnaA;locus_tag=B_1")
+        + line("chr1", "CDS", 11, 14, "-", "ID=B_2;locus_tag=B_2")
+        + line("chr1", "CDS", 14, 20, "-", "ID=B_2;locus_tag=B_2")
+        + line("chr1", "tRNA", 22, 28, "+", "ID=B_3")
+        + line("chr1", "start_codon", 1, 3, "+", "ID=none")
+        + line("chr1", "CDS", 3, 6, "+", "locus_tag=B_4")
+    )
+    found = source(text)
+    assert listed(found) == [
+        ("B_1", "dnaA", "+", [(0, 9)]),
+        ("B_2", "", "-", [(10, 20)]),
+        ("B_3", "", "+", [(21, 28)]),
+    ]
+    assert found.notes == (
+        "a.gtf: 2 lines of transcripts or coding parts do not tell which transcript they are of: "
+        "left out",
+    )
+
+
+@pytest.mark.parametrize("write_genes", [gtf, gff3])
+@pytest.mark.parametrize("feature", ["region", "CDS"])
+def test_a_line_without_attributes_does_not_tell_the_dialect(source, write_genes, feature):
+    found = source(line("chr1", feature, 1, 30, "+", ".") + write_genes(MORE))
+    assert listed(found) == EXPECTED
+    assert len(found.notes) == (feature == "CDS")
+
+
 def test_an_exon_may_have_several_parents(source):
     text = (
         line("chr1", "exon", 1, 4, "+", "ID=e;Parent=t1,t2")
@@ -197,6 +228,8 @@ def test_what_is_wrong_is_told_with_file_and_line(source, text, words):
 
 
 def test_an_exon_of_gff3_without_a_parent(source):
+    with pytest.raises(DataError, match=r"line 1: an exon of no transcript: it has no attributes"):
+        source(line("chr1", "exon", 1, 4, "+", "."))
     with pytest.raises(DataError, match=r"line 1: an exon of no transcript: it has no Parent"):
         source(line("chr1", "exon", 1, 4, "+", "ID=e"))
 

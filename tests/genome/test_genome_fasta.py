@@ -119,6 +119,18 @@ def test_what_is_no_genome(tmp_path, text, words):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("block", [1, 5, 1 << 24])
+def test_a_repeated_name_is_told(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(fasta, "_BLOCK", block)
+    path = write(tmp_path, "genome.fa", ">a x\nACGT\n>b>\nAC\n>a y\nGGGG\n")
+    words = r"genome\.fa, record 'a', line 5: has the name of an earlier sequence"
+    for _ in range(2):  # no index is left of it
+        with pytest.raises(DataError, match=words):
+            Genome.open(path)
+    write(tmp_path, "genome.fa", ">a x\nACGT\n>b>\nAC\n>c y\nGGGG\n")
+    assert Genome.open(path).names == ("a", "b>", "c")
+
+
 def test_a_missing_file_a_folder_and_standard_input(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         Genome.open(tmp_path / "none.fa")
@@ -131,6 +143,11 @@ def test_a_missing_file_a_folder_and_standard_input(tmp_path):
 def test_a_letter_that_is_none_is_told_with_its_place(tmp_path, monkeypatch):
     monkeypatch.setattr(fasta, "_CHUNK", 4)
     genome = Genome.open(write_genome(tmp_path, {"a": "ACGTACGT", "b": "ACGTAC!TE"}))
-    with pytest.raises(DataError, match=r"record 'b': '!' at position 7 is not a nucleotide"):
+    with pytest.raises(DataError, match=r"record 'b', line 5: '!' at position 7 is not a nucl"):
         read(genome, 1, 0, 9)
+    zipped = tmp_path / "zipped.fa.gz"
+    text = ">a\nACGT\nACG\n>b b\nACGT\nAC!T\n"
+    pysam.tabix_compress(str(write(tmp_path, "plain.fa", text)), str(zipped))
+    with pytest.raises(DataError, match=r"record 'b', line 6: '!' at position 7 is not a nucl"):
+        read(Genome.open(zipped), 1, 0, 8)
     assert read(genome, 1, 0, 4) == "ACGU"

@@ -1,6 +1,7 @@
 """From files to ``sites.tsv`` or standard output."""
 
 import gzip
+import io
 import json
 import os
 import threading
@@ -13,6 +14,7 @@ from seeded import files_in, letters, read_table, write_fasta
 from vqrna.errors import DataError
 from vqrna.predicting import Prediction, make_settings, predict, predict_files
 from vqrna.provenance import running
+from vqrna.scanning import PartStore
 
 SEQUENCES = {
     "first": letters(700),
@@ -159,6 +161,15 @@ def test_a_pipe_is_read_once_and_leaves_no_parts(model, fasta, tmp_path):
     assert done.path == tmp_path / "two" / "sites.tsv"
     assert done.path.read_bytes() == expected
     assert files_in(tmp_path / "two") == FILES
+
+
+def test_a_pipe_that_fails_leaves_the_parts_of_others(model, tmp_path, monkeypatch):
+    other = PartStore(tmp_path / "out", "other")
+    other.keep_plan({})
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b">a\nMEEPQ\n")))
+    with pytest.raises(DataError, match="standard input, record 'a', line 2"):
+        run("-", tmp_path / "out", model)
+    assert [store.key for store in PartStore.found_in(tmp_path / "out")] == ["other"]
 
 
 def test_the_last_of_several_files_is_looked_for_first(model, fasta, tmp_path, monkeypatch):

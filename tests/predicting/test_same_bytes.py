@@ -1,6 +1,7 @@
 """However it is run, the files are the same to the last byte."""
 
 import gzip
+import json
 import shutil
 
 import pytest
@@ -109,6 +110,31 @@ def test_shards_that_are_joined_where_they_are(fasta, saved, tmp_path, whole):
     assert bytes_of(tmp_path / "out") == whole
 
 
+def test_a_shard_that_begins_anew_leaves_the_others_alone(fasta, saved, tmp_path, whole):
+    for i in (1, 2):
+        work(fasta, tmp_path / "out", saved, shard=Shard(i, 2), fresh=True)
+    join([tmp_path / "out"])
+    assert bytes_of(tmp_path / "out") == whole
+
+
+def test_every_shard_is_told_wherever_it_was_made(fasta, saved, tmp_path):
+    for i in (2, 1, 3):
+        work(fasta, tmp_path / "out", saved, shard=Shard(i, 3), jobs=i)
+    join([tmp_path / "out"])
+    told = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert [run["jobs"] for run in told["shards"]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_an_earlier_attempt_left_is_no_hindrance(fasta, saved, tmp_path, whole, count):
+    work(fasta, tmp_path / "out0", saved, fdr=0.5, shard=Shard(1, 3))
+    for i in range(count):
+        work(fasta, tmp_path / f"out{i}", saved, shard=Shard(i + 1, count))
+    join([tmp_path / f"out{i}" for i in range(count)], tmp_path / "joined")
+    assert bytes_of(tmp_path / "joined") == whole
+    assert files_in(tmp_path / "out0") == []
+
+
 def test_a_false_discovery_rate_is_over_all_shards(fasta, saved, tmp_path):
     work(fasta, tmp_path / "whole", saved, fdr=0.9)
     for i in (1, 2):
@@ -148,8 +174,12 @@ def test_what_is_missing_is_told(fasta, saved, tmp_path):
 def test_shards_of_different_scans_are_not_joined(fasta, saved, tmp_path):
     work(fasta, tmp_path / "one", saved, shard=Shard(1, 2))
     work(fasta, tmp_path / "two", saved, fdr=0.5, shard=Shard(2, 2))
-    with pytest.raises(DataError, match="different scans"):
+    place = rf"{tmp_path}/(one|two)/\.vqrna-parts-\w+ \(called from Python\)"
+    with pytest.raises(DataError, match=f"different scans: {place}, {place}; remove"):
         join([tmp_path / "one", tmp_path / "two"])
+    work(fasta, tmp_path / "one", saved, fdr=0.5, shard=Shard(1, 3))
+    with pytest.raises(DataError, match=f"different scans: {place}, {place}; remove"):
+        join([tmp_path / "one"])
 
 
 def test_shards_of_another_model_are_not_joined(fasta, saved, tmp_path):

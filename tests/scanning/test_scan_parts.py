@@ -81,8 +81,35 @@ def test_a_broken_part_is_not_there(tmp_path, broken):
     file.write_bytes(data[: len(data) // 2] if broken is None else broken)
     assert not store.has(0)
     assert store.read(0) is None
-    with pytest.raises(DataError, match="part 0 is broken or gone"):
+    with pytest.raises(DataError, match="part 1 is broken or gone"):  # join counts from 1, too
         list(Parts([store]))
+
+
+def test_a_part_that_is_damaged_within_is_made_again(tmp_path):
+    store = PartStore(tmp_path, "key")
+    store.write(0, part())
+    (file,) = [p for p in tmp_path.rglob("*") if p.is_file()]
+    data = bytearray(file.read_bytes())
+    data[len(data) // 3] ^= 1
+    file.write_bytes(data)
+    assert store.has(0)  # which looks at the end of the file alone
+    with pytest.raises(DataError, match="run the scan again"):
+        list(Parts([store]))
+    assert not store.has(0)  # so that the advice helps
+
+
+def test_parts_are_removed_by_number_by_run_or_all(tmp_path):
+    one, two = PartStore(tmp_path, "one"), PartStore(tmp_path, "two")
+    for store in (one, two):
+        for number in range(4):
+            store.write(number, spans())
+        store.keep_plan({})
+    one.drop(lambda number: number % 2 == 0)
+    assert [one.has(number) for number in range(4)] == [False, True, False, True]
+    assert one.plans() == [{}]
+    one.remove()
+    assert [store.key for store in PartStore.found_in(tmp_path)] == ["two"]
+    assert all(two.has(number) for number in range(4))
 
 
 def test_no_part_is_unpickled(tmp_path):
@@ -105,12 +132,13 @@ def test_stores_are_found_and_cleared(tmp_path):
 
 def test_a_plan_is_kept_and_a_broken_one_told(tmp_path):
     store = PartStore(tmp_path, "key")
-    assert store.plan() is None
-    store.keep_plan({"units": 3})
-    assert store.plan() == {"units": 3}
-    (store.place / "plan.json").write_text("{")
-    with pytest.raises(DataError, match=r"plan\.json: is no plan"):
-        store.plan()
+    assert store.plans() == []
+    for shard in (10, 2, 1, 2):
+        store.keep_plan({"units": shard}, shard)
+    assert store.plans() == [{"units": 1}, {"units": 2}, {"units": 10}]
+    (store.place / "plan-000000002.json").write_text("{")
+    with pytest.raises(DataError, match=r"plan-000000002\.json: is no plan"):
+        store.plans()
 
 
 def test_spans_of_one_sequence_are_put_together():

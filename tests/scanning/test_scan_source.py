@@ -10,7 +10,7 @@ import pytest
 
 from seeded import write_fasta
 from vqrna.data.fasta import FastaRecord
-from vqrna.errors import DataError
+from vqrna.errors import DataError, VqrnaError
 from vqrna.scanning import FastaSource, MemorySource, source_of
 from vqrna.scanning.source import Names
 from vqrna.sequence import decode, encode
@@ -73,6 +73,25 @@ def test_a_caller_may_give_anything(fasta):
         assert told(source_of(form)) == list(RECORDS.items())
     for form in (RECORDS, iter([fasta])):
         assert told(source_of(form)) == list(RECORDS.items())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("GGACU" * 100, "'GGACUGGACUGGACUGGACU' is no file; letters are given by name"),
+        ("ggact", "'ggact' is no file; letters are given by name"),
+        ("x" * 999, f"{'x' * 40}...: there is no such file"),
+        (["x" * 999], f"{'x' * 40}...: there is no such file"),
+        ({"a": None}, "the sequence 'a' is no text, but NoneType"),
+        ({"a": b"ACGU"}, "the sequence 'a' is no text, but bytes"),
+        ([None], "NoneType is neither a record nor a path"),
+        (None, "sequences are paths, letters by name, or records, not NoneType"),
+    ],
+)
+def test_what_is_no_source_is_told(given, words):
+    with pytest.raises(VqrnaError) as error:
+        told(source_of(given))
+    assert str(error.value).startswith(words)
 
 
 def test_repeated_names_are_counted(monkeypatch):

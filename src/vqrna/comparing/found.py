@@ -27,6 +27,7 @@ ROWS = 500_000
 _PARQUET = b"PAR1"
 _NEEDED = ("sequence", "position", "modification", "call")
 _BED = ("sequence", "start", "stop", "modification", "score", "strand", "thick", "thicker", "color")
+_BY_TRANSCRIPT = "genome_position"  # a column of that table alone
 _TEXT = ("sequence", "strand", "modification", "call")
 _NOTHING = "."
 _REACHED = "reached"  # some tier, of a file that does not tell which
@@ -70,11 +71,14 @@ class FoundSites:
         From its head.
     tiers : bool
         Whether it tells which tier a site reaches; BED and bedRMod do not.
+    first : int or None
+        Line of the first site; None in Parquet.
     """
 
     path: Path
     facts: Facts
     tiers: bool
+    first: int | None = None
 
     @classmethod
     def open(cls, path: str | PathLike[str]) -> FoundSites:
@@ -83,7 +87,7 @@ class FoundSites:
         Raises
         ------
         DataError
-            If the file is missing, or of none of the kinds.
+            If the file is missing, of none of the kinds, or the table by transcript.
         """
         place = Path(path)
         if str(path) == "-" or (place.exists() and not (place.is_file() or place.is_dir())):
@@ -93,9 +97,13 @@ class FoundSites:
         facts: Facts = {}
         with open_text(place) as stream:
             text = _Text(stream, place)
+        if _BY_TRANSCRIPT in text.columns:
+            words = "is the table by transcript: give the main table, such as sites.tsv"
+            raise DataError(words, file=path)
         for line in text.head:
             facts.update(fact_of(line))
-        return cls(place, facts, tiers="call" in text.columns)
+        first = len(text.head) + (1 if text.columns[: len(_BED)] == _BED else 2)
+        return cls(place, facts, tiers="call" in text.columns, first=first)
 
     def blocks(self, modifications: Sequence[Modification]) -> Iterator[Block]:
         """Read the sites, `ROWS` at a time.
@@ -118,10 +126,7 @@ class FoundSites:
         """Turn words into numbers, each different one once."""
 
         def kind_of(name: str) -> int:
-            try:
-                return modifications.index(modification(name, tuple(modifications)))
-            except UsageError as error:
-                raise DataError(str(error), file=self.path) from None
+            return modifications.index(modification(name, tuple(modifications)))
 
         names = tuple(bed_name(str(name)) for name in table["sequence"].cat.categories)
         return Block(
@@ -134,12 +139,17 @@ class FoundSites:
         )
 
     def _each(self, table: pd.DataFrame, column: str, number: Callable[[str], int]) -> np.ndarray:
-        words = table[column].cat.categories
-        try:
-            numbers = np.array([number(str(word)) for word in words], dtype=np.int64)
-        except KeyError as error:
-            raise DataError(f"{error} is no {column}", file=self.path) from None
-        return numbers[table[column].cat.codes.to_numpy()] if len(table) else numbers[:0]
+        codes = table[column].cat.codes.to_numpy()
+        numbers = np.zeros(len(table[column].cat.categories), dtype=np.int64)
+        for code, word in enumerate(table[column].cat.categories):
+            try:
+                numbers[code] = number(str(word))
+            except (KeyError, UsageError) as error:
+                told = f"{error} is no {column}" if isinstance(error, KeyError) else str(error)
+                rows = table.index[codes == code]
+                line = self.first + int(rows[0]) if self.first and len(rows) else None
+                raise DataError(told, file=self.path, line=line) from None
+        return numbers[codes] if len(table) else numbers[:0]
 
 
 def _is_parquet(path: Path) -> bool:

@@ -20,6 +20,9 @@ STRANDS = {"+": False, "-": True, ".": False, "": False}
 NOT_DATA = ("#", "track", "browser")
 """How lines of a BED file begin that hold no site."""
 
+STRIDE = 1 << 34
+"""Longer than any sequence: a place in a genome as one number is group x STRIDE + position."""
+
 _NAME, _STRAND = 3, 5  # columns
 
 
@@ -168,7 +171,7 @@ def _start(cells: Sequence[str], file: str, line: int) -> int:
     except ValueError:
         words = f"'{cells[1]}' and '{cells[2]}' are no start and end"
         raise DataError(words, file=file, line=line) from None
-    if start < 0:
+    if not 0 <= start < STRIDE:
         raise DataError(f"the start is {start}", file=file, line=line)
     if stop - start != 1:
         words = f"a known site is one nt wide, this one {stop - start}"

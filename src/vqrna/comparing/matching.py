@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vqrna.comparing.found import Block
-from vqrna.comparing.known import KnownSites
-from vqrna.comparing.scanned import STRIDE
+from vqrna.comparing.known import STRIDE, KnownSites
 from vqrna.tiers import TIERS
 
 

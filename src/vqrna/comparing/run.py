@@ -15,6 +15,7 @@ from vqrna.comparing.known import KnownSites, read_known
 from vqrna.comparing.matching import Matches
 from vqrna.comparing.scanned import NAME, Scanned, read_scanned
 from vqrna.errors import DataError, UsageError
+from vqrna.genome.stretching import FIRST_BASE
 from vqrna.modifications import Modification
 from vqrna.modifications import modification as find
 from vqrna.progress import progress
@@ -85,7 +86,7 @@ def compare(
             "known sites that were never scanned count as missed"
         )
     if all_sites(facts):
-        notes += _no_candidates(matches, types)
+        notes += _no_candidates(matches, types, in_genome="genome" in facts)
     kinds = np.flatnonzero(matches.known())
     if candidates is None:
         notes.append(
@@ -185,13 +186,21 @@ def _check_names(
     raise DataError(words, file=path)
 
 
-def _no_candidates(matches: Matches, types: Sequence[Modification]) -> Iterable[str]:
+def _no_candidates(
+    matches: Matches, types: Sequence[Modification], *, in_genome: bool
+) -> Iterable[str]:
     """Tell of known sites whose base cannot carry the type; where every candidate has a row."""
     odd = matches.known() - matches.met()
     for kind in np.flatnonzero(odd).tolist():
         number = f"{odd[kind]:,} of {matches.known()[kind]:,}"
-        base = types[kind].context
+        symbol, base = types[kind].symbol, types[kind].context
+        if in_genome and symbol == FIRST_BASE:
+            yield (
+                f"{number} known {symbol} sites were no candidates: where a genome's transcripts "
+                f"are known, {symbol} is looked for at their annotated first bases alone"
+            )
+            continue
         yield (
-            f"{number} known {types[kind].symbol} sites lie on no {base}: "
+            f"{number} known {symbol} sites lie on no {base}: "
             "is this the same assembly, and are the positions those of BED?"
         )

@@ -8,15 +8,12 @@ from os import PathLike
 import numpy as np
 
 from vqrna.comparing.heads import Facts, fact_of
-from vqrna.comparing.known import NOT_DATA, STRANDS, KnownSites
-from vqrna.data.source import open_text
-from vqrna.errors import DataError
+from vqrna.comparing.known import NOT_DATA, STRIDE, KnownSites
 from vqrna.formats.text import bed_name
+from vqrna.genome.bed import blocks_of, fields_of, interval_of, strand_of
+from vqrna.genome.lines import LineError, lines_of
 
 NAME = "scanned.bed"
-
-STRIDE = 1 << 34
-"""Longer than any sequence: a place in a genome as one number is group x STRIDE + position."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,34 +48,36 @@ class Scanned:
 
 
 def read_scanned(path: str | PathLike[str]) -> Scanned:
-    """Read which stretches were scanned.
+    """Read which stretches were scanned, as `vqrna predict --regions` reads them.
+
+    A line without a strand holds both, and of twelve columns the blocks count.
 
     Raises
     ------
     DataError
         If the file is missing, or a line is no stretch.
     """
-    file = str(path)
     names: dict[str, int] = {}
     facts: Facts = {}
     starts: list[int] = []
     stops: list[int] = []
-    with open_text(path) as lines:
-        for number, raw in enumerate(lines, start=1):
-            text = raw.decode("utf-8", "replace").rstrip("\r\n")
-            if text.startswith(NOT_DATA) or not text:
+    with lines_of(path) as lines:
+        for line in lines:
+            text = line.decode("utf-8", "replace").rstrip("\r\n")
+            if text.startswith(NOT_DATA) or not text.strip():
                 facts.update(fact_of(text))
                 continue
-            cells = text.split("\t")
-            try:
-                start, stop = int(cells[1]), int(cells[2])
-                reverse = STRANDS[cells[5] if len(cells) > 5 else ""]
-            except (ValueError, IndexError, KeyError):
-                words = "is no stretch as in BED: name, start, end, name, score, strand"
-                raise DataError(words, file=file, line=number) from None
-            group = (2 * names.setdefault(bed_name(cells[0]), len(names)) + reverse) * STRIDE
-            starts.append(group + start)
-            stops.append(group + stop)
+            fields = fields_of(line)
+            start, stop = interval_of(fields)
+            if stop >= STRIDE:
+                raise LineError(f"end {stop} is beyond any sequence's")
+            strand, blocks = strand_of(fields), blocks_of(fields, start, stop)
+            name = bed_name(fields[0].decode("utf-8", "replace"))
+            number = names.setdefault(name, len(names))
+            for reverse in (0, 1) if not strand else (int(strand < 0),):
+                group = (2 * number + reverse) * STRIDE
+                starts += (group + block[0] for block in blocks)
+                stops += (group + block[1] for block in blocks)
     first = np.array(starts, dtype=np.int64)
     order = np.argsort(first, kind="stable")
     reach = np.maximum.accumulate(np.array(stops, dtype=np.int64)[order]) if starts else first

@@ -56,9 +56,10 @@ class Writer:
         self._file = output.open(name)
         with writing(self.path):
             self._file.write(header(description).encode())
-        missing = [field for field in ("organism", "assembly") if not getattr(description, field)]
+        fields = ("organism", "assembly", "annotation")
+        missing = [f"--{field}" for field in fields if not getattr(description, field)]
         if missing:
-            given = " and ".join(f"--{field}" for field in missing)
+            given = " and ".join([*filter(None, [", ".join(missing[:-1])]), missing[-1]])
             output.notes.append(f"the head of {name} should say more: give {given}")
 
     def write(self, sites: Sites) -> None:

@@ -179,7 +179,8 @@ def _write_zooms(file: BinaryIO, values: _Values, total: _Total) -> list[tuple[i
     levels: list[tuple[int, int, int, int]] = []
     coarse = 10 * max(1, -(-total.reach // total.count))
     before = total.count
-    while len(levels) < ZOOMS and before > 2 * len(values.shown):
+    # One that is coarser than any sequence is long says no more, and has no room in 32 bits.
+    while len(levels) < ZOOMS and before > 2 * len(values.shown) and coarse < 1 << 32:
         data_at = file.tell()
         file.write(bytes(4))
         counted: list[int] = []

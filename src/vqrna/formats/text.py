@@ -20,7 +20,7 @@ NAN = "nan"
 
 _ODD = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff#\"]")
 _ODD_OR_SPACE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff#\"\s]")
-_TRACK = re.compile(r"(?i)(?=track|browser|chrom$)")
+_TRACK = re.compile(r"(?i)\A(?=track|browser|chrom$)")
 
 
 def table_name(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -51,6 +51,7 @@ class Writers:
         self.paths: tuple[Path, ...] = ()
         self.notes: tuple[str, ...] = ()
         self._output = output
+        self._noted = len(output.notes)
         self._writers = _writers(formats, output, description)
         self._waiting: list[Sites] = []
         self._count = 0
@@ -99,12 +100,15 @@ class Writers:
                 writer.write(self._none if self._none is not None else Sites.none())
         for writer in self._writers:
             writer.finish()
-        self.notes = tuple(self._output.notes)
+        self.notes = tuple(self._output.notes[self._noted :])
 
 
 @contextmanager
 def writers(
-    formats: Sequence[str], folder: str | PathLike[str], description: Description
+    formats: Sequence[str],
+    folder: str | PathLike[str],
+    description: Description,
+    within: Output | None = None,
 ) -> Iterator[Writers]:
     """Write sites to files of one or several formats.
 
@@ -117,6 +121,8 @@ def writers(
     folder : path-like
         Must exist. Temporary files lie there, too.
     description : Description
+    within : Output, optional
+        What else is written there: the files take their names when all of it is done.
 
     Raises
     ------
@@ -135,11 +141,12 @@ def writers(
     for name in formats:
         if name not in FORMATS:
             raise UsageError(f"unknown format '{name}' (known: {', '.join(FORMATS)})")
-    with together(Path(folder)) as output:
+    with together(Path(folder)) if within is None else nullcontext(within) as output:
+        before = len(output.paths)
         out = Writers(tuple(dict.fromkeys(formats)), output, description)
         yield out
         out._finish()
-    out.paths = tuple(output.paths)
+    out.paths = tuple(output.paths[before:])
 
 
 def _writers(formats: Sequence[str], output: Output, description: Description) -> list[Writer]:

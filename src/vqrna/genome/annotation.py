@@ -52,8 +52,9 @@ def read_annotation(path: str | PathLike[str], genome: Genome) -> tuple[Gathered
     """Read transcripts and their exons from GTF or GFF3, plain or gzipped.
 
     Which of the two it is shows in the file. A transcript without exon lines has its coding and
-    untranslated parts for exons, and without these its own span. Exons of one transcript that lie
-    on several chromosomes or strands make a transcript each.
+    untranslated parts for exons, and without these its own span. In GFF3, a coding part without a
+    parent is of a transcript that its own identifier names, as bacteria are annotated. Exons of
+    one transcript that lie on several chromosomes or strands make a transcript each.
 
     Parameters
     ----------
@@ -97,6 +98,7 @@ class _Reading:
         self.coding = _Intervals()
         self.spans = _Intervals()
         self.lost: dict[bytes, set[bytes]] = {}
+        self.unnamed = 0
 
     def take(self, line: bytes) -> None:
         """Read one line."""
@@ -119,14 +121,20 @@ class _Reading:
             raise LineError(f"has {len(fields) + 3} columns, where GTF and GFF3 have 9")
         attributes = fields[5]
         if self.dialect is None:
+            if attributes.strip() in (b"", b"."):  # tells neither what it is of nor the dialect
+                self._unnamed(kind, "attributes (column 9)")
+                return
             self.dialect = Gff3() if is_gff3(attributes) else Gtf()
         if kind is self.spans or kind is None:
             self.dialect.feature(feature, attributes)
         if kind is None:
             return
         owners = self.dialect.owners(attributes, own=kind is self.spans)
-        if not owners and kind is self.exons:
-            raise LineError(f"an exon of no transcript: it has no {self.dialect.link}")
+        if not owners and feature == b"CDS":
+            owners = self.dialect.alone(attributes)
+        if not owners:
+            self._unnamed(kind, self.dialect.link)
+            return
         name = head[0]
         chromosome = self.chromosomes.number(name)
         if chromosome is None:
@@ -140,6 +148,12 @@ class _Reading:
                 number = self.numbers[key] = len(self.numbers)
                 self.dialect.met(owner, attributes)
             kind.add(number, start, stop)
+
+    def _unnamed(self, kind: _Intervals | None, missing: str) -> None:
+        """Refuse an exon of no transcript, and count what else names none."""
+        if kind is self.exons:
+            raise LineError(f"an exon of no transcript: it has no {missing}")
+        self.unnamed += kind is not None
 
     def _where(self, fields: list[bytes], chromosome: int) -> tuple[int, int, int]:
         """Read and check coordinates (0-based, half-open) and strand."""
@@ -212,5 +226,10 @@ class _Reading:
         if unknown:
             found.append(
                 f"{file}: {unknown} of {len(gathered)} transcripts have no strand: both are scanned"
+            )
+        if self.unnamed:
+            found.append(
+                f"{file}: {self.unnamed} lines of transcripts or coding parts do not tell which "
+                "transcript they are of: left out"
             )
         return found

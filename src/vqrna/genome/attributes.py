@@ -38,6 +38,10 @@ class Gtf:
         found = _quoted(attributes, b"transcript_id")
         return (found,) if found else ()
 
+    def alone(self, attributes: bytes) -> tuple[bytes, ...]:
+        """Give the transcript that a coding part by itself is: none, for all lines name theirs."""
+        return ()
+
     def met(self, owner: bytes, attributes: bytes) -> None:
         """Keep the gene of a transcript that is met for the first time."""
         gene = _quoted(attributes, b"gene_name") or _quoted(attributes, b"gene_id")
@@ -76,6 +80,12 @@ class Gff3:
         """Give the parents of a line, or the line's own identifier."""
         found = _pair(attributes, b"ID=" if own else b"Parent=")
         return tuple(found.split(b",")) if found else ()
+
+    def alone(self, attributes: bytes) -> tuple[bytes, ...]:
+        """Give the transcript that a coding part without a parent is, by its identifier."""
+        self.feature(b"CDS", attributes)
+        found = _pair(attributes, b"ID=")
+        return (found,) if found else ()
 
     def met(self, owner: bytes, attributes: bytes) -> None:
         """Take a transcript that is met for the first time: nothing to learn yet."""

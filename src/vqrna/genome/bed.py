@@ -37,42 +37,73 @@ def read_bed(path: str | PathLike[str], genome: Genome) -> Gathered:
     chromosomes = Chromosomes(genome)
     with lines_of(path) as lines:
         for line in lines:
-            stripped = line.rstrip(b"\r\n")
-            words = stripped.split(None, 1)
+            words = line.split(None, 1)
             if not words or words[0].startswith(b"#") or words[0] in _HEADS:
                 continue
-            _take(stripped.split(b"\t" if b"\t" in stripped else None), found, chromosomes)
+            _take(fields_of(line), found, chromosomes)
     if not found:
         raise DataError("holds no regions", file=path)
     return found
 
 
-def _take(fields: list[bytes], found: Gathered, chromosomes: Chromosomes) -> None:
-    """Read one line."""
+def fields_of(line: bytes) -> list[bytes]:
+    """Cut a line of BED at its tabs, or, without any, at white space.
+
+    Raises
+    ------
+    LineError
+        If there are fewer than three columns.
+    """
+    stripped = line.rstrip(b"\r\n")
+    fields = stripped.split(b"\t" if b"\t" in stripped else None)
     if len(fields) < 3:
         raise LineError(f"has {len(fields)} columns: a BED line has 3 at least")
-    chromosome = chromosomes.number(fields[0])
-    if chromosome is None:
-        raise LineError(chromosomes.missing(fields[0]))
+    return fields
+
+
+def interval_of(fields: list[bytes]) -> tuple[int, int]:
+    """Read start and end, 0-based and half-open; a `LineError` if they are none."""
     start, stop = whole(fields[1], "start"), whole(fields[2], "end")
     if start < 0 or start >= stop:
         raise LineError(f"start {start} and end {stop} are no interval (0-based, start below end)")
+    return start, stop
+
+
+def strand_of(fields: list[bytes]) -> int:
+    """Read the strand: 1, -1, or 0 where both are meant; a `LineError` if it is none."""
+    if len(fields) <= 5:
+        return 0
+    strand = _STRANDS.get(fields[5].strip())
+    if strand is None:
+        raise LineError(f"strand '{shown(fields[5])}' is none of + - .")
+    return strand
+
+
+def _take(fields: list[bytes], found: Gathered, chromosomes: Chromosomes) -> None:
+    """Read one line."""
+    chromosome = chromosomes.number(fields[0])
+    if chromosome is None:
+        raise LineError(chromosomes.missing(fields[0]))
+    start, stop = interval_of(fields)
     if stop > chromosomes.lengths[chromosome]:
         raise LineError(chromosomes.beyond(chromosome, stop))
     name = fields[3].decode("utf-8", "replace").strip() if len(fields) > 3 else ""
-    strand = 0
-    if len(fields) > 5:
-        if fields[5].strip() not in _STRANDS:
-            raise LineError(f"strand '{shown(fields[5])}' is none of + - .")
-        strand = _STRANDS[fields[5].strip()]
-    blocks = [(start, stop)] if len(fields) < 12 else _blocks(fields, start, stop)
+    strand = strand_of(fields)
     owner = found.add("" if name == "." else name, "", chromosome, strand, len(fields) >= 12)
-    for block in blocks:
+    for block in blocks_of(fields, start, stop):
         found.block(owner, *block)
 
 
-def _blocks(fields: list[bytes], start: int, stop: int) -> list[tuple[int, int]]:
-    """Read and check columns 10 to 12."""
+def blocks_of(fields: list[bytes], start: int, stop: int) -> list[tuple[int, int]]:
+    """Give the blocks of columns 10 to 12, or the whole interval where there are none.
+
+    Raises
+    ------
+    LineError
+        If they do not fit.
+    """
+    if len(fields) < 12:
+        return [(start, stop)]
     count = whole(fields[9], "block count")
     sizes = [whole(word, "block size") for word in fields[10].rstrip(b", ").split(b",")]
     starts = [whole(word, "block start") for word in fields[11].rstrip(b", ").split(b",")]

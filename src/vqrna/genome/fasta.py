@@ -15,12 +15,14 @@ from types import TracebackType
 import numpy as np
 import pysam
 
+from vqrna.data.source import open_text
 from vqrna.errors import DataError, UsageError
 from vqrna.files import atomic_path
 from vqrna.genome.places import MOST
 from vqrna.sequence import ALPHABET, AMBIGUOUS, encode
 
 _CHUNK = 1 << 17
+_BLOCK = 1 << 24
 _KEPT = 48  # chunks of tokens: 6 MB, a neighbourhood as wide as the longest genes
 _GZIP = b"\x1f\x8b"
 _COMPLEMENT = np.array([ALPHABET.index(base) for base in "UGCA"] + [AMBIGUOUS], dtype=np.uint8)
@@ -173,7 +175,23 @@ class Reader:
                 places.append((letters.index(letter), letter))
         at, letter = min(places)
         words = f"{letter!r} at position {first + at + 1} is not a nucleotide letter"
-        return DataError(words, file=self._genome.path, record=name)
+        line = _line_of(self._genome.path, name, first + at)
+        return DataError(words, file=self._genome.path, record=name, line=line)
+
+
+def _line_of(file: Path, name: str, position: int) -> int | None:
+    """Find the line of a letter: the whole file up to it is read, for the index does not tell."""
+    left = -1  # letters of the record before the wanted one; below 0 outside of it
+    with open_text(file) as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.startswith(b">"):
+                words = line[1:].split(None, 1)
+                left = position if words and words[0] == name.encode() else -1
+            elif left >= 0:
+                left -= len(line.rstrip(b"\r\n"))
+                if left < 0:
+                    return number
+    return None
 
 
 def _looked_at(file: Path) -> bool:
@@ -205,9 +223,33 @@ def _make_index(file: Path, needed: list[Path]) -> None:
         words = "has no index (.fai) and none can be written beside it: run 'samtools faidx' there"
         raise DataError(words, file=file)
     with tempfile.TemporaryDirectory() as folder:
-        for made, place in zip(_indexed(file, Path(folder)), needed, strict=False):
+        parts = _indexed(file, Path(folder))
+        _check_names(file, parts[0])
+        for made, place in zip(parts, needed, strict=False):
             with atomic_path(place) as temporary:
                 temporary.write_bytes(made.read_bytes())
+
+
+def _check_names(file: Path, index: Path) -> None:
+    """Refuse a file with two sequences of one name: the index leaves out all but the first."""
+    known = index.read_bytes().count(b"\n")
+    with open_text(file) as stream:
+        count, last = 0, b"\n"
+        while block := stream.read(_BLOCK):
+            count += (last + block).count(b"\n>")
+            last = block[-1:]
+    if count == known:
+        return
+    seen: set[bytes] = set()
+    with open_text(file) as lines:
+        for number, line in enumerate(lines, start=1):
+            name = line[1:].split(None, 1)[:1]
+            if line.startswith(b">") and name:
+                if name[0] in seen:
+                    told = name[0].decode("utf-8", "replace")
+                    words = "has the name of an earlier sequence"
+                    raise DataError(words, file=file, record=told, line=number)
+                seen.add(name[0])
 
 
 def _compare_index(file: Path, needed: list[Path]) -> None:

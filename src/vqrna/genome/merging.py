@@ -13,6 +13,15 @@ from vqrna.genome.places import chromosome_of, position_of
 from vqrna.genome.transcripts import Transcripts
 from vqrna.sites import Sites
 
+COLUMNS: dict[str, type] = {
+    "lowest_score": np.float64,
+    "transcript": object,
+    "transcripts": np.int64,
+    "reported_in": np.int64,
+    "gene": object,
+}
+"""Columns that the main table has more than any scan's, and what they hold."""
+
 
 class Merger:
     """Merges rows of the same site.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vqrna.errors import UsageError
+from vqrna.genome import merging, unfolding
 from vqrna.genome.annotation import read_annotation
 from vqrna.genome.bed import read_bed
 from vqrna.genome.fasta import Genome
@@ -181,6 +182,10 @@ class GenomeSource:
         if self._genomic:
             return unfolder.of_genome(parts)
         return unfolder.of_transcripts(parts, Beginnings.of(self.transcripts))
+
+    def none(self, *, by_transcript: bool = False) -> Sites:
+        """Give no sites, with the columns of the main table or of that by transcript."""
+        return Sites.none(unfolding.COLUMNS if by_transcript else merging.COLUMNS)
 
     @property
     def _genomic(self) -> bool:

@@ -15,6 +15,14 @@ from vqrna.genome.places import chromosome_of, key_of, position_of, spread
 from vqrna.genome.transcripts import Transcripts
 from vqrna.sites import Sites
 
+COLUMNS: dict[str, type] = {
+    "chromosome": object,
+    "genome_position": np.int64,
+    "genome_strand": object,
+    "gene": object,
+}
+"""Columns that the table by transcript has more than any scan's, and what they hold."""
+
 
 class Unfolder:
     """Gives rows to each transcript that holds their site.

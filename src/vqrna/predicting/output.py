@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -13,9 +14,10 @@ import numpy as np
 
 import vqrna
 from vqrna.errors import UsageError
-from vqrna.files import atomic_path, write_text
+from vqrna.files import write_text
 from vqrna.formats import FORMATS, Description, writers
 from vqrna.formats.description import PROGRAM
+from vqrna.formats.output import together, writing
 from vqrna.formats.text import bed_name
 from vqrna.predicting.prediction import Prediction, Totals, summarise
 from vqrna.provenance import facts, lines_of
@@ -25,6 +27,11 @@ from vqrna.trained import Model
 
 SCANNED = "scanned.bed"
 RUN = "run.json"
+
+PICTURES = "tracks"
+"""Folder of the pictures of a scan, in that of its files."""
+
+_OURS = re.compile(rf"(sites|transcripts)\.[\w.]+|{PICTURES}/[\w.-]+\.(png|svg)")
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class Output:
     formats : tuple of str
         Of :data:`vqrna.formats.FORMATS`.
     organism, assembly, annotation : str
-        For the head of bedRMod.
+        For the head of bedRMod; the organism is a taxonomy number.
     by_transcript : bool
         Whether the table of sites by transcript is wanted, too.
     """
@@ -48,10 +55,15 @@ class Output:
     by_transcript: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a format that is not known."""
+        """Refuse a format that is not known, and an organism that is no number."""
         for name in self.formats:
             if name not in FORMATS:
                 raise UsageError(f"unknown format '{name}' (known: {', '.join(FORMATS)})")
+        if self.organism and not (self.organism.isascii() and self.organism.isdigit()):
+            raise UsageError(
+                "--organism is an NCBI taxonomy number, such as 9606 for human, "
+                f"not '{self.organism}'"
+            )
 
     def told(self) -> dict[str, object]:
         """Give it as plain values."""
@@ -99,7 +111,6 @@ def write_results(
     """
     total = Totals.of(parts, len(settings.modifications))
     told = facts(model.hash, command, **settings.told(), **source.told(), **total.facts(settings))
-    notes: list[str] = []
 
     def sequences() -> Iterator[tuple[str, int]]:
         known = source.sequences()
@@ -117,33 +128,40 @@ def write_results(
             stranded=source.stranded,
         )
 
-    rows = with_q_values(parts.sites(), total, settings)
-    with writers(output.formats, folder, description("sites")) as out:
-        for block in total.counted(source.arranged(rows)):
-            out.write(block)
-    paths = list(out.paths)
-    notes += out.notes
-    if output.by_transcript:
+    with together(folder) as files:
         rows = with_q_values(parts.sites(), total, settings)
-        with writers(("tsv",), folder, description("transcripts")) as out:
-            for block in source.by_transcript(rows):
+        with writers(output.formats, folder, description("sites"), files) as out:
+            out.write(source.none())  # tells the columns where nothing is found
+            for block in total.counted(source.arranged(rows)):
                 out.write(block)
-        paths += out.paths
-        notes += out.notes
-    spans = source.scanned()
-    _write_scanned(parts.spans() if spans is None else spans, folder / SCANNED, told)
-    how = {
-        "vqrna": vqrna.__version__,
-        "model": model.hash,
-        **run,
-        "sequences": total.records,
-        "nt": total.nt,
-        "near_ties": total.near_ties,
-        "tokens": total.tokens,
-        "files": [*(path.name for path in paths), SCANNED],
-    }
-    _remove_older(folder, {*(path.name for path in paths), SCANNED})
-    write_text(folder / RUN, json.dumps(how, indent=1) + "\n")
+        if output.by_transcript:
+            rows = with_q_values(parts.sites(), total, settings)
+            with writers(("tsv",), folder, description("transcripts"), files) as out:
+                out.write(source.none(by_transcript=True))
+                for block in source.by_transcript(rows):
+                    out.write(block)
+        paths = list(files.paths)
+        with writing(folder / SCANNED), files.open(SCANNED) as file:
+            spans = source.scanned()
+            file.writelines(_bed_lines(parts.spans() if spans is None else spans, told))
+        how = {
+            "vqrna": vqrna.__version__,
+            "model": model.hash,
+            **run,
+            "sequences": total.records,
+            "nt": total.nt,
+            "near_ties": total.near_ties,
+            "tokens": total.tokens,
+            "files": [*(path.name for path in paths), SCANNED],
+        }
+        with writing(folder / RUN), files.open(RUN) as file:
+            file.write(f"{json.dumps(how, indent=1)}\n".encode())
+        older = _older(folder)
+        for name in older:
+            files.remove(name)
+    if any(name.startswith(f"{PICTURES}/") for name in older):
+        with suppress(OSError):  # something else lies there, too
+            (folder / PICTURES).rmdir()
     return Prediction(
         None,
         summarise(model, settings, total),
@@ -152,7 +170,7 @@ def write_results(
         tuple(paths),
         empty_records=total.empty,
         unreachable=unreachable(model, settings, total),
-        notes=tuple(notes),
+        notes=tuple(files.notes),
         in_genome=source.stranded,
         near_ties=(total.near_ties, total.tokens),
     )
@@ -190,29 +208,37 @@ def _scanned_lengths(parts: Parts) -> Iterator[tuple[str, int]]:
         yield name, max(stop for _, _, stop, _ in group)
 
 
-def _remove_older(folder: Path, written: Collection[str]) -> None:
-    """Remove files of the scan before that this one did not replace: they would seem to be of it.
+def note_pictures(folder: Path, pictures: Sequence[Path]) -> None:
+    """Add pictures of a scan to its ``run.json``, so that the next scan there removes them."""
+    told = _run(folder)
+    if told and pictures:
+        names = [path.relative_to(folder).as_posix() for path in pictures]
+        write_text(folder / RUN, json.dumps(told | {"pictures": names}, indent=1) + "\n")
 
-    Which they are tells its ``run.json``.
-    """
+
+def _run(folder: Path) -> dict[str, object]:
+    """Read the ``run.json`` of a folder; nothing where there is none."""
     try:
-        listed = json.loads((folder / RUN).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    for name in listed if isinstance(listed, list) else ():
-        ours = isinstance(name, str) and re.fullmatch(r"(sites|transcripts)\.[\w.]+", name)
-        if ours and name not in written:
-            (folder / name).unlink(missing_ok=True)
+        told = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
-def _write_scanned(
-    spans: Iterator[tuple[str, int, int, bool]], path: Path, told: Mapping[str, str]
-) -> None:
+def _older(folder: Path) -> list[str]:
+    """Name the files of the scan before: what is not replaced would seem to be of this one."""
+    told = _run(folder)
+    listed = [told.get("files"), told.get("pictures")]
+    names = [name for each in listed if isinstance(each, list) for name in each]
+    return [name for name in names if isinstance(name, str) and _OURS.fullmatch(name)]
+
+
+def _bed_lines(
+    spans: Iterator[tuple[str, int, int, bool]], told: Mapping[str, str]
+) -> Iterator[bytes]:
     """Write which stretches were scanned, as BED6."""
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as file,
-    ):
-        file.writelines(f"{line}\n" for line in lines_of(told))
-        for name, start, stop, reverse in spans:
-            file.write(f"{bed_name(name)}\t{start}\t{stop}\t.\t0\t{'-' if reverse else '+'}\n")
+    for line in lines_of(told):
+        yield f"{line}\n".encode()
+    for name, start, stop, reverse in spans:
+        strand = "-" if reverse else "+"
+        yield f"{bed_name(name)}\t{start}\t{stop}\t.\t0\t{strand}\n".encode()

@@ -12,6 +12,7 @@ from pathlib import Path
 from vqrna.files import output_directory
 from vqrna.plots.style import save_figure
 from vqrna.plots.tracks import site_tracks
+from vqrna.predicting.output import PICTURES, note_pictures
 from vqrna.scanning import FastaSource, Settings, scan_sequence
 from vqrna.sequence import decode
 from vqrna.trained import Model
@@ -59,7 +60,7 @@ def draw_first(
         if not 0 < len(record.tokens) <= LONGEST:
             left_out += 1
             continue
-        places = output_directory(folder / "tracks")
+        places = output_directory(folder / PICTURES)
         sites = scan_sequence(model, record.name, record.tokens, everything)
         figure = site_tracks(
             sites.table(settings.modifications),
@@ -70,4 +71,5 @@ def draw_first(
         )
         safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", record.name)[:80]
         written.extend(save_figure(figure, places / f"{number:02d}_{safe}.png"))
+        note_pictures(folder, written)
     return written, left_out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -40,9 +40,7 @@ def key_of(source: Source, model: Model, settings: Settings, device: str) -> str
     """
     seen: list[object] = [vqrna.__version__, pieces.PIECE, pieces.TILE, model.hash]
     seen += [device.partition(":")[0], settings.told(), settings.columns.tolist(), source.told()]
-    for path in source.inputs():
-        stat = path.stat()
-        seen.append([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
+    seen += ([str(path.resolve()), *_stamp(path)] for path in source.inputs())
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:12]
 
 
@@ -78,6 +76,7 @@ def plan_of(
             "precision": settings.precision,
         },
         "source": _spec(source),
+        "inputs": {str(path.resolve()): _stamp(path) for path in source.inputs()},
         "output": output.told(),
     }
 
@@ -108,16 +107,14 @@ def join(
         If parts are missing, or of different scans.
     """
     places = list(dict.fromkeys(Path(folder) for folder in folders))
-    stores = [store for place in places for store in _stores(place)]
-    if len({store.key for store in stores}) > 1:
-        raise DataError("the shards are of different scans: " + ", ".join(map(str, places)))
-    plans = [plan for store in stores if (plan := store.plan())]
+    stores = _of_one_scan([_stores(place) for place in places])
+    plans = [plan for store in stores for plan in store.plans()]
     if not plans:
         raise DataError("no shard here has come to its end", file=places[0])
     plan = plans[0]
     if plan["vqrna"] != vqrna.__version__:
         raise DataError(f"the shards were made by vqrna {plan['vqrna']}", file=places[0])
-    lying = [next((s for s in stores if s.has(n)), None) for n in range(plan["units"])]
+    lying = _lying(stores, plan)
     missing = [number for number, store in enumerate(lying) if store is None]
     if missing:
         raise DataError(
@@ -135,7 +132,7 @@ def join(
     output = Output(**told | {"formats": tuple(told["formats"])})
     parts = Parts([store for store in lying if store is not None])
     run = {"shards": [each.get("run") for each in plans]}
-    source = _source(plan["source"])
+    source = _source(plan["source"], plan["inputs"])
     with results_directory(out or places[0]) as folder:
         found = write_results(parts, folder, source, loaded, settings, output, plan["command"], run)
     for store in stores:
@@ -153,6 +150,46 @@ def _stores(folder: Path) -> list[PartStore]:
     return stores
 
 
+def _of_one_scan(found: Sequence[Sequence[PartStore]]) -> list[PartStore]:
+    """Choose the stores of the scan that all folders hold; of several, of the one that is whole."""
+    stores: dict[str, list[PartStore]] = {}
+    for held in found:
+        for store in held:
+            stores.setdefault(store.key, []).append(store)
+    shared = [each for each in stores.values() if len(each) == len(found)]
+    if len(shared) > 1:  # a folder may hold what an earlier attempt left
+        shared = [each for each in shared if _whole(each)]
+    if len(shared) != 1:
+        told = (f"{store.place} ({_made_by(store)})" for each in stores.values() for store in each)
+        raise DataError(
+            f"the shards are of different scans: {', '.join(told)}; remove what does not belong"
+        )
+    return shared[0]
+
+
+def _whole(stores: Sequence[PartStore]) -> bool:
+    """Tell whether all parts of a scan are there."""
+    plan = next((plan for store in stores for plan in store.plans()), None)
+    return plan is not None and None not in _lying(stores, plan)
+
+
+def _lying(stores: Sequence[PartStore], plan: Mapping[str, Any]) -> list[PartStore | None]:
+    """Find which store each part lies in."""
+    return [next((s for s in stores if s.has(n)), None) for n in range(plan["units"])]
+
+
+def _made_by(store: PartStore) -> str:
+    """Say what the parts in a store are of."""
+    plans = store.plans()
+    return plans[0]["command"] if plans else "no shard in it has come to its end"
+
+
+def _stamp(path: Path) -> list[int]:
+    """Give size and time of change of a file."""
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
 def _spec(source: Source) -> dict[str, Any]:
     """Put down how to open a source again."""
     if isinstance(source, FastaSource):
@@ -162,6 +199,16 @@ def _spec(source: Source) -> dict[str, Any]:
     raise TypeError("what is in memory has no shards")
 
 
-def _source(spec: dict[str, Any]) -> Source:
-    """Open a source again."""
-    return open_genome(**spec["genome"]) if "genome" in spec else FastaSource(tuple(spec["files"]))
+def _source(spec: dict[str, Any], inputs: Mapping[str, list[int]]) -> Source:
+    """Open a source again.
+
+    What was read of a genome tells the places of its sites, so it must be as the shards saw it.
+    """
+    if "genome" not in spec:
+        return FastaSource(tuple(spec["files"]))
+    for path, stamp in inputs.items():
+        if not Path(path).exists():
+            raise DataError("there is no such file, which the shards were made of", file=path)
+        if _stamp(Path(path)) != stamp:
+            raise DataError("has changed since the shards were made of it", file=path)
+    return open_genome(**spec["genome"])

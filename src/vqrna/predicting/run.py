@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any
@@ -35,7 +35,7 @@ from vqrna.scanning import (
     scan_units,
     source_of,
 )
-from vqrna.sites import joined
+from vqrna.sites import Sites, joined
 from vqrna.tiers import DEFAULT_TIER
 from vqrna.trained import Model
 from vqrna.weights import load_model
@@ -207,7 +207,9 @@ def predict_files(
     with results_directory(out) as folder:
         key = key_of(source, model, settings, engine.device) if again else f"once-{os.getpid()}"
         store = PartStore(folder, key)
-        if fresh:
+        if fresh and shard is not None:
+            store.drop(shard.holds)  # those of the other shards may be at work, or done
+        elif fresh:
             store.clear()
         try:
             total = source.total()
@@ -226,13 +228,13 @@ def predict_files(
             }
             if shard is not None:
                 plan = plan_of(source, model, settings, output, command, tally, model_path)
-                store.keep_plan(plan | {"run": run})
+                store.keep_plan(plan | {"run": run}, shard.index)
                 return None
             parts = Parts([store] * tally.units)
             found = write_results(parts, folder, source, model, settings, output, command, run)
         except BaseException as error:
             if not again:
-                store.clear()
+                store.remove()
             elif store.kept():
                 error.add_note("what is finished is kept: the same command goes on from there")
             raise
@@ -256,14 +258,18 @@ def _stream(
     head = lines_of(facts(model.hash, command, **settings.told(), **source.told()))
     total, tally = Totals(len(settings.modifications)), Tally()
     kinds = settings.modifications
-    text = "".join(f"{line}\n" for line in head) + tsv.column_line()
+    text = "".join(f"{line}\n" for line in head) + tsv.column_line(source.none().extra)
     with progress(source.total(), "predicting", unit="nt", show=show_progress) as bar:
-        for part in scan(scan_units(source, model, settings), engine, bar, tally=tally):
-            assert part is not None  # there is no store to keep it
-            total.add(part)
-            for block in total.counted([part.sites]):
-                sys.stdout.write(text + tsv.lines(block, kinds))  # no head above a fault
-                text = ""
+
+        def found() -> Iterator[Sites]:
+            for part in scan(scan_units(source, model, settings), engine, bar, tally=tally):
+                assert part is not None  # there is no store to keep it
+                total.add(part)
+                yield part.sites
+
+        for block in total.counted(source.arranged(found())):
+            sys.stdout.write(text + tsv.lines(block, kinds))  # no head above a fault
+            text = ""
     sys.stdout.write(text)
     sys.stdout.flush()
     summary = summarise(model, settings, total)
@@ -272,7 +278,8 @@ def _stream(
         summary,
         total.nt,
         total.records,
-        repeated_names=tally.repeated_names,
+        repeated_names=0 if source.stranded else tally.repeated_names,
         empty_records=total.empty,
+        in_genome=source.stranded,
         near_ties=(total.near_ties, total.tokens),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from vqrna.multiple import PValueCounts
 from vqrna.sites import DTYPES, Sites
 
 _PREFIX = ".vqrna-parts-"
-_PLAN = "plan.json"
+_PLAN = "plan-"
 _ARRAYS = tuple(name for name in DTYPES if name not in ("sequence", "q_value"))
 
 
@@ -100,7 +100,7 @@ class PartStore:
         return zipfile.is_zipfile(self._path(number))
 
     def read(self, number: int) -> Part | None:
-        """Give a finished part, or None if it has to be made."""
+        """Give a finished part, or None if it has to be made: one that is broken is removed."""
         try:
             with (
                 self._path(number).open("rb") as file,
@@ -110,7 +110,9 @@ class PartStore:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, EOFError, IndexError, AttributeError, zipfile.BadZipFile):
-            return None  # not ours, or broken: make it again
+            with suppress(OSError):  # damage within the file shows only here: has() is quick
+                self._path(number).unlink()
+            return None
 
     def write(self, number: int, part: Part) -> None:
         """Keep a finished part; it appears whole or not at all."""
@@ -118,24 +120,35 @@ class PartStore:
         with atomic_path(self._path(number)) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **packed(part))
 
-    def plan(self) -> dict[str, Any] | None:
-        """Give what was kept with :meth:`keep_plan`, or None."""
-        try:
-            return dict(json.loads((self.place / _PLAN).read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            raise DataError("is no plan of a scan", file=self.place / _PLAN) from None
+    def plans(self) -> list[dict[str, Any]]:
+        """Give what was kept with :meth:`keep_plan`, in the order of the shards."""
+        found = []
+        for path in sorted(self.place.glob(f"{_PLAN}*.json")):
+            try:
+                found.append(dict(json.loads(path.read_text(encoding="utf-8"))))
+            except ValueError:
+                raise DataError("is no plan of a scan", file=path) from None
+        return found
 
-    def keep_plan(self, plan: dict[str, Any]) -> None:
-        """Keep what the parts are parts of, for whoever joins them."""
+    def keep_plan(self, plan: dict[str, Any], shard: int = 1) -> None:
+        """Keep what the parts are parts of, for whoever joins them; a file for each shard."""
         self._make()
-        write_text(self.place / _PLAN, json.dumps(plan, indent=1) + "\n")
+        write_text(self.place / f"{_PLAN}{shard:09d}.json", json.dumps(plan, indent=1) + "\n")
+
+    def drop(self, held: Callable[[int], bool]) -> None:
+        """Remove those parts of this run whose numbers are held."""
+        for path in self.place.glob("*.npz"):
+            if path.stem.isdigit() and held(int(path.stem)):
+                path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove all parts of this run."""
+        shutil.rmtree(self.place, ignore_errors=True)
 
     def clear(self) -> None:
         """Remove all parts, those that other runs left in this folder included."""
-        for place in self.folder.glob(f"{_PREFIX}*"):
-            shutil.rmtree(place, ignore_errors=True)
+        for store in self.found_in(self.folder):
+            store.remove()
 
     def kept(self) -> bool:
         """Tell whether anything is kept; a folder of nothing is removed."""
@@ -169,7 +182,7 @@ class Parts:
         for number, place in enumerate(self.stores):
             part = place if isinstance(place, Part) else place.read(number)
             if part is None:
-                raise DataError(f"part {number} is broken or gone: run the scan again")
+                raise DataError(f"part {number + 1} is broken or gone: run the scan again")
             yield part
 
     def sites(self) -> Iterator[Sites]:

@@ -129,13 +129,16 @@ def parse_priors(texts: Sequence[str] | None) -> dict[str, float]:
     Raises
     ------
     UsageError
-        If one is no number.
+        If one is no number, or there are two for the same types.
     """
-    priors = {}
+    priors: dict[str, float] = {}
     for text in (part for whole in texts or () for part in whole.split(",")):
         name, _, value = text.rpartition("=")
+        name = name.strip()
+        if name in priors:
+            raise UsageError(f"--prior is given twice for {name or 'all types'}")
         try:
-            priors[name.strip()] = float(value)
+            priors[name] = float(value)
         except ValueError:
             raise UsageError(f"'{text}' is no prior, such as 0.001 or m6A=0.002") from None
     return priors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -11,12 +12,17 @@ from typing import Protocol
 import numpy as np
 
 from vqrna.data.fasta import FastaRecord, read_fasta
-from vqrna.errors import DataError
+from vqrna.errors import DataError, UsageError
 from vqrna.sequence import encode
 from vqrna.sites import Sites
 from vqrna.stretch import Stretch
 
 Input = str | PathLike[str]
+
+_LONGEST = 250
+"""Names of files that are longer are not shown whole."""
+
+_LETTERS = re.compile(r"(?i)[ACGTUN\s]+").fullmatch
 
 
 class Source(Protocol):
@@ -54,6 +60,9 @@ class Source(Protocol):
     def by_transcript(self, found: Iterator[Sites]) -> Iterator[Sites]:
         """Turn them into the rows of the table by transcript."""
 
+    def none(self, *, by_transcript: bool = False) -> Sites:
+        """Give no sites, with the columns of the main table or of that by transcript."""
+
 
 class _Plain:
     """Sequences that are those of the main table themselves."""
@@ -83,6 +92,10 @@ class _Plain:
         """Without an annotation each sequence is a transcript."""
         return found
 
+    def none(self, *, by_transcript: bool = False) -> Sites:
+        """Both tables have the columns of every scan."""
+        return Sites.none()
+
 
 @dataclass(frozen=True)
 class FastaSource(_Plain):
@@ -99,8 +112,9 @@ class FastaSource(_Plain):
     def __post_init__(self) -> None:
         """Tell a wrong name before the work, wherever it stands."""
         for file in self.files:
-            if file != "-" and not Path(file).exists():
-                raise DataError("there is no such file", file=file)
+            if file != "-" and not _there(file):
+                shown = file if len(file) <= _LONGEST else f"{file[:40]}..."
+                raise DataError("there is no such file", file=shown)
 
     @property
     def again(self) -> bool:
@@ -143,12 +157,17 @@ class MemorySource(_Plain):
         """Give each sequence, of the files among them each record."""
         if isinstance(self.given, Mapping):
             for name, letters in self.given.items():
+                if not isinstance(letters, str):
+                    words = f"the sequence '{name}' is no text, but {type(letters).__name__}"
+                    raise UsageError(words)
                 try:
                     yield Stretch.whole(name, encode("".join(letters.split())))
                 except DataError as error:
                     raise DataError(str(error), record=name) from None
             return
         for each in self.given:
+            if not isinstance(each, FastaRecord | str | PathLike):
+                raise UsageError(f"{type(each).__name__} is neither a record nor a path")
             records = [each] if isinstance(each, FastaRecord) else read_fasta(each)
             for record in records:
                 yield Stretch.whole(record.name, record.tokens)
@@ -187,14 +206,36 @@ class Names:
         self._new = []
 
 
+def _there(file: str) -> bool:
+    """Tell whether a file is there: not, too, where the system takes it for no name at all."""
+    try:
+        return Path(file).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def source_of(
     sequences: Input | Sequence[Input] | Mapping[str, str] | Iterable[FastaRecord],
 ) -> FastaSource | MemorySource:
-    """Take whatever a caller has: a path, paths, letters by name, or records."""
+    """Take whatever a caller has: a path, paths, letters by name, or records.
+
+    Raises
+    ------
+    DataError
+        If a file is missing.
+    UsageError
+        If it is anything else, such as letters without a name.
+    """
+    if isinstance(sequences, str) and _LETTERS(sequences) and not _there(sequences):
+        words = f"'{sequences[:20]}' is no file; letters are given by name"
+        raise UsageError(f"{words}: {{'mine': '{sequences[:5]}'}}")
     if isinstance(sequences, str | PathLike):
         return FastaSource((str(sequences),))
     if isinstance(sequences, list | tuple) and all(
         isinstance(each, str | PathLike) for each in sequences
     ):
         return FastaSource(tuple(str(each) for each in sequences))
+    if not isinstance(sequences, Iterable):
+        words = f"sequences are paths, letters by name, or records, not {type(sequences).__name__}"
+        raise UsageError(words)
     return MemorySource(sequences)
