@@ -121,6 +121,7 @@ def train(
         start=SHIPPED if start == Path("shipped") else start,
         resume=resume,
         device=device,
+        on_remark=lambda line: say("note", line),
     )
     _show(run)
 

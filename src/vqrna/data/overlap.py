@@ -8,7 +8,7 @@ import numpy as np
 
 from vqrna.data.records import identical
 from vqrna.errors import UsageError
-from vqrna.sequence import AMBIGUOUS, recentre
+from vqrna.sequence import AMBIGUOUS, extents, recentre
 
 SHARED = 60
 """Identical contiguous nt that make two windows overlap. Shorter matches are mostly repeats."""
@@ -163,7 +163,7 @@ def _alike(
     """
     asked = np.full(len(tokens), SHARED) if shared is None else np.full(len(tokens), shared)
     if shared is None:
-        extent = _extents(tokens)
+        extent = extents(tokens)
         short = (extent >= LEAST) & (extent < 3 * SHARED)  # with fewer there are no pieces at all
         asked[short] = [needed(nt) for nt in extent[short].tolist()]
     for size in np.unique(asked).tolist():
@@ -174,14 +174,6 @@ def _alike(
         piece = np.zeros(len(key), dtype=int)
         np.cumsum(in_order[1:] != in_order[:-1], out=piece[1:])
         yield piece, window, asked[window] == size
-
-
-def _extents(tokens: np.ndarray) -> np.ndarray:
-    """Count the nt from the first known letter of each window to its last; shape (N,), int."""
-    known = tokens != AMBIGUOUS
-    length = tokens.shape[1]
-    ends = known.argmax(axis=1) + known[:, ::-1].argmax(axis=1)
-    return np.where(known.any(axis=1), length - ends, 0)
 
 
 def _pieces(tokens: np.ndarray, shared: int, central: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,7 +13,8 @@ from vqrna.files import results_directory
 from vqrna.published import write_pth
 from vqrna.trained import Model, TrainedModel
 from vqrna.training.run import TrainingResult, train_network
-from vqrna.training.source import Source
+from vqrna.training.source import Notice, Source
+from vqrna.training.suitability import check_windows, remarks
 from vqrna.weights import load_model
 
 PUBLISHED_NAME = "model.pth"
@@ -47,6 +49,7 @@ def train(
     resume: bool = False,
     device: str = "auto",
     show_progress: bool = True,
+    on_remark: Notice | None = None,
 ) -> TrainingRun:
     """Train a model and leave it in a folder.
 
@@ -68,6 +71,9 @@ def train(
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     show_progress : bool
+    on_remark : callable, optional
+        Is given one line for each thing that is odd about the windows; a Python warning if there
+        is none.
 
     Raises
     ------
@@ -79,6 +85,7 @@ def train(
     config = config or Config()
     paper = config.model.architecture == "paper"
     together = not paper if joint is None else joint
+    check_windows(source.train, source.valid)  # of all types, before the first is trained
     with results_directory(out) as folder:
         begin = None
         if start is not None:
@@ -88,6 +95,8 @@ def train(
                     f"{start} is a set of models: name one of its folders to start from"
                 )
             begin = loaded
+        for line in remarks(source.train, source.valid, config):
+            (on_remark or warnings.warn)(line)
         parts = {"joint": (source, folder)}
         if not together:
             kinds = source.train.modifications
