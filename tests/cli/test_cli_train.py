@@ -196,6 +196,7 @@ def test_a_run_is_not_overwritten_but_goes_on(train, data, tmp_path):
         (["--batch-size", "1"], 2, "training.batch_size: "),
         (["--learning-rate", "0"], 2, "training.learning_rate: "),
         (["--epochs", "0"], 2, "training.epochs: "),
+        (["--seed", "20000000000000"], 2, "training.seed: "),
         (["--modifications", "m9Z"], 2, "unknown modification 'm9Z'"),
         (["--device", "tpu"], 2, "unknown device 'tpu'"),
         (["--table", "x.tsv"], 2, "give the data in one way"),

@@ -140,7 +140,8 @@ def _thresholds(
             bounds = (MOST_OFF_SITE[tier], MOST_SHUFFLED[tier])
             asked = [pair for held in (nulls, whole) for pair in zip(held, bounds, strict=True)]
             if not all(null.supports(bound) for null, bound in asked):
-                meanings.append(TierMeaning(kind.symbol, tier, *[float("nan")] * 5, cut))
+                no = float("nan")
+                meanings.append(TierMeaning(kind.symbol, tier, no, no, no, no, no, cut))
                 continue
             reached = max(null.threshold(bound) for null, bound in asked)
             at = thresholds[m, t] = max(even, reached)

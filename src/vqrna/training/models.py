@@ -12,10 +12,11 @@ from vqrna.errors import UsageError
 from vqrna.files import results_directory
 from vqrna.published import write_pth
 from vqrna.trained import Model, TrainedModel
+from vqrna.training import checkpoint
 from vqrna.training.run import TrainingResult, train_network
 from vqrna.training.source import Notice, Source
 from vqrna.training.suitability import check_windows, remarks
-from vqrna.weights import load_model
+from vqrna.weights import FILE_NAME, load_model
 
 PUBLISHED_NAME = "model.pth"
 """The same weights as the published code saves them."""
@@ -80,13 +81,15 @@ def train(
     DataError
         If the data do not serve, or `out` cannot be written or belongs to another run.
     UsageError
-        If the settings do not go together, or `out` holds a run and `resume` is not asked for.
+        If the settings do not go together, `out` holds a run and `resume` is not asked for, or it
+        holds one of the other kind (joint, or one each).
     """
     config = config or Config()
     paper = config.model.architecture == "paper"
     together = not paper if joint is None else joint
     check_windows(source.train, source.valid)  # of all types, before the first is trained
     with results_directory(out) as folder:
+        _check_folder(folder, together)
         begin = None
         if start is not None:
             loaded = load_model(start, "cpu")
@@ -117,3 +120,15 @@ def train(
                 write_pth(results[name].model, place / PUBLISHED_NAME)
         model = next(iter(results.values())).model if together else load_model(folder, device)
         return TrainingRun(model, results, folder)
+
+
+def _check_folder(folder: Path, together: bool) -> None:
+    """Refuse a folder with a run of the other kind: of the two only one would ever be loaded."""
+    left = (FILE_NAME, checkpoint.FILE_NAME)
+    if together:
+        others = sorted(path for name in left for path in folder.glob(f"*/{name}"))
+        kind = f"a network for each type ({others[0].parent.name})" if others else ""
+    else:
+        kind = "one network for all types" if any((folder / name).exists() for name in left) else ""
+    if kind:
+        raise UsageError(f"{folder} holds a training run of {kind}: choose another --out")
