@@ -90,6 +90,11 @@ def test_thresholds_by_hand():
     assert sketch.calls_per_kb(2.0) == 3
 
 
+@pytest.mark.parametrize(("nt", "enough"), [(0, False), (39_999, False), (40_000, True)])
+def test_a_bound_takes_a_null_in_which_it_allows_a_call(nt, enough):
+    assert NullSketch.of(np.zeros(10), nt).supports(0.025) == enough
+
+
 def test_an_empty_null_says_nothing():
     sketch = NullSketch.of(np.empty(0), nt=0)
     assert sketch.p_value(np.array([0.0, 9.0])).tolist() == [1, 1]

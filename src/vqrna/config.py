@@ -152,7 +152,7 @@ class TrainingConfig:
     average_decay: float = Field(default=0.999, ge=0, lt=1)
     select_by: Literal["auroc", "accuracy"] = "auroc"
     precision: Literal["float32", "bfloat16"] = "bfloat16"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**31)  # what libraries take
 
 
 @dataclass(frozen=True, config=_strict)

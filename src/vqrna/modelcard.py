@@ -39,6 +39,11 @@ LIMITS = (
 _ONLY_FOR = {_CONTEXT: {"m6Am"}, _ADAPTER: {"Am", "Cm", "Gm"}}
 
 
+NO_THRESHOLD = (
+    "a tier without a threshold, of which nothing is called: the validation windows are too few to "
+    "measure so rare false calls"
+)
+
 A_REGION, A_BASE = 0.7, 0.5
 """Below the first AUROC within windows, calls name regions; from the second share of sites that
 rank first, they name bases."""
@@ -128,7 +133,11 @@ def describe(model: Model) -> ModelCard:
         tuple(part.config.model for part in parts),
         sum(weights.numel() for part in parts for weights in part.network.parameters()),
         next((x["command"] for x in told if "command" in x), "not trained here"),
-        ", ".join(f"{x['best_epoch']} of {x['epochs']}" for x in told if "epochs" in x),
+        ", ".join(
+            f"{x['best_epoch']} of {x['epochs']}"
+            for x in told
+            if {"best_epoch", "epochs"} <= x.keys()
+        ),
         model.calibration.fitted_on or "not calibrated",
         tuple(card for part in parts for card in _types(part)),
         _limits({m.symbol for m in model.modifications}),
@@ -223,6 +232,8 @@ def _page(card: ModelCard) -> list[str]:
                 *(f"{rate:.3f}" for rate in (x.per_kb_off_site, x.per_kb_shuffled)),
             )
             lines.append(f"| {' | '.join(cells)} |")
+    if any(x.score != x.score for t in card.types for x in t.tiers):
+        lines += ["", f"Without numbers: {NO_THRESHOLD}."]
     return [*lines, "", "## Limits", "", *(f"- {limit}" for limit in card.limits)]
 
 

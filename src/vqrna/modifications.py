@@ -61,12 +61,12 @@ class Modification:
         -------
         np.ndarray, shape (..., L), bool
             True where the base and its neighbours match `context`. Beyond the ends, and on
-            ambiguous letters, nothing matches, except that ``N`` in a pattern matches all.
+            ambiguous letters, nothing matches, except that ``N`` beside the site matches all.
         """
         length = tokens.shape[-1]
         found = np.ones(tokens.shape, dtype=bool)
         for i, letter in enumerate(self.context):
-            if letter == "N":
+            if letter == "N" and i != self.offset:
                 continue
             shift = i - self.offset
             neighbours = np.full(tokens.shape, AMBIGUOUS, dtype=np.uint8)

@@ -182,6 +182,10 @@ class NullSketch:
         """How many null positions in 1,000 nt reach a logit."""
         return float(self.at_least(np.asarray(threshold))) / self.nt * 1000 if self.nt else np.nan
 
+    def supports(self, calls_per_kb: float) -> bool:
+        """Tell whether there is enough sequence to count so few calls: one call is no more."""
+        return calls_per_kb * self.nt / 1000 >= 1
+
     def threshold(self, calls_per_kb: float) -> float:
         """Lowest logit that at most `calls_per_kb` null positions in 1,000 nt reach."""
         allowed = calls_per_kb * self.nt / 1000

@@ -128,6 +128,23 @@ def recentre(windows: np.ndarray, length: int) -> np.ndarray:
     return out
 
 
+def extents(windows: np.ndarray) -> np.ndarray:
+    """Count the nt from the first known letter of each window to its last.
+
+    Parameters
+    ----------
+    windows : np.ndarray, shape (N, L), uint8
+
+    Returns
+    -------
+    np.ndarray, shape (N,), int
+        0 for a window without any.
+    """
+    known = windows != AMBIGUOUS
+    outside = known.argmax(axis=1) + known[:, ::-1].argmax(axis=1)
+    return np.where(known.any(axis=1), windows.shape[1] - outside, 0)
+
+
 def one_hot(tokens: torch.Tensor) -> torch.Tensor:
     """Turn tokens into one-hot columns.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ class TierMeaning:
     tier : str
         ``low``, ``medium`` or ``high``.
     score : float
-        Lowest score that is called.
+        Lowest score that is called; nan, as all that follows, for a tier without a threshold.
     precision, recall : float
         On validation windows at the even class ratio, random negatives. Precision is nan where
         nothing was called.
@@ -58,7 +59,7 @@ class Tiers:
     Parameters
     ----------
     logits : np.ndarray, shape (M, 3), float64
-        Lowest raw logit of each tier, rising.
+        Lowest raw logit of each tier, rising; infinite for tiers that the nulls are too small for.
     meanings : tuple of TierMeaning
         A row a type and tier.
     cut_logits : np.ndarray, shape (M, 3), float64, or None
@@ -79,6 +80,23 @@ class Tiers:
     def measured(self) -> np.ndarray:
         """Tell which types, shape (M,), have a threshold that can be reached."""
         return np.isfinite(self.logits).any(axis=1)
+
+    def missing(self, columns: Iterable[int], symbols: Sequence[str]) -> dict[str, list[str]]:
+        """List by tier the types that have tiers, but not this one: their nulls are too small.
+
+        Parameters
+        ----------
+        columns : iterable of int
+            Types to look at.
+        symbols : sequence of str
+            What they are called.
+        """
+        found: dict[str, list[str]] = {}
+        for column, symbol in zip(columns, symbols, strict=True):
+            for t, tier in enumerate(TIERS):
+                if self.measured[column] and not np.isfinite(self.logits[column, t]):
+                    found.setdefault(tier, []).append(symbol)
+        return found
 
     def reached(self, logits: np.ndarray, cut: np.ndarray | None = None) -> np.ndarray:
         """Count the tiers that sites reach.

@@ -83,6 +83,7 @@ def test_a_packed_table_without_strands(tmp_path):
         ("s\t11\t+\tA\tm6A\n", r"position 11 is beyond the end \(10 nt\)"),
         ("s\t0\t+\tA\tm6A\n", "'0' is no position"),
         ("s\t1.5\t+\tA\tm6A\n", "'1.5' is no position"),
+        ("s\t\u00b2\t+\tA\tm6A\n", "'\u00b2' is no position"),
         ("s\t5\n", "line 3.*cut short"),
         ("s\t5\t+\tA\tAm\n", "holds no site of m6A"),
         ("s\t3\t+\tG\tm6A\n", "no window has a site of m6A"),

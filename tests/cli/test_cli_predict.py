@@ -1,12 +1,14 @@
 """The command `vqrna predict` with a tiny model."""
 
+import dataclasses
 import io
 import os
 import sys
 
+import numpy as np
 import pytest
 
-from seeded import SYMBOLS, files_in, letters, read_table, write_fasta
+from seeded import SYMBOLS, calling_model, files_in, letters, read_table, write_fasta
 from tiny import fresh, random_tokens
 from vqrna.data.benchmark import load_benchmark
 from vqrna.evaluation import evaluate
@@ -65,6 +67,22 @@ def test_a_model_without_tiers_says_that_it_calls_nothing(vqrna_main, fasta, tmp
     )
     assert read_table((out / "sites.tsv").read_text()).empty
     done = vqrna_main("predict", fasta, "--model", path, "--out", out, "--threshold", "0.4")
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_model_without_this_tier_says_that_it_calls_nothing(vqrna_main, fasta, tmp_path, out):
+    path, model = tmp_path / "small.safetensors", calling_model()
+    logits = model.tiers.logits.copy()
+    logits[1:3, 1:] = np.inf
+    tiers = dataclasses.replace(model.tiers, logits=logits)
+    save_model(dataclasses.replace(model, tiers=tiers), path)
+    done = vqrna_main("predict", fasta, "--model", path, "--out", out)
+    assert done.code == 0
+    assert done.err == (
+        "vqrna: note: m6A, m6Am: too little was measured of this model for the tier medium, and "
+        "nothing is called; --confidence low calls more\n"
+    )
+    done = vqrna_main("predict", fasta, "--model", path, "--out", out, "--confidence", "low")
     assert (done.code, done.err) == (0, "")
 
 

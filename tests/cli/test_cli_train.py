@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -148,6 +149,20 @@ def test_windows_of_ones_own(train, tmp_path):
     assert load_model(tmp_path / "other", "cpu").modifications[0].symbol == "mine"
 
 
+def test_windows_of_ones_own_that_are_too_short_are_told(train, tmp_path):
+    windows = planted(80, 61)
+    for label in (0, 1):
+        fasta(tmp_path / f"{label}.fa", windows.tokens[windows.labels[:, 0] == label])
+    files = ("--positives", tmp_path / "1.fa", "--negatives", tmp_path / "0.fa", "--name", "ac4C")
+    done = train(*files, "--epochs", "1", "--length", "81")
+    assert done.code == 0, done.err
+    assert "vqrna: note: " in done.err
+    assert "--length 61 is closest to them" in done.err
+    fasta(tmp_path / "off.fa", np.roll(windows.tokens[windows.labels[:, 0] == 1], 1, axis=1))
+    done = train("--positives", tmp_path / "off.fa", *files[2:5], "m1A", out=tmp_path / "two")
+    assert "modified m1A have no A in the centre" in one_line(done, 1)
+
+
 def test_it_begins_with_other_weights(train, data, tmp_path):
     save_model(fresh(tiny()), tmp_path / "start.safetensors")
     assert train("--data", data, "--from", tmp_path / "start.safetensors").code == 0
@@ -181,6 +196,7 @@ def test_a_run_is_not_overwritten_but_goes_on(train, data, tmp_path):
         (["--batch-size", "1"], 2, "training.batch_size: "),
         (["--learning-rate", "0"], 2, "training.learning_rate: "),
         (["--epochs", "0"], 2, "training.epochs: "),
+        (["--seed", "20000000000000"], 2, "training.seed: "),
         (["--modifications", "m9Z"], 2, "unknown modification 'm9Z'"),
         (["--device", "tpu"], 2, "unknown device 'tpu'"),
         (["--table", "x.tsv"], 2, "give the data in one way"),

@@ -1,5 +1,6 @@
 """The spectrum of a codebook whose codes are made by hand."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -127,8 +128,12 @@ def test_types_without_both_classes_are_left_out_and_none_is_an_error(model, win
     assert [m.symbol for m in found.modifications] == ["Cm", "Um"]
     with pytest.raises(UsageError, match="'hard'"):
         spectrum(model, windows, negatives="hard", permutations=0)
-    with pytest.raises(DataError, match="both modified and unmodified"):
+    with pytest.raises(DataError, match=r"both modified and unmodified windows$"):
         spectrum(model, windows.take((windows.labels != 0).all(axis=1)), permutations=0)
+    sets = np.where(windows.labels == 0, 1, -1)
+    named = dataclasses.replace(windows, negative_set=sets, negative_sets=("random", "same_motif"))
+    with pytest.raises(DataError, match=r"'random' negatives.; --negatives same_motif has some"):
+        spectrum(model, named, permutations=0)
 
 
 def test_a_set_of_models_has_no_common_codebook(model):

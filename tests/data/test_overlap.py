@@ -8,9 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqrna.data.benchmark import load_benchmark
-from vqrna.data.overlap import clusters, largest_share, needed, overlapping
+from vqrna.data.overlap import (
+    clusters,
+    largest_share,
+    needed,
+    overlapping,
+    overlapping_groups,
+)
 from vqrna.errors import UsageError
-from vqrna.sequence import AMBIGUOUS
+from vqrna.sequence import AMBIGUOUS, recentre
 
 
 def pieces(row: np.ndarray, shared: int) -> set[bytes]:
@@ -78,6 +84,37 @@ def test_a_short_window_overlaps_the_long_one_that_it_is_from() -> None:
     long = random_windows(6, 2, 1001)
     assert overlapping(long[:1, 475:526], long).tolist() == [True]
     assert overlapping(random_windows(7, 1, 51), long).tolist() == [False]
+
+
+@pytest.mark.parametrize("beside", ["a longer window", "padding alone"])
+def test_short_windows_overlap_whatever_stands_beside_them(beside: str) -> None:
+    """Piled up with one long window, tiles of one region are as long as they were."""
+    region = random_windows(8, 1, 3000)[0]
+    tiles = np.stack([region[i : i + 41] for i in range(0, 210, 21)])  # 20 nt are shared
+    windows = recentre(tiles, 501)
+    if beside == "a longer window":
+        windows = np.concatenate([windows, random_windows(9, 1, 501)])
+    group = np.arange(len(windows)) % 2
+    assert clusters(windows).tolist() == [0] * 10 + [1] * (len(windows) - 10)
+    assert overlapping(windows[:5], windows[5:]).tolist() == [False] * 4 + [True]
+    flags = overlapping_groups(windows, group)
+    assert flags[np.arange(10), 1 - group[:10]].all()
+    assert not flags[10:].any()
+
+
+def test_the_shorter_of_two_windows_tells_how_much_they_share() -> None:
+    """What short windows need is not enough among long ones, and holds in either direction."""
+    windows = random_windows(10, 4, 501)
+    windows[1, 200:259] = windows[0, 100:159]  # 59 nt are too few among whole windows
+    windows[1, [199, 259]] = (windows[0, [99, 159]] + 1) % 4
+    windows[2] = recentre(windows[0:1, 220:281], 501)  # 61 nt: a third is enough
+    assert clusters(windows).tolist() == [0, 1, 0, 2]
+    assert overlapping(windows[2:3], windows[:2]).tolist() == [True]
+    assert overlapping(windows[:2], windows[2:3]).tolist() == [True, False]
+    windows[3, :20] = windows[2, 220:240]  # linked to the short one, and so to the first
+    assert clusters(windows).tolist() == [0, 1, 0, 0]
+    assert overlapping(windows[3:], windows[2:3]).tolist() == [True]
+    assert overlapping(windows[3:], windows[:2]).tolist() == [False]
 
 
 def test_no_windows() -> None:

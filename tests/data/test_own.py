@@ -50,6 +50,11 @@ def test_ambiguous_centres_are_no_base() -> None:
     assert own_modification("x", np.stack([encode("ANA")] * 5)).context == "N"
 
 
+def test_an_ambiguous_letter_is_no_candidate_of_any_base() -> None:
+    kind = own_modification("x", np.stack([encode("ANA")] * 5))
+    assert kind.candidates(encode("ACNGU")).tolist() == [True, True, False, True, True]
+
+
 @pytest.mark.parametrize("symbol", ["", "../x", "a b", "a/b", "1x", "-x", "a\n"])
 def test_symbols_that_cannot_be_file_names_are_refused(symbol: str) -> None:
     with pytest.raises(UsageError, match="cannot name a modification"):
@@ -98,6 +103,14 @@ def test_a_type_written_in_two_ways_is_one(tmp_path: Path) -> None:
         ("sequence,modification,label\nCAG,,1\n", "line 2: the modification is empty"),
         ("sequence,modification,label\nCAG,a/b,1\n", "line 2: 'a/b' cannot name a modification"),
         ("sequence,modification,label\nCAGU,m6A,1\n", "line 2: the window is 4 nt long"),
+        ("sequence,modification,label,negatives\nCAG,m6A,0,a/b\n", "line 2: 'a/b' cannot name a s"),
+        ("sequence,modification,label,negatives\nCAG,m6A,0,9\n", "line 2: '9' cannot name a set"),
+        ("sequence,modification,label,negatives\nCAG,m6A,0,a-b\n", "line 2: 'a-b' cannot name a s"),
+        ('sequence,modification,label\nCAG,m6A,1\n"CAG,m6A,1\nGAG,m6A,0\n', "line 3: a quote is"),
+        (
+            'sequence,modification,label\n\n"CAG,m6A,1\n' + "GAG,m6A,0\n" * 15_000,
+            "line 3: the row cannot be read (field larger than field limit",
+        ),
         ("", "is empty"),
     ],
 )

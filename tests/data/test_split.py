@@ -76,10 +76,19 @@ def test_a_split_with_share_0_stays_empty() -> None:
     assert sorted(np.unique(split.split)) == [0, 1]
 
 
-@pytest.mark.parametrize("fractions", [(0.5, 0.5, 0.5), (1.2, -0.1, -0.1), (0.0, 0.5, 0.5)])
+@pytest.mark.parametrize(
+    "fractions",
+    [(0.5, 0.5, 0.5), (1.2, -0.1, -0.1), (0.0, 0.5, 0.5), (float("nan"), float("nan"), 0.1)],
+)
 def test_impossible_fractions_are_refused(fractions: tuple[float, float, float]) -> None:
     with pytest.raises(UsageError, match="fractions"):
         split_windows(sets_with_overlaps(), fractions=fractions)
+
+
+@pytest.mark.parametrize("wrong", [{"max_cluster": float("nan")}, {"max_cluster": 0}, {"seed": -1}])
+def test_impossible_numbers_are_refused(wrong: dict) -> None:
+    with pytest.raises(UsageError, match=r"largest cluster|a seed is"):
+        split_windows(sets_with_overlaps(), **wrong)
 
 
 def test_too_large_a_cluster_is_refused() -> None:

@@ -8,11 +8,13 @@ from tiny import planted, random_tokens, tiny, tiny_paper
 from vqrna.cli import main
 from vqrna.errors import UsageError
 from vqrna.evaluation import evaluate
+from vqrna.modifications import modifications
 from vqrna.nn.model import build
 from vqrna.nn.quantizer import NoQuantizer
-from vqrna.sequence import one_hot
+from vqrna.sequence import decode, one_hot
+from vqrna.trained import TrainedModel
 from vqrna.training import Source, train
-from vqrna.weights import load_model
+from vqrna.weights import load_model, save_model
 
 
 def test_latents_pass_in_unit_length_and_gradients_with_them():
@@ -56,6 +58,26 @@ def test_scanning_and_codes_are_refused_in_one_line(tmp_path, make, capsys):
     told = capsys.readouterr().err.strip().splitlines()
     assert "without a quantiser" in told[-1]
     assert not any("Traceback" in line for line in told)
+
+
+@pytest.mark.parametrize("command", ["spectrum", "atlas", "embed", "attention"])
+def test_commands_that_read_codes_are_refused_in_one_line(tmp_path, vqrna_main, command):
+    model, data = tmp_path / "m.safetensors", tmp_path / "data"
+    config = tiny(quantizer="none")
+    kinds = modifications(["Am"])
+    save_model(TrainedModel.fresh(build(config.model, 1), config, kinds), model)
+    for split in ("train", "valid"):
+        windows = planted(12)
+        (data / split).mkdir(parents=True)
+        for label in (0, 1):
+            rows = windows.tokens[windows.labels[:, 0] == label]
+            records = "".join(f">{i}\n{decode(row)}\n" for i, row in enumerate(rows))
+            (data / split / f"1-{label}.fasta").write_text(records)
+    more = ["--modification", "Am"] if command == "attention" else []
+    done = vqrna_main(command, "--data", data, "--model", model, "--out", tmp_path / "out", *more)
+    assert done.code == 2
+    assert "without a quantiser" in done.err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
 
 
 def test_with_codes_nothing_has_changed():

@@ -16,6 +16,9 @@ from vqrna.training.finishing import MOST_OFF_SITE, MOST_SHUFFLED, _calibrate, f
 from vqrna.training.nulls import STRETCHES, cut_windows, with_nulls
 from vqrna.training.site_ranks import site_ranks
 
+OFF_SITE = {"low": 200.0, "medium": 100.0, "high": 20.0}
+SHUFFLED = {"low": 100.0, "medium": 50.0, "high": 5.0}
+
 
 @pytest.fixture(scope="module")
 def valid():
@@ -26,6 +29,17 @@ def valid():
 def finished(valid):
     train = planted(4, 101, seed=2, symbols=("Am", "Cm"))
     return finish(fresh(symbols=("Am", "Cm")), train, valid, {"epochs": 3}, show_progress=False)
+
+
+@pytest.fixture(scope="module")
+def generous(valid):
+    """The same with bounds that even these few windows can show."""
+    train = planted(4, 101, seed=2, symbols=("Am", "Cm"))
+    with pytest.MonkeyPatch.context() as patch:
+        for bounds, rates in ((MOST_OFF_SITE, OFF_SITE), (MOST_SHUFFLED, SHUFFLED)):
+            for tier, rate in rates.items():
+                patch.setitem(bounds, tier, rate)
+        return finish(fresh(symbols=("Am", "Cm")), train, valid, {}, show_progress=False)
 
 
 def test_the_summary_goes_along_and_ranks_stay(finished, valid):
@@ -92,7 +106,8 @@ def test_the_shuffled_null_is_as_large_and_another(finished, valid):
 
 
 @pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
-def test_tiers_keep_to_their_calls_in_either_null(finished, cut):
+def test_tiers_keep_to_their_calls_in_either_null(generous, cut):
+    finished = generous
     thresholds = finished.tiers.cut_logits if cut else finished.tiers.logits
     nulls = (finished.off_site_cut, finished.shuffled_cut)
     off_site, shuffled = nulls if cut else (finished.off_site, finished.shuffled)
@@ -106,12 +121,28 @@ def test_tiers_keep_to_their_calls_in_either_null(finished, cut):
     for i, meaning in enumerate(meanings):
         m, at = i // 3, thresholds[i // 3, i % 3]
         for null, told, most in (
-            (off_site[m], meaning.per_kb_off_site, MOST_OFF_SITE),
-            (shuffled[m], meaning.per_kb_shuffled, MOST_SHUFFLED),
+            (off_site[m], meaning.per_kb_off_site, OFF_SITE),
+            (shuffled[m], meaning.per_kb_shuffled, SHUFFLED),
         ):
             assert null.calls_per_kb(at) == told <= most[meaning.tier]
         assert meaning.score >= 0.5 - 1e-9
     assert MOST_SHUFFLED["medium"] <= 0.05
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
+def test_a_tier_that_the_nulls_cannot_show_has_no_threshold(finished, cut):
+    """6 kb allow a call at 0.25 in 1,000 nt, and none at 0.025; 360 cut nt allow none at all."""
+    thresholds = finished.tiers.cut_logits if cut else finished.tiers.logits
+    assert 4 < finished.shuffled[0].nt / 1000 < 40
+    assert np.isfinite(thresholds).tolist() == [[not cut, False, False]] * 2
+    assert finished.tiers.missing(range(2), ("Am", "Cm")) == {
+        "medium": ["Am", "Cm"],
+        "high": ["Am", "Cm"],
+    }
+    for meaning in finished.tiers.meanings:
+        told = (meaning.score, meaning.recall, meaning.per_kb_off_site, meaning.per_kb_shuffled)
+        assert np.isnan(told).tolist() == [meaning.cut or meaning.tier != "low"] * 4
+    assert "too few to measure so rare" in describe(finished).to_markdown()
 
 
 def test_validation_scores_are_those_of_calibrated_scores(finished, valid):
@@ -124,7 +155,8 @@ def test_validation_scores_are_those_of_calibrated_scores(finished, valid):
     assert set(finished.training["validation"]) == {"Am", "Cm", "mean"}
 
 
-def test_tiers_tell_their_precision_and_recall(finished, valid):
+def test_tiers_tell_their_precision_and_recall(generous, valid):
+    finished = generous
     logits = finished.logits(valid.tokens)
     for i, meaning in enumerate(finished.tiers.meanings[:6]):
         m = i // 3
@@ -185,7 +217,7 @@ def test_windows_that_overlap_training_have_no_part_in_the_nulls(valid):
 def test_where_all_overlap_there_is_no_null_but_a_model(valid):
     finished = finish(fresh(symbols=("Am", "Cm")), valid, valid, {}, show_progress=False)
     assert [null.count for null in finished.off_site] == [0, 0]
-    assert np.isfinite(finished.tiers.logits).all()  # a score of one half
+    assert np.isinf(finished.tiers.logits).all()  # nothing was measured beside known sites
 
 
 def test_the_windows_are_not_changed(valid):

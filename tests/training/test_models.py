@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tiny import planted, random_tokens, tiny, tiny_paper
+from vqrna.errors import UsageError
 from vqrna.published import read_pth
 from vqrna.trained import ModelSet, TrainedModel
 from vqrna.training import Source, train
@@ -63,3 +64,15 @@ def test_ours_can_be_one_each(tmp_path, no_curves, source):
         show_progress=False,
     )
     assert again.model.hash == run.model.hash
+
+
+@pytest.mark.parametrize("joint", [True, False], ids=["joint first", "one each first"])
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_folder_holds_runs_of_one_kind(tmp_path, no_curves, source, joint, resume):
+    """Of two kinds side by side everybody would load the older one."""
+    settings = {"device": "cpu", "show_progress": False}
+    first = train(source, tmp_path, tiny(epochs=1), joint=joint, **settings)
+    told = "one network for all types" if joint else "a network for each type .Am."
+    with pytest.raises(UsageError, match=rf"holds a training run of {told}: choose another --out"):
+        train(source, tmp_path, tiny(epochs=1), joint=not joint, resume=resume, **settings)
+    assert load_model(tmp_path, "cpu").hash == first.model.hash

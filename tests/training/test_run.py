@@ -1,11 +1,15 @@
 """A run: what is refused, when it stops, which epoch is kept, what it tells."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
-from tiny import planted, random_tokens, tiny
+from tiny import planted, random_tokens, tiny, tiny_paper
 from vqrna.errors import DataError
 from vqrna.modifications import modifications
 from vqrna.training import report, train_network
+from vqrna.training.suitability import remarks
 from vqrna.training.validation import validate
 
 
@@ -21,6 +25,43 @@ def test_one_class_alone_teaches_nothing(tmp_path, labels, words):
     with pytest.raises(DataError, match="the training windows " + words):
         train_network(windows, whole, tmp_path / "run", tiny(), show_progress=False)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("which", ["training", "validation"])
+def test_sites_beside_the_centre_are_refused(tmp_path, which):
+    """Cut one to the left: the commonest fault of windows of one's own."""
+    right, wrong = planted(32), planted(32)
+    wrong = dataclasses.replace(wrong, tokens=np.roll(wrong.tokens, 1, axis=1))
+    windows = (wrong, right) if which == "training" else (right, wrong)
+    told = rf"16 of 16 {which} windows of modified Am have no A in the centre, such as 'w1' .*\[G\]"
+    with pytest.raises(DataError, match=told):
+        train_network(*windows, tmp_path / "run", tiny(), show_progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_some_sites_of_another_base_are_told():
+    train, valid = planted(32), planted(32)
+    train.tokens[[1, 3, 4], 25] = 1
+    told = remarks(train, valid, tiny())
+    assert told[0] == "2 of 32 windows of modified Am have no A in the centre"
+    assert told[1].startswith("1 of 32 windows of unmodified Am have no A in the centre: ")
+    assert remarks(valid, valid, tiny()) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "length", "told"),
+    [
+        (tiny(length=501), 101, "--length 101 is closest"),
+        (tiny(length=501), 41, "--length 51 is closest"),
+        (tiny_paper(length=501), 131, "--length 101 is closest"),
+        (tiny(length=51), 41, "shorter than 51 nt (the longest has 41)"),
+    ],
+)
+def test_windows_shorter_than_the_network_reads_are_told(config, length, told):
+    windows = planted(8, length)
+    (said,) = remarks(windows, windows, config)
+    assert told in said
+    assert remarks(planted(8, config.model.length), windows, config) == []
 
 
 def test_different_types_cannot_be_compared(tmp_path):

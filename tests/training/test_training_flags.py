@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tiny import fresh, planted, tiny, tiny_paper
-from vqrna.sequence import encode
+from vqrna.sequence import encode, recentre
 from vqrna.training.flags import FALSE_FLAGS, with_flags
 from vqrna.weights import load_model, save_model
 
@@ -89,6 +89,15 @@ def test_networks_as_published_get_the_sketch_alone():
     assert made.familiarity is None
     assert made.sketch.windows == 20
     assert list(made.flags(planted(20).tokens)) == ["in_training"]
+
+
+def test_whatever_is_longer_than_the_training_windows_is_unlike():
+    """Windows of 101 nt, padded to 201: nothing was learned of what has more letters."""
+    config = tiny(length=LENGTH, codebook_size=32)
+    short = [dataclasses.replace(w, tokens=w.tokens[:, 50:151]) for w in (TRAIN, VALID)]
+    made = with_flags(fresh(config, ["Am"]), *short, show_progress=False)
+    assert unlike(made, OTHERS.tokens) == 1
+    assert unlike(made, recentre(OTHERS.tokens[:, 50:151], LENGTH)) <= 3 * FALSE_FLAGS
 
 
 def test_windows_with_ambiguous_letters_everywhere_leave_tables_that_flag_nothing():

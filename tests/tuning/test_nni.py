@@ -223,6 +223,7 @@ def test_a_wrong_space_is_told(nni_file, space, told):
             "searchSpace: {seed: {_type: choice, _value: [1]}}\nmaxExecDuration: soon",
             "no time such",
         ),
+        ("searchSpace: {5: {_type: choice, _value: [1]}}", "'5' is no name of a setting"),
         ("searchSpace: !!python/object/apply:os.system ['touch hacked']", "not valid YAML"),
     ],
 )
@@ -253,6 +254,7 @@ def test_what_is_wrong_in_the_configuration_is_not_blamed_on_the_space(nni_file,
         ("trial: python train.py\n", "'python train.py'"),
         ("trainingService: remote\n", "platform 'remote'"),
         ("trainingService: [{platform: remote}, {platform: local}]\n", "platform 'remote' "),
+        ("7: x\n", "not honoured: 7"),
         ("trialConcurrency: 1\n", "no maxTrialNumber: 40 trials"),
     ],
 )

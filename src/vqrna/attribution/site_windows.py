@@ -173,7 +173,7 @@ def _sites(
             if cells[columns["modification"]] != modification.symbol:
                 continue
             text = cells[columns["position"]]
-            if not text.isdigit() or int(text) < 1:
+            if not text.isdecimal() or int(text) < 1:
                 words = f"'{text}' is no position (whole numbers from 1)"
                 raise DataError(words, file=str(table), line=number)
             reverse = "strand" in columns and cells[columns["strand"]] == "-"

@@ -53,6 +53,7 @@ def attention(
     from vqrna.codes.attention import attention_maps, has_attention, token_effects
     from vqrna.codes.attention_files import write_attention
     from vqrna.codes.chosen import CHOSEN_SPLIT, choose_sites, likeliest
+    from vqrna.codes.strings import with_codes
     from vqrna.files import results_directory
     from vqrna.modifications import modification as find
     from vqrna.plots.palette import type_colors
@@ -62,7 +63,7 @@ def attention(
     with results_directory(out):
         loaded = load_model(model, device=device)
         kind = find(modification, loaded.modifications)
-        single = member(loaded, kind)
+        single = with_codes(member(loaded, kind))
         sites = choose_sites(
             single, fasta, data, split=split, modifications=[kind.symbol],
             confidence=confidence, windows=windows, on_missing=lambda line: say("note", line),

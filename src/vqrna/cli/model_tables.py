@@ -15,6 +15,7 @@ def show(card: ModelCard) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from vqrna.modelcard import NO_THRESHOLD
     from vqrna.tiers import EDGE
 
     console = Console(highlight=False)
@@ -52,7 +53,8 @@ def show(card: ModelCard) -> None:
             first = x.tier == "low"
             kind = t.modification.symbol if first and not x.cut else ""
             window = ("cut" if x.cut else "whole") if first else ""
-            tiers.add_row(kind, window, x.tier, f"{x.score:.4f}", *cells)
+            score = "–" if x.score != x.score else f"{x.score:.4f}"
+            tiers.add_row(kind, window, x.tier, score, *cells)
     if tiers.row_count:
         console.print(
             "\nConfidence tiers: precision and recall on validation windows, half of them "
@@ -61,6 +63,8 @@ def show(card: ModelCard) -> None:
             f"{EDGE} nt on one side a site is not called."
         )
         console.print(tiers)
+        if any(x.score != x.score for t in card.types for x in t.tiers):
+            console.print(f"–: {NO_THRESHOLD}", soft_wrap=True)
     console.print("\nKnow before use:")
     for limit in card.limits:
         console.print(f"- {limit}")

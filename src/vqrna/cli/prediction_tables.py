@@ -26,6 +26,14 @@ def show_unmeasured(settings: Settings, tiers: Tiers) -> None:
             f"{', '.join(names)}: this model has no confidence tiers and calls nothing; "
             "--threshold or --all-sites shows its scores",
         )
+    symbols = [m.symbol for m in settings.modifications]
+    without = tiers.missing(settings.columns, symbols).get(settings.confidence)
+    if without:
+        say(
+            "note",
+            f"{', '.join(without)}: too little was measured of this model for the tier "
+            f"{settings.confidence}, and nothing is called; --confidence low calls more",
+        )
 
 
 def show_prediction(found: Prediction, *, to_stderr: bool = False) -> None:

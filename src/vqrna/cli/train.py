@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from vqrna.training import Source, TrainingRun
 
 
+_TOO_FEW = "too few validation windows for {} (docs/probabilities.md)"
+
+
 def train(
     out: Annotated[Path, typer.Option(help="Folder for weights, logs and curves.")],
     data: Annotated[
@@ -121,6 +124,7 @@ def train(
         start=SHIPPED if start == Path("shipped") else start,
         resume=resume,
         device=device,
+        on_remark=lambda line: say("note", line),
     )
     _show(run)
 
@@ -166,6 +170,13 @@ def _show(run: TrainingRun) -> None:
         for symbol, scores in summary["validation"].items():
             cells = (f"{scores[key]:.4f}" for key in ("auroc", "acc", "mcc"))
             table.add_row(symbol, str(summary["best_epoch"]), *cells)
+        symbols = [m.symbol for m in result.model.modifications]
+        tiers = result.model.tiers
+        for tier, without in tiers.missing(range(len(symbols)), symbols).items():
+            say("note", f"{', '.join(without)}: {_TOO_FEW.format(f'the tier {tier}')}")
+        if result.model.off_site and not tiers.measured.all():
+            none = [s for s, known in zip(symbols, tiers.measured, strict=True) if not known]
+            say("note", f"{', '.join(none)}: {_TOO_FEW.format('any tier')}")
     console = Console()
     console.print("Validation windows, the epochs that were kept:")
     console.print(table)

@@ -12,6 +12,7 @@ import torch
 
 from vqrna.codes.chosen import ChosenSites
 from vqrna.codes.reading import reading
+from vqrna.codes.strings import with_codes
 from vqrna.devices import full_float32
 from vqrna.errors import UsageError
 from vqrna.nn.context import Features
@@ -75,8 +76,13 @@ def embed(model: TrainedModel, sites: ChosenSites, *, show_progress: bool = Fals
     sites : ChosenSites
     show_progress : bool
         Whether to draw a bar on stderr.
+
+    Raises
+    ------
+    UsageError
+        If the model has no codes.
     """
-    network = model.network.eval()
+    network = with_codes(model).network.eval()
     site = reading(network).site_token
     parts: list[tuple[np.ndarray, ...]] = []
     features: list[torch.Tensor | Features] = []

@@ -151,7 +151,10 @@ def spectrum(
     sides = {m: _sides(windows, c, negatives) for c, m in enumerate(windows.modifications)}
     kinds = tuple(m for m, (yes, no) in sides.items() if len(yes) and len(no))
     if not kinds:
-        raise DataError("no type has both modified and unmodified windows")
+        there = set(windows.negative_set[windows.negative_set >= 0].tolist())
+        others = [windows.negative_sets[i] for i in sorted(there)]
+        other = f" ('{negatives}' negatives); --negatives {others[0]} has some" if others else ""
+        raise DataError(f"no type has both modified and unmodified windows{other}")
     labelled = (windows.labels != UNKNOWN).any(axis=1)
     strings = strings or read_codes(model, windows.tokens, show_progress=show_progress)
     cluster = clusters(windows.tokens)

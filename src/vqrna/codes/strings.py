@@ -51,17 +51,29 @@ def one_codebook(model: Model) -> TrainedModel:
     Raises
     ------
     UsageError
-        For a set of models: each has a codebook of its own.
+        For a set of models: each has a codebook of its own; for a model without a quantiser.
     """
     if isinstance(model, TrainedModel):
-        return model
+        return with_codes(model)
     if len(model.models) == 1:
-        return model.models[0]
+        return with_codes(model.models[0])
     kinds = ", ".join(m.symbol for m in model.modifications)
     raise UsageError(
         f"these are {len(model.models)} models ({kinds}), each with a codebook of its own: "
         "name the folder of one"
     )
+
+
+def with_codes(model: TrainedModel) -> TrainedModel:
+    """Give the model back if it has codes.
+
+    Raises
+    ------
+    UsageError
+        If it was trained without a quantiser.
+    """
+    assert len(model.network.quantizer.codebook)  # who has none says so
+    return model
 
 
 def read_codes(
@@ -76,8 +88,13 @@ def read_codes(
         Windows of any odd length; cut or padded to the model's.
     show_progress : bool
         Whether to draw a bar on stderr.
+
+    Raises
+    ------
+    UsageError
+        If the model has no codes.
     """
-    network = model.network.eval()
+    network = with_codes(model).network.eval()
     place = reading(network)
     codes = np.empty((len(tokens), len(place.starts)), dtype=np.int32)
     logits = np.empty((len(tokens), len(model.modifications)))

@@ -15,7 +15,16 @@ from pathlib import Path
 
 from vqrna.data.fasta import read_fasta
 from vqrna.data.own import own_modification
-from vqrna.data.records import NEGATIVE, POSITIVE, RANDOM, Windows, WindowSet, merge, stack
+from vqrna.data.records import (
+    NEGATIVE,
+    POSITIVE,
+    RANDOM,
+    SET_NAME,
+    Windows,
+    WindowSet,
+    merge,
+    stack,
+)
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import MODIFICATIONS, Modification
 from vqrna.modifications import modification as known_modification
@@ -23,7 +32,7 @@ from vqrna.modifications import modifications as known_modifications
 
 SPLITS = ("train", "valid", "test")
 
-_NAME = re.compile(r"(?P<kind>.+?)-(?P<set>[A-Za-z_][\w.]*?)?(?P<label>[01])\.fasta(?P<gz>\.gz)?")
+_NAME = re.compile(rf"(?P<kind>.+?)-(?P<set>{SET_NAME}?)?(?P<label>[01])\.fasta(?P<gz>\.gz)?")
 
 Notice = Callable[[str], object]
 """Is given one line about something missing that does not stop the work."""
@@ -93,19 +102,47 @@ def find_files(directory: str | PathLike[str], split: str) -> list[BenchmarkFile
     return list(found.values())
 
 
-def benchmark_modifications(directory: str | PathLike[str]) -> tuple[Modification, ...]:
+def benchmark_modifications(
+    directory: str | PathLike[str], on_problem: Notice | None = None
+) -> tuple[Modification, ...]:
     """Tell which types have a file in any split: the known ones first, then the user's own.
 
     The context of a type of one's own is read off its positives, of all splits.
+
+    Parameters
+    ----------
+    directory : path-like
+    on_problem : callable, optional
+        Is given one line for each file that serves nothing, and the rest goes on.
+
+    Raises
+    ------
+    DataError
+        If positives of a type of one's own are broken, or a file is named as no type can be.
     """
     files = [file for split in SPLITS for file in find_files(directory, split)]
     symbols = dict.fromkeys(file.symbol for file in files if not file.is_foreign)
     known = [m for m in MODIFICATIONS if m.symbol in symbols]
     own = []
     for symbol in [s for s in symbols if _known(s) is None]:
-        positives = [f.path for f in files if f.symbol == symbol and f.label == POSITIVE]
-        records = [record for path in positives for record in read_fasta(path)]
-        own.append(own_modification(symbol, stack(records)))
+        ours = [file for file in files if file.symbol == symbol]
+        records = []
+        for path in (file.path for file in ours if file.label == POSITIVE):
+            try:
+                found = list(read_fasta(path))
+                stack(found)
+                records += found
+            except DataError as error:
+                if on_problem is None:
+                    raise
+                on_problem(str(error))
+        try:
+            own.append(own_modification(symbol, stack(records)))
+        except UsageError as error:
+            wrong = DataError(str(error), file=ours[0].path)
+            if on_problem is None:
+                raise wrong from None
+            on_problem(str(wrong))
     return (*known, *own)
 
 

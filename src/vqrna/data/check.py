@@ -140,7 +140,7 @@ def _types(
     directory: Path, files: dict[str, list[BenchmarkFile]], problems: list[str]
 ) -> dict[str, Modification]:
     """Find the types by symbol; complain of numbers that none has, and of missing files."""
-    kinds = {m.symbol: m for m in benchmark_modifications(directory)}
+    kinds = {m.symbol: m for m in benchmark_modifications(directory, problems.append)}
     for split, there in files.items():
         problems += [
             f"{file.path}: no known type has the number {file.kind}; left out"
@@ -171,7 +171,8 @@ def _read(
             try:
                 records = list(read_fasta(file.path))
             except DataError as error:
-                problems.append(str(error))
+                if str(error) not in problems:
+                    problems.append(str(error))
                 continue
             odd = [record for record in records if len(record.tokens) % 2]
             names = tuple(record.header for record in odd)

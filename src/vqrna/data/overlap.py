@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from vqrna.data.records import identical
 from vqrna.errors import UsageError
-from vqrna.sequence import AMBIGUOUS, recentre
+from vqrna.sequence import AMBIGUOUS, extents, recentre
 
 SHARED = 60
 """Identical contiguous nt that make two windows overlap. Shorter matches are mostly repeats."""
@@ -21,7 +23,11 @@ _WORD = 30  # bases that fit into a 64-bit word, two bits each, and leave room t
 
 
 def needed(length: int) -> int:
-    """Tell how many identical contiguous nt make windows of a length overlap."""
+    """Tell how many identical contiguous nt make windows of a length overlap.
+
+    Of two windows the shorter one tells, by its own letters: from its first known one to its last,
+    whatever it was padded to.
+    """
     return min(SHARED, max(LEAST, length // 3))
 
 
@@ -36,7 +42,7 @@ def clusters(
         Windows with the site at ``L // 2``. Give the longest there are: if they are shorter than
         `central`, less is seen.
     shared : int, optional
-        Identical contiguous nt that link two windows; :func:`needed` for their length if not
+        Identical contiguous nt that link two windows; :func:`needed` for the shorter one if not
         given. Ambiguous letters never match.
     central : int
         Length about the site that is looked at.
@@ -53,14 +59,16 @@ def clusters(
     n = len(tokens)
     if n == 0:
         return np.empty(0, dtype=int)
-    key, window = _pieces(tokens, needed(tokens.shape[1]) if shared is None else shared, central)
-    order = np.argsort(key)
-    in_order = key[order]
-    same = in_order[1:] == in_order[:-1]
-    one, other = window[order[1:][same]], window[order[:-1][same]]
     first, kind = identical(tokens)
-    one = np.concatenate([one, np.arange(n)])
-    other = np.concatenate([other, first[kind]])
+    ones, others = [np.arange(n)], [first[kind]]
+    for piece, window, decides in _alike(tokens, shared, central):
+        same = piece[1:] == piece[:-1]
+        if not decides.all():
+            # Who decides overlaps all that have the piece, which are together by that
+            same &= _any_of(piece, decides)[piece[1:]]
+        ones.append(window[1:][same])
+        others.append(window[:-1][same])
+    one, other = np.concatenate(ones), np.concatenate(others)
     links = coo_matrix((np.ones(len(one), dtype=bool), (one, other)), shape=(n, n))
     _, component = connected_components(links, directed=False)
     _, first_window, cluster = np.unique(component, return_index=True, return_inverse=True)
@@ -80,7 +88,7 @@ def overlapping(
     ----------
     query : np.ndarray, shape (N, L), uint8
     reference : np.ndarray, shape (R, K), uint8
-        K may differ from L; the shorter length tells how much is shared.
+        K may differ from L.
     shared, central : int
         As in :func:`clusters`.
 
@@ -88,8 +96,6 @@ def overlapping(
     -------
     np.ndarray, shape (N,), bool
     """
-    if shared is None:
-        shared = needed(min(query.shape[1], reference.shape[1]))
     longest = max(query.shape[1], reference.shape[1])
     both = np.concatenate([recentre(query, longest), recentre(reference, longest)])
     group = np.repeat([0, 1], [len(query), len(reference)])
@@ -116,15 +122,13 @@ def overlapping_groups(
     """
     n_groups = max(2, int(group.max(initial=0)) + 1)
     flags = np.zeros((len(tokens), n_groups), dtype=bool)
-    key, window = _pieces(tokens, needed(tokens.shape[1]) if shared is None else shared, central)
-    order = np.argsort(key)
-    in_order, window = key[order], window[order]
-    kind = np.zeros(len(key), dtype=int)
-    np.cumsum(in_order[1:] != in_order[:-1], out=kind[1:])
-    for g in range(n_groups):
-        there = np.zeros(int(kind.max(initial=-1)) + 1, dtype=bool)
-        there[kind[group[window] == g]] = True
-        flags[window[there[kind]], g] = True
+    for piece, window, decides in _alike(tokens, shared, central):
+        for g in range(n_groups):
+            member = group[window] == g
+            there = _any_of(piece, member)[piece]
+            if not decides.all():  # a pair overlaps where one of the two decides
+                there &= decides | _any_of(piece, member & decides)[piece]
+            flags[window[there], g] = True
     flags[np.arange(len(tokens)), group] = False
     return flags
 
@@ -132,6 +136,44 @@ def overlapping_groups(
 def largest_share(cluster: np.ndarray) -> float:
     """Share of all windows that the largest cluster holds (0 for no windows)."""
     return float(np.bincount(cluster).max() / len(cluster)) if len(cluster) else 0.0
+
+
+def _any_of(piece: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Tell which numbers of pieces, from 0, have any row that is true."""
+    found = np.zeros(int(piece.max(initial=-1)) + 1, dtype=bool)
+    found[piece[true]] = True
+    return found
+
+
+def _alike(
+    tokens: np.ndarray, shared: int | None, central: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Give the pieces of windows, once for each length of pieces that some windows ask for.
+
+    Windows that ask for shorter pieces have had their turn with all others: they are left out.
+
+    Yields
+    ------
+    piece : np.ndarray, shape (P,), int
+        Number of each piece, from 0, rising: equal numbers mean equal letters.
+    window : np.ndarray, shape (P,), int
+        The window it is from.
+    decides : np.ndarray, shape (P,), bool
+        Whether that window is one that asks for this length: it overlaps all that have the piece.
+    """
+    asked = np.full(len(tokens), SHARED) if shared is None else np.full(len(tokens), shared)
+    if shared is None:
+        extent = extents(tokens)
+        short = (extent >= LEAST) & (extent < 3 * SHARED)  # with fewer there are no pieces at all
+        asked[short] = [needed(nt) for nt in extent[short].tolist()]
+    for size in np.unique(asked).tolist():
+        rows = np.flatnonzero(asked >= size)
+        key, window = _pieces(tokens if len(rows) == len(tokens) else tokens[rows], size, central)
+        order = np.argsort(key)
+        in_order, window = key[order], rows[window[order]]
+        piece = np.zeros(len(key), dtype=int)
+        np.cumsum(in_order[1:] != in_order[:-1], out=piece[1:])
+        yield piece, window, asked[window] == size
 
 
 def _pieces(tokens: np.ndarray, shared: int, central: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,11 +8,21 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
 from vqrna.data.fasta import FastaRecord, read_fasta
-from vqrna.data.records import NEGATIVE, POSITIVE, RANDOM, Windows, WindowSet, merge, stack
+from vqrna.data.records import (
+    NEGATIVE,
+    POSITIVE,
+    RANDOM,
+    SET_NAME,
+    Windows,
+    WindowSet,
+    merge,
+    stack,
+)
 from vqrna.data.source import open_text
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import Modification
@@ -22,6 +32,7 @@ from vqrna.sequence import AMBIGUOUS, centre, decode, encode
 AGREEMENT = 0.99
 """Share of the positives that must have the same central base for it to be the type's base."""
 
+_SET = re.compile(SET_NAME)
 _SYMBOL = re.compile(r"[^\W\d][\w.+'-]*")
 _LABELS = {
     **dict.fromkeys(("1", "1.0", "true", "yes", "pos", "positive", "modified"), POSITIVE),
@@ -152,8 +163,7 @@ def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecor
             raise DataError(message, file=file, line=1)
         counts: Counter[str] = Counter()
         reader = csv.reader(text, delimiter=delimiter)
-        for cells in reader:
-            line = reader.line_num + 1
+        for line, cells in _whole(reader, file):
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(columns):
@@ -170,9 +180,30 @@ def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecor
             except DataError as error:
                 raise DataError(str(error), file=file, line=line) from None
             negatives = row.get("negatives") or RANDOM if label == NEGATIVE else RANDOM
+            if not _SET.fullmatch(negatives):
+                message = (
+                    f"'{negatives}' cannot name a set of negatives: a letter or _, then letters, "
+                    "digits, _ or ."
+                )
+                raise DataError(message, file=file, line=line)
             counts[row["modification"]] += 1
             name = row.get("name") or f"{row['modification']}_{counts[row['modification']]}"
             record = FastaRecord(name, "", tokens, line, file)
             yield row["modification"], label, negatives, record
     if not counts:
         raise DataError("the table has no rows", file=file)
+
+
+def _whole(reader: Any, file: str) -> Iterator[tuple[int, list[str]]]:
+    """Give the rows below the header with the lines that they begin in; a row is one line."""
+    while True:
+        line = reader.line_num + 2
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise DataError(f"the row cannot be read ({error})", file=file, line=line) from None
+        if cells is None:
+            return
+        if reader.line_num + 1 > line:
+            raise DataError("a quote is opened and not closed", file=file, line=line)
+        yield line, cells

@@ -15,6 +15,9 @@ from vqrna.sequence import centre, recentre
 RANDOM = "random"
 """Name of the unnamed negatives (``K-0``): random sites of the same base."""
 
+SET_NAME = r"[A-Za-z_][\w.]*"
+"""Pattern of a named set of negatives: it becomes a part of file names."""
+
 POSITIVE, NEGATIVE, UNKNOWN = 1, 0, -1
 
 

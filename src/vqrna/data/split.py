@@ -131,14 +131,19 @@ def split_windows(
     Raises
     ------
     UsageError
-        If the fractions are impossible.
+        If the fractions, the seed or `max_cluster` are impossible.
     DataError
         If there are no windows, or one cluster holds too large a share of them.
     """
-    if len(fractions) != len(SPLITS) or min(fractions) < 0 or fractions[0] <= 0:
+    possible = all(0 <= share <= 1 for share in fractions)  # no nan
+    if len(fractions) != len(SPLITS) or not possible or fractions[0] <= 0:
         raise UsageError(f"impossible fractions {fractions}: train, valid, test, none below 0")
     if abs(sum(fractions) - 1) > 1e-6:
         raise UsageError(f"the fractions {fractions} sum to {sum(fractions):g}, not to 1")
+    if not 0 < max_cluster <= 1:
+        raise UsageError(f"the largest cluster holds a share between 0 and 1, not {max_cluster:g}")
+    if seed < 0:
+        raise UsageError(f"a seed is 0 or more, not {seed}")
     tokens = pile(sets)
     if not len(tokens):
         raise DataError("there are no windows to divide")

@@ -109,7 +109,8 @@ def _thresholds(
 ) -> tuple[np.ndarray, tuple[TierMeaning, ...]]:
     """Set thresholds by the calls in the nulls, and tell what they mean on validation windows.
 
-    A window that is cut has to reach the threshold of whole ones, too: less is known of it.
+    A window that is cut has to reach the threshold of whole ones, too: less is known of it. Where a
+    null is too small to show a bound, the tier has no threshold: of it nothing was measured.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def _thresholds(
     Returns
     -------
     thresholds : np.ndarray, shape (M, 3)
-        Lowest logit of each tier.
+        Lowest logit of each tier; infinite where there is none.
     meanings : tuple of TierMeaning
     """
     thresholds = np.full((len(model.modifications), len(TIERS)), np.inf)
@@ -137,11 +138,12 @@ def _thresholds(
         negative = logits[known & (labels == NEGATIVE), m]
         for t, tier in enumerate(TIERS):
             bounds = (MOST_OFF_SITE[tier], MOST_SHUFFLED[tier])
-            reached = max(
-                null.threshold(bound)
-                for pair in (nulls, whole)
-                for null, bound in zip(pair, bounds, strict=True)
-            )
+            asked = [pair for held in (nulls, whole) for pair in zip(held, bounds, strict=True)]
+            if not all(null.supports(bound) for null, bound in asked):
+                no = float("nan")
+                meanings.append(TierMeaning(kind.symbol, tier, no, no, no, no, no, cut))
+                continue
+            reached = max(null.threshold(bound) for null, bound in asked)
             at = thresholds[m, t] = max(even, reached)
             recall, false = float((positive >= at).mean()), float((negative >= at).mean())
             meanings.append(

@@ -13,7 +13,7 @@ from vqrna.nn.encoder import TOKEN_STRIDE
 from vqrna.nn.familiarity import Familiarity, clear, evidence_of, measured, pair_counts
 from vqrna.nn.model import SiteNetwork
 from vqrna.progress import Bar, progress
-from vqrna.sequence import AMBIGUOUS, recentre
+from vqrna.sequence import AMBIGUOUS, extents, recentre
 from vqrna.shuffling import dinucleotide_shuffle
 from vqrna.sketch import WindowSketch
 from vqrna.trained import TrainedModel, codes_of
@@ -65,7 +65,21 @@ def with_flags(
         shuffled = np.stack([_shuffled(window, i, generator) for i, window in enumerate(some)])
         evidence = evidence_of(usual, _pairs(model, shuffled, bar))
         codes = _codes(model, held_out, bar)
-    return dataclasses.replace(model, familiarity=thresholds(codes, held_out, evidence, generator))
+    found = thresholds(codes, held_out, evidence, generator)
+    longest = max(int(extents(windows).max(initial=0)) for windows in (seen, held_out))
+    tokens = longest - (model.length - codes.shape[1])
+    return dataclasses.replace(model, familiarity=_longer_unlike(found, tokens))
+
+
+def _longer_unlike(found: Familiarity, tokens: int) -> Familiarity:
+    """Flag whatever is of a size that no window of the training had, such as all but the short.
+
+    Of windows without any letters nothing follows.
+    """
+    fewest = found.fewest_different.copy()
+    if tokens > 0:
+        fewest[found.tokens > tokens] = len(found.evidence) + 1  # more than there are
+    return dataclasses.replace(found, fewest_different=fewest)
 
 
 def _shuffled(window: np.ndarray, number: int, generator: np.random.Generator) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -11,9 +12,11 @@ from vqrna.errors import UsageError
 from vqrna.files import results_directory
 from vqrna.published import write_pth
 from vqrna.trained import Model, TrainedModel
+from vqrna.training import checkpoint
 from vqrna.training.run import TrainingResult, train_network
-from vqrna.training.source import Source
-from vqrna.weights import load_model
+from vqrna.training.source import Notice, Source
+from vqrna.training.suitability import check_windows, remarks
+from vqrna.weights import FILE_NAME, load_model
 
 PUBLISHED_NAME = "model.pth"
 """The same weights as the published code saves them."""
@@ -47,6 +50,7 @@ def train(
     resume: bool = False,
     device: str = "auto",
     show_progress: bool = True,
+    on_remark: Notice | None = None,
 ) -> TrainingRun:
     """Train a model and leave it in a folder.
 
@@ -68,18 +72,24 @@ def train(
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     show_progress : bool
+    on_remark : callable, optional
+        Is given one line for each thing that is odd about the windows; a Python warning if there
+        is none.
 
     Raises
     ------
     DataError
         If the data do not serve, or `out` cannot be written or belongs to another run.
     UsageError
-        If the settings do not go together, or `out` holds a run and `resume` is not asked for.
+        If the settings do not go together, `out` holds a run and `resume` is not asked for, or it
+        holds one of the other kind (joint, or one each).
     """
     config = config or Config()
     paper = config.model.architecture == "paper"
     together = not paper if joint is None else joint
+    check_windows(source.train, source.valid)  # of all types, before the first is trained
     with results_directory(out) as folder:
+        _check_folder(folder, together)
         begin = None
         if start is not None:
             loaded = load_model(start, "cpu")
@@ -88,6 +98,8 @@ def train(
                     f"{start} is a set of models: name one of its folders to start from"
                 )
             begin = loaded
+        for line in remarks(source.train, source.valid, config):
+            (on_remark or warnings.warn)(line)
         parts = {"joint": (source, folder)}
         if not together:
             kinds = source.train.modifications
@@ -108,3 +120,15 @@ def train(
                 write_pth(results[name].model, place / PUBLISHED_NAME)
         model = next(iter(results.values())).model if together else load_model(folder, device)
         return TrainingRun(model, results, folder)
+
+
+def _check_folder(folder: Path, together: bool) -> None:
+    """Refuse a folder with a run of the other kind: of the two only one would ever be loaded."""
+    left = (FILE_NAME, checkpoint.FILE_NAME)
+    if together:
+        others = sorted(path for name in left for path in folder.glob(f"*/{name}"))
+        kind = f"a network for each type ({others[0].parent.name})" if others else ""
+    else:
+        kind = "one network for all types" if any((folder / name).exists() for name in left) else ""
+    if kind:
+        raise UsageError(f"{folder} holds a training run of {kind}: choose another --out")

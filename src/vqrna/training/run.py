@@ -19,9 +19,9 @@ import torch
 
 from vqrna import config as configs
 from vqrna.config import Config
-from vqrna.data.records import NEGATIVE, POSITIVE, Windows
+from vqrna.data.records import Windows
 from vqrna.devices import choose_device
-from vqrna.errors import DataError, UsageError
+from vqrna.errors import UsageError
 from vqrna.files import output_directory, write_text
 from vqrna.nn.model import Network, SiteNetwork, build
 from vqrna.progress import progress
@@ -34,6 +34,7 @@ from vqrna.training.epoch import TrainingData, train_epoch
 from vqrna.training.finishing import finish
 from vqrna.training.rivals import Rivals
 from vqrna.training.schedule import WeightAverage, make_optimizer
+from vqrna.training.suitability import check_windows
 from vqrna.training.teacher import kept_judgements
 from vqrna.training.transfer import transfer
 from vqrna.training.validation import validate
@@ -106,12 +107,12 @@ def train_network(
     Raises
     ------
     DataError
-        If there is nothing to learn from, the folder cannot be written, or its checkpoint is
-        damaged or of a run with other settings or data.
+        If there is nothing to learn from, sites are not in the centre, the folder cannot be
+        written, or its checkpoint is damaged or of a run with other settings or data.
     UsageError
         If the folder holds a run and `resume` is not asked for, or there is no such device.
     """
-    _check(train, valid)
+    check_windows(train, valid)
     chosen = choose_device(device)
     folder = output_directory(out)
     identity = _identity(config, train, valid, start)
@@ -233,17 +234,6 @@ def _at_length(windows: Windows, length: int) -> Windows:
     return dataclasses.replace(
         windows, tokens=np.ascontiguousarray(recentre(windows.tokens, length))
     )
-
-
-def _check(train: Windows, valid: Windows) -> None:
-    """Refuse data from which nothing can be learned."""
-    if train.modifications != valid.modifications:
-        raise DataError("training and validation windows are of different modifications")
-    for name, windows in (("training", train), ("validation", valid)):
-        for m, kind in enumerate(windows.modifications):
-            for label, what in ((POSITIVE, "modified"), (NEGATIVE, "unmodified")):
-                if not (windows.labels[:, m] == label).any():
-                    raise DataError(f"the {name} windows hold no {what} site of {kind.symbol}")
 
 
 def _identity(config: Config, train: Windows, valid: Windows, start: TrainedModel | None) -> str:

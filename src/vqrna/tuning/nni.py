@@ -174,7 +174,7 @@ def _settings(told: dict[str, Any], lacking: list[str]) -> dict[str, Any]:
     platforms = ", ".join(name for name in _platforms(told) if name.lower() != "local")
     if platforms:
         lacking.append(f"platform '{platforms}' (trials run here; --engine ray takes a cluster)")
-    lacking += [key for key in told if key not in _READ | _WITHOUT_EFFECT and told[key]]
+    lacking += [str(key) for key in told if key not in _READ | _WITHOUT_EFFECT and told[key]]
     return found
 
 

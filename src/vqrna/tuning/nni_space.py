@@ -83,6 +83,8 @@ def _level(
     for name, told in space.items():
         if name == "_name":
             continue
+        if not isinstance(name, str):
+            raise UsageError(f"'{name}' is no name of a setting")
         if not isinstance(told, dict) or "_type" not in told:
             raise UsageError(f"'{name}' has no _type and _value")
         values = _values(name, told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,8 @@ def _parameter(name: str, told: Any, space: dict[str, Any], base: Config) -> Par
         choices = kept["choice"]
         if not isinstance(choices, list) or not choices:
             raise UsageError(f"space.{name}: choice is a list of values")
+        if any(isinstance(choice, list | dict) for choice in choices):
+            raise UsageError(f"space.{name}: a choice is one value, not a list of them")
         return Parameter(name, name, "choice", tuple(choices), when=when)
     unknown = set(kept) - _NUMBER
     if unknown or not {"low", "high"} <= set(kept):
@@ -129,6 +132,8 @@ def _parameter(name: str, told: Any, space: dict[str, Any], base: Config) -> Par
     numbers = [low, high] if step is None else [low, high, step]
     if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
         raise UsageError(f"space.{name}: low, high and step are numbers")
+    if not all(math.isfinite(n) for n in numbers):
+        raise UsageError(f"space.{name}: low, high and step are finite numbers")
     if FIELDS[name] not in {"int", "float"}:
         raise UsageError(f"space.{name}: holds words, so give it a choice")
     whole = FIELDS[name] == "int"
@@ -154,6 +159,8 @@ def _when(
     for key, values in told.items():
         other = key.removeprefix("model.").removeprefix("training.")
         allowed = tuple(values) if isinstance(values, list) else (values,)
+        if not all(isinstance(value, str | int | float) for value in allowed):
+            raise UsageError(f"space.{name}: when = {{ {key} = ... }} takes a value or a list")
         if other in space and other != name:
             found.append((other, allowed))
         elif other not in fixed or other == name:
