@@ -76,7 +76,13 @@ def _rare(tables: dict[str, pd.DataFrame], windows: str, tier: str) -> Table:
     rare = _of(tables["prevalence"], windows=windows)
     false = _of(tables["false_calls"], tier=tier)
     grid = _grid(
-        "recall", "precision at prior", "AUPRC 1:10", "1:100", "1:1000, guarded", "per kb", "shuffled"
+        "recall",
+        "precision at prior",
+        "AUPRC 1:10",
+        "1:100",
+        "1:1000, guarded",
+        "per kb",
+        "shuffled",
     )
     for symbol in dict.fromkeys(rare["modification"]):
         of_type = {"modification": symbol}
