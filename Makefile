@@ -46,8 +46,8 @@ check: $(STAMP)  ## lint, format and types
 
 weights: $(STAMP)  ## train the shipped weights anew (VQRNA_DATA names the benchmark; about an hour)
 	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the benchmark's folder"; exit 2; }
-	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --out runs/vqrna-501 --teacher trees --epochs 8 --threads 1 --resume
-	$(BIN)/python benchmarks/install_weights.py runs/vqrna-501
+	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --out runs/vqrna-501 --teacher trees --epochs 8 --seed 2 --threads 1 --resume
+	$(BIN)/python benchmarks/install_weights.py runs/vqrna-501 "of seeds 0, 1 and 2 the one with the best AUROC of validation windows"
 
 benchmark-training: $(STAMP)  ## windows a second in training: the published network and ours
 	$(BIN)/python benchmarks/training_speed.py

@@ -12,15 +12,26 @@ from vqrna.modelcard import describe
 from vqrna.weights import FILE_NAME, SHIPPED, load_model, save_model
 
 
-def main(run: str) -> None:
-    """Copy the weights of a run into the package."""
+def main(run: str, *chosen: str) -> None:
+    """Copy the weights of a run into the package.
+
+    Parameters
+    ----------
+    run : str
+        Folder of the run.
+    chosen : str
+        Words for the model card: among which other trainings it was chosen, and by what.
+    """
     SHIPPED.parent.mkdir(exist_ok=True)
     model = load_model(Path(run) / FILE_NAME, device="cpu")
     words = shlex.split(model.training["command"])
     told = shlex.join(
         Path(word).name if "/" in word else word for word in words
     )  # no folders of ours
-    save_model(dataclasses.replace(model, training=model.training | {"command": told}), SHIPPED)
+    training = model.training | {"command": told}
+    if chosen:
+        training["chosen"] = " ".join(chosen)
+    save_model(dataclasses.replace(model, training=training), SHIPPED)
     digest = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
     sums = SHIPPED.with_name("SHA256SUMS")
     sums.write_text(f"{digest}  {SHIPPED.name}\n", encoding="utf-8")
@@ -30,4 +41,4 @@ def main(run: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

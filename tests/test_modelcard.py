@@ -141,3 +141,11 @@ def test_a_card_tells_what_can_be_flagged():
     assert card.flags == ("unlike", "in_training (a sketch of 1,200 windows)")
     assert "- flags of input: unlike, in_training (a sketch of 1,200 w" in card.to_markdown()
     assert describe(ModelSet((plain, model))).flags == card.flags
+
+
+def test_a_model_that_was_chosen_among_others_says_so():
+    plain = fresh(symbols=["Am"])
+    assert "chosen" not in describe(plain).to_markdown()
+    card = describe(dataclasses.replace(plain, training={"chosen": "of seeds 0 and 1 the better"}))
+    assert "\n- chosen: of seeds 0 and 1 the better\n" in card.to_markdown()
+    assert card.to_json()["chosen"] == "of seeds 0 and 1 the better"

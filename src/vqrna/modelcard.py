@@ -102,6 +102,8 @@ class ModelCard:
     limits : tuple of str
     flags : tuple of str
         What it can flag beside the scores.
+    chosen : str
+        Among which other trainings, and by what; nothing if it was the only one.
     """
 
     hash: str
@@ -113,6 +115,7 @@ class ModelCard:
     types: tuple[TypeCard, ...]
     limits: tuple[str, ...]
     flags: tuple[str, ...] = ()
+    chosen: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values, as JSON wants them (a missing number is null)."""
@@ -142,6 +145,7 @@ def describe(model: Model) -> ModelCard:
         tuple(card for part in parts for card in _types(part)),
         _limits({m.symbol for m in model.modifications}),
         _flags(parts),
+        ", ".join(dict.fromkeys(x["chosen"] for x in told if "chosen" in x)),
     )
 
 
@@ -189,6 +193,7 @@ def _page(card: ModelCard) -> list[str]:
         "",
         f"- weights: `{card.hash}`, {card.parameters:,} parameters ({'; '.join(kinds)})",
         f"- trained by: `{card.command}`, epoch kept: {card.epochs}",
+        *([f"- chosen: {card.chosen}"] if card.chosen else []),
         f"- scores calibrated on: {card.calibration}",
         *([f"- flags of input: {', '.join(card.flags)}"] if card.flags else []),
         "",

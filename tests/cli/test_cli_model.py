@@ -56,6 +56,7 @@ def test_json_and_nothing_else(vqrna_main, model):
         "parameters",
         "command",
         "epochs",
+        "chosen",
         "calibration",
         "types",
         "limits",

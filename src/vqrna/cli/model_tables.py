@@ -24,6 +24,8 @@ def show(card: ModelCard) -> None:
     console.print(f"trained by: {card.command}", markup=False, soft_wrap=True)
     if card.epochs:
         console.print(f"epoch kept: {card.epochs}", soft_wrap=True)
+    if card.chosen:
+        console.print(f"chosen: {card.chosen}", markup=False, soft_wrap=True)
     console.print(f"scores calibrated on: {card.calibration}", soft_wrap=True)
     if card.flags:
         console.print(f"flags of input: {', '.join(card.flags)}", soft_wrap=True)
