@@ -1,8 +1,8 @@
 """Examine the shipped model on validation windows; write the tables of docs/evaluation.md.
 
 Run by ``make benchmark-evaluation``: the numbers are kept in ``results/evaluation.json``, the
-pictures in ``docs/images``, and the tables are put into the page, between their marks. Without a
-data set the tables are written from what is kept.
+pictures in ``docs/images``, and the tables are put into the page and the README, between their
+marks. Without a data set the tables are written from what is kept.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from vqrna.evaluation.localisation import NEAR
-from vqrna.modelcard import A_REGION
+from vqrna.modelcard import A_REGION, points_at
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.json"
 PAGE = Path(__file__).parents[1] / "docs" / "evaluation.md"
+README = PAGE.parents[1] / "README.md"
 IMAGES = PAGE.parent / "images"
 DIGITS = 5
 TIERS = ("low", "medium", "high")
@@ -281,7 +282,26 @@ def parts(measured: dict[str, Any]) -> str:
     return markdown(["type", *head], lines)
 
 
-TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+def calls(measured: dict[str, Any]) -> str:
+    """Say what calls of each type find, and what they point at."""
+    rows, places, lines = measured["prevalence"], measured["localisation"], []
+    for kind in kinds_of(rows):
+        line = [kind]
+        for windows, tier in (("all", "medium"), ("non_overlapping", "medium"), ("all", "low")):
+            which = {"modification": kind, "windows": windows, "at": tier, "metric": "recall"}
+            line.append(f"{100 * pick(rows, **which)[0]['value']:.0f} %")
+        apart = {"modification": kind, "windows": "non_overlapping"}
+        within, first = (
+            pick(places, **apart, metric=name)[0]["value"] for name in ("auroc", "first")
+        )
+        lines.append([*line, f"{within:.2f}", f"{100 * first:.0f} %", points_at(within, first)])
+    head = ["type", "sites found", "apart from training", "with `--confidence low`"]
+    return markdown([*head, "site in window", "ranked first", "a call points at"], lines)
+
+
+Tables = dict[str, Callable[[dict[str, Any]], str]]
+
+TABLES: Tables = {
     "reading": reading,
     "localisation": localisation,
     "parts": parts,
@@ -291,11 +311,12 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "false_calls": false_calls,
     "cross_types": cross_types,
 }
+IN_README: Tables = {"calls": calls}
 
 
-def filled(page: str, measured: dict[str, Any]) -> str:
+def filled(page: str, measured: dict[str, Any], tables: Tables = TABLES) -> str:
     """Put every table between its marks (``<!-- name -->`` and ``<!-- /name -->``)."""
-    for name, table in TABLES.items():
+    for name, table in tables.items():
         parts = re.split(rf"(<!-- /?{name} -->\n)", page)
         before, first, _, last, after = parts  # both marks, each once
         page = f"{before}{first}{table(measured)}\n{last}{after}"
@@ -307,7 +328,9 @@ def main(arguments: list[str]) -> None:
     if arguments:
         write_results(measure(arguments[0]))
     measured = json.loads(RESULTS.read_text(encoding="utf-8"))
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")
+    for page, tables in ((PAGE, TABLES), (README, IN_README)):
+        text = filled(page.read_text(encoding="utf-8"), measured, tables)
+        page.write_text(text, encoding="utf-8")
     print(reading(measured))
 
 

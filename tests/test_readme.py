@@ -23,6 +23,7 @@ def demo():
     ("name", "table", "page"),
     [
         ("validation_table", "table", "README.md"),
+        ("evaluation_tables", "calls", "README.md"),
         ("training_speed", "table", "README.md"),
         ("scan_speed", "table", "README.md"),
         ("scan_speed", "engines_table", "docs/speed.md"),
@@ -56,7 +57,7 @@ def test_how_much_faster_mutagenesis_is_told_to_be(root):
     assert int(told[1]) == round(kept["ratio"])
 
 
-@pytest.mark.parametrize("name", ["validation", "scan_exact"])
+@pytest.mark.parametrize("name", ["validation", "evaluation", "flags", "scan_exact"])
 def test_the_kept_result_is_of_the_shipped_model(root, name):
     from vqrna.weights import load_model
 
@@ -93,35 +94,3 @@ def test_the_demo_output_in_the_readme_is_what_predict_writes(root, demo):
     text = (root / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"^(planted_\w+)\t(\d+)\t", text, flags=re.M)
     assert shown == [(n, str(p)) for n, p in zip(demo["sequence"], demo["position"], strict=True)]
-
-
-def test_the_recall_told_is_that_of_the_shipped_tiers(root):
-    """Every share in the sentence on the default tier, for every type."""
-    from vqrna.weights import load_model
-
-    text = (root / "README.md").read_text(encoding="utf-8")
-    told = re.search(r"the model finds (.+?)\(`vqrna model info`\)", text, flags=re.DOTALL)[1]
-    shares = {}
-    for share, first, second in re.findall(
-        r"(\d+) %(?: of)?(?: the modified)? (\w+)(?: windows)?(?: and (?!\d)(\w+))?", told
-    ):
-        shares |= {kind: int(share) for kind in (first, second) if kind}
-    meanings = load_model(device="cpu").tiers.meanings
-    recall = {x.modification: x.recall for x in meanings if x.tier == "medium" and not x.cut}
-    assert set(shares) == set(recall)
-    for kind, share in shares.items():
-        assert abs(share - 100 * recall[kind]) <= 0.51, kind
-    kept = json.loads((root / "benchmarks" / "results" / "evaluation.json").read_text())
-    of = {"windows": "non_overlapping", "metric": "recall", "at": "medium"}
-    apart = {
-        row["modification"]: row["value"]
-        for row in kept["prevalence"]
-        if all(row[name] == value for name, value in of.items())
-    }
-    said = re.search(
-        r"no training window it finds\n(.+?)\(\[docs/evaluation", text, flags=re.DOTALL
-    )
-    found = re.findall(r"(\d+) % of (\w+)", said[1])
-    assert len(found) == 6
-    for share, kind in found:
-        assert abs(int(share) - 100 * apart[kind]) <= 0.51, kind

@@ -80,6 +80,11 @@ class TypeCard:
     null_nt: int
     tiers: tuple[TierMeaning, ...]
 
+    @property
+    def pointing(self) -> str:
+        """What a call of the type points at, in words."""
+        return points_at(*(self.localisation[name]["value"] for name in ("auroc", "first")))
+
 
 @dataclass(frozen=True, eq=False)
 class ModelCard:
@@ -265,15 +270,23 @@ def _finding(types: list[TypeCard]) -> list[str]:
             ends = "–".join(f"{found[end]:.2f}" for end in ("low", "high") if end in found)
             said = f"{found['value']:.2f}" if found else ""
             cells.append(f"{said} ({ends})" if ends else said)
-        lines.append(f"| {' | '.join([t.modification.symbol, *cells, points_at(t)])} |")
+        lines.append(f"| {' | '.join([t.modification.symbol, *cells, t.pointing])} |")
     return lines
 
 
-def points_at(card: TypeCard) -> str:
-    """Say in words what a call of a type is good for."""
-    if card.localisation["auroc"]["value"] < A_REGION:
+def points_at(within: float, first: float) -> str:
+    """Say in words what a call of a type is good for.
+
+    Parameters
+    ----------
+    within : float
+        AUROC of sites among the other positions of their windows.
+    first : float
+        Share of sites that rank first.
+    """
+    if within < A_REGION:
         return "a region: no caller of sites"
-    if card.localisation["first"]["value"] >= A_BASE:
+    if first >= A_BASE:
         return "most often the very base"
     return "likely bases, often not the very one"
 

@@ -77,7 +77,6 @@ def _print_ranks(console: Console, card: ModelCard) -> None:
     from rich.table import Table
 
     from vqrna.evaluation.localisation import NEAR
-    from vqrna.modelcard import points_at
 
     known = [t for t in card.types if t.localisation]
     if not known:
@@ -88,7 +87,7 @@ def _print_ranks(console: Console, card: ModelCard) -> None:
     for t in known:
         found = (t.localisation.get(name) for name in ("auroc", "auroc_near", "first"))
         numbers = (f"{x['value']:.2f}" if x else "–" for x in found)
-        ranks.add_row(t.modification.symbol, *numbers, points_at(t))
+        ranks.add_row(t.modification.symbol, *numbers, t.pointing)
     console.print(
         "\nWhere sites rank among the bases of their kind around them (AUROC, 0.5 is chance), and "
         "the share that ranks first; validation windows that overlap no training window:"

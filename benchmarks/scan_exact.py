@@ -1,0 +1,136 @@
+"""How exactly a scan of the shipped weights gives the numbers of windows; print the table.
+
+Run by ``make benchmark-exact``. The numbers are kept in ``results/scan_exact.json``; without a
+data set the table is printed from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vqrna.data.benchmark import load_benchmark
+from vqrna.files import write_text
+from vqrna.progress import progress
+from vqrna.sequence import centre, windows_around
+from vqrna.tiers import TIERS
+from vqrna.trained import TrainedModel
+from vqrna.weights import load_model
+
+RESULTS = Path(__file__).parent / "results" / "scan_exact.json"
+PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
+BEGIN, END = "<!-- exact -->", "<!-- /exact -->"
+
+SEQUENCES = 12
+"""Validation windows that are scanned and evaluated window by window, at every position."""
+
+RANDOM_NT = 200_000
+"""Random letters on which the fast mode is held against float32."""
+
+
+def differences(model: TrainedModel, rows: np.ndarray) -> dict[str, Any]:
+    """Find the greatest differences of scans (N, L) to the windows around every position."""
+    logits = scores = 0.0
+    same = 0
+    with progress(len(rows), str(model.dtype).removeprefix("torch."), unit="sequences") as bar:
+        for row in rows:
+            sites = np.arange(len(row))
+            alone = model.logits(windows_around(row, sites, model.length))
+            scanned = model.scan(row)
+            logits = max(logits, float(np.abs(scanned - alone).max()))
+            scores = max(scores, float(np.abs(model.score(scanned) - model.score(alone)).max()))
+            calls = [at >= model.tiers.logits[:, 1] for at in (scanned, alone)]
+            same += int((calls[0] == calls[1]).all(axis=1).sum())
+            bar.advance(1)
+    return {"logits": logits, "scores": scores, "positions": rows.size, "same_calls": same}
+
+
+def near_ties(model: TrainedModel, windows: np.ndarray) -> dict[str, int]:
+    """Count tokens of whole windows that nearly tie between two codes."""
+    half, found, tokens = centre(model.length), 0, 0
+    with progress(len(windows), "near ties", unit="sequences") as bar:
+        for row in windows:
+            ties = model.scan_batch(np.pad(row, half, constant_values=4)[None]).near_ties
+            found, tokens = found + int(ties.sum()), tokens + ties.size
+            bar.advance(1)
+    return {"near_ties": found, "tokens": tokens}
+
+
+def fast(model: TrainedModel, seed: int = 0) -> dict[str, Any]:
+    """Hold the fast mode against float32 on random letters."""
+    letters = np.random.default_rng(seed).integers(0, 4, RANDOM_NT).astype(np.uint8)
+    exact, quick = model.scan(letters), model.scan(letters, precision="fast")
+    of_site = np.stack([m.candidates(letters) for m in model.modifications], axis=1)
+    apart = np.abs(model.score(exact) - model.score(quick))[of_site]
+    found = {"mean": float(apart.mean()), "max": float(apart.max())}
+    for t, tier in enumerate(TIERS):
+        one, two = ((x >= model.tiers.logits[:, t]) & of_site for x in (exact, quick))
+        found[tier] = {"calls": int(one.sum()), "same": int((one & two).sum())}
+    return found
+
+
+def measure(data: str) -> dict[str, Any]:
+    """Measure the shipped model on validation windows."""
+    model = load_model(device="cpu")
+    valid = load_benchmark(data, "valid").tokens
+    drawn = valid[np.random.default_rng(0).permutation(len(valid))]
+    double = load_model(device="cpu")
+    double.network.double()
+    return {
+        "model": model.hash,
+        "float64": differences(double, drawn[:SEQUENCES]),
+        "float32": differences(model, drawn[:SEQUENCES]),
+        "ties": near_ties(model, drawn[: 75 * SEQUENCES]),
+        "fast": fast(model),
+    }
+
+
+def table(measured: dict[str, Any]) -> str:
+    """Write the results in Markdown."""
+    lines = [
+        "| arithmetic | largest difference of a log-odds | of a score | calls, default tier |",
+        "|---|---|---|---|",
+    ]
+    for name in ("float64", "float32"):
+        found = measured[name]
+        calls = f"the same at {found['same_calls']:,} of {found['positions']:,} positions"
+        lines.append(f"| {name} | {found['logits']:.0e} | {found['scores']:.0e} | {calls} |")
+    ties, quick = measured["ties"], measured["fast"]
+    calls = ", ".join(
+        f"{quick[tier]['same']:,} of {quick[tier]['calls']:,} `{tier}`" for tier in TIERS
+    )
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"- Near ties (below): {ties['near_ties']} among {ties['tokens']:,} tokens of "
+            "validation windows.",
+            f"- The fast mode against float32, on {RANDOM_NT:,} random nt: scores differ by "
+            f"{quick['mean']:.1g} on average, by {quick['max']:.1g} at most; also called: {calls}.",
+            f"- Measured with the weights {measured['model']}.",
+        ]
+    )
+
+
+def main() -> None:
+    """Measure if there are data, and put the table into the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", nargs="?", help="folder with train/ and valid/")
+    data = parser.parse_args().data
+    torch.set_num_threads(1)
+    if data:
+        write_text(RESULTS, json.dumps(measure(data), indent=1) + "\n")
+    text = table(json.loads(RESULTS.read_text(encoding="utf-8")))
+    page = PAGE.read_text(encoding="utf-8")
+    head, _, rest = page.partition(BEGIN)
+    write_text(PAGE, f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
