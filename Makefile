@@ -54,15 +54,15 @@ benchmark-training: $(STAMP)  ## windows a second in training: the published net
 
 benchmark-validation: $(STAMP)  ## the shipped model on validation windows: the README's table (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-validation: set VQRNA_DATA"; exit 2; }
-	$(BIN)/python benchmarks/validation_table.py "$(VQRNA_DATA)"
+	$(BIN)/python -m benchmarks.validation_table "$(VQRNA_DATA)"
 
 benchmark-evaluation: $(STAMP)  ## localisation, calibration, prevalence, false calls: docs/evaluation.md (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-evaluation: set VQRNA_DATA"; exit 2; }
-	$(BIN)/python benchmarks/evaluation_tables.py "$(VQRNA_DATA)"
+	$(BIN)/python -m benchmarks.evaluation_tables "$(VQRNA_DATA)"
 
 pictures: $(STAMP)  ## pictures and tables of what the shipped model reads: README, docs (VQRNA_DATA; half an hour)
 	@test -n "$(VQRNA_DATA)" || { echo "make pictures: set VQRNA_DATA to the benchmark's folder"; exit 2; }
-	$(BIN)/python benchmarks/pictures.py "$(VQRNA_DATA)" $(PARTS)
+	$(BIN)/python -m benchmarks.pictures "$(VQRNA_DATA)" $(PARTS)
 
 benchmark-adapter: $(STAMP)  ## adapter-like sequence at the benchmark's sites (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-adapter: set VQRNA_DATA"; exit 2; }
@@ -77,17 +77,17 @@ benchmark-ism: $(STAMP)  ## saturation mutagenesis: tangermeme's and ours (minut
 
 benchmark-flags: $(STAMP)  ## how often windows of all kinds are flagged: docs/flags.md (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-flags: set VQRNA_DATA"; exit 2; }
-	$(BIN)/python benchmarks/flags_check.py "$(VQRNA_DATA)"
+	$(BIN)/python -m benchmarks.flags_check "$(VQRNA_DATA)"
 
 benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt (half an hour)
-	$(BIN)/python benchmarks/scan_memory.py
+	$(BIN)/python -m benchmarks.scan_memory
 
 benchmark-scan: $(STAMP)  ## nt a second of scans: window by window, in batches, densely (minutes)
-	$(BIN)/python benchmarks/scan_speed.py
+	$(BIN)/python -m benchmarks.scan_speed
 
 benchmark-exact: $(STAMP)  ## scans against their windows, near ties, the fast mode: docs/speed.md (VQRNA_DATA; minutes)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-exact: set VQRNA_DATA"; exit 2; }
-	$(BIN)/python benchmarks/scan_exact.py "$(VQRNA_DATA)"
+	$(BIN)/python -m benchmarks.scan_exact "$(VQRNA_DATA)"
 
 benchmark-quality: $(STAMP)  ## baselines and networks, cell by cell, and their table (VQRNA_DATA; QUALITY="--models baselines")
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-quality: set VQRNA_DATA"; exit 2; }

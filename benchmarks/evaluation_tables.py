@@ -8,19 +8,19 @@ marks. Without a data set the tables are written from what is kept.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import DOCS, README, into_page
+
 from vqrna.evaluation.localisation import NEAR
 from vqrna.modelcard import A_REGION, points_at
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.json"
-PAGE = Path(__file__).parents[1] / "docs" / "evaluation.md"
-README = PAGE.parents[1] / "README.md"
-IMAGES = PAGE.parent / "images"
+PAGE = DOCS / "evaluation.md"
+IMAGES = DOCS / "images"
 DIGITS = 5
 TIERS = ("low", "medium", "high")
 
@@ -314,23 +314,14 @@ TABLES: Tables = {
 IN_README: Tables = {"calls": calls}
 
 
-def filled(page: str, measured: dict[str, Any], tables: Tables = TABLES) -> str:
-    """Put every table between its marks (``<!-- name -->`` and ``<!-- /name -->``)."""
-    for name, table in tables.items():
-        parts = re.split(rf"(<!-- /?{name} -->\n)", page)
-        before, first, _, last, after = parts  # both marks, each once
-        page = f"{before}{first}{table(measured)}\n{last}{after}"
-    return page
-
-
 def main(arguments: list[str]) -> None:
     """Measure if a data set is given; write the tables into the page."""
     if arguments:
         write_results(measure(arguments[0]))
     measured = json.loads(RESULTS.read_text(encoding="utf-8"))
     for page, tables in ((PAGE, TABLES), (README, IN_README)):
-        text = filled(page.read_text(encoding="utf-8"), measured, tables)
-        page.write_text(text, encoding="utf-8")
+        for name, table in tables.items():
+            into_page(page, name, table(measured))
     print(reading(measured))
 
 

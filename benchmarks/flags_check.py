@@ -1,7 +1,8 @@
-"""How often windows are flagged as unlike the training data, or known again; print the tables.
+"""How often windows are flagged as unlike the training data, or known again; write the tables.
 
 Run by ``make benchmark-flags``. The numbers are kept in ``results/flags.json``; without a data set
-the tables are printed from there. A model without tables gets them here, as at a training's end.
+the tables are written into their page from there. A model without tables gets them here, as at the
+end of a training.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.pages import DOCS, into_page
 
 from vqrna.data.benchmark import load_benchmark
 from vqrna.data.overlap import clusters, overlapping
@@ -203,7 +205,7 @@ def table(measured: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure if a data set is given; print the tables."""
+    """Measure if a data set is given; put the tables into their page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", nargs="?", help="folder of the benchmark")
     parser.add_argument("--model", help="weights; the shipped ones if not given")
@@ -215,7 +217,9 @@ def main() -> None:
         assert isinstance(model, TrainedModel)
         kept = json.dumps(measure(train, valid, model), indent=1)
         RESULTS.write_text(kept + "\n", encoding="utf-8")
-    print(table(json.loads(RESULTS.read_text(encoding="utf-8"))))
+    text = table(json.loads(RESULTS.read_text(encoding="utf-8")))
+    into_page(DOCS / "flags.md", "flags", text)
+    print(text)
 
 
 if __name__ == "__main__":

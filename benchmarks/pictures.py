@@ -8,7 +8,6 @@ Chromium, where there is one, photographs the atlas.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -17,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.pages import DOCS, into_page
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "why.json"
-IMAGES = ROOT / "docs" / "images"
+IMAGES = DOCS / "images"
 SHOWN = 3
 OWN = 4
 
@@ -179,13 +179,6 @@ def letters_table(kept: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def into_page(page: Path, name: str, table: str) -> None:
-    """Put a table between its marks, ``<!-- NAME -->`` and ``<!-- -->``."""
-    text = page.read_text(encoding="utf-8")
-    marks = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- -->)", re.DOTALL)
-    page.write_text(marks.sub(lambda m: m[1] + table + m[2], text), encoding="utf-8")
-
-
 def demo(_: str, folder: Path) -> None:
     """Draw the first record of the demo."""
     from vqrna.cli import main as run
@@ -244,7 +237,7 @@ def main(arguments: list[str]) -> None:
                 kept[part] = found
                 RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     for part in kept:
-        into_page(ROOT / "docs" / PAGES[part], part, TABLES[part](kept[part]))
+        into_page(DOCS / PAGES[part], part, TABLES[part](kept[part]))
 
 
 if __name__ == "__main__":

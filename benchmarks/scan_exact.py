@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.pages import DOCS, into_page
 
 from vqrna.data.benchmark import load_benchmark
 from vqrna.files import write_text
@@ -23,8 +24,6 @@ from vqrna.trained import TrainedModel
 from vqrna.weights import load_model
 
 RESULTS = Path(__file__).parent / "results" / "scan_exact.json"
-PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
-BEGIN, END = "<!-- exact -->", "<!-- /exact -->"
 
 SEQUENCES = 12
 """Validation windows that are scanned and evaluated window by window, at every position."""
@@ -126,9 +125,7 @@ def main() -> None:
     if data:
         write_text(RESULTS, json.dumps(measure(data), indent=1) + "\n")
     text = table(json.loads(RESULTS.read_text(encoding="utf-8")))
-    page = PAGE.read_text(encoding="utf-8")
-    head, _, rest = page.partition(BEGIN)
-    write_text(PAGE, f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+    into_page(DOCS / "speed.md", "exact", text)
     print(text)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.pages import DOCS, README, into_page
 
 from vqrna.config import preset, replace
 from vqrna.modifications import MODIFICATIONS
@@ -146,7 +147,7 @@ def fast_ways(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
         evaluation = dense(network)
         vectors = network.quantizer.lookup(evaluation.codes(tile)[0]).T[None].contiguous()
     ways = []
-    from scan_engines import engines  # whoever only reads the tables has no need of it
+    from benchmarks.scan_engines import engines  # whoever only reads the tables has no need of it
 
     for name, engine in engines(network, vectors):
         if isinstance(engine, str):
@@ -314,6 +315,8 @@ def main() -> None:
     if torch.cuda.is_available():
         measured["cuda"] = on_gpu(model)
     RESULTS.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    into_page(README, "scan speed", table(measured))
+    into_page(DOCS / "speed.md", "engines", engines_table(measured))
     print(table(measured), engines_table(measured), sep="\n\n")
 
 

@@ -1,7 +1,7 @@
-"""Measure the shipped model on validation windows; print the README's table.
+"""Measure the shipped model on validation windows; write the README's table.
 
 Run by ``make benchmark-validation``. The numbers are kept in ``results/validation.json``; without a
-data set the table is printed from there.
+data set the table is written from there.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from benchmarks.pages import README, into_page
 
 RESULTS = Path(__file__).parent / "results" / "validation.json"
 NINE = "mean9"
@@ -71,11 +73,13 @@ def table(measured: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Measure if a data set is given; print the table."""
+    """Measure if a data set is given; put the table into the README."""
     if arguments:
         kept = json.dumps(measure(arguments[0]), indent=1)
         RESULTS.write_text(kept + "\n", encoding="utf-8")
-    print(table(json.loads(RESULTS.read_text(encoding="utf-8"))))
+    text = table(json.loads(RESULTS.read_text(encoding="utf-8")))
+    into_page(README, "validation", text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ def measured(script):
 
 def test_the_tables_of_the_page_are_the_kept_results(script, measured):
     page = script["PAGE"].read_text(encoding="utf-8")
-    assert script["filled"](page, measured) == page
-    for table in script["TABLES"].values():
+    for name, table in script["TABLES"].items():
+        assert f"<!-- {name} -->\n{table(measured)}\n<!-- -->" in page
         assert len(table(measured).splitlines()) >= 4
 
 
