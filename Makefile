@@ -68,9 +68,9 @@ benchmark-adapter: $(STAMP)  ## adapter-like sequence at the benchmark's sites (
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-adapter: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python benchmarks/adapter_match.py "$(VQRNA_DATA)"
 
-benchmark-tail: $(STAMP)  ## what the fitted tails of the nulls predict of positions left out (VQRNA_DATA)
+benchmark-tail: $(STAMP)  ## fitted tails of nulls against positions left out: docs/multiple_testing.md (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-tail: set VQRNA_DATA"; exit 2; }
-	$(BIN)/python benchmarks/tail_check.py "$(VQRNA_DATA)"
+	$(BIN)/python -m benchmarks.tail_check "$(VQRNA_DATA)"
 
 benchmark-ism: $(STAMP)  ## saturation mutagenesis: tangermeme's and ours (minutes)
 	$(BIN)/python benchmarks/ism_speed.py

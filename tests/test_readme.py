@@ -30,6 +30,7 @@ def demo():
         ("scan_memory", "table", "docs/speed.md"),
         ("scan_exact", "table", "docs/speed.md"),
         ("flags_check", "table", "docs/flags.md"),
+        ("tail_check", "table", "docs/multiple_testing.md"),
         ("ism_speed", "table", "docs/motifs.md"),
     ],
 )
@@ -57,7 +58,7 @@ def test_how_much_faster_mutagenesis_is_told_to_be(root):
     assert int(told[1]) == round(kept["ratio"])
 
 
-@pytest.mark.parametrize("name", ["validation", "evaluation", "flags", "scan_exact"])
+@pytest.mark.parametrize("name", ["validation", "evaluation", "flags", "scan_exact", "tail"])
 def test_the_kept_result_is_of_the_shipped_model(root, name):
     from vqrna.weights import load_model
 
