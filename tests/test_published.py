@@ -191,6 +191,15 @@ def test_a_malicious_pickle_is_refused_and_not_executed(tmp_path, pth, how):
             {"layers.0.attention.w_q.weight": torch.zeros(64, 64)},
             "has no published layout: .* is not whole",
         ),
+        (
+            {
+                f"layers.0.attention.w_{w}.weight": torch.zeros((64,) * n)
+                for n, w in enumerate("qkv")
+            },
+            r"has no published layout: .*in_proj_weight do not fit together",
+        ),
+        ({}, "holds no state dict of tensors"),
+        ({"state_dict": {}}, "holds no state dict of tensors"),
     ],
 )
 def test_what_is_no_published_model_is_told(tmp_path, content, words):
@@ -226,6 +235,26 @@ def test_a_tensor_less_or_of_another_shape_is_told(pth, tmp_path):
         with pytest.raises(DataError, match="does not fit the published network") as raised:
             read_pth(tmp_path / "changed.pth", kinds, length=length)
         assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda x: x * float("nan"), "the weights are damaged: .*head.logits.bias holds NaN"),
+        (lambda x: x / 0, "the weights are damaged: .*head.logits.bias holds NaN or infinite"),
+        (lambda x: x.to("meta"), "the weights are damaged: "),
+        (lambda x: x.cfloat(), "does not fit .*head.logits.bias holds torch.complex64, not"),
+        (lambda x: x.long(), "does not fit .*head.logits.bias holds torch.int64, not"),
+    ],
+    ids=["NaN", "infinite", "no numbers", "complex", "integers"],
+)
+def test_numbers_that_no_network_has_are_told(pth, tmp_path, change, words):
+    held = state(pth)
+    held["final.3.bias"] = change(held["final.3.bias"])
+    torch.save(held, tmp_path / "changed.pth")
+    with pytest.raises(DataError, match=f"changed.pth: {words}") as raised:
+        read_pth(tmp_path / "changed.pth", AM, length=101)
+    assert len(str(raised.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("order", ["ATCC", "ATC", "ATCGN", "", "ATUG"])

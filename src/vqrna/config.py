@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -19,6 +20,7 @@ MIN_LENGTH, MAX_LENGTH = 51, 1001
 PAPER_LENGTHS = (51, 101, 201, 301, 401, 501, 701, 901, 1001)
 
 _strict = ConfigDict(extra="forbid")
+_adapter = cache(TypeAdapter)  # to make one takes longer than to validate
 
 
 @dataclass(frozen=True, config=_strict)
@@ -244,7 +246,7 @@ def from_dict(values: dict[str, Any]) -> Config:
     return validated(Config, values)
 
 
-def validated(kind: Any, value: Any) -> Any:
+def validated(kind: Any, value: Any, *, strict: bool = False) -> Any:
     """Give a plain value as a type, all within it checked.
 
     Parameters
@@ -253,6 +255,8 @@ def validated(kind: Any, value: Any) -> Any:
         Of frozen dataclasses and plain types, such as ``Config`` or ``tuple[Modification, ...]``.
     value : Any
         As JSON or TOML hold it.
+    strict : bool
+        Whether ``"7"`` is no number.
 
     Raises
     ------
@@ -260,7 +264,7 @@ def validated(kind: Any, value: Any) -> Any:
         With one line that names the wrong place, if it is of another type.
     """
     try:
-        return TypeAdapter(kind).validate_python(value)
+        return _adapter(kind).validate_python(value, strict=strict)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

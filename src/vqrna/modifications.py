@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from vqrna.errors import UsageError
 from vqrna.sequence import AMBIGUOUS, IUPAC
+
+SYMBOL = r"[^\W\d][\w.+'-]*"
+"""Pattern of the symbol of a type of the user's own: it becomes a part of file names."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,12 @@ class Modification:
         An order of magnitude, not a measurement; see ``docs/probabilities.md``.
     color : str
         Colour of the type in plots and tracks, as ``#rrggbb``.
+
+    Raises
+    ------
+    ValueError
+        If the context is no IUPAC pattern with the site in it, the prior is not between 0 and 1,
+        or the colour is none.
     """
 
     symbol: str
@@ -43,6 +53,16 @@ class Modification:
     modomics: str = ""
     prior: float = 0.001
     color: str = "#555555"
+
+    def __post_init__(self) -> None:
+        if not self.context or not set(self.context) <= IUPAC.keys():
+            raise ValueError(f"the context '{self.context}' of {self.symbol} is no IUPAC pattern")
+        if not 0 <= self.offset < len(self.context):
+            raise ValueError(f"the site of {self.symbol} is not in its context")
+        if not 0 < self.prior < 1:
+            raise ValueError(f"the prior {self.prior:g} of {self.symbol} is not between 0 and 1")
+        if not re.fullmatch("#[0-9A-Fa-f]{6}", self.color):
+            raise ValueError(f"the colour '{self.color}' of {self.symbol} is not #rrggbb")
 
     @property
     def base(self) -> str:

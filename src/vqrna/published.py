@@ -20,6 +20,7 @@ from vqrna.modifications import Modification
 from vqrna.nn.model import PaperNetwork
 from vqrna.sequence import ALPHABET
 from vqrna.trained import TrainedModel
+from vqrna.trained.checking import check_numbers, check_shapes
 
 BASE_ORDER = "ATCG"
 """Order of the bases in the published training code; its mutagenesis script has another."""
@@ -72,7 +73,8 @@ def read_pth(
     Raises
     ------
     DataError
-        If the file is missing, is no pickle of plain tensors, or has another layout.
+        If the file is missing, is no pickle of plain tensors, has another layout, or holds
+        NaN.
     UsageError
         If `base_order` is no order of the four bases, or the length is none of the published.
     """
@@ -81,17 +83,21 @@ def read_pth(
         raise UsageError(f"'{base_order}' is no order of the four bases, such as {BASE_ORDER}")
     config = replace(preset("paper"), length=length)
     state = _ours(_load(Path(path)), path, [order.index(base) for base in ALPHABET])
-    network = PaperNetwork(config.model, len(modifications))
     try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        # torch lists every difference on a line of its own below a heading
-        line = str(error).splitlines()[-1].strip()
+        check_shapes(config.model, len(modifications), state)
+    except ValueError as error:
         raise DataError(
             f"does not fit the published network at {length} nt with "
-            f"{len(modifications)} modification(s): {line}",
+            f"{len(modifications)} modification(s): {error}",
             file=path,
         ) from None
+    network = PaperNetwork(config.model, len(modifications))
+    try:
+        check_numbers(state)
+        network.load_state_dict(state)
+    except (ValueError, RuntimeError) as error:  # such as tensors without numbers
+        line = str(error).splitlines()[-1].strip()
+        raise DataError(f"the weights are damaged: {line[:200]}", file=path) from None
     network.eval()
     return TrainedModel.fresh(network, config, modifications)
 
@@ -134,7 +140,7 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
         message = f"is not a pickle of plain tensors, and nothing else is loaded ({line[:120]})"
         raise DataError(message, file=path) from None
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(state, dict) or not all(torch.is_tensor(x) for x in state.values()):
+    if not (state and isinstance(state, dict) and all(map(torch.is_tensor, state.values()))):
         raise DataError("holds no state dict of tensors", file=path)
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
@@ -162,7 +168,11 @@ def _ours(
     for place, parts in projections.items():
         if sorted(parts) != ["k", "q", "v"]:
             raise DataError(f"has no published layout: {place} is not whole", file=path)
-        state[place] = torch.cat([parts["q"], parts["k"], parts["v"]])
+        try:
+            state[place] = torch.cat([parts["q"], parts["k"], parts["v"]])
+        except RuntimeError:
+            message = f"has no published layout: the parts of {place} do not fit together"
+            raise DataError(message, file=path) from None
     for name, axis in (("encoder.conv1.weight", 1), ("decoder.deconv3.weight", 1),
                        ("decoder.deconv3.bias", 0)):  # fmt: skip
         if name in state and state[name].ndim > axis and state[name].shape[axis] == len(order):

@@ -30,6 +30,7 @@ from vqrna.null import NullSketch
 from vqrna.sequence import ALPHABET
 from vqrna.tiers import TIERS, TierMeaning, Tiers
 from vqrna.trained import Model, ModelSet, TrainedModel, flag_tables, flags_of, with_hash
+from vqrna.trained.checking import check_shapes, checked
 
 FORMAT = "vqrna-model"
 FORMAT_VERSION = 2
@@ -40,6 +41,9 @@ FILE_NAME = "model.safetensors"
 
 NULLS = ("off_site", "shuffled", "off_site_cut", "shuffled_cut")
 """Attributes of a model that hold its nulls."""
+
+_WRONG = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError)
+"""What Python and torch make of values that are not what they should be."""
 
 SHIPPED = Path(__file__).parent / "models" / "vqrna-501.safetensors"
 """The weights that come with the package."""
@@ -123,7 +127,7 @@ def _load_file(path: Path) -> TrainedModel:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, *_WRONG) as error:
         raise DataError(_what_is_it(data, str(error)), file=path) from None
     if FORMAT not in metadata:
         raise DataError("these weights are not from vqrna", file=path)
@@ -135,12 +139,12 @@ def _load_file(path: Path) -> TrainedModel:
         if facts["format_version"] < 2 and facts["config"]["model"]["architecture"] == "vqrna":
             message = "written by an earlier vqrna, whose network had another head: train it anew"
             raise DataError(message, file=path)
-        model = _rebuild(facts, tensors)
-        if facts.get("checksum", _checksum(tensors)) != _checksum(tensors):
+        model = checked(_rebuild(facts, tensors))
+        if "checksum" in facts and facts["checksum"] != _checksum(tensors):
             raise ValueError("their numbers are not those that were saved")
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+    except _WRONG as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"the weights are damaged: {line}", file=path) from None
+        raise DataError(f"the weights are damaged: {line[:200]}", file=path) from None
     return with_hash(model, hashlib.sha256(data).hexdigest()[:12])
 
 
@@ -184,21 +188,27 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
     if facts["alphabet"] != ALPHABET:
         raise ValueError(f"alphabet {facts['alphabet']} in place of {ALPHABET}")
     config = from_dict(facts["config"])
-    modifications = validated(tuple[Modification, ...], facts["modifications"])
+    told = validated(tuple[Any, ...], facts["modifications"])
+    modifications: tuple[Modification, ...] = tuple(validated(Modification, each) for each in told)
     if not modifications:
         raise ValueError("they tell no modification")
-    network = build(config.model, len(modifications))
     state = {
         name.removeprefix("network."): tensor
         for name, tensor in tensors.items()
         if name.startswith("network.")
     }
+    check_shapes(config.model, len(modifications), state)
+    network = build(config.model, len(modifications))
     network.load_state_dict(state)
     network.eval()
     counted = validated(dict[str, tuple[tuple[int, int], ...]], facts["null"])
     nulls = {
         name: tuple(
-            _null(tensors, name, kind.symbol, *counts)
+            NullSketch(
+                tensors[f"null.{name}.{kind.symbol}.values"].numpy(),
+                tensors[f"null.{name}.{kind.symbol}.ranks"].numpy(),
+                *counts,
+            )
             for kind, counts in zip(modifications, counted[name], strict=bool(counted[name]))
         )
         for name in NULLS
@@ -228,17 +238,6 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
         familiarity=familiarity,
         sketch=sketch,
     )
-
-
-def _null(
-    tensors: dict[str, torch.Tensor], name: str, symbol: str, count: int, nt: int
-) -> NullSketch:
-    """Put the null of one type together."""
-    values = tensors[f"null.{name}.{symbol}.values"].numpy()
-    ranks = tensors[f"null.{name}.{symbol}.ranks"].numpy()
-    if values.ndim != 1 or values.shape != ranks.shape:
-        raise ValueError(f"the null {name} of {symbol} is not whole")
-    return NullSketch(values, ranks, count, nt)
 
 
 def _numbers(values: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -92,6 +92,20 @@ def test_a_wrong_call_is_one_line(vqrna_main, pth, tmp_path, arguments, code, wo
     assert not out.exists()
 
 
+@pytest.mark.parametrize("name", ["model.pth", "link.pth", "sub/../model.pth"])
+def test_the_file_itself_is_not_overwritten(vqrna_main, pth, tmp_path, name):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.pth").symlink_to(pth)
+    before = pth.read_bytes()
+    done = vqrna_main(
+        "convert", pth, "--modification", "Am", "--out", tmp_path / name, "--length", 101
+    )
+    assert done.code == 2
+    assert "would take the place of the file that is converted" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert pth.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -98,3 +100,22 @@ def test_identical_agrees_with_a_dictionary() -> None:
     assert kind.tolist() == expected
     assert (tokens[first][kind] == tokens).all()
     assert (np.diff(first) > 0).all()
+
+
+def test_the_digest_changes_with_all_that_is_learned_from() -> None:
+    windows = merge([window_set("AAUAA CCUCC", PSI, 1), window_set("GGUGA", PSI, 0)])
+    (kind,) = windows.modifications
+    changes = [
+        {"tokens": windows.tokens[:, ::-1]},
+        {"tokens": windows.tokens.reshape(5, 3)},
+        {"labels": 1 - windows.labels},
+        {"negative_set": np.zeros_like(windows.negative_set)},
+        {"negative_sets": ("random", "hard")},
+        {"modifications": (dataclasses.replace(kind, symbol="Xm"),)},
+        {"modifications": (dataclasses.replace(kind, context="UN"),)},
+        {"modifications": (dataclasses.replace(kind, context="NU", offset=1),)},
+    ]
+    found = [dataclasses.replace(windows, **change).digest for change in changes]
+    assert len({windows.digest, *found}) == 1 + len(changes)
+    renamed = dataclasses.replace(windows, names=("a", "b", "c"), conflicts=2)
+    assert renamed.digest == windows.digest == windows.take(slice(None)).digest

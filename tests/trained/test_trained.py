@@ -6,11 +6,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from tiny import fresh, measured, random_tokens, tiny, tiny_paper
+from tiny import fresh, measured, planted, random_tokens, tiny, tiny_paper
+from vqrna.attribution.mutagenesis import by_code_strings
 from vqrna.scorer import Scorer
 from vqrna.sequence import AMBIGUOUS, centre, recentre, windows_around
 from vqrna.trained import ModelSet, evaluation
 from vqrna.trained import model as trained
+from vqrna.training.validation import validate
 
 
 @pytest.mark.parametrize("model", [fresh(), ModelSet((fresh(),))], ids=["one", "set"])
@@ -143,7 +145,8 @@ def test_a_network_left_in_training_mode_is_evaluated_all_the_same():
     assert not model.network.training
 
 
-def test_all_is_evaluated_in_whole_float32(monkeypatch):
+@pytest.mark.parametrize("way", ["windows", "scan", "validation", "mutagenesis"])
+def test_all_is_evaluated_in_whole_float32(monkeypatch, way):
     model, inside, seen = fresh(), [], []
 
     @contextmanager
@@ -156,11 +159,18 @@ def test_all_is_evaluated_in_whole_float32(monkeypatch):
         return lambda *given: seen.append(bool(inside)) or call(*given)
 
     monkeypatch.setattr(evaluation, "full_float32", full_float32)
-    monkeypatch.setattr(model.network, "forward", listening(model.network.forward))
-    monkeypatch.setattr(model.network, "scan", listening(model.network.scan))
-    model.logits(random_tokens(2, 51))
-    model.scan(random_tokens(1, 60)[0])
-    assert seen == [True, True]
+    for name in ("forward", "scan", "logits_from_codes"):
+        monkeypatch.setattr(model.network, name, listening(getattr(model.network, name)))
+    if way == "windows":
+        model.logits(random_tokens(2, 51))
+    elif way == "scan":
+        model.scan(random_tokens(1, 60)[0])
+    elif way == "validation":
+        validate(model.network.train(), planted(8, symbols=("Am", "Cm")), model.config)
+    else:
+        by_code_strings(model.network, random_tokens(1, 51)[0])
+    assert seen
+    assert all(seen)
     assert not inside
 
 

@@ -1,5 +1,6 @@
 """A run that was killed goes on to the same bytes, wherever the kill came."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -192,6 +193,39 @@ def test_other_data_do_not_go_on_here(whole):
     train, valid = planted(48, 101, seed=9), planted(32, 101, seed=1)
     with pytest.raises(DataError, match="other settings or data"):
         train_network(train, valid, whole["ours"], OURS, resume=True, show_progress=False)
+
+
+def of_other_sets(windows):
+    """The unmodified windows are no random ones any more."""
+    return dataclasses.replace(
+        windows,
+        negative_sets=("random", "hard"),
+        negative_set=np.where(windows.labels == 0, 1, -1).astype(np.int8),
+    )
+
+
+def of_other_context(windows):
+    (kind,) = windows.modifications
+    return dataclasses.replace(
+        windows, modifications=(dataclasses.replace(kind, context="NA", offset=1),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (of_other_sets, ["train"]),
+        (of_other_sets, ["valid"]),
+        (of_other_context, ["train", "valid"]),
+    ],
+)
+def test_other_negatives_or_contexts_do_not_go_on_here(whole, change, parts):
+    before = files(whole["ours"])
+    windows = {"train": planted(48, 101), "valid": planted(32, 101, seed=1)}
+    windows |= {part: change(windows[part]) for part in parts}
+    with pytest.raises(DataError, match="other settings or data"):
+        train_network(**windows, out=whole["ours"], config=OURS, resume=True, show_progress=False)
+    assert files(whole["ours"]) == before
 
 
 @pytest.mark.parametrize(

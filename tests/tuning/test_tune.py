@@ -1,5 +1,6 @@
 """Whole searches with processes of their own: killed, crashed, joined, shown, on Ray."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -16,7 +17,8 @@ import pytest
 
 from tiny_search import SEARCH, TINY
 from vqrna import config as configs
-from vqrna.tuning import dashboard, read_search
+from vqrna.training import Source, from_benchmark
+from vqrna.tuning import dashboard, read_search, run
 from vqrna.tuning.results import write_results
 from vqrna.tuning.study import new_worker, open_storage, open_study
 from vqrna.tuning.worker import DONE, Order, work
@@ -289,3 +291,31 @@ def test_a_busy_port_is_told_before_any_work(tune, search_file, tmp_path):
     assert done.code == 1
     assert f"port {server.server_port} is in use: give --port another one" in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_search_knows_its_negatives_and_contexts(search_file, data, tmp_path, monkeypatch):
+    source = from_benchmark(data, ["Am"])
+    (kind,) = source.train.modifications
+    other_sets = dataclasses.replace(source.valid, negative_sets=("random", "hard"))
+    other_type = dataclasses.replace(kind, context="AN")
+    other_context = dataclasses.replace(source.train, modifications=(other_type,))
+
+    class ToldError(Exception):
+        """Ends a search where it tells its identity."""
+
+    def keep(folder, record):
+        raise ToldError(record.identity)
+
+    monkeypatch.setattr(run, "keep_record", keep)
+    found = []
+    for each in (
+        source,
+        Source(source.train, source.valid),
+        Source(source.train, other_sets),
+        Source(other_context, source.valid),
+    ):
+        with pytest.raises(ToldError) as told:
+            run.tune(read_search(search_file()), each, data, tmp_path / "out", device="cpu")
+        found.append(str(told.value))
+    assert found[0] == found[1]
+    assert len(set(found)) == 3

@@ -14,6 +14,7 @@ from vqrna.attribution.rows import WindowContext
 from vqrna.nn.folded import FoldedNetwork, fold
 from vqrna.nn.model import Network, SiteNetwork
 from vqrna.sequence import ALPHABET, one_hot
+from vqrna.trained.evaluation import evaluating
 
 AT_ONCE = 2048
 """Substitutions at a time."""
@@ -111,7 +112,6 @@ class LocalMutagenesis:
         return Mutated(found.double().numpy(), reference.double().numpy())
 
 
-@torch.no_grad()
 def by_code_strings(network: Network, window: np.ndarray) -> Mutated:
     """Mutate one window in any network that predicts from codes alone."""
     device = next(network.parameters()).device
@@ -119,9 +119,10 @@ def by_code_strings(network: Network, window: np.ndarray) -> Mutated:
     variants = np.repeat(window[None], len(columns) + 1, axis=0)
     variants[np.arange(len(columns)), columns] = bases
     letters = torch.from_numpy(variants).to(device)
-    codes = torch.cat([network(_columns(network, part)).codes for part in letters.split(BATCH)])
-    strings, kind = torch.unique(codes, dim=0, return_inverse=True)
-    logits = torch.cat([network.logits_from_codes(part) for part in strings.split(BATCH)])
+    with evaluating(network):
+        codes = torch.cat([network(_columns(network, part)).codes for part in letters.split(BATCH)])
+        strings, kind = torch.unique(codes, dim=0, return_inverse=True)
+        logits = torch.cat([network.logits_from_codes(part) for part in strings.split(BATCH)])
     every = logits.double().cpu().numpy()[kind.cpu().numpy()]
     found = np.empty((len(ALPHABET), len(window), every.shape[1]))
     found[:] = every[-1]

@@ -37,6 +37,8 @@ def convert(
     types = tuple(find_modification(symbol) for symbol in symbols)
     if not types or len(set(types)) < len(types):
         raise UsageError("--modification names the types of the weights, each once")
+    if file.exists() and out.exists() and file.samefile(out):
+        raise UsageError(f"--out {out} would take the place of the file that is converted")
     model = read_pth(file, types, length=length, base_order=base_order)
     output_directory(out.parent)  # a set of models is a folder of folders
     saved = save_model(model, out)

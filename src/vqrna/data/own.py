@@ -25,7 +25,7 @@ from vqrna.data.records import (
 )
 from vqrna.data.source import open_text
 from vqrna.errors import DataError, UsageError
-from vqrna.modifications import Modification
+from vqrna.modifications import SYMBOL, Modification
 from vqrna.modifications import modification as known_modification
 from vqrna.sequence import AMBIGUOUS, centre, decode, encode
 
@@ -33,7 +33,6 @@ AGREEMENT = 0.99
 """Share of the positives that must have the same central base for it to be the type's base."""
 
 _SET = re.compile(SET_NAME)
-_SYMBOL = re.compile(r"[^\W\d][\w.+'-]*")
 _LABELS = {
     **dict.fromkeys(("1", "1.0", "true", "yes", "pos", "positive", "modified"), POSITIVE),
     **dict.fromkeys(("0", "0.0", "false", "no", "neg", "negative", "unmodified"), NEGATIVE),
@@ -61,7 +60,7 @@ def own_modification(symbol: str, positives: np.ndarray) -> Modification:
     UsageError
         If the symbol cannot be used.
     """
-    if not _SYMBOL.fullmatch(symbol):
+    if not re.fullmatch(SYMBOL, symbol):
         raise UsageError(
             f"'{symbol}' cannot name a modification: a letter, then letters, digits or . + ' - _"
         )

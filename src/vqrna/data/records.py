@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,6 +86,16 @@ class Windows:
     def length(self) -> int:
         """Length of the windows in nt."""
         return int(self.tokens.shape[1])
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal digits that change with all that a training reads of the windows."""
+        kinds = [(m.symbol, m.context, m.offset) for m in self.modifications]
+        digest = hashlib.sha256(repr((self.negative_sets, kinds)).encode())
+        for array in (self.tokens, self.labels, self.negative_set):
+            # The shape, too: the same bytes may be other windows
+            digest.update(repr(array.shape).encode() + array.tobytes())
+        return digest.hexdigest()
 
     def candidates(self) -> np.ndarray:
         """Tell which types the base at the site and its context allow, shape (N, M), bool."""

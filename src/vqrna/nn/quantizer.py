@@ -121,7 +121,9 @@ class CosineQuantizer(nn.Module):
     ) -> None:
         super().__init__()
         self.decay, self.revive_below = decay, revive_below
-        start = F.normalize(torch.randn(codebook_size, code_dim), dim=-1)
+        start = torch.empty(codebook_size, code_dim)
+        if not start.is_meta:  # torch would load a second's worth of modules for shapes alone
+            start = F.normalize(start.normal_(), dim=-1)
         self.register_buffer("codebook", start)  # (K, D), unit length
         self.register_buffer("usage", torch.ones(codebook_size), persistent=False)
         self.register_buffer("vector_sum", start.clone(), persistent=False)

@@ -78,14 +78,27 @@ def flags_of(
     familiarity, sketch = None, None
     names = [field.name for field in dataclasses.fields(Familiarity)]
     if any(f"familiarity.{name}" in tables for name in names):
-        evidence, *sizes = (tables[f"familiarity.{name}"].numpy() for name in names)
-        whole = evidence.dtype == np.int8 and evidence.shape == (codes, codes)
-        if not whole or len({x.shape for x in sizes}) > 1 or sizes[0].ndim != 1:
+        familiarity = Familiarity(*(tables[f"familiarity.{name}"].numpy() for name in names))
+        if not _can_judge(familiarity, codes):
             raise ValueError("what is usual of the codes is not whole")
-        familiarity = Familiarity(evidence, *sizes)
     if "sketch.bits" in tables:
         bits, counts = (tables[f"sketch.{name}"].numpy() for name in ("bits", "counts"))
-        if bits.ndim != 1 or bits.dtype != np.uint8 or not len(bits) or counts.shape != (2,):
+        whole = counts.shape == (2,) and counts.dtype == np.int64 and (counts >= 0).all()
+        if bits.ndim != 1 or bits.dtype != np.uint8 or not len(bits) or not whole:
             raise ValueError("the sketch of the training windows is not whole")
         sketch = WindowSketch(bits, *counts.tolist())
     return familiarity, sketch
+
+
+def _can_judge(table: Familiarity, codes: int) -> bool:
+    """Tell whether tables are of the right kinds and sizes, with something in them."""
+    sizes = (table.tokens, table.least_evidence, table.fewest_different)
+    return (
+        table.evidence.dtype == np.int8
+        and table.evidence.shape == (codes, codes)
+        and [x.dtype.name for x in sizes] == ["int64", "float64", "int64"]
+        and all(x.shape == (len(table.tokens),) for x in sizes)
+        and len(table.tokens) > 0
+        and bool((np.diff(table.tokens, prepend=0) > 0).all())
+        and bool(np.isfinite(table.least_evidence).all())
+    )

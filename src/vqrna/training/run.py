@@ -238,13 +238,8 @@ def _at_length(windows: Windows, length: int) -> Windows:
 
 def _identity(config: Config, train: Windows, valid: Windows, start: TrainedModel | None) -> str:
     """Name a run by all that its result follows from."""
-    told = json.dumps(
-        [configs.effective(config), [m.symbol for m in train.modifications], start and start.hash]
-    )
-    digest = hashlib.sha256(told.encode())
-    for windows in (train, valid):
-        digest.update(windows.tokens.tobytes() + windows.labels.tobytes())
-    return digest.hexdigest()[:16]
+    told = [configs.effective(config), train.digest, valid.digest, start and start.hash]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def _summary(train: Windows, valid: Windows, state: Progress) -> dict[str, Any]:

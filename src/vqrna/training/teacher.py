@@ -97,12 +97,8 @@ def kept_judgements(
 ) -> np.ndarray:
     """Give :func:`judgements`, made once and kept in the folder of a run for when it goes on."""
     path = folder / FILE_NAME
-    kinds = [m.symbol for m in windows.modifications]
-    grown = [length, seed, kinds, TREES, ROUNDS, ELSEWHERE, FOLDS, FEWEST, repr(MORE)]
-    digest = hashlib.sha256(json.dumps(grown).encode())
-    for array in (windows.tokens, windows.labels, windows.negative_set):
-        digest.update(array.tobytes())
-    name = digest.hexdigest()[:16]
+    parts = [windows.digest, length, seed, TREES, ROUNDS, ELSEWHERE, FOLDS, FEWEST, repr(MORE)]
+    name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if str(kept["windows"]) == name:

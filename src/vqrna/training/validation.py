@@ -11,6 +11,7 @@ from vqrna.data.records import NEGATIVE, POSITIVE, RANDOM, Windows
 from vqrna.metrics import measure, ranking
 from vqrna.nn.model import Network
 from vqrna.sequence import one_hot, recentre
+from vqrna.trained.evaluation import evaluating
 
 BATCH = 256
 
@@ -58,8 +59,7 @@ def validate(network: Network, windows: Windows, config: Config) -> dict[str, di
     device = next(network.parameters()).device
     scores = np.empty(windows.labels.shape)
     margins = np.empty(windows.labels.shape)
-    network.eval()
-    with torch.inference_mode():
+    with evaluating(network):  # in whole float32, as the finished model will be
         for start in range(0, len(windows), BATCH):
             part = recentre(windows.tokens[start : start + BATCH], config.model.length)
             output = network(one_hot(torch.from_numpy(np.ascontiguousarray(part)).to(device)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -96,7 +95,7 @@ def tune(
         raise UsageError(f"unknown engine '{engine}' (known: local, ray)")
     if engine == "local":
         choose_device(device)  # what is not there is told once, not by every trial
-    identity = search.identity(_fingerprint(source))
+    identity = search.identity(source.train.digest + source.valid.digest)
     with ExitStack() as stack:
         server = stack.enter_context(dashboard.reserved(port))
         if storage is not None:  # what cannot be reached leaves no folder behind
@@ -172,13 +171,6 @@ def threads_each(search: Search, engine: str = "local") -> int | None:
     if engine == "ray":
         return 1
     return max(1, cores() // search.settings.jobs) if search.settings.jobs > 1 else None
-
-
-def _fingerprint(source: Source) -> str:
-    digest = hashlib.sha256(repr([m.symbol for m in source.train.modifications]).encode())
-    for windows in (source.train, source.valid):
-        digest.update(windows.tokens.tobytes() + windows.labels.tobytes())
-    return digest.hexdigest()
 
 
 def _prepare(study: optuna.Study, search: Search, say: Callable[[str], object]) -> int:
