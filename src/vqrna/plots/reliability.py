@@ -72,8 +72,8 @@ def reliability_diagrams(
             if kinds:
                 of_type = table[(table["modification"] == name)]
                 ax.text(
-                    0.97, 0.05, _told(of_type[of_type["calibration"] == kinds[-1]]), fontsize=6.5,
-                    ha="right", va="bottom", color=INK, transform=ax.transAxes, linespacing=1.3,
+                    0.03, 0.96, _told(of_type[of_type["calibration"] == kinds[-1]]), fontsize=6.5,
+                    ha="left", va="top", color=INK, transform=ax.transAxes, linespacing=1.3,
                 )  # fmt: skip
         figure.supxlabel("mean score of a tenth of the windows", fontsize=8.5, color=INK)
         figure.supylabel("share of modified windows", fontsize=8.5, color=INK)
