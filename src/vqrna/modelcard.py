@@ -15,9 +15,10 @@ from vqrna.trained import Model, TrainedModel
 
 _CONTEXT = "m6Am is called only on BCA: its training saw no other positions."
 _ADAPTER = (
-    "Am, Cm and Gm: about a third of the modified windows in the benchmark carry, at the site, a "
-    "match to the start of a common sequencing adapter (AGAUCGGAAGAGC), ten times as many as "
-    "the unmodified ones. Some may be artefacts of the mapping method; the network learns them."
+    "Am, Cm, Gm and Um: about a third of the modified windows in the benchmark (Um: a tenth) "
+    "carry, at the site, a match to the start of a common sequencing adapter (AGAUCGGAAGAGC), ten "
+    "times as many as the unmodified ones. Some may be artefacts of the mapping method; the "
+    "network learns them."
 )
 
 LIMITS = (
@@ -36,7 +37,7 @@ LIMITS = (
 )
 """What users of a model trained on the benchmark have to know."""
 
-_ONLY_FOR = {_CONTEXT: {"m6Am"}, _ADAPTER: {"Am", "Cm", "Gm"}}
+_ONLY_FOR = {_CONTEXT: {"m6Am"}, _ADAPTER: {"Am", "Cm", "Gm", "Um"}}
 
 
 NO_THRESHOLD = (

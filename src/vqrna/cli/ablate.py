@@ -46,10 +46,11 @@ def ablate(
 ) -> None:
     """Train the whole and the whole less one part, and compare them.
 
-    Without the quantiser, the reconstruction loss or joint training; with
-    another context width or codebook size. Each with each seed is a cell, kept
-    in a small file under OUT/cells; what is there is not made again. Without
-    --data, table and picture are made of the cells that are there.
+    Without the quantiser, a loss, a kind of negatives, masking or joint
+    training; with another context width or codebook size. Each with each seed
+    is a cell, kept in a small file under OUT/cells; what is there is not made
+    again. Without --data, table and picture are made of the cells that are
+    there.
     """
     if data is None:
         study.collect("ablations", out, palette, dry_run, _tell)
