@@ -180,7 +180,7 @@ def test_the_page_tells_what_the_tails_were_found_to_predict(root):
     kept = json.loads((root / "benchmarks" / "results" / "tail.json").read_text())
     page = (root / "docs" / "multiple_testing.md").read_text(encoding="utf-8")
     too_small = []
-    for name, parts in kept.items():
+    for name, parts in kept["ratios"].items():
         numbers = [value for part in ("1/2", "1/10") for value in parts[part]]
         assert f"| {name} | " + " | ".join(f"{value:.2f}" for value in numbers) + " |" in page
         beyond = parts["1/2"][1:] + parts["1/10"][1:]
