@@ -1,8 +1,11 @@
-"""Tables in pages: what stands between two marks is written by the program that measured it."""
+"""What was measured, kept, and the tables of it in pages, each between two marks."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from vqrna.errors import DataError
 from vqrna.files import write_text
@@ -26,3 +29,20 @@ def into_page(page: Path, name: str, text: str) -> None:
     if not found or not ended:
         raise DataError(f"has no lines '{begin}' and '{END}'", file=page)
     write_text(page, f"{head}{begin}\n{text}\n{END}{tail}")
+
+
+def kept(results: Path, measure: Callable[[str], Any], data: list[str]) -> Any:
+    """Measure and keep it, if there is a data set; give what is kept.
+
+    Parameters
+    ----------
+    results : pathlib.Path
+        The file that keeps it, as JSON.
+    measure : callable
+        Is given the folder of the data set.
+    data : list of str
+        The folder, or nothing.
+    """
+    if data:
+        write_text(results, json.dumps(measure(data[0]), indent=1) + "\n")
+    return json.loads(results.read_text(encoding="utf-8"))

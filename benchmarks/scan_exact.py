@@ -6,17 +6,15 @@ data set the table is printed from there.
 
 from __future__ import annotations
 
-import argparse
-import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import DOCS, into_page
+from benchmarks.pages import DOCS, into_page, kept
 
 from vqrna.data.benchmark import load_benchmark
-from vqrna.files import write_text
 from vqrna.progress import progress
 from vqrna.sequence import centre, windows_around
 from vqrna.tiers import TIERS
@@ -116,18 +114,13 @@ def table(measured: dict[str, Any]) -> str:
     )
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Measure if there are data, and put the table into the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", nargs="?", help="folder with train/ and valid/")
-    data = parser.parse_args().data
     torch.set_num_threads(1)
-    if data:
-        write_text(RESULTS, json.dumps(measure(data), indent=1) + "\n")
-    text = table(json.loads(RESULTS.read_text(encoding="utf-8")))
+    text = table(kept(RESULTS, measure, arguments))
     into_page(DOCS / "speed.md", "exact", text)
     print(text)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

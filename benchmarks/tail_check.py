@@ -7,14 +7,13 @@ table is written from what is kept in ``results/tail.json``.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.pages import DOCS, into_page
+from benchmarks.pages import DOCS, into_page, kept
 from scipy import stats
 
 from vqrna.data.annotated import annotated
@@ -141,10 +140,7 @@ def table(measured: dict[str, Any]) -> str:
 
 def main(arguments: list[str]) -> None:
     """Measure if a data set is given; put the table into its page."""
-    if arguments:
-        kept = json.dumps(measure(arguments[0]), indent=1)
-        RESULTS.write_text(kept + "\n", encoding="utf-8")
-    text = table(json.loads(RESULTS.read_text(encoding="utf-8")))
+    text = table(kept(RESULTS, measure, arguments))
     into_page(DOCS / "multiple_testing.md", "tails", text)
     print(text)
 

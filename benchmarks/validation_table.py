@@ -6,12 +6,11 @@ data set the table is written from there.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import README, into_page
+from benchmarks.pages import README, into_page, kept
 
 RESULTS = Path(__file__).parent / "results" / "validation.json"
 NINE = "mean9"
@@ -74,10 +73,7 @@ def table(measured: dict[str, Any]) -> str:
 
 def main(arguments: list[str]) -> None:
     """Measure if a data set is given; put the table into the README."""
-    if arguments:
-        kept = json.dumps(measure(arguments[0]), indent=1)
-        RESULTS.write_text(kept + "\n", encoding="utf-8")
-    text = table(json.loads(RESULTS.read_text(encoding="utf-8")))
+    text = table(kept(RESULTS, measure, arguments))
     into_page(README, "validation", text)
     print(text)
 
