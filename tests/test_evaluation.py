@@ -1,5 +1,6 @@
 """An evaluation compares the right windows, and its JSON is what the README promises."""
 
+import dataclasses
 import json
 import math
 
@@ -78,6 +79,14 @@ def test_what_a_model_knows_of_windows_stands_beside_their_scores():
     assert found.to_json()["flags"] == {"windows": 120, "unlike": 40, "in_training": None}
     number = found.scores["window"].str.removeprefix("w").astype(int)
     assert found.scores["unlike"].tolist() == (number % 3 == 0).tolist()
+
+
+def test_windows_of_one_name_are_counted_each():
+    """Files of several types may each begin their names anew."""
+    windows = dataclasses.replace(random_windows(), names=("the same",) * 120)
+    found = evaluate(FlaggingModel(), windows, resamples=0)
+    assert found.to_json()["flags"] == {"windows": 120, "unlike": 40, "in_training": None}
+    assert sorted(set(found.scores["number"])) == list(range(1, 121))
     assert found.scores["in_training"].isna().all()
 
 

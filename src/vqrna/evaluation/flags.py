@@ -32,7 +32,7 @@ def flagged(scores: pd.DataFrame) -> dict[str, int | None]:
     scores : pandas.DataFrame
         As in :class:`vqrna.evaluation.Evaluation`.
     """
-    once = scores.drop_duplicates("window")
+    once = scores.drop_duplicates("number")  # names of windows may be the same
     counts: dict[str, int | None] = {"windows": len(once)}
     for name in FLAGS:
         unknown = name not in once or once[name].isna().any()

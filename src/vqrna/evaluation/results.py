@@ -36,9 +36,10 @@ class Evaluation:
         The modification may be ``mean`` (all types) or ``mean9`` (those of `NINE`); a mean is
         taken inside every resample, so its interval knows that types share windows.
     scores : pandas.DataFrame
-        One row a window, type and mask: ``window``, ``modification``, ``label``, ``negatives``
-        (empty for a positive), ``flanks``, ``non_overlapping``, ``cluster``, ``logit``, ``score``,
-        and the flags of the window with nothing masked, ``unlike`` and ``in_training``.
+        One row a window, type and mask: ``window`` (its name, which other windows may have, too),
+        ``number`` (from 1, its own), ``modification``, ``label``, ``negatives`` (empty for a
+        positive), ``flanks``, ``non_overlapping``, ``cluster``, ``logit``, ``score``, and the flags
+        of the window with nothing masked, ``unlike`` and ``in_training``.
     unknown : tuple of str
         Types in the data that the model does not tell.
     resampled : dict of tuple of str to np.ndarray, shape (R,)

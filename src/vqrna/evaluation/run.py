@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _BATCH = 256
 
 _SCORES = (
-    "window", "modification", "label", "negatives", "flanks",
+    "window", "number", "modification", "label", "negatives", "flanks",
     "non_overlapping", "cluster", "logit", "score", *FLAGS,
 )  # fmt: skip
 
@@ -120,6 +120,7 @@ def evaluate(
             for symbol in shared:
                 known = known_windows(windows, types[symbol], apart, cluster)
                 of_type = known.assign(
+                    number=known.index + 1,
                     modification=symbol,
                     flanks=flanks,
                     logit=logits[known.index, heads[symbol]],
