@@ -235,7 +235,7 @@ def test_the_table_compares_with_the_control(data, tmp_path, monkeypatch):
         tmp_path / "runs",
     )
     page = tmp_path / "page.md"
-    page.write_text("before\n<!-- quality: ideas -->\nto go\n<!-- quality: end -->\nafter\n")
+    page.write_text("before\n<!-- quality: ideas -->\nto go\n<!-- -->\nafter\n")
     table.write_table(tmp_path / "cells", data._keys.parent, page)
     text = page.read_text()
     assert "to go" not in text

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from benchmarks.pages import into_page
 from benchmarks.quality import __main__ as command
 from benchmarks.quality import (
     baselines,
@@ -210,9 +211,9 @@ def test_the_report_tells_what_is_there_and_leaves_the_rest_blank(place, specs, 
         if split in ("public", "fold-0"):
             make(place, specs["trees"], split, seed=1)
     page = tmp_path / "page.md"
-    page.write_text("before\n<!-- quality: tables -->\nstale\n<!-- quality: end -->\nafter\n")
+    page.write_text("before\n<!-- quality: tables -->\nstale\n<!-- -->\nafter\n")
     readme = tmp_path / "readme.md"
-    readme.write_text("<!-- quality: short -->\nstale\n<!-- quality: end -->")
+    readme.write_text("<!-- quality: short -->\nstale\n<!-- -->")
     report.write_report(base / "results", page, tmp_path / "picture.png", readme)
     assert re.search(r"\| trees \(LightGBM\) \|.* 2 / 1 \|", readme.read_text())
     assert "stale" not in readme.read_text()
@@ -251,7 +252,7 @@ def test_a_page_without_markers_is_told(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("nothing\n")
     with pytest.raises(DataError, match="has no lines"):
-        report.mark(page, "tables", "x")
+        into_page(page, "quality: tables", "x")
 
 
 def test_cells_of_other_settings_are_left_out(place, specs, monkeypatch):
@@ -354,8 +355,8 @@ def test_the_command_makes_plans_and_cells(place, specs, capsys, monkeypatch, tm
     monkeypatch.setattr(command, "PICTURE", tmp_path / "picture.png")
     monkeypatch.setattr(work, "_LOADED", {})
     monkeypatch.setattr(command, "README", tmp_path / "readme.md")
-    (tmp_path / "page.md").write_text("<!-- quality: tables --><!-- quality: end -->")
-    (tmp_path / "readme.md").write_text("<!-- quality: short --><!-- quality: end -->")
+    (tmp_path / "page.md").write_text("<!-- quality: tables --><!-- -->")
+    (tmp_path / "readme.md").write_text("<!-- quality: short --><!-- -->")
     given = [
         str(base / "data"), "--models", "cpg", "--splits", "public", "--types", "Um",
         "--results", str(tmp_path / "results"), "--runs", str(tmp_path / "runs"),

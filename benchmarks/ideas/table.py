@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.ideas.catalogue import IDEAS, OURS, SPECS, TREES, Idea
+from benchmarks.pages import into_page
 from benchmarks.quality.differences import difference
 from benchmarks.quality.kept import gather
 from benchmarks.quality.models import spec
-from benchmarks.quality.report import mark
 from benchmarks.quality.statistics import MEAN, Measured, measure_all
 
 from vqrna.errors import DataError
@@ -49,7 +49,7 @@ def write_table(results: Path, quality: Path, page: Path) -> None:
     rows += [_row(Idea(spec(name), "", name), measured) for name in sorted(held_to & tried)]
     lines = [f"| {' | '.join(row)} |" for row in (_HEAD, *rows)]
     lines.insert(1, "|" + "---|" * len(_HEAD))
-    mark(page, "ideas", "\n".join(lines))
+    into_page(page, "quality: ideas", "\n{}\n".format("\n".join(lines)))
 
 
 def _row(idea: Idea, measured: Measured) -> list[str]:

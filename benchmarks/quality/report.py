@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from textwrap import fill
 
+from benchmarks.pages import into_page
 from benchmarks.quality.differences import PLACES, between, pairs, verdict
 from benchmarks.quality.kept import Gathered, Scored, gather
 from benchmarks.quality.models import SPECS
@@ -22,10 +23,7 @@ from benchmarks.quality.statistics import (
     measure_all,
 )
 
-from vqrna.errors import DataError
 from vqrna.files import write_text
-
-BEGIN, END = "<!-- quality: {} -->", "<!-- quality: end -->"
 
 _WIDTH = 118  # of a line of the README
 _COLUMNS = ("place", "windows", "type", "measure", "value", "low", "high")
@@ -62,21 +60,11 @@ def write_report(results: Path, page: Path, picture: Path, readme: Path) -> list
     written = [tables / "quality.csv", tables / "differences.csv"]
     write_text(written[0], values_csv(gathered, measured))
     write_text(written[1], differences_csv(gathered, measured))
-    mark(page, "tables", page_tables(gathered, measured))
+    into_page(page, "quality: tables", f"\n{page_tables(gathered, measured)}\n")
     words = [fill(told, _WIDTH) for told in (less_the_trees(measured), costs_of_codes(measured))]
-    mark(readme, "short", "\n\n".join([short_table(gathered, measured), *filter(None, words)]))
+    short = "\n\n".join([short_table(gathered, measured), *filter(None, words)])
+    into_page(readme, "quality: short", f"\n{short}\n")
     return [*written, page, readme, *save_figure(draw_picture(gathered, measured), picture)]
-
-
-def mark(page: Path, name: str, text: str) -> None:
-    """Replace what stands between the markers of a page (DataError if they are not there)."""
-    old = page.read_text(encoding="utf-8")
-    begin = BEGIN.format(name)
-    head, found, rest = old.partition(begin)
-    _, ended, tail = rest.partition(END)
-    if not found or not ended:
-        raise DataError(f"has no lines '{begin}' and '{END}'", file=page)
-    write_text(page, f"{head}{begin}\n\n{text}\n\n{END}{tail}")
 
 
 def values_csv(gathered: Gathered, measured: Measured) -> str:

@@ -148,6 +148,7 @@ LIES = {
         fact("training", "labels", "Am", to={"train": [1, 2]}),
         "training.labels.Am: tells not both train and valid",
     ),
+    "chosen odd": (fact("training", "chosen", to=5), "training.chosen: Input should be a valid"),
     "best epoch odd": (fact("training", "best_epoch", to="two"), "training.best_epoch: Input"),
     "scores odd": (
         fact("training", "validation", "Am", "acc", to=None),

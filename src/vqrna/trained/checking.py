@@ -24,6 +24,7 @@ _Windows = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_
 
 _TOLD: dict[str, Any] = {
     "command": str,
+    "chosen": str,
     "epochs": int,
     "best_epoch": int,
     "labels": dict[str, dict[str, _Windows]],
