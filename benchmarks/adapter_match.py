@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from vqrna.data.benchmark import load_benchmark
-from vqrna.data.records import NEGATIVE, POSITIVE
+from vqrna.data.windows import NEGATIVE, POSITIVE
 from vqrna.sequence import centre, encode
 
 ADAPTER = "AGAUCGGAAGAGC"

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.pages import DOCS, README, into_page
 
 from vqrna.evaluation.localisation import NEAR
-from vqrna.modelcard import A_REGION, points_at
+from vqrna.model.model_card import A_REGION, points_at
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.json"
 PAGE = DOCS / "evaluation.md"
@@ -32,8 +32,8 @@ def measure(directory: str) -> dict[str, Any]:
     from vqrna.data.benchmark import load_benchmark
     from vqrna.evaluation import evaluate
     from vqrna.evaluation.report import examination_pictures
+    from vqrna.model.weights import load_model
     from vqrna.plots.style import save_figure
-    from vqrna.weights import load_model
 
     model = load_model()
     found = evaluate(

@@ -21,12 +21,12 @@ from benchmarks.pages import DOCS, into_page
 
 from vqrna.data.benchmark import load_benchmark
 from vqrna.data.overlap import clusters, overlapping
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
+from vqrna.model import TrainedModel, codes_of, flag_tables
+from vqrna.model.weights import load_model
 from vqrna.sequence import encode, recentre
 from vqrna.shuffling import dinucleotide_shuffle
-from vqrna.trained import TrainedModel, codes_of, flag_tables
 from vqrna.training.flags import thresholds, with_flags
-from vqrna.weights import load_model
 
 RESULTS = Path(__file__).parent / "results" / "flags.json"
 

@@ -8,8 +8,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from vqrna.modelcard import describe
-from vqrna.weights import FILE_NAME, SHIPPED, load_model, save_model
+from vqrna.model.model_card import describe
+from vqrna.model.weights import FILE_NAME, SHIPPED, load_model, save_model
 
 
 def main(run: str, *chosen: str) -> None:

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from tangermeme.saturation_mutagenesis import saturation_mutagenesis
 
-from vqrna.attribution.mutagenesis import mutate
+from vqrna.interpret.mutagenesis import mutate
+from vqrna.model import TrainedModel
+from vqrna.model.weights import load_model
 from vqrna.sequence import one_hot
-from vqrna.trained import TrainedModel
-from vqrna.weights import load_model
 
 ROUNDS = 5
 WINDOWS = 4

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vqrna.errors import DataError
-from vqrna.files import write_text
+from vqrna.runtime.files import write_text
 
 README = Path(__file__).parents[1] / "README.md"
 DOCS = README.parent / "docs"

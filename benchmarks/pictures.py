@@ -55,9 +55,9 @@ def small(source: Path, name: str, width: int) -> None:
 
 def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
     """Saturation mutagenesis of all modified windows of each type: what was found, and pictures."""
-    from vqrna.attribution import attribute, find_motifs
-    from vqrna.attribution.files import write_motifs, write_pictures
-    from vqrna.provenance import facts, running, signature
+    from vqrna.interpret import attribute, find_motifs
+    from vqrna.interpret.files import write_motifs, write_pictures
+    from vqrna.runtime.provenance import facts, running, signature
 
     found = []
     for column, kind in enumerate(windows.modifications):
@@ -87,11 +87,11 @@ def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]
 
 def read_codes(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
     """Spectrum and atlas: what was found, and their files."""
-    from vqrna.codes.atlas import atlas
-    from vqrna.codes.atlas_files import write_atlas
-    from vqrna.codes.spectrum import SURE
-    from vqrna.codes.spectrum_files import write_spectrum
-    from vqrna.provenance import running
+    from vqrna.interpret.atlas import atlas
+    from vqrna.interpret.atlas_files import write_atlas
+    from vqrna.interpret.spectrum import SURE
+    from vqrna.interpret.spectrum_files import write_spectrum
+    from vqrna.runtime.provenance import running
 
     book = atlas(model, windows, show_progress=True)
     told = book.spectrum
@@ -218,7 +218,7 @@ def letters(directory: str, folder: Path) -> dict[str, Any]:
 def shipped(directory: str) -> tuple[Any, Any]:
     """Load the shipped model and the validation windows."""
     from vqrna.data.benchmark import load_benchmark
-    from vqrna.weights import load_model
+    from vqrna.model.weights import load_model
 
     return load_model(device="cpu"), load_benchmark(directory, "valid")
 

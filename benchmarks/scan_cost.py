@@ -53,7 +53,7 @@ MACHINES = (("1 core", 1), ("16 cores", 16), ("10 machines of 64 cores", 640))
 def inputs(folder: Path, length: int) -> dict[str, Any]:
     """Write inputs of three kinds and open them."""
     from vqrna.genome import open_genome
-    from vqrna.scanning import FastaSource
+    from vqrna.prediction import FastaSource
 
     generator = np.random.default_rng(0)
 
@@ -91,10 +91,10 @@ def measure() -> dict[str, Any]:
     """Scan each input with one thread, in turn with the network alone."""
     import torch
 
-    from vqrna.predicting import make_settings, predict_files
-    from vqrna.scanning.pieces import TILE
+    from vqrna.model.weights import load_model
+    from vqrna.prediction import make_settings, predict_files
+    from vqrna.prediction.tiles import TILE
     from vqrna.sequence import centre
-    from vqrna.weights import load_model
 
     torch.set_num_threads(1)
     model = load_model(device="cpu")

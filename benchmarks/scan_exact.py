@@ -15,11 +15,11 @@ import torch
 from benchmarks.pages import DOCS, into_page, kept
 
 from vqrna.data.benchmark import load_benchmark
-from vqrna.progress import progress
+from vqrna.model import TrainedModel
+from vqrna.model.weights import load_model
+from vqrna.runtime.progress import progress
 from vqrna.sequence import centre, windows_around
-from vqrna.tiers import TIERS
-from vqrna.trained import TrainedModel
-from vqrna.weights import load_model
+from vqrna.stats.tiers import TIERS
 
 RESULTS = Path(__file__).parent / "results" / "scan_exact.json"
 

@@ -31,8 +31,8 @@ CHILD = """
 import dataclasses, json, pathlib, resource, sys
 import numpy as np
 from vqrna.cli import main
-import vqrna.weights
-from vqrna.trained import Scanned, TrainedModel
+import vqrna.model.weights
+from vqrna.model import Scanned, TrainedModel
 
 class Stub(TrainedModel):
     # Logits of one position in 5,000 are high: some 100 calls a unit are kept and written.
@@ -42,11 +42,11 @@ class Stub(TrainedModel):
         return Scanned(logits, np.zeros(logits.shape[:2], bool))
 
 if {stub}:
-    real = vqrna.weights.load_model
+    real = vqrna.model.weights.load_model
     def load(*arguments):
         model = real(*arguments)
         return Stub(**{{f.name: getattr(model, f.name) for f in dataclasses.fields(model)}})
-    vqrna.weights.load_model = load
+    vqrna.model.weights.load_model = load
 code = main({arguments!r})
 status = pathlib.Path("/proc/self/status")
 if status.exists():  # ru_maxrss also counts what the process was before it became this one

@@ -23,13 +23,13 @@ import torch
 from benchmarks.pages import DOCS, README, into_page
 
 from vqrna.config import preset, replace
+from vqrna.model import TrainedModel
+from vqrna.model.trained_model import TILE
+from vqrna.model.weights import load_model
 from vqrna.modifications import MODIFICATIONS
+from vqrna.nn.dense.cache import dense
 from vqrna.nn.model import SiteNetwork, build
-from vqrna.nn.prepared import dense
 from vqrna.sequence import centre, one_hot
-from vqrna.trained import TrainedModel
-from vqrna.trained.model import TILE
-from vqrna.weights import load_model
 
 ROUNDS = 5
 LENGTHS = {"1 kb": 40, "10 kb": 8, "100 kb": 2, "1 Mb": 1, "10 Mb": 1}

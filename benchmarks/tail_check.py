@@ -19,10 +19,10 @@ from scipy import stats
 from vqrna.data.annotated import annotated
 from vqrna.data.benchmark import load_benchmark
 from vqrna.data.overlap import clusters, overlapping
-from vqrna.null import NullSketch
-from vqrna.progress import progress
+from vqrna.model.weights import load_model
+from vqrna.runtime.progress import progress
 from vqrna.sequence import centre
-from vqrna.weights import load_model
+from vqrna.stats.null_distribution import NullSketch
 
 FACTORS = (1, 3, 10, 30)
 """So many times rarer than the rarest that a null can count."""

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from vqrna.config import Config, preset
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.modifications import MODIFICATIONS
 from vqrna.nn.model import SiteNetwork, build
 from vqrna.training.epoch import TrainingData, train_epoch
+from vqrna.training.negatives import WeakNegatives
 from vqrna.training.schedule import WeightAverage, make_optimizer
-from vqrna.training.weak import WeakNegatives
 
 WINDOWS = 1280
 ROUNDS = 3

@@ -20,7 +20,7 @@ def measure(directory: str) -> dict[str, Any]:
     """Evaluate the shipped model on the validation windows of a data set."""
     from vqrna.data.benchmark import load_benchmark
     from vqrna.evaluation import FLANKS, evaluate
-    from vqrna.weights import load_model
+    from vqrna.model.weights import load_model
 
     found = evaluate(
         load_model(),

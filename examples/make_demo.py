@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vqrna.scanning import make_settings, scan_sequence
+from vqrna.model import Model
+from vqrna.model.weights import load_model
+from vqrna.prediction import make_settings, scan_sequence
 from vqrna.sequence import decode, encode
 from vqrna.shuffling import dinucleotide_shuffle
-from vqrna.trained import Model
-from vqrna.weights import load_model
 
 SEED = 1
 LENGTH = 600

@@ -13,11 +13,11 @@ import pandas as pd
 import torch
 
 from tiny import fresh, random_tokens, tiny
-from vqrna.calibration import Calibration
-from vqrna.null import NullSketch
+from vqrna.model import TrainedModel
 from vqrna.sequence import decode
-from vqrna.tiers import TIERS, TierMeaning, Tiers
-from vqrna.trained import TrainedModel
+from vqrna.stats.calibration import Calibration
+from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.tiers import TIERS, TierMeaning, Tiers
 
 SYMBOLS = ("Am", "m6A", "m6Am", "Psi")
 LENGTH = 71

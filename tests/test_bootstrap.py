@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from vqrna.bootstrap import draw, estimates, interval, resample
-from vqrna.metrics import METRICS, measure
+from vqrna.stats.bootstrap import draw, estimates, interval, resample
+from vqrna.stats.metrics import METRICS, measure
 
 
 def noisy(n, seed=0):
@@ -40,7 +40,7 @@ def test_a_resample_is_the_measure_of_the_drawn_windows():
 def test_blocks_do_not_change_the_numbers(monkeypatch):
     labels, p = noisy(50)
     whole = resample(labels, p, np.arange(50), draw(50, 40))
-    monkeypatch.setattr("vqrna.bootstrap._BLOCK", 7 * 50)
+    monkeypatch.setattr("vqrna.stats.bootstrap._BLOCK", 7 * 50)
     parts = resample(labels, p, np.arange(50), draw(50, 40))
     for name in METRICS:
         np.testing.assert_allclose(whole[name], parts[name], rtol=1e-12)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from vqrna.calibration import Calibration, at_prior, fit_line, log_odds, sigmoid
+from vqrna.stats.calibration import Calibration, at_prior, fit_line, log_odds, sigmoid
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vqrna.devices import full_float32
+from vqrna.runtime.devices import full_float32
 
 
 def early() -> SimpleNamespace:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from vqrna.config import ModelConfig, TrainingConfig, preset
-from vqrna.data.own import load_table, load_windows_fasta
-from vqrna.data.records import NEGATIVE, POSITIVE
-from vqrna.tiers import EDGE, TIERS
-from vqrna.training.finishing import MOST_OFF_SITE, MOST_SHUFFLED
+from vqrna.data.user_files import load_table, load_windows_fasta
+from vqrna.data.windows import NEGATIVE, POSITIVE
+from vqrna.stats.tiers import EDGE, TIERS
+from vqrna.training.calibrate import MOST_OFF_SITE, MOST_SHUFFLED
 from vqrna.training.nulls import WINDOWS
 
 PAGES = sorted(path.stem for path in (Path(__file__).parents[1] / "docs").glob("*.md"))
@@ -93,16 +93,16 @@ def test_the_notebook_of_a_page_runs(root, page, last, monkeypatch):
     import vqrna
     from seeded import calling_model
     from tiny import planted
-    from vqrna.codes import chosen
+    from vqrna.interpret import site_selection
 
     windows = dataclasses.replace(
         planted(24, length=101, symbols=("Am",)), modifications=vqrna.MODIFICATIONS[7:8]
     )
     given = []
     monkeypatch.setattr(vqrna, "load_model", calling_model)
-    for place in (vqrna, chosen):
+    for place in (vqrna, site_selection):
         monkeypatch.setattr(place, "load_benchmark", lambda *x, **_: given.append(x) or windows)
-    monkeypatch.setattr(chosen, "select_modifications", lambda *_: None)
+    monkeypatch.setattr(site_selection, "select_modifications", lambda *_: None)
     code = re.search(r"## In a notebook\n.*?```python\n(.+?)```", read(root, page), re.DOTALL)[1]
     names: dict[str, object] = {}
     exec(compile(code, page, "exec"), names)

@@ -4,10 +4,11 @@ from importlib import metadata
 import pytest
 
 import vqrna
-from vqrna import devices, doctor
-from vqrna.devices import choose_device
+from vqrna import doctor
 from vqrna.doctor import Check, Report, examine
 from vqrna.errors import UsageError
+from vqrna.runtime import devices
+from vqrna.runtime.devices import choose_device
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation import FLANKS, NINE, evaluate, mask_flanks
 from vqrna.evaluation.report import write_report
-from vqrna.metrics import METRICS
+from vqrna.model.protocol import Scorer
 from vqrna.modifications import MODIFICATIONS, modifications
-from vqrna.scorer import Scorer
 from vqrna.sequence import AMBIGUOUS
+from vqrna.stats.metrics import METRICS
 
 LENGTH = 201
 

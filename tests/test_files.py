@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vqrna.errors import DataError
-from vqrna.files import atomic_path, output_directory, write_text
+from vqrna.runtime.files import atomic_path, output_directory, write_text
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
@@ -135,7 +135,7 @@ def test_devices_are_written_in_place():
 def test_the_next_writer_sweeps_up_after_a_killed_one(tmp_path):
     path = tmp_path / "sites.tsv"
     code = (
-        "import sys, time; from vqrna.files import atomic_path\n"
+        "import sys, time; from vqrna.runtime.files import atomic_path\n"
         "with atomic_path(sys.argv[1]) as temporary:\n"
         "    temporary.write_text('half'); print(flush=True); time.sleep(60)"
     )
@@ -177,7 +177,7 @@ def test_a_folder_without_permission_is_told(tmp_path):
 def test_an_old_file_survives_a_writer_killed_at_any_moment(tmp_path):
     path = tmp_path / "sites.tsv"
     code = (
-        "import sys; from vqrna.files import write_text\n"
+        "import sys; from vqrna.runtime.files import write_text\n"
         "print(flush=True)\n"
         "while True: write_text(sys.argv[1], 'whole\\n' * 20000)"
     )

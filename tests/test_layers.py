@@ -99,7 +99,7 @@ def test_a_file_is_a_room_of_modest_size_with_its_purpose_told(path):
     [
         "import vqrna; vqrna.MODIFICATIONS; vqrna.DataError; dir(vqrna)",
         "import vqrna.cli",
-        "import vqrna.provenance, vqrna.progress, vqrna.files, vqrna.devices, vqrna.config",
+        "import vqrna.runtime.provenance, vqrna.runtime.progress, vqrna.runtime.files, vqrna.runtime.devices, vqrna.config",
     ],
 )
 def test_importing_loads_nothing_heavy(program):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from vqrna.metrics import METRICS, TITLES, ece, measure, measure_weighted, ranking
+from vqrna.stats.metrics import METRICS, TITLES, ece, measure, measure_weighted, ranking
 
 
 def noisy(n, seed=0, decimals=None):

@@ -8,10 +8,10 @@ import pytest
 
 from seeded import SYMBOLS, calling_model
 from tiny import fresh, random_tokens
-from vqrna.modelcard import LIMITS, describe
-from vqrna.nn.familiarity import Familiarity
-from vqrna.sketch import WindowSketch
-from vqrna.trained import ModelSet
+from vqrna.model import ModelSet
+from vqrna.model.familiarity import Familiarity
+from vqrna.model.model_card import LIMITS, describe
+from vqrna.model.training_sketch import WindowSketch
 
 
 def rows(page: str, section: str) -> list[list[str]]:

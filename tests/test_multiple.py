@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from vqrna.multiple import PValueCounts
-from vqrna.null import FEWEST, TRUSTED
 from vqrna.sites import significant
+from vqrna.stats.fdr import PValueCounts
+from vqrna.stats.null_distribution import FEWEST, TRUSTED
 
 
 def counted(p, kind=0, types: int = 1) -> PValueCounts:

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from vqrna.null import EXACT, FEWEST, TRUSTED, NullSketch
+from vqrna.stats.null_distribution import EXACT, FEWEST, TRUSTED, NullSketch
 
 
 def sample(n: int, seed: int = 0, ties: bool = False) -> np.ndarray:

@@ -3,8 +3,8 @@ from itertools import chain, repeat
 
 import pytest
 
-from vqrna import progress as module
-from vqrna.progress import progress
+from vqrna.runtime import progress as module
+from vqrna.runtime.progress import progress
 
 
 class Terminal(io.StringIO):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vqrna
-from vqrna.provenance import FROM_PYTHON, command_line, header_lines, running
+from vqrna.runtime.provenance import FROM_PYTHON, command_line, header_lines, running
 
 
 def test_a_call_from_python_says_so():

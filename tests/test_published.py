@@ -8,8 +8,8 @@ import torch
 
 from tiny import columns, fresh, random_tokens, tiny, tiny_paper
 from vqrna.errors import DataError, UsageError
+from vqrna.model.published import read_pth, write_pth
 from vqrna.modifications import modifications
-from vqrna.published import read_pth, write_pth
 from vqrna.sequence import ALPHABET
 
 AM = modifications(["Am"])

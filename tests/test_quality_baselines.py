@@ -9,10 +9,10 @@ from benchmarks.quality.features import cpg, pieces
 
 from tiny import planted, random_tokens
 from vqrna.data.features import Features, kmer_counts, one_hot
-from vqrna.data.records import Windows
-from vqrna.metrics import ranking
+from vqrna.data.windows import Windows
 from vqrna.modifications import modifications
 from vqrna.sequence import encode
+from vqrna.stats.metrics import ranking
 from vqrna.training.trees import examples
 
 

@@ -28,10 +28,10 @@ from benchmarks.quality.statistics import Measured, Value, _mean, called, fifths
 from tiny import MOTIFS, tiny
 from vqrna.data.overlap import overlapping
 from vqrna.errors import DataError, UsageError
-from vqrna.metrics import ranking
+from vqrna.model.weights import load_model
 from vqrna.sequence import decode, encode
+from vqrna.stats.metrics import ranking
 from vqrna.studies import CellStore
-from vqrna.weights import load_model
 
 SYMBOLS = ("Am", "Um")
 NUMBER = {"Am": 1, "Um": 4}

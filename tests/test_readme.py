@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from vqrna.data.fasta import read_fasta
-from vqrna.predicting import predict
-from vqrna.weights import SHIPPED
+from vqrna.model.weights import SHIPPED
+from vqrna.prediction import predict
 
 DEMO = Path(__file__).parents[1] / "examples" / "demo.fasta"
 
@@ -60,7 +60,7 @@ def test_how_much_faster_mutagenesis_is_told_to_be(root):
 
 @pytest.mark.parametrize("name", ["validation", "evaluation", "flags", "scan_exact", "tail"])
 def test_the_kept_result_is_of_the_shipped_model(root, name):
-    from vqrna.weights import load_model
+    from vqrna.model.weights import load_model
 
     measured = json.loads((root / f"benchmarks/results/{name}.json").read_text("utf-8"))
     assert measured["model"] == load_model(device="cpu").hash

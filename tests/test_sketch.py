@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tiny import random_tokens
+from vqrna.model.training_sketch import BESIDE, BITS, STEP, WORD, WindowSketch, _minimisers
 from vqrna.sequence import AMBIGUOUS
-from vqrna.sketch import BESIDE, BITS, STEP, WORD, WindowSketch, _minimisers
 
 TRAIN = random_tokens(1500, 501, seed=1)
 EXTENT = WORD + STEP - 1

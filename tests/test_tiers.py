@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vqrna.errors import UsageError
-from vqrna.tiers import DEFAULT_TIER, TIERS, Tiers, tier_index
+from vqrna.stats.tiers import DEFAULT_TIER, TIERS, Tiers, tier_index
 
 
 def test_tiers_are_counted_from_the_lowest():

@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 
 from tiny import fresh, measured, random_tokens, tiny, tiny_paper
 from vqrna.errors import DataError, UsageError
-from vqrna.modelcard import describe
+from vqrna.model import ModelSet, TrainedModel
+from vqrna.model.model_card import describe
+from vqrna.model.weights import FILE_NAME, FORMAT, load_model, save_model
 from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET
-from vqrna.trained import ModelSet, TrainedModel
-from vqrna.weights import FILE_NAME, FORMAT, load_model, save_model
 
 
 def parts(path):

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 
 from vqrna import config as configs
-from vqrna.calibration import Calibration
 from vqrna.config import Config
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
+from vqrna.model import TrainedModel
 from vqrna.modifications import modifications
 from vqrna.nn.model import Network, SiteNetwork, build
-from vqrna.null import NullSketch
 from vqrna.sequence import AMBIGUOUS, centre, encode, one_hot
-from vqrna.tiers import TierMeaning, Tiers
-from vqrna.trained import TrainedModel
+from vqrna.stats.calibration import Calibration
+from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.tiers import TierMeaning, Tiers
 
 MOTIFS = {"Am": "GGACU", "Cm": "UUCAA", "Um": "AGUGC"}
 """What stands about the modified sites that are planted."""

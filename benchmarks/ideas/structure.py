@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.quality.baselines import Baseline, fit_trees
 
 from vqrna.data.features import MORE
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.errors import DataError
 from vqrna.sequence import decode, recentre
 from vqrna.training.trees import ELSEWHERE

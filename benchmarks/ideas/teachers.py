@@ -12,7 +12,7 @@ import numpy as np
 
 from vqrna.config import Config, replace
 from vqrna.data.folds import make_folds
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.training import train_network
 from vqrna.training.teacher import kept_judgements
 
@@ -36,7 +36,7 @@ def taught_by_networks(config: Config) -> Iterator[None]:
         by_networks = out_of_fold(windows, replace(config, seed=seed, epochs=EPOCHS), folder)
         return (by_trees + by_networks) / 2  # nothing where the trees say nothing
 
-    with patch("vqrna.training.run.kept_judgements", judge):
+    with patch("vqrna.training.train_network.kept_judgements", judge):
         yield
 
 

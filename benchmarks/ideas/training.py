@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from vqrna.config import Config
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
+from vqrna.model import TrainedModel
 from vqrna.nn.context import Features
 from vqrna.nn.head import Part
 from vqrna.nn.model import SiteNetwork, build
 from vqrna.sequence import centre, one_hot
-from vqrna.trained import TrainedModel
 from vqrna.training import train_network
 from vqrna.training.augmentation import mask_flanks
 from vqrna.training.losses import reconstruction_loss

@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 from benchmarks.quality.features import cpg, pieces
 
-from vqrna.calibration import sigmoid
 from vqrna.data.features import MORE, PLAIN
-from vqrna.data.records import NEGATIVE, POSITIVE, Windows
+from vqrna.data.windows import NEGATIVE, POSITIVE, Windows
 from vqrna.modifications import Modification
 from vqrna.sequence import AMBIGUOUS, recentre
+from vqrna.stats.calibration import sigmoid
 from vqrna.training.trees import ELSEWHERE, ROUNDS, examples, grow
 
 

@@ -20,11 +20,11 @@ from vqrna.config import effective
 from vqrna.evaluation import NINE
 from vqrna.evaluation.localisation import localise
 from vqrna.evaluation.positions import ScorePositions, dense, window_by_window
-from vqrna.files import atomic_path
-from vqrna.metrics import ranking
 from vqrna.modifications import Modification
+from vqrna.runtime.files import atomic_path
+from vqrna.runtime.machine import git_commit, machine_facts
+from vqrna.stats.metrics import ranking
 from vqrna.studies import Cell, CellStore, Identity, attempt
-from vqrna.studies.machine import git_commit, machine_facts
 
 STUDY = "quality"
 LIMIT = {True: 60, False: 30}

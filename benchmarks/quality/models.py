@@ -12,7 +12,7 @@ from benchmarks.quality import baselines
 from benchmarks.quality.baselines import Baseline
 
 from vqrna.config import Config, preset, replace
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.errors import UsageError
 from vqrna.training import trees
 

@@ -12,9 +12,9 @@ from benchmarks.quality.tasks import Task
 from vqrna.config import Config
 from vqrna.errors import UsageError
 from vqrna.evaluation.positions import ScorePositions, window_by_window
-from vqrna.trained import TrainedModel
+from vqrna.model import TrainedModel
+from vqrna.model.weights import load_model
 from vqrna.training import Source, train_network
-from vqrna.weights import load_model
 
 
 def trained(

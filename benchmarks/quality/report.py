@@ -23,7 +23,7 @@ from benchmarks.quality.statistics import (
     measure_all,
 )
 
-from vqrna.files import write_text
+from vqrna.runtime.files import write_text
 
 _WIDTH = 118  # of a line of the README
 _COLUMNS = ("place", "windows", "type", "measure", "value", "low", "high")

@@ -9,10 +9,10 @@ import numpy as np
 from benchmarks.quality.kept import WHERE, Gathered, Scored
 from benchmarks.quality.tasks import FOLDS, PUBLIC, Key, comparisons
 
-from vqrna.bootstrap import RESAMPLES, draw, interval
-from vqrna.calibration import fit_line
 from vqrna.evaluation import NINE
-from vqrna.metrics import ranking
+from vqrna.stats.bootstrap import RESAMPLES, draw, interval
+from vqrna.stats.calibration import fit_line
+from vqrna.stats.metrics import ranking
 
 MEASURES = ("auroc", "auprc", "acc")
 LOCALISATION = ("within", "percentile", "first")

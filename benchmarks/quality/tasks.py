@@ -11,9 +11,9 @@ import numpy as np
 from vqrna.data.benchmark import benchmark_modifications, read_sets
 from vqrna.data.folds import FOLDS, Folds, hold_back, make_folds
 from vqrna.data.overlap import clusters, overlapping
-from vqrna.data.records import NEGATIVE, POSITIVE, UNKNOWN, Windows, merge
+from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows, merge
 from vqrna.errors import DataError, UsageError
-from vqrna.files import atomic_path
+from vqrna.runtime.files import atomic_path
 from vqrna.studies import data_name
 
 PUBLIC = "public"
@@ -37,7 +37,7 @@ class Key:
         Names the windows (see :func:`vqrna.studies.data_name`).
     symbols : tuple of str, length M
     labels, negative_set : np.ndarray, shape (N, M), int8
-        As in :class:`vqrna.data.records.Windows`; set 1 is that of the hard negatives.
+        As in :class:`vqrna.data.windows.Windows`; set 1 is that of the hard negatives.
     fold : np.ndarray, shape (N,), int8
         Part of the split; all 0 for the public one.
     cluster : np.ndarray, shape (N,), int32

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from vqrna._version import __version__
 
 _PLACES = {
     "MODIFICATIONS": "vqrna.modifications",
@@ -13,26 +13,26 @@ _PLACES = {
     "Modification": "vqrna.modifications",
     "UsageError": "vqrna.errors",
     "VqrnaError": "vqrna.errors",
-    "atlas": "vqrna.codes.atlas",
-    "attention_maps": "vqrna.codes.attention",
-    "attribute": "vqrna.attribution",
-    "choose_sites": "vqrna.codes.chosen",
-    "compare": "vqrna.comparing",
-    "embed": "vqrna.codes.embedding",
+    "atlas": "vqrna.interpret.atlas",
+    "attention_maps": "vqrna.interpret.attention",
+    "attribute": "vqrna.interpret",
+    "choose_sites": "vqrna.interpret.site_selection",
+    "compare": "vqrna.evaluation",
+    "embed": "vqrna.interpret.embedding",
     "evaluate": "vqrna.evaluation",
-    "explain": "vqrna.attribution",
-    "find_motifs": "vqrna.attribution",
+    "explain": "vqrna.interpret",
+    "find_motifs": "vqrna.interpret",
     "load_benchmark": "vqrna.data.benchmark",
-    "load_model": "vqrna.weights",
+    "load_model": "vqrna.model.weights",
     "plan_ablations": "vqrna.studies.ablations",
     "plan_lengths": "vqrna.studies.lengths",
-    "predict": "vqrna.predicting",
+    "predict": "vqrna.prediction",
     "read_fasta": "vqrna.data.fasta",
     "run_study": "vqrna.studies.run",
-    "spectrum": "vqrna.codes.spectrum",
-    "token_effects": "vqrna.codes.attention",
+    "spectrum": "vqrna.interpret.spectrum",
+    "token_effects": "vqrna.interpret.attention",
     "train": "vqrna.training",
-    "tune": "vqrna.tuning",
+    "tune": "vqrna.studies",
 }
 """Where each public name lives; it is imported when first used, and torch not before."""
 
@@ -66,25 +66,24 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from vqrna.attribution import attribute, explain, find_motifs
-    from vqrna.codes.atlas import atlas
-    from vqrna.codes.attention import attention_maps, token_effects
-    from vqrna.codes.chosen import choose_sites
-    from vqrna.codes.embedding import embed
-    from vqrna.codes.spectrum import spectrum
-    from vqrna.comparing import compare
     from vqrna.data.benchmark import load_benchmark
     from vqrna.data.fasta import read_fasta
     from vqrna.errors import DataError, UsageError, VqrnaError
-    from vqrna.evaluation import evaluate
+    from vqrna.evaluation import compare, evaluate
+    from vqrna.interpret import attribute, explain, find_motifs
+    from vqrna.interpret.atlas import atlas
+    from vqrna.interpret.attention import attention_maps, token_effects
+    from vqrna.interpret.embedding import embed
+    from vqrna.interpret.site_selection import choose_sites
+    from vqrna.interpret.spectrum import spectrum
+    from vqrna.model.weights import load_model
     from vqrna.modifications import MODIFICATIONS, Modification
-    from vqrna.predicting import predict
+    from vqrna.prediction import predict
+    from vqrna.studies import tune
     from vqrna.studies.ablations import plan_ablations
     from vqrna.studies.lengths import plan_lengths
     from vqrna.studies.run import run_study
     from vqrna.training import train
-    from vqrna.tuning import tune
-    from vqrna.weights import load_model
 
 
 def __getattr__(name: str) -> Any:

@@ -12,8 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-import vqrna
-from vqrna.devices import choose_device, nvidia_driver
+from vqrna._version import __version__
+from vqrna.runtime.devices import choose_device, nvidia_driver
 
 State = Literal["ok", "absent", "broken"]
 
@@ -80,7 +80,7 @@ def examine(models: Path = MODELS) -> Report:
 
 def _system() -> list[Check]:
     return [
-        Check("system", "vqrna", vqrna.__version__),
+        Check("system", "vqrna", __version__),
         Check("system", "Python", f"{platform.python_version()} ({sys.executable})"),
         Check("system", "platform", platform.platform()),
     ]

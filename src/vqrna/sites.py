@@ -12,7 +12,7 @@ import pandas as pd
 
 from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET
-from vqrna.tiers import TIERS
+from vqrna.stats.tiers import TIERS
 
 FLAGS = ("short", "end", "edge", "ambiguous", "unlike", "in_training")
 """What is to be known of a site's window; a site's flags are one bit each, in this order."""

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from tiny import tiny
+from vqrna.model import TrainedModel
 from vqrna.modifications import modifications
 from vqrna.sequence import ALPHABET, centre, encode
-from vqrna.trained import TrainedModel
 
 LENGTH = 101
 

@@ -6,9 +6,9 @@ import torch
 from matcher import LENGTH, matcher, planted_windows
 
 from tiny import columns
-from vqrna.attribution import attribute
-from vqrna.attribution.attributions import Attributions, hypothetical
 from vqrna.errors import UsageError
+from vqrna.interpret import attribute
+from vqrna.interpret.attributions import Attributions, hypothetical
 from vqrna.sequence import AMBIGUOUS, encode
 
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from matcher import LENGTH, matcher, planted_windows
 
-from vqrna.attribution import Attributions, attribute, find_motifs
-from vqrna.attribution.clustering import clusters
-from vqrna.attribution.discovery import motifs_of
-from vqrna.attribution.seqlets import FLANK, SPAN, WIDTH, peaks, seqlets
+from vqrna.interpret import Attributions, attribute, find_motifs
+from vqrna.interpret.clustering import clusters
+from vqrna.interpret.discovery import motifs_of
+from vqrna.interpret.seqlets import FLANK, SPAN, WIDTH, peaks, seqlets
 from vqrna.sequence import ALPHABET, centre, encode
 
 MOTIF = "GGCAUCGA"

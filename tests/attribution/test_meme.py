@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from vqrna.attribution.meme import MemeMotif, meme, read_meme
-from vqrna.attribution.motif import Motif
 from vqrna.errors import DataError
+from vqrna.interpret.meme import MemeMotif, meme, read_meme
+from vqrna.interpret.motif import Motif
 
 EVEN = np.full(4, 0.25)
 

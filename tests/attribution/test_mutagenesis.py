@@ -5,17 +5,17 @@ import pytest
 import torch
 
 from tiny import columns, network, random_tokens, tiny, tiny_paper
-from vqrna.attribution.frames import Changes, Place, alike
-from vqrna.attribution.mutagenesis import (
+from vqrna.interpret.mutagenesis import (
     LocalMutagenesis,
     by_code_strings,
     mutate,
     substitutions,
 )
-from vqrna.attribution.reach import TOKENS, Substituted, WindowCodes
-from vqrna.nn.folded import fold
+from vqrna.model.weights import load_model
+from vqrna.nn.dense.variant_codes import TOKENS, Substituted, WindowCodes
+from vqrna.nn.dense.variant_rows import Changes, Place, alike
+from vqrna.nn.dense.weights import fold
 from vqrna.sequence import AMBIGUOUS, encode
-from vqrna.weights import load_model
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9}
 
@@ -87,7 +87,7 @@ def test_few_substitutions_at_a_time_give_the_same(monkeypatch):
     net = network(tiny(), types=2, dtype=torch.float64)
     window = random_tokens(1, 51)[0]
     whole = LocalMutagenesis(fold(net))(window)
-    monkeypatch.setattr("vqrna.attribution.mutagenesis.AT_ONCE", 7)
+    monkeypatch.setattr("vqrna.interpret.mutagenesis.AT_ONCE", 7)
     parts = LocalMutagenesis(fold(net))(window)
     assert np.abs(whole.logits - parts.logits).max() < 1e-12
 

@@ -3,8 +3,8 @@ import gzip
 import numpy as np
 import pytest
 
-from vqrna.attribution import windows_at, windows_of
 from vqrna.errors import DataError
+from vqrna.interpret import windows_at, windows_of
 from vqrna.modifications import modification
 from vqrna.sequence import decode
 

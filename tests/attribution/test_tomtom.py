@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vqrna.attribution.motif import Motif
-from vqrna.attribution.tomtom import compare
 from vqrna.errors import UsageError
+from vqrna.interpret.motif import Motif
+from vqrna.interpret.tomtom import compare
 from vqrna.sequence import encode
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from seeded import calling_model, letters, write_fasta
 from tiny import random_tokens
+from vqrna.model.weights import save_model
 from vqrna.sequence import decode
-from vqrna.weights import save_model
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seeded import files_in, letters, write_fasta
-from vqrna import files
+from vqrna.runtime import files
 
 not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -56,7 +56,7 @@ def test_a_disk_that_fills_up_under_predict(
 ):
     """Two or three parts, then the sites, what was scanned, and how; finished parts are kept."""
     words = ("predict", fasta, "--all-sites", "--model", model, "--out")
-    monkeypatch.setattr("vqrna.scanning.pieces.PIECE", 150)
+    monkeypatch.setattr("vqrna.prediction.tiles.PIECE", 150)
     old = tmp_path / "old"
     assert vqrna_main(*words, old).code == 0
     before = (old / "sites.tsv").read_bytes()

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from tiny import fresh, random_tokens, tiny_paper
-from vqrna.published import write_pth
-from vqrna.trained import ModelSet
-from vqrna.weights import load_model
+from vqrna.model import ModelSet
+from vqrna.model.published import write_pth
+from vqrna.model.weights import load_model
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def loaded(monkeypatch):
         asked.append((path, device))
         return Model()
 
-    monkeypatch.setattr("vqrna.weights.load_model", load_model)
+    monkeypatch.setattr("vqrna.model.weights.load_model", load_model)
     return asked
 
 

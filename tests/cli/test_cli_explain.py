@@ -3,7 +3,7 @@
 import pytest
 
 from tiny import fresh, tiny_paper
-from vqrna.weights import save_model
+from vqrna.model.weights import save_model
 
 PICTURED = {"npz", "png", "svg"}
 
@@ -27,7 +27,7 @@ def test_embedding_of_called_sites(vqrna_main, fasta, model, tmp_path):
 
 
 def test_embedding_of_labelled_windows_without_umap(vqrna_main, data, model, tmp_path, monkeypatch):
-    monkeypatch.setattr("vqrna.codes.embedding.has_umap", lambda: False)
+    monkeypatch.setattr("vqrna.interpret.embedding.has_umap", lambda: False)
     done = vqrna_main("embed", "--data", data, "--out", tmp_path / "e", "--model", model)
     assert done.code == 0, done.err
     assert "drawn by PCA" in done.err

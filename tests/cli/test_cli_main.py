@@ -14,7 +14,7 @@ import typer
 import vqrna
 from vqrna import cli
 from vqrna.errors import DataError, UsageError
-from vqrna.provenance import command_line
+from vqrna.runtime.provenance import command_line
 
 COMMANDS = [
     [name, *words]
@@ -203,7 +203,7 @@ def test_a_command_knows_how_it_was_called(vqrna_main, command):
 )
 def test_a_signal_ends_it_and_leaves_no_temporary_file(tmp_path, number, code):
     program = (
-        "import sys, time; from vqrna import cli; from vqrna.files import atomic_path\n"
+        "import sys, time; from vqrna import cli; from vqrna.runtime.files import atomic_path\n"
         "@cli.app.command()\n"
         "def wait(path: str) -> None:\n"
         "    with atomic_path(path) as temporary:\n"

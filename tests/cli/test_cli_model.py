@@ -7,8 +7,8 @@ import pytest
 
 from seeded import LENGTH, SYMBOLS
 from tiny import fresh
-from vqrna.modelcard import LIMITS
-from vqrna.weights import SHIPPED, save_model
+from vqrna.model.model_card import LIMITS
+from vqrna.model.weights import SHIPPED, save_model
 
 
 def strict(text: str):

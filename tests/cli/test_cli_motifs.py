@@ -4,8 +4,8 @@ import pytest
 
 from seeded import files_in
 from tiny import measured, planted
+from vqrna.model.weights import save_model
 from vqrna.sequence import decode
-from vqrna.weights import save_model
 
 FILES = [
     "Importance_Score.png", "Importance_Score.svg", "attributions.npz", "attributions.tsv",

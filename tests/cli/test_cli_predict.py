@@ -12,8 +12,8 @@ from seeded import SYMBOLS, calling_model, files_in, letters, read_table, write_
 from tiny import fresh, random_tokens
 from vqrna.data.benchmark import load_benchmark
 from vqrna.evaluation import evaluate
+from vqrna.model.weights import load_model, save_model
 from vqrna.sequence import decode
-from vqrna.weights import load_model, save_model
 
 
 @pytest.fixture
@@ -256,7 +256,7 @@ def test_with_a_false_discovery_rate_nothing_is_said_of_chance(vqrna_main, fasta
 
 
 def test_near_ties_are_counted_and_told(vqrna_main, fasta, model, out, monkeypatch):
-    from vqrna.trained import TrainedModel
+    from vqrna.model import TrainedModel
 
     real = TrainedModel.scan_batch
 

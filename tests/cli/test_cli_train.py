@@ -11,8 +11,8 @@ import pytest
 
 from tiny import fresh, planted, tiny
 from vqrna.config import load
+from vqrna.model.weights import load_model, save_model
 from vqrna.sequence import decode
-from vqrna.weights import load_model, save_model
 
 TOML = """\
 [model]

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from tiny import fresh, planted, tiny
-from vqrna.codes.atlas import _importance, atlas
-from vqrna.codes.atlas_files import _binned, write_atlas
-from vqrna.codes.page import page, plain
-from vqrna.codes.strings import read_codes
+from vqrna.interpret.atlas import _importance, atlas
+from vqrna.interpret.atlas_files import _binned, write_atlas
+from vqrna.interpret.codes import read_codes
+from vqrna.interpret.html import page, plain
 from vqrna.sequence import centre, recentre
 
 SYMBOLS = ("Am", "Cm", "Um")

@@ -8,16 +8,16 @@ import pytest
 import torch
 
 from tiny import fresh, planted, tiny, tiny_paper
-from vqrna.attribution.attributions import member
-from vqrna.codes.attention import attention_maps, token_effects
-from vqrna.codes.attention_files import write_attention
-from vqrna.codes.chosen import labelled_sites
-from vqrna.codes.strings import logits_of_codes
-from vqrna.codes.swapping import Substitutes, occlusion
 from vqrna.errors import UsageError
+from vqrna.interpret.attention import attention_maps, token_effects
+from vqrna.interpret.attention_files import write_attention
+from vqrna.interpret.attributions import member
+from vqrna.interpret.codes import logits_of_codes
+from vqrna.interpret.knockout import Substitutes, occlusion
+from vqrna.interpret.site_selection import labelled_sites
+from vqrna.model import ModelSet
 from vqrna.modifications import modification
 from vqrna.sequence import one_hot
-from vqrna.trained import ModelSet
 
 AM = modification("Am")
 

@@ -8,11 +8,17 @@ import pytest
 import vqrna
 from seeded import LENGTH, calling_model, letters, write_fasta
 from tiny import fresh, planted, tiny
-from vqrna.codes.chosen import called_sites, central_sites, choose_sites, labelled_sites, likeliest
 from vqrna.errors import DataError, UsageError
+from vqrna.interpret.site_selection import (
+    called_sites,
+    central_sites,
+    choose_sites,
+    labelled_sites,
+    likeliest,
+)
 from vqrna.modifications import modifications
 from vqrna.sequence import centre, decode, encode
-from vqrna.tiers import Tiers
+from vqrna.stats.tiers import Tiers
 
 
 @pytest.fixture

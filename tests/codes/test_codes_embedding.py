@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from tiny import fresh, planted, tiny, tiny_paper
-from vqrna.codes import embedding
-from vqrna.codes.chosen import labelled_sites
-from vqrna.codes.embedding import embed, flatten
-from vqrna.codes.embedding_files import write_embedding
-from vqrna.codes.reading import reading
 from vqrna.errors import UsageError
+from vqrna.interpret import embedding
+from vqrna.interpret.embedding import embed, flatten
+from vqrna.interpret.embedding_files import write_embedding
+from vqrna.interpret.reading import reading
+from vqrna.interpret.site_selection import labelled_sites
 from vqrna.nn.context import Features
 from vqrna.sequence import one_hot
 

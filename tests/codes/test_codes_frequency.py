@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vqrna.codes.frequency import (
+from vqrna.interpret.frequency import (
     by_type,
     inverse_document_frequency,
     term_frequency,

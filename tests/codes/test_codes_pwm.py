@@ -6,8 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from vqrna.attribution.meme import meme, read_meme
-from vqrna.codes.pwm import matrices
+from vqrna.interpret.meme import meme, read_meme
+from vqrna.interpret.pwm import matrices
 from vqrna.sequence import AMBIGUOUS, encode
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tiny import columns, network, random_tokens, tiny, tiny_paper
-from vqrna.codes.reading import reading
+from vqrna.interpret.reading import reading
 from vqrna.sequence import AMBIGUOUS, centre
 
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from tiny import fresh, planted, tiny
-from vqrna.codes.frequency import term_frequency
-from vqrna.codes.reading import reading
-from vqrna.codes.spectrum import paper_spectrum, spectrum
-from vqrna.codes.spectrum_files import write_spectrum
-from vqrna.codes.strings import CodeStrings, logits_of_codes, one_codebook, read_codes
 from vqrna.errors import DataError, UsageError
+from vqrna.interpret.codes import CodeStrings, logits_of_codes, one_codebook, read_codes
+from vqrna.interpret.frequency import term_frequency
+from vqrna.interpret.reading import reading
+from vqrna.interpret.spectrum import paper_spectrum, spectrum
+from vqrna.interpret.spectrum_files import write_spectrum
+from vqrna.model import ModelSet
 from vqrna.sequence import one_hot, recentre
-from vqrna.trained import ModelSet
 
 SYMBOLS = ("Am", "Cm", "Um")
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tiny import fresh, random_tokens, tiny
-from vqrna.codes.deletion import chosen, deletion, steps
-from vqrna.codes.strings import CodeStrings, logits_of_codes, read_codes
-from vqrna.codes.swapping import Substitutes, knock_out, occlusion
+from vqrna.interpret.codes import CodeStrings, logits_of_codes, read_codes
+from vqrna.interpret.deletion import chosen, deletion, steps
+from vqrna.interpret.knockout import Substitutes, knock_out, occlusion
 
 
 @pytest.fixture(scope="module")

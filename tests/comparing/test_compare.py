@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from small_scan import CALLED, KNOWN, SCANNED, UNCALLED, write_scan
-from vqrna.comparing import compare, found
-from vqrna.comparing.agreement import COLUMNS
-from vqrna.comparing.known import read_known
 from vqrna.errors import DataError, UsageError
+from vqrna.evaluation import compare, predicted_sites
+from vqrna.evaluation.agreement import COLUMNS
+from vqrna.evaluation.known import read_known
 from vqrna.modifications import MODIFICATIONS
 
 HEADER = "sequence\tposition\tstrand\tmodification\tcall\n"
@@ -118,7 +118,7 @@ def test_the_head_of_each_format_tells_what_is_needed(scan, known, file):
 
 def test_blocks_make_no_difference(scan, known, monkeypatch):
     expected = compare(scan / "sites.tsv", known).table
-    monkeypatch.setattr(found, "ROWS", 2)
+    monkeypatch.setattr(predicted_sites, "ROWS", 2)
     for file in ("sites.tsv", "sites.parquet"):
         pd.testing.assert_frame_equal(compare(scan / file, known).table, expected)
 
@@ -397,14 +397,14 @@ def test_memory_does_not_grow_with_the_scan(tmp_path, known, monkeypatch):
     rows = [("chr1", int(at), False, 0, 2) for at in rng.integers(1000, 90_000, 4_000)]
     scan = write_scan(tmp_path / "scan", rows)
     kept = []
-    add = found.FoundSites._block
+    add = predicted_sites.FoundSites._block
 
     def watched(self, table, modifications):
         kept.append(len(table))
         return add(self, table, modifications)
 
-    monkeypatch.setattr(found, "ROWS", 500)
-    monkeypatch.setattr(found.FoundSites, "_block", watched)
+    monkeypatch.setattr(predicted_sites, "ROWS", 500)
+    monkeypatch.setattr(predicted_sites.FoundSites, "_block", watched)
     for file in FILES:
         kept.clear()
         compare(scan / file, known)

@@ -11,9 +11,9 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from small_scan import KINDS
-from vqrna.comparing.found import Block
-from vqrna.comparing.known import KnownSites, read_known
-from vqrna.comparing.matching import Matches
+from vqrna.evaluation.known import KnownSites, read_known
+from vqrna.evaluation.matching import Matches
+from vqrna.evaluation.predicted_sites import Block
 
 NAMES = ("a", "b", "c")
 

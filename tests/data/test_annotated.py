@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vqrna.data.annotated import AROUND, annotated
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.modifications import modifications
 from vqrna.sequence import AMBIGUOUS
 

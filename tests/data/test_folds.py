@@ -6,7 +6,7 @@ import pytest
 from tiny import planted, random_tokens
 from vqrna.data.folds import hold_back, make_folds
 from vqrna.data.overlap import clusters, overlapping
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.errors import DataError, UsageError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vqrna.data.own import load_table, load_windows_fasta, own_modification
+from vqrna.data.user_files import load_table, load_windows_fasta, own_modification
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import modification
 from vqrna.sequence import decode, encode

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vqrna.data.fasta import FastaRecord
-from vqrna.data.records import WindowSet, identical, merge, stack
+from vqrna.data.windows import WindowSet, identical, merge, stack
 from vqrna.errors import DataError
 from vqrna.modifications import modification
 from vqrna.sequence import AMBIGUOUS, decode, encode

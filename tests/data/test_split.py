@@ -13,8 +13,8 @@ from vqrna.data.balance import balance
 from vqrna.data.benchmark import SPLITS, load_benchmark
 from vqrna.data.fasta import read_fasta
 from vqrna.data.overlap import overlapping
-from vqrna.data.records import WindowSet
 from vqrna.data.split import read_all_splits, split_data, split_windows
+from vqrna.data.windows import WindowSet
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import Modification, modification
 from vqrna.sequence import decode

@@ -24,7 +24,7 @@ def test_the_tables_of_the_page_are_the_kept_results(script, measured):
 
 
 def test_the_kept_results_are_of_the_shipped_model(measured):
-    from vqrna.weights import load_model
+    from vqrna.model.weights import load_model
 
     assert measured["model"] == load_model(device="cpu").hash
 

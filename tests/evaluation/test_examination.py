@@ -8,13 +8,13 @@ import pytest
 
 from seeded import LENGTH, SYMBOLS, calling_model
 from tiny import fresh, random_tokens, tiny
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.errors import UsageError
 from vqrna.evaluation import dense, evaluate, localise
 from vqrna.evaluation.report import examination_pictures
 from vqrna.modifications import modifications
 from vqrna.sequence import centre, decode, encode
-from vqrna.tiers import TIERS
+from vqrna.stats.tiers import TIERS
 
 WIDE = 2 * 250 + LENGTH
 N = 6
@@ -191,7 +191,7 @@ def test_the_command_writes_all_files_and_tells_the_rest(vqrna_main, tmp_path, m
                 ]
                 if lines:
                     (folder / f"{m.index}-{label}.fasta").write_text("".join(lines))
-    monkeypatch.setattr("vqrna.weights.load_model", lambda path, device: calling_model())
+    monkeypatch.setattr("vqrna.model.weights.load_model", lambda path, device: calling_model())
     out = tmp_path / "out"
     done = vqrna_main(
         "evaluate", "--data", tmp_path / "data", "--out", out, "--resamples", 20, "--no-masked",

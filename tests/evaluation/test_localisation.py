@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tiny import fresh, random_tokens, tiny
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.errors import DataError
 from vqrna.evaluation.localisation import (
     among_near,

@@ -6,13 +6,13 @@ import torch
 
 from seeded import LENGTH, SYMBOLS, calling_model
 from tiny import columns, random_tokens, tiny_paper
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.evaluation import evaluate
 from vqrna.evaluation.parts import BETWEEN, BOTH, REGION, SITE, WITHIN, parts_of
+from vqrna.model import TrainedModel
 from vqrna.modifications import modifications
 from vqrna.nn.model import build
 from vqrna.sequence import centre, encode
-from vqrna.trained import TrainedModel
 
 WIDE = 2 * 250 + LENGTH
 

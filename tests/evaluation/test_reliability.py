@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from vqrna.bootstrap import draw
-from vqrna.calibration import cross_fitted, log_odds, recalibrate, sigmoid
 from vqrna.evaluation.reliability import balanced, perfect_error, reliability, wilson
-from vqrna.metrics import ece
+from vqrna.stats.bootstrap import draw
+from vqrna.stats.calibration import cross_fitted, log_odds, recalibrate, sigmoid
+from vqrna.stats.metrics import ece
 
 
 def made_up(n=200, *, slope=1.0, shift=0.0, seed=0, kind="Am"):

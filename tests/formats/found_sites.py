@@ -9,7 +9,7 @@ import numpy as np
 from vqrna.formats import Description
 from vqrna.modifications import modification
 from vqrna.sites import FLAGS, Sites, significant
-from vqrna.tiers import TIERS
+from vqrna.stats.tiers import TIERS
 
 KINDS = tuple(modification(name) for name in ("m6A", "Psi", "m5C"))
 

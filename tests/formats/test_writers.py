@@ -11,9 +11,9 @@ from found_sites import describe, make_sites, random_sites
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vqrna import files
 from vqrna.errors import DataError, UsageError
-from vqrna.formats import FORMATS, output, writers, writing
+from vqrna.formats import FORMATS, writers, writing
+from vqrna.runtime import files, output
 from vqrna.sites import joined
 
 GIVEN = {"organism": "9606", "assembly": "x", "annotation": "y 1"}

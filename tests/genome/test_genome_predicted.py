@@ -10,10 +10,9 @@ from toy_genome import gtf, write, write_genome
 from seeded import calling_model, files_in, letters, read_table
 from vqrna.errors import DataError
 from vqrna.genome import open_genome
-from vqrna.predicting import Output, join, make_settings, predict_files
-from vqrna.scanning import Shard
+from vqrna.model.weights import load_model, save_model
+from vqrna.prediction import Output, Shard, join, make_settings, predict_files
 from vqrna.sequence import centre
-from vqrna.weights import load_model, save_model
 
 GENES = {
     "T1": ("G", "one", "+", [(40, 200), (260, 420)]),

@@ -222,7 +222,7 @@ def test_what_cannot_be(opened, tmp_path):
 
 
 def test_the_largest_chromosome_number_and_strand_do_not_meet():
-    from vqrna.genome.places import MOST, key_of, place_of, place_on
+    from vqrna.genome.coordinates import MOST, key_of, place_of, place_on
 
     place = place_of(np.array([0, MOST - 1]), np.array([5, (1 << 40) - 1]))
     key = key_of(place, np.array([True, True]))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from toy_genome import GENES, MINUS, PLUS, bed12, gff3, gtf, write, write_genome
 
 from vqrna.genome import open_genome
-from vqrna.genome.places import place_of, position_of, spread, union
+from vqrna.genome.coordinates import place_of, position_of, spread, union
+from vqrna.region import Placement
 from vqrna.sequence import decode
-from vqrna.stretch import Placement
 
 
 def transcripts_of(tmp_path, genes, sequences=None):

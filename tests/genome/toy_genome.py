@@ -10,9 +10,9 @@ import numpy as np
 
 from vqrna.genome import GenomeSource
 from vqrna.modifications import MODIFICATIONS
+from vqrna.region import Stretch
 from vqrna.sequence import encode
 from vqrna.sites import Sites, joined
-from vqrna.stretch import Stretch
 
 #       0         10        20
 #       012345678901234567890123456789

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from tiny import columns, network, random_tokens, tiny
-from vqrna.nn import dense, dense_head, prepared
+from vqrna.nn.dense import cache, head
+from vqrna.nn.dense import network as dense_network
 from vqrna.nn.model import SiteNetwork
 from vqrna.nn.nearest import nearest
 from vqrna.sequence import AMBIGUOUS, windows_around
@@ -73,13 +74,13 @@ def test_pieces_that_fit_a_cache_make_no_difference(monkeypatch, steps, codebook
     sequence = random_tokens(1, 150, seed=5)[0]
     entries, rows, sites = steps
     for module, name, step in (
-        (dense, "ENTRIES", entries),
-        (dense, "ROWS", rows),
-        (dense_head, "PROJECTED", rows),
-        (dense_head, "SITES", sites),
+        (dense_network, "ENTRIES", entries),
+        (dense_network, "ROWS", rows),
+        (head, "PROJECTED", rows),
+        (head, "SITES", sites),
     ):
         monkeypatch.setattr(module, name, step)
-    monkeypatch.setattr(dense, "SIMILARITIES", steps[0] * codebook_size)
+    monkeypatch.setattr(dense_network, "SIMILARITIES", steps[0] * codebook_size)
     found = one.scan(with_context(sequence, 51)).logits[0]
     assert (found - window_by_window(one, sequence)).abs().max() < 1e-9
 
@@ -194,7 +195,7 @@ def test_rows_can_be_evaluated_as_one_sequence():
     """As on a GPU, to which many small matrices are slow."""
     one = made(101, 1, torch.float32)
     tokens = torch.from_numpy(random_tokens(4, 333, ambiguous=0.02))
-    together = prepared.dense(one)._evaluate_together(tokens)
+    together = cache.dense(one)._evaluate_together(tokens)
     expected = one.scan(tokens)
     assert together.logits.equal(expected.logits)
     assert together.near_ties.equal(expected.near_ties)

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from tiny import random_tokens
-from vqrna.nn.encoder import TOKEN_STRIDE
-from vqrna.nn.familiarity import (
+from vqrna.model.familiarity import (
     MOST,
     STEPS,
     Familiarity,
@@ -15,6 +14,7 @@ from vqrna.nn.familiarity import (
     measured,
     pair_counts,
 )
+from vqrna.nn.encoder import TOKEN_STRIDE
 from vqrna.sequence import AMBIGUOUS
 
 CODES = 6

@@ -8,13 +8,13 @@ from tiny import planted, random_tokens, tiny, tiny_paper
 from vqrna.cli import main
 from vqrna.errors import UsageError
 from vqrna.evaluation import evaluate
+from vqrna.model import TrainedModel
+from vqrna.model.weights import load_model, save_model
 from vqrna.modifications import modifications
 from vqrna.nn.model import build
 from vqrna.nn.quantizer import NoQuantizer
 from vqrna.sequence import decode, one_hot
-from vqrna.trained import TrainedModel
 from vqrna.training import Source, train
-from vqrna.weights import load_model, save_model
 
 
 def test_latents_pass_in_unit_length_and_gradients_with_them():

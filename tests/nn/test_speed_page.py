@@ -1,7 +1,7 @@
 """The page on speed tells the numbers that the code has."""
 
+from vqrna.model.trained_model import TILE
 from vqrna.nn.ties import NEAR, TIE
-from vqrna.trained.model import TILE
 
 
 def test_the_page_tells_what_is_in_the_code(root):

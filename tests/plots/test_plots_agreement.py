@@ -7,7 +7,7 @@ import pytest
 from vqrna.modifications import MODIFICATIONS
 from vqrna.plots.agreement import agreement_figure
 from vqrna.plots.style import save_figure
-from vqrna.tiers import TIERS
+from vqrna.stats.tiers import TIERS
 
 MEASURES = ("precision", "recall", "enrichment")
 

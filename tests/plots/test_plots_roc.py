@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vqrna.metrics import measure
 from vqrna.modifications import MODIFICATIONS
 from vqrna.plots.roc import roc_and_pr
 from vqrna.plots.style import save_figure
+from vqrna.stats.metrics import measure
 
 
 def scores(symbols, hard=(), n=60):

@@ -1,7 +1,7 @@
 import pytest
 
 from seeded import calling_model
-from vqrna.trained import TrainedModel
+from vqrna.model import TrainedModel
 
 
 @pytest.fixture

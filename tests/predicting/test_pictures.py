@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from seeded import files_in, letters, write_fasta
-from vqrna.predicting import draw_first, make_settings, pictures
+from vqrna.prediction import draw_first, make_settings, pictures
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ import pytest
 import vqrna
 from seeded import files_in, letters, read_table, write_fasta
 from vqrna.errors import DataError
-from vqrna.predicting import Prediction, make_settings, predict, predict_files
-from vqrna.provenance import running
-from vqrna.scanning import PartStore
+from vqrna.prediction import PartStore, Prediction, make_settings, predict, predict_files
+from vqrna.runtime.provenance import running
 
 SEQUENCES = {
     "first": letters(700),
@@ -95,7 +94,7 @@ def test_two_runs_give_the_same_bytes(model, fasta, tmp_path):
 @pytest.mark.parametrize("chunk", [100, 750])
 def test_parts_make_no_difference(model, fasta, tmp_path, monkeypatch, chunk):
     whole = run(fasta, tmp_path / "whole", model, all_sites=True)
-    monkeypatch.setattr("vqrna.scanning.pieces.PIECE", chunk)
+    monkeypatch.setattr("vqrna.prediction.tiles.PIECE", chunk)
     parts = run(fasta, tmp_path / "parts", model, all_sites=True)
     assert parts.path.read_bytes() == whole.path.read_bytes()
     pd.testing.assert_frame_equal(parts.summary, whole.summary)
@@ -115,7 +114,7 @@ def test_several_files_follow_one_another(model, fasta, tmp_path):
 
 def test_standard_output_holds_the_same_rows(model, fasta, tmp_path, capsys, monkeypatch):
     expected = read_table(run(fasta, tmp_path, model, all_sites=True).path.read_text())
-    monkeypatch.setattr("vqrna.scanning.pieces.PIECE", 400)
+    monkeypatch.setattr("vqrna.prediction.tiles.PIECE", 400)
     done = run(fasta, "-", model, all_sites=True)
     found = read_table(capsys.readouterr().out)
     assert set(found["q_value"]) == {"nan"}  # which would have to wait for the last sequence

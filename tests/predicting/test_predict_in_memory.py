@@ -11,11 +11,11 @@ import vqrna
 from seeded import LENGTH, calling_model, letters, write_fasta
 from vqrna.data.fasta import FastaRecord
 from vqrna.errors import DataError
-from vqrna.predicting import predict
+from vqrna.model.weights import save_model
+from vqrna.prediction import predict
 from vqrna.sequence import encode, windows_around
 from vqrna.sites import COLUMNS
-from vqrna.tiers import EDGE
-from vqrna.weights import save_model
+from vqrna.stats.tiers import EDGE
 
 
 def table(sequences, model, **settings) -> pd.DataFrame:
@@ -161,7 +161,7 @@ def test_pieces_make_no_difference(model, monkeypatch, cuts):
     sequences = {"a": letters(300, ambiguous=0.02), "b": letters(20), "c": letters(65)}
     expected = predict(sequences, model=model, all_sites=True)
     for name, value in cuts.items():
-        monkeypatch.setattr(f"vqrna.scanning.pieces.{name}", value)
+        monkeypatch.setattr(f"vqrna.prediction.tiles.{name}", value)
     found = predict(sequences, model=model, all_sites=True)
     ranks = ["p_value", "q_value"]  # and the rank may be the next one
     smooth = found.sites.drop(columns=ranks)
@@ -173,7 +173,7 @@ def test_pieces_make_no_difference(model, monkeypatch, cuts):
 
 def test_a_long_sequence_costs_no_more_than_its_length(model, monkeypatch):
     """Each row is evaluated with half a window to either side, and nothing else."""
-    monkeypatch.setattr("vqrna.scanning.pieces.PIECE", 256)
+    monkeypatch.setattr("vqrna.prediction.tiles.PIECE", 256)
     seen = []
     scan = type(model).scan_batch
 

@@ -10,10 +10,9 @@ import pytest
 
 from seeded import calling_model, files_in, letters, write_fasta
 from vqrna.errors import DataError
-from vqrna.predicting import make_settings, predict_files
-from vqrna.scanning import pieces
-from vqrna.trained import TrainedModel
-from vqrna.weights import save_model
+from vqrna.model import TrainedModel
+from vqrna.model.weights import save_model
+from vqrna.prediction import make_settings, predict_files, tiles
 
 RECORDS = {f"r{i}": letters(60 + i, seed=i) for i in range(12)}
 PIECE = 150  # of columns: two records a part, each some 65 positions and their context
@@ -22,12 +21,12 @@ FILES = ["run.json", "scanned.bed", "sites.tsv"]
 
 DRIVER = """
 import os, signal, sys
-import vqrna.files, vqrna.scanning.pieces as pieces
+import vqrna.runtime.files, vqrna.prediction.tiles as pieces
 from vqrna.cli import main
-from vqrna.scanning import PartStore
-from vqrna.trained import TrainedModel
+from vqrna.prediction import PartStore
+from vqrna.model import TrainedModel
 
-pieces.PIECE = {piece}
+tiles.PIECE = {piece}
 place, name, left = {place}, {name!r}, {call}
 real = getattr(place, name)
 
@@ -45,7 +44,7 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
-    monkeypatch.setattr(pieces, "PIECE", PIECE)
+    monkeypatch.setattr(tiles, "PIECE", PIECE)
 
 
 @pytest.fixture
@@ -105,8 +104,13 @@ def killed_at(words, place: str, name: str, call: int, number: str = "SIGKILL"):
             4,
             (PARTS - 3, PARTS - 2),
         ),  # in the middle of the fourth part
-        ("vqrna.files", "_settle", 3, (PARTS - 3, PARTS - 2)),  # when the third part gets its name
-        ("vqrna.files", "_settle", PARTS + 1, (0, 0)),  # when the sites do
+        (
+            "vqrna.runtime.files",
+            "_settle",
+            3,
+            (PARTS - 3, PARTS - 2),
+        ),  # when the third part gets its name
+        ("vqrna.runtime.files", "_settle", PARTS + 1, (0, 0)),  # when the sites do
         ("PartStore", "clear", 1, (0, 0)),  # when all is there
     ],
 )
@@ -244,7 +248,7 @@ def test_parts_of_a_changed_input_are_not_taken(stopped, fasta, out):
 
 
 def test_parts_of_another_size_are_not_taken(stopped, fasta, out, monkeypatch):
-    monkeypatch.setattr(pieces, "PIECE", PIECE + 1)
+    monkeypatch.setattr(tiles, "PIECE", PIECE + 1)
     work(fasta, out, threshold=0.5)
     assert stopped["done"] == PARTS
 

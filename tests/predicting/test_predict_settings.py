@@ -6,11 +6,11 @@ import pytest
 
 from seeded import letters
 from tiny import fresh
-from vqrna.calibration import at_prior
 from vqrna.errors import UsageError
-from vqrna.predicting import predict
+from vqrna.prediction import predict
 from vqrna.sequence import encode
-from vqrna.tiers import EDGE
+from vqrna.stats.calibration import at_prior
+from vqrna.stats.tiers import EDGE
 
 
 def table(sequences, model, **settings) -> pd.DataFrame:

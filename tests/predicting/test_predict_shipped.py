@@ -5,12 +5,12 @@ import pytest
 
 from seeded import letters
 from vqrna.data.benchmark import load_benchmark
-from vqrna.predicting import predict
+from vqrna.model import Model
+from vqrna.model.weights import SHIPPED, load_model
+from vqrna.prediction import predict
 from vqrna.sequence import centre, decode, encode
-from vqrna.tiers import TIERS
-from vqrna.trained import Model
-from vqrna.training.finishing import MOST_OFF_SITE, MOST_SHUFFLED
-from vqrna.weights import SHIPPED, load_model
+from vqrna.stats.tiers import TIERS
+from vqrna.training.calibrate import MOST_OFF_SITE, MOST_SHUFFLED
 
 pytestmark = pytest.mark.skipif(not SHIPPED.is_file(), reason="no weights are shipped yet")
 

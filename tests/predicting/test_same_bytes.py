@@ -8,9 +8,8 @@ import pytest
 
 from seeded import calling_model, files_in, letters, write_fasta
 from vqrna.errors import DataError, UsageError
-from vqrna.predicting import Output, join, make_settings, predict, predict_files
-from vqrna.scanning import Shard, pieces
-from vqrna.weights import load_model, save_model
+from vqrna.model.weights import load_model, save_model
+from vqrna.prediction import Output, Shard, join, make_settings, predict, predict_files, tiles
 
 RECORDS = {
     "long": letters(2000, ambiguous=0.01),
@@ -23,7 +22,7 @@ PARTS = 700
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
-    monkeypatch.setattr(pieces, "PIECE", PARTS)
+    monkeypatch.setattr(tiles, "PIECE", PARTS)
 
 
 @pytest.fixture
@@ -76,7 +75,7 @@ def test_plain_or_compressed(fasta, saved, tmp_path, whole):
 @pytest.mark.parametrize("piece", [300, 700, 10**6])
 def test_the_size_of_a_part_shows_in_nothing(fasta, saved, tmp_path, whole, piece, monkeypatch):
     """On this device: tiles of other sizes give the same bits."""
-    monkeypatch.setattr(pieces, "PIECE", piece)
+    monkeypatch.setattr(tiles, "PIECE", piece)
     work(fasta, tmp_path / "out", saved)
     assert bytes_of(tmp_path / "out")["sites.tsv"] == whole["sites.tsv"]
 

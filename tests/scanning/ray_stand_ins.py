@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from vqrna.errors import DataError
-from vqrna.scanning import FastaSource, pieces
-from vqrna.trained import TrainedModel
+from vqrna.model import TrainedModel
+from vqrna.prediction import FastaSource, tiles
 
 PIECE = 3000
 
@@ -18,7 +18,7 @@ class SmallPieces(FastaSource):
     """FASTA files that are cut into small pieces wherever they are read."""
 
     def stretches(self):
-        pieces.PIECE = PIECE
+        tiles.PIECE = PIECE
         return super().stretches()
 
 

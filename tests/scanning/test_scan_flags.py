@@ -9,14 +9,13 @@ import torch
 
 from seeded import LENGTH, calling_model, files_in, write_fasta
 from tiny import random_tokens
-from vqrna.nn.familiarity import Familiarity
-from vqrna.predicting import Output, make_settings, predict_files
-from vqrna.scanning import pieces, scan_sequence, scoring
+from vqrna.model import ModelSet, TrainedModel
+from vqrna.model.familiarity import Familiarity
+from vqrna.model.training_sketch import WindowSketch
+from vqrna.model.weights import load_model, save_model
+from vqrna.prediction import Output, make_settings, predict_files, scan_sequence, scoring, tiles
 from vqrna.sequence import AMBIGUOUS, centre, decode, windows_around
 from vqrna.sites import FLAGS, flag_names
-from vqrna.sketch import WindowSketch
-from vqrna.trained import ModelSet, TrainedModel
-from vqrna.weights import load_model, save_model
 
 UNLIKE, IN_TRAINING = (1 << FLAGS.index(name) for name in ("unlike", "in_training"))
 KNOWN = np.array([300, 620, 1111])
@@ -62,15 +61,15 @@ def test_a_scan_flags_as_its_windows_do(expected):
 @pytest.mark.parametrize(("piece", "tile"), [(97, 97), (512, 160), (1600, 333)])
 def test_pieces_and_tiles_change_no_flag(monkeypatch, piece, tile):
     whole = flags_of(flagging_model())
-    monkeypatch.setattr(pieces, "PIECE", piece)
-    monkeypatch.setattr(pieces, "TILE", tile)
+    monkeypatch.setattr(tiles, "PIECE", piece)
+    monkeypatch.setattr(tiles, "TILE", tile)
     monkeypatch.setattr(scoring, "TILE", tile)
     cut = flags_of(flagging_model())
     assert all(np.array_equal(*pair) for pair in zip(whole, cut, strict=True))
 
 
 def test_jobs_change_no_byte(monkeypatch, tmp_path):
-    monkeypatch.setattr(pieces, "PIECE", 400)
+    monkeypatch.setattr(tiles, "PIECE", 400)
     fasta = write_fasta(tmp_path / "a.fa", {"a": decode(SEQUENCE), "b": decode(SEQUENCE[::-1])})
     model = flagging_model()
     settings = make_settings(model.modifications, all_sites=True)
@@ -86,7 +85,7 @@ def test_jobs_change_no_byte(monkeypatch, tmp_path):
 
 def test_rows_that_are_evaluated_together_are_flagged_one_by_one():
     """As on an accelerator, where rows lie end to end."""
-    from vqrna.nn.prepared import dense
+    from vqrna.nn.dense.cache import dense
 
     model = flagging_model()
     half = centre(LENGTH)

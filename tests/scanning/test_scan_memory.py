@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from vqrna.weights import SHIPPED
+from vqrna.model.weights import SHIPPED
 
 pytestmark = pytest.mark.skipif(not SHIPPED.is_file(), reason="no weights are shipped yet")
 

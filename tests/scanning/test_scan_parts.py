@@ -6,15 +6,15 @@ import pytest
 from seeded import SYMBOLS, calling_model, files_in
 from tiny import random_tokens
 from vqrna.errors import DataError
-from vqrna.multiple import PValueCounts
-from vqrna.scanning import Part, Parts, PartStore, make_settings, scan_units
-from vqrna.scanning.parts import Spans
-from vqrna.scanning.pieces import units
-from vqrna.scanning.scoring import score_unit
-from vqrna.scanning.source import MemorySource
+from vqrna.prediction import Part, Parts, PartStore, make_settings, scan_units
+from vqrna.prediction.parts import Spans
+from vqrna.prediction.scoring import score_unit
+from vqrna.prediction.source import MemorySource
+from vqrna.prediction.tiles import units
+from vqrna.region import Stretch
 from vqrna.sequence import decode
 from vqrna.sites import DTYPES, Sites, flag_names
-from vqrna.stretch import Stretch
+from vqrna.stats.fdr import PValueCounts
 
 
 def part(records=None, **settings) -> Part:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiny import random_tokens
-from vqrna.scanning import pieces as cutting
-from vqrna.scanning.pieces import TILE, pieces, units
-from vqrna.stretch import Stretch
+from vqrna.prediction import tiles as cutting
+from vqrna.prediction.tiles import TILE, pieces, units
+from vqrna.region import Stretch
 
 
 def stretch(length: int, name: str = "a", **more) -> Stretch:

@@ -19,9 +19,16 @@ from ray_stand_ins import PIECE, OnlyHere, SmallPieces, Waiting
 import vqrna
 from seeded import calling_model, files_in, letters, write_fasta
 from vqrna.errors import DataError
-from vqrna.predicting import Output, make_settings, predict_files
-from vqrna.scanning import FastaSource, Threads, pieces, scan_units
-from vqrna.weights import save_model
+from vqrna.model.weights import save_model
+from vqrna.prediction import (
+    FastaSource,
+    Output,
+    Threads,
+    make_settings,
+    predict_files,
+    scan_units,
+    tiles,
+)
 
 pytest.importorskip("ray", reason="needs the extra: pip install 'vqrna[ray]'")
 pytestmark = [
@@ -39,7 +46,7 @@ def cluster():
     """Two machines with one core each, both of them this one."""
     from ray.cluster_utils import Cluster
 
-    from vqrna.scanning.ray_quiet import QUIET
+    from vqrna.runtime.ray_quiet import QUIET
 
     # Workers import the stand-ins, and seeded and tiny that lie a folder higher
     places = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
@@ -83,7 +90,7 @@ def test_interrupted_and_resumed_it_gives_the_bytes_of_one_process(
 ):
     fasta = write_fasta(
         tmp_path / "in.fa",
-        {"long": letters(3 * pieces.PIECE + 500), **{f"s{i}": letters(90, i) for i in range(9)}},
+        {"long": letters(3 * tiles.PIECE + 500), **{f"s{i}": letters(90, i) for i in range(9)}},
     )
     common = ["predict", "in.fa", "--model", saved, "--format", "tsv,bed"]
     monkeypatch.chdir(tmp_path)  # workers get the relative path, too
@@ -117,10 +124,10 @@ def test_interrupted_and_resumed_it_gives_the_bytes_of_one_process(
 
 @pytest.mark.slow
 def test_a_killed_actor_changes_nothing(cluster, tmp_path, monkeypatch):
-    from vqrna.scanning.ray_cluster import ray_cluster
-    from vqrna.scanning.ray_engine import Ray
+    from vqrna.prediction.ray_engine import Ray
+    from vqrna.runtime.ray_cluster import ray_cluster
 
-    monkeypatch.setattr(pieces, "PIECE", PIECE)
+    monkeypatch.setattr(tiles, "PIECE", PIECE)
     fasta = write_fasta(tmp_path / "in.fa", {f"s{i}": letters(2500, i) for i in range(20)})
     folder = tmp_path / "workers"
     folder.mkdir()
@@ -161,8 +168,8 @@ def test_a_killed_actor_changes_nothing(cluster, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_worker_that_cannot_open_the_input_is_told_in_one_line(cluster, tmp_path):
-    from vqrna.scanning.ray_cluster import ray_cluster
-    from vqrna.scanning.ray_engine import Ray
+    from vqrna.prediction.ray_engine import Ray
+    from vqrna.runtime.ray_cluster import ray_cluster
 
     fasta = write_fasta(tmp_path / "in.fa", {"s": letters(500)})
     model = calling_model()
@@ -182,19 +189,19 @@ def no_store(monkeypatch):
 
 
 def rows_of(source, numbers, sums, folder):
-    from vqrna.scanning.ray_work import Opening, _read
+    from vqrna.prediction.ray_work import Opening, _read
 
     opening = Opening(pickle.dumps(source), 35, 35, folder)
     return list(_read(opening, np.array(numbers), np.array(sums)))
 
 
 def test_a_share_holds_what_is_wanted_and_nothing_else(no_store, tmp_path, monkeypatch):
-    from vqrna.scanning.ray_work import fingerprint
+    from vqrna.prediction.ray_work import fingerprint
 
-    monkeypatch.setattr(pieces, "PIECE", PIECE)
+    monkeypatch.setattr(tiles, "PIECE", PIECE)
     write_fasta(tmp_path / "in.fa", {f"s{i}": letters(3000, i) for i in range(6)})
     source = FastaSource((str(tmp_path / "in.fa"),))
-    cut = list(pieces.units(source.stretches(), 35, 35))
+    cut = list(tiles.units(source.stretches(), 35, 35))
     assert len(cut) == 6
     sums = [fingerprint(unit) for unit in cut]
     assert len(set(sums)) == 6
@@ -207,7 +214,7 @@ def test_a_share_holds_what_is_wanted_and_nothing_else(no_store, tmp_path, monke
     ("numbers", "sums"), [([0], [123]), ([7], [123])], ids=["other letters", "fewer sequences"]
 )
 def test_another_input_on_a_worker_is_noticed(no_store, tmp_path, numbers, sums):
-    from vqrna.scanning.ray_work import part_of
+    from vqrna.prediction.ray_work import part_of
 
     write_fasta(tmp_path / "in.fa", {"s": letters(300)})
     rows = rows_of(FastaSource((str(tmp_path / "in.fa"),)), numbers, sums, tmp_path)
@@ -224,7 +231,7 @@ def test_a_folder_that_a_worker_does_not_have_is_told(no_store, tmp_path, monkey
 
 
 def test_an_actor_of_another_version_says_so(no_store):
-    from vqrna.scanning.ray_work import Scorer, _row, part_of
+    from vqrna.prediction.ray_work import Scorer, _row, part_of
 
     actor = Scorer(b"", "cpu", "99.0")
     answer = actor(_row(3, b"", ""))
@@ -236,7 +243,7 @@ def test_an_actor_of_another_version_says_so(no_store):
 @pytest.mark.parametrize(("end", "told"), [("os._exit(3)", True), ("sys.exit(3)", False)])
 def test_if_ray_ends_the_process_somebody_says_so(end, told):
     script = (
-        f"import os, sys\nfrom vqrna.scanning.ray_quiet import last_words\nwith last_words(): {end}"
+        f"import os, sys\nfrom vqrna.runtime.ray_quiet import last_words\nwith last_words(): {end}"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 3

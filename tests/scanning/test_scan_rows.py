@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiny import random_tokens
-from vqrna.scanning.pieces import TILE, pieces
-from vqrna.scanning.rows import STEP, rows
+from vqrna.prediction.rows import STEP, rows
+from vqrna.prediction.tiles import TILE, pieces
+from vqrna.region import Stretch
 from vqrna.sequence import AMBIGUOUS
-from vqrna.stretch import Stretch
 
 
 def laid(stretches, half, positions=TILE, **more):

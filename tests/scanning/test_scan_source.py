@@ -11,8 +11,8 @@ import pytest
 from seeded import write_fasta
 from vqrna.data.fasta import FastaRecord
 from vqrna.errors import DataError, VqrnaError
-from vqrna.scanning import FastaSource, MemorySource, source_of
-from vqrna.scanning.source import Names
+from vqrna.prediction import FastaSource, MemorySource, source_of
+from vqrna.prediction.source import Names
 from vqrna.sequence import decode, encode
 
 RECORDS = {"one": "ACGUN", "two": "", "three": "GGACU"}

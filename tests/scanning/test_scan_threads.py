@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vqrna.errors import UsageError
-from vqrna.scanning.threads import Stopped, checked_jobs, in_order, one_thread_each
+from vqrna.prediction.threads import Stopped, checked_jobs, in_order, one_thread_each
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])

@@ -8,6 +8,7 @@ import pytest
 import vqrna
 from tiny import planted, tiny
 from vqrna.errors import DataError
+from vqrna.runtime.machine import without_places
 from vqrna.studies.cells import (
     Cell,
     CellStore,
@@ -17,7 +18,6 @@ from vqrna.studies.cells import (
     network_identity,
     read_cell,
 )
-from vqrna.studies.machine import without_places
 
 SCORES = [
     {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vqrna.errors import UsageError
-from vqrna.studies.pool import Job, run_job, run_jobs
+from vqrna.runtime.jobs import Job, run_job, run_jobs
 
 PROGRAM = '''"""What jobs do."""
 import os, sys, time
@@ -100,7 +100,7 @@ def test_a_killed_parent_takes_its_jobs_along(job, tmp_path):
     file = tmp_path / "pid"
     made = job("sleep", str(file))
     program = (
-        "from pathlib import Path\nfrom vqrna.studies.pool import Job, run_job\n"
+        "from pathlib import Path\nfrom vqrna.runtime.jobs import Job, run_job\n"
         f"run_job(Job('sleep', 'done_by_jobs', {made.arguments!r}, Path({str(made.log)!r})))\n"
     )
     with subprocess.Popen([sys.executable, "-c", program]) as parent:

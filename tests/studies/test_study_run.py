@@ -14,10 +14,10 @@ from vqrna import config as configs
 from vqrna.errors import DataError, UsageError
 from vqrna.studies import CellStore, plan, run_cell, worker
 from vqrna.studies.ablations import plan_ablations
+from vqrna.studies.cell import ERROR_NAME, BusyError, _alone, attempt
 from vqrna.studies.estimate import estimate
 from vqrna.studies.lengths import plan_lengths
 from vqrna.studies.plan import CELLS, run_plan
-from vqrna.studies.runner import ERROR_NAME, BusyError, _alone, attempt
 from vqrna.studies.worker import Task
 from vqrna.training import from_benchmark
 

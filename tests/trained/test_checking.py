@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 
 from tiny import measured, random_tokens
 from vqrna.errors import DataError
-from vqrna.modelcard import describe
-from vqrna.nn.familiarity import Familiarity
-from vqrna.sketch import WindowSketch
-from vqrna.weights import FORMAT, load_model, save_model
+from vqrna.model.familiarity import Familiarity
+from vqrna.model.model_card import describe
+from vqrna.model.training_sketch import WindowSketch
+from vqrna.model.weights import FORMAT, load_model, save_model
 
 NAN, INFINITE = float("nan"), float("inf")
 LOGITS = "network.head.site.logits.bias"

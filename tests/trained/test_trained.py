@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from tiny import fresh, measured, planted, random_tokens, tiny, tiny_paper
-from vqrna.attribution.mutagenesis import by_code_strings
-from vqrna.scorer import Scorer
+from vqrna.interpret.mutagenesis import by_code_strings
+from vqrna.model import ModelSet, inference
+from vqrna.model import trained_model as trained
+from vqrna.model.protocol import Scorer
 from vqrna.sequence import AMBIGUOUS, centre, recentre, windows_around
-from vqrna.trained import ModelSet, evaluation
-from vqrna.trained import model as trained
 from vqrna.training.validation import validate
 
 
@@ -98,18 +98,18 @@ def test_settings_of_the_process_outlast_the_first_thread_to_go(monkeypatch):
         yield
         seen.append("out")
 
-    monkeypatch.setattr(evaluation, "full_float32", full_float32)
+    monkeypatch.setattr(inference, "full_float32", full_float32)
     inside, leave = threading.Event(), threading.Event()
 
     def stay():
-        with evaluation.evaluating(fresh().network):
+        with inference.evaluating(fresh().network):
             inside.set()
             leave.wait(20)
 
     first = threading.Thread(target=stay)
     first.start()
     assert inside.wait(20)
-    with evaluation.evaluating(fresh().network):
+    with inference.evaluating(fresh().network):
         leave.set()
         first.join(20)
         assert seen == ["in"]
@@ -158,7 +158,7 @@ def test_all_is_evaluated_in_whole_float32(monkeypatch, way):
     def listening(call):
         return lambda *given: seen.append(bool(inside)) or call(*given)
 
-    monkeypatch.setattr(evaluation, "full_float32", full_float32)
+    monkeypatch.setattr(inference, "full_float32", full_float32)
     for name in ("forward", "scan", "logits_from_codes"):
         monkeypatch.setattr(model.network, name, listening(getattr(model.network, name)))
     if way == "windows":

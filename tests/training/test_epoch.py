@@ -8,9 +8,9 @@ from tiny import columns, network, planted, tiny
 from vqrna.sequence import recentre
 from vqrna.training import epoch
 from vqrna.training.epoch import TrainingData, train_epoch
-from vqrna.training.rivals import RANKING, Rivals
+from vqrna.training.negatives import OTHER_TYPES, SHUFFLED, WeakNegatives
+from vqrna.training.ranking import RANKING, Rivals
 from vqrna.training.schedule import WeightAverage, make_optimizer
-from vqrna.training.weak import OTHER_TYPES, SHUFFLED, WeakNegatives
 
 PLAIN = {"substitution_rate": 0.0, "mask_rate": 0.0}
 

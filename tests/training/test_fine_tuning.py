@@ -6,11 +6,11 @@ import torch
 
 from tiny import columns, fresh, network, planted, random_tokens, tiny, tiny_paper
 from vqrna.errors import DataError, UsageError
+from vqrna.model.weights import save_model
 from vqrna.modifications import modifications
 from vqrna.nn.model import Network
 from vqrna.training import Source, train, train_network
 from vqrna.training.transfer import transfer
-from vqrna.weights import save_model
 
 
 @pytest.mark.parametrize("config", [tiny(), tiny_paper()], ids=["vqrna", "paper"])

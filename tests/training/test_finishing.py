@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from tiny import fresh, planted, random_tokens, tiny, tiny_paper
-from vqrna.calibration import fit_line
-from vqrna.modelcard import describe
+from vqrna.model import TrainedModel
+from vqrna.model.model_card import describe
 from vqrna.sequence import AMBIGUOUS, decode
-from vqrna.tiers import EDGE, TIERS
-from vqrna.trained import TrainedModel
-from vqrna.training.finishing import MOST_OFF_SITE, MOST_SHUFFLED, _calibrate, finish
+from vqrna.stats.calibration import fit_line
+from vqrna.stats.tiers import EDGE, TIERS
+from vqrna.training.calibrate import MOST_OFF_SITE, MOST_SHUFFLED, _calibrate, finish
 from vqrna.training.nulls import STRETCHES, cut_windows, with_nulls
 from vqrna.training.site_ranks import site_ranks
 

@@ -5,10 +5,10 @@ import pytest
 
 from tiny import planted, random_tokens, tiny, tiny_paper
 from vqrna.errors import UsageError
-from vqrna.published import read_pth
-from vqrna.trained import ModelSet, TrainedModel
+from vqrna.model import ModelSet, TrainedModel
+from vqrna.model.published import read_pth
+from vqrna.model.weights import load_model
 from vqrna.training import Source, train
-from vqrna.weights import load_model
 
 KINDS = ("Am", "Cm")
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tiny import planted, tiny, tiny_paper
+from vqrna.model.weights import FILE_NAME
 from vqrna.training import train_network
-from vqrna.weights import FILE_NAME
 
 CONFIGS = {
     "vqrna": tiny(off_site_weight=0.3, shuffled_weight=0.2),

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from tiny import columns, network, planted, tiny
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.modifications import modifications
 from vqrna.nn.model import SiteNetwork
 from vqrna.sequence import AMBIGUOUS, encode, recentre
 from vqrna.training.epoch import TrainingData, train_epoch
 from vqrna.training.losses import ranking_loss
-from vqrna.training.rivals import RANKING, DrawnRivals, Rivals
+from vqrna.training.ranking import RANKING, DrawnRivals, Rivals
 from vqrna.training.schedule import make_optimizer
 
 SETTINGS = tiny(ranking_weight=1.0, rivals=3).training

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from tiny import MOTIFS, planted, random_tokens, tiny
 from vqrna import training
 from vqrna.data.features import MORE
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import modifications
 from vqrna.training import teacher

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tiny import fresh, planted, tiny, tiny_paper
+from vqrna.model.weights import load_model, save_model
 from vqrna.sequence import encode, recentre
 from vqrna.training.flags import FALSE_FLAGS, with_flags
-from vqrna.weights import load_model, save_model
 
 WORDS = [encode(word) for word in ("GAUUAC", "CCGUAG", "UGCAAU", "AAGGCU", "CUUCGA", "GUCAUG")]
 LENGTH = 201

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import accuracy_score, matthews_corrcoef, roc_auc_score
 
 from tiny import columns, network, planted, tiny, tiny_paper
-from vqrna.data.records import Windows
-from vqrna.trained import TrainedModel
+from vqrna.data.windows import Windows
+from vqrna.model import TrainedModel
 from vqrna.training import train_network
 from vqrna.training.validation import validate
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tiny import planted, tiny
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.modifications import modifications
 from vqrna.sequence import AMBIGUOUS, decode, encode, recentre
 from vqrna.training import train_network
-from vqrna.training.weak import (
+from vqrna.training.negatives import (
     OFF_SITE,
     OTHER_TYPES,
     SHUFFLED,

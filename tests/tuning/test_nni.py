@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from vqrna.errors import DataError, UsageError
-from vqrna.tuning import read_search
+from vqrna.studies import read_search
 
 PUBLISHED = {
     "lr": {"_type": "choice", "_value": [1e-3, 1e-4]},

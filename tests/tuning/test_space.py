@@ -5,7 +5,7 @@ import pytest
 
 from vqrna.config import preset
 from vqrna.errors import DataError, UsageError
-from vqrna.tuning import Parameter, Space, read_search
+from vqrna.studies import Parameter, Space, read_search
 
 
 def draw(space, **values):

@@ -12,12 +12,9 @@ import pytest
 
 from vqrna import config as configs
 from vqrna.errors import DataError
-from vqrna.training import from_benchmark
-from vqrna.tuning import read_search
-from vqrna.tuning import trial as trials
-from vqrna.tuning.results import draw, importance, trials_table, write_results
-from vqrna.tuning.standing import RETRY_OF, WORKER
-from vqrna.tuning.study import (
+from vqrna.studies import read_search
+from vqrna.studies import trial as trials
+from vqrna.studies.optuna_storage import (
     GRACE,
     RETRIES,
     end_trials,
@@ -28,7 +25,10 @@ from vqrna.tuning.study import (
     open_study,
     retry,
 )
-from vqrna.tuning.worker import DONE, Order, work
+from vqrna.studies.search_results import draw, importance, trials_table, write_results
+from vqrna.studies.standing import RETRY_OF, WORKER
+from vqrna.studies.tuning_worker import DONE, Order, work
+from vqrna.training import from_benchmark
 
 EPOCHS = 4
 

@@ -17,11 +17,11 @@ import pytest
 
 from tiny_search import SEARCH, TINY
 from vqrna import config as configs
+from vqrna.studies import dashboard, read_search, search
+from vqrna.studies.optuna_storage import new_worker, open_storage, open_study
+from vqrna.studies.search_results import write_results
+from vqrna.studies.tuning_worker import DONE, Order, work
 from vqrna.training import Source, from_benchmark
-from vqrna.tuning import dashboard, read_search, run
-from vqrna.tuning.results import write_results
-from vqrna.tuning.study import new_worker, open_storage, open_study
-from vqrna.tuning.worker import DONE, Order, work
 
 LONG = TINY.replace("epochs = 2", "epochs = 20").replace("[training]", "[training]\npatience = 99")
 
@@ -306,7 +306,7 @@ def test_a_search_knows_its_negatives_and_contexts(search_file, data, tmp_path, 
     def keep(folder, record):
         raise ToldError(record.identity)
 
-    monkeypatch.setattr(run, "keep_record", keep)
+    monkeypatch.setattr(search, "keep_record", keep)
     found = []
     for each in (
         source,
@@ -315,7 +315,7 @@ def test_a_search_knows_its_negatives_and_contexts(search_file, data, tmp_path, 
         Source(other_context, source.valid),
     ):
         with pytest.raises(ToldError) as told:
-            run.tune(read_search(search_file()), each, data, tmp_path / "out", device="cpu")
+            search.tune(read_search(search_file()), each, data, tmp_path / "out", device="cpu")
         found.append(str(told.value))
     assert found[0] == found[1]
     assert len(set(found)) == 3

@@ -5,9 +5,10 @@ import sys
 import pytest
 
 from vqrna.errors import VqrnaError
+from vqrna.studies import read_search, tune
+from vqrna.studies.search import threads_each
+from vqrna.studies.tuning_estimate import estimate
 from vqrna.training import from_benchmark
-from vqrna.tuning import estimate, read_search, tune
-from vqrna.tuning.run import threads_each
 
 FILE = """
 [search]
@@ -29,9 +30,9 @@ dropout = [0.0, 0.1]
 def test_more_jobs_than_cores_are_no_faster(
     data, search_file, monkeypatch, jobs, cores, engine, at_once
 ):
-    for name in ("vqrna.tuning.run", "vqrna.tuning.estimate"):
+    for name in ("vqrna.studies.search", "vqrna.studies.tuning_estimate"):
         monkeypatch.setattr(sys.modules[name], "cores", lambda: cores)
-    monkeypatch.setattr(sys.modules["vqrna.tuning.estimate"], "_seconds", lambda *_: 10.0)
+    monkeypatch.setattr(sys.modules["vqrna.studies.tuning_estimate"], "_seconds", lambda *_: 10.0)
     search = read_search(search_file(FILE.format(jobs=jobs)))
     source = from_benchmark(data, ["Am"], lambda line: None)
     told = estimate(search, source, "cpu", engine=engine)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from vqrna import config as configs
-from vqrna.tuning import Settings, read_search
+from vqrna.studies import Settings, read_search
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-import vqrna
+from vqrna._version import __version__
 from vqrna.cli import (
     ablate,
     atlas,
@@ -35,7 +35,7 @@ from vqrna.cli import (
     tune,
 )
 from vqrna.cli.exits import one_line_warnings, signals_as_exceptions, tell
-from vqrna.provenance import running
+from vqrna.runtime.provenance import running
 
 _EXAMPLE = (
     "[bold]Example:[/] vqrna predict transcripts.fa.gz --out results --plot\n\n"
@@ -92,7 +92,7 @@ for _panel, _name, _command in _COMMANDS:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"vqrna {vqrna.__version__}")
+        typer.echo(f"vqrna {__version__}")
         raise typer.Exit
 
 

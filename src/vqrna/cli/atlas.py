@@ -44,13 +44,13 @@ def atlas(
     Writes codebook.tsv, codes.meme, a page to browse (atlas.html), the logos of
     the most specific codes and the deletion curve.
     """
-    from vqrna.codes.atlas import atlas as run
-    from vqrna.codes.atlas_files import write_atlas
-    from vqrna.codes.strings import one_codebook
     from vqrna.data.benchmark import load_benchmark, select_modifications
-    from vqrna.files import results_directory
+    from vqrna.interpret.atlas import atlas as run
+    from vqrna.interpret.atlas_files import write_atlas
+    from vqrna.interpret.codes import one_codebook
+    from vqrna.model.weights import load_model
     from vqrna.plots.palette import type_colors
-    from vqrna.weights import load_model
+    from vqrna.runtime.files import results_directory
 
     type_colors((), palette)  # a wrong name is told before the work
     with results_directory(out):

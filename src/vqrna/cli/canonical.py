@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import typer
 
-from vqrna.provenance import typed
+from vqrna.runtime.provenance import typed
 
 
 def canonical(context: typer.Context, aside: Collection[str]) -> str:

@@ -10,7 +10,7 @@ import typer
 from vqrna.cli.exits import say
 
 if TYPE_CHECKING:
-    from vqrna.comparing import Agreement
+    from vqrna.evaluation import Agreement
 
 
 _NARROWEST = 110
@@ -57,9 +57,9 @@ def compare(
     as false, so that precision is a lower bound; recall is too good where the
     model was trained on the known sites.
     """
-    from vqrna.comparing import compare as run
-    from vqrna.comparing import write_report
-    from vqrna.files import results_directory
+    from vqrna.evaluation import compare as run
+    from vqrna.evaluation import write_report
+    from vqrna.runtime.files import results_directory
 
     with results_directory(out):  # a folder that cannot be is better told now than after the work
         found = run(
@@ -110,7 +110,7 @@ def _show(found: Agreement) -> None:
 
 
 def _p_value(p: float) -> str:
-    from vqrna.comparing.agreement import SMALLEST
+    from vqrna.evaluation.agreement import SMALLEST
 
     if p != p:
         return "–"

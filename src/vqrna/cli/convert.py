@@ -28,10 +28,10 @@ def convert(
     p-values and no tiers.
     """
     from vqrna.errors import UsageError
-    from vqrna.files import output_directory
+    from vqrna.model.published import read_pth
+    from vqrna.model.weights import save_model
     from vqrna.modifications import modification as find_modification
-    from vqrna.published import read_pth
-    from vqrna.weights import save_model
+    from vqrna.runtime.files import output_directory
 
     symbols = [part for names in modification for part in names.split(",") if part.strip()]
     types = tuple(find_modification(symbol) for symbol in symbols)

@@ -10,7 +10,7 @@ import typer
 from vqrna.cli.exits import say
 
 if TYPE_CHECKING:
-    from vqrna.data.records import WindowSet
+    from vqrna.data.windows import WindowSet
 
 app = typer.Typer(
     help="Fetch, check and split data sets.", no_args_is_help=True, rich_markup_mode="rich"
@@ -145,8 +145,8 @@ def _read_source(
 ) -> list[WindowSet]:
     """Read the windows to divide from wherever the user has them."""
     from vqrna.data.benchmark import select_modifications
-    from vqrna.data.own import fasta_sets, table_sets
     from vqrna.data.split import read_all_splits
+    from vqrna.data.user_files import fasta_sets, table_sets
     from vqrna.errors import UsageError
     from vqrna.modifications import modifications as find
 

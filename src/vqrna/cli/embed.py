@@ -50,14 +50,14 @@ def embed(
     Give sequences (sites that the model calls), windows (--windows), or labelled
     windows (--data). The map is by UMAP, or by PCA where umap-learn is absent.
     """
-    from vqrna.codes.chosen import CHOSEN_SPLIT, choose_sites
-    from vqrna.codes.embedding import embed as run
-    from vqrna.codes.embedding import flatten, has_umap
-    from vqrna.codes.embedding_files import write_embedding
-    from vqrna.codes.strings import one_codebook
-    from vqrna.files import results_directory
+    from vqrna.interpret.codes import one_codebook
+    from vqrna.interpret.embedding import embed as run
+    from vqrna.interpret.embedding import flatten, has_umap
+    from vqrna.interpret.embedding_files import write_embedding
+    from vqrna.interpret.site_selection import CHOSEN_SPLIT, choose_sites
+    from vqrna.model.weights import load_model
     from vqrna.plots.palette import type_colors
-    from vqrna.weights import load_model
+    from vqrna.runtime.files import results_directory
 
     type_colors((), palette)  # wrong names are told before the work
     with results_directory(out):

@@ -12,7 +12,7 @@ from vqrna.cli.exits import say
 from vqrna.cli.options import DataFolder, Device, ModelPath, Split, TypesInData
 
 if TYPE_CHECKING:
-    from vqrna.data.records import Windows
+    from vqrna.data.windows import Windows
 
 
 def evaluate(
@@ -60,9 +60,9 @@ def evaluate(
     from vqrna.evaluation import FLANKS
     from vqrna.evaluation import evaluate as run
     from vqrna.evaluation.report import write_report
-    from vqrna.files import results_directory
+    from vqrna.model.weights import load_model
     from vqrna.modifications import modifications as find
-    from vqrna.weights import load_model
+    from vqrna.runtime.files import results_directory
 
     # A folder that cannot be is better told now than after the work
     with nullcontext() if out is None else results_directory(out):

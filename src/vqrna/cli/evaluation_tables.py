@@ -62,7 +62,7 @@ def show_flags(console: Console, evaluation: Evaluation) -> None:
 
 def _measures(rows: pd.DataFrame) -> Table:
     """Lay out all measures, one type a row."""
-    from vqrna.metrics import TITLES
+    from vqrna.stats.metrics import TITLES
 
     grid = _grid()
     for title in TITLES.values():

@@ -17,7 +17,7 @@ def show_examination(found: Examination) -> None:
     """Print two tables: where and how sure; and what is called at the default tier."""
     from rich.console import Console
 
-    from vqrna.tiers import DEFAULT_TIER
+    from vqrna.stats.tiers import DEFAULT_TIER
 
     console = Console(highlight=False)
     console.width = max(console.width, _NARROWEST)

@@ -43,7 +43,7 @@ def join(
     The files are the same as if it had been made in one go: q-values are over
     all shards, which are removed when the files are written.
     """
-    from vqrna.predicting import join, parse_formats
+    from vqrna.prediction import join, parse_formats
 
     wanted = parse_formats(formats) if formats else ()
     show_prediction(join(folders, out, formats=wanted, model=model))

@@ -24,8 +24,8 @@ def info(
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Show types, training and the meaning of the confidence tiers of a model."""
-    from vqrna.modelcard import describe
-    from vqrna.weights import load_model
+    from vqrna.model.model_card import describe
+    from vqrna.model.weights import load_model
 
     card = describe(load_model(model, "cpu"))
     if json:

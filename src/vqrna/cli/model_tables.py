@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vqrna.modelcard import ModelCard
+    from vqrna.model.model_card import ModelCard
 
 
 def show(card: ModelCard) -> None:
@@ -15,8 +15,8 @@ def show(card: ModelCard) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from vqrna.modelcard import NO_THRESHOLD
-    from vqrna.tiers import EDGE
+    from vqrna.model.model_card import NO_THRESHOLD
+    from vqrna.stats.tiers import EDGE
 
     console = Console(highlight=False)
     kinds = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})

@@ -69,9 +69,9 @@ def motifs(
     mutagenesis); the change of the type's log-odds is its importance. Stretches
     that matter more than chance are grouped to motifs.
     """
-    from vqrna.attribution.files import parse_formats
-    from vqrna.attribution.run import explain
-    from vqrna.weights import load_model
+    from vqrna.interpret.files import parse_formats
+    from vqrna.interpret.run import explain
+    from vqrna.model.weights import load_model
 
     wanted = parse_formats(formats)
     found = explain(

@@ -233,7 +233,7 @@ def predict(
 
     Stopped runs go on where they were: the same command again is enough.
     """
-    from vqrna.scanning import Shard, check_engine, open_engine, parse_priors
+    from vqrna.prediction import Shard, check_engine, open_engine, parse_priors
 
     check_engine(engine, address)
     in_genome = regions is not None or gtf is not None
@@ -255,8 +255,8 @@ def predict(
         raise UsageError("--context, --unspliced and --by-transcript need --regions or --gtf")
     priors = parse_priors(prior)
 
-    from vqrna.predicting import Output, draw_first, make_settings, parse_formats, predict_files
-    from vqrna.weights import load_model
+    from vqrna.model.weights import load_model
+    from vqrna.prediction import Output, draw_first, make_settings, parse_formats, predict_files
 
     output = Output(parse_formats(formats), organism, assembly, annotation, by_transcript)
     loaded = load_model(model, device if engine == "threads" else "cpu")

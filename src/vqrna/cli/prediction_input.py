@@ -9,8 +9,8 @@ from vqrna.cli.exits import say
 from vqrna.errors import UsageError
 
 if TYPE_CHECKING:
-    from vqrna.scanning import Settings, Source
-    from vqrna.trained import Model
+    from vqrna.model import Model
+    from vqrna.prediction import Settings, Source
 
 
 def open_source(
@@ -23,7 +23,7 @@ def open_source(
     unspliced: bool,
 ) -> Source:
     """Open what is to be scanned."""
-    from vqrna.scanning import FastaSource
+    from vqrna.prediction import FastaSource
 
     if regions is None and annotation is None:
         return FastaSource(tuple(fasta))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from vqrna.cli.exits import say
 
 if TYPE_CHECKING:
-    from vqrna.predicting import Prediction, Settings
-    from vqrna.tiers import Tiers
+    from vqrna.prediction import Prediction, Settings
+    from vqrna.stats.tiers import Tiers
 
 MOST_PATHS = 5
 """More files than these are counted, not named."""

@@ -41,14 +41,14 @@ def spectrum(
     Modified against unmodified sites of the same base, as log-odds with false
     discovery rates; what the rest of the windows shows, too, is subtracted.
     """
-    from vqrna.codes.spectrum import paper_spectrum
-    from vqrna.codes.spectrum import spectrum as run
-    from vqrna.codes.spectrum_files import write_spectrum
-    from vqrna.codes.strings import one_codebook
     from vqrna.data.benchmark import load_benchmark, select_modifications
-    from vqrna.files import results_directory
+    from vqrna.interpret.codes import one_codebook
+    from vqrna.interpret.spectrum import paper_spectrum
+    from vqrna.interpret.spectrum import spectrum as run
+    from vqrna.interpret.spectrum_files import write_spectrum
+    from vqrna.model.weights import load_model
     from vqrna.plots.palette import type_colors
-    from vqrna.weights import load_model
+    from vqrna.runtime.files import results_directory
 
     type_colors((), palette)  # a wrong name is told before the work
     with results_directory(out):

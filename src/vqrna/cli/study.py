@@ -172,9 +172,9 @@ def go(
     tell: Callable[[tuple], list[str]],
 ) -> None:
     """Run a planned study, or show its plan; end with one line if cells failed."""
-    from vqrna.devices import choose_device
     from vqrna.plots.palette import type_colors
-    from vqrna.studies.pool import check_pool
+    from vqrna.runtime.devices import choose_device
+    from vqrna.runtime.jobs import check_pool
     from vqrna.studies.run import run_study
 
     if engine == "local":  # the machines of a cluster may have what this one has not
@@ -236,7 +236,7 @@ def _show_plan(plan: Plan, out: Path, jobs: int, device: str, resamples: int) ->
     from rich.console import Console
     from rich.table import Table
 
-    from vqrna.progress import duration
+    from vqrna.runtime.progress import duration
     from vqrna.studies.cells import CellStore
     from vqrna.studies.estimate import estimate
     from vqrna.studies.plan import CELLS

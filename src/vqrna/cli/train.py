@@ -92,7 +92,7 @@ def train(
     that overlapping ones stay together.
     """
     from vqrna import config as configs
-    from vqrna.devices import choose_device
+    from vqrna.runtime.devices import choose_device
 
     base = configs.preset(preset)
     if config is not None:
@@ -112,7 +112,7 @@ def train(
     import torch
 
     from vqrna import training
-    from vqrna.weights import SHIPPED
+    from vqrna.model.weights import SHIPPED
 
     if threads is not None:
         torch.set_num_threads(threads)

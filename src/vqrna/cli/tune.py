@@ -11,8 +11,8 @@ from vqrna.cli.exits import say
 from vqrna.errors import UsageError
 
 if TYPE_CHECKING:
+    from vqrna.studies import Search, TuningResult
     from vqrna.training import Source
-    from vqrna.tuning import Search, TuningResult
 
 _SEARCH, _SHARED, _RUNNING = "What is searched", "What all trials share", "How it runs"
 
@@ -142,7 +142,7 @@ def tune(
     if serve:
         if config is not None or data is not None or dry_run:
             raise UsageError("--serve shows what is in --out: --config and --data have no place")
-        from vqrna.tuning import serve as show
+        from vqrna.studies import serve as show
 
         show(out, 8080 if port is None else port, storage, lambda line: say("note", line))
         return
@@ -152,7 +152,7 @@ def tune(
         config, data, modifications, preset, {"length": length, "epochs": epochs}, trials, jobs
     )
 
-    from vqrna.tuning import tune as run
+    from vqrna.studies import tune as run
 
     if dry_run:
         _plan(search, source, device, threads, engine)
@@ -187,7 +187,7 @@ def _read(
     """Read the search and its windows."""
     import dataclasses
 
-    from vqrna.tuning import read_search
+    from vqrna.studies import read_search
 
     search = read_search(config, preset, **shared)
     settings = dataclasses.replace(
@@ -208,8 +208,8 @@ def _plan(search: Search, source: Source, device: str, threads: int | None, engi
     from rich.console import Console
     from rich.table import Table
 
-    from vqrna.progress import duration
-    from vqrna.tuning import estimate
+    from vqrna.runtime.progress import duration
+    from vqrna.studies.tuning_estimate import estimate
 
     settings, told = search.settings, estimate(search, source, device, threads, engine)
     table = Table(box=None, show_header=False, pad_edge=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vqrna.data.records import POSITIVE, Windows
+from vqrna.data.windows import POSITIVE, Windows
 from vqrna.sequence import AMBIGUOUS, centre, recentre
 
 AROUND = 29

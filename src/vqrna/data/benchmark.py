@@ -14,8 +14,8 @@ from os import PathLike
 from pathlib import Path
 
 from vqrna.data.fasta import read_fasta
-from vqrna.data.own import own_modification
-from vqrna.data.records import (
+from vqrna.data.user_files import own_modification
+from vqrna.data.windows import (
     NEGATIVE,
     POSITIVE,
     RANDOM,

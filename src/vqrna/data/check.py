@@ -13,10 +13,10 @@ import numpy as np
 from vqrna.data.benchmark import SPLITS, BenchmarkFile, benchmark_modifications, find_files
 from vqrna.data.fasta import FastaRecord, read_fasta
 from vqrna.data.overlap import clusters, largest_share, overlapping_groups
-from vqrna.data.records import POSITIVE, WindowSet, identical, pile, stack
+from vqrna.data.windows import POSITIVE, WindowSet, identical, pile, stack
 from vqrna.errors import DataError
 from vqrna.modifications import Modification
-from vqrna.progress import progress
+from vqrna.runtime.progress import progress
 from vqrna.sequence import ALPHABET, AMBIGUOUS, centre
 
 if TYPE_CHECKING:

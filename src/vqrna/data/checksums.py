@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from os import PathLike
 from pathlib import PurePosixPath
 
-from vqrna.data.source import open_text
+from vqrna.data.text_files import open_text
 from vqrna.errors import DataError
-from vqrna.files import write_text
+from vqrna.runtime.files import write_text
 
 SUMS = "SHA256SUMS"
 """File beside the data with the checksum of each file."""

@@ -12,7 +12,7 @@ from os import PathLike
 
 import numpy as np
 
-from vqrna.data.source import open_text
+from vqrna.data.text_files import open_text
 from vqrna.errors import DataError
 from vqrna.sequence import encode
 

@@ -14,15 +14,15 @@ from vqrna.data.benchmark import SPLITS, file_name
 from vqrna.data.checksums import SUMS, read_checksums, write_checksums
 from vqrna.data.download import Missing, Refused, Unreachable, download
 from vqrna.errors import DataError, UsageError
-from vqrna.files import output_directory, write_error
 from vqrna.modifications import MODIFICATIONS, Modification
-from vqrna.progress import progress
+from vqrna.runtime.files import output_directory, write_error
+from vqrna.runtime.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
     from pooch import Pooch
 
-    from vqrna.progress import Bar
+    from vqrna.runtime.progress import Bar
 
 HOME = "https://raw.githubusercontent.com/1gao2/VQ-RNA/main/data"
 """Where the public data set lives. It states no licence; it is fetched, never passed on."""

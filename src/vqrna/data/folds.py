@@ -8,7 +8,7 @@ import numpy as np
 
 from vqrna.data.balance import balance
 from vqrna.data.overlap import clusters
-from vqrna.data.records import NEGATIVE, UNKNOWN, Windows
+from vqrna.data.windows import NEGATIVE, UNKNOWN, Windows
 from vqrna.errors import DataError, UsageError
 
 FOLDS = 5

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from vqrna.data.benchmark import SPLITS, file_name
-from vqrna.data.records import WindowSet
+from vqrna.data.windows import WindowSet
 from vqrna.errors import DataError
-from vqrna.files import output_directory, write_error
-from vqrna.provenance import header_lines
+from vqrna.runtime.files import output_directory, write_error
+from vqrna.runtime.provenance import header_lines
 from vqrna.sequence import decode
 
 NOTE = "SPLIT.txt"

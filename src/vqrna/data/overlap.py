@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from vqrna.data.records import identical
+from vqrna.data.windows import identical
 from vqrna.errors import UsageError
 from vqrna.sequence import AMBIGUOUS, extents, recentre
 

@@ -15,10 +15,10 @@ from vqrna.data.balance import balance
 from vqrna.data.benchmark import SPLITS, Notice, find_files, read_sets
 from vqrna.data.layout import check_new, write_layout
 from vqrna.data.overlap import CENTRAL, SHARED, clusters, largest_share, overlapping_groups
-from vqrna.data.records import WindowSet, pile
+from vqrna.data.windows import WindowSet, pile
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import Modification
-from vqrna.progress import progress
+from vqrna.runtime.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd

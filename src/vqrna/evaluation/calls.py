@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from vqrna.bootstrap import RESAMPLES, Estimate, draw, interval
-from vqrna.data.records import POSITIVE
+from vqrna.data.windows import POSITIVE
 from vqrna.evaluation.reliability import wilson
 from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET, IUPAC
-from vqrna.tiers import TIERS
+from vqrna.stats.bootstrap import RESAMPLES, Estimate, draw, interval
+from vqrna.stats.tiers import TIERS
 
 _NONE = -math.log(0.025)
 """Upper end of the two-sided 95 % interval of a Poisson variable of which 0 were seen."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vqrna.bootstrap import Estimate, estimates, resample
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.evaluation.results import KEYS
-from vqrna.metrics import METRICS, measure
+from vqrna.stats.bootstrap import Estimate, estimates, resample
+from vqrna.stats.metrics import METRICS, measure
 
 NINE = ("Am", "Cm", "Gm", "Um", "m1A", "m5C", "m5U", "m6Am", "Psi")
 """The types of the public data set with sound random negatives; ``mean9`` is their mean."""
@@ -77,7 +77,7 @@ def compare(
     negative_sets : sequence of str
         Only the first is measured where a type has none of it (the values are nan then).
     draws : np.ndarray, shape (R, clusters)
-        From :func:`vqrna.bootstrap.draw`.
+        From :func:`vqrna.stats.bootstrap.draw`.
     """
     window_sets = ["all"] if scores.non_overlapping.isna().any() else ["all", "non_overlapping"]
     for (symbol, flanks), of_type in scores.groupby(["modification", "flanks"], sort=False):

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from vqrna.bootstrap import RESAMPLES, draw
-from vqrna.data.records import UNKNOWN, Windows
+from vqrna.data.windows import UNKNOWN, Windows
 from vqrna.errors import UsageError
 from vqrna.evaluation.calls import cross_types, false_calls
 from vqrna.evaluation.localisation import Localisation, ranked
@@ -26,12 +25,13 @@ from vqrna.evaluation.positions import (
 from vqrna.evaluation.prevalence import prevalence
 from vqrna.evaluation.reliability import Reliability, reliability
 from vqrna.modifications import Modification
-from vqrna.progress import progress
+from vqrna.runtime.progress import progress
 from vqrna.sequence import AMBIGUOUS, recentre
 from vqrna.shuffling import dinucleotide_shuffle
+from vqrna.stats.bootstrap import RESAMPLES, draw
 
 if TYPE_CHECKING:
-    from vqrna.trained import Model
+    from vqrna.model import Model
 
 BACKGROUND = 1000
 """At most so many windows in which false calls are counted, as they are and shuffled."""

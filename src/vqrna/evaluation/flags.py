@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from vqrna.scorer import Flagger
+from vqrna.model.protocol import Flagger
 
 if TYPE_CHECKING:
-    from vqrna.scorer import Scorer
+    from vqrna.model.protocol import Scorer
 
 FLAGS = ("unlike", "in_training")
 """Columns of the scores."""

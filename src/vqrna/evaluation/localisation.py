@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from vqrna.bootstrap import RESAMPLES, Estimate, draw, interval
 from vqrna.data.overlap import clusters, overlapping
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.evaluation.cells import NINE
 from vqrna.evaluation.positions import (
     REACH,
@@ -24,6 +23,7 @@ from vqrna.evaluation.positions import (
 from vqrna.evaluation.reliability import wilson
 from vqrna.modifications import Modification
 from vqrna.sequence import centre
+from vqrna.stats.bootstrap import RESAMPLES, Estimate, draw, interval
 
 METRICS = ("auroc", "percentile", "first", "auroc_near")
 """Mean AUROC within windows, median percentile of the site, share of sites that rank first, and

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from vqrna.bootstrap import Estimate, draw, estimates
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.evaluation.cells import Cell, compare, known_windows, means
 from vqrna.evaluation.localisation import ranked
 from vqrna.evaluation.positions import Neighbours, scan_around
-from vqrna.progress import progress
+from vqrna.runtime.progress import progress
+from vqrna.stats.bootstrap import Estimate, draw, estimates
 
 if TYPE_CHECKING:
-    from vqrna.trained import Model
+    from vqrna.model import Model
 
 SITE, REGION, BOTH = "site", "region", "both"
 BETWEEN, WITHIN = "between windows", "within windows"
@@ -43,8 +43,8 @@ def parts_of(model: Model) -> dict[str, Model]:
     dict of str to Model
         ``site`` and ``region``; empty where the head is of one piece or the model is a set.
     """
+    from vqrna.model import TrainedModel
     from vqrna.nn.model import SiteNetwork
-    from vqrna.trained import TrainedModel
 
     if not isinstance(model, TrainedModel) or not isinstance(model.network, SiteNetwork):
         return {}

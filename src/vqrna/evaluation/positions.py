@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from vqrna.data.annotated import annotated
-from vqrna.data.records import POSITIVE, Windows
+from vqrna.data.windows import POSITIVE, Windows
 from vqrna.errors import DataError
 from vqrna.modifications import Modification
 from vqrna.sequence import centre, recentre, windows_around
 
 if TYPE_CHECKING:
-    from vqrna.progress import Bar
-    from vqrna.trained import Model
+    from vqrna.model import Model
+    from vqrna.runtime.progress import Bar
 
 REACH = 250
 """Positions up to so many nt from the site are looked at."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from vqrna.bootstrap import RESAMPLES, Estimate, draw, interval
 from vqrna.evaluation.positions import Neighbours
 from vqrna.evaluation.reliability import wilson
-from vqrna.tiers import TIERS
+from vqrna.stats.bootstrap import RESAMPLES, Estimate, draw, interval
+from vqrna.stats.tiers import TIERS
 
 RATIOS = (10, 100, 1000)
 """Unmodified positions to a modified one."""

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vqrna.bootstrap import Estimate, estimates, interval
-from vqrna.calibration import cross_fitted, log_odds, recalibrate, sigmoid
-from vqrna.data.records import RANDOM
-from vqrna.metrics import CALIBRATION_BINS, brier, ece
+from vqrna.data.windows import RANDOM
+from vqrna.stats.bootstrap import Estimate, estimates, interval
+from vqrna.stats.calibration import cross_fitted, log_odds, recalibrate, sigmoid
+from vqrna.stats.metrics import CALIBRATION_BINS, brier, ece
 
 METRICS = ("slope", "intercept", "brier", "ece")
-"""The measures, in the order of the table; `ece` is bias-corrected (see `vqrna.metrics.ece`)."""
+"""The measures, in the order of the table; `ece` is bias-corrected (see `vqrna.stats.metrics.ece`)."""
 
 BROUGHT, CROSS_FITTED = "model", "cross-fitted"
 """Calibrations: the model's own, and one fitted on other windows."""
@@ -88,7 +88,7 @@ def reliability(
     scores : pandas.DataFrame
         As in :class:`vqrna.evaluation.Evaluation`.
     draws : np.ndarray, shape (R, clusters)
-        From :func:`vqrna.bootstrap.draw`.
+        From :func:`vqrna.stats.bootstrap.draw`.
     folds : int
         Clusters are dealt out to so many for the cross-fitting, within each set of windows: the
         line for windows that overlap no training window is fitted on others that do not.

@@ -9,13 +9,13 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from vqrna.evaluation.results import Evaluation
-from vqrna.files import output_directory, write_table, write_text
 from vqrna.modifications import Modification
 from vqrna.plots.cross_types import cross_type_maps
 from vqrna.plots.reliability import reliability_diagrams
 from vqrna.plots.roc import roc_and_pr
 from vqrna.plots.style import save_figure
-from vqrna.provenance import header_lines, signature
+from vqrna.runtime.files import output_directory, write_table, write_text
+from vqrna.runtime.provenance import header_lines, signature
 
 
 def write_report(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from vqrna.bootstrap import Estimate
 from vqrna.evaluation.flags import flagged
+from vqrna.stats.bootstrap import Estimate
 
 if TYPE_CHECKING:
     from vqrna.evaluation.examination import Examination

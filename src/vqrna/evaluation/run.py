@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
-from vqrna.bootstrap import RESAMPLES, draw
 from vqrna.data.overlap import clusters, overlapping
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.cells import compare, known_windows, means, tidy
@@ -16,12 +15,13 @@ from vqrna.evaluation.examination import check_scans, examine
 from vqrna.evaluation.flags import FLAGS, flag_columns
 from vqrna.evaluation.flanks import FLANKS, mask_flanks
 from vqrna.evaluation.results import Evaluation
-from vqrna.progress import progress
+from vqrna.runtime.progress import progress
+from vqrna.stats.bootstrap import RESAMPLES, draw
 
 if TYPE_CHECKING:
-    from vqrna.data.records import Windows
-    from vqrna.scorer import Scorer
-    from vqrna.trained import Model
+    from vqrna.data.windows import Windows
+    from vqrna.model import Model
+    from vqrna.model.protocol import Scorer
 
 _BATCH = 256
 

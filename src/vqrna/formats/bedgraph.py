@@ -7,8 +7,8 @@ import pyarrow as pa
 from vqrna.formats import text
 from vqrna.formats.bgzip import Bgzip
 from vqrna.formats.description import Description, rgb
-from vqrna.formats.output import Output
 from vqrna.formats.tracks import Track
+from vqrna.runtime.output import Output
 
 ENDING = "bedgraph.gz"
 

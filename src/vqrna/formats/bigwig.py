@@ -18,9 +18,9 @@ from typing import BinaryIO
 import numpy as np
 
 from vqrna.formats.description import Description
-from vqrna.formats.output import Output, writing
 from vqrna.formats.tracks import Track
 from vqrna.formats.trees import BLOCK, write_index, write_names
+from vqrna.runtime.output import Output, writing
 
 ENDING = "bw"
 

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vqrna.formats.description import PROGRAM, Description
-from vqrna.formats.output import Output, writing
 from vqrna.modifications import Modification
+from vqrna.runtime.output import Output, writing
 from vqrna.sequence import ALPHABET
 from vqrna.sites import COLUMNS, FLAGS, Sites, flag_names
-from vqrna.tiers import TIERS
+from vqrna.stats.tiers import TIERS
 
 _TOLD = {
     "sequence": ("name of the sequence (record, chromosome or transcript)", ""),

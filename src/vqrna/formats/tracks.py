@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from vqrna.formats.description import Description
-from vqrna.formats.output import Output, writing
 from vqrna.formats.text import bed_name
+from vqrna.runtime.output import Output, writing
 from vqrna.sites import Sites
 
 VALUE = np.dtype([("sequence", "<u4"), ("position", "<u4"), ("value", "<f4")])

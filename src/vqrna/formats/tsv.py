@@ -8,12 +8,12 @@ import numpy as np
 
 from vqrna.formats import text
 from vqrna.formats.description import Description
-from vqrna.formats.output import Output, writing
 from vqrna.formats.text import NOTHING
 from vqrna.modifications import Modification
+from vqrna.runtime.output import Output, writing
 from vqrna.sequence import ALPHABET
 from vqrna.sites import COLUMNS, FLAGS, Sites, flag_names
-from vqrna.tiers import TIERS
+from vqrna.stats.tiers import TIERS
 
 _BASES = (*ALPHABET, "N")
 _FLAGS = tuple(word or NOTHING for word in flag_names(np.arange(1 << len(FLAGS))))

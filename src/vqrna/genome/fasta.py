@@ -15,10 +15,10 @@ from types import TracebackType
 import numpy as np
 import pysam
 
-from vqrna.data.source import open_text
+from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
-from vqrna.files import atomic_path
-from vqrna.genome.places import MOST
+from vqrna.genome.coordinates import MOST
+from vqrna.runtime.files import atomic_path
 from vqrna.sequence import ALPHABET, AMBIGUOUS, encode
 
 _CHUNK = 1 << 17

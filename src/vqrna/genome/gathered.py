@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vqrna.genome.coordinates import chromosome_of, place_of, position_of, spread, union
 from vqrna.genome.fasta import Genome
-from vqrna.genome.places import chromosome_of, place_of, position_of, spread, union
 from vqrna.genome.transcripts import Transcripts
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 
-from vqrna.data.source import open_text
+from vqrna.data.text_files import open_text
 from vqrna.errors import DataError
 
 _SHOWN = 40
@@ -23,7 +23,7 @@ def lines_of(path: str | PathLike[str]) -> Iterator[Iterator[bytes]]:
     Raises
     ------
     DataError
-        As :func:`vqrna.data.source.open_text`; and with file and line, in place of a `LineError`
+        As :func:`vqrna.data.text_files.open_text`; and with file and line, in place of a `LineError`
         that the body raises.
     """
     number = 0

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vqrna.genome.coordinates import key_of, place_of
 from vqrna.genome.fasta import Genome
 from vqrna.genome.holders import Beginnings
-from vqrna.genome.places import key_of, place_of
 from vqrna.genome.transcripts import Transcripts
 from vqrna.sites import Sites, joined
 
@@ -26,7 +26,7 @@ class Located:
     sites : Sites
         As scanned, or with other columns.
     place : np.ndarray, shape (N,), int64
-        See :mod:`vqrna.genome.places`.
+        See :mod:`vqrna.genome.coordinates`.
     reverse : np.ndarray, shape (N,), bool
         Strand of the genome.
     owner : np.ndarray, shape (N,), int64

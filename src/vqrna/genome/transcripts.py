@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from vqrna.genome.coordinates import chromosome_of, key_of, position_of
 from vqrna.genome.fasta import Genome
-from vqrna.genome.places import chromosome_of, key_of, position_of
-from vqrna.stretch import Placement
+from vqrna.region import Placement
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Transcripts:
     known : np.ndarray, shape (N,), bool
         Whether the first base is annotated.
     blocks : np.ndarray, shape (B, 2), int64
-        Places (see :mod:`vqrna.genome.places`), rising and disjoint within a transcript.
+        Places (see :mod:`vqrna.genome.coordinates`), rising and disjoint within a transcript.
     first : np.ndarray, shape (N + 1,), int64
         The blocks of transcript i are ``blocks[first[i]:first[i + 1]]``.
     """

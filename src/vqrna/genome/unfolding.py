@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from vqrna.genome import located
+from vqrna.genome.coordinates import chromosome_of, key_of, position_of, spread
 from vqrna.genome.fasta import Genome
 from vqrna.genome.holders import Beginnings
 from vqrna.genome.located import Located, settled, together
-from vqrna.genome.places import chromosome_of, key_of, position_of, spread
 from vqrna.genome.transcripts import Transcripts
 from vqrna.sites import Sites
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqrna.genome.places import key_of, overlapping, place_on, spread, union
+from vqrna.genome.coordinates import key_of, overlapping, place_on, spread, union
 from vqrna.genome.transcripts import Transcripts
 
 WINDOW = 1 << 17

@@ -10,10 +10,10 @@ from torch import nn
 from vqrna.config import ModelConfig
 from vqrna.nn.context import ConvolutionalContext, PaperContext
 from vqrna.nn.decoder import PaperDecoder, TripletDecoder
-from vqrna.nn.dense import DenseOutput
+from vqrna.nn.dense.cache import dense
+from vqrna.nn.dense.network import DenseOutput
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
 from vqrna.nn.head import Part, PartedLogits, TwoPartHead
-from vqrna.nn.prepared import dense
 from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer, NoQuantizer, Quantized
 from vqrna.nn.ties import settled_codes
 

@@ -1,7 +1,7 @@
 """Layers that never pad, evaluated at the centre of a window.
 
 What they see of a window does not depend on where it ends, so that a dense evaluation
-(:mod:`vqrna.nn.dense`) can give every position of a sequence the numbers of its window.
+(:mod:`vqrna.nn.dense.network`) can give every position of a sequence the numbers of its window.
 """
 
 from __future__ import annotations

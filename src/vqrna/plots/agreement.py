@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from vqrna.modifications import Modification
 from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style, tint
-from vqrna.tiers import TIERS
+from vqrna.stats.tiers import TIERS
 
 _WIDTH = 9.0
 _ROW, _ABOVE_AND_BELOW = 0.55, 1.35  # inches

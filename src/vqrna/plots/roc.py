@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vqrna.metrics import measure
 from vqrna.modifications import Modification
 from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style
+from vqrna.stats.metrics import measure
 
 _COLUMNS = 6
 """Types side by side; curves of eleven types on one panel cannot be told apart."""

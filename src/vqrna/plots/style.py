@@ -14,7 +14,7 @@ import matplotlib as mpl
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from vqrna.files import atomic_path
+from vqrna.runtime.files import atomic_path
 
 INK = "#222222"
 """Text and whatever carries a statement."""

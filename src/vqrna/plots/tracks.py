@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from vqrna.modifications import Modification
 from vqrna.plots.spread import spread
 from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style, tint
-from vqrna.tiers import TIERS
+from vqrna.stats.tiers import TIERS
 
 _POINT = 1 / 72  # inches
 _WIDTH, _LEFT, _RIGHT = 11.0, 0.9, 0.8

@@ -5,15 +5,30 @@ cells that it wants; those that are not there are made, by processes of their ow
 and picture follow from the files.
 """
 
+from vqrna.studies.cell import attempt, run_cell
 from vqrna.studies.cells import Cell, CellStore, Identity, data_name, network_identity
-from vqrna.studies.runner import attempt, run_cell
+from vqrna.studies.search import serve, tune
+from vqrna.studies.search_config import Search, Settings, read_search
+from vqrna.studies.search_results import TuningResult
+from vqrna.studies.search_space import Parameter, Space
+from vqrna.studies.tuning_estimate import Estimate, estimate
 
 __all__ = [
     "Cell",
     "CellStore",
+    "Estimate",
     "Identity",
+    "Parameter",
+    "Search",
+    "Settings",
+    "Space",
+    "TuningResult",
     "attempt",
     "data_name",
+    "estimate",
     "network_identity",
+    "read_search",
     "run_cell",
+    "serve",
+    "tune",
 ]

@@ -15,13 +15,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import vqrna
+from vqrna._version import __version__
 from vqrna.config import validated
 from vqrna.errors import DataError
-from vqrna.files import output_directory, write_text
-from vqrna.provenance import command_line
+from vqrna.runtime.files import output_directory, write_text
+from vqrna.runtime.machine import git_commit, machine_facts, without_places
+from vqrna.runtime.provenance import command_line
 from vqrna.studies.identity import Identity, config_of, data_name, network_identity
-from vqrna.studies.machine import git_commit, machine_facts, without_places
 
 if TYPE_CHECKING:
     from vqrna.evaluation import Evaluation
@@ -97,7 +97,7 @@ class Cell:
             scores=_scores(evaluation),
             seconds=round(seconds, 1),
             machine=machine_facts(device),
-            version=vqrna.__version__,
+            version=__version__,
             commit=git_commit(),
             command=without_places(command_line() if command is None else command),
             date=datetime.now(UTC).date().isoformat(),

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from vqrna import config as configs
-from vqrna.bootstrap import RESAMPLES
-from vqrna.data.records import Windows
-from vqrna.devices import choose_device
+from vqrna.data.windows import Windows
 from vqrna.evaluation import evaluate
-from vqrna.progress import progress
+from vqrna.runtime.devices import choose_device
+from vqrna.runtime.progress import progress
+from vqrna.stats.bootstrap import RESAMPLES
 from vqrna.studies.cells import CellStore, Identity
 from vqrna.studies.plan import Plan, Variant
 from vqrna.training import Source, train_network

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vqrna.config import Config
-    from vqrna.data.records import Windows
+    from vqrna.data.windows import Windows
 
 
 @dataclass(frozen=True)

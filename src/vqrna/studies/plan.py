@@ -8,14 +8,14 @@ from os import PathLike
 from pathlib import Path
 
 from vqrna import config as configs
-from vqrna.bootstrap import RESAMPLES
 from vqrna.config import Config
 from vqrna.errors import DataError
-from vqrna.files import output_directory
-from vqrna.progress import duration, progress
-from vqrna.provenance import command_line
+from vqrna.runtime.files import output_directory
+from vqrna.runtime.jobs import Job, run_jobs
+from vqrna.runtime.progress import duration, progress
+from vqrna.runtime.provenance import command_line
+from vqrna.stats.bootstrap import RESAMPLES
 from vqrna.studies.cells import Cell, CellStore, Identity, data_name, network_identity
-from vqrna.studies.pool import Job, run_jobs
 from vqrna.studies.worker import LOG_NAME, Task
 from vqrna.training import Source
 
@@ -137,7 +137,7 @@ def run_plan(
     runs : path-like, optional
         For what the trainings leave; ``OUT/runs`` if not given.
     jobs, engine, address, device
-        See :func:`vqrna.studies.pool.run_jobs`.
+        See :func:`vqrna.runtime.jobs.run_jobs`.
     resamples : int
         For the intervals.
     show_progress : bool

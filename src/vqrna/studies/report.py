@@ -11,11 +11,11 @@ import pandas as pd
 
 from vqrna.config import preset
 from vqrna.errors import UsageError
-from vqrna.files import output_directory, write_text
 from vqrna.modifications import MODIFICATIONS, Modification
 from vqrna.plots.palette import type_colors
 from vqrna.plots.studies import MEAN, against_length, differences
 from vqrna.plots.style import save_figure
+from vqrna.runtime.files import output_directory, write_text
 from vqrna.studies.cells import Cell
 from vqrna.studies.table import (
     ONE_SEED,

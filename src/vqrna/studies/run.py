@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from vqrna.bootstrap import RESAMPLES
 from vqrna.errors import DataError
+from vqrna.stats.bootstrap import RESAMPLES
 from vqrna.studies import ablations, lengths
 from vqrna.studies.cells import Cell, CellStore
 from vqrna.studies.plan import CELLS, Failure, Plan, run_plan

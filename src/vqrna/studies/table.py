@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from vqrna.bootstrap import LEVEL
 from vqrna.errors import DataError
+from vqrna.stats.bootstrap import LEVEL
 from vqrna.studies.cells import Cell, Identity
 
 METRICS = ("auroc", "auprc", "acc", "mcc")

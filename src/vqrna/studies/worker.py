@@ -14,7 +14,7 @@ from typing import Any
 
 from vqrna.config import validated
 from vqrna.errors import DataError, VqrnaError
-from vqrna.files import output_directory, write_text
+from vqrna.runtime.files import output_directory, write_text
 from vqrna.studies.cells import Identity
 
 TASK_NAME = "task.json"
@@ -69,8 +69,8 @@ def main(arguments: list[str]) -> int:
 def _make(task: Task) -> None:
     import torch
 
+    from vqrna.studies.cell import run_cell
     from vqrna.studies.cells import CellStore, data_name
-    from vqrna.studies.runner import run_cell
     from vqrna.training import from_benchmark
 
     torch.set_num_threads(1)

@@ -13,8 +13,8 @@ from safetensors.torch import save
 
 from vqrna.config import validated
 from vqrna.errors import DataError
-from vqrna.files import atomic_path
 from vqrna.nn.model import Network
+from vqrna.runtime.files import atomic_path
 from vqrna.training.schedule import WeightAverage
 
 FILE_NAME = "checkpoint.safetensors"

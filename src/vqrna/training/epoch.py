@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from vqrna.config import Config
-from vqrna.data.records import UNKNOWN, Windows
+from vqrna.data.windows import UNKNOWN, Windows
 from vqrna.errors import DataError
 from vqrna.nn.model import Network
 from vqrna.sequence import one_hot
@@ -22,10 +22,10 @@ from vqrna.training.losses import (
     total_loss,
     weak_loss,
 )
-from vqrna.training.rivals import RANKING, Rivals
+from vqrna.training.negatives import OFF_SITE, OTHER_TYPES, SHUFFLED, WeakNegatives
+from vqrna.training.ranking import RANKING, Rivals
 from vqrna.training.schedule import WeightAverage, learning_rate
 from vqrna.training.teacher import LESSON
-from vqrna.training.weak import OFF_SITE, OTHER_TYPES, SHUFFLED, WeakNegatives
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class TrainingData:
     rivals : Rivals or None
     other_types : np.ndarray, shape (N, M), bool, or None
         The further types that each window counts against (see
-        :func:`vqrna.training.weak.negatives_of_other_types`).
+        :func:`vqrna.training.negatives.negatives_of_other_types`).
     judgements : np.ndarray, shape (N, M), float32, or None
         A teacher's (see :func:`vqrna.training.teacher.judgements`).
     """

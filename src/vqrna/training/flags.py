@@ -8,15 +8,15 @@ import numpy as np
 import torch
 
 from vqrna.data.overlap import overlapping
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
+from vqrna.model import TrainedModel, codes_of
+from vqrna.model.familiarity import Familiarity, clear, evidence_of, measured, pair_counts
+from vqrna.model.training_sketch import WindowSketch
 from vqrna.nn.encoder import TOKEN_STRIDE
-from vqrna.nn.familiarity import Familiarity, clear, evidence_of, measured, pair_counts
 from vqrna.nn.model import SiteNetwork
-from vqrna.progress import Bar, progress
+from vqrna.runtime.progress import Bar, progress
 from vqrna.sequence import AMBIGUOUS, extents, recentre
 from vqrna.shuffling import dinucleotide_shuffle
-from vqrna.sketch import WindowSketch
-from vqrna.trained import TrainedModel, codes_of
 
 WINDOWS = 12000
 """At most so many training windows tell which pairs of codes are usual, and half as many which

@@ -8,13 +8,13 @@ import numpy as np
 
 from vqrna.data.annotated import annotated
 from vqrna.data.overlap import overlapping
-from vqrna.data.records import Windows
-from vqrna.null import NullSketch
-from vqrna.progress import progress
+from vqrna.data.windows import Windows
+from vqrna.model import TrainedModel
+from vqrna.runtime.progress import progress
 from vqrna.sequence import AMBIGUOUS, centre
 from vqrna.shuffling import dinucleotide_shuffle
-from vqrna.tiers import EDGE
-from vqrna.trained import TrainedModel
+from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.tiers import EDGE
 
 WINDOWS = {"vqrna": 6000, "paper": 40}
 """At most so many windows for a null; the paper's network cannot be evaluated densely."""

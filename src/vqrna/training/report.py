@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from vqrna.files import write_text
 from vqrna.plots.curves import training_curves
 from vqrna.plots.style import save_figure
-from vqrna.training.rivals import RANKING
+from vqrna.runtime.files import write_text
+from vqrna.training.negatives import OFF_SITE, OTHER_TYPES, SHUFFLED
+from vqrna.training.ranking import RANKING
 from vqrna.training.teacher import LESSON
-from vqrna.training.weak import OFF_SITE, OTHER_TYPES, SHUFFLED
 
 FURTHER = (LESSON, OTHER_TYPES, RANKING, OFF_SITE, SHUFFLED)
 """Terms of the loss that not every training has."""

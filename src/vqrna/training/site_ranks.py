@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from vqrna.data.overlap import overlapping
-from vqrna.data.records import Windows
+from vqrna.data.windows import Windows
 from vqrna.evaluation.localisation import localise
 from vqrna.evaluation.positions import dense
+from vqrna.model import TrainedModel
 from vqrna.nn.model import SiteNetwork
-from vqrna.trained import TrainedModel
 
 MOST = 250
 """Windows of a type that are looked at, drawn at random where there are more."""

@@ -9,9 +9,9 @@ from os import PathLike
 import numpy as np
 
 from vqrna.data.benchmark import benchmark_modifications, load_benchmark
-from vqrna.data.own import fasta_sets, table_sets
-from vqrna.data.records import NEGATIVE, POSITIVE, Windows, WindowSet, merge
 from vqrna.data.split import split_windows
+from vqrna.data.user_files import fasta_sets, table_sets
+from vqrna.data.windows import NEGATIVE, POSITIVE, Windows, WindowSet, merge
 from vqrna.errors import DataError
 from vqrna.modifications import modifications as find_modifications
 
@@ -111,7 +111,7 @@ def from_sets(sets: Sequence[WindowSet], seed: int) -> Source:
 def from_table(path: str | PathLike[str], seed: int) -> Source:
     """Read a table with columns ``sequence``, ``modification``, ``label`` and divide it.
 
-    Parameters and errors are those of :func:`vqrna.data.own.load_table` and :func:`from_sets`.
+    Parameters and errors are those of :func:`vqrna.data.user_files.load_table` and :func:`from_sets`.
     """
     return from_sets(table_sets(path), seed)
 
@@ -121,7 +121,7 @@ def from_fasta(
 ) -> Source:
     """Read a FASTA file of modified sites and one of unmodified sites, and divide them.
 
-    Parameters and errors are those of :func:`vqrna.data.own.load_windows_fasta` (`name` is its
+    Parameters and errors are those of :func:`vqrna.data.user_files.load_windows_fasta` (`name` is its
     modification) and :func:`from_sets`.
     """
     return from_sets(fasta_sets(positives, negatives, name), seed)

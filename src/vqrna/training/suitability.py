@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vqrna.config import MIN_LENGTH, PAPER_LENGTHS, Config, ModelConfig
-from vqrna.data.records import NEGATIVE, POSITIVE, Windows
+from vqrna.data.windows import NEGATIVE, POSITIVE, Windows
 from vqrna.errors import DataError
 from vqrna.modifications import Modification
 from vqrna.sequence import centre, decode, extents, recentre

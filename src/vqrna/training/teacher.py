@@ -19,9 +19,9 @@ import torch
 
 from vqrna.data.features import MORE
 from vqrna.data.folds import make_folds
-from vqrna.data.records import UNKNOWN, Windows
-from vqrna.files import atomic_path
-from vqrna.progress import progress
+from vqrna.data.windows import UNKNOWN, Windows
+from vqrna.runtime.files import atomic_path
+from vqrna.runtime.progress import progress
 from vqrna.sequence import recentre
 from vqrna.training.trees import ELSEWHERE, ROUNDS, TREES, examples, grow
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 
 from vqrna.errors import DataError
+from vqrna.model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.nn.model import Network
 from vqrna.nn.quantizer import CosineQuantizer
-from vqrna.trained import TrainedModel
 
 _LAST = tuple(
     f"head.{part}logits.{kind}" for part in ("", "site.", "region.") for kind in ("weight", "bias")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vqrna.data.records import NEGATIVE, POSITIVE, UNKNOWN, Windows
+from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows
 from vqrna.errors import UsageError
 
 TREES: dict[str, Any] = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from vqrna.calibration import sigmoid
 from vqrna.config import Config
-from vqrna.data.records import NEGATIVE, POSITIVE, RANDOM, Windows
-from vqrna.metrics import measure, ranking
+from vqrna.data.windows import NEGATIVE, POSITIVE, RANDOM, Windows
+from vqrna.model.inference import evaluating
 from vqrna.nn.model import Network
 from vqrna.sequence import one_hot, recentre
-from vqrna.trained.evaluation import evaluating
+from vqrna.stats.calibration import sigmoid
+from vqrna.stats.metrics import measure, ranking
 
 BATCH = 256
 

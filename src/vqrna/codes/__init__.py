@@ -1,1 +1,0 @@
-"""What the codes of a codebook mean: which sequences take them, where, and to what effect."""

@@ -1,0 +1,208 @@
+"""The user's own windows: a FASTA of positives and one of negatives, or a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from vqrna.data.fasta import FastaRecord, read_fasta
+from vqrna.data.text_files import open_text
+from vqrna.data.windows import (
+    NEGATIVE,
+    POSITIVE,
+    RANDOM,
+    SET_NAME,
+    Windows,
+    WindowSet,
+    merge,
+    stack,
+)
+from vqrna.errors import DataError, UsageError
+from vqrna.modifications import SYMBOL, Modification
+from vqrna.modifications import modification as known_modification
+from vqrna.sequence import AMBIGUOUS, centre, decode, encode
+
+AGREEMENT = 0.99
+"""Share of the positives that must have the same central base for it to be the type's base."""
+
+_SET = re.compile(SET_NAME)
+_LABELS = {
+    **dict.fromkeys(("1", "1.0", "true", "yes", "pos", "positive", "modified"), POSITIVE),
+    **dict.fromkeys(("0", "0.0", "false", "no", "neg", "negative", "unmodified"), NEGATIVE),
+}
+_NEEDED = ("sequence", "modification", "label")
+
+
+def own_modification(symbol: str, positives: np.ndarray) -> Modification:
+    """Make a type of the user's own from its modified sites.
+
+    Parameters
+    ----------
+    symbol : str
+        A letter, then letters, digits and ``. + ' - _``: it becomes a part of file names.
+    positives : np.ndarray, shape (N, L), uint8
+        Windows about modified sites.
+
+    Returns
+    -------
+    Modification
+        Its context is the central base that at least 99 % of the positives have, or ``N``.
+
+    Raises
+    ------
+    UsageError
+        If the symbol cannot be used.
+    """
+    if not re.fullmatch(SYMBOL, symbol):
+        raise UsageError(
+            f"'{symbol}' cannot name a modification: a letter, then letters, digits or . + ' - _"
+        )
+    bases = positives[:, centre(positives.shape[1])]
+    counts = np.bincount(bases, minlength=AMBIGUOUS + 1)[:AMBIGUOUS]
+    best = int(counts.argmax())
+    agreed = len(bases) > 0 and counts[best] >= AGREEMENT * len(bases)
+    context = decode(np.array([best], dtype=np.uint8)) if agreed else "N"
+    return Modification(symbol=symbol, name=symbol, context=context)
+
+
+def load_windows_fasta(
+    positives: str | PathLike[str],
+    negatives: str | PathLike[str],
+    modification: Modification | str,
+) -> Windows:
+    """Read windows of one type: a FASTA file of modified sites and one of unmodified sites.
+
+    Parameters
+    ----------
+    positives, negatives : path-like
+        FASTA files of windows with the site in the centre.
+    modification : Modification or str
+        A known type or the symbol of one's own.
+
+    Raises
+    ------
+    DataError
+        If a file is broken, or a window has an even length.
+    """
+    return merge(fasta_sets(positives, negatives, modification))
+
+
+def fasta_sets(
+    positives: str | PathLike[str],
+    negatives: str | PathLike[str],
+    modification: Modification | str,
+) -> list[WindowSet]:
+    """Read windows as :func:`load_windows_fasta` does, nothing merged."""
+    modified, unmodified = list(read_fasta(positives)), list(read_fasta(negatives))
+    kind = _type_of(modification, modified) if isinstance(modification, str) else modification
+    return [
+        WindowSet(stack(records), tuple(r.header for r in records), kind, label)
+        for label, records in ((NEGATIVE, unmodified), (POSITIVE, modified))
+    ]
+
+
+def load_table(path: str | PathLike[str]) -> Windows:
+    """Read windows from a table with the columns ``sequence``, ``modification`` and ``label``.
+
+    Tabs or commas, with a header; plain or gzipped. ``label`` is 1 or 0 (or ``positive``,
+    ``true`` and the like). Two more columns are read if they are there: ``name``, and
+    ``negatives``, the name of the set that a row with label 0 belongs to.
+
+    Raises
+    ------
+    DataError
+        With file and line, if a column or value is missing or wrong.
+    """
+    return merge(table_sets(path))
+
+
+def table_sets(path: str | PathLike[str]) -> list[WindowSet]:
+    """Read a table as :func:`load_table` does, nothing merged."""
+    groups: dict[tuple[str, int, str], list[FastaRecord]] = {}
+    for symbol, label, negatives, record in _rows(path):
+        groups.setdefault((symbol, label, negatives), []).append(record)
+    kinds: dict[str, Modification] = {}
+    for symbol in dict.fromkeys(symbol for symbol, _, _ in groups):
+        try:
+            kinds[symbol] = _type_of(symbol, groups.get((symbol, POSITIVE, RANDOM), []))
+        except UsageError as error:
+            line = min(rows[0].line for key, rows in groups.items() if key[0] == symbol)
+            raise DataError(str(error), file=path, line=line) from None
+    return [
+        WindowSet(stack(rows), tuple(r.name for r in rows), kinds[symbol], label, negatives)
+        for (symbol, label, negatives), rows in groups.items()
+    ]
+
+
+def _type_of(symbol: str, positives: list[FastaRecord]) -> Modification:
+    """Find a known type, or make one."""
+    try:
+        return known_modification(symbol)
+    except UsageError:
+        return own_modification(symbol, stack(positives))
+
+
+def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecord]]:
+    """Read the rows: modification, label, set of negatives, and the window as a record."""
+    file = str(path)
+    with open_text(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", "replace", newline="") as text:
+        header = text.readline()
+        delimiter = "\t" if "\t" in header else ","
+        columns = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter))]
+        missing = [name for name in _NEEDED if name not in columns]
+        if missing:
+            message = f"the table has no column '{missing[0]}' (needed: {', '.join(_NEEDED)})"
+            raise DataError(message, file=file, line=1)
+        counts: Counter[str] = Counter()
+        reader = csv.reader(text, delimiter=delimiter)
+        for line, cells in _whole(reader, file):
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(columns):
+                message = f"the row has {len(cells)} cells, the header {len(columns)}"
+                raise DataError(message, file=file, line=line)
+            row = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+            label = _LABELS.get(row["label"].lower())
+            if label is None:
+                raise DataError(f"'{row['label']}' is no label: 1 or 0", file=file, line=line)
+            if not row["modification"]:
+                raise DataError("the modification is empty", file=file, line=line)
+            try:
+                tokens = encode(row["sequence"])
+            except DataError as error:
+                raise DataError(str(error), file=file, line=line) from None
+            negatives = row.get("negatives") or RANDOM if label == NEGATIVE else RANDOM
+            if not _SET.fullmatch(negatives):
+                message = (
+                    f"'{negatives}' cannot name a set of negatives: a letter or _, then letters, "
+                    "digits, _ or ."
+                )
+                raise DataError(message, file=file, line=line)
+            counts[row["modification"]] += 1
+            name = row.get("name") or f"{row['modification']}_{counts[row['modification']]}"
+            record = FastaRecord(name, "", tokens, line, file)
+            yield row["modification"], label, negatives, record
+    if not counts:
+        raise DataError("the table has no rows", file=file)
+
+
+def _whole(reader: Any, file: str) -> Iterator[tuple[int, list[str]]]:
+    """Give the rows below the header with the lines that they begin in; a row is one line."""
+    while True:
+        line = reader.line_num + 2
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise DataError(f"the row cannot be read ({error})", file=file, line=line) from None
+        if cells is None:
+            return
+        if reader.line_num + 1 > line:
+            raise DataError("a quote is opened and not closed", file=file, line=line)
+        yield line, cells

@@ -1,0 +1,166 @@
+"""Make the stretches to be scanned, of a genome or of its transcripts one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from vqrna.genome.coordinates import chromosome_of, key_of, overlapping, place_on, position_of
+from vqrna.genome.fasta import Genome, Reader, reverse_complement
+from vqrna.genome.holders import Beginnings
+from vqrna.genome.transcripts import Transcripts
+from vqrna.genome.windows import Pieces, strands
+from vqrna.region import Stretch
+
+FIRST_BASE = "m6Am"
+"""Symbol of the type that is looked for at the first bases of transcripts alone."""
+
+
+def first_base_kind(kinds: Sequence[str]) -> int:
+    """Give the index of `FIRST_BASE` among a scan's modifications, or -1."""
+    return list(kinds).index(FIRST_BASE) if FIRST_BASE in kinds else -1
+
+
+def genome_stretches(
+    genome: Genome,
+    transcripts: Transcripts,
+    pieces: Pieces,
+    flank: int,
+    kinds: Sequence[str],
+) -> Iterator[Stretch]:
+    """Give the pieces of a genome with their genomic neighbourhood.
+
+    Parameters
+    ----------
+    genome : Genome
+    transcripts : Transcripts
+    pieces : Pieces
+        From :func:`vqrna.genome.windows.cut`.
+    flank : int
+        Nt of context on both sides, as far as the chromosome reaches.
+    kinds : sequence of str
+        Symbols of the scan's modifications.
+    """
+    restricted = first_base_kind(kinds) >= 0 and bool(transcripts.known.any())
+    beginnings = Beginnings.of(transcripts).keys
+    free = strands(transcripts, ~transcripts.known)
+    starts, stops = key_of(pieces.starts, pieces.reverse), key_of(pieces.stops, pieces.reverse)
+    low, high = np.searchsorted(beginnings, starts), np.searchsorted(beginnings, stops)
+    free_low, free_high = overlapping(free, starts, stops)
+    with genome.reader() as reader:
+        for i in range(len(pieces)):
+            reverse = bool(pieces.reverse[i])
+            blocks = pieces.wanted[pieces.first[i] : pieces.first[i + 1]]
+            start, stop = int(pieces.starts[i]), int(pieces.stops[i])
+            found = _genomic(reader, genome, start, stop, reverse, flank)
+            wanted = None
+            if len(blocks) > 1:
+                wanted = _mask(blocks, start, stop, reverse)
+            only: dict[str, np.ndarray] = {}
+            if restricted:
+                at = _mask(free[free_low[i] : free_high[i]], starts[i], stops[i], reverse)
+                if not (at if wanted is None else at | ~wanted).all():
+                    ends = place_on(beginnings[low[i] : high[i]])[0]
+                    at[stop - 1 - ends if reverse else ends - start] = True
+                    only[FIRST_BASE] = found.start + np.flatnonzero(at)
+            yield replace(found, wanted=wanted, only=only)
+
+
+def transcript_stretches(
+    genome: Genome, transcripts: Transcripts, flank: int, kinds: Sequence[str]
+) -> Iterator[Stretch]:
+    """Give each transcript as a sequence of its own.
+
+    The first base of a transcript has no sequence before it there. Where `FIRST_BASE` is looked
+    for, it is a stretch of one base in its genomic neighbourhood, given once for all transcripts
+    that begin there, before the first of them.
+
+    Parameters
+    ----------
+    genome : Genome
+    transcripts : Transcripts
+    flank : int
+        Nt of context on both sides of a first base.
+    kinds : sequence of str
+        Symbols of the scan's modifications.
+    """
+    restricted = first_base_kind(kinds) >= 0
+    beginnings = Beginnings.of(transcripts)
+    opens = np.zeros(len(transcripts), dtype=bool)
+    opens[beginnings.owners[beginnings.first[:-1]]] = True
+    nowhere = np.empty(0, dtype=np.int64)
+    with genome.reader() as reader:
+        for i in range(len(transcripts)):
+            reverse = bool(transcripts.reverse[i])
+            blocks = transcripts.blocks[transcripts.first[i] : transcripts.first[i + 1]]
+            known = restricted and bool(transcripts.known[i])
+            if known and opens[i]:
+                at = int(blocks[-1, 1] - 1 if reverse else blocks[0, 0])
+                found = _genomic(reader, genome, at, at + 1, reverse, flank)
+                only = dict.fromkeys(kinds, nowhere)
+                only[FIRST_BASE] = np.array([found.start])
+                yield replace(found, only=only)
+            tokens = spliced(reader, blocks, reverse)
+            yield Stretch(
+                transcripts.names[i],
+                tokens,
+                0,
+                len(tokens),
+                only={FIRST_BASE: nowhere} if known else {},
+            )
+
+
+def spliced(reader: Reader, blocks: np.ndarray, reverse: bool) -> np.ndarray:
+    """Read blocks of a chromosome, put together, 5' to 3'.
+
+    Parameters
+    ----------
+    reader : Reader
+    blocks : np.ndarray, shape (B, 2), int64
+        Places, rising.
+    reverse : bool
+
+    Returns
+    -------
+    np.ndarray, shape (nt,), uint8
+    """
+    chromosome = int(chromosome_of(blocks[0, 0]))
+    parts = [reader.tokens(chromosome, *block) for block in position_of(blocks).tolist()]
+    tokens = np.concatenate(parts)
+    return reverse_complement(tokens) if reverse else tokens
+
+
+def _genomic(
+    reader: Reader, genome: Genome, start: int, stop: int, reverse: bool, flank: int
+) -> Stretch:
+    """Read places [start, stop) and what lies around them, on their strand."""
+    places = np.array([start, stop - 1])
+    chromosome = int(chromosome_of(places)[0])
+    low, high = position_of(places).tolist()
+    high += 1
+    left = max(0, low - flank)
+    right = min(genome.lengths[chromosome], high + flank)
+    tokens = reader.tokens(chromosome, left, right)
+    begin = right - high if reverse else low - left
+    beyond = left, genome.lengths[chromosome] - right
+    before, after = reversed(beyond) if reverse else beyond
+    return Stretch(
+        genome.names[chromosome],
+        reverse_complement(tokens) if reverse else tokens,
+        begin,
+        begin + high - low,
+        high - 1 if reverse else low,
+        reverse,
+        before=before,
+        after=after,
+    )
+
+
+def _mask(intervals: np.ndarray, start: int, stop: int, reverse: bool) -> np.ndarray:
+    """Mark what intervals cover of [start, stop), 5' to 3'."""
+    mask = np.zeros(stop - start, dtype=bool)
+    for low, high in (np.clip(intervals, start, stop) - start).tolist():
+        mask[low:high] = True
+    return mask[::-1].copy() if reverse else mask

@@ -1,0 +1,125 @@
+"""Windows as strings of codes: all that a prediction reads of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from vqrna.errors import UsageError
+from vqrna.interpret.reading import Reading, reading
+from vqrna.model import Model, TrainedModel
+from vqrna.runtime.devices import full_float32
+from vqrna.runtime.progress import progress
+from vqrna.sequence import one_hot, recentre
+
+BATCH = 256
+"""Windows at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class CodeStrings:
+    """Windows written in the codebook.
+
+    Parameters
+    ----------
+    codes : np.ndarray, shape (N, T), int32
+    logits : np.ndarray, shape (N, M), float64
+        What the network says of each window.
+    reading : Reading
+        Which nt each token sees.
+    codebook_size : int
+        Number of codes K.
+    """
+
+    codes: np.ndarray
+    logits: np.ndarray
+    reading: Reading
+    codebook_size: int
+
+    def usage(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """Share of all tokens that each code takes; shape (K,), summing to 1."""
+        each = None if weights is None else np.repeat(weights, self.codes.shape[1])
+        counts = np.bincount(self.codes.ravel(), each, minlength=self.codebook_size)
+        return counts / max(counts.sum(), 1)
+
+
+def one_codebook(model: Model) -> TrainedModel:
+    """Give the one model whose codebook is looked at.
+
+    Raises
+    ------
+    UsageError
+        For a set of models: each has a codebook of its own; for a model without a quantiser.
+    """
+    if isinstance(model, TrainedModel):
+        return with_codes(model)
+    if len(model.models) == 1:
+        return with_codes(model.models[0])
+    kinds = ", ".join(m.symbol for m in model.modifications)
+    raise UsageError(
+        f"these are {len(model.models)} models ({kinds}), each with a codebook of its own: "
+        "name the folder of one"
+    )
+
+
+def with_codes(model: TrainedModel) -> TrainedModel:
+    """Give the model back if it has codes.
+
+    Raises
+    ------
+    UsageError
+        If it was trained without a quantiser.
+    """
+    assert len(model.network.quantizer.codebook)  # who has none says so
+    return model
+
+
+def read_codes(
+    model: TrainedModel, tokens: np.ndarray, *, show_progress: bool = False
+) -> CodeStrings:
+    """Write windows in the codebook of a model.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    tokens : np.ndarray, shape (N, L), uint8
+        Windows of any odd length; cut or padded to the model's.
+    show_progress : bool
+        Whether to draw a bar on stderr.
+
+    Raises
+    ------
+    UsageError
+        If the model has no codes.
+    """
+    network = with_codes(model).network.eval()
+    place = reading(network)
+    codes = np.empty((len(tokens), len(place.starts)), dtype=np.int32)
+    logits = np.empty((len(tokens), len(model.modifications)))
+    with (
+        torch.inference_mode(),
+        full_float32(),
+        progress(len(tokens), "reading codes", unit="windows", show=show_progress) as bar,
+    ):
+        for start in range(0, len(tokens), BATCH):
+            rows = slice(start, start + BATCH)
+            windows = np.ascontiguousarray(recentre(tokens[rows], model.length))
+            out = network(one_hot(torch.from_numpy(windows).to(model.device)))
+            codes[rows] = out.codes.cpu().numpy()
+            logits[rows] = out.logits.double().cpu().numpy()
+            bar.advance(len(windows))
+    return CodeStrings(codes, logits, place, model.config.model.codebook_size)
+
+
+def logits_of_codes(model: TrainedModel, codes: np.ndarray) -> np.ndarray:
+    """Predict from codes alone: (N, T), int, to logits (N, M), float64."""
+    network = model.network.eval()
+    found = np.empty((len(codes), len(model.modifications)))
+    with torch.inference_mode(), full_float32():
+        for start in range(0, len(codes), BATCH):
+            part = torch.from_numpy(codes[start : start + BATCH].astype(np.int64))
+            logits = network.logits_from_codes(part.to(model.device))
+            found[start : start + BATCH] = logits.double().cpu().numpy()
+    return found

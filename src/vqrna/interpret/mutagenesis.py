@@ -1,0 +1,135 @@
+"""Saturation mutagenesis: what every substitution of a window does to its logits."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from vqrna.model.inference import evaluating
+from vqrna.nn.dense.variant_codes import WindowCodes
+from vqrna.nn.dense.variant_context import WindowContext
+from vqrna.nn.dense.weights import FoldedNetwork, fold
+from vqrna.nn.model import Network, SiteNetwork
+from vqrna.sequence import ALPHABET, one_hot
+
+AT_ONCE = 2048
+"""Substitutions at a time."""
+
+BATCH = 64
+"""Windows at a time where a network is evaluated window by window."""
+
+
+class Mutated(NamedTuple):
+    """A window with every one of its substitutions.
+
+    Attributes
+    ----------
+    logits : np.ndarray, shape (4, L, M), float64
+        With each base at each column; `reference` where it is the one that stands there.
+    reference : np.ndarray, shape (M,), float64
+        Of the window itself.
+    """
+
+    logits: np.ndarray
+    reference: np.ndarray
+
+
+def substitutions(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """List all substitutions of a window.
+
+    Parameters
+    ----------
+    tokens : np.ndarray, shape (L,), uint8
+
+    Returns
+    -------
+    columns, bases : np.ndarray, shape (N,), int64
+        By column, then by base; three a column, four where the letter is ambiguous.
+    """
+    other = tokens[:, None] != np.arange(len(ALPHABET))
+    columns, bases = np.nonzero(other)
+    return columns, bases
+
+
+@torch.no_grad()
+def mutate(network: Network, tokens: np.ndarray) -> Iterator[Mutated]:
+    """Evaluate windows with every one of their substitutions.
+
+    Our network is recomputed only where a substitution reaches, and the context only where codes
+    change; the numbers are those of whole evaluations, to within rounding. Others are evaluated
+    whole up to the codes, and from there once for each different string of codes.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode. Ours is worked on on the CPU, wherever it is.
+    tokens : np.ndarray, shape (N, L), uint8
+        Windows of the network's length.
+
+    Yields
+    ------
+    Mutated
+        A window at a time.
+    """
+    if isinstance(network, SiteNetwork):
+        on_cpu = next(network.parameters()).device.type == "cpu"
+        local = LocalMutagenesis(fold(network if on_cpu else copy.deepcopy(network).cpu()))
+        for window in tokens:
+            yield local(window)
+        return
+    for window in tokens:
+        yield by_code_strings(network, window)
+
+
+class LocalMutagenesis:
+    """Mutates windows in our network, recomputing only what a substitution reaches.
+
+    Parameters
+    ----------
+    folded : FoldedNetwork
+        On the CPU.
+    """
+
+    def __init__(self, folded: FoldedNetwork) -> None:
+        self._codes = WindowCodes(folded)
+        self._context = WindowContext(folded, self._codes.tokens)
+
+    @torch.no_grad()
+    def __call__(self, window: np.ndarray) -> Mutated:
+        """Mutate a window (L,), uint8, of the network's length."""
+        columns, bases = (torch.from_numpy(part) for part in substitutions(window))
+        codes = self._codes.begin(torch.from_numpy(window.astype(np.int64)))
+        reference = self._context.begin(codes)
+        found = reference.repeat(len(ALPHABET), len(window), 1)
+        for at in range(0, len(columns), AT_ONCE):
+            part = slice(at, at + AT_ONCE)
+            variants = self._codes.substituted(columns[part], bases[part])
+            found[bases[part], columns[part]] = self._context.logits(variants)
+        return Mutated(found.double().numpy(), reference.double().numpy())
+
+
+def by_code_strings(network: Network, window: np.ndarray) -> Mutated:
+    """Mutate one window in any network that predicts from codes alone."""
+    device = next(network.parameters()).device
+    columns, bases = substitutions(window)
+    variants = np.repeat(window[None], len(columns) + 1, axis=0)
+    variants[np.arange(len(columns)), columns] = bases
+    letters = torch.from_numpy(variants).to(device)
+    with evaluating(network):
+        codes = torch.cat([network(_columns(network, part)).codes for part in letters.split(BATCH)])
+        strings, kind = torch.unique(codes, dim=0, return_inverse=True)
+        logits = torch.cat([network.logits_from_codes(part) for part in strings.split(BATCH)])
+    every = logits.double().cpu().numpy()[kind.cpu().numpy()]
+    found = np.empty((len(ALPHABET), len(window), every.shape[1]))
+    found[:] = every[-1]
+    found[bases, columns] = every[:-1]
+    return Mutated(found, every[-1])
+
+
+def _columns(network: Network, tokens: torch.Tensor) -> torch.Tensor:
+    """One-hot columns in the precision of the network."""
+    return one_hot(tokens).to(next(network.parameters()).dtype)

@@ -1,0 +1,157 @@
+"""Several models, each with types of its own, that act as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from vqrna.model.inference import Precision, Scanned
+from vqrna.model.trained_model import TrainedModel
+from vqrna.model.training_sketch import WindowSketch
+from vqrna.modifications import Modification
+from vqrna.sequence import centre
+from vqrna.stats.calibration import Calibration
+from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.tiers import Tiers
+
+
+@dataclass(frozen=True, eq=False)
+class ModelSet:
+    """Several models, each with types of its own, that act as one (the paper's way).
+
+    Parameters
+    ----------
+    models : tuple of TrainedModel
+    hash : str
+        Names the weights of all.
+    """
+
+    models: tuple[TrainedModel, ...]
+    hash: str = ""
+
+    @property
+    def modifications(self) -> tuple[Modification, ...]:
+        """All types, in the order of the models."""
+        return tuple(m for model in self.models for m in model.modifications)
+
+    @property
+    def length(self) -> int:
+        """The longest window length in nt."""
+        return max(model.length for model in self.models)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks compute."""
+        return self.models[0].device
+
+    @property
+    def calibration(self) -> Calibration:
+        """Calibration of all types; told as fitted only if all are."""
+        parts = [model.calibration for model in self.models]
+        fitted = [part.fitted_on for part in parts]
+        return Calibration(
+            np.concatenate([part.slope for part in parts]),
+            np.concatenate([part.intercept for part in parts]),
+            "; ".join(dict.fromkeys(fitted)) if all(fitted) else "",
+        )
+
+    @property
+    def tiers(self) -> Tiers:
+        """Thresholds of all types."""
+        parts = [model.tiers for model in self.models]
+        meanings = tuple(meaning for part in parts for meaning in part.meanings)
+        cut = [part.logits if part.cut_logits is None else part.cut_logits for part in parts]
+        whole = np.concatenate([part.logits for part in parts])
+        return Tiers(whole, meanings, np.concatenate(cut))
+
+    @property
+    def off_site(self) -> tuple[NullSketch, ...]:
+        """Off-site nulls of all types; empty if a model has none."""
+        return self._all("off_site")
+
+    @property
+    def off_site_cut(self) -> tuple[NullSketch, ...]:
+        """Off-site nulls of short sequences of all types; empty if a model has none."""
+        return self._all("off_site_cut")
+
+    @property
+    def shuffled(self) -> tuple[NullSketch, ...]:
+        """Nulls from shuffled sequence of all types; empty if a model has none."""
+        return self._all("shuffled")
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Summaries of the trainings by the symbols of their types."""
+        return {",".join(m.symbol for m in x.modifications): x.training for x in self.models}
+
+    def logits(self, tokens: np.ndarray) -> np.ndarray:
+        """Evaluate windows with every model (see :meth:`TrainedModel.logits`)."""
+        return np.concatenate([model.logits(tokens) for model in self.models], axis=1)
+
+    def scan(
+        self,
+        tokens: np.ndarray,
+        start: int = 0,
+        stop: int | None = None,
+        precision: Precision = "float32",
+    ) -> np.ndarray:
+        """Evaluate every position with every model (see :meth:`TrainedModel.scan`)."""
+        parts = [model.scan(tokens, start, stop, precision) for model in self.models]
+        return np.concatenate(parts, axis=1)
+
+    def scan_batch(self, tokens: np.ndarray, precision: Precision = "float32") -> Scanned:
+        """Evaluate every position of rows (see :meth:`TrainedModel.scan_batch`).
+
+        The rows carry the context of the longest model; a near tie is one of any model.
+        """
+        spare = [centre(self.length) - centre(model.length) for model in self.models]
+        parts = [
+            model.scan_batch(tokens[:, cut : tokens.shape[1] - cut], precision)
+            for model, cut in zip(self.models, spare, strict=True)
+        ]
+        unlike = [part.unlike for part in parts if part.unlike is not None]
+        return Scanned(
+            np.concatenate([part.logits for part in parts], axis=2),
+            np.any([part.near_ties for part in parts], axis=0),
+            np.any(unlike, axis=0) if unlike else None,
+        )
+
+    @property
+    def sketches(self) -> tuple[WindowSketch, ...]:
+        """Sketches of the training windows, of the models that have one."""
+        return tuple(sketch for model in self.models for sketch in model.sketches)
+
+    def flags(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
+        """Tell what any model knows of windows (see :meth:`TrainedModel.flags`)."""
+        told: dict[str, np.ndarray] = {}
+        for model in self.models:
+            for name, flag in model.flags(tokens).items():
+                told[name] = told.get(name, False) | flag
+        return told
+
+    def score(self, logits: np.ndarray) -> np.ndarray:
+        """Turn logits (..., M) into calibrated probabilities at the even class ratio."""
+        return self.calibration.score(logits)
+
+    def p_values(self, logits: np.ndarray, cut: np.ndarray | None = None) -> np.ndarray:
+        """Turn logits (..., M) into p-values (see :meth:`TrainedModel.p_values`)."""
+        width = [len(model.modifications) for model in self.models]
+        parts = np.split(logits, np.cumsum(width)[:-1], axis=-1)
+        found = [model.p_values(part, cut) for model, part in zip(self.models, parts, strict=True)]
+        return np.concatenate(found, axis=-1)
+
+    def to(self, device: str | torch.device) -> ModelSet:
+        """Move all networks to a device."""
+        for model in self.models:
+            model.to(device)
+        return self
+
+    def _all(self, name: str) -> tuple[NullSketch, ...]:
+        parts = [getattr(model, name) for model in self.models]
+        return tuple(sketch for part in parts for sketch in part) if all(parts) else ()
+
+
+Model = TrainedModel | ModelSet

@@ -1,0 +1,253 @@
+"""A trained model: a network with all that turns its logits into scores, p-values and calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from vqrna.config import Config
+from vqrna.model.familiarity import Familiarity
+from vqrna.model.flags import codes_of
+from vqrna.model.inference import CONTEXT_DTYPES, Precision, Scanned, evaluating
+from vqrna.model.training_sketch import WindowSketch
+from vqrna.modifications import Modification
+from vqrna.nn.model import Network, SiteNetwork
+from vqrna.sequence import AMBIGUOUS, centre, one_hot, recentre, windows_around
+from vqrna.stats.calibration import Calibration
+from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.tiers import Tiers
+
+BATCH = 256
+"""Windows at a time where a network is evaluated window by window."""
+
+TILE = 16384
+"""Positions at a time where a whole sequence is scanned."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """One network, its modifications and what was measured of it.
+
+    Parameters
+    ----------
+    network : Network
+    config : Config
+    modifications : tuple of Modification, length M
+    calibration : Calibration
+    off_site, shuffled : tuple of NullSketch, length M, or empty
+        Nulls from real sequence off the sites, and from shuffled sequence.
+    off_site_cut, shuffled_cut : tuple of NullSketch, length M, or empty
+        The same of short sequences, whose windows reach beyond their ends.
+    tiers : Tiers
+    training : dict
+        Summary of the training: data, splits, epochs, validation scores.
+    hash : str
+        Names the weights; empty until they are saved or loaded.
+    familiarity : Familiarity or None
+        Tells windows that are unlike the training windows.
+    sketch : WindowSketch or None
+        Tells sites that were in the training windows.
+    """
+
+    network: Network
+    config: Config
+    modifications: tuple[Modification, ...]
+    calibration: Calibration
+    tiers: Tiers
+    off_site: tuple[NullSketch, ...] = ()
+    shuffled: tuple[NullSketch, ...] = ()
+    off_site_cut: tuple[NullSketch, ...] = ()
+    shuffled_cut: tuple[NullSketch, ...] = ()
+    training: dict[str, Any] = field(default_factory=dict)
+    hash: str = ""
+    familiarity: Familiarity | None = None
+    sketch: WindowSketch | None = None
+
+    @classmethod
+    def fresh(
+        cls, network: Network, config: Config, modifications: Sequence[Modification]
+    ) -> TrainedModel:
+        """Wrap a network of which nothing was measured yet."""
+        m = len(modifications)
+        return cls(network, config, tuple(modifications), Calibration.identity(m), Tiers.none(m))
+
+    @property
+    def sketches(self) -> tuple[WindowSketch, ...]:
+        """The sketch of the training windows, if there is one."""
+        return () if self.sketch is None else (self.sketch,)
+
+    @property
+    def length(self) -> int:
+        """Window length in nt."""
+        return self.config.model.length
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return next(self.network.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in."""
+        return next(self.network.parameters()).dtype
+
+    def logits(self, tokens: np.ndarray) -> np.ndarray:
+        """Evaluate windows at their central site.
+
+        Parameters
+        ----------
+        tokens : np.ndarray, shape (N, L), uint8
+            Windows of any odd length; cut or padded to the model's.
+
+        Returns
+        -------
+        np.ndarray, shape (N, M), float64
+            Log-odds before calibration.
+        """
+        found = np.empty((len(tokens), len(self.modifications)))
+        with evaluating(self.network):
+            for start in range(0, len(tokens), BATCH):
+                windows = np.ascontiguousarray(recentre(tokens[start : start + BATCH], self.length))
+                columns = one_hot(torch.from_numpy(windows).to(self.device)).to(self.dtype)
+                found[start : start + BATCH] = self.network(columns).logits.double().cpu().numpy()
+        return found
+
+    def scan(
+        self,
+        tokens: np.ndarray,
+        start: int = 0,
+        stop: int | None = None,
+        precision: Precision = "float32",
+    ) -> np.ndarray:
+        """Evaluate every position of a sequence; beyond its ends the network sees nothing.
+
+        Parameters
+        ----------
+        tokens : np.ndarray, shape (S,), uint8
+        start, stop : int
+            Only these positions, from 0; the rest is context.
+        precision : {"float32", "fast"}
+            See :meth:`scan_batch`.
+
+        Returns
+        -------
+        np.ndarray, shape (stop - start, M), float64
+            Log-odds before calibration. Where the network is evaluated window by window, positions
+            whose base carries no modification of the model are nan.
+        """
+        stop = len(tokens) if stop is None else stop
+        half = centre(self.length)
+        padded = np.pad(tokens, half, constant_values=AMBIGUOUS)
+        found = np.empty((stop - start, len(self.modifications)))
+        for at in range(start, stop, TILE):
+            end = min(at + TILE, stop)
+            tile = self.scan_batch(padded[None, at : end + 2 * half], precision)
+            found[at - start : end - start] = tile.logits[0]
+        return found
+
+    def scan_batch(self, tokens: np.ndarray, precision: Precision = "float32") -> Scanned:
+        """Evaluate every position of rows of sequence that come with their context.
+
+        Threads may share a model. A position gets the same numbers, to the last bit, wherever it
+        stands in a row, and whatever else is in the row or in other rows.
+
+        Parameters
+        ----------
+        tokens : np.ndarray, shape (N, W + length - 1), uint8
+            W positions with half a window of context on either side, `AMBIGUOUS` beyond the ends
+            of a sequence.
+        precision : {"float32", "fast"}
+            ``fast`` finds the same codes, but reads them in bfloat16: logits differ in the second
+            decimal place. Networks that are evaluated window by window know no such way.
+
+        Returns
+        -------
+        Scanned
+        """
+        if self.config.model.quantizer == "none":
+            _ = self.network.quantizer.codebook  # tells that there is none
+        with evaluating(self.network):
+            if isinstance(self.network, SiteNetwork):
+                columns = torch.from_numpy(np.ascontiguousarray(tokens)).to(self.device)
+                found = self.network.scan(columns, CONTEXT_DTYPES[precision])
+                if self.familiarity is None:
+                    return Scanned.of(found)
+                return Scanned.of(found, self.familiarity.unlike(found.codes, columns, self.length))
+        half = centre(self.length)
+        count = tokens.shape[1] - 2 * half
+        logits = np.full((len(tokens), count, len(self.modifications)), np.nan)
+        for row, found in zip(tokens, logits, strict=True):
+            candidates = np.any([m.candidates(row) for m in self.modifications], axis=0)
+            sites = np.flatnonzero(candidates[half : half + count])
+            for i in range(0, len(sites), BATCH):
+                part = sites[i : i + BATCH]
+                found[part] = self.logits(windows_around(row, half + part, self.length))
+        return Scanned(logits, np.zeros(logits.shape[:2], dtype=bool))
+
+    def flags(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
+        """Tell what is known of windows beside their scores.
+
+        Parameters
+        ----------
+        tokens : np.ndarray, shape (N, L), uint8
+            Windows of any odd length; cut or padded to the model's.
+
+        Returns
+        -------
+        dict of str to np.ndarray, shape (N,), bool
+            ``unlike`` and ``in_training``, as `vqrna.sites.FLAGS` names them; what the model has no
+            table for is left out.
+        """
+        told = {}
+        windows = recentre(tokens, self.length)
+        if self.familiarity is not None and isinstance(self.network, SiteNetwork):
+            found = np.zeros(len(tokens), dtype=bool)
+            for start in range(0, len(tokens), BATCH):
+                part = np.ascontiguousarray(windows[start : start + BATCH])
+                codes, letters = codes_of(self.network, part), torch.from_numpy(part)
+                unlike = self.familiarity.unlike(codes, letters.to(codes.device), self.length)
+                found[start : start + BATCH] = unlike[:, 0].cpu().numpy()
+            told["unlike"] = found
+        if self.sketch is not None:
+            told["in_training"] = self.sketch.holds(tokens)
+        return told
+
+    def score(self, logits: np.ndarray) -> np.ndarray:
+        """Turn logits (..., M) into calibrated probabilities at the even class ratio."""
+        return self.calibration.score(logits)
+
+    def p_values(self, logits: np.ndarray, cut: np.ndarray | None = None) -> np.ndarray:
+        """Turn logits into p-values against the off-site null.
+
+        Parameters
+        ----------
+        logits : np.ndarray, shape (..., M)
+        cut : np.ndarray, shape (...), bool, optional
+            Which windows reach beyond an end, and so have a null of their own.
+
+        Returns
+        -------
+        np.ndarray, shape (..., M), float64
+            nan without a null.
+        """
+        p = np.full(np.shape(logits), np.nan)
+        for m, sketch in enumerate(self.off_site):
+            p[..., m] = sketch.p_value(logits[..., m])
+        if cut is not None:
+            for m, sketch in enumerate(self.off_site_cut):
+                p[..., m] = np.where(cut, sketch.p_value(logits[..., m]), p[..., m])
+        return p
+
+    def to(self, device: str | torch.device) -> TrainedModel:
+        """Move the network to a device."""
+        self.network.to(device)
+        return self
+
+
+def with_hash(model: TrainedModel, name: str) -> TrainedModel:
+    """Give the same model a name for its weights."""
+    return replace(model, hash=name)

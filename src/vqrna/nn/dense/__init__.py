@@ -1,0 +1,1 @@
+"""The dense engine: the network at every position of a sequence, exactly and fast."""

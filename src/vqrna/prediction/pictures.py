@@ -1,0 +1,77 @@
+"""Draw the first sequences of a prediction with all their scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+
+from vqrna.model import Model
+from vqrna.plots.style import save_figure
+from vqrna.plots.tracks import site_tracks
+from vqrna.prediction.output import PICTURES, note_pictures
+from vqrna.prediction.scan import scan_sequence
+from vqrna.prediction.settings import Settings
+from vqrna.prediction.source import FastaSource
+from vqrna.runtime.files import output_directory
+from vqrna.sequence import decode
+
+LONGEST = 5000
+"""Sequences beyond so many nt are not drawn: nobody could read them."""
+
+FIRST = 6
+"""So many sequences are drawn."""
+
+
+def draw_first(
+    inputs: Sequence[str | PathLike[str]],
+    folder: Path,
+    model: Model,
+    settings: Settings,
+    count: int = FIRST,
+) -> tuple[list[Path], int]:
+    """Draw the first sequences that are not too long to ``FOLDER/tracks/``.
+
+    Parameters
+    ----------
+    inputs : sequence of path-like
+        FASTA files; they are read anew.
+    folder : pathlib.Path
+        Of the results.
+    model : Model
+    settings : Settings
+        All candidates are drawn, called or not.
+    count : int
+        How many sequences are looked at.
+
+    Returns
+    -------
+    written : list of pathlib.Path
+        PNG and SVG files.
+    left_out : int
+        How many of the first were too long or empty.
+    """
+    everything = dataclasses.replace(settings, all_sites=True)
+    records = FastaSource(tuple(str(path) for path in inputs)).stretches()
+    written: list[Path] = []
+    left_out = 0
+    for number, record in enumerate(islice(records, count), start=1):
+        if not 0 < len(record.tokens) <= LONGEST:
+            left_out += 1
+            continue
+        places = output_directory(folder / PICTURES)
+        sites = scan_sequence(model, record.name, record.tokens, everything)
+        figure = site_tracks(
+            sites.table(settings.modifications),
+            record.name,
+            len(record.tokens),
+            settings.modifications,
+            sequence=decode(record.tokens),
+        )
+        safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", record.name)[:80]
+        written.extend(save_figure(figure, places / f"{number:02d}_{safe}.png"))
+        note_pictures(folder, written)
+    return written, left_out

@@ -1,0 +1,125 @@
+"""Cut what is to be scanned into pieces and units of work: the same input, the same cuts.
+
+Whatever is cut here depends on the sequences alone, in their order, and never on how many workers
+there are, on a batch size or on what was finished before: so the results do not, either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from vqrna.region import Stretch
+
+TILE = 1 << 14
+"""Positions of one sequence that a network evaluates at once: a long sequence is cut into tiles."""
+
+PIECE = 16 * TILE
+"""Positions of one sequence that are scored before their calls are picked out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Positions of a stretch with the context that they are judged in.
+
+    Attributes
+    ----------
+    stretch : Stretch
+        The piece, its `tokens` being no more than the context.
+    opens : bool
+        Whether it is the first piece of its stretch.
+    """
+
+    stretch: Stretch
+    opens: bool
+
+    def tiles(self) -> Iterator[tuple[int, int]]:
+        """Give first position (of ``stretch.tokens``) and number of positions of each tile."""
+        for at in range(self.stretch.start, self.stretch.stop, TILE):
+            yield at, min(TILE, self.stretch.stop - at)
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """Pieces that one worker scores in one go.
+
+    Attributes
+    ----------
+    number : int
+        Its place among all units.
+    pieces : tuple of Piece
+    """
+
+    number: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def nt(self) -> int:
+        """How many positions are evaluated."""
+        return sum(piece.stretch.stop - piece.stretch.start for piece in self.pieces)
+
+    @property
+    def wanted(self) -> int:
+        """How many of them count."""
+        return sum(
+            p.stretch.stop - p.stretch.start
+            if p.stretch.wanted is None
+            else int(p.stretch.wanted.sum())
+            for p in self.pieces
+        )
+
+
+def pieces(stretch: Stretch, reach: int) -> Iterator[Piece]:
+    """Cut a stretch into pieces of `PIECE` positions, counted from its first.
+
+    Parameters
+    ----------
+    stretch : Stretch
+    reach : int
+        How many nt beside a position bear on it.
+    """
+    total = len(stretch.tokens)
+    for start in range(stretch.start, max(stretch.stop, stretch.start + 1), PIECE):
+        stop = min(start + PIECE, stretch.stop)
+        offset, end = max(0, start - reach), min(total, stop + reach)
+        done = start - stretch.start
+        wanted = None
+        if stretch.wanted is not None:
+            wanted = stretch.wanted[done : stop - stretch.start]
+        cut = Stretch(
+            stretch.name,
+            stretch.tokens[offset:end],
+            start - offset,
+            stop - offset,
+            stretch.first + (-done if stretch.reverse else done),
+            stretch.reverse,
+            wanted,
+            {symbol: at - offset for symbol, at in stretch.only.items()},
+            stretch.before + offset,
+            stretch.after + total - end,
+        )
+        yield Piece(cut, start == stretch.start)
+
+
+def units(stretches: Iterable[Stretch], half: int, reach: int) -> Iterator[Unit]:
+    """Put pieces together until they are about as much work as a whole one.
+
+    Parameters
+    ----------
+    stretches : iterable of Stretch
+    half : int
+        Context of a tile on either side, which two tiles share where it is empty. It is work, too:
+        many short sequences make a unit sooner.
+    reach : int
+        See :func:`pieces`.
+    """
+    number, taken, work = 0, [], 0
+    for stretch in stretches:
+        for piece in pieces(stretch, reach):
+            taken.append(piece)
+            work += 1 + sum(count + half for _, count in piece.tiles())
+            if work >= PIECE:
+                yield Unit(number, tuple(taken))
+                number, taken, work = number + 1, [], 0
+    if taken:
+        yield Unit(number, tuple(taken))

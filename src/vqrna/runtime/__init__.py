@@ -1,0 +1,1 @@
+"""The machine beneath the science: files, progress, provenance, devices, processes and Ray."""

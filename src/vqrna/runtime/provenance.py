@@ -1,0 +1,87 @@
+"""Where a file comes from: version, command and model, as lines at its head.
+
+There is no date and no host name in it, so that the same work gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from vqrna._version import __version__
+
+FROM_PYTHON = "called from Python"
+
+_ARGUMENTS: ContextVar[tuple[str, ...] | None] = ContextVar("arguments", default=None)
+
+
+@contextmanager
+def running(arguments: Sequence[str]) -> Iterator[None]:
+    """Remember, for as long as the body runs, that ``vqrna ARGUMENTS`` was called."""
+    token = _ARGUMENTS.set(tuple(arguments))
+    try:
+        yield
+    finally:
+        _ARGUMENTS.reset(token)
+
+
+def command_line() -> str:
+    """Tell how we were run: the command as it can be typed again, or `FROM_PYTHON`."""
+    arguments = _ARGUMENTS.get()
+    return FROM_PYTHON if arguments is None else typed(arguments)
+
+
+def typed(arguments: Sequence[str]) -> str:
+    """Write ``vqrna ARGUMENTS`` as it can be typed, on one line."""
+    return _one_line(shlex.join(["vqrna", *arguments]))
+
+
+def facts(model_hash: str | None = None, command: str | None = None, **more: str) -> dict[str, str]:
+    """Gather what a result file tells of itself, beside the version (see :func:`header_lines`)."""
+    told = {"command": command_line() if command is None else command}
+    if model_hash is not None:
+        told["model"] = model_hash
+    told.update({name.replace("_", " "): value for name, value in more.items()})
+    return {name: _one_line(value) for name, value in told.items()}
+
+
+def header_lines(
+    model_hash: str | None = None, command: str | None = None, **more: str
+) -> list[str]:
+    """Write the ``#`` lines at the head of a result file.
+
+    Parameters
+    ----------
+    model_hash : str, optional
+        The hash of the weights that were used.
+    command : str, optional
+        How the file was made; :func:`command_line` if not given.
+    **more : str
+        More to tell, a line each: ``priors="Am=0.0003 ..."`` becomes ``# priors: Am=0.0003 ...``;
+        an underscore in the name becomes a space.
+
+    Returns
+    -------
+    list of str
+        Without line ends, for example ``["# vqrna 0.1.0", "# command: vqrna predict a.fa"]``.
+    """
+    return lines_of(facts(model_hash, command, **more))
+
+
+def lines_of(told: Mapping[str, str]) -> list[str]:
+    """Write facts as ``#`` lines below one that names the version."""
+    return [f"# vqrna {__version__}", *(f"# {name}: {told[name]}" for name in told)]
+
+
+def signature(model_hash: str, most: int = 120) -> str:
+    """Tell in one short line, to stand in a picture, which version, model and command made it."""
+    command = command_line()
+    if len(command) > most:
+        command = command[: most - 1] + "…"
+    return f"vqrna {__version__} · model {model_hash} · {command}"
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\\\n", " ").replace("\r", "\\r").replace("\n", "\\n")
