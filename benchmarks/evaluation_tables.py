@@ -15,8 +15,8 @@ from typing import Any
 
 from benchmarks.pages import DOCS, README, into_page
 
-from vqrna.evaluation.localisation import NEAR
 from vqrna.model.model_card import A_REGION, points_at
+from vqrna.model.protocol import NEAR
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.json"
 PAGE = DOCS / "evaluation.md"

@@ -24,9 +24,8 @@ from vqrna.data.overlap import clusters, overlapping
 from vqrna.data.windows import Windows
 from vqrna.model import TrainedModel, codes_of, flag_tables
 from vqrna.model.weights import load_model
-from vqrna.sequence import encode, recentre
-from vqrna.shuffling import dinucleotide_shuffle
-from vqrna.training.flags import thresholds, with_flags
+from vqrna.sequence import dinucleotide_shuffle, encode, recentre
+from vqrna.training.nulls import thresholds, with_flags
 
 RESULTS = Path(__file__).parent / "results" / "flags.json"
 

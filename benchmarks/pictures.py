@@ -87,10 +87,8 @@ def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]
 
 def read_codes(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
     """Spectrum and atlas: what was found, and their files."""
-    from vqrna.interpret.atlas import atlas
-    from vqrna.interpret.atlas_files import write_atlas
-    from vqrna.interpret.spectrum import SURE
-    from vqrna.interpret.spectrum_files import write_spectrum
+    from vqrna.interpret.atlas import atlas, write_atlas
+    from vqrna.interpret.spectrum import SURE, write_spectrum
     from vqrna.runtime.provenance import running
 
     book = atlas(model, windows, show_progress=True)

@@ -18,8 +18,7 @@ import numpy as np
 from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.prediction import make_settings, scan_sequence
-from vqrna.sequence import decode, encode
-from vqrna.shuffling import dinucleotide_shuffle
+from vqrna.sequence import decode, dinucleotide_shuffle, encode
 
 SEED = 1
 LENGTH = 600

@@ -1,9 +1,10 @@
-"""The house rules of docs/architecture.md, held."""
+"""Structure: levels, cycles, module size, start-up and public names."""
 
 import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,82 +14,98 @@ import vqrna
 PACKAGE = Path(vqrna.__file__).parent
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LONGEST = 320
+LONGEST = 650
+
+LEVELS = (
+    ("errors", "_version", "region"),
+    ("sequence", "config", "stats", "runtime"),
+    ("modifications", "nn"),
+    ("model", "data", "plots", "sites"),
+    ("genome", "formats"),
+    ("prediction", "evaluation"),
+    ("training", "interpret", "doctor"),
+    ("studies",),
+    ("cli",),
+)
+"""Packages and top-level modules: each imports only from the levels before its own."""
+
+LEVEL = {unit: number for number, units in enumerate(LEVELS) for unit in units}
 
 
-def read_layers() -> dict[str, int]:
-    """Room to number of its layer, 0 at the bottom, from the table in the documentation."""
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    table = text.partition("|---|---|---|\n")[2].partition("\n\n")[0]
-    rows = [line.split("|")[2] for line in table.splitlines()]
-    return {room: i for i, row in enumerate(rows) for room in re.findall(r"`(\w+)`", row)}
+def module_name(path: Path) -> str:
+    """Name of a file below the package, such as ``nn.encoder``; empty for ``__init__``."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
 
 
-LAYERS = read_layers()
+NAMES = {module_name(path) for path in MODULES}
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def imported_rooms(path: Path) -> set[tuple[str, int]]:
-    """Rooms that a file imports, at its top or inside functions, with the line."""
-    found = set()
+def imported_modules(path: Path) -> set[tuple[str, int]]:
+    """Modules that a file imports, with the line; inside functions and for type checkers, too."""
+    imports = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: imports are written in full"
-            names = [node.module or ""]
-            if node.module == "vqrna":
-                names = [f"vqrna.{alias.name}" for alias in node.names]
+            assert node.level == 0, f"{path}:{node.lineno}: use absolute imports"
+            module = node.module or ""
+            each = [f"{module}.{alias.name}" for alias in node.names]
+            names = [name if name.removeprefix("vqrna.") in NAMES else module for name in each]
         for name in names:
             top, _, rest = name.partition(".")
-            if top == "vqrna" and rest and not rest.startswith("__"):
-                found.add((rest.split(".")[0], node.lineno))
-    return found
+            if top == "vqrna" and rest:
+                imports.add((rest, node.lineno))
+    return imports
 
 
-def rooms() -> list[Path]:
-    doors = {PACKAGE / "__init__.py", PACKAGE / "__main__.py"}
-    return [path for path in MODULES if path not in doors]
+def library_files() -> list[Path]:
+    return [path for path in MODULES if module_name(path) not in {"", "__main__"}]
 
 
 def name(path: Path) -> str:
     return str(path.relative_to(PACKAGE))
 
 
-def test_the_table_lists_the_rooms_there_are():
-    there = {room_of(path) for path in rooms()}
-    assert there == set(LAYERS), "docs/architecture.md and src/vqrna differ"
+def test_every_package_has_a_level():
+    assert {module_name(path).split(".")[0] for path in library_files()} == set(LEVEL)
 
 
-@pytest.mark.parametrize("path", rooms(), ids=name)
-def test_imports_run_one_way(path):
-    own = room_of(path)
+@pytest.mark.parametrize("path", library_files(), ids=name)
+def test_imports_go_one_way(path):
+    own = module_name(path).split(".")[0]
     wrong = [
-        f"line {line}: {own} imports {room}"
-        for room, line in sorted(imported_rooms(path))
-        if room != own and LAYERS.get(room, 99) >= LAYERS.get(own, -1)
+        f"line {line}: {own} imports {module}"
+        for module, line in sorted(imported_modules(path))
+        if (unit := module.split(".")[0]) != own and LEVEL.get(unit, 99) >= LEVEL[own]
     ]
     assert not wrong
+
+
+def test_no_module_imports_itself_in_a_circle():
+    graph = {
+        module_name(path): {module for module, _ in imported_modules(path)}
+        for path in library_files()
+    }
+    graph = {module: needs - {module} for module, needs in graph.items()}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError with the modules
 
 
 def test_the_check_sees_imports_of_every_kind(tmp_path):
     file = tmp_path / "a.py"
     file.write_text(
-        "import vqrna.cli\nfrom vqrna import files, __version__\n"
+        "import vqrna.cli\nfrom vqrna import region, __version__\n"
         "def f():\n    from vqrna.data.fasta import read_fasta\n"
     )
-    assert imported_rooms(file) == {("cli", 1), ("files", 2), ("data", 4)}
+    assert imported_modules(file) == {("cli", 1), ("region", 2), ("data.fasta", 4)}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
-def test_a_file_is_a_room_of_modest_size_with_its_purpose_told(path):
+def test_a_module_has_a_docstring_and_a_modest_size(path):
     text = path.read_text(encoding="utf-8")
     purpose = ast.get_docstring(ast.parse(text))
-    assert purpose, "open with one sentence of purpose"
+    assert purpose, "start with one sentence of purpose"
     assert re.match(r".+?[.?!]", purpose.partition("\n\n")[0].replace("\n", " "))
     assert len(text.splitlines()) <= LONGEST
     assert path.stem not in {"utils", "util", "helpers", "misc", "common"}
@@ -99,7 +116,7 @@ def test_a_file_is_a_room_of_modest_size_with_its_purpose_told(path):
     [
         "import vqrna; vqrna.MODIFICATIONS; vqrna.DataError; dir(vqrna)",
         "import vqrna.cli",
-        "import vqrna.runtime.provenance, vqrna.runtime.progress, vqrna.runtime.files, vqrna.runtime.devices, vqrna.config",
+        "from vqrna.runtime import provenance, progress, files, devices; import vqrna.config",
     ],
 )
 def test_importing_loads_nothing_heavy(program):
@@ -121,16 +138,16 @@ def test_every_public_name_is_there():
 def test_type_checkers_find_public_names_where_they_are_imported_from():
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
-    told = {
+    imported = {
         alias.name: node.module
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert told == vqrna._PLACES  # a module that is not there would make the name `Any`
+    assert imported == vqrna._PLACES  # a module that is not there would make the name `Any`
 
 
-def test_an_unknown_name_is_told():
+def test_an_unknown_name_raises_attribute_error():
     with pytest.raises(AttributeError, match="module 'vqrna' has no attribute 'nothing'"):
         vqrna.nothing  # noqa: B018
 

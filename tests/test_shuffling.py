@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqrna.sequence import decode, encode
-from vqrna.shuffling import dinucleotide_shuffle
+from vqrna.sequence import decode, dinucleotide_shuffle, encode
 
 
 def dinucleotides(tokens: np.ndarray) -> Counter:

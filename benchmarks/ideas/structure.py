@@ -11,7 +11,7 @@ from vqrna.data.features import MORE
 from vqrna.data.windows import Windows
 from vqrna.errors import DataError
 from vqrna.sequence import decode, recentre
-from vqrna.training.trees import ELSEWHERE
+from vqrna.training.teacher import ELSEWHERE
 
 FOLDED, TOLD = 101, 51
 """Nucleotides that are folded, and those of which it is told how often they are unpaired."""

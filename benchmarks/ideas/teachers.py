@@ -11,7 +11,7 @@ from unittest.mock import patch
 import numpy as np
 
 from vqrna.config import Config, replace
-from vqrna.data.folds import make_folds
+from vqrna.data.split import make_folds
 from vqrna.data.windows import Windows
 from vqrna.training import train_network
 from vqrna.training.teacher import kept_judgements

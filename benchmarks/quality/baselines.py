@@ -14,7 +14,7 @@ from vqrna.data.windows import NEGATIVE, POSITIVE, Windows
 from vqrna.modifications import Modification
 from vqrna.sequence import AMBIGUOUS, recentre
 from vqrna.stats.calibration import sigmoid
-from vqrna.training.trees import ELSEWHERE, ROUNDS, examples, grow
+from vqrna.training.teacher import ELSEWHERE, ROUNDS, examples, grow
 
 
 class Reads(Protocol):

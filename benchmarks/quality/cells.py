@@ -22,7 +22,7 @@ from vqrna.evaluation.localisation import localise
 from vqrna.evaluation.positions import ScorePositions, dense, window_by_window
 from vqrna.modifications import Modification
 from vqrna.runtime.files import atomic_path
-from vqrna.runtime.machine import git_commit, machine_facts
+from vqrna.runtime.provenance import git_commit, machine_facts
 from vqrna.stats.metrics import ranking
 from vqrna.studies import Cell, CellStore, Identity, attempt
 

@@ -14,7 +14,7 @@ from benchmarks.quality.baselines import Baseline
 from vqrna.config import Config, preset, replace
 from vqrna.data.windows import Windows
 from vqrna.errors import UsageError
-from vqrna.training import trees
+from vqrna.training import teacher
 
 Fit = Callable[[Windows, list[int], int], Baseline]
 
@@ -69,7 +69,7 @@ class Spec:
         return replace(self.config, seed=seed, epochs=epochs)
 
 
-_TREES = {**trees.TREES, "library": "LightGBM", "rounds": trees.ROUNDS}
+_TREES = {**teacher.TREES, "library": "LightGBM", "rounds": teacher.ROUNDS}
 _PLAIN = "one-hot of 51 nt, counts of 1- to 4-mers in 501 nt"
 
 _OURS = replace(preset("vqrna"), teacher="trees", epochs=8)
@@ -115,12 +115,12 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec(
         "trees+",
-        "trees, more counts and negatives",
+        "teacher, more counts and negatives",
         fit=baselines.fit_trees_more,
         settings={
             **_TREES,
             "features": f"{_PLAIN}, counts of 1- to 3-mers in 101 nt",
-            "negatives_of_other_types": trees.ELSEWHERE,
+            "negatives_of_other_types": teacher.ELSEWHERE,
         },
         minutes=3.5,
     ),

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from vqrna.data.benchmark import benchmark_modifications, read_sets
-from vqrna.data.folds import FOLDS, Folds, hold_back, make_folds
 from vqrna.data.overlap import clusters, overlapping
+from vqrna.data.split import FOLDS, Folds, hold_back, make_folds
 from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows, merge
 from vqrna.errors import DataError, UsageError
 from vqrna.runtime.files import atomic_path

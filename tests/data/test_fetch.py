@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vqrna.data import download
+from vqrna.data import fetch as fetching
 from vqrna.data.fetch import FetchReport, fetch_data
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import modification
@@ -73,7 +73,7 @@ def content(letter: str) -> bytes:
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(download, "PAUSE", 0.0)
+    monkeypatch.setattr(fetching, "PAUSE", 0.0)
     splits = ("train", "valid", "test")
     home = Home(
         {f"{split}/{name}": content("ACG"[i]) for i, split in enumerate(splits) for name in NAMES}
@@ -231,7 +231,7 @@ def test_a_refusal_is_told_and_a_busy_server_is_asked_again(tmp_path: Path, home
     home.asked.clear()
     with pytest.raises(DataError, match="the server answers 503"):
         fetch(tmp_path, home)
-    assert len(home.asked) == download.ATTEMPTS
+    assert len(home.asked) == fetching.ATTEMPTS
 
 
 def test_no_server_is_one_clear_line(tmp_path: Path, home: Home) -> None:
@@ -244,7 +244,7 @@ def test_no_server_is_one_clear_line(tmp_path: Path, home: Home) -> None:
 def test_an_interrupt_keeps_what_came(
     tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = download.Path.open
+    write = fetching.Path.open
 
     class Interrupting:
         def __init__(self, file) -> None:
@@ -266,7 +266,7 @@ def test_an_interrupt_keeps_what_came(
         file = write(path, mode, *args, **options)
         return Interrupting(file) if mode == "wb" and ".partial" in str(path) else file
 
-    monkeypatch.setattr(download.Path, "open", opened)
+    monkeypatch.setattr(fetching.Path, "open", opened)
     with pytest.raises(KeyboardInterrupt):
         fetch(tmp_path, home)
     monkeypatch.undo()

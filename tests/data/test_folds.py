@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tiny import planted, random_tokens
-from vqrna.data.folds import hold_back, make_folds
 from vqrna.data.overlap import clusters, overlapping
+from vqrna.data.split import hold_back, make_folds
 from vqrna.data.windows import Windows
 from vqrna.errors import DataError, UsageError
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vqrna.data import layout
-from vqrna.data.balance import balance
+from vqrna.data import benchmark
 from vqrna.data.benchmark import SPLITS, load_benchmark
 from vqrna.data.fasta import read_fasta
 from vqrna.data.overlap import overlapping
-from vqrna.data.split import read_all_splits, split_data, split_windows
+from vqrna.data.split import balance, read_all_splits, split_data, split_windows
 from vqrna.data.windows import WindowSet
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import Modification, modification
@@ -172,7 +171,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
             raise KeyboardInterrupt
         return pack(*args, **options)
 
-    monkeypatch.setattr(layout.gzip, "compress", interrupted)
+    monkeypatch.setattr(benchmark.gzip, "compress", interrupted)
     with pytest.raises(KeyboardInterrupt):
         split_data(sets_with_overlaps(), tmp_path / "new")
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import pyBigWig
 import pytest
 from found_sites import make_sites
 
-from vqrna.formats import bigwig, tracks, trees
+from vqrna.formats import bigwig, tracks
 
 
 def scores(count: int, gap: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +89,7 @@ def test_libraries_sum_up_as_over_the_values(written, bins):
 
 @pytest.mark.parametrize("count", [300, 2000])
 def test_many_sequences(written, monkeypatch, count):
-    monkeypatch.setattr(trees, "FAN", 5)  # trees of many levels
+    monkeypatch.setattr(bigwig, "FAN", 5)  # trees of many levels
     rng = np.random.default_rng(0)
     order = [f"tx{i}" for i in rng.permutation(count)]  # neither sorted nor of one length
     sizes = rng.integers(1, 6, count)

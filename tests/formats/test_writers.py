@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vqrna.errors import DataError, UsageError
 from vqrna.formats import FORMATS, writers, writing
-from vqrna.runtime import files, output
+from vqrna.runtime import files
 from vqrna.sites import joined
 
 GIVEN = {"organism": "9606", "assembly": "x", "annotation": "y 1"}
@@ -163,7 +163,7 @@ def test_a_disk_without_links_is_no_reason_to_fail(tmp_path, monkeypatch):
         raise OSError(errno.EPERM, "Operation not permitted")
 
     write(tmp_path, [])
-    monkeypatch.setattr(output.os, "link", link)
+    monkeypatch.setattr(files.os, "link", link)
     write(tmp_path, some())
     assert (tmp_path / "sites.tsv").read_text().count("\n") == 1004
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_genome import CHR1, GENES, gtf, other_strand, rna, scan, score, write, write_genome
 
-from vqrna.genome import located, open_genome, windows
+from vqrna.genome import liftover, open_genome, regions
 from vqrna.modifications import MODIFICATIONS
 from vqrna.sites import joined
 
@@ -153,8 +153,8 @@ def test_no_sites_at_all(opened):
 @pytest.mark.parametrize("context", ["genome", "transcript"])
 @pytest.mark.parametrize("method", ["arranged", "by_transcript"])
 def test_rows_are_given_before_all_have_come(opened, monkeypatch, context, method):
-    monkeypatch.setattr(located, "BATCH", 4)
-    monkeypatch.setattr(windows, "WINDOW", 6)
+    monkeypatch.setattr(liftover, "BATCH", 4)
+    monkeypatch.setattr(regions, "WINDOW", 6)
     source = opened(bed="chr2\t0\t4\nchr2\t4\t8\n", context=context)
     taken = 0
 
@@ -268,8 +268,8 @@ def test_rows_are_those_of_a_plain_count(tmp_path_factory, seed, context, unspli
     told = Told(source)
     found = list(expected_rows(told, (sequences, entries), levels, least))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(located, "BATCH", rng.choice([1, 7, 1000]))
-        patch.setattr(windows, "WINDOW", rng.choice([9, 25, 1000]))
+        patch.setattr(liftover, "BATCH", rng.choice([1, 7, 1000]))
+        patch.setattr(regions, "WINDOW", rng.choice([9, 25, 1000]))
         blocks = list(scan(source, size=rng.choice([1, 4, 50]), levels=levels, least=least))
         main = joined(source.arranged(iter(blocks)))
         each = joined(source.by_transcript(iter(blocks)))

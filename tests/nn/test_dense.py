@@ -11,7 +11,7 @@ from tiny import columns, network, random_tokens, tiny
 from vqrna.nn.dense import cache, head
 from vqrna.nn.dense import network as dense_network
 from vqrna.nn.model import SiteNetwork
-from vqrna.nn.nearest import nearest
+from vqrna.nn.ties import nearest
 from vqrna.sequence import AMBIGUOUS, windows_around
 
 TYPES = 11

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vqrna.nn.window import MaxPool, central, mean_around
+from vqrna.nn.encoder import MaxPool, central, mean_around
 
 
 @pytest.mark.parametrize("half", [0, 1, 20])

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from vqrna.plots.atlas import CodeLogo, deletion_curves, top_codes
-from vqrna.plots.palette import BASES
-from vqrna.plots.style import save_figure
+from vqrna.plots.style import BASES, save_figure
 
 
 def test_types_with_and_without_codes(tmp_path):

@@ -4,8 +4,7 @@ from matplotlib.figure import Figure
 
 from vqrna.plots.importance import importance_bars
 from vqrna.plots.logos import MotifLogo, draw_logo, importance_logos, motif_logos, panels
-from vqrna.plots.palette import BASES
-from vqrna.plots.style import save_figure
+from vqrna.plots.style import BASES, save_figure
 
 COLORS = BASES["types"]
 

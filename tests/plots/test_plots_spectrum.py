@@ -5,9 +5,8 @@ import pytest
 
 from vqrna.errors import UsageError
 from vqrna.modifications import MODIFICATIONS, Modification
-from vqrna.plots.palette import COLORBLIND, type_colors
 from vqrna.plots.spectrum import feature_spectrum
-from vqrna.plots.style import save_figure
+from vqrna.plots.style import COLORBLIND, save_figure, type_colors
 
 
 def test_a_strip_a_type_with_all_its_bars(tmp_path):

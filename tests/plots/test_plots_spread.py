@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from vqrna.plots.spread import spread
+from vqrna.plots.style import spread
 
 
 def test_what_has_room_stays():

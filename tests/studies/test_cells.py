@@ -8,7 +8,7 @@ import pytest
 import vqrna
 from tiny import planted, tiny
 from vqrna.errors import DataError
-from vqrna.runtime.machine import without_places
+from vqrna.runtime.provenance import without_places
 from vqrna.studies.cells import (
     Cell,
     CellStore,

@@ -12,13 +12,12 @@ from hand_cells import TOML, write_data
 from tiny import tiny
 from vqrna import config as configs
 from vqrna.errors import DataError, UsageError
-from vqrna.studies import CellStore, plan, run_cell, worker
+from vqrna.studies import CellStore, cell, plan, run_cell
 from vqrna.studies.ablations import plan_ablations
-from vqrna.studies.cell import ERROR_NAME, BusyError, _alone, attempt
+from vqrna.studies.cell import ERROR_NAME, BusyError, Task, _alone, attempt
 from vqrna.studies.estimate import estimate
 from vqrna.studies.lengths import plan_lengths
 from vqrna.studies.plan import CELLS, run_plan
-from vqrna.studies.worker import Task
 from vqrna.training import from_benchmark
 
 FAULTY = '''"""A worker that fares badly with some cells."""
@@ -28,7 +27,7 @@ if task["identity"]["variant"] == "101 nt":
     os.kill(os.getpid(), signal.SIGSEGV)
 if task["identity"]["variant"] == "151 nt":
     resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
-from vqrna.studies.worker import main
+from vqrna.studies.cell import main
 sys.exit(main(sys.argv[1:]))
 '''
 
@@ -196,7 +195,7 @@ def test_other_data_are_noticed(data, tmp_path, capsys):
     other = write_data(tmp_path / "other", n=16)
     places = (str(other), str(tmp_path / "cells"), str(tmp_path / "run"))
     task = Task(identity, *places, device="cpu", resamples=5, command="").write()
-    assert worker.main([str(task)]) == 1
+    assert cell.main([str(task)]) == 1
     told = capsys.readouterr().err
     assert told.startswith(f"vqrna: error: {other}: ")
     assert "not those that the study began with" in told

@@ -9,12 +9,15 @@ from hand_cells import cell, scores
 from vqrna.errors import DataError
 from vqrna.studies.report import (
     ablation_lines,
+    best,
+    check_one_series,
+    difference,
     differences_from,
     length_lines,
+    tabulate,
     write_lengths,
 )
 from vqrna.studies.run import in_order, write_report
-from vqrna.studies.table import best, check_one_series, difference, tabulate
 
 
 def row(table, **wanted):

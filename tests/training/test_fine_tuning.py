@@ -10,7 +10,7 @@ from vqrna.model.weights import save_model
 from vqrna.modifications import modifications
 from vqrna.nn.model import Network
 from vqrna.training import Source, train, train_network
-from vqrna.training.transfer import transfer
+from vqrna.training.checkpoint import transfer
 
 
 @pytest.mark.parametrize("config", [tiny(), tiny_paper()], ids=["vqrna", "paper"])

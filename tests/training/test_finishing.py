@@ -12,9 +12,8 @@ from vqrna.model.model_card import describe
 from vqrna.sequence import AMBIGUOUS, decode
 from vqrna.stats.calibration import fit_line
 from vqrna.stats.tiers import EDGE, TIERS
-from vqrna.training.calibrate import MOST_OFF_SITE, MOST_SHUFFLED, _calibrate, finish
+from vqrna.training.calibrate import MOST_OFF_SITE, MOST_SHUFFLED, _calibrate, finish, site_ranks
 from vqrna.training.nulls import STRETCHES, cut_windows, with_nulls
-from vqrna.training.site_ranks import site_ranks
 
 OFF_SITE = {"low": 200.0, "medium": 100.0, "high": 20.0}
 SHUFFLED = {"low": 100.0, "medium": 50.0, "high": 5.0}

@@ -9,7 +9,7 @@ from tiny import planted, random_tokens, tiny, tiny_paper
 from vqrna.errors import DataError
 from vqrna.modifications import modifications
 from vqrna.training import report, train_network
-from vqrna.training.suitability import remarks
+from vqrna.training.source import remarks
 from vqrna.training.validation import validate
 
 

@@ -17,7 +17,7 @@ from vqrna.modifications import modifications
 from vqrna.training import teacher
 from vqrna.training.losses import classification_loss, lesson_loss
 from vqrna.training.source import Source
-from vqrna.training.trees import examples, grow
+from vqrna.training.teacher import examples, grow
 
 pytest.importorskip("lightgbm", reason="trees need LightGBM (pip install 'vqrna[trees]')")
 

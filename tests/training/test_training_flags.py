@@ -8,7 +8,7 @@ import pytest
 from tiny import fresh, planted, tiny, tiny_paper
 from vqrna.model.weights import load_model, save_model
 from vqrna.sequence import encode, recentre
-from vqrna.training.flags import FALSE_FLAGS, with_flags
+from vqrna.training.nulls import FALSE_FLAGS, with_flags
 
 WORDS = [encode(word) for word in ("GAUUAC", "CCGUAG", "UGCAAU", "AAGGCU", "CUUCGA", "GUCAUG")]
 LENGTH = 201

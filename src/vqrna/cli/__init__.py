@@ -16,7 +16,6 @@ from typer.core import TyperGroup
 
 from vqrna._version import __version__
 from vqrna.cli import (
-    ablate,
     atlas,
     attention,
     compare,
@@ -26,11 +25,11 @@ from vqrna.cli import (
     embed,
     evaluate,
     join,
-    lengths,
     model,
     motifs,
     predict,
     spectrum,
+    study,
     train,
     tune,
 )
@@ -51,8 +50,8 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Train", "tune", tune.tune),
     ("Train", "evaluate", evaluate.evaluate),
     ("Train", "convert", convert.convert),
-    ("Study", "lengths", lengths.lengths),
-    ("Study", "ablate", ablate.ablate),
+    ("Study", "lengths", study.lengths),
+    ("Study", "ablate", study.ablate),
     ("Explain", "motifs", motifs.motifs),
     ("Explain", "spectrum", spectrum.spectrum),
     ("Explain", "atlas", atlas.atlas),

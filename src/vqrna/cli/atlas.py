@@ -46,10 +46,10 @@ def atlas(
     """
     from vqrna.data.benchmark import load_benchmark, select_modifications
     from vqrna.interpret.atlas import atlas as run
-    from vqrna.interpret.atlas_files import write_atlas
+    from vqrna.interpret.atlas import write_atlas
     from vqrna.interpret.codes import one_codebook
     from vqrna.model.weights import load_model
-    from vqrna.plots.palette import type_colors
+    from vqrna.plots.style import type_colors
     from vqrna.runtime.files import results_directory
 
     type_colors((), palette)  # a wrong name is told before the work

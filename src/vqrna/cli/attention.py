@@ -49,14 +49,18 @@ def attention(
     how far the logit falls when another code is put in the place of a token.
     Our own context has no attention, so code occlusion stands for it.
     """
-    from vqrna.interpret.attention import attention_maps, has_attention, token_effects
-    from vqrna.interpret.attention_files import write_attention
+    from vqrna.interpret.attention import (
+        attention_maps,
+        has_attention,
+        token_effects,
+        write_attention,
+    )
     from vqrna.interpret.attributions import member
     from vqrna.interpret.codes import with_codes
     from vqrna.interpret.site_selection import CHOSEN_SPLIT, choose_sites, likeliest
     from vqrna.model.weights import load_model
     from vqrna.modifications import modification as find
-    from vqrna.plots.palette import type_colors
+    from vqrna.plots.style import type_colors
     from vqrna.runtime.files import results_directory
 
     type_colors((), palette)  # wrong names are told before the work

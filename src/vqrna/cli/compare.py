@@ -58,7 +58,7 @@ def compare(
     model was trained on the known sites.
     """
     from vqrna.evaluation import compare as run
-    from vqrna.evaluation import write_report
+    from vqrna.evaluation import write_agreement_report
     from vqrna.runtime.files import results_directory
 
     with results_directory(out):  # a folder that cannot be is better told now than after the work
@@ -70,7 +70,7 @@ def compare(
             scanned=scanned,
             show_progress=True,
         )
-        written = write_report(found, out)
+        written = write_agreement_report(found, out)
     _show(found)
     for note in found.notes:
         say("note", note)
@@ -110,7 +110,7 @@ def _show(found: Agreement) -> None:
 
 
 def _p_value(p: float) -> str:
-    from vqrna.evaluation.agreement import SMALLEST
+    from vqrna.evaluation.known_sites import SMALLEST
 
     if p != p:
         return "–"

@@ -52,11 +52,10 @@ def embed(
     """
     from vqrna.interpret.codes import one_codebook
     from vqrna.interpret.embedding import embed as run
-    from vqrna.interpret.embedding import flatten, has_umap
-    from vqrna.interpret.embedding_files import write_embedding
+    from vqrna.interpret.embedding import flatten, has_umap, write_embedding
     from vqrna.interpret.site_selection import CHOSEN_SPLIT, choose_sites
     from vqrna.model.weights import load_model
-    from vqrna.plots.palette import type_colors
+    from vqrna.plots.style import type_colors
     from vqrna.runtime.files import results_directory
 
     type_colors((), palette)  # wrong names are told before the work

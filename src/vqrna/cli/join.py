@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vqrna.cli.prediction_tables import show_prediction
+from vqrna.cli.predict import show_prediction
 
 
 def join(

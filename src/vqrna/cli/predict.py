@@ -1,17 +1,195 @@
-"""`vqrna predict`: from sequences or a genome to modified sites."""
+"""`vqrna predict`: from sequences or a genome to modified sites.
+
+One way to write a command, whatever way it was typed.
+
+What `vqrna predict` scans, and what it cannot do with it.
+
+How a prediction is told on the terminal.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vqrna.cli.canonical import canonical
 from vqrna.cli.exits import say
-from vqrna.cli.prediction_input import is_stream, open_source, refuse_in_stream
-from vqrna.cli.prediction_tables import show_prediction, show_unmeasured
 from vqrna.errors import UsageError
+from vqrna.runtime.provenance import typed
+
+if TYPE_CHECKING:
+    from vqrna.model import Model
+    from vqrna.prediction import Prediction, Settings, Source
+    from vqrna.stats.tiers import Tiers
+
+
+def canonical(context: typer.Context, aside: Collection[str]) -> str:
+    """Write a command with its options in the order of the help, those at their default left out.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Of the command that runs.
+    aside : collection of str
+        Names of parameters to leave out: those that say where, by whom or with how many workers a
+        thing is done, and so have no bearing on what comes out.
+
+    Returns
+    -------
+    str
+        The same for all ways to ask for the same, so that it may stand in the heads of files.
+    """
+    words, options = context.command_path.split()[1:], list[str]()
+    for parameter in context.command.params:
+        name = parameter.name
+        value = context.params.get(name or "")
+        if not name or name in aside or value is None:
+            continue
+        values = [str(each) for each in value] if isinstance(value, list | tuple) else [str(value)]
+        if parameter.param_type_name == "argument":
+            words += values
+        elif isinstance(value, bool):
+            if value != parameter.default:
+                options.append(parameter.opts[0] if value else parameter.secondary_opts[0])
+        elif value != parameter.default:
+            for each in values:
+                options += [parameter.opts[0], each]
+    return typed([*words, *options])
+
+
+def open_source(
+    fasta: list[str],
+    model: Model,
+    settings: Settings,
+    regions: Path | None,
+    annotation: Path | None,
+    context: str,
+    unspliced: bool,
+) -> Source:
+    """Open what is to be scanned."""
+    from vqrna.prediction import FastaSource
+
+    if regions is None and annotation is None:
+        return FastaSource(tuple(fasta))
+    if len(fasta) != 1 or fasta[0] == "-":
+        raise UsageError("--regions and --gtf need one genome, in a file")
+    from vqrna.genome import open_genome
+    from vqrna.sequence import centre
+
+    source = open_genome(
+        fasta[0],
+        regions=regions,
+        annotation=annotation,
+        context=context,
+        unspliced=unspliced,
+        flank=centre(model.length),
+        kinds=settings.modifications,
+    )
+    for note in source.notes:
+        say("note", note)
+    return source
+
+
+def refuse_in_stream(**wanted: object) -> None:
+    """Say which options a table on standard output cannot serve."""
+    names = {
+        "plot": "--plot",
+        "shard": "--shard",
+        "fdr": "--fdr",
+        "gtf": "--by-transcript",
+        "engine": "--engine ray",
+    }
+    for key, name in names.items():
+        if wanted[key]:
+            raise UsageError(f"{name} needs a folder: --out cannot be -")
+    if wanted["formats"] and wanted["formats"] != ["tsv"]:
+        raise UsageError("standard output takes tsv alone: for other formats give --out a folder")
+
+
+def is_stream(path: Path) -> bool:
+    """Tell whether this is a pipe or device, such as ``<(zcat a.fa.gz)`` or ``/dev/stdin``."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+MOST_PATHS = 5
+"""More files than these are counted, not named."""
+
+
+def show_unmeasured(settings: Settings, tiers: Tiers) -> None:
+    """Say of which types nothing can be called, such as those of weights that were converted."""
+    measured = tiers.measured[settings.columns]
+    names = [
+        m.symbol for m, known in zip(settings.modifications, measured, strict=True) if not known
+    ]
+    if names:
+        say(
+            "note",
+            f"{', '.join(names)}: this model has no confidence tiers and calls nothing; "
+            "--threshold or --all-sites shows its scores",
+        )
+    symbols = [m.symbol for m in settings.modifications]
+    without = tiers.missing(settings.columns, symbols).get(settings.confidence)
+    if without:
+        say(
+            "note",
+            f"{', '.join(without)}: too little was measured of this model for the tier "
+            f"{settings.confidence}, and nothing is called; --confidence low calls more",
+        )
+
+
+def show_prediction(found: Prediction, *, to_stderr: bool = False) -> None:
+    """Close with what was found, a row a modification, and what was odd."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("type")
+    table.add_column("on")
+    titles = ("candidates", "called", "low", "medium", "high", "per kb", "by chance")
+    for title in titles:
+        table.add_column(title, justify="right")
+    for row in found.summary.to_dict("records"):
+        counts = (row[key] for key in ("candidates", "called", "low", "medium", "high"))
+        rates = (row[key] for key in ("calls_per_kb", "chance_per_kb"))
+        table.add_row(
+            row["modification"],
+            row["base"],
+            *(f"{count:,}" for count in counts),
+            *("-" if rate != rate else f"{rate:.3f}" for rate in rates),
+            style=None if row["called"] else "dim",
+        )
+    console = Console(stderr=to_stderr)
+    what = "stretch of the genome" if found.in_genome else "sequence"
+    if found.records != 1:
+        what = "stretches of the genome" if found.in_genome else "sequences"
+    console.print(f"{found.records:,} {what}, {found.nt:,} nt", highlight=False)
+    console.print(table)
+    console.print(
+        "per kb: calls in 1,000 nt; by chance: calls in 1,000 nt of shuffled sequence",
+        style="dim",
+        highlight=False,
+    )
+    ties, tokens = found.near_ties
+    if ties:
+        told = f"{ties:,} of {tokens:,} codes were nearly tied and settled in double precision"
+        console.print(told, style="dim", highlight=False)
+    written = [str(path) for path in found.paths]
+    if len(written) > MOST_PATHS:
+        written = [f"{len(written)} files to {found.paths[0].parent}"]
+    for words in written:
+        console.print(f"wrote {words}", highlight=False, markup=False, soft_wrap=True)
+    if found.repeated_names:
+        count = f"{found.repeated_names:,} of {found.records:,} records"
+        verb = "repeats" if found.repeated_names == 1 else "repeat"
+        say("note", f"{count} {verb} a name: their sites cannot be told apart")
+    if found.empty_records:
+        verb = "is" if found.empty_records == 1 else "are"
+        say("note", f"{found.empty_records:,} of {found.records:,} records {verb} empty")
+    for words in (*found.unreachable, *found.notes):
+        say("note", words)
+
 
 _WHERE = {"out", "formats", "plot", "by_transcript"}
 _ASIDE = {"jobs", "engine", "address", "shard", "resume", "device"} | _WHERE

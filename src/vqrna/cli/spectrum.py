@@ -43,11 +43,10 @@ def spectrum(
     """
     from vqrna.data.benchmark import load_benchmark, select_modifications
     from vqrna.interpret.codes import one_codebook
-    from vqrna.interpret.spectrum import paper_spectrum
+    from vqrna.interpret.spectrum import paper_spectrum, write_spectrum
     from vqrna.interpret.spectrum import spectrum as run
-    from vqrna.interpret.spectrum_files import write_spectrum
     from vqrna.model.weights import load_model
-    from vqrna.plots.palette import type_colors
+    from vqrna.plots.style import type_colors
     from vqrna.runtime.files import results_directory
 
     type_colors((), palette)  # a wrong name is told before the work

@@ -1,4 +1,9 @@
-"""What `vqrna lengths` and `vqrna ablate` have in common: options, the run, the summary."""
+"""What `vqrna lengths` and `vqrna ablate` have in common: options, the run, the summary.
+
+`vqrna ablate`: what is lost when a part of the model or its training is left out.
+
+`vqrna lengths`: which window length serves which modification.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.options import Palette
 from vqrna.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from vqrna.config import Config
     from vqrna.studies.plan import Plan
     from vqrna.training import Source
+
 
 _WHAT, _RUNNING = "What is trained", "Running"
 
@@ -172,7 +179,7 @@ def go(
     tell: Callable[[tuple], list[str]],
 ) -> None:
     """Run a planned study, or show its plan; end with one line if cells failed."""
-    from vqrna.plots.palette import type_colors
+    from vqrna.plots.style import type_colors
     from vqrna.runtime.devices import choose_device
     from vqrna.runtime.jobs import check_pool
     from vqrna.studies.run import run_study
@@ -259,3 +266,137 @@ def _show_plan(plan: Plan, out: Path, jobs: int, device: str, resamples: int) ->
         + (f", {duration(longest)} with {jobs} at a time" if jobs > 1 else ""),
         highlight=False,
     )
+
+
+def ablate(
+    out: Out,
+    data: Data = None,
+    ablations: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LIST",
+            help="Such as no-quantizer,one-each,codebook-64; a wrong name lists them.",
+            show_default="all that change something",
+        ),
+    ] = None,
+    modifications: Types = None,
+    preset: PresetName = "vqrna",
+    config: ConfigFile = None,
+    length: Annotated[
+        int | None,
+        typer.Option(
+            help="Window length of the whole, in nt.",
+            show_default="501",
+            rich_help_panel="What is trained",
+        ),
+    ] = None,
+    joint: Joint = None,
+    epochs: Epochs = None,
+    seeds: Seeds = "0",
+    resamples: Resamples = 1000,
+    jobs: Jobs = None,
+    engine: Engine = "local",
+    address: Address = None,
+    device: Where = "auto",
+    runs: Runs = None,
+    palette: Palette = "types",
+    dry_run: DryRun = False,
+) -> None:
+    """Train the whole and the whole less one part, and compare them.
+
+    Without the quantiser, a loss, a kind of negatives, masking or joint
+    training; with another context width or codebook size. Each with each seed
+    is a cell, kept in a small file under OUT/cells; what is there is not made
+    again. Without --data, table and picture are made of the cells that are
+    there.
+    """
+    if data is None:
+        collect("ablations", out, palette, dry_run, _report_ablations)
+        return
+    chosen = numbers(seeds, "--seeds")
+    keys = [word for given in ablations for word in given.split(",") if word] if ablations else None
+    from vqrna import config as configs
+    from vqrna.studies.ablations import plan_ablations
+
+    base = configs.replace(settings(preset, config, epochs), length=length)
+    source = read(data, modifications)
+    plan = plan_ablations(source, data, base, keys, chosen, joint=together(joint, base))
+    go(
+        plan,
+        out,
+        runs=runs,
+        jobs=jobs,
+        engine=engine,
+        address=address,
+        device=device,
+        resamples=resamples,
+        palette=palette,
+        dry_run=dry_run,
+        tell=_report_ablations,
+    )
+
+
+def _report_ablations(cells: tuple) -> list[str]:
+    from vqrna.studies.report import ablation_lines
+
+    return ["AUROC less that of the whole, on all validation windows:", *ablation_lines(cells)]
+
+
+def lengths(
+    out: Out,
+    data: Data = None,
+    lengths: Annotated[
+        str,
+        typer.Option(metavar="LIST", help="Window lengths in nt, odd."),
+    ] = "51,101,201,301,401,501,701,901,1001",
+    modifications: Types = None,
+    preset: PresetName = "vqrna",
+    config: ConfigFile = None,
+    joint: Joint = None,
+    epochs: Epochs = None,
+    seeds: Seeds = "0",
+    resamples: Resamples = 1000,
+    jobs: Jobs = None,
+    engine: Engine = "local",
+    address: Address = None,
+    device: Where = "auto",
+    runs: Runs = None,
+    palette: Palette = "types",
+    dry_run: DryRun = False,
+) -> None:
+    """Train at several window lengths and say which one serves each type.
+
+    Each length with each seed is a cell: one training, measured on validation
+    windows, kept in a small file under OUT/cells. What is there is not made
+    again, so that a study goes on after whatever stopped it. Without --data,
+    table and picture are made of the cells that are there.
+    """
+    if data is None:
+        collect("lengths", out, palette, dry_run, _report_lengths)
+        return
+    wanted = numbers(lengths, "--lengths")
+    chosen = numbers(seeds, "--seeds")
+    base = settings(preset, config, epochs)
+    from vqrna.studies.lengths import plan_lengths
+
+    source = read(data, modifications)
+    plan = plan_lengths(source, data, base, wanted, chosen, joint=together(joint, base))
+    go(
+        plan,
+        out,
+        runs=runs,
+        jobs=jobs,
+        engine=engine,
+        address=address,
+        device=device,
+        resamples=resamples,
+        palette=palette,
+        dry_run=dry_run,
+        tell=_report_lengths,
+    )
+
+
+def _report_lengths(cells: tuple) -> list[str]:
+    from vqrna.studies.report import length_lines
+
+    return ["Which length serves, on all validation windows:", *length_lines(cells, "all")]

@@ -209,9 +209,9 @@ def _plan(search: Search, source: Source, device: str, threads: int | None, engi
     from rich.table import Table
 
     from vqrna.runtime.progress import duration
-    from vqrna.studies.tuning_estimate import estimate
+    from vqrna.studies.estimate import estimate_search
 
-    settings, told = search.settings, estimate(search, source, device, threads, engine)
+    settings, told = search.settings, estimate_search(search, source, device, threads, engine)
     table = Table(box=None, show_header=False, pad_edge=False)
     types = ", ".join(m.symbol for m in source.train.modifications)
     table.add_row("search", f"{settings.sampler}, seed {settings.seed}, {settings.trials} trials")

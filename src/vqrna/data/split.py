@@ -1,4 +1,9 @@
-"""Divide windows so that nothing leaks: those that overlap go to one split, as a cluster."""
+"""Divide windows so that nothing leaks: those that overlap go to one split, as a cluster.
+
+Hand out clusters to splits so that every type and class is divided in the same proportions.
+
+Divide windows into folds for cross-validation so that no window overlaps one of another fold.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +16,57 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vqrna.data.balance import balance
-from vqrna.data.benchmark import SPLITS, Notice, find_files, read_sets
-from vqrna.data.layout import check_new, write_layout
+from vqrna.data.benchmark import SPLITS, Notice, check_new, find_files, read_sets, write_layout
 from vqrna.data.overlap import CENTRAL, SHARED, clusters, largest_share, overlapping_groups
-from vqrna.data.windows import WindowSet, pile
+from vqrna.data.windows import NEGATIVE, UNKNOWN, Windows, WindowSet, pile
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import Modification
 from vqrna.runtime.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def balance(
+    cluster: np.ndarray, stratum: np.ndarray, fractions: Sequence[float], seed: int
+) -> np.ndarray:
+    """Hand out whole clusters so that every stratum is divided as the fractions say.
+
+    Largest first, each goes where the chi-square distance between the counts and what the
+    fractions ask for stays smallest; clusters of one size come in random order.
+
+    Parameters
+    ----------
+    cluster : np.ndarray, shape (N,), int
+    stratum : np.ndarray, shape (N,), int
+        Type and class of each window.
+    fractions : sequence of float
+    seed : int
+
+    Returns
+    -------
+    np.ndarray, shape (N,), int8
+        Index into `fractions` for each window.
+    """
+    n_clusters, n_strata = int(cluster.max()) + 1, int(stratum.max()) + 1
+    counts = np.zeros((n_clusters, n_strata))
+    np.add.at(counts, (cluster, stratum), 1)
+    usable = np.flatnonzero(np.asarray(fractions) > 0)
+    wanted = np.outer(np.asarray(fractions)[usable], counts.sum(axis=0))  # (splits, strata)
+    have = np.zeros_like(wanted)
+    order = np.random.default_rng(seed).permutation(n_clusters)
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    place = np.empty(n_clusters, dtype=np.int8)
+    for c in order:
+        held = np.flatnonzero(counts[c])
+        more, goal, now = counts[c, held], wanted[:, held], have[:, held]
+        # (now + more - goal)^2 - (now - goal)^2, over goal
+        rise = (more * (2 * (now - goal) + more) / goal).sum(axis=1)
+        best = int(rise.argmin())
+        have[best, held] += more
+        place[c] = usable[best]
+    return place[cluster]
+
 
 MAX_CLUSTER = 0.05
 """Share of all windows that the largest cluster must stay under."""
@@ -242,3 +287,102 @@ def _counts(sets: Sequence[WindowSet], split: np.ndarray) -> pd.DataFrame:
         for kind in dict.fromkeys(_stratum(s) for s in sets)
     ]
     return pd.DataFrame(rows, columns=["modification", "label", "negatives", *SPLITS])
+
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """Which fold each window is in.
+
+    Parameters
+    ----------
+    fold : np.ndarray, shape (N,), int8
+        From 0.
+    cluster : np.ndarray, shape (N,), int
+        Cluster of overlapping windows; each lies in one fold as a whole.
+    """
+
+    fold: np.ndarray
+    cluster: np.ndarray
+
+    def rows(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows to train on, and rows of the fold that is held back; both shape (K,), int."""
+        held = self.fold == fold
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def make_folds(
+    windows: Windows, folds: int = FOLDS, *, seed: int = 0, cluster: np.ndarray | None = None
+) -> Folds:
+    """Divide windows by clusters, every type, class and set of negatives evenly.
+
+    Parameters
+    ----------
+    windows : Windows
+        With at least one known label each; at the longest length there is.
+    folds : int
+        At least 2.
+    seed : int
+        Another seed gives another division.
+    cluster : np.ndarray, shape (N,), int, optional
+        From :func:`vqrna.data.overlap.clusters`, if they are at hand.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two folds.
+    DataError
+        If there are fewer clusters than folds.
+    """
+    if folds < 2:
+        raise UsageError(f"cross-validation needs two folds or more, not {folds}")
+    cluster = clusters(windows.tokens) if cluster is None else cluster
+    n_clusters = len(np.unique(cluster))
+    if n_clusters < folds:
+        raise DataError(f"{n_clusters} clusters of overlapping windows do not make {folds} folds")
+    return Folds(_handed_out(windows, cluster, [1 / folds] * folds, seed), cluster)
+
+
+def hold_back(windows: Windows, cluster: np.ndarray, share: float, *, seed: int = 0) -> np.ndarray:
+    """Choose windows to hold back inside a training set, in whole clusters.
+
+    Parameters
+    ----------
+    windows : Windows
+        With at least one known label each.
+    cluster : np.ndarray, shape (N,), int
+        Of these windows.
+    share : float
+        Of every type, class and set of negatives; between 0 and 1.
+    seed : int
+
+    Returns
+    -------
+    np.ndarray, shape (N,), bool
+        True for what is held back.
+
+    Raises
+    ------
+    UsageError
+        If the share is not between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise UsageError(f"the share that is held back lies between 0 and 1, not at {share:g}")
+    return _handed_out(windows, cluster, [1 - share, share], seed) == 1
+
+
+def _handed_out(
+    windows: Windows, cluster: np.ndarray, fractions: list[float], seed: int
+) -> np.ndarray:
+    """Hand out clusters; a window counts once for each type that it says something of."""
+    rows, column = np.nonzero(windows.labels != UNKNOWN)
+    label = windows.labels[rows, column]
+    named = np.where(label == NEGATIVE, windows.negative_set[rows, column], -1)
+    kind = np.stack([column, label, named], axis=1)
+    stratum = np.unique(kind, axis=0, return_inverse=True)[1].reshape(-1)
+    number = np.unique(cluster, return_inverse=True)[1]
+    place = np.zeros(number.max(initial=0) + 1, dtype=np.int8)
+    place[number[rows]] = balance(number[rows], stratum, fractions, seed)
+    return place[number]

@@ -4,15 +4,13 @@ The walk: windows -> masked flanks -> scores -> cells (which windows against whi
 intervals -> table and JSON.
 """
 
-from vqrna.evaluation.agreement import Agreement
-from vqrna.evaluation.cells import NINE
-from vqrna.evaluation.comparing_report import write_report
-from vqrna.evaluation.flanks import FLANKS, KEPT, mask_flanks
-from vqrna.evaluation.known_sites import compare
+from vqrna.evaluation.cells import KEYS, NINE
+from vqrna.evaluation.known_sites import Agreement, compare
 from vqrna.evaluation.localisation import Localisation, localise
 from vqrna.evaluation.positions import ScorePositions, dense, window_by_window
-from vqrna.evaluation.results import KEYS, SCHEMA_VERSION, Evaluation
-from vqrna.evaluation.run import evaluate
+from vqrna.evaluation.report import write_agreement_report
+from vqrna.evaluation.results import SCHEMA_VERSION, Evaluation
+from vqrna.evaluation.run import FLANKS, KEPT, evaluate, mask_flanks
 
 __all__ = [
     "FLANKS",
@@ -30,5 +28,5 @@ __all__ = [
     "localise",
     "mask_flanks",
     "window_by_window",
-    "write_report",
+    "write_agreement_report",
 ]

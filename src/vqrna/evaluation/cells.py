@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 
 from vqrna.data.windows import Windows
-from vqrna.evaluation.results import KEYS
 from vqrna.stats.bootstrap import Estimate, estimates, resample
 from vqrna.stats.metrics import METRICS, measure
+
+KEYS = ("modification", "windows", "negatives", "flanks")
+"""Columns of the table that tell which windows a value belongs to."""
+
 
 NINE = ("Am", "Cm", "Gm", "Um", "m1A", "m5C", "m5U", "m6Am", "Psi")
 """The types of the public data set with sound random negatives; ``mean9`` is their mean."""

@@ -26,8 +26,7 @@ from vqrna.evaluation.prevalence import prevalence
 from vqrna.evaluation.reliability import Reliability, reliability
 from vqrna.modifications import Modification
 from vqrna.runtime.progress import progress
-from vqrna.sequence import AMBIGUOUS, recentre
-from vqrna.shuffling import dinucleotide_shuffle
+from vqrna.sequence import AMBIGUOUS, dinucleotide_shuffle, recentre
 from vqrna.stats.bootstrap import RESAMPLES, draw
 
 if TYPE_CHECKING:

@@ -1,25 +1,283 @@
-"""Compare the sites of a scan with known ones."""
+"""Compare the sites of a scan with known ones.
+
+Agreement in numbers: precision, recall and enrichment of every type and tier.
+
+Which known sites a scan found, counted type by type and tier by tier, as blocks come.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from vqrna.errors import DataError, UsageError
-from vqrna.evaluation.agreement import ANY, Agreement, agreement_table
-from vqrna.evaluation.heads import Facts, all_sites, candidates_of, lowest_tier, types_of
-from vqrna.evaluation.known import KnownSites, read_known
-from vqrna.evaluation.matching import Matches
-from vqrna.evaluation.predicted_sites import FoundSites
-from vqrna.evaluation.scanned import NAME, Scanned, read_scanned
+from vqrna.evaluation.predicted_sites import (
+    NAME,
+    STRIDE,
+    Block,
+    Facts,
+    FoundSites,
+    KnownSites,
+    Scanned,
+    all_sites,
+    candidates_of,
+    lowest_tier,
+    read_known,
+    read_scanned,
+    types_of,
+)
 from vqrna.genome.regions import FIRST_BASE
 from vqrna.modifications import Modification
 from vqrna.modifications import modification as find
 from vqrna.runtime.progress import progress
 from vqrna.stats.tiers import TIERS
+
+
+class Matches:
+    """Counts called sites, and keeps those that lie at known sites.
+
+    Parameters
+    ----------
+    known : KnownSites
+    types : int
+        Number of types.
+    within : int
+        Tolerance in nt.
+
+    Attributes
+    ----------
+    called : np.ndarray, shape (types, 4), int64
+        Rows by type and tier; the first column is of rows that are not called.
+    names : set of str
+        Of the sequences that have rows.
+    """
+
+    def __init__(self, known: KnownSites, types: int, within: int) -> None:
+        self.types, self.within = types, within
+        self.called = np.zeros((types, len(TIERS) + 1), np.int64)
+        self.names: set[str] = set()
+        self._ids = {name: number for number, name in enumerate(known.names)}
+        places = self._places(known.kind, known.reverse, known.sequence, known.position)
+        self.order = np.argsort(places, kind="stable")
+        self._known = places[self.order]
+        self._kind = known.kind[self.order]
+        self._met = np.zeros(len(known), bool)
+        self._near: list[np.ndarray] = []
+        self._tiers: list[np.ndarray] = []
+
+    def add(self, block: Block) -> None:
+        """Count the rows of a block."""
+        width = self.called.shape[1]
+        cells = np.bincount(block.kind * width + block.tier, minlength=self.called.size)
+        self.called += cells.reshape(self.called.shape)
+        self.names.update(block.names)
+        if not len(self._known) or not len(block.position):
+            return
+        number = np.array([self._ids.get(name, -1) for name in block.names], dtype=np.int64)
+        sequence = number[block.sequence]
+        rows = np.flatnonzero(sequence >= 0)
+        place = self._places(
+            block.kind[rows], block.reverse[rows], sequence[rows], block.position[rows]
+        )
+        at = np.minimum(np.searchsorted(self._known, place), len(self._known) - 1)
+        same = self._known[at] == place
+        self._met[at[same]] = True
+        at = np.searchsorted(self._known, place - self.within)
+        at = np.minimum(at, len(self._known) - 1)
+        near = (np.abs(self._known[at] - place) <= self.within) & (block.tier[rows] > 0)
+        self._near.append(place[near])
+        self._tiers.append(block.tier[rows][near])
+
+    def known(self) -> np.ndarray:
+        """Count the known sites by type: shape (types,), int64."""
+        return np.bincount(self._kind, minlength=self.types)
+
+    def met(self) -> np.ndarray:
+        """Count those of them that have a row of their own, called or not: shape (types,)."""
+        return np.bincount(self._kind[self._met], minlength=self.types)
+
+    def found(self, tier: int) -> np.ndarray:
+        """Count the known sites that are called with a tier or a higher one.
+
+        As many pairs as can be made of a known and a called site that are not more than the
+        tolerance apart; each is part of one pair at most.
+
+        Parameters
+        ----------
+        tier : int
+            From 1.
+
+        Returns
+        -------
+        np.ndarray, shape (types,), int64
+        """
+        near = np.concatenate([np.empty(0, np.int64), *self._near])
+        reached = np.concatenate([np.empty(0, np.int64), *self._tiers]) >= tier
+        called = np.unique(near[reached])
+        if self.within == 0:
+            paired = np.isin(self._known, called)
+        else:
+            paired = _pairs(self._known, called, self.within)
+        return np.bincount(self._kind[paired], minlength=self.types)
+
+    def _places(
+        self, kind: np.ndarray, reverse: np.ndarray, sequence: np.ndarray, position: np.ndarray
+    ) -> np.ndarray:
+        """Give places as numbers; types, strands and sequences lie far apart."""
+        group = (kind * 2 + reverse) * max(len(self._ids), 1) + sequence
+        return group * STRIDE + position + STRIDE // 2  # no tolerance reaches another group
+
+
+def _pairs(known: np.ndarray, called: np.ndarray, within: int) -> np.ndarray:
+    """Tell which known places find a partner: both in order, the first with the first it can."""
+    found = np.zeros(len(known), bool)
+    places, i = called.tolist(), 0
+    for k, place in enumerate(known.tolist()):
+        while i < len(places) and places[i] < place - within:
+            i += 1
+        if i < len(places) and places[i] <= place + within:
+            found[k] = True
+            i += 1
+    return found
+
+
+LEVEL = 0.95
+"""Of the intervals."""
+
+SMALLEST = 1e-300
+"""Smaller p-values are told as this."""
+
+ANY = "any"
+"""Stands for the tier of sites of which it is not known."""
+
+COLUMNS = (
+    "modification",
+    "tier",
+    "called",
+    "known",
+    "found",
+    "precision",
+    "precision_low",
+    "precision_high",
+    "recall",
+    "recall_low",
+    "recall_high",
+    "candidates",
+    "enrichment",
+    "enrichment_low",
+    "enrichment_high",
+    "p_value",
+)
+"""Of the table of agreement."""
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """How well the sites of a scan agree with known ones.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        `COLUMNS`, a row a type and tier; a tier stands for all sites that reach it. nan and, of
+        counts, ``<NA>``, where something is not known.
+    modifications : tuple of Modification
+        The types of the table, in order.
+    facts : dict of str to str
+        What was compared, for the head of a file.
+    notes : tuple of str
+        What a user should know of it, a line each.
+    """
+
+    table: pd.DataFrame
+    modifications: tuple[Modification, ...]
+    facts: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def agreement_table(
+    matches: Matches,
+    modifications: Sequence[Modification],
+    kinds: Sequence[int],
+    candidates: Mapping[str, int] | None,
+    levels: Mapping[str, int],
+) -> pd.DataFrame:
+    """Work out the numbers.
+
+    Parameters
+    ----------
+    matches : Matches
+        Of all sites.
+    modifications : sequence of Modification
+    kinds : sequence of int
+        Which of them have a row for each tier.
+    candidates : mapping of str to int, or None
+        Positions that were scanned and could carry a type, by symbol.
+    levels : mapping of str to int
+        Tiers by name, rising; and their numbers in `matches`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With `COLUMNS`.
+    """
+    known = matches.known()
+    rows = []
+    for name, tier in levels.items():
+        called, found = matches.called[:, tier:].sum(axis=1), matches.found(tier)
+        for kind in kinds:
+            symbol = modifications[kind].symbol
+            counts = (int(called[kind]), int(known[kind]), int(found[kind]))
+            total = (candidates or {}).get(symbol)
+            row = (kind, tier, symbol, name, *_numbers(*counts, total, matches.within))
+            rows.append(row)
+    rows.sort(key=lambda row: row[:2])
+    table = pd.DataFrame([row[2:] for row in rows], columns=list(COLUMNS))
+    return table.astype({"candidates": "Int64"})
+
+
+def _numbers(
+    called: int, known: int, found: int, candidates: int | None, within: int
+) -> tuple[float | int | None, ...]:
+    """Give the columns from ``called`` on.
+
+    Of candidates drawn evenly, a share of `known / candidates` would be known sites. With a
+    tolerance it is up to ``2 x within + 1`` times as many, as if all bases about a known site
+    were candidates: so enrichment and p-value err on the safe side.
+    """
+    precision, recall = _proportion(found, called), _proportion(found, known)
+    enrichment: tuple[float, ...] = (np.nan, np.nan, np.nan)
+    p_value = np.nan
+    if candidates:
+        hits = min(known * (2 * within + 1), candidates)
+        if hits:
+            enrichment = tuple(value / (hits / candidates) for value in precision)
+        if max(called, hits, known) <= candidates:
+            p_value = _by_chance(found, called, hits, candidates)
+    return (called, known, found, *precision, *recall, candidates, *enrichment, p_value)
+
+
+def _proportion(part: int, whole: int) -> tuple[float, float, float]:
+    """Give a share and its Wilson interval; nan for a share of nothing."""
+    from scipy.stats import binomtest
+
+    if not whole:
+        return np.nan, np.nan, np.nan
+    low, high = binomtest(part, whole).proportion_ci(LEVEL, method="wilson")
+    return part / whole, float(low), float(high)
+
+
+def _by_chance(found: int, called: int, hits: int, candidates: int) -> float:
+    """Tell how likely so many hits are when so many candidates are drawn without looking."""
+    from scipy.stats import hypergeom
+
+    p = float(hypergeom.sf(found - 1, candidates, hits, called))
+    return float(np.clip(p, SMALLEST, 1.0))
+
 
 FARTHEST = 1000
 """Largest tolerance in nt."""

@@ -21,6 +21,7 @@ from vqrna.evaluation.positions import (
     sites_of,
 )
 from vqrna.evaluation.reliability import wilson
+from vqrna.model.protocol import NEAR
 from vqrna.modifications import Modification
 from vqrna.sequence import centre
 from vqrna.stats.bootstrap import RESAMPLES, Estimate, draw, interval
@@ -29,8 +30,6 @@ METRICS = ("auroc", "percentile", "first", "auroc_near")
 """Mean AUROC within windows, median percentile of the site, share of sites that rank first, and
 mean AUROC among the rivals within `NEAR` nt."""
 
-NEAR = 20
-"""Rivals so near share the region of the site, and only the site itself tells it from them."""
 
 COLUMNS = ["modification", "windows", "n", "rivals", "metric", *Estimate._fields]
 

@@ -1,4 +1,7 @@
-"""Write what an evaluation found: table, scores and curves."""
+"""Write what an evaluation found: table, scores and curves.
+
+Write what a comparison found: table and picture.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from vqrna.evaluation.known_sites import Agreement
 from vqrna.evaluation.results import Evaluation
 from vqrna.modifications import Modification
+from vqrna.plots.agreement import agreement_figure
 from vqrna.plots.cross_types import cross_type_maps
 from vqrna.plots.reliability import reliability_diagrams
 from vqrna.plots.roc import roc_and_pr
@@ -120,3 +125,36 @@ def examination_pictures(
             windows=windows,
         ),
     }
+
+
+TABLE = "agreement.tsv"
+
+
+def write_agreement_report(found: Agreement, directory: str | PathLike[str]) -> list[Path]:
+    """Write ``agreement.tsv``, ``agreement.png`` and ``agreement.svg``.
+
+    Parameters
+    ----------
+    found : Agreement
+    directory : path-like
+        Made if it is not there.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files.
+
+    Raises
+    ------
+    DataError
+        If one cannot be written; each file is whole or not there.
+    """
+    folder = output_directory(directory)
+    told = dict(found.facts)
+    head = header_lines(told.pop("model", None), **told)
+    table = found.table.to_csv(
+        sep="\t", index=False, na_rep="nan", float_format="%.4g", lineterminator="\n"
+    )
+    write_text(folder / TABLE, "\n".join([*head, table]))
+    figure = agreement_figure(found.table, found.modifications)
+    return [folder / TABLE, *save_figure(figure, folder / "agreement")]

@@ -1,4 +1,7 @@
-"""Score labelled windows with a model and measure it, type by type."""
+"""Score labelled windows with a model and measure it, type by type.
+
+Windows with their flanks hidden, as at the ends of a transcript and in short sequences.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,48 @@ from vqrna.data.overlap import clusters, overlapping
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.cells import compare, known_windows, means, tidy
 from vqrna.evaluation.examination import check_scans, examine
-from vqrna.evaluation.flags import FLAGS, flag_columns
-from vqrna.evaluation.flanks import FLANKS, mask_flanks
-from vqrna.evaluation.results import Evaluation
+from vqrna.evaluation.results import FLAGS, Evaluation, flag_columns
 from vqrna.runtime.progress import progress
+from vqrna.sequence import AMBIGUOUS, centre
 from vqrna.stats.bootstrap import RESAMPLES, draw
 
 if TYPE_CHECKING:
     from vqrna.data.windows import Windows
     from vqrna.model import Model
     from vqrna.model.protocol import Scorer
+
+
+FLANKS = ("none", "upstream", "downstream", "both")
+"""Which flanks can be masked."""
+
+KEPT = 25
+"""Nucleotides beside the site that a mask leaves in place."""
+
+
+def mask_flanks(tokens: np.ndarray, flanks: str, *, keep: int = KEPT) -> np.ndarray:
+    """Hide what lies farther than `keep` nt from the site, as beyond the end of a transcript.
+
+    Parameters
+    ----------
+    tokens : np.ndarray, shape (N, L), uint8
+    flanks : str
+        One of `FLANKS`.
+    keep : int
+        Nucleotides left beside the site.
+
+    Returns
+    -------
+    np.ndarray, shape (N, L), uint8
+        A copy, ambiguous where masked.
+    """
+    site = centre(tokens.shape[-1])
+    masked = tokens.copy()
+    if flanks in ("upstream", "both"):
+        masked[:, : max(0, site - keep)] = AMBIGUOUS
+    if flanks in ("downstream", "both"):
+        masked[:, site + keep + 1 :] = AMBIGUOUS
+    return masked
+
 
 _BATCH = 256
 

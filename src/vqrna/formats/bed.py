@@ -10,7 +10,7 @@ import pyarrow as pa
 from vqrna.formats import text
 from vqrna.formats.bgzip import Bgzip
 from vqrna.formats.description import Description, rgb
-from vqrna.runtime.output import Output
+from vqrna.runtime.files import Output
 from vqrna.sites import Sites
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from vqrna.formats import text
 from vqrna.formats.bed import columns
 from vqrna.formats.description import PROGRAM, Description, one_line, rgb
-from vqrna.runtime.output import Output, writing
+from vqrna.runtime.files import Output, writing
 from vqrna.sites import Sites
 
 VERSION = "bedRModv1.8"

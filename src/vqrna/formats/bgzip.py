@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pysam
 
-from vqrna.runtime.files import write_error
-from vqrna.runtime.output import Output, probe, writing
+from vqrna.runtime.files import Output, probe, write_error, writing
 
 TABIX_REACH = 1 << 29
 """Positions from here on are beyond a tabix index (.tbi) and need the newer kind (.csi)."""

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from vqrna.formats.description import PROGRAM, Description
 from vqrna.modifications import Modification
-from vqrna.runtime.output import Output, writing
+from vqrna.runtime.files import Output, writing
 from vqrna.sequence import ALPHABET
 from vqrna.sites import COLUMNS, FLAGS, Sites, flag_names
 from vqrna.stats.tiers import TIERS

@@ -10,7 +10,7 @@ from vqrna.formats import text
 from vqrna.formats.description import Description
 from vqrna.formats.text import NOTHING
 from vqrna.modifications import Modification
-from vqrna.runtime.output import Output, writing
+from vqrna.runtime.files import Output, writing
 from vqrna.sequence import ALPHABET
 from vqrna.sites import COLUMNS, FLAGS, Sites, flag_names
 from vqrna.stats.tiers import TIERS

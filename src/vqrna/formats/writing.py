@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from vqrna.errors import UsageError
 from vqrna.formats.description import Description
-from vqrna.runtime.output import Output, together
+from vqrna.runtime.files import Output, together
 
 if TYPE_CHECKING:
     from vqrna.sites import Sites

@@ -11,19 +11,28 @@ from typing import Any
 import numpy as np
 
 from vqrna.errors import UsageError
-from vqrna.genome import liftover, unfolding
 from vqrna.genome.annotation import read_annotation
 from vqrna.genome.bed import read_bed
 from vqrna.genome.coordinates import chromosome_of, place_on, position_of
 from vqrna.genome.fasta import Genome
-from vqrna.genome.gathered import Gathered, arrange
-from vqrna.genome.holders import Beginnings
-from vqrna.genome.liftover import Merger
-from vqrna.genome.located import Located, in_genome, in_transcripts
-from vqrna.genome.regions import first_base_kind, genome_stretches, transcript_stretches
-from vqrna.genome.transcripts import Transcripts
-from vqrna.genome.unfolding import Unfolder
-from vqrna.genome.windows import Pieces, cut, strands
+from vqrna.genome.liftover import (
+    GENOME_COLUMNS,
+    TRANSCRIPT_COLUMNS,
+    Located,
+    Merger,
+    Unfolder,
+    in_genome,
+    in_transcripts,
+)
+from vqrna.genome.regions import (
+    Pieces,
+    cut,
+    first_base_kind,
+    genome_stretches,
+    strands,
+    transcript_stretches,
+)
+from vqrna.genome.transcripts import Beginnings, Gathered, Transcripts, arrange
 from vqrna.modifications import MODIFICATIONS, Modification
 from vqrna.region import Stretch
 from vqrna.sites import Sites
@@ -185,7 +194,7 @@ class GenomeSource:
 
     def none(self, *, by_transcript: bool = False) -> Sites:
         """Give no sites, with the columns of the main table or of that by transcript."""
-        return Sites.none(unfolding.COLUMNS if by_transcript else liftover.COLUMNS)
+        return Sites.none(TRANSCRIPT_COLUMNS if by_transcript else GENOME_COLUMNS)
 
     @property
     def _genomic(self) -> bool:

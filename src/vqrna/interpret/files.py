@@ -11,14 +11,13 @@ import pandas as pd
 from vqrna.errors import UsageError
 from vqrna.formats.text import table_name
 from vqrna.interpret.attributions import Attributions
+from vqrna.interpret.discovery import Motif
 from vqrna.interpret.meme import MemeMotif, meme
-from vqrna.interpret.motif import Motif
 from vqrna.interpret.site_windows import SiteWindows
 from vqrna.modifications import Modification
 from vqrna.plots.importance import importance_bars
 from vqrna.plots.logos import MotifLogo, importance_logos, motif_logos
-from vqrna.plots.palette import BASES
-from vqrna.plots.style import save_figure
+from vqrna.plots.style import BASES, save_figure
 from vqrna.runtime.files import atomic_path, write_arrays, write_table, write_text
 from vqrna.runtime.provenance import lines_of
 from vqrna.sequence import ALPHABET, decode

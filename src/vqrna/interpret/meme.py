@@ -1,16 +1,23 @@
-"""Motifs in the MEME format: written, and read from wherever a user has them."""
+"""Motifs in the MEME format: written, and read from wherever a user has them.
+
+Motifs held against those of a user, by Tomtom, on one strand.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Sequence
+import warnings
+from collections.abc import Container, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+from scipy.stats import false_discovery_control
 
 from vqrna.data.text_files import open_text
-from vqrna.errors import DataError
+from vqrna.errors import DataError, UsageError
+from vqrna.interpret.discovery import Motif
 from vqrna.sequence import ALPHABET
 
 _SIZE = re.compile(r"\b(alength|w)\s*=\s*(\d+)")
@@ -146,3 +153,57 @@ def _whole(matrix: np.ndarray, file: str, name: str, line: int) -> np.ndarray:
     if (np.abs(total - 1) > 0.05).any():
         raise DataError("frequencies do not sum to 1", file=file, record=name, line=line)
     return matrix / total
+
+
+FEW = 25
+"""With fewer motifs to compare with, Tomtom's p-values are not to be trusted."""
+
+
+def compare(motifs: Sequence[Motif], known: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Compare motifs with known ones.
+
+    Parameters
+    ----------
+    motifs : sequence of Motif
+    known : mapping of str to np.ndarray, shape (4, W)
+        Frequencies by name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a pair, the best first for each motif: ``motif``, ``consensus``, ``known``,
+        ``p_value``, ``e_value`` (times the number of known ones), ``q_value``, ``offset`` (column
+        of the known one where ours begins; below 0 if it begins before), ``overlap`` (columns).
+
+    Raises
+    ------
+    UsageError
+        If memelite is not installed.
+    """
+    try:
+        from memelite import tomtom
+    except ImportError:
+        raise UsageError("--compare needs memelite: pip install 'vqrna[motifs]'") from None
+    names = list(known)
+    rows = []
+    if motifs:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there are few is told by whoever asked
+            p, _, offset, overlap, _ = tomtom(
+                [m.frequencies for m in motifs],
+                [known[name] for name in names],
+                reverse_complement=False,  # RNA has one strand
+                n_jobs=1,
+            )
+        p = np.clip(p, 0, 1)
+        q = false_discovery_control(p.ravel()).reshape(p.shape)
+        for i, motif in enumerate(motifs):
+            for j in np.argsort(p[i], kind="stable"):
+                rows.append(
+                    (motif.name, motif.consensus, names[j], p[i, j], p[i, j] * len(names),
+                     q[i, j], int(offset[i, j]), int(overlap[i, j]))
+                )  # fmt: skip
+    columns = [
+        "motif", "consensus", "known", "p_value", "e_value", "q_value", "offset", "overlap",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)

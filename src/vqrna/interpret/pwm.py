@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vqrna.interpret.discovery import frequencies, information, letter
 from vqrna.interpret.meme import MemeMotif
-from vqrna.interpret.motif import frequencies, information, letter
 from vqrna.sequence import ALPHABET
 
 
@@ -77,7 +77,7 @@ def matrices(
     ----------
     codes : np.ndarray, shape (N, T), int
     seen : np.ndarray, shape (N, T, reach), uint8
-        From :meth:`vqrna.interpret.reading.Reading.seen`.
+        From :meth:`vqrna.interpret.codes.Reading.seen`.
     codebook_size : int
         K.
     weights : np.ndarray, shape (N,), optional

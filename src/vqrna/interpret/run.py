@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from vqrna.interpret.attributions import CONVENTIONS, Attributions, attribute, member
-from vqrna.interpret.discovery import find_motifs
+from vqrna.interpret.discovery import Motif, find_motifs
 from vqrna.interpret.files import (
     FORMATS,
     write_attributions,
@@ -16,13 +16,11 @@ from vqrna.interpret.files import (
     write_motifs,
     write_pictures,
 )
-from vqrna.interpret.meme import read_meme
-from vqrna.interpret.motif import Motif
+from vqrna.interpret.meme import FEW, compare, read_meme
 from vqrna.interpret.site_windows import SiteWindows, windows_at, windows_of
-from vqrna.interpret.tomtom import FEW, compare
 from vqrna.model import Model
 from vqrna.modifications import modification as find
-from vqrna.plots.palette import type_colors
+from vqrna.plots.style import type_colors
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.provenance import facts, signature
 

@@ -1,8 +1,18 @@
-"""The feature spectrum: which codes tell which modification."""
+"""The feature spectrum: which codes tell which modification.
+
+Which codes modified sites use more than unmodified ones, and whether that is chance.
+
+Codes as the words of modifications: term frequency, inverse document frequency, z-scores.
+
+Write a spectrum: the table of the published system, all that was measured, picture, page.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,11 +21,247 @@ from vqrna.data.overlap import clusters
 from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows
 from vqrna.errors import DataError, UsageError
 from vqrna.interpret.codes import CodeStrings, read_codes
-from vqrna.interpret.contrast import Contrast, contrast
-from vqrna.interpret.frequency import by_type, term_frequency, tf_idf, z_over_types
+from vqrna.interpret.html import page, plain, types_of
 from vqrna.interpret.pwm import matrices
 from vqrna.model import TrainedModel
 from vqrna.modifications import Modification
+from vqrna.plots.spectrum import feature_spectrum
+from vqrna.plots.style import dark, save_figure, type_colors
+from vqrna.runtime.files import output_directory, write_table, write_text
+from vqrna.runtime.provenance import header_lines, signature
+
+PSEUDO = 4.0
+"""Tokens that are added to a code's count, divided between the classes as all tokens are."""
+
+RAREST = 10
+"""Codes that stand fewer times than this in both classes together are not tested."""
+
+_BLOCK = 250
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Modified against unmodified windows of one type.
+
+    Parameters
+    ----------
+    log_odds : np.ndarray, shape (K, 2), float64
+        Natural logarithm of the ratio of the odds that a token is this code: of the tokens that
+        see the site, less the same of all other tokens of the windows (column 0); and of all
+        tokens (column 1).
+    p : np.ndarray, shape (K, 2), float64
+        Two-sided, from permutations; nan for codes that are too rare to be tested.
+    at_site : np.ndarray, shape (K, 2), int
+        How often the code sees the site, in modified and in unmodified windows.
+    everywhere : np.ndarray, shape (K, 2), int
+        How often it stands anywhere in them.
+    windows : tuple of int
+        Modified and unmodified ones.
+    clusters : int
+        Of overlapping windows; what the permutations move.
+    """
+
+    log_odds: np.ndarray
+    p: np.ndarray
+    at_site: np.ndarray
+    everywhere: np.ndarray
+    windows: tuple[int, int]
+    clusters: int
+
+
+def contrast(
+    codes: np.ndarray,
+    modified: np.ndarray,
+    cluster: np.ndarray,
+    at_site: np.ndarray,
+    codebook_size: int,
+    *,
+    permutations: int,
+    seed: int = 0,
+) -> Contrast:
+    """Compare how modified and unmodified windows of one type use the codebook.
+
+    The site is told from the region around it by the windows themselves: what the rest of a window
+    shows, too, is subtracted. In each permutation whole clusters of overlapping windows change
+    classes: as many clusters stay mostly modified as there are, and those that are moved from one
+    side to the other have the labels of all their windows turned.
+
+    Parameters
+    ----------
+    codes : np.ndarray, shape (N, T), int
+    modified : np.ndarray, shape (N,), bool
+    cluster : np.ndarray, shape (N,), int
+    at_site : np.ndarray, shape (T,), bool
+        Which tokens see the site.
+    codebook_size : int
+        K.
+    permutations : int
+        The smallest p-value is one in so many and one; none leaves p nan.
+    seed : int
+    """
+    labels = np.asarray(modified, dtype=bool)
+    cluster = np.unique(cluster, return_inverse=True)[1]
+    n = int(cluster.max(initial=-1)) + 1
+    k = codebook_size
+    # (class, cluster, zone, code): zone 0 sees the site, zone 1 does not
+    counts = np.zeros((2, n, 2, k), dtype=np.float32)
+    zone = np.broadcast_to(np.where(at_site, 0, 1), codes.shape)
+    rows = np.broadcast_to(cluster[:, None], codes.shape)
+    which = np.broadcast_to(np.where(labels, 0, 1)[:, None], codes.shape)
+    np.add.at(counts, (which, rows, zone, codes), 1)
+
+    found = counts.sum(axis=1)  # (class, zone, code)
+    observed = _log_odds(found[0][None], found[1][None])[0]  # (2, K)
+    p = np.full((2, k), np.nan)
+    if permutations:
+        p = _permuted(counts, labels, cluster, observed, permutations, seed)
+    near, everywhere = found[:, 0].T, found.sum(axis=1).T
+    p[0, near.sum(axis=1) < RAREST] = np.nan
+    p[1, everywhere.sum(axis=1) < RAREST] = np.nan
+    return Contrast(
+        observed.T,
+        p.T,
+        near.astype(int),
+        everywhere.astype(int),
+        (int(labels.sum()), int((~labels).sum())),
+        n,
+    )
+
+
+def _permuted(
+    counts: np.ndarray,
+    labels: np.ndarray,
+    cluster: np.ndarray,
+    observed: np.ndarray,
+    permutations: int,
+    seed: int,
+) -> np.ndarray:
+    """Share of the permutations that are as far from 0 as what was observed, shape (2, K)."""
+    n = counts.shape[1]
+    side = np.bincount(cluster, np.where(labels, 1, -1), minlength=n) > 0
+    both = counts.sum(axis=(0, 1))  # (zone, K)
+    turned = (counts[0] - counts[1]).reshape(n, -1)
+    least = counts[1].sum(axis=0)
+    rng = np.random.default_rng(seed)
+    beyond = np.ones(observed.shape)
+    # Rounding must not make an equal value a smaller one
+    edge = np.abs(observed) - 1e-6
+    for start in range(0, permutations, _BLOCK):
+        drawn = np.tile(side, (min(_BLOCK, permutations - start), 1))
+        stays = rng.permuted(drawn, axis=1) == side
+        first = (stays.astype(np.float32) @ turned).reshape(-1, *both.shape) + least
+        value = _log_odds(first, both - first)
+        beyond += (np.abs(value) >= edge).sum(axis=0)
+    return beyond / (permutations + 1)
+
+
+def _log_odds(modified: np.ndarray, unmodified: np.ndarray) -> np.ndarray:
+    """Turn counts (B, zone, K) of both classes into both log-odds ratios, (B, 2, K)."""
+    near, far = (_ratio(modified[:, zone], unmodified[:, zone]) for zone in (0, 1))
+    whole = _ratio(modified.sum(axis=1), unmodified.sum(axis=1))
+    return np.stack([near - far, whole], axis=1)
+
+
+def _ratio(modified: np.ndarray, unmodified: np.ndarray) -> np.ndarray:
+    """Log-odds ratio of each code among the tokens (B, K) of two classes."""
+    totals = [x.sum(axis=-1, keepdims=True) for x in (modified, unmodified)]
+    both = np.maximum(totals[0] + totals[1], 1)
+    odds = []
+    for count, total in zip((modified, unmodified), totals, strict=True):
+        added = PSEUDO * total / both
+        odds.append((count + added) / np.maximum(total - count + added, 1e-9))
+    return np.log(np.maximum(odds[0], 1e-9)) - np.log(np.maximum(odds[1], 1e-9))
+
+
+def term_frequency(codes: np.ndarray, rows: Sequence[np.ndarray], codebook_size: int) -> np.ndarray:
+    """Count each code a window, by type.
+
+    Parameters
+    ----------
+    codes : np.ndarray, shape (N, T), int
+    rows : sequence of np.ndarray, length M
+        Indices of the windows of each type; a window may stand twice.
+    codebook_size : int
+        K.
+
+    Returns
+    -------
+    np.ndarray, shape (K, M), float64
+        Mean number of times a code stands in a window; nan for a type without windows.
+    """
+    frequency = np.full((codebook_size, len(rows)), np.nan)
+    for m, chosen in enumerate(rows):
+        if len(chosen):
+            counts = np.bincount(codes[chosen].ravel(), minlength=codebook_size)
+            frequency[:, m] = counts / len(chosen)
+    return frequency
+
+
+def inverse_document_frequency(frequency: np.ndarray) -> np.ndarray:
+    """Weigh codes by how few types they occur in: ``ln(1 + T / df)``.
+
+    T is the number of types, df the number of those in which the code occurs.
+
+    Parameters
+    ----------
+    frequency : np.ndarray, shape (K, M)
+
+    Returns
+    -------
+    np.ndarray, shape (K,), float64
+        0 for a code that occurs nowhere.
+    """
+    there = (frequency > 0).sum(axis=1)
+    found = np.zeros(len(frequency))
+    used = there > 0
+    found[used] = np.log1p(frequency.shape[1] / there[used])
+    return found
+
+
+def tf_idf(frequency: np.ndarray) -> np.ndarray:
+    """Term frequency times inverse document frequency, shape (K, M)."""
+    return frequency * inverse_document_frequency(frequency)[:, None]
+
+
+def z_over_types(values: np.ndarray) -> np.ndarray:
+    """Standardise each code over the types, with the population's standard deviation.
+
+    A factor that is the same for all types of a code, such as its IDF, cancels here. A code with
+    the same value in all types gets zeros.
+
+    Parameters
+    ----------
+    values : np.ndarray, shape (K, M)
+
+    Returns
+    -------
+    np.ndarray, shape (K, M)
+    """
+    spread = values.std(axis=1, keepdims=True)
+    apart = values - values.mean(axis=1, keepdims=True)
+    # A spread of rounding errors is none
+    flat = spread <= 1e-12 * np.abs(values).max(axis=1, keepdims=True, initial=0)
+    return np.where(flat, 0.0, apart / np.where(flat, 1.0, spread))
+
+
+def by_type(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Put codes into groups by the type of their largest value, and in falling order of that.
+
+    Parameters
+    ----------
+    values : np.ndarray, shape (K, M)
+
+    Returns
+    -------
+    order : np.ndarray, shape (K,), int
+        Codes, group by group; equal values in the order of the codes.
+    group : np.ndarray, shape (K,), int
+        Type of each code, in the order of `values`.
+    """
+    group = values.argmax(axis=1)
+    best = values.max(axis=1)
+    return np.lexsort((np.arange(len(values)), -best, group)), group
+
 
 PERMUTATIONS = 10_000
 
@@ -262,3 +508,137 @@ def _reads(
     seen = strings.reading.seen(tokens)
     found = matrices(strings.codes, seen, strings.codebook_size, weights)
     return tuple(found.consensus(k) for k in range(strings.codebook_size))
+
+
+CANCELS = (
+    "The published spectrum is a z-score over the types of TF-IDF. The IDF of a code is one factor "
+    "for all types, and a z-score takes such a factor out again: the published spectrum is exactly "
+    "the z-score of the plain counts, and IDF has no part in it."
+)
+
+_READING = {
+    False: (
+        "A code stands for a short stretch of sequence: the model sees each window as a string of "
+        "codes, and predicts from nothing else. A bar says how much more (up) or less (down) often "
+        "the code is used at modified than at unmodified sites, as a log-odds ratio: 0.69 is twice "
+        "the odds, 2.3 ten times.",
+        "“At the site” counts tokens that see the site itself, and subtracts the same log-odds "
+        "ratio of all other tokens of the same windows. Negatives have the same base as the "
+        "modification. So neither the base nor the region (CpG islands, say) makes a bar; only "
+        "what is particular to the place of the site does. “In whole windows” leaves the "
+        "region in.",
+        "Full colour: false discovery rate below 5 % (Benjamini-Hochberg over all codes and "
+        "types) by permutations that move whole clusters of overlapping windows. Pale bars may be "
+        "chance; codes that stand fewer than ten times at sites are never tested.",
+        "TF-IDF is of modified windows: mean count of the code in a window, times ln(1 + T/df). "
+        "Most codes occur with every type, where the IDF is ln 2 and says nothing. " + CANCELS,
+    ),
+    True: (
+        "As published: mean count of a code in the windows of a type, modified and unmodified "
+        "together (TF), times ln(1 + T/df) (IDF), as a z-score over the types.",
+        CANCELS + " It shows above all the base at the site and the regions that the windows of a "
+        "type come from, since unmodified windows count, too. The spectrum without --paper "
+        "compares modified with unmodified sites.",
+    ),
+}  # fmt: skip
+
+
+def write_spectrum(
+    found: Spectrum,
+    directory: str | PathLike[str],
+    *,
+    model_hash: str = "",
+    split: str = "",
+    palette: str = "types",
+) -> list[Path]:
+    """Write ``tf_idf_matrix_sorted.csv``, ``spectrum.tsv``, picture and page.
+
+    Parameters
+    ----------
+    found : Spectrum
+    directory : path-like
+        Made if it is not there.
+    model_hash, split : str
+        To tell in every file.
+    palette : str
+        One of :data:`vqrna.plots.style.PALETTES`.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files; ``spectrum.tsv`` is not among them in the published way.
+
+    Raises
+    ------
+    DataError
+        If one cannot be written; each file is whole or not there.
+    """
+    colors = type_colors(found.modifications, palette)
+    folder = output_directory(directory)
+    head = header_lines(model_hash, split=split)
+    matrix = folder / "tf_idf_matrix_sorted.csv"
+    write_table(matrix, found.matrix(), head, separator=",", digits=8)
+    written = [matrix]
+    if not found.paper:
+        table = folder / "spectrum.tsv"
+        write_table(table, found.table(), head)
+        written.append(table)
+    way = "as published" if found.paper else "modified against unmodified sites"
+    order = found.order
+    sure = (
+        ""
+        if found.paper
+        else f"full colour: FDR < {SURE:.0%}; too rare to be tested: last in a group · "
+    )
+    figure = feature_spectrum(
+        found.values[order],
+        found.group[order],
+        [m.symbol for m in found.modifications],
+        colors,
+        sure=None if found.paper else found.q[0][order] < SURE,
+        unit="z-score of TF-IDF" if found.paper else "log-odds at the site",
+        title=f"Feature spectrum of model {model_hash} on {split}: {way}",
+        remark=sure + signature(model_hash),
+    )
+    written += save_figure(figure, folder / "VQRNA_feature_spectrum")
+    html = folder / "VQRNA_feature_spectrum.html"
+    write_text(html, page("spectrum", _data(found, colors, model_hash, split)))
+    return [*written, html]
+
+
+def _data(found: Spectrum, colors: list[str], model_hash: str, split: str) -> dict[str, object]:
+    """Gather what the page shows."""
+    order = found.order
+    names = {"site": "at the site", "window": "in whole windows"}
+    scopes: list[dict[str, object]] = []
+    columns: list[str] = []
+    for s, scope in enumerate(SCOPES if found.contrasts else ()):
+        values = np.stack([c.log_odds[:, s] for c in found.contrasts], axis=1)[order]
+        q = plain(found.q[s][order])
+        unit = f"log-odds {names[scope]}"
+        scopes.append({"name": unit, "unit": unit, "values": plain(values), "q": q})
+        columns += [unit, "FDR"]
+    if found.paper:
+        z = plain(found.values[order])
+        scopes.append({"name": "z-score of TF-IDF", "unit": "z-score", "values": z})
+        columns.append("z-score")
+    scopes.append({"name": "TF-IDF", "unit": "TF-IDF", "values": plain(found.tf_idf[order])})
+    columns.append("TF-IDF")
+    counts = None
+    if found.contrasts:
+        counts = np.stack([c.at_site for c in found.contrasts], axis=1)[order].tolist()
+        columns.append("times at the site, modified / unmodified")
+    way = "as published" if found.paper else "modified against unmodified sites of the same base"
+    facts = " · ".join(line.removeprefix("# ") for line in header_lines(model_hash, split=split))
+    return {
+        "about": f"{len(order)} codes of model {model_hash}, on {split} windows: {way}.",
+        "facts": facts,
+        "types": types_of(found.modifications, colors, [dark(c) for c in colors]),
+        "codes": order.tolist(),
+        "reads": [found.reads[k] for k in order],
+        "group": found.group[order].tolist(),
+        "scopes": scopes,
+        "columns": columns,
+        "counts": counts,
+        "reading": _READING[found.paper],
+    }

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vqrna.config import ModelConfig
-from vqrna.evaluation.localisation import NEAR
 from vqrna.model.model_set import Model
+from vqrna.model.protocol import NEAR
 from vqrna.model.trained_model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.stats.null_distribution import NullSketch

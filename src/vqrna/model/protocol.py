@@ -8,6 +8,9 @@ import numpy as np
 
 from vqrna.modifications import Modification
 
+NEAR = 20
+"""Rivals so near share the region of the site, and only the site itself tells it from them."""
+
 
 @runtime_checkable
 class Flagger(Protocol):

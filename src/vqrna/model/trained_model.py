@@ -11,8 +11,7 @@ import torch
 
 from vqrna.config import Config
 from vqrna.model.familiarity import Familiarity
-from vqrna.model.flags import codes_of
-from vqrna.model.inference import CONTEXT_DTYPES, Precision, Scanned, evaluating
+from vqrna.model.inference import CONTEXT_DTYPES, Precision, Scanned, codes_of, evaluating
 from vqrna.model.training_sketch import WindowSketch
 from vqrna.modifications import Modification
 from vqrna.nn.model import Network, SiteNetwork

@@ -21,7 +21,7 @@ from safetensors.torch import save
 from vqrna._version import __version__
 from vqrna.config import from_dict, to_dict, validated
 from vqrna.errors import DataError
-from vqrna.model.flags import flag_tables, flags_of
+from vqrna.model.inference import flag_tables, flags_of
 from vqrna.model.model_set import Model, ModelSet
 from vqrna.model.trained_model import TrainedModel, with_hash
 from vqrna.model.weights_schema import check_shapes, checked

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vqrna.nn.window import Convolution, MaxPool, central, mean_around, mean_between
+from vqrna.nn.encoder import Convolution, MaxPool, central, mean_around, mean_between
 
 KERNEL = 5
 SCALES = 3

@@ -11,8 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from vqrna.plots.spread import spread
-from vqrna.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, dark, new_figure, style
+from vqrna.plots.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    dark,
+    new_figure,
+    spread,
+    style,
+)
 
 _LOSSES = {
     "loss": ("total", INK),

@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vqrna.plots.spread import spread
-from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style
+from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, spread, style
 
 MEAN = "mean"
 

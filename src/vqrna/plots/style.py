@@ -1,19 +1,27 @@
-"""How all pictures look, and how they are written."""
+"""How all pictures look, and how they are written.
+
+Colours of types and bases: their own, or sets that colour-blind readers tell apart.
+
+Put labels side by side that would lie on one another, each as near its place as can be.
+"""
 
 from __future__ import annotations
 
 import colorsys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
+from vqrna.errors import UsageError
+from vqrna.modifications import Modification
 from vqrna.runtime.files import atomic_path
 
 INK = "#222222"
@@ -148,3 +156,87 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> tuple[Path, Path]:
                 figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
             written.append(final)
     return written[0], written[1]
+
+
+PALETTES = ("types", "colorblind")
+"""Each type's own colour, or those of `COLORBLIND`."""
+
+COLORBLIND = (
+    "#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee", "#882255",
+    "#44aa99", "#999933", "#aa4499", "#000000", "#9a9a9a",
+)  # fmt: skip
+"""Paul Tol's "muted" set (SRON technical note 09-002), its grey darkened to be seen on white."""
+
+BASES = {
+    "types": {"A": "#d7301f", "C": "#2166ac", "G": "#f28e1c", "U": "#1a9850"},
+    "colorblind": {"A": "#882255", "C": "#0072b2", "G": "#e69f00", "U": "#009e73"},
+}
+"""Colours of the bases in logos, for each palette: A red, C blue, G orange, U green by default."""
+
+
+def type_colors(modifications: Sequence[Modification], palette: str = PALETTES[0]) -> list[str]:
+    """Give every type its colour.
+
+    Parameters
+    ----------
+    modifications : sequence of Modification
+    palette : str
+        One of `PALETTES`. A known type has the same colour in every picture; types of one's own
+        take the colours that are left.
+
+    Raises
+    ------
+    UsageError
+        If there is no such palette.
+    """
+    if palette not in PALETTES:
+        raise UsageError(f"unknown palette '{palette}' (known: {', '.join(PALETTES)})")
+    if palette == PALETTES[0]:
+        return [m.color for m in modifications]
+    taken = {m.index for m in modifications if m.index is not None}
+    free = [i for i in range(1, len(COLORBLIND) + 1) if i not in taken] or [len(COLORBLIND)]
+    found, own = [], 0
+    for m in modifications:
+        if m.index is not None and m.index <= len(COLORBLIND):
+            found.append(COLORBLIND[m.index - 1])
+        else:
+            found.append(COLORBLIND[free[own % len(free)] - 1])
+            own += 1
+    return found
+
+
+def spread(places: Sequence[float] | np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Move places apart.
+
+    Of all ways to keep the order and the gap, the one with the smallest sum of squared moves
+    (isotonic regression, by pooling neighbours that would collide).
+
+    Parameters
+    ----------
+    places : sequence of float, shape (N,)
+        Where the labels would stand, rising.
+    gap : float
+        Smallest distance of two.
+    low, high : float
+        Bounds; if there is no room for all, they stand evenly between them.
+
+    Returns
+    -------
+    np.ndarray, shape (N,)
+    """
+    wanted = np.asarray(places, dtype=float)
+    n = len(wanted)
+    if n == 0:
+        return wanted
+    if n > 1 and (n - 1) * gap > high - low:
+        return np.linspace(low, high, n)
+    steps = gap * np.arange(n)
+    pools: list[list[float]] = []  # each a mean and how many it stands for
+    for place in wanted - steps:
+        pools.append([place, 1])
+        while len(pools) > 1 and pools[-2][0] >= pools[-1][0]:
+            mean, count = pools.pop()
+            before, pooled = pools[-1]
+            pools[-1] = [(before * pooled + mean * count) / (pooled + count), pooled + count]
+    level = np.concatenate([np.full(int(count), mean) for mean, count in pools])
+    return np.clip(level, low, high - steps[-1]) + steps

@@ -12,8 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from vqrna.modifications import Modification
-from vqrna.plots.spread import spread
-from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style, tint
+from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, spread, style, tint
 from vqrna.stats.tiers import TIERS
 
 _POINT = 1 / 72  # inches

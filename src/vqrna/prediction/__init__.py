@@ -1,16 +1,22 @@
 """Predict modified sites with a trained model."""
 
-from vqrna.prediction.engines import ENGINES, check_engine, open_engine
+from vqrna.prediction.engines import (
+    ENGINES,
+    Engine,
+    Threads,
+    check_engine,
+    checked_jobs,
+    open_engine,
+)
 from vqrna.prediction.output import Output, parse_formats
 from vqrna.prediction.parts import Part, Parts, PartStore
 from vqrna.prediction.pictures import draw_first
 from vqrna.prediction.prediction import Prediction
 from vqrna.prediction.run import predict, predict_files
-from vqrna.prediction.scan import Engine, Shard, Tally, Threads, scan, scan_sequence, scan_units
+from vqrna.prediction.scan import Shard, Tally, scan, scan_sequence, scan_units
 from vqrna.prediction.settings import Settings, make_settings, parse_priors
 from vqrna.prediction.shards import join
 from vqrna.prediction.source import FastaSource, MemorySource, Source, source_of
-from vqrna.prediction.threads import checked_jobs
 
 __all__ = [
     "ENGINES",

@@ -22,8 +22,7 @@ from vqrna.prediction.parts import Parts
 from vqrna.prediction.prediction import Prediction, Totals, summarise
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Source
-from vqrna.runtime.files import write_text
-from vqrna.runtime.output import together, writing
+from vqrna.runtime.files import together, write_text, writing
 from vqrna.runtime.provenance import facts, lines_of
 from vqrna.sites import Sites
 

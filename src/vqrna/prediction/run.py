@@ -15,14 +15,14 @@ from vqrna.errors import UsageError
 from vqrna.formats import tsv
 from vqrna.model import Model
 from vqrna.model.weights import load_model
+from vqrna.prediction.engines import Engine, Threads, checked_jobs
 from vqrna.prediction.output import Output, unreachable, with_q_values, write_results
 from vqrna.prediction.parts import Parts, PartStore
 from vqrna.prediction.prediction import Prediction, Totals, summarise
-from vqrna.prediction.scan import Engine, Shard, Tally, Threads, scan, scan_units
+from vqrna.prediction.scan import Shard, Tally, scan, scan_units
 from vqrna.prediction.settings import Settings, make_settings
 from vqrna.prediction.shards import key_of, plan_of
 from vqrna.prediction.source import FastaSource, Source, source_of
-from vqrna.prediction.threads import checked_jobs
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import command_line, facts, lines_of

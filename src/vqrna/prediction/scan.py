@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from threading import Event, Lock
-from typing import Protocol
 
 import numpy as np
 
 from vqrna.errors import UsageError
 from vqrna.model import Model
 from vqrna.prediction.calling import reach_of
+from vqrna.prediction.engines import Engine, one_thread_each
 from vqrna.prediction.parts import Part, PartStore
 from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Names, Source
-from vqrna.prediction.threads import Stopped, in_order, one_thread_each
 from vqrna.prediction.tiles import Unit, units
 from vqrna.region import Stretch
 from vqrna.runtime.progress import Bar
@@ -55,79 +53,6 @@ class Shard:
     def holds(self, number: int) -> bool:
         """Tell whether a unit belongs to it."""
         return number % self.count == self.index - 1
-
-
-class Engine(Protocol):
-    """Scores units, wherever."""
-
-    in_order: bool
-    """Whether parts come in the order of the units."""
-
-    @property
-    def jobs(self) -> int:
-        """How many units are scored at a time."""
-
-    @property
-    def device(self) -> str:
-        """What the network computes on, as torch names it."""
-
-    def run(
-        self, waiting: Iterator[Unit], advance: Callable[[int], None]
-    ) -> Iterator[tuple[int, Part]]:
-        """Score units.
-
-        Parameters
-        ----------
-        waiting : iterator of Unit
-        advance : callable
-            Is told how many nt more are done.
-
-        Yields
-        ------
-        number, part
-            Of a unit.
-        """
-
-
-@dataclass(frozen=True, eq=False)
-class Threads:
-    """Threads of this process.
-
-    Parameters
-    ----------
-    model : Model
-    settings : Settings
-    jobs : int
-    """
-
-    model: Model
-    settings: Settings
-    jobs: int
-    in_order = True
-
-    @property
-    def device(self) -> str:
-        """That of the model."""
-        return str(self.model.device)
-
-    def run(
-        self, waiting: Iterator[Unit], advance: Callable[[int], None]
-    ) -> Iterator[tuple[int, Part]]:
-        """Score units in threads (see :class:`Engine`)."""
-        lock = Lock()
-
-        def work(unit: Unit, stop: Event) -> Part:
-            def tell(nt: int) -> None:
-                if stop.is_set():
-                    raise Stopped
-                with lock:
-                    advance(nt)
-
-            return score_unit(self.model, unit, self.settings, tell)
-
-        with one_thread_each():
-            for unit, part in in_order(waiting, work, self.jobs):
-                yield unit.number, part
 
 
 @dataclass

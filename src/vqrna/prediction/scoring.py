@@ -10,9 +10,8 @@ import numpy as np
 from vqrna.model import Model
 from vqrna.prediction.calling import Rules, call, candidates
 from vqrna.prediction.parts import Part, Spans
-from vqrna.prediction.rows import rows
 from vqrna.prediction.settings import Settings
-from vqrna.prediction.tiles import TILE, Piece, Unit
+from vqrna.prediction.tiles import TILE, Piece, Unit, rows
 from vqrna.sequence import centre
 from vqrna.sites import joined
 from vqrna.stats.fdr import PValueCounts

@@ -7,11 +7,12 @@ and picture follow from the files.
 
 from vqrna.studies.cell import attempt, run_cell
 from vqrna.studies.cells import Cell, CellStore, Identity, data_name, network_identity
+from vqrna.studies.estimate import Estimate
 from vqrna.studies.search import serve, tune
-from vqrna.studies.search_config import Search, Settings, read_search
+from vqrna.studies.search_config import Search, Settings
+from vqrna.studies.search_files import read_search
 from vqrna.studies.search_results import TuningResult
 from vqrna.studies.search_space import Parameter, Space
-from vqrna.studies.tuning_estimate import Estimate, estimate
 
 __all__ = [
     "Cell",
@@ -25,7 +26,6 @@ __all__ = [
     "TuningResult",
     "attempt",
     "data_name",
-    "estimate",
     "network_identity",
     "read_search",
     "run_cell",

@@ -15,11 +15,11 @@ from vqrna.runtime.jobs import Job, run_jobs
 from vqrna.runtime.progress import duration, progress
 from vqrna.runtime.provenance import command_line
 from vqrna.stats.bootstrap import RESAMPLES
+from vqrna.studies.cell import LOG_NAME, Task
 from vqrna.studies.cells import Cell, CellStore, Identity, data_name, network_identity
-from vqrna.studies.worker import LOG_NAME, Task
 from vqrna.training import Source
 
-WORKER = "vqrna.studies.worker"
+WORKER = "vqrna.studies.cell"
 """Module that makes a cell, as a program."""
 
 CELLS, RUNS = "cells", "runs"

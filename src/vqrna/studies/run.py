@@ -12,8 +12,7 @@ from vqrna.stats.bootstrap import RESAMPLES
 from vqrna.studies import ablations, lengths
 from vqrna.studies.cells import Cell, CellStore
 from vqrna.studies.plan import CELLS, Failure, Plan, run_plan
-from vqrna.studies.report import write_ablations, write_lengths
-from vqrna.studies.table import check_one_series
+from vqrna.studies.report import check_one_series, write_ablations, write_lengths
 
 
 @dataclass(frozen=True, eq=False)

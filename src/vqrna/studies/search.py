@@ -1,21 +1,29 @@
-"""Search: open or join the study, have trials made, tell of each, write the results."""
+"""Search: open or join the study, have trials made, tell of each, write the results.
+
+The live page of a search in the browser, by optuna-search.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from vqrna.errors import DataError, UsageError
 from vqrna.runtime.devices import choose_device
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.progress import Bar, duration, progress
-from vqrna.studies import dashboard
 from vqrna.studies.optuna_storage import (
+    ERROR,
+    SURPLUS,
+    counts,
     database_errors,
     database_url,
     end_trials,
@@ -24,16 +32,101 @@ from vqrna.studies.optuna_storage import (
     mend,
     open_storage,
     open_study,
+    optuna_module,
+    state_of,
 )
 from vqrna.studies.search_config import Record, Search, keep_record, read_record
 from vqrna.studies.search_results import TuningResult, best_trial, draw, write_results
 from vqrna.studies.search_workers import Workers, local_workers, ray_workers
-from vqrna.studies.standing import ERROR, SURPLUS, counts, state_of
-from vqrna.studies.tuning_worker import Order
+from vqrna.studies.trial import Order
 from vqrna.training import Source
 
 if TYPE_CHECKING:
     import optuna
+
+
+HOST = "127.0.0.1"
+"""Only this machine sees the page: it has no password."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *words: Any) -> None:
+        """Say nothing of requests."""
+
+
+@contextmanager
+def reserved(port: int | None) -> Iterator[_Server | None]:
+    """Take a port at once, before any work is done; nobody is answered yet.
+
+    Parameters
+    ----------
+    port : int or None
+        0 takes any free one; None takes none.
+
+    Raises
+    ------
+    UsageError
+        If optuna-dashboard is not installed.
+    DataError
+        If the port is busy or not allowed.
+    """
+    if port is None:
+        yield None
+        return
+    optuna_module()
+    try:
+        import optuna_dashboard  # noqa: F401
+    except ImportError:
+        raise UsageError("--port needs the extra: pip install 'vqrna[tune]'") from None
+    try:
+        server = make_server(HOST, port, _nothing_yet, _Server, _Quiet)
+    except OSError as error:
+        why = "is in use" if error.errno in (98, 48) else f"cannot be used ({error.strerror})"
+        raise DataError(f"port {port} {why}: give --port another one") from None
+    try:
+        yield server
+    finally:
+        server.server_close()
+
+
+@contextmanager
+def serving(server: Any, url: str, study: int) -> Iterator[str]:
+    """Show a study in the browser while the body runs.
+
+    Parameters
+    ----------
+    server : object
+        From :func:`reserved`.
+    url : str
+        Of the database.
+    study : int
+        Its number in the database.
+
+    Yields
+    ------
+    str
+        The address of the page.
+    """
+    import optuna_dashboard
+
+    server.set_app(optuna_dashboard.wsgi(open_storage(url, heartbeat=False)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{HOST}:{server.server_port}/dashboard/studies/{study}"
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def _nothing_yet(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
+    return [b"the search begins soon\n"]
+
 
 POLL = 0.25
 _DEATHS = 3
@@ -97,7 +190,7 @@ def tune(
         choose_device(device)  # what is not there is told once, not by every trial
     identity = search.identity(source.train.digest + source.valid.digest)
     with ExitStack() as stack:
-        server = stack.enter_context(dashboard.reserved(port))
+        server = stack.enter_context(reserved(port))
         if storage is not None:  # what cannot be reached leaves no folder behind
             with database_errors(storage):
                 open_storage(database_url(storage, Path()))
@@ -120,9 +213,7 @@ def tune(
             threads_each(search, engine) if threads is None else threads,
         )
         if server is not None:
-            say(
-                f"live page: {stack.enter_context(dashboard.serving(server, url, study._study_id))}"
-            )
+            say(f"live page: {stack.enter_context(serving(server, url, study._study_id))}")
         if _open(study, limit):
             jobs = search.settings.jobs
             with _workers(engine, url, address, jobs, device, limit) as pool:
@@ -149,9 +240,9 @@ def serve(
     folder = Path(out)
     record = read_record(folder)
     url = database_url(storage, folder.resolve())
-    with dashboard.reserved(port) as server, database_errors(url):
+    with reserved(port) as server, database_errors(url):
         study = open_study(open_storage(url, False), record.search, record.identity, False)
-        with dashboard.serving(server, url, study._study_id) as address:
+        with serving(server, url, study._study_id) as address:
             trials = len(study.get_trials(deepcopy=False))
             say(f"{trials} trials; live page: {address} (Ctrl-C ends)")
             with suppress(KeyboardInterrupt):

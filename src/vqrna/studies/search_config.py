@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked
@@ -120,42 +119,6 @@ class Search:
         """Read what :meth:`to_json` wrote."""
         found: Search = validated(cls, json.loads(text))
         return found
-
-
-def read_search(path: str | PathLike[str], preset: str | None = None, **changes: Any) -> Search:
-    """Read a search: our own form (TOML), or the ``config.yaml`` of an NNI experiment.
-
-    Parameters
-    ----------
-    path : path-like
-    preset : str, optional
-        What all trials share, in place of what the file says.
-    **changes
-        Settings of the model or the training that all trials share; None leaves the file's.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or broken.
-    UsageError
-        If what it asks for is impossible.
-    """
-    from vqrna.studies.nni import read_nni
-    from vqrna.studies.search_toml import read_toml
-
-    file = Path(path)
-    suffix = file.suffix.lower()
-    if suffix == ".toml":
-        search = read_toml(file, preset, changes)
-    elif suffix in {".yaml", ".yml"}:
-        search = read_nni(file, preset, changes)
-    else:
-        raise DataError("a search is a .toml file, or the .yaml file of NNI", file=file)
-    try:
-        search.space.check(search.base)
-    except UsageError as error:
-        raise UsageError(f"{file}: {error}") from None
-    return search
 
 
 @dataclass(frozen=True)

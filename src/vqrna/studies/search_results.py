@@ -13,9 +13,7 @@ import pandas as pd
 from vqrna import config as configs
 from vqrna.config import Config
 from vqrna.runtime.files import write_text
-from vqrna.studies.search_config import Search
-from vqrna.studies.search_space import Space
-from vqrna.studies.standing import (
+from vqrna.studies.optuna_storage import (
     BEST_EPOCH,
     CHOSEN,
     EPOCHS,
@@ -24,6 +22,8 @@ from vqrna.studies.standing import (
     SURPLUS,
     state_of,
 )
+from vqrna.studies.search_config import Search
+from vqrna.studies.search_space import Space
 
 if TYPE_CHECKING:
     import optuna

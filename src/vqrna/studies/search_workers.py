@@ -14,7 +14,7 @@ from typing import IO, Any, Protocol
 
 from vqrna.errors import UsageError
 from vqrna.studies.optuna_storage import machine, new_worker
-from vqrna.studies.tuning_worker import DONE, Order, work
+from vqrna.studies.trial import DONE, Order, work
 
 _PATIENCE = 10.0
 """Seconds that a process has to end when it is asked to."""
@@ -72,7 +72,7 @@ class LocalWorkers:
         """Start a process and give it its order."""
         error = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         process = subprocess.Popen(
-            [sys.executable, "-c", "from vqrna.studies.tuning_worker import main; main()"],
+            [sys.executable, "-c", "from vqrna.studies.trial import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=error,

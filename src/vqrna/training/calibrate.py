@@ -1,22 +1,69 @@
-"""After training: calibrate a model, measure its nulls and set its confidence tiers."""
+"""After training: calibrate a model, measure its nulls and set its confidence tiers.
+
+How well a trained model finds sites within windows: measured once, for its card.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
 
+from vqrna.data.overlap import overlapping
 from vqrna.data.windows import NEGATIVE, POSITIVE, Windows
+from vqrna.evaluation.localisation import localise
+from vqrna.evaluation.positions import dense
 from vqrna.model import TrainedModel
+from vqrna.nn.model import SiteNetwork
 from vqrna.sequence import recentre
 from vqrna.stats.calibration import Calibration, fit_line
 from vqrna.stats.metrics import METRICS, measure
 from vqrna.stats.tiers import TIERS, TierMeaning, Tiers
-from vqrna.training.flags import with_flags
-from vqrna.training.nulls import cut_windows, with_nulls
-from vqrna.training.site_ranks import site_ranks
+from vqrna.training.nulls import cut_windows, with_flags, with_nulls
 from vqrna.training.validation import compared
+
+MOST = 250
+"""Windows of a type that are looked at, drawn at random where there are more."""
+
+
+def site_ranks(
+    model: TrainedModel, train: Windows, valid: Windows
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Rank sites among their rivals, on validation windows that overlap no training window.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        Networks that do not scan are not looked at.
+    train, valid : Windows
+
+    Returns
+    -------
+    dict of str to dict
+        By type and measure (see :data:`vqrna.evaluation.localisation.METRICS`) ``windows``,
+        ``value``, ``low``, ``high``. Types and measures without windows are left out.
+    """
+    if not isinstance(model.network, SiteNetwork):
+        return {}
+    apart = valid.take(~overlapping(valid.tokens, train.tokens))
+    if not len(apart):
+        return {}
+    seed = model.config.training.seed
+    table = localise(dense(model), apart, known=(valid, train), limit=MOST, seed=seed).table
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    symbols = {m.symbol for m in model.modifications}
+    for row in table.to_dict("records"):
+        if row["modification"] in symbols and row["n"] and math.isfinite(row["value"]):
+            told = {name: float(row[name]) for name in ("value", "low", "high")}
+            of_type = found.setdefault(row["modification"], {})
+            of_type[row["metric"]] = {
+                "windows": int(row["n"]),
+                **{name: number for name, number in told.items() if math.isfinite(number)},
+            }
+    return found
+
 
 MOST_OFF_SITE = {"low": 2.0, "medium": 0.5, "high": 0.05}
 """A tier's threshold lets through at most so many calls a type in 1,000 nt beside known sites.

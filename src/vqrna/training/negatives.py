@@ -14,8 +14,7 @@ import numpy as np
 from vqrna.config import TrainingConfig
 from vqrna.data.annotated import annotated
 from vqrna.data.windows import POSITIVE, RANDOM, UNKNOWN, Windows
-from vqrna.sequence import centre, recentre, windows_around
-from vqrna.shuffling import dinucleotide_shuffle
+from vqrna.sequence import centre, dinucleotide_shuffle, recentre, windows_around
 
 OFF_SITE, SHUFFLED = "loss_off_site", "loss_shuffled"
 OTHER_TYPES = "loss_other_types"

@@ -14,8 +14,7 @@ from vqrna.model.published import write_pth
 from vqrna.model.weights import FILE_NAME, load_model
 from vqrna.runtime.files import results_directory
 from vqrna.training import checkpoint
-from vqrna.training.source import Notice, Source
-from vqrna.training.suitability import check_windows, remarks
+from vqrna.training.source import Notice, Source, check_windows, remarks
 from vqrna.training.train_network import TrainingResult, train_network
 
 PUBLISHED_NAME = "model.pth"

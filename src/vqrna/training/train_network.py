@@ -31,14 +31,13 @@ from vqrna.runtime.provenance import command_line
 from vqrna.sequence import recentre
 from vqrna.training import checkpoint, report
 from vqrna.training.calibrate import finish
-from vqrna.training.checkpoint import Progress
+from vqrna.training.checkpoint import Progress, transfer
 from vqrna.training.epoch import TrainingData, train_epoch
 from vqrna.training.negatives import WeakNegatives, negatives_of_other_types
 from vqrna.training.ranking import Rivals
 from vqrna.training.schedule import WeightAverage, make_optimizer
-from vqrna.training.suitability import check_windows
+from vqrna.training.source import check_windows
 from vqrna.training.teacher import kept_judgements
-from vqrna.training.transfer import transfer
 from vqrna.training.validation import validate
 
 BEST_NAME = "best.safetensors"

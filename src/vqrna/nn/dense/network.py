@@ -17,8 +17,7 @@ from vqrna.nn.dense.buffers import Spaces, steps
 from vqrna.nn.dense.head import DenseHead, Tokens
 from vqrna.nn.dense.weights import LETTERS, MER, FoldedNetwork, Layer
 from vqrna.nn.encoder import MIX_KERNEL, POOL_KERNEL, STEM_KERNEL, TOKEN_STRIDE
-from vqrna.nn.nearest import nearest
-from vqrna.nn.ties import NEAR, TIE, settled
+from vqrna.nn.ties import NEAR, TIE, nearest, settled
 
 SIMILARITIES = 1 << 18
 """Cosines at a time on a CPU: they and what they come from stay in its second cache."""

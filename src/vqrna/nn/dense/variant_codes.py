@@ -1,20 +1,54 @@
-"""The codes of a window with one base substituted, of only those tokens that the base reaches."""
+"""The codes of a window with one base substituted, of only those tokens that the base reaches.
+
+A convolution as one matrix: what each of its inputs adds at every place, in one product.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 from vqrna.nn.dense.buffers import Spaces
-from vqrna.nn.dense.weights import LETTERS, MER, FoldedNetwork
-from vqrna.nn.dense.wide import Wide
+from vqrna.nn.dense.weights import LETTERS, MER, FoldedNetwork, Layer
 from vqrna.nn.encoder import MIX_KERNEL, POOL_KERNEL, STEM_KERNEL, TOKEN_STRIDE, ValidEncoder
-from vqrna.nn.nearest import nearest
-from vqrna.nn.ties import NEAR, settled
+from vqrna.nn.ties import NEAR, nearest, settled
 from vqrna.sequence import AMBIGUOUS
+
+
+@dataclass(frozen=True, eq=False)
+class Wide:
+    """A convolution whose sums are taken later, row by row.
+
+    Attributes
+    ----------
+    matrix : torch.Tensor, shape (inputs, kernel * outputs)
+    bias : torch.Tensor, shape (outputs,)
+        Of the sums.
+    """
+
+    matrix: torch.Tensor
+    bias: torch.Tensor
+
+    @classmethod
+    def of(cls, layer: Layer) -> Wide:
+        """Lay the places of a kernel (kernel, inputs, outputs) side by side."""
+        kernel, inputs, outputs = layer.weight.shape
+        matrix = layer.weight.permute(1, 0, 2).reshape(inputs, kernel * outputs).contiguous()
+        return cls(matrix, layer.bias)
+
+    @classmethod
+    def of_block(cls, layer: Layer) -> Wide:
+        """Take a residual block, whose weight (outputs, inputs, 1, kernel) is that of an image."""
+        return cls.of(Layer(layer.weight[:, :, 0].permute(2, 1, 0), layer.bias))
+
+    def parts(self, rows: torch.Tensor, out: torch.Tensor) -> None:
+        """Say what each row (N, inputs) adds: `out` is (N * kernel, outputs), a row a place."""
+        torch.mm(rows, self.matrix, out=out.view(len(rows), self.matrix.shape[1]))
+
 
 CELL = STEM_KERNEL + POOL_KERNEL - 1
 """Letters that a pooled row of the first convolution sees."""

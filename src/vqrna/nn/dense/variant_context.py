@@ -6,12 +6,10 @@ import torch
 import torch.nn.functional as F
 
 from vqrna.nn.context import KERNEL
-from vqrna.nn.dense.store import Store
-from vqrna.nn.dense.variant_codes import Substituted
+from vqrna.nn.dense.variant_codes import Substituted, Wide
 from vqrna.nn.dense.variant_head import VariantHead
-from vqrna.nn.dense.variant_rows import FACTOR, POOL, Changes, Frames, Lattices, Place
+from vqrna.nn.dense.variant_rows import FACTOR, POOL, Changes, Frames, Lattices, Place, Store
 from vqrna.nn.dense.weights import FoldedNetwork
-from vqrna.nn.dense.wide import Wide
 
 
 class WindowContext:

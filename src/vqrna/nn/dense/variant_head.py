@@ -8,8 +8,7 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 
-from vqrna.nn.dense.store import Store
-from vqrna.nn.dense.variant_rows import MARGIN, Frames
+from vqrna.nn.dense.variant_rows import MARGIN, Frames, Store
 from vqrna.nn.dense.weights import FoldedNetwork, Layer, Span
 
 

@@ -1,0 +1,45 @@
+"""Read the file of a search: TOML, or the ``config.yaml`` of an NNI experiment."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from vqrna.errors import DataError, UsageError
+from vqrna.studies.nni import read_nni
+from vqrna.studies.search_config import Search
+from vqrna.studies.search_toml import read_toml
+
+
+def read_search(path: str | PathLike[str], preset: str | None = None, **changes: Any) -> Search:
+    """Read a search: our own form (TOML), or the ``config.yaml`` of an NNI experiment.
+
+    Parameters
+    ----------
+    path : path-like
+    preset : str, optional
+        What all trials share, in place of what the file says.
+    **changes
+        Settings of the model or the training that all trials share; None leaves the file's.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or broken.
+    UsageError
+        If what it asks for is impossible.
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if suffix == ".toml":
+        search = read_toml(file, preset, changes)
+    elif suffix in {".yaml", ".yml"}:
+        search = read_nni(file, preset, changes)
+    else:
+        raise DataError("a search is a .toml file, or the .yaml file of NNI", file=file)
+    try:
+        search.space.check(search.base)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from None
+    return search
