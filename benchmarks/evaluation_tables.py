@@ -123,7 +123,7 @@ def localisation(measured: dict[str, Any]) -> str:
             [
                 {"mean9": "**mean of nine**"}.get(kind, kind),
                 f"{n['n']:,}",
-                f"{n['rivals']:.0f}",
+                f"{n['decoys']:.0f}",
                 cell(rows, 3, **apart, metric="auroc"),
                 cell(rows, 1, **apart, metric="percentile"),
                 cell(rows, 2, **apart, metric="first"),
@@ -131,7 +131,7 @@ def localisation(measured: dict[str, Any]) -> str:
                 cell(rows, 3, modification=kind, windows="all", metric="auroc"),
             ]
         )
-    head = ["type", "windows", "rivals", "AUROC within", "median percentile", "ranked first"]
+    head = ["type", "windows", "decoys", "AUROC within", "median percentile", "ranked first"]
     return markdown([*head, f"AUROC within {NEAR} nt", "AUROC within, all windows"], lines)
 
 
@@ -235,7 +235,7 @@ def reading(measured: dict[str, Any]) -> str:
     blind = [r["modification"] for r in near if r["low"] <= 0.5 and r["modification"] in symbols]
     if blind:
         lines.append(
-            f"- Not told apart from the rivals within {NEAR} nt, as far as these windows can show: "
+            f"- Not told apart from the decoys within {NEAR} nt, as far as these windows can show: "
             f"{', '.join(blind)}. There a call says that a site is near, not which base it is."
         )
     pooled = {"modification": "pooled", "windows": "non_overlapping", "metric": "ece"}

@@ -112,7 +112,7 @@ def held_out(model: TrainedModel, apart: np.ndarray) -> dict[str, Any]:
         set_by, asked = side != test, side == test
         told = thresholds(codes[set_by], windows[set_by], model.familiarity.evidence, rng)
         letters = torch.from_numpy(np.ascontiguousarray(windows[asked]))
-        flagged += int(told.unlike(codes[asked], letters, model.length).sum())
+        flagged += int(told.out_of_distribution(codes[asked], letters, model.length).sum())
     return {"windows": len(apart), "flagged": flagged}
 
 
@@ -137,9 +137,9 @@ def measure(train: Windows, valid: Windows, model: TrainedModel) -> dict[str, An
         model = with_flags(model, train, valid)
     sketch, rng = model.sketch, np.random.default_rng(1)
     apart = valid.tokens[~overlapping(valid.tokens, train.tokens)]
-    unlike = {"real windows held out": held_out(model, apart)}
+    ood = {"real windows held out": held_out(model, apart)}
     for name, windows in made_windows(recentre(apart, model.length)).items():
-        unlike[name] = share(model.flags(windows)["unlike"])
+        ood[name] = share(model.flags(windows)["ood"])
     site = recentre(train.tokens, 201)
     changed = site.copy()
     changed[:, 100] = (changed[:, 100] + rng.integers(1, 4, len(site))) % 4
@@ -157,14 +157,14 @@ def measure(train: Windows, valid: Windows, model: TrainedModel) -> dict[str, An
     tables = flag_tables(model.familiarity, sketch)
     return {
         "model": model.hash,
-        "unlike": unlike,
+        "ood": ood,
         "in_training": known,
         "sketch": {"bytes": sketch.bits.nbytes, "words": sketch.words, "windows": sketch.windows},
         "tables": {"bytes": sum(x.nbytes for n, x in tables.items() if "familiarity" in n)},
         "tile": {
             "scan": seconds(lambda: plain.scan_batch(row)),
-            "unlike": seconds(
-                lambda: model.familiarity.unlike(
+            "ood": seconds(
+                lambda: model.familiarity.out_of_distribution(
                     torch.zeros(1, row.shape[1] - model.network.encoder.reach + 1).long(),
                     torch.from_numpy(row),
                     model.length,
@@ -187,10 +187,10 @@ def lines(rows: dict[str, dict[str, int]], title: str, digits: int) -> list[str]
 def table(measured: dict[str, Any]) -> str:
     """Lay out what was measured as Markdown."""
     sketch, tile = measured["sketch"], measured["tile"]
-    costs = [100 * tile[name] / tile["scan"] for name in ("unlike", "in_training")]
+    costs = [100 * tile[name] / tile["scan"] for name in ("ood", "in_training")]
     return "\n".join(
         [
-            *lines(measured["unlike"], "`unlike`: windows", 1),
+            *lines(measured["ood"], "`unlike`: windows", 1),
             "",
             *lines(measured["in_training"], "`in_training`: sites", 2),
             "",

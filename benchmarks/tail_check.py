@@ -22,7 +22,7 @@ from vqrna.data.overlap import clusters, overlapping
 from vqrna.model.weights import load_model
 from vqrna.runtime.progress import progress
 from vqrna.sequence import centre
-from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.null_distribution import NullDistribution
 
 FACTORS = (1, 3, 10, 30)
 """So many times rarer than the rarest that a null can count."""
@@ -45,7 +45,7 @@ MADE_UP = {
 
 def too_often(null: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """Count what reaches rare p-values in the rest, and how much should: (2, factors)."""
-    sketch = NullSketch.of(null, 1)
+    sketch = NullDistribution.of(null, 1)
     p = sketch.p_value(rest[rest > null.max()])
     rare = [1 / (factor * (len(null) + 1)) for factor in FACTORS]
     found = [(p <= level * (1 + 1e-9)).sum() for level in rare]

@@ -16,7 +16,7 @@ from tiny import fresh, random_tokens, tiny
 from vqrna.model import TrainedModel
 from vqrna.sequence import decode
 from vqrna.stats.calibration import Calibration
-from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import TIERS, TierMeaning, Tiers
 
 SYMBOLS = ("Am", "m6A", "m6Am", "Psi")
@@ -55,10 +55,10 @@ def calling_model(seed: int = 0) -> TrainedModel:
             ),
             cut,
         ),
-        off_site=tuple(NullSketch.of(x[::2], 10_000) for x in of_type),
-        shuffled=tuple(NullSketch.of(x[1::2], 10_000) for x in of_type),
-        off_site_cut=tuple(NullSketch.of(x[:900], 10_000) for x in of_type),
-        shuffled_cut=tuple(NullSketch.of(x[900:1800], 10_000) for x in of_type),
+        off_site=tuple(NullDistribution.of(x[::2], 10_000) for x in of_type),
+        shuffled=tuple(NullDistribution.of(x[1::2], 10_000) for x in of_type),
+        off_site_cut=tuple(NullDistribution.of(x[:900], 10_000) for x in of_type),
+        shuffled_cut=tuple(NullDistribution.of(x[900:1800], 10_000) for x in of_type),
         training={
             "command": "vqrna train --data data --out run",
             "best_epoch": 3,

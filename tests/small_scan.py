@@ -49,7 +49,7 @@ def sites_of(rows) -> Sites:
         position=np.array(columns[1], dtype=np.int64),
         reverse=np.array(columns[2], dtype=bool),
         base=np.zeros(n, np.uint8),
-        kind=np.array(columns[3], dtype=np.uint8),
+        modification_index=np.array(columns[3], dtype=np.uint8),
         score=np.full(n, 0.5),
         probability=np.full(n, 0.1),
         p_value=np.full(n, 0.01),

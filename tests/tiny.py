@@ -16,7 +16,7 @@ from vqrna.modifications import modifications
 from vqrna.nn.model import Network, SiteNetwork, build
 from vqrna.sequence import AMBIGUOUS, centre, encode, one_hot
 from vqrna.stats.calibration import Calibration
-from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import TierMeaning, Tiers
 
 MOTIFS = {"Am": "GGACU", "Cm": "UUCAA", "Um": "AGUGC"}
@@ -128,8 +128,8 @@ def measured(symbols: Sequence[str] = ("Am", "Cm"), seed: int = 0) -> TrainedMod
     m = len(symbols)
     rng = np.random.default_rng(seed)
 
-    def nulls(count: int, nt: int) -> tuple[NullSketch, ...]:
-        return tuple(NullSketch.of(rng.normal(size=count), nt) for _ in range(m))
+    def nulls(count: int, nt: int) -> tuple[NullDistribution, ...]:
+        return tuple(NullDistribution.of(rng.normal(size=count), nt) for _ in range(m))
 
     return dataclasses.replace(
         model,

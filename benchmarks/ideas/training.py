@@ -34,7 +34,7 @@ CONTAMINATED = 0.05
 def swap_flanks(tokens: torch.Tensor, shortest: int, generator: torch.Generator) -> torch.Tensor:
     """Give a share of the windows the flanks of another one of the batch: a mixup of sequences.
 
-    Sites of the other one that come along are not known to the ranking among rivals.
+    Sites of the other one that come along are not known to the ranking among decoys.
 
     Parameters
     ----------

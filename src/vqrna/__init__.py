@@ -31,7 +31,7 @@ _PLACES = {
     "run_study": "vqrna.studies.run",
     "spectrum": "vqrna.interpret.spectrum",
     "token_effects": "vqrna.interpret.attention",
-    "train": "vqrna.training",
+    "train": "vqrna.training.train",
     "tune": "vqrna.studies",
 }
 """Where each public name lives; it is imported when first used, and torch not before."""
@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from vqrna.studies.ablations import plan_ablations
     from vqrna.studies.lengths import plan_lengths
     from vqrna.studies.run import run_study
-    from vqrna.training import train
+    from vqrna.training.train import train
 
 
 def __getattr__(name: str) -> Any:

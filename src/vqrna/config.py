@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
 from vqrna.errors import DataError, UsageError
 
@@ -70,6 +72,20 @@ class ModelConfig:
         return self
 
 
+RENAMED = {"rivals": "decoys", "weak_share": "unlabelled_share"}
+"""Training settings by the name that they had before version 0.2; still read, and still used to
+compute identities, so that kept results stay valid."""
+
+
+def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Rename keys; the new value wins over one that is already there under the new name."""
+    values = dict(values)
+    for old, new in names.items():
+        if old in values:
+            values[new] = values.pop(old)
+    return values
+
+
 @dataclass(frozen=True, config=_strict)
 class TrainingConfig:
     """The training.
@@ -103,12 +119,12 @@ class TrainingConfig:
     shuffled_weight : float
         Weight of the loss on windows with their dinucleotides shuffled, as weak negatives; 0
         leaves them out (``vqrna`` only).
-    weak_share : float
+    unlabelled_share : float
         Weak negatives of either kind that join a batch, as a share of its windows.
     ranking_weight : float
         Weight of the loss on the rank of each modified site among other positions of its window, as
         the site part of the classifier sees them; 0 leaves it out (``vqrna`` only).
-    rivals : int
+    decoys : int
         Unannotated positions with the type's base and context that a site is ranked among, at most;
         windows shorter than 143 nt have none.
     other_type_weight : float
@@ -118,7 +134,7 @@ class TrainingConfig:
         Who else judges the training windows: gradient-boosted trees, grown out of fold by the
         training windows themselves (see :mod:`vqrna.training.teacher`).
     teacher_share : float
-        Share of the loss on labels that the teacher's judgements have in their place.
+        Share of the loss on labels that the teacher's teacher_logits have in their place.
     average_decay : float
         Decay a step of the moving average of the weights that is validated and kept; 0 for none.
     select_by : {"auroc", "accuracy"}
@@ -145,9 +161,9 @@ class TrainingConfig:
     mask_min_flank: int = Field(default=25, ge=0)
     off_site_weight: float = Field(default=0.0, ge=0)
     shuffled_weight: float = Field(default=0.05, ge=0)
-    weak_share: float = Field(default=0.03125, gt=0, le=1)
+    unlabelled_share: float = Field(default=0.03125, gt=0, le=1)
     ranking_weight: float = Field(default=0.3, ge=0)
-    rivals: int = Field(default=15, ge=1)
+    decoys: int = Field(default=15, ge=1)
     other_type_weight: float = Field(default=0.5, ge=0)
     teacher: Literal["none", "trees"] = "none"
     teacher_share: float = Field(default=0.67, ge=0, le=1)
@@ -155,6 +171,13 @@ class TrainingConfig:
     select_by: Literal["auroc", "accuracy"] = "auroc"
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     seed: int = Field(default=0, ge=0, lt=2**31)  # what libraries take
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_old_names(cls, values: Any) -> Any:
+        if isinstance(values, ArgsKwargs):
+            return ArgsKwargs(values.args, _renamed(values.kwargs or {}, RENAMED))
+        return _renamed(values, RENAMED) if isinstance(values, dict) else values
 
 
 @dataclass(frozen=True, config=_strict)
@@ -215,6 +238,7 @@ def replace(config: Config, **changes: Any) -> Config:
     for name, value in changes.items():
         if value is None:
             continue
+        name = RENAMED.get(name, name)
         part = next((p for p in values if name in values[p]), None)
         if part is None:
             raise UsageError(f"unknown setting '{name}'")
@@ -238,6 +262,8 @@ def effective(config: Config) -> dict[str, dict[str, Any]]:
     values = to_dict(config)
     if config.training.teacher == "none":
         del values["training"]["teacher"], values["training"]["teacher_share"]
+    first_names = {new: old for old, new in RENAMED.items()}
+    values["training"] = {first_names.get(k, k): v for k, v in values["training"].items()}
     return values
 
 

@@ -27,7 +27,7 @@ class Placement:
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class Region:
     """Sequence, 5' to 3', of which some positions are evaluated.
 
     Parameters
@@ -64,6 +64,6 @@ class Stretch:
     after: int = 0
 
     @classmethod
-    def whole(cls, name: str, tokens: np.ndarray) -> Stretch:
+    def whole(cls, name: str, tokens: np.ndarray) -> Region:
         """Take all of a sequence."""
         return cls(name, tokens, 0, len(tokens))

@@ -14,7 +14,7 @@ from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET
 from vqrna.stats.tiers import TIERS
 
-FLAGS = ("short", "end", "edge", "ambiguous", "unlike", "in_training")
+FLAGS = ("short", "end", "edge", "ambiguous", "ood", "in_training")
 """What is to be known of a site's window; a site's flags are one bit each, in this order."""
 
 DECIMALS = 6
@@ -56,7 +56,7 @@ class Sites:
         Whether the site lies on the reverse strand.
     base : np.ndarray, shape (N,), uint8
         Token of the site's base, as transcribed (see :func:`vqrna.sequence.encode`).
-    kind : np.ndarray, shape (N,), uint8
+    modification_index : np.ndarray, shape (N,), uint8
         Which of the scan's modifications.
     score, probability, p_value, q_value : np.ndarray, shape (N,), float64
         Rounded (`DECIMALS`, `DIGITS`); nan where not known.
@@ -72,7 +72,7 @@ class Sites:
     position: np.ndarray
     reverse: np.ndarray
     base: np.ndarray
-    kind: np.ndarray
+    modification_index: np.ndarray
     score: np.ndarray
     probability: np.ndarray
     p_value: np.ndarray
@@ -118,7 +118,7 @@ class Sites:
             "sequence": self.sequence,
             "strand": np.where(self.reverse, "-", "+").astype(object),
             "base": _LETTERS[self.base],
-            "modification": symbols[self.kind] if len(self) else np.empty(0, object),
+            "modification": symbols[self.modification_index] if len(self) else np.empty(0, object),
             "call": _NAMES[self.tier],
             "flags": flag_names(self.flags),
         }
@@ -139,7 +139,7 @@ DTYPES: dict[str, type] = {
     "position": np.int64,
     "reverse": np.bool_,
     "base": np.uint8,
-    "kind": np.uint8,
+    "modification_index": np.uint8,
     "score": np.float64,
     "probability": np.float64,
     "p_value": np.float64,

@@ -424,5 +424,5 @@ def test_the_known_sites_of_the_page_can_be_read(root, tmp_path):
     path = tmp_path / "known.bed"
     path.write_text(re.findall(r"```\n(chr1\t.+?)```", page, flags=re.DOTALL)[0])
     known = read_known(path, MODIFICATIONS)
-    assert [MODIFICATIONS[kind].symbol for kind in known.kind] == ["m6A", "Psi"]
+    assert [MODIFICATIONS[kind].symbol for kind in known.modification_index] == ["m6A", "Psi"]
     assert known.reverse.tolist() == [False, True]

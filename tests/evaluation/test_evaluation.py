@@ -71,21 +71,21 @@ class FlaggingModel(CountingModel):
     """Finds every third window unlike its training, and has no sketch of it."""
 
     def flags(self, tokens):
-        return {"unlike": np.arange(len(tokens)) % 3 == 0}
+        return {"ood": np.arange(len(tokens)) % 3 == 0}
 
 
 def test_what_a_model_knows_of_windows_stands_beside_their_scores():
     found = evaluate(FlaggingModel(), random_windows(), masks=("none", "both"), resamples=0)
-    assert found.to_json()["flags"] == {"windows": 120, "unlike": 40, "in_training": None}
+    assert found.to_json()["flags"] == {"windows": 120, "ood": 40, "in_training": None}
     number = found.scores["window"].str.removeprefix("w").astype(int)
-    assert found.scores["unlike"].tolist() == (number % 3 == 0).tolist()
+    assert found.scores["ood"].tolist() == (number % 3 == 0).tolist()
 
 
 def test_windows_of_one_name_are_counted_each():
     """Files of several types may each begin their names anew."""
     windows = dataclasses.replace(random_windows(), names=("the same",) * 120)
     found = evaluate(FlaggingModel(), windows, resamples=0)
-    assert found.to_json()["flags"] == {"windows": 120, "unlike": 40, "in_training": None}
+    assert found.to_json()["flags"] == {"windows": 120, "ood": 40, "in_training": None}
     assert sorted(set(found.scores["number"])) == list(range(1, 121))
     assert found.scores["in_training"].isna().all()
 
@@ -254,7 +254,7 @@ def test_json_has_the_promised_form():
     )
     told = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert told.keys() == {"schema_version", "model", "split", "results", "flags"}
-    assert told["flags"] == {"windows": 120, "unlike": None, "in_training": None}
+    assert told["flags"] == {"windows": 120, "ood": None, "in_training": None}
     assert (told["schema_version"], told["model"], told["split"]) == (1, "c0ffee", "valid")
     for result in told["results"]:
         assert list(result) == [

@@ -135,7 +135,7 @@ def test_short_windows_are_scored_with_what_there_is():
     examined = evaluate(calling_model(), windows, full=True, resamples=0).examination
     off_centre = examined.false_calls[examined.false_calls["sequence"] == "off-centre"]
     assert set(off_centre["nt"]) == {len(windows) * 120}
-    assert (examined.localisation.ranks["rivals"] < 60).all()
+    assert (examined.localisation.ranks["decoys"] < 60).all()
 
 
 def test_no_window_apart_leaves_nothing_to_tell_but_fails_nothing():

@@ -62,8 +62,8 @@ def test_ranks_of_hand_made_windows():
         [7, 7, 3, 7, 7],  # below all
         [1, 1, 9, 1, 1],  # nothing to compare
     ]
-    rivals, auroc, first = within_window(near(scores, rival))
-    assert rivals.tolist() == [4, 4, 4, 4, 0]
+    decoys, auroc, first = within_window(near(scores, rival))
+    assert decoys.tolist() == [4, 4, 4, 4, 0]
     np.testing.assert_allclose(auroc, [1, 2.5 / 4, 0.5, 0, np.nan])
     np.testing.assert_allclose(first, [1, 0, 1 / 5, 0, np.nan])
 
@@ -72,8 +72,8 @@ def test_the_nearest_rivals_are_looked_at_apart():
     rival = [[1, 1, 0, 1, 1], [1, 1, 0, 1, 1], [1, 0, 0, 0, 1]]
     scores = [[9, 1, 5, 9, 9], [1, 9, 5, 9, 1], [1, 9, 5, 9, 1]]
     found = near(scores, rival)
-    rivals, auroc = among_near(found, 1)
-    assert rivals.tolist() == [2, 2, 0]
+    decoys, auroc = among_near(found, 1)
+    assert decoys.tolist() == [2, 2, 0]
     np.testing.assert_allclose(auroc, [0.5, 0, np.nan])
     np.testing.assert_allclose(among_near(found, 2)[1], within_window(found)[1])
     # The mean is over the windows that have a rival so near
@@ -84,7 +84,7 @@ def test_the_nearest_rivals_are_looked_at_apart():
     scores[1, 60] = 9
     table = ranked([near(scores, rival)], np.arange(3), resamples=0)
     assert table.value("Am", "auroc_near", "all").value == 0.5
-    counts = table.table.set_index("metric")[["n", "rivals"]]
+    counts = table.table.set_index("metric")[["n", "decoys"]]
     assert counts.loc["auroc_near"].tolist() == [2, 1]
     assert counts.loc["auroc"].tolist() == [3, 5 / 3]
     assert table.value("Am", "auroc", "all").value == pytest.approx((0.5 + 0.5 + 1) / 3)
@@ -92,8 +92,8 @@ def test_the_nearest_rivals_are_looked_at_apart():
 
 def test_what_is_no_rival_is_never_read():
     scores = [[np.nan, 2, 3, 99, 1]]
-    rivals, auroc, first = within_window(near(scores, [[0, 1, 0, 0, 1]]))
-    assert (rivals[0], auroc[0], first[0]) == (2, 1, 1)
+    decoys, auroc, first = within_window(near(scores, [[0, 1, 0, 0, 1]]))
+    assert (decoys[0], auroc[0], first[0]) == (2, 1, 1)
 
 
 def test_rivals_have_base_and_context_and_are_not_annotated():
@@ -221,7 +221,7 @@ def test_dense_and_window_by_window_agree():
 
     ways = dense(model, 60), window_by_window(score, 51, 60)
     one, other = (localise(way, windows, reach=60, resamples=0).ranks for way in ways)
-    assert (one["rivals"] == other["rivals"]).all()
+    assert (one["decoys"] == other["decoys"]).all()
     np.testing.assert_allclose(one["auroc"], other["auroc"], atol=0.02)
     tokens = windows.tokens[:2]
     scores = [way(tokens, AM) for way in ways]

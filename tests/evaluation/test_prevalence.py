@@ -67,10 +67,10 @@ def test_every_resample_is_that_of_scikit_learn():
     for count in ([2, 0], [1, 1], [0, 2]):
         times = np.array(count)[cluster]
         positives = np.repeat(sites.site, times)
-        rivals = [
+        decoys = [
             np.repeat(s[r], t) for s, r, t in zip(sites.scores, sites.rival, times, strict=True)
         ]
-        negatives = np.concatenate(rivals)
+        negatives = np.concatenate(decoys)
         weight = np.r_[np.ones(len(positives)), np.full(len(negatives), 40 / len(negatives))]
         labels = np.repeat([1, 0], [len(positives), len(negatives)])
         scores = np.concatenate([positives, negatives])

@@ -23,7 +23,7 @@ def make_sites(names: str | Sequence[str], positions: Sequence[int], **columns: 
     told: dict[str, object] = {
         "reverse": False,
         "base": 0,
-        "kind": 0,
+        "modification_index": 0,
         "score": 0.5,
         "probability": 0.25,
         "p_value": 1e-5,
@@ -33,7 +33,7 @@ def make_sites(names: str | Sequence[str], positions: Sequence[int], **columns: 
     }
     extra = columns.pop("extra", {})
     told |= columns
-    types = {"reverse": bool, "base": np.uint8, "kind": np.uint8, "tier": np.uint8}
+    types = {"reverse": bool, "base": np.uint8, "modification_index": np.uint8, "tier": np.uint8}
     types["flags"] = np.uint8
     arrays = {
         name: np.array(np.broadcast_to(value, count), dtype=types.get(name, np.float64))
@@ -58,7 +58,7 @@ def random_sites(count: int, seed: int = 0, name: str = "chr1", length: int = 0)
         name,
         position,
         reverse=reverse,
-        kind=kind,
+        modification_index=kind,
         base=rng.integers(0, 5, count),
         score=rng.random(count).round(6),
         probability=significant(rng.random(count) ** 4),

@@ -16,7 +16,9 @@ def rows(path) -> list[list[str]]:
 
 
 def test_a_site_is_a_base_in_the_colour_of_its_kind(written):
-    sites = make_sites("chr1", [6, 9], kind=[0, 1], reverse=[False, True], score=[0.1236, 1.0])
+    sites = make_sites(
+        "chr1", [6, 9], modification_index=[0, 1], reverse=[False, True], score=[0.1236, 1.0]
+    )
     bed, index = written("bed", [sites]).paths
     assert (bed.name, index.name) == ("sites.bed.gz", "sites.bed.gz.tbi")
     assert rows(bed) == [

@@ -28,7 +28,7 @@ def all_kinds():
     return make_sites(
         "chr1",
         np.arange(count) * 3,
-        kind=np.arange(count),
+        modification_index=np.arange(count),
         score=np.linspace(0, 1, count).round(6),
         reverse=np.arange(count) % 2 == 1,
     )
@@ -86,7 +86,7 @@ def test_the_package_writes_the_same_rows(written, tmp_path, capsys):
         {
             "ref": "1",
             "pos": sites.position,
-            "name": np.array(["m6A", "Y", "m5C"])[sites.kind],
+            "name": np.array(["m6A", "Y", "m5C"])[sites.modification_index],
             "score": (1000 * sites.score).round().astype(int),
             "strand": np.where(sites.reverse, "-", "+"),
         }

@@ -44,13 +44,16 @@ def test_constants_are_told(page):
 
 def test_the_snippet_for_pandas_runs(page, written, monkeypatch, tmp_path):
     sites = random_sites(50, name="NA")
-    written("tsv,parquet", [sites.replace(q_value=np.where(sites.kind > 0, sites.q_value, np.nan))])
+    written(
+        "tsv,parquet",
+        [sites.replace(q_value=np.where(sites.modification_index > 0, sites.q_value, np.nan))],
+    )
     monkeypatch.chdir(tmp_path)
     told: dict = {}
     code = re.findall(r"```python\n(.+?)```", page, flags=re.DOTALL)[0]
     exec(code.partition("sites = pd.read_parquet")[0], told)
     assert set(told["sites"].sequence) == {"NA"}  # a name, where q_value has numbers and gaps
-    assert told["sites"].q_value.isna().tolist() == (sites.kind == 0).tolist()
+    assert told["sites"].q_value.isna().tolist() == (sites.modification_index == 0).tolist()
     exec(code, told)
     assert len(told["sites"]) == 50
     assert 0 < len(told["sure"]) < 50

@@ -22,7 +22,9 @@ def wanted(blocks, kind: int, reverse: bool | None = None) -> list[tuple[str, in
     found = []
     for sites in blocks:
         rows = zip(sites.sequence, sites.position.tolist(), sites.score.tolist(), strict=True)
-        kept = (sites.kind == kind) & (True if reverse is None else sites.reverse == reverse)
+        kept = (sites.modification_index == kind) & (
+            True if reverse is None else sites.reverse == reverse
+        )
         found += [(n, p, p + 1, s) for (n, p, s), ok in zip(rows, kept, strict=True) if ok]
     return found
 
@@ -32,7 +34,7 @@ def names(out) -> list[str]:
 
 
 def test_one_file_a_modification(written):
-    sites = make_sites("chr1", [6, 9, 9], kind=[0, 0, 1], score=[0.123456, 1.0, 0.25])
+    sites = make_sites("chr1", [6, 9, 9], modification_index=[0, 0, 1], score=[0.123456, 1.0, 0.25])
     out = written("bedgraph", [sites])
     assert names(out) == [
         "sites.m6A.bedgraph.gz",

@@ -36,7 +36,7 @@ def test_a_site_is_a_line():
         p_value=[0.5, 3.1e-12],
         reverse=[False, True],
         base=[0, 4],
-        kind=[0, 1],
+        modification_index=[0, 1],
         tier=[1, 3],
         flags=[0b1010, 0],
     )
@@ -89,7 +89,7 @@ def test_what_is_read_back_is_what_was_there(rows, chance):
         score=np.round(scores, 6),
         p_value=significant(np.array(shares)),
         reverse=[chance.random() < 0.5 for _ in rows],
-        kind=[chance.randrange(3) for _ in rows],
+        modification_index=[chance.randrange(3) for _ in rows],
         flags=[chance.randrange(16) for _ in rows],
         tier=[chance.randrange(4) for _ in rows],
     )

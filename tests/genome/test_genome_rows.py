@@ -280,7 +280,12 @@ def test_rows_are_those_of_a_plain_count(tmp_path_factory, seed, context, unspli
     assert expected == [
         (names.index(n), i, k, value, gene)
         for n, i, k, value, gene in zip(
-            each.sequence, each.position, each.kind, each.score, genes_told, strict=True
+            each.sequence,
+            each.position,
+            each.modification_index,
+            each.score,
+            genes_told,
+            strict=True,
         )
     ]
 
@@ -296,7 +301,7 @@ def check_main(main, found, told, order):
         row = main.take(np.array([at]))
         extra = {name: column[0] for name, column in row.extra.items()}
         assert (order.index(row.sequence[0]), row.position[0]) == (chromosome, place)
-        assert (row.reverse[0], row.kind[0], row.score[0]) == (reverse, kind, best[3])
+        assert (row.reverse[0], row.modification_index[0], row.score[0]) == (reverse, kind, best[3])
         assert extra == {
             "lowest_score": min(value for _, _, _, value, _ in held),
             "transcript": best[0],

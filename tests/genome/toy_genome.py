@@ -10,7 +10,7 @@ import numpy as np
 
 from vqrna.genome import GenomeSource
 from vqrna.modifications import MODIFICATIONS
-from vqrna.region import Stretch
+from vqrna.region import Region
 from vqrna.sequence import encode
 from vqrna.sites import Sites, joined
 
@@ -114,7 +114,7 @@ def scan(
         yield found.take(slice(at, at + size))
 
 
-def _scored(stretch: Stretch, symbols: tuple[str, ...], levels: int) -> Sites:
+def _scored(stretch: Region, symbols: tuple[str, ...], levels: int) -> Sites:
     kinds = {m.symbol: m for m in MODIFICATIONS}
     rows = []
     for i in range(stretch.start, stretch.stop):

@@ -11,7 +11,7 @@ from tiny import fresh, random_tokens
 from vqrna.model import ModelSet
 from vqrna.model.familiarity import Familiarity
 from vqrna.model.model_card import LIMITS, describe
-from vqrna.model.training_sketch import WindowSketch
+from vqrna.model.training_sketch import TrainingSketch
 
 
 def rows(page: str, section: str) -> list[list[str]]:
@@ -133,13 +133,13 @@ def test_a_card_tells_what_can_be_flagged():
     assert describe(plain).flags == ()
     assert "flags" not in describe(plain).to_markdown()
     nothing = np.zeros(1)
-    sketch = WindowSketch.of(random_tokens(1200, 101))
+    sketch = TrainingSketch.of(random_tokens(1200, 101))
     model = dataclasses.replace(
         plain, familiarity=Familiarity(nothing, nothing, nothing, nothing), sketch=sketch
     )
     card = describe(model)
-    assert card.flags == ("unlike", "in_training (a sketch of 1,200 windows)")
-    assert "- flags of input: unlike, in_training (a sketch of 1,200 w" in card.to_markdown()
+    assert card.flags == ("ood", "in_training (a sketch of 1,200 windows)")
+    assert "- flags of input: ood, in_training (a sketch of 1,200 w" in card.to_markdown()
     assert describe(ModelSet((plain, model))).flags == card.flags
 
 

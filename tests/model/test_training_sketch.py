@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tiny import random_tokens
-from vqrna.model.training_sketch import BESIDE, BITS, STEP, WORD, WindowSketch, _minimisers
+from vqrna.model.training_sketch import BESIDE, BITS, STEP, WORD, TrainingSketch, _minimisers
 from vqrna.sequence import AMBIGUOUS
 
 TRAIN = random_tokens(1500, 501, seed=1)
@@ -13,7 +13,7 @@ EXTENT = WORD + STEP - 1
 
 @pytest.fixture(scope="module")
 def sketch():
-    return WindowSketch.of(TRAIN)
+    return TrainingSketch.of(TRAIN)
 
 
 def test_the_minimisers_are_those_of_every_run_of_words():
@@ -99,12 +99,12 @@ def test_it_takes_few_bits_and_knows_how_many_words_it_holds(sketch):
     assert len(sketch.bits) == -(-sketch.words * BITS // 8)
     per_window = sketch.words / sketch.windows
     assert per_window == pytest.approx((201 - WORD + 1) * 2 / (STEP + 1), rel=0.1)
-    again = WindowSketch.of(np.concatenate([TRAIN[::-1], TRAIN]))
+    again = TrainingSketch.of(np.concatenate([TRAIN[::-1], TRAIN]))
     assert again.words == sketch.words
     assert np.array_equal(again.bits, sketch.bits)
 
 
 def test_windows_too_short_for_a_word_leave_an_empty_sketch():
-    empty = WindowSketch.of(random_tokens(5, 21))
+    empty = TrainingSketch.of(random_tokens(5, 21))
     assert (empty.words, empty.windows) == (0, 5)
     assert not empty.holds(TRAIN).any()

@@ -14,7 +14,7 @@ from tiny import measured, random_tokens
 from vqrna.errors import DataError
 from vqrna.model.familiarity import Familiarity
 from vqrna.model.model_card import describe
-from vqrna.model.training_sketch import WindowSketch
+from vqrna.model.training_sketch import TrainingSketch
 from vqrna.model.weights import FORMAT, load_model, save_model
 
 NAN, INFINITE = float("nan"), float("inf")
@@ -45,7 +45,7 @@ def whole(tmp_path_factory):
         measured(),
         training=SUMMARY,
         familiarity=Familiarity(evidence, sizes, np.array([-0.5, -0.25]), np.array([2, 3])),
-        sketch=WindowSketch.of(random_tokens(20, 101)),
+        sketch=TrainingSketch.of(random_tokens(20, 101)),
     )
     save_model(model, path)
     return path

@@ -88,18 +88,18 @@ def test_a_window_goes_by_the_thresholds_of_the_largest_size_that_it_reaches():
     codes = torch.arange(40).remainder(CODES).expand(3, 40)
     nothing = np.zeros((CODES, CODES), dtype=np.int8)
 
-    def unlike(least, fewest):
+    def ood(least, fewest):
         sizes = np.array([10, 20, 30])
         told = Familiarity(nothing, sizes, np.array(least), np.array(fewest))
-        return told.unlike(codes, letters, length)[:, 0].tolist()
+        return told.out_of_distribution(codes, letters, length)[:, 0].tolist()
 
     never = [-1.0, -1.0, -1.0]
-    assert unlike(never, [6, 6, 6]) == [False, False, False]
-    assert unlike(never, [6, 6, 7]) == [True, False, False]
-    assert unlike(never, [7, 7, 6]) == [False, True, False]
-    assert unlike(never, [7, 6, 6]) == [False, False, False]
-    assert unlike([-1.0, 0.5, -1.0], [0, 0, 0]) == [False, True, False]
-    assert unlike([0.0, 0.0, 0.0], [0, 0, 0]) == [False, False, False]
+    assert ood(never, [6, 6, 6]) == [False, False, False]
+    assert ood(never, [6, 6, 7]) == [True, False, False]
+    assert ood(never, [7, 7, 6]) == [False, True, False]
+    assert ood(never, [7, 6, 6]) == [False, False, False]
+    assert ood([-1.0, 0.5, -1.0], [0, 0, 0]) == [False, True, False]
+    assert ood([0.0, 0.0, 0.0], [0, 0, 0]) == [False, False, False]
 
 
 def test_rows_and_cuts_change_nothing():
@@ -109,8 +109,10 @@ def test_rows_and_cuts_change_nothing():
     codes = torch.from_numpy(rng.integers(0, CODES, (1, 400 - REACH + 1)))
     evidence = rng.integers(-99, 99, (CODES, CODES)).astype(np.int8)
     told = Familiarity(evidence, np.array([8, 29]), np.array([0.0, 2.0]), np.array([5, 6]))
-    whole = told.unlike(codes, letters, length)[0]
+    whole = told.out_of_distribution(codes, letters, length)[0]
     assert 20 < whole.sum() < 330
     for start, stop in ((0, 51), (7, 200), (100, 400)):
-        part = told.unlike(codes[:, start : stop - REACH + 1], letters[:, start:stop], length)
+        part = told.out_of_distribution(
+            codes[:, start : stop - REACH + 1], letters[:, start:stop], length
+        )
         assert part[0].equal(whole[start : stop - length + 1])

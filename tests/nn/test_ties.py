@@ -9,7 +9,7 @@ import torch
 
 from tiny import columns, network, random_tokens, tiny
 from vqrna.nn import ties
-from vqrna.nn.ties import settled_codes
+from vqrna.nn.ties import resolve_near_ties
 from vqrna.sequence import windows_around
 
 LENGTH = 71
@@ -37,7 +37,7 @@ def test_rounding_chooses_no_code(made):
         latents = made.encoder(one_hot)
         hasty = [made.quantizer.assign(shaken(latents, seed)) for seed in range(2)]
         calm = [
-            settled_codes(made.encoder, made.quantizer, one_hot, shaken(latents, seed))
+            resolve_near_ties(made.encoder, made.quantizer, one_hot, shaken(latents, seed))
             for seed in range(2)
         ]
     assert (hasty[0] != hasty[1]).any()
@@ -61,10 +61,10 @@ def test_where_nothing_ties_the_nearest_code_is_taken(monkeypatch):
     monkeypatch.setattr(ties, "NEAR", 0.0)
     with torch.no_grad():
         latents = made.encoder(one_hot)
-        codes = settled_codes(made.encoder, made.quantizer, one_hot, latents)
+        codes = resolve_near_ties(made.encoder, made.quantizer, one_hot, latents)
         assert (codes == made.quantizer.assign(latents)).all()
         monkeypatch.setattr(ties, "NEAR", 9.0)  # every token is decided anew, to the same end
-        again = settled_codes(made.encoder, made.quantizer, one_hot, latents)
+        again = resolve_near_ties(made.encoder, made.quantizer, one_hot, latents)
     assert (again == codes).float().mean() > 0.99
 
 

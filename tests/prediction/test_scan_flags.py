@@ -11,13 +11,13 @@ from seeded import LENGTH, calling_model, files_in, write_fasta
 from tiny import random_tokens
 from vqrna.model import ModelSet, TrainedModel
 from vqrna.model.familiarity import Familiarity
-from vqrna.model.training_sketch import WindowSketch
+from vqrna.model.training_sketch import TrainingSketch
 from vqrna.model.weights import load_model, save_model
 from vqrna.prediction import Output, make_settings, predict_files, scan_sequence, scoring, tiles
 from vqrna.sequence import AMBIGUOUS, centre, decode, windows_around
 from vqrna.sites import FLAGS, flag_names
 
-UNLIKE, IN_TRAINING = (1 << FLAGS.index(name) for name in ("unlike", "in_training"))
+UNLIKE, IN_TRAINING = (1 << FLAGS.index(name) for name in ("ood", "in_training"))
 KNOWN = np.array([300, 620, 1111])
 SEQUENCE = random_tokens(1, 1600, seed=12, ambiguous=0.002)[0]
 
@@ -31,7 +31,7 @@ def flagging_model() -> TrainedModel:
     return dataclasses.replace(
         calling_model(),
         familiarity=Familiarity(evidence, sizes, np.array([-5.0, 0.0]), np.array([4, 5])),
-        sketch=WindowSketch.of(windows_around(SEQUENCE, KNOWN, 301)),
+        sketch=TrainingSketch.of(windows_around(SEQUENCE, KNOWN, 301)),
     )
 
 
@@ -50,9 +50,9 @@ def expected():
 
 def test_a_scan_flags_as_its_windows_do(expected):
     position, flags = flags_of(flagging_model())
-    assert (((flags & UNLIKE) > 0) == expected["unlike"][position]).all()
+    assert (((flags & UNLIKE) > 0) == expected["ood"][position]).all()
     assert (((flags & IN_TRAINING) > 0) == expected["in_training"][position]).all()
-    assert 0.2 < expected["unlike"].mean() < 0.8
+    assert 0.2 < expected["ood"].mean() < 0.8
     near = np.abs(np.arange(len(SEQUENCE))[:, None] - KNOWN).min(axis=1)
     assert expected["in_training"][KNOWN].all()
     assert not expected["in_training"][near > 120].any()
@@ -80,7 +80,7 @@ def test_jobs_change_no_byte(monkeypatch, tmp_path):
         found.append({n: (out / n).read_bytes() for n in files_in(out) if n != "run.json"})
     assert found[0] == found[1]
     assert b"in_training" in found[0]["sites.tsv"]
-    assert b"unlike" in found[0]["sites.tsv"]
+    assert b"ood" in found[0]["sites.tsv"]
 
 
 def test_rows_that_are_evaluated_together_are_flagged_one_by_one():
@@ -94,9 +94,9 @@ def test_rows_that_are_evaluated_together_are_flagged_one_by_one():
     apart, together = network(rows), network._evaluate_together(rows)
     assert together.codes.equal(apart.codes)
     assert apart.codes.shape == (2, 400 - 22)
-    told = model.familiarity.unlike(together.codes, rows, LENGTH)
+    told = model.familiarity.out_of_distribution(together.codes, rows, LENGTH)
     assert told.shape == (2, 400 - 2 * half)
-    assert told.numpy().tolist() == model.scan_batch(rows.numpy()).unlike.tolist()
+    assert told.numpy().tolist() == model.scan_batch(rows.numpy()).ood.tolist()
 
 
 def test_nothing_is_flagged_without_tables(tmp_path):
@@ -104,7 +104,7 @@ def test_nothing_is_flagged_without_tables(tmp_path):
     _, flags = flags_of(calling_model())
     assert not (flags & (UNLIKE | IN_TRAINING)).any()
     assert calling_model().flags(SEQUENCE[None, :301]) == {}
-    assert set("".join(flag_names(flags)).split(",")).isdisjoint({"unlike", "in_training"})
+    assert set("".join(flag_names(flags)).split(",")).isdisjoint({"ood", "in_training"})
     save_model(calling_model(), tmp_path / "a.safetensors")
     loaded = load_model(tmp_path / "a.safetensors", "cpu")
     assert loaded.familiarity is None
@@ -130,8 +130,8 @@ def test_a_set_of_models_flags_what_any_of_them_does():
         name: x.tolist() for name, x in alone.items()
     }
     row = SEQUENCE[None, :300]
-    assert both.scan_batch(row).unlike.tolist() == model.scan_batch(row).unlike.tolist()
-    assert ModelSet((plain, plain)).scan_batch(row).unlike is None
+    assert both.scan_batch(row).ood.tolist() == model.scan_batch(row).ood.tolist()
+    assert ModelSet((plain, plain)).scan_batch(row).ood is None
     assert both.sketches == (model.sketch,)
 
 

@@ -11,7 +11,7 @@ from vqrna.prediction.parts import Spans
 from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.source import MemorySource
 from vqrna.prediction.tiles import units
-from vqrna.region import Stretch
+from vqrna.region import Region
 from vqrna.sequence import decode
 from vqrna.sites import DTYPES, Sites, flag_names
 from vqrna.stats.fdr import PValueCounts
@@ -161,7 +161,7 @@ def test_what_is_between_the_wanted_positions_does_not_count():
     tokens = random_tokens(1, 200, seed=1)[0]
     wanted = np.zeros(100, dtype=bool)
     wanted[:10] = wanted[50:70] = True
-    stretch = Stretch("chr", tokens, 60, 160, 1000, False, wanted)
+    stretch = Region("chr", tokens, 60, 160, 1000, False, wanted)
     (unit,) = units([stretch], 35, 35)
     found = score_unit(model, unit, chosen)
     assert (unit.nt, unit.wanted, found.nt) == (100, 30, 30)
@@ -173,7 +173,7 @@ def test_a_type_may_be_looked_for_in_some_places_alone():
     model = calling_model()
     chosen = make_settings(model.modifications, all_sites=True, modifications="m6A,Psi")
     tokens = np.zeros(90, dtype=np.uint8)  # A throughout
-    stretch = Stretch("t", tokens, 0, 90, 0, False, None, {"m6A": np.array([3, 40])})
+    stretch = Region("t", tokens, 0, 90, 0, False, None, {"m6A": np.array([3, 40])})
     (unit,) = units([stretch], 35, 35)
     assert score_unit(model, unit, chosen).sites.position.tolist() == [3, 40]
 
@@ -182,8 +182,8 @@ def test_the_reverse_strand_counts_down():
     model = calling_model()
     chosen = make_settings(model.modifications, all_sites=True)
     tokens = random_tokens(1, 120, seed=2)[0]
-    ahead = Stretch("chr", tokens, 20, 100, 500)
-    back = Stretch("chr", tokens, 20, 100, 579, True)
+    ahead = Region("chr", tokens, 20, 100, 500)
+    back = Region("chr", tokens, 20, 100, 579, True)
     parts = [score_unit(model, next(units([s], 35, 35)), chosen) for s in (ahead, back)]
     places = [p.sites.position for p in parts]
     assert (places[1] == 1079 - places[0]).all()
@@ -200,7 +200,7 @@ def test_what_was_cut_out_of_a_long_sequence_is_not_short():
     tokens = random_tokens(1, 60, seed=3)[0]
     flags = {}
     for name, before in (("alone", 0), ("within", 5000)):
-        stretch = Stretch("chr", tokens, 40, 60, 5040, before=before)
+        stretch = Region("chr", tokens, 40, 60, 5040, before=before)
         (unit,) = units([stretch], 35, 35)
         flags[name] = set(flag_names(score_unit(model, unit, chosen).sites.flags))
     assert flags == {"alone": {"short,end,edge"}, "within": {"end,edge"}}

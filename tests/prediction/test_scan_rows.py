@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tiny import random_tokens
 from vqrna.prediction.tiles import STEP, TILE, pieces, rows
-from vqrna.region import Stretch
+from vqrna.region import Region
 from vqrna.sequence import AMBIGUOUS
 
 
@@ -15,7 +15,7 @@ def laid(stretches, half, positions=TILE, **more):
     return cut, list(rows(cut, half, positions, **more))
 
 
-def window_at(stretch: Stretch, at: int, half: int) -> np.ndarray:
+def window_at(stretch: Region, at: int, half: int) -> np.ndarray:
     padded = np.pad(stretch.tokens, half, constant_values=AMBIGUOUS)
     return padded[at : at + 2 * half + 1]
 
@@ -27,7 +27,7 @@ def window_at(stretch: Stretch, at: int, half: int) -> np.ndarray:
 )
 def test_every_position_sees_its_window(shapes, half, cut):
     stretches = [
-        Stretch(f"s{i}", random_tokens(1, left + n + right, seed=i)[0], left, left + n)
+        Region(f"s{i}", random_tokens(1, left + n + right, seed=i)[0], left, left + n)
         for i, (n, left, right) in enumerate(shapes)
     ]
     made, found = laid(stretches, half, cut=cut)
@@ -44,7 +44,7 @@ def test_every_position_sees_its_window(shapes, half, cut):
 
 
 def test_rows_are_of_one_width_but_the_last():
-    stretches = [Stretch.whole(f"s{i}", random_tokens(1, 900, seed=i)[0]) for i in range(60)]
+    stretches = [Region.whole(f"s{i}", random_tokens(1, 900, seed=i)[0]) for i in range(60)]
     _, found = laid(stretches, 250)
     assert [len(row.tokens) for row in found[:-1]] == [TILE + 500] * (len(found) - 1)
     assert (len(found[-1].tokens) - 500) % STEP == 0
@@ -54,14 +54,14 @@ def test_rows_are_of_one_width_but_the_last():
 
 
 def test_neighbours_share_what_is_empty_between_them():
-    stretches = [Stretch.whole(f"s{i}", random_tokens(1, 100, seed=i)[0]) for i in range(200)]
+    stretches = [Region.whole(f"s{i}", random_tokens(1, 100, seed=i)[0]) for i in range(200)]
     _, found = laid(stretches, 250)
     assert len(found[0].places) == (TILE + 500 - 250) // 350
-    inside = [Stretch("g", random_tokens(1, 600, seed=i)[0], 250, 350) for i in range(20)]
+    inside = [Region("g", random_tokens(1, 600, seed=i)[0], 250, 350) for i in range(20)]
     (row,) = laid(inside, 250)[1]
     assert [place.column for place in row.places] == [600 * i for i in range(20)]
 
 
 def test_nothing_makes_no_row():
     assert laid([], 10)[1] == []
-    assert laid([Stretch.whole("none", np.empty(0, np.uint8))], 10)[1] == []
+    assert laid([Region.whole("none", np.empty(0, np.uint8))], 10)[1] == []

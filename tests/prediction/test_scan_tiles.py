@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from tiny import random_tokens
 from vqrna.prediction import tiles as cutting
 from vqrna.prediction.tiles import TILE, pieces, units
-from vqrna.region import Stretch
+from vqrna.region import Region
 
 
-def stretch(length: int, name: str = "a", **more) -> Stretch:
-    return Stretch(name, random_tokens(1, length, seed=length)[0], 0, length, **more)
+def stretch(length: int, name: str = "a", **more) -> Region:
+    return Region(name, random_tokens(1, length, seed=length)[0], 0, length, **more)
 
 
 @given(
@@ -22,7 +22,7 @@ def test_each_position_is_in_one_piece_with_its_context(length, left, right, rea
     tokens = random_tokens(1, left + length + right, seed=length)[0]
     wanted = np.arange(length) % 3 == 0
     only = {"m6Am": np.array([left, left + length - 1])}
-    whole = Stretch("a", tokens, left, left + length, 1000, reverse, wanted, only)
+    whole = Region("a", tokens, left, left + length, 1000, reverse, wanted, only)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutting, "PIECE", 64)
         found = list(pieces(whole, reach))

@@ -13,9 +13,9 @@ from vqrna.stats.fdr import PValueCounts
 from vqrna.stats.null_distribution import FEWEST, TRUSTED
 
 
-def counted(p, kind=0, types: int = 1) -> PValueCounts:
+def counted(p, modification_index=0, types: int = 1) -> PValueCounts:
     counts = PValueCounts(types)
-    counts.add(np.asarray(p, dtype=float), kind)
+    counts.add(np.asarray(p, dtype=float), modification_index)
     return counts
 
 
@@ -82,12 +82,12 @@ def test_parts_in_any_order_give_the_same(rows, cuts):
     whole = counted(p, kind, 3)
     assert merged.to_json() == whole.to_json()
     assert merged.candidates.tolist() == np.bincount(kind, minlength=3).tolist()
-    np.testing.assert_array_equal(merged.q_values().of(p, kind), whole.q_values().of(p, kind))
+    np.testing.assert_array_equal(merged.q_values().of(p, modification_index), whole.q_values().of(p, kind))
 
 
 def test_types_know_nothing_of_one_another():
     p, kind = np.array([0.01, 0.02, 0.02, 0.5]), np.array([0, 1, 0, 1])
-    q = counted(p, kind, 2).q_values().of(p, kind)
+    q = counted(p, kind, 2).q_values().of(p, modification_index)
     assert q.tolist() == [0.02, 0.04, 0.02, 0.5]
 
 
@@ -129,7 +129,7 @@ def test_what_was_not_counted_has_no_q_value():
     q_values = counted([0.5, 0.01], [0, 1], 2).q_values()
     for p, kind in ((0.51, 0), (0.01, 0), (0.5, 1)):
         with pytest.raises(ValueError, match="not among"):
-            q_values.of(np.array([p]), kind)
+            q_values.of(np.array([p]), modification_index)
     with pytest.raises(ValueError, match="no part"):
         PValueCounts(2).merge(PValueCounts(3))
 
@@ -158,7 +158,7 @@ def test_a_null_that_is_too_small_is_told(lowest, told):
         assert found == []
         return
     (only,) = found
-    assert (only.kind, only.candidates) == (0, 100_000)
+    assert (only.modification_index, only.candidates) == (0, 100_000)
     assert only.lowest == pytest.approx(told, rel=1e-3)
     line = only.told("m6A", 9_999, 0.05)
     assert line == (
@@ -170,7 +170,7 @@ def test_a_null_that_is_too_small_is_told(lowest, told):
 def test_types_without_a_null_or_candidates_are_not_blamed_on_it():
     counts = counted(even(1_000, []), 1, 3)
     found = counts.q_values().unreachable(0.01, [1e-4, 1e-4, np.nan])
-    assert [each.kind for each in found] == [1]
+    assert [each.modification_index for each in found] == [1]
     assert found[0].lowest == pytest.approx(0.1)
     # the scores are to blame here, not the null
     assert counts.q_values().unreachable(0.01, [1e-9] * 3) == []

@@ -53,7 +53,7 @@ def test_windows_are_cut_about_their_sites(monkeypatch):
 
 
 def test_weak_negatives_are_rows_of_which_nothing_else_is_known(monkeypatch):
-    config = tiny(shuffled_weight=0.5, weak_share=0.25, **PLAIN)
+    config = tiny(shuffled_weight=0.5, unlabelled_share=0.25, **PLAIN)
     windows = planted(16, symbols=("Am", "Cm")).take(np.arange(8, 24))
     weak = WeakNegatives.of(windows, 51, config.training)
     drawn, outputs, judged = [], [], []
@@ -92,12 +92,12 @@ def test_weak_negatives_are_rows_of_which_nothing_else_is_known(monkeypatch):
 
 def test_ranks_and_other_types_are_terms_of_the_loss(monkeypatch):
     """The terms by hand, from what the network gave in the one step of the epoch."""
-    config = tiny(length=201, shuffled_weight=0.5, weak_share=0.25, **PLAIN)
+    config = tiny(length=201, shuffled_weight=0.5, unlabelled_share=0.25, **PLAIN)
     windows = planted(16, 201, symbols=("Am", "Cm")).take(np.arange(8, 24))
     others = np.zeros((16, 2), dtype=bool)
     others[3, 1] = others[5, 0] = True
     reach = network(config, 2).context.reach
-    rivals = Rivals.of(windows, reach, config.training)
+    decoys = Rivals.of(windows, reach, config.training)
     weak = WeakNegatives.of(windows, 201, config.training)
     outputs, drawn = [], []
     total_loss, draw = epoch.total_loss, Rivals.draw
@@ -112,7 +112,7 @@ def test_ranks_and_other_types_are_terms_of_the_loss(monkeypatch):
 
     monkeypatch.setattr(epoch, "total_loss", listen)
     monkeypatch.setattr(Rivals, "draw", listen_to_draw)
-    means = one_epoch(config, TrainingData(windows, weak, rivals, others))
+    means = one_epoch(config, TrainingData(windows, weak, decoys, others))
     ((output, labels),), ((rows, found),) = outputs, drawn
     assert output.candidate_logits.shape == (20, 2, 15)
     ranks = []

@@ -9,7 +9,7 @@ from vqrna.training import train_network
 CONFIGS = {
     "vqrna": tiny(off_site_weight=0.3, shuffled_weight=0.2),
     "vqrna in bfloat16": tiny(precision="bfloat16"),
-    "vqrna with rivals": tiny(length=151, precision="bfloat16"),
+    "vqrna with decoys": tiny(length=151, precision="bfloat16"),
     "paper": tiny_paper(epochs=2),
 }
 

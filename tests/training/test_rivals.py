@@ -16,7 +16,7 @@ from vqrna.training.losses import ranking_loss
 from vqrna.training.ranking import RANKING, DrawnRivals, Rivals
 from vqrna.training.schedule import make_optimizer
 
-SETTINGS = tiny(ranking_weight=1.0, rivals=3).training
+SETTINGS = tiny(ranking_weight=1.0, decoys=3).training
 REACH = 4
 
 
@@ -37,10 +37,10 @@ def windows_of(*letters: str, symbols: tuple[str, ...] = ("Am", "m6Am"), labels)
 
 
 def draw(windows: Windows, seed: int = 0, shown: np.ndarray | None = None) -> DrawnRivals:
-    rivals = Rivals.of(windows, REACH, SETTINGS)
+    decoys = Rivals.of(windows, REACH, SETTINGS)
     tokens = windows.tokens if shown is None else shown
     generator = torch.Generator().manual_seed(seed)
-    return rivals.draw(np.arange(len(windows)), torch.from_numpy(tokens), generator)
+    return decoys.draw(np.arange(len(windows)), torch.from_numpy(tokens), generator)
 
 
 def found(drawn: DrawnRivals, row: int) -> list[int]:
@@ -135,23 +135,23 @@ def test_nothing_is_prepared_where_nothing_is_wanted():
 
 def test_the_loss_by_hand():
     own = torch.tensor([1.0, 0.0, -2.0])
-    rivals = torch.tensor([[0.0, 2.0], [0.0, 99.0], [5.0, 5.0]])
+    decoys = torch.tensor([[0.0, 2.0], [0.0, 99.0], [5.0, 5.0]])
     present = torch.tensor([[True, True], [True, False], [False, False]])
     e = np.exp
     first = -np.log(e(1) / (e(1) + e(0) + e(2)))
     second = -np.log(1 / 2)
-    loss = ranking_loss(own.requires_grad_(), rivals.requires_grad_(), present)
+    loss = ranking_loss(own.requires_grad_(), decoys.requires_grad_(), present)
     assert loss.item() == pytest.approx((first + second) / 2, rel=1e-6)
     loss.backward()
     assert own.grad[2] == 0
-    assert (rivals.grad[~present] == 0).all()
+    assert (decoys.grad[~present] == 0).all()
     assert (own.grad[:2] < 0).all()
-    assert (rivals.grad[present] > 0).all()
+    assert (decoys.grad[present] > 0).all()
 
 
 def test_the_loss_of_nothing_is_nothing():
-    own, rivals = torch.randn(2, requires_grad=True), torch.randn(2, 3)
-    loss = ranking_loss(own, rivals, torch.zeros(2, 3, dtype=torch.bool))
+    own, decoys = torch.randn(2, requires_grad=True), torch.randn(2, 3)
+    loss = ranking_loss(own, decoys, torch.zeros(2, 3, dtype=torch.bool))
     loss.backward()
     assert loss.item() == 0
     assert own.grad.tolist() == [0, 0]
@@ -169,8 +169,8 @@ def test_sites_learn_to_outrank_their_rivals():
     )  # fmt: skip
     windows = motifs(128, 0)
     made = network(config, 1)
-    rivals = Rivals.of(windows, made.context.reach, config.training)
-    data = TrainingData(windows, rivals=rivals)
+    decoys = Rivals.of(windows, made.context.reach, config.training)
+    data = TrainingData(windows, decoys=decoys)
     optimizer = make_optimizer(made, config.training)
     told = [
         train_epoch(made, None, optimizer, data, config, n, lambda *_: None)[RANKING]

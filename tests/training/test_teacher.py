@@ -15,7 +15,7 @@ from vqrna.data.windows import Windows
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import modifications
 from vqrna.training import teacher
-from vqrna.training.losses import classification_loss, lesson_loss
+from vqrna.training.losses import classification_loss, distillation_loss
 from vqrna.training.source import Source
 from vqrna.training.teacher import examples, grow
 
@@ -33,7 +33,7 @@ def windows():
 
 @pytest.fixture(scope="module")
 def judged(windows):
-    return teacher.judgements(windows, 51, seed=0, show_progress=False)
+    return teacher.teacher_logits(windows, 51, seed=0, show_progress=False)
 
 
 def test_trees_find_what_was_planted(windows, judged):
@@ -63,7 +63,7 @@ def test_what_trees_know_by_heart_does_not_count():
         negative_set=np.where(np.concatenate([labels, labels]) == 0, 0, -1).astype(np.int8),
         names=tuple(f"w{i}" for i in range(2 * len(tokens))),
     )
-    judged = teacher.judgements(twice, 51, seed=0, show_progress=False)
+    judged = teacher.teacher_logits(twice, 51, seed=0, show_progress=False)
     assert 0.3 < auroc(twice.labels[:, 0], judged[:, 0]) < 0.7
 
 
@@ -80,11 +80,11 @@ def test_threads_change_nothing(windows):
 def test_judgements_are_kept_for_these_windows_and_this_seed(tmp_path, windows, monkeypatch):
     made = []
 
-    def judgements(windows, length, seed, *, show_progress):
+    def teacher_logits(windows, length, seed, *, show_progress):
         made.append(seed)
         return np.full(windows.labels.shape, seed, dtype=np.float32)
 
-    monkeypatch.setattr(teacher, "judgements", judgements)
+    monkeypatch.setattr(teacher, "teacher_logits", teacher_logits)
 
     def kept(windows, seed):
         return float(teacher.kept_judgements(tmp_path, windows, 51, seed).mean())
@@ -120,13 +120,13 @@ def test_tiles_of_one_region_are_judged_by_trees_of_other_regions():
         tuple(f"w{i}" for i in range(len(tokens))),
         once.modifications,
     )
-    judged = teacher.judgements(tiled, 51, seed=0, show_progress=False)
+    judged = teacher.teacher_logits(tiled, 51, seed=0, show_progress=False)
     assert 0.3 < auroc(labels[:, 0], judged[:, 0]) < 0.7
 
 
 def test_a_type_with_few_windows_has_no_teacher(windows, capsys):
     few = windows.take(np.r_[0:240, 240:340])
-    judged = teacher.judgements(few, 51, seed=0, show_progress=True)
+    judged = teacher.teacher_logits(few, 51, seed=0, show_progress=True)
     assert np.isnan(judged[:, 1]).all()
     assert np.isfinite(judged[:, 0]).any()
     assert "too few windows of Cm for a teacher: labels alone" in capsys.readouterr().err
@@ -136,9 +136,9 @@ def test_trees_see_no_more_than_the_network():
     wide = planted(n=240, length=201, seed=3)
     other = dataclasses.replace(wide, tokens=random_tokens(240, 201, seed=9))
     other.tokens[:, 75:126] = wide.tokens[:, 75:126]
-    one, two = (teacher.judgements(w, 51, seed=0, show_progress=False) for w in (wide, other))
+    one, two = (teacher.teacher_logits(w, 51, seed=0, show_progress=False) for w in (wide, other))
     np.testing.assert_array_equal(one, two)
-    wider = teacher.judgements(other, 201, seed=0, show_progress=False)
+    wider = teacher.teacher_logits(other, 201, seed=0, show_progress=False)
     assert not np.array_equal(two, wider)
 
 
@@ -146,7 +146,7 @@ def test_too_few_clusters_for_the_folds_are_told():
     one = planted(n=8)
     same = dataclasses.replace(one, tokens=np.repeat(one.tokens[1:2], 8, axis=0))
     with pytest.raises(DataError, match="clusters"):
-        teacher.judgements(same, 51, seed=0, show_progress=False)
+        teacher.teacher_logits(same, 51, seed=0, show_progress=False)
 
 
 def test_the_loss_is_the_cross_entropy_to_the_teachers_probability():
@@ -154,8 +154,8 @@ def test_the_loss_is_the_cross_entropy_to_the_teachers_probability():
     judged = torch.tensor([[0.0, torch.nan], [torch.nan, np.log(3.0)]])
     # ln 2 at probability 1/2; 3/4 softplus(2) + 1/4 softplus(-2)
     expected = (np.log(2) + 0.75 * np.log1p(np.exp(2)) + 0.25 * np.log1p(np.exp(-2))) / 2
-    assert lesson_loss(logits, judged).item() == pytest.approx(expected)
-    assert lesson_loss(logits, torch.full_like(judged, torch.nan)).item() == 0
+    assert distillation_loss(logits, judged).item() == pytest.approx(expected)
+    assert distillation_loss(logits, torch.full_like(judged, torch.nan)).item() == 0
 
 
 def test_labels_without_a_judgement_keep_their_weight():
@@ -175,7 +175,7 @@ def test_a_network_learns_from_the_teacher(tmp_path, windows, monkeypatch, no_cu
     """A teacher who says the contrary of the labels is believed, as far as it has the share."""
     monkeypatch.setattr(
         teacher,
-        "judgements",
+        "teacher_logits",
         lambda windows, length, seed, *, show_progress: np.where(
             windows.labels == -1, np.nan, 8.0 - 16 * (windows.labels == 1)
         ).astype(np.float32),

@@ -35,33 +35,33 @@ def model():
     return with_flags(fresh(config, ["Am"]), TRAIN, VALID, show_progress=False)
 
 
-def unlike(model, tokens):
-    return model.flags(np.asarray(tokens, dtype=np.uint8))["unlike"].mean()
+def ood(model, tokens):
+    return model.flags(np.asarray(tokens, dtype=np.uint8))["ood"].mean()
 
 
 def test_other_windows_of_the_language_are_hardly_ever_unlike(model):
-    assert unlike(model, VALID.tokens) <= FALSE_FLAGS
-    assert unlike(model, OTHERS.tokens) <= 3 * FALSE_FLAGS
+    assert ood(model, VALID.tokens) <= FALSE_FLAGS
+    assert ood(model, OTHERS.tokens) <= 3 * FALSE_FLAGS
 
 
 def test_nor_are_short_ones(model):
     """Letters hidden from somewhere on."""
     cut = OTHERS.tokens.copy()
     cut[:, 140:] = 4
-    assert unlike(model, cut) <= 3 * FALSE_FLAGS
+    assert ood(model, cut) <= 3 * FALSE_FLAGS
 
 
 def test_shuffled_and_random_windows_are(model):
     rng = np.random.default_rng(0)
-    assert unlike(model, rng.permuted(OTHERS.tokens, axis=1)) > 0.9
-    assert unlike(model, rng.integers(0, 4, (200, LENGTH))) > 0.9
+    assert ood(model, rng.permuted(OTHERS.tokens, axis=1)) > 0.9
+    assert ood(model, rng.integers(0, 4, (200, LENGTH))) > 0.9
 
 
 def test_repeats_are(model):
     homopolymers = np.repeat(np.arange(4)[:, None], LENGTH, axis=1)
     words = np.stack([np.resize(word, LENGTH) for word in WORDS])
-    assert unlike(model, homopolymers) == 1
-    assert unlike(model, words) == 1
+    assert ood(model, homopolymers) == 1
+    assert ood(model, words) == 1
 
 
 def test_the_sites_of_the_training_are_known_again_and_no_others(model):
@@ -79,7 +79,7 @@ def test_the_same_seed_gives_the_same_tables(model, tmp_path):
     names = [save_model(m, tmp_path / "a.safetensors").hash for m in (model, again)]
     assert names[0] == names[1]
     loaded = load_model(tmp_path / "a.safetensors", "cpu")
-    assert unlike(loaded, OTHERS.tokens) == unlike(model, OTHERS.tokens)
+    assert ood(loaded, OTHERS.tokens) == ood(model, OTHERS.tokens)
 
 
 def test_networks_as_published_get_the_sketch_alone():
@@ -96,8 +96,8 @@ def test_whatever_is_longer_than_the_training_windows_is_unlike():
     config = tiny(length=LENGTH, codebook_size=32)
     short = [dataclasses.replace(w, tokens=w.tokens[:, 50:151]) for w in (TRAIN, VALID)]
     made = with_flags(fresh(config, ["Am"]), *short, show_progress=False)
-    assert unlike(made, OTHERS.tokens) == 1
-    assert unlike(made, recentre(OTHERS.tokens[:, 50:151], LENGTH)) <= 3 * FALSE_FLAGS
+    assert ood(made, OTHERS.tokens) == 1
+    assert ood(made, recentre(OTHERS.tokens[:, 50:151], LENGTH)) <= 3 * FALSE_FLAGS
 
 
 def test_windows_with_ambiguous_letters_everywhere_leave_tables_that_flag_nothing():
@@ -106,5 +106,5 @@ def test_windows_with_ambiguous_letters_everywhere_leave_tables_that_flag_nothin
     hidden = dataclasses.replace(hidden, tokens=np.full_like(hidden.tokens, 4))
     made = with_flags(fresh(config, ["Am"]), hidden, hidden, show_progress=False)
     told = made.flags(planted(20).tokens)
-    assert not told["unlike"].any()
+    assert not told["ood"].any()
     assert not told["in_training"].any()

@@ -19,7 +19,7 @@ from vqrna.training.negatives import (
     negatives_of_other_types,
 )
 
-SETTINGS = tiny(off_site_weight=1.0, shuffled_weight=1.0, weak_share=0.25).training
+SETTINGS = tiny(off_site_weight=1.0, shuffled_weight=1.0, unlabelled_share=0.25).training
 
 
 def draw(windows, rows, config=SETTINGS, seed: int = 0, length: int = 51) -> WeakRows:
@@ -136,7 +136,7 @@ def test_weak_negatives_lower_the_scores_off_the_sites(tmp_path, no_curves):
     windows, valid = planted(64, 201), planted(64, 201, seed=1)
     off_site = []
     for weight in (0.0, 2.0):
-        settings = {"off_site_weight": weight, "shuffled_weight": 0.0, "weak_share": 0.5}
+        settings = {"off_site_weight": weight, "shuffled_weight": 0.0, "unlabelled_share": 0.5}
         config = tiny(epochs=8, learning_rate=1e-2, **settings)
         out = tmp_path / str(weight)
         model = train_network(windows, valid, out, config, device="cpu", show_progress=False).model

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vqrna.data.windows import Windows
     from vqrna.evaluation import Evaluation
-    from vqrna.evaluation.examination import Examination
+    from vqrna.evaluation.examination import PositionEvaluation
 
 
 def evaluate(
@@ -165,7 +165,7 @@ def show_flags(console: Console, evaluation: Evaluation) -> None:
     from vqrna.evaluation.results import flagged
 
     counts = flagged(evaluation.scores)
-    told = {"in_training": "were in the training", "unlike": "are unlike the training windows"}
+    told = {"in_training": "were in the training", "ood": "are unlike the training windows"}
     words = [f"{counts[name]:,} {what}" for name, what in told.items() if counts[name] is not None]
     if words:
         console.print(f"\nOf {counts['windows']:,} windows {', '.join(words)}.")
@@ -238,7 +238,7 @@ def _range(low: float, high: float) -> str:
 _NARROWEST_POSITIONS = 100
 
 
-def show_examination(found: Examination) -> None:
+def show_examination(found: PositionEvaluation) -> None:
     """Print two tables: where and how sure; and what is called at the default tier."""
     from rich.console import Console
 

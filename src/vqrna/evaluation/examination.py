@@ -42,7 +42,7 @@ _DRAW, _SHUFFLE = 101, 102  # streams of random numbers beside those of the resa
 
 
 @dataclass(frozen=True, eq=False)
-class Examination:
+class PositionEvaluation:
     """What a balanced test does not show.
 
     Parameters
@@ -98,7 +98,7 @@ def examine(
     resamples: int = RESAMPLES,
     seed: int = 0,
     show_progress: bool = False,
-) -> Examination:
+) -> PositionEvaluation:
     """Scan modified windows and others position by position, and measure what comes of it.
 
     Parameters
@@ -149,7 +149,7 @@ def examine(
     thresholds = model.tiers.logits
     cuts = np.array([thresholds[head[near.modification.symbol]] for near in found])
     options: Any = {"resamples": resamples, "seed": seed}
-    return Examination(
+    return PositionEvaluation(
         reliability(scores, draw(int(cluster.max(initial=-1)) + 1, resamples, seed), seed=seed),
         ranked(found, cluster, apart, **options),
         prevalence(found, cuts.reshape(-1, thresholds.shape[1]), cluster, apart, **options),

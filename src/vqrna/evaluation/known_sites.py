@@ -62,10 +62,12 @@ class Matches:
         self.called = np.zeros((types, len(TIERS) + 1), np.int64)
         self.names: set[str] = set()
         self._ids = {name: number for number, name in enumerate(known.names)}
-        places = self._places(known.kind, known.reverse, known.sequence, known.position)
+        places = self._places(
+            known.modification_index, known.reverse, known.sequence, known.position
+        )
         self.order = np.argsort(places, kind="stable")
         self._known = places[self.order]
-        self._kind = known.kind[self.order]
+        self._kind = known.modification_index[self.order]
         self._met = np.zeros(len(known), bool)
         self._near: list[np.ndarray] = []
         self._tiers: list[np.ndarray] = []
@@ -73,7 +75,9 @@ class Matches:
     def add(self, block: Block) -> None:
         """Count the rows of a block."""
         width = self.called.shape[1]
-        cells = np.bincount(block.kind * width + block.tier, minlength=self.called.size)
+        cells = np.bincount(
+            block.modification_index * width + block.tier, minlength=self.called.size
+        )
         self.called += cells.reshape(self.called.shape)
         self.names.update(block.names)
         if not len(self._known) or not len(block.position):
@@ -82,7 +86,10 @@ class Matches:
         sequence = number[block.sequence]
         rows = np.flatnonzero(sequence >= 0)
         place = self._places(
-            block.kind[rows], block.reverse[rows], sequence[rows], block.position[rows]
+            block.modification_index[rows],
+            block.reverse[rows],
+            sequence[rows],
+            block.position[rows],
         )
         at = np.minimum(np.searchsorted(self._known, place), len(self._known) - 1)
         same = self._known[at] == place
@@ -126,10 +133,14 @@ class Matches:
         return np.bincount(self._kind[paired], minlength=self.types)
 
     def _places(
-        self, kind: np.ndarray, reverse: np.ndarray, sequence: np.ndarray, position: np.ndarray
+        self,
+        modification_index: np.ndarray,
+        reverse: np.ndarray,
+        sequence: np.ndarray,
+        position: np.ndarray,
     ) -> np.ndarray:
         """Give places as numbers; types, strands and sequences lie far apart."""
-        group = (kind * 2 + reverse) * max(len(self._ids), 1) + sequence
+        group = (modification_index * 2 + reverse) * max(len(self._ids), 1) + sequence
         return group * STRIDE + position + STRIDE // 2  # no tolerance reaches another group
 
 
@@ -229,11 +240,21 @@ def agreement_table(
     rows = []
     for name, tier in levels.items():
         called, found = matches.called[:, tier:].sum(axis=1), matches.found(tier)
-        for kind in kinds:
-            symbol = modifications[kind].symbol
-            counts = (int(called[kind]), int(known[kind]), int(found[kind]))
+        for modification_index in kinds:
+            symbol = modifications[modification_index].symbol
+            counts = (
+                int(called[modification_index]),
+                int(known[modification_index]),
+                int(found[modification_index]),
+            )
             total = (candidates or {}).get(symbol)
-            row = (kind, tier, symbol, name, *_numbers(*counts, total, matches.within))
+            row = (
+                modification_index,
+                tier,
+                symbol,
+                name,
+                *_numbers(*counts, total, matches.within),
+            )
             rows.append(row)
     rows.sort(key=lambda row: row[:2])
     table = pd.DataFrame([row[2:] for row in rows], columns=list(COLUMNS))
@@ -358,7 +379,7 @@ def compare(
         told["modification"] = only.symbol
     return Agreement(
         agreement_table(matches, types, kinds.tolist(), candidates, _levels(found, facts, matches)),
-        tuple(types[kind] for kind in kinds),
+        tuple(types[modification_index] for modification_index in kinds),
         told | {name: facts[name] for name in ("model", "called") if name in facts},
         tuple(notes),
     )
@@ -403,11 +424,11 @@ def _asked_for(
     """Leave out types that the scan did not look for."""
     if candidates is None:
         return known
-    looked_for = np.array([kind.symbol in candidates for kind in types])
-    kept = looked_for[known.kind]
+    looked_for = np.array([modification_index.symbol in candidates for modification_index in types])
+    kept = looked_for[known.modification_index]
     if not kept.all():
-        missing = np.unique(known.kind[~kept])
-        names = ", ".join(types[kind].symbol for kind in missing)
+        missing = np.unique(known.modification_index[~kept])
+        names = ", ".join(types[modification_index].symbol for modification_index in missing)
         if not kept.any():
             raise DataError(f"the scan was not made for {names}, and other sites are not known")
         notes.append(f"the scan was not made for {names}: known sites of it are left out")
@@ -449,9 +470,9 @@ def _no_candidates(
 ) -> Iterable[str]:
     """Tell of known sites whose base cannot carry the type; where every candidate has a row."""
     odd = matches.known() - matches.met()
-    for kind in np.flatnonzero(odd).tolist():
-        number = f"{odd[kind]:,} of {matches.known()[kind]:,}"
-        symbol, base = types[kind].symbol, types[kind].context
+    for modification_index in np.flatnonzero(odd).tolist():
+        number = f"{odd[modification_index]:,} of {matches.known()[modification_index]:,}"
+        symbol, base = types[modification_index].symbol, types[modification_index].context
         if in_genome and symbol == FIRST_BASE:
             yield (
                 f"{number} known {symbol} sites were no candidates: where a genome's transcripts "

@@ -28,10 +28,10 @@ from vqrna.stats.bootstrap import RESAMPLES, Estimate, draw, interval
 
 METRICS = ("auroc", "percentile", "first", "auroc_near")
 """Mean AUROC within windows, median percentile of the site, share of sites that rank first, and
-mean AUROC among the rivals within `NEAR` nt."""
+mean AUROC among the decoys within `NEAR` nt."""
 
 
-COLUMNS = ["modification", "windows", "n", "rivals", "metric", *Estimate._fields]
+COLUMNS = ["modification", "windows", "n", "decoys", "metric", *Estimate._fields]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +43,11 @@ class Localisation:
     table : pandas.DataFrame
         One row a value: ``modification`` (or ``mean``, ``mean9``), ``windows`` (``all``, or
         ``non_overlapping`` if training windows were given), ``n`` windows, mean number of
-        ``rivals``, ``metric`` (one of `METRICS`), ``value``, ``low``, ``high``. For ``auroc_near``
-        the windows and rivals are those within `NEAR` nt; a mean over types is nan where one of
+        ``decoys``, ``metric`` (one of `METRICS`), ``value``, ``low``, ``high``. For ``auroc_near``
+        the windows and decoys are those within `NEAR` nt; a mean over types is nan where one of
         them has none.
     ranks : pandas.DataFrame
-        One row a window and type: ``row``, ``modification``, ``rivals``, ``auroc``, ``first``,
+        One row a window and type: ``row``, ``modification``, ``decoys``, ``auroc``, ``first``,
         ``rivals_near``, ``auroc_near`` (nan without a rival so near), ``cluster``,
         ``non_overlapping`` (missing where that was not asked).
     resampled : dict of tuple of str to np.ndarray, shape (R,)
@@ -87,7 +87,7 @@ def localise(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Localisation:
-    """Rank the true site of each modified window among its rivals.
+    """Rank the true site of each modified window among its decoys.
 
     Rivals are the positions within `reach` nt that have the type's base and context and are
     annotated for no type. Ties count half.
@@ -109,7 +109,7 @@ def localise(
     apart : np.ndarray, shape (N,), bool, optional
         Which windows overlap no training window, if that is known already (it takes seconds).
     known : sequence of Windows
-        More windows whose sites are known, and so no rivals.
+        More windows whose sites are known, and so no decoys.
     limit : int, optional
         At most so many windows a type, drawn at random.
     reach : int
@@ -171,63 +171,63 @@ def ranked(
         kinds = [symbol for symbol, of in cells if of == windows]
         for name, members in _groups(kinds):
             for metric in METRICS:
-                n, rivals = _counts([cells[symbol, windows] for symbol in members], metric)
+                n, decoys = _counts([cells[symbol, windows] for symbol in members], metric)
                 samples = np.mean([values[symbol, windows][metric] for symbol in members], axis=0)
                 estimate = Estimate(float(samples[0]), *interval(samples[1:]))
                 if metric == "first" and resamples and n and samples[0] in (0, 1):
                     # All resamples are alike: the number of windows tells how sure that is
                     estimate = Estimate(estimate.value, *wilson(estimate.value, n))
-                lines.append((name, windows, n, rivals, metric, *estimate))
+                lines.append((name, windows, n, decoys, metric, *estimate))
                 resampled[name, windows, metric] = samples[1:]
     return Localisation(pd.DataFrame(lines, columns=COLUMNS), ranks, resampled)
 
 
 def within_window(near: Neighbours) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rank sites among their rivals.
+    """Rank sites among their decoys.
 
     Returns
     -------
-    rivals : np.ndarray, shape (N,), int
+    decoys : np.ndarray, shape (N,), int
     auroc : np.ndarray, shape (N,)
-        Share of the rivals that score lower than the site; equal scores count half. nan without
-        rivals.
+        Share of the decoys that score lower than the site; equal scores count half. nan without
+        decoys.
     first : np.ndarray, shape (N,)
         1 if no rival scores as high, ``1 / (1 + k)`` if k are equal and none is higher, else 0.
     """
     rival, site = near.rival, near.site[:, None]
-    rivals = rival.sum(axis=1)
+    decoys = rival.sum(axis=1)
     lower = (rival & (near.scores < site)).sum(axis=1)
     equal = (rival & (near.scores == site)).sum(axis=1)
-    auroc = np.divide(lower + equal / 2, rivals, out=np.full(len(near), np.nan), where=rivals > 0)
-    first = np.where(lower + equal == rivals, 1 / (1 + equal), 0.0)
-    return rivals, auroc, np.where(rivals > 0, first, np.nan)
+    auroc = np.divide(lower + equal / 2, decoys, out=np.full(len(near), np.nan), where=decoys > 0)
+    first = np.where(lower + equal == decoys, 1 / (1 + equal), 0.0)
+    return decoys, auroc, np.where(decoys > 0, first, np.nan)
 
 
 def among_near(near: Neighbours, distance: int = NEAR) -> tuple[np.ndarray, np.ndarray]:
-    """Rank sites among their rivals within a distance in nt.
+    """Rank sites among their decoys within a distance in nt.
 
     Returns
     -------
-    rivals : np.ndarray, shape (N,), int
+    decoys : np.ndarray, shape (N,), int
     auroc : np.ndarray, shape (N,)
         nan without a rival so near.
     """
     site = centre(near.rival.shape[1])
     beside = np.abs(np.arange(near.rival.shape[1]) - site) <= distance
-    rivals, auroc, _ = within_window(dataclasses.replace(near, rival=near.rival & beside))
-    return rivals, auroc
+    decoys, auroc, _ = within_window(dataclasses.replace(near, rival=near.rival & beside))
+    return decoys, auroc
 
 
 def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> pd.DataFrame:
-    """Lay out the ranks of one type; windows without rivals are left out."""
-    rivals, auroc, first = within_window(near)
+    """Lay out the ranks of one type; windows without decoys are left out."""
+    decoys, auroc, first = within_window(near)
     rivals_near, auroc_near = among_near(near)
     overlap = [pd.NA] * len(near) if apart is None else apart[near.rows]
     table = pd.DataFrame(
         {
             "row": near.rows,
             "modification": near.modification.symbol,
-            "rivals": rivals,
+            "decoys": decoys,
             "auroc": auroc,
             "first": first,
             "rivals_near": rivals_near,
@@ -236,11 +236,11 @@ def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> p
             "non_overlapping": pd.array(overlap, dtype="boolean"),
         }
     )
-    return table[rivals > 0]
+    return table[decoys > 0]
 
 
 def _ranks_of_none() -> pd.DataFrame:
-    names = ("row", "modification", "rivals", "auroc", "first", "rivals_near", "auroc_near")
+    names = ("row", "modification", "decoys", "auroc", "first", "rivals_near", "auroc_near")
     return pd.DataFrame({name: [] for name in (*names, "cluster", "non_overlapping")})
 
 
@@ -270,12 +270,12 @@ def _groups(kinds: Sequence[str]) -> list[tuple[str, list[str]]]:
 
 
 def _counts(members: Sequence[pd.DataFrame], metric: str) -> tuple[int, float]:
-    """Count the windows of a measure, and the rivals of each on average (types alike)."""
+    """Count the windows of a measure, and the decoys of each on average (types alike)."""
     if metric == "auroc_near":
         near = [of_type["rivals_near"][of_type["rivals_near"] > 0] for of_type in members]
     else:
-        near = [of_type["rivals"] for of_type in members]
-    return sum(map(len, near)), float(np.mean([_mean(rivals) for rivals in near]))
+        near = [of_type["decoys"] for of_type in members]
+    return sum(map(len, near)), float(np.mean([_mean(decoys) for decoys in near]))
 
 
 def _mean(values: pd.Series) -> float:

@@ -76,7 +76,7 @@ def compare_parts(
     model : Model
     windows : Windows
     found : sequence of Neighbours
-        Sites with their rivals, a type each, as the whole model scores them.
+        Sites with their decoys, a type each, as the whole model scores them.
     cluster : np.ndarray, shape (N,), int
         Of the windows, from 0.
     apart : np.ndarray, shape (N,), bool, optional

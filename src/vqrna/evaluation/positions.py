@@ -116,7 +116,7 @@ def neighbours(
     known: np.ndarray,
     rows: np.ndarray | None = None,
 ) -> Neighbours:
-    """Tell the site of each window from its rivals.
+    """Tell the site of each window from its decoys.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def neighbours(
         The windows, modified in the centre.
     modification : Modification
     known : np.ndarray, shape (N, K), bool
-        From :func:`known_sites`: sites of any type, which are nobody's rivals.
+        From :func:`known_sites`: sites of any type, which are nobody's decoys.
     rows : np.ndarray, shape (N,), int, optional
         What to call the windows; 0, 1, ... if not given.
 

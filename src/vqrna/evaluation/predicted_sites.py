@@ -104,7 +104,7 @@ class KnownSites:
     position : np.ndarray, shape (N,), int64
         0-based.
     reverse : np.ndarray, shape (N,), bool
-    kind : np.ndarray, shape (N,), int64
+    modification_index : np.ndarray, shape (N,), int64
         Which of the modifications that were asked for.
     repeated, strandless, unknown : int
         Lines that tell a site again; sites without a strand; lines whose name is no type, which
@@ -115,7 +115,7 @@ class KnownSites:
     sequence: np.ndarray
     position: np.ndarray
     reverse: np.ndarray
-    kind: np.ndarray
+    modification_index: np.ndarray
     repeated: int = 0
     strandless: int = 0
     unknown: int = 0
@@ -125,7 +125,12 @@ class KnownSites:
 
     def take(self, rows: np.ndarray) -> KnownSites:
         """Give some of the sites, by mask; the counts of lines are those of all."""
-        columns = (self.sequence[rows], self.position[rows], self.reverse[rows], self.kind[rows])
+        columns = (
+            self.sequence[rows],
+            self.position[rows],
+            self.reverse[rows],
+            self.modification_index[rows],
+        )
         return KnownSites(self.names, *columns, self.repeated, self.strandless, self.unknown)
 
 
@@ -269,7 +274,7 @@ class Block(NamedTuple):
     position : np.ndarray, shape (N,), int64
         0-based.
     reverse : np.ndarray, shape (N,), bool
-    kind : np.ndarray, shape (N,), int64
+    modification_index : np.ndarray, shape (N,), int64
         Which of the modifications.
     tier : np.ndarray, shape (N,), int64
         0 for no call, 1 ``low``, 2 ``medium``, 3 ``high``; always 1 in a file without tiers.
@@ -279,7 +284,7 @@ class Block(NamedTuple):
     sequence: np.ndarray
     position: np.ndarray
     reverse: np.ndarray
-    kind: np.ndarray
+    modification_index: np.ndarray
     tier: np.ndarray
 
 

@@ -136,22 +136,22 @@ def _auprc(near: Neighbours, weights: np.ndarray, prior: float) -> Iterator[Line
 
 
 def _above(near: Neighbours, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count, for each site, the sites and the rivals that score as high, under each weighting.
+    """Count, for each site, the sites and the decoys that score as high, under each weighting.
 
     Returns
     -------
     true, false : np.ndarray, shape (R, N)
-        As shares of all sites, and of all rivals.
+        As shares of all sites, and of all decoys.
     """
     site = near.site
     true = weights @ (site[:, None] >= site)
-    rivals = np.empty((len(near), len(near)))  # of each window, those as high as each site
+    decoys = np.empty((len(near), len(near)))  # of each window, those as high as each site
     for row, (scores, rival) in enumerate(zip(near.scores, near.rival, strict=True)):
         rising = np.sort(scores[rival])
-        rivals[row] = len(rising) - np.searchsorted(rising, site, side="left")
+        decoys[row] = len(rising) - np.searchsorted(rising, site, side="left")
     n_sites = weights.sum(axis=1, keepdims=True)
     n_rivals = (weights @ near.rival.sum(axis=1))[:, None]
-    return _ratio(true, n_sites), _ratio(weights @ rivals, n_rivals)
+    return _ratio(true, n_sites), _ratio(weights @ decoys, n_rivals)
 
 
 def average_precision(

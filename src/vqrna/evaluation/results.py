@@ -17,11 +17,11 @@ from vqrna.model.protocol import Flagger
 from vqrna.stats.bootstrap import Estimate
 
 if TYPE_CHECKING:
-    from vqrna.evaluation.examination import Examination
+    from vqrna.evaluation.examination import PositionEvaluation
     from vqrna.model.protocol import Scorer
 
 
-FLAGS = ("unlike", "in_training")
+FLAGS = ("ood", "in_training")
 """Columns of the scores."""
 
 
@@ -70,13 +70,13 @@ class Evaluation:
         One row a window, type and mask: ``window`` (its name, which other windows may have, too),
         ``number`` (from 1, its own), ``modification``, ``label``, ``negatives`` (empty for a
         positive), ``flanks``, ``non_overlapping``, ``cluster``, ``logit``, ``score``, and the flags
-        of the window with nothing masked, ``unlike`` and ``in_training``.
+        of the window with nothing masked, ``ood`` and ``in_training``.
     unknown : tuple of str
         Types in the data that the model does not tell.
     resampled : dict of tuple of str to np.ndarray, shape (R,)
         AUROC of every bootstrap resample, by `KEYS`. Another model on the same windows has the
         same resamples, so that the two can be compared resample by resample.
-    examination : Examination, optional
+    examination : PositionEvaluation, optional
         What a balanced test does not show, if it was asked for.
     """
 
@@ -86,7 +86,7 @@ class Evaluation:
     scores: pd.DataFrame
     unknown: tuple[str, ...] = ()
     resampled: dict[tuple[str, str, str, str], np.ndarray] = field(default_factory=dict)
-    examination: Examination | None = None
+    examination: PositionEvaluation | None = None
 
     def value(
         self,

@@ -57,10 +57,10 @@ def columns(sites: Sites, names: Sequence[str], colors: Sequence[str]) -> list[p
         text.names(sites.sequence, bed=True),
         start,
         end,
-        text.words(names, sites.kind),
+        text.words(names, sites.modification_index),
         text.integers(score),
         text.words("+-", sites.reverse),
         start,
         end,
-        text.words(colors, sites.kind),
+        text.words(colors, sites.modification_index),
     ]

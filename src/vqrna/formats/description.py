@@ -20,7 +20,7 @@ class Description:
     facts : mapping of str to str
         For the head, in order: version (under `PROGRAM`), command, model, priors and so on.
     modifications : tuple of Modification
-        The scan's, in the order that ``Sites.kind`` counts them in.
+        The scan's, in the order that ``Sites.modification_index`` counts them in.
     sequences : callable
         Gives names and lengths (nt) of the sequences that were scanned, as often as it is called.
     organism : str

@@ -84,7 +84,7 @@ def table(sites: Sites, modifications: Sequence[Modification]) -> pa.Table:
         "position": pa.array(sites.position + 1, pa.int64()),
         "strand": _choice(("+", "-"), sites.reverse),
         "base": _choice((*ALPHABET, "N"), sites.base),
-        "modification": _choice([m.symbol for m in modifications], sites.kind),
+        "modification": _choice([m.symbol for m in modifications], sites.modification_index),
         "score": pa.array(sites.score, pa.float64(), from_pandas=True),
         "probability": pa.array(sites.probability, pa.float64(), from_pandas=True),
         "p_value": pa.array(sites.p_value, pa.float64(), from_pandas=True),

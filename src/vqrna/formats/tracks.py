@@ -1,7 +1,4 @@
-"""Scores along sequences, a track for each modification and strand, put aside on disk.
-
-Scores of one modification as bedGraph, compressed and indexed.
-"""
+"""Scores along sequences, a track for each modification and strand, put aside on disk."""
 
 from __future__ import annotations
 
@@ -12,11 +9,8 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from vqrna.formats import text
-from vqrna.formats.bgzip import Bgzip
-from vqrna.formats.description import Description, rgb
+from vqrna.formats.description import Description
 from vqrna.formats.text import bed_name
 from vqrna.runtime.files import Output, writing
 from vqrna.sites import Sites
@@ -40,7 +34,7 @@ class Track:
     """
 
     def __init__(self, kind: int, reverse: bool | None, spill: _Spill, book: Book) -> None:
-        self.kind = kind
+        self.modification_index = kind
         self.reverse = reverse
         self.book = book
         self._spill = spill
@@ -159,7 +153,9 @@ class Writer:
         values["sequence"] = self._book.numbers(sites.sequence)
         values["position"] = sites.position
         values["value"] = sites.score
-        keys = np.where(np.isnan(sites.score), -1, 2 * sites.kind.astype(np.int64) + sites.reverse)
+        keys = np.where(
+            np.isnan(sites.score), -1, 2 * sites.modification_index.astype(np.int64) + sites.reverse
+        )
         self._stranded |= bool(sites.reverse.any())
         for key in np.unique(keys[keys >= 0]).tolist():
             kind, reverse = divmod(key, 2)
@@ -224,43 +220,3 @@ class _Spill:
             self._file.seek(0)
         while raw := self._file.read(BATCH * VALUE.itemsize):
             yield np.frombuffer(raw, VALUE)
-
-
-ENDING = "bedgraph.gz"
-
-
-def write(output: Output, name: str, track: Track, description: Description) -> None:
-    """Write a track to a file and its index.
-
-    Parameters
-    ----------
-    output : Output
-    name : str
-        Of the file.
-    track : Track
-    description : Description
-    """
-    modification = description.modifications[track.kind]
-    strand = "" if track.reverse is None else " (-)" if track.reverse else " (+)"
-    head = description.head() + (
-        f'track type=bedGraph name="{modification.symbol}{strand}" '
-        f'description="{modification.symbol}{strand}, score of vqrna" '
-        f"color={rgb(modification.color)} viewLimits=0:1 autoScale=off\n"
-    )
-    file = Bgzip(output, name, head)
-    names = pa.array(track.book.names, pa.string())
-    end = 0
-    for batch in track.batches():
-        position = batch["position"].astype("int64")
-        end = max(end, int(position.max()) + 1)
-        file.write(
-            text.lines(
-                [
-                    names.take(pa.array(batch["sequence"])),
-                    text.integers(position),
-                    text.integers(position + 1),
-                    text.decimals(batch["value"]),
-                ]
-            )
-        )
-    file.finish(end)

@@ -69,7 +69,9 @@ def raw_lines(sites: Sites, modifications: Sequence[Modification]) -> memoryview
             text.integers(sites.position + 1),
             text.words("+-", sites.reverse),
             text.words(_BASES, sites.base),
-            text.words([text.table_name(m.symbol) for m in modifications], sites.kind),
+            text.words(
+                [text.table_name(m.symbol) for m in modifications], sites.modification_index
+            ),
             text.decimals(sites.score),
             text.digits(sites.probability),
             text.digits(sites.p_value),

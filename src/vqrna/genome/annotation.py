@@ -22,7 +22,7 @@ import numpy as np
 from vqrna.errors import DataError
 from vqrna.genome.bed import LineError, lines_of, shown, whole
 from vqrna.genome.fasta import Chromosomes, Genome
-from vqrna.genome.transcripts import Gathered
+from vqrna.genome.transcripts import AnnotationRecords
 
 _GFF3 = re.compile(rb"\s*[^\s=;\"]+=")
 _UNQUOTED = rb"(?:^|[;\s])%s\s+\"?([^\";]*)"
@@ -199,7 +199,9 @@ class _Intervals:
         return tuple(np.array(column, dtype=np.int64) for column in columns)  # type: ignore[return-value]
 
 
-def read_annotation(path: str | PathLike[str], genome: Genome) -> tuple[Gathered, list[str]]:
+def read_annotation(
+    path: str | PathLike[str], genome: Genome
+) -> tuple[AnnotationRecords, list[str]]:
     """Read transcripts and their exons from GTF or GFF3, plain or gzipped.
 
     Which of the two it is shows in the file. A transcript without exon lines has its coding and
@@ -214,7 +216,7 @@ def read_annotation(path: str | PathLike[str], genome: Genome) -> tuple[Gathered
 
     Returns
     -------
-    gathered : Gathered
+    gathered : AnnotationRecords
     notes : list of str
         What a user should know: transcripts that were left out or have no strand.
 
@@ -318,7 +320,7 @@ class _Reading:
             raise LineError(f"strand '{shown(fields[3])}' is none of + - .")
         return start, stop, strand
 
-    def finish(self) -> Gathered:
+    def finish(self) -> AnnotationRecords:
         """Choose the blocks of each transcript: exons, else coding parts, else the span."""
         keys = list(self.numbers)
         identifiers = {key[0]: i for i, key in reversed(list(enumerate(keys)))}
@@ -340,9 +342,9 @@ class _Reading:
 
     def _gathered(
         self, keys: list[Key], owners: np.ndarray, starts: np.ndarray, stops: np.ndarray
-    ) -> Gathered:
+    ) -> AnnotationRecords:
         """Keep the transcripts that have blocks."""
-        gathered = Gathered()
+        gathered = AnnotationRecords()
         used = np.bincount(owners, minlength=len(keys)) > 0
         for i in np.flatnonzero(used).tolist():
             identifier, chromosome, strand = keys[i]
@@ -362,7 +364,7 @@ class _Reading:
         words = self.chromosomes.missing(next(iter(self.lost)))
         return f"none of its {count} transcripts is on a sequence of the genome: {words}"
 
-    def notes(self, file: str, gathered: Gathered) -> list[str]:
+    def notes(self, file: str, gathered: AnnotationRecords) -> list[str]:
         """Say what a user should know."""
         found = []
         count = sum(len(owners) for owners in self.lost.values())

@@ -13,7 +13,7 @@ from os import PathLike
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError
 from vqrna.genome.fasta import Chromosomes, Genome
-from vqrna.genome.transcripts import Gathered
+from vqrna.genome.transcripts import AnnotationRecords
 
 _SHOWN = 40
 
@@ -69,7 +69,7 @@ _HEADS = (b"track", b"browser")
 _STRANDS = {b"+": 1, b"-": -1, b".": 0}
 
 
-def read_bed(path: str | PathLike[str], genome: Genome) -> Gathered:
+def read_bed(path: str | PathLike[str], genome: Genome) -> AnnotationRecords:
     """Read a BED file of 3 to 12 columns, plain or gzipped.
 
     A region without a strand (no sixth column, or ``.``) is meant on both. With twelve columns
@@ -87,7 +87,7 @@ def read_bed(path: str | PathLike[str], genome: Genome) -> Gathered:
         a chromosome or an end that the genome does not have, an unknown strand, blocks that do
         not fit. Without a line: no regions at all.
     """
-    found = Gathered()
+    found = AnnotationRecords()
     chromosomes = Chromosomes(genome)
     with lines_of(path) as lines:
         for line in lines:
@@ -133,7 +133,7 @@ def strand_of(fields: list[bytes]) -> int:
     return strand
 
 
-def _take(fields: list[bytes], found: Gathered, chromosomes: Chromosomes) -> None:
+def _take(fields: list[bytes], found: AnnotationRecords, chromosomes: Chromosomes) -> None:
     """Read one line."""
     chromosome = chromosomes.number(fields[0])
     if chromosome is None:

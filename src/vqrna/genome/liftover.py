@@ -14,7 +14,7 @@ import numpy as np
 
 from vqrna.genome.coordinates import chromosome_of, key_of, place_of, position_of, spread
 from vqrna.genome.fasta import Genome
-from vqrna.genome.transcripts import Beginnings, Cover, Transcripts
+from vqrna.genome.transcripts import Coverage, Transcripts, TranscriptStarts
 from vqrna.sites import Sites, joined
 
 BATCH = 1 << 17
@@ -93,7 +93,7 @@ def in_genome(found: Iterable[Sites], genome: Genome, windows: np.ndarray) -> It
 
 
 def in_transcripts(
-    found: Iterable[Sites], genome: Genome, transcripts: Transcripts, beginnings: Beginnings
+    found: Iterable[Sites], genome: Genome, transcripts: Transcripts, beginnings: TranscriptStarts
 ) -> Iterator[Located]:
     """Locate sites of transcripts and of first bases in the genome.
 
@@ -179,10 +179,10 @@ class Merger:
         self._chromosomes = np.array(genome.names, dtype=object)
         self._transcripts = transcripts
         self._first_base = first_base
-        self._cover = Cover.of(transcripts, np.ones(len(transcripts), dtype=bool))
+        self._cover = Coverage.of(transcripts, np.ones(len(transcripts), dtype=bool))
         # Regions hold first-base kinds everywhere; scanned by themselves they have own rows.
-        self._plain = Cover.of(transcripts, ~transcripts.known & genomic)
-        self._beginnings = Beginnings.of(transcripts)
+        self._plain = Coverage.of(transcripts, ~transcripts.known & genomic)
+        self._beginnings = TranscriptStarts.of(transcripts)
 
     def rows(self, parts: Iterable[Located]) -> Iterator[Sites]:
         """Merge rows as they come.
@@ -206,8 +206,14 @@ class Merger:
         told, weight = self._told(pool)
         ranks = np.append(self._transcripts.ranks, -1)
         sites = pool.sites
-        order = np.lexsort((ranks[told], -sites.score, sites.kind, pool.reverse, pool.place))
-        place, reverse, kind = pool.place[order], pool.reverse[order], sites.kind[order]
+        order = np.lexsort(
+            (ranks[told], -sites.score, sites.modification_index, pool.reverse, pool.place)
+        )
+        place, reverse, kind = (
+            pool.place[order],
+            pool.reverse[order],
+            sites.modification_index[order],
+        )
         opens = np.ones(len(order), dtype=bool)
         opens[1:] = (
             (place[1:] != place[:-1]) | (reverse[1:] != reverse[:-1]) | (kind[1:] != kind[:-1])
@@ -235,7 +241,7 @@ class Merger:
     def _told(self, pool: Located) -> tuple[np.ndarray, np.ndarray]:
         """Give the transcript to be named with each row, and for how many the row stands."""
         told, weight = pool.owner.copy(), np.ones(len(pool), dtype=np.int64)
-        at_first = (pool.owner < 0) & (pool.sites.kind == self._first_base)
+        at_first = (pool.owner < 0) & (pool.sites.modification_index == self._first_base)
         anywhere = (pool.owner < 0) & ~at_first
         weight[anywhere], told[anywhere] = self._cover.at(pool.key[anywhere])
         weight[at_first], told[at_first] = self._beginning(pool.key[at_first])
@@ -264,7 +270,7 @@ TRANSCRIPT_COLUMNS: dict[str, type] = {
 """Columns that the table by transcript has more than any scan's, and what they hold."""
 
 
-class Unfolder:
+class TranscriptTable:
     """Gives rows to each transcript that holds their site.
 
     Parameters
@@ -280,19 +286,21 @@ class Unfolder:
         self._transcripts = transcripts
         self._first_base = first_base
 
-    def of_transcripts(self, parts: Iterable[Located], beginnings: Beginnings) -> Iterator[Sites]:
+    def of_transcripts(
+        self, parts: Iterable[Located], beginnings: TranscriptStarts
+    ) -> Iterator[Sites]:
         """Sort rows of transcripts that were scanned one by one.
 
         Parameters
         ----------
         parts : iterable of Located
             From :func:`vqrna.genome.liftover.in_transcripts`.
-        beginnings : Beginnings
+        beginnings : TranscriptStarts
         """
         shared = (self._shared(part, beginnings) for part in parts)
         for pool in settled(shared, lambda pool: pool.owner < pool.low[-1]):
             sites = pool.sites
-            order = np.lexsort((sites.kind, sites.position, pool.owner))
+            order = np.lexsort((sites.modification_index, sites.position, pool.owner))
             pool = pool.take(order)
             yield self._rows(pool, pool.owner, pool.sites.position)
 
@@ -329,7 +337,7 @@ class Unfolder:
     def _given(self, pool: Located, done: int, until: int) -> Iterator[Sites]:
         """Give the rows of transcripts [done, until), some transcripts at a time."""
         transcripts = self._transcripts
-        pool = pool.take(np.lexsort((pool.sites.kind, pool.key)))
+        pool = pool.take(np.lexsort((pool.sites.modification_index, pool.key)))
         owners = np.arange(done, until)
         which, block = spread(transcripts.first[owners], transcripts.first[owners + 1])
         reverse = transcripts.reverse[owners[which]]
@@ -347,15 +355,15 @@ class Unfolder:
             index, row = spread(low[begin:end], high[begin:end])
             rows = pool.take(row)
             owner, position = transcripts.positions(block[begin:end][index], rows.place)
-            order = np.lexsort((rows.sites.kind, position, owner))
-            held = rows.sites.kind[order] != self._first_base
+            order = np.lexsort((rows.sites.modification_index, position, owner))
+            held = rows.sites.modification_index[order] != self._first_base
             held |= ~transcripts.known[owner[order]] | (position[order] == 0)
             order = order[held]
             if len(order):
                 yield self._rows(rows.take(order), owner[order], position[order])
             begin = end
 
-    def _shared(self, part: Located, beginnings: Beginnings) -> Located:
+    def _shared(self, part: Located, beginnings: TranscriptStarts) -> Located:
         """Give the rows of first bases to each transcript that begins there."""
         genomic = part.owner < 0
         if not genomic.any():

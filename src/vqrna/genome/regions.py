@@ -20,8 +20,8 @@ from vqrna.genome.coordinates import (
     union,
 )
 from vqrna.genome.fasta import Genome, Reader, reverse_complement
-from vqrna.genome.transcripts import Beginnings, Transcripts
-from vqrna.region import Stretch
+from vqrna.genome.transcripts import Transcripts, TranscriptStarts
+from vqrna.region import Region
 
 WINDOW = 1 << 17
 """Nt of a window, at most: the sites of a window are put in order together."""
@@ -159,7 +159,7 @@ def genome_stretches(
     pieces: Pieces,
     flank: int,
     kinds: Sequence[str],
-) -> Iterator[Stretch]:
+) -> Iterator[Region]:
     """Give the pieces of a genome with their genomic neighbourhood.
 
     Parameters
@@ -174,7 +174,7 @@ def genome_stretches(
         Symbols of the scan's modifications.
     """
     restricted = first_base_kind(kinds) >= 0 and bool(transcripts.known.any())
-    beginnings = Beginnings.of(transcripts).keys
+    beginnings = TranscriptStarts.of(transcripts).keys
     free = strands(transcripts, ~transcripts.known)
     starts, stops = key_of(pieces.starts, pieces.reverse), key_of(pieces.stops, pieces.reverse)
     low, high = np.searchsorted(beginnings, starts), np.searchsorted(beginnings, stops)
@@ -200,7 +200,7 @@ def genome_stretches(
 
 def transcript_stretches(
     genome: Genome, transcripts: Transcripts, flank: int, kinds: Sequence[str]
-) -> Iterator[Stretch]:
+) -> Iterator[Region]:
     """Give each transcript as a sequence of its own.
 
     The first base of a transcript has no sequence before it there. Where `FIRST_BASE` is looked
@@ -217,7 +217,7 @@ def transcript_stretches(
         Symbols of the scan's modifications.
     """
     restricted = first_base_kind(kinds) >= 0
-    beginnings = Beginnings.of(transcripts)
+    beginnings = TranscriptStarts.of(transcripts)
     opens = np.zeros(len(transcripts), dtype=bool)
     opens[beginnings.owners[beginnings.first[:-1]]] = True
     nowhere = np.empty(0, dtype=np.int64)
@@ -233,7 +233,7 @@ def transcript_stretches(
                 only[FIRST_BASE] = np.array([found.start])
                 yield replace(found, only=only)
             tokens = spliced(reader, blocks, reverse)
-            yield Stretch(
+            yield Region(
                 transcripts.names[i],
                 tokens,
                 0,
@@ -264,7 +264,7 @@ def spliced(reader: Reader, blocks: np.ndarray, reverse: bool) -> np.ndarray:
 
 def _genomic(
     reader: Reader, genome: Genome, start: int, stop: int, reverse: bool, flank: int
-) -> Stretch:
+) -> Region:
     """Read places [start, stop) and what lies around them, on their strand."""
     places = np.array([start, stop - 1])
     chromosome = int(chromosome_of(places)[0])
@@ -276,7 +276,7 @@ def _genomic(
     begin = right - high if reverse else low - left
     beyond = left, genome.lengths[chromosome] - right
     before, after = reversed(beyond) if reverse else beyond
-    return Stretch(
+    return Region(
         genome.names[chromosome],
         reverse_complement(tokens) if reverse else tokens,
         begin,

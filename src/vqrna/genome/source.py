@@ -20,7 +20,7 @@ from vqrna.genome.liftover import (
     TRANSCRIPT_COLUMNS,
     Located,
     Merger,
-    Unfolder,
+    TranscriptTable,
     in_genome,
     in_transcripts,
 )
@@ -32,9 +32,9 @@ from vqrna.genome.regions import (
     strands,
     transcript_stretches,
 )
-from vqrna.genome.transcripts import Beginnings, Gathered, Transcripts, arrange
+from vqrna.genome.transcripts import AnnotationRecords, Transcripts, TranscriptStarts, arrange
 from vqrna.modifications import MODIFICATIONS, Modification
-from vqrna.region import Stretch
+from vqrna.region import Region
 from vqrna.sites import Sites
 
 CONTEXTS = ("genome", "transcript")
@@ -59,7 +59,7 @@ class GenomeSource:
     flank : int
         Nt of genomic context on both sides.
     kinds : tuple of str
-        Symbols of the scan's modifications, as `Sites.kind` counts them.
+        Symbols of the scan's modifications, as `Sites.modification_index` counts them.
     regions, annotation : pathlib.Path or None
         The files.
     notes : tuple of str
@@ -82,7 +82,7 @@ class GenomeSource:
     stranded = True
     """Sites lie on both strands."""
 
-    def stretches(self) -> Iterator[Stretch]:
+    def stretches(self) -> Iterator[Region]:
         """Give all stretches, in order of the genome.
 
         Named by chromosome in context ``genome``; by transcript in context ``transcript``, but
@@ -99,7 +99,7 @@ class GenomeSource:
         if self._genomic:
             pieces = self._pieces()
             return len(pieces), int((pieces.stops - pieces.starts).sum())
-        extra = len(Beginnings.of(self.transcripts).keys) if self._first_base >= 0 else 0
+        extra = len(TranscriptStarts.of(self.transcripts).keys) if self._first_base >= 0 else 0
         return len(self.transcripts) + extra, int(self.transcripts.lengths.sum()) + extra
 
     def total(self) -> int:
@@ -186,11 +186,11 @@ class GenomeSource:
         found : iterator of Sites
             As for :meth:`arranged`.
         """
-        unfolder = Unfolder(self.genome, self.transcripts, self._first_base)
+        unfolder = TranscriptTable(self.genome, self.transcripts, self._first_base)
         parts = self._located(found, by_place=False)
         if self._genomic:
             return unfolder.of_genome(parts)
-        return unfolder.of_transcripts(parts, Beginnings.of(self.transcripts))
+        return unfolder.of_transcripts(parts, TranscriptStarts.of(self.transcripts))
 
     def none(self, *, by_transcript: bool = False) -> Sites:
         """Give no sites, with the columns of the main table or of that by transcript."""
@@ -211,7 +211,7 @@ class GenomeSource:
         """Find the places of rows, and before what no later row comes: a place or transcript."""
         if self._genomic:
             return in_genome(found, self.genome, self._pieces().windows)
-        beginnings = Beginnings.of(self.transcripts)
+        beginnings = TranscriptStarts.of(self.transcripts)
         parts = in_transcripts(found, self.genome, self.transcripts, beginnings)
         if not by_place:
             return parts
@@ -260,7 +260,7 @@ def open_genome(
     if regions is None and annotation is None:
         raise UsageError("a genome needs regions (BED) or an annotation (GTF, GFF3)")
     opened = Genome.open(genome)
-    gathered = Gathered()
+    gathered = AnnotationRecords()
     notes: list[str] = []
     if annotation is not None:
         gathered, notes = read_annotation(annotation, opened)

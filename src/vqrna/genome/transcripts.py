@@ -127,7 +127,7 @@ class Transcripts:
 
 
 @dataclass
-class Gathered:
+class AnnotationRecords:
     """Transcripts and regions as files tell them, in the order of their lines.
 
     Attributes
@@ -170,7 +170,7 @@ class Gathered:
         self.starts.append(start)
         self.stops.append(stop)
 
-    def extend(self, other: Gathered) -> None:
+    def extend(self, other: AnnotationRecords) -> None:
         """Take all that another one has."""
         before = len(self)
         self.owners.extend(array("q", (np.array(other.owners, dtype=np.int64) + before).tolist()))
@@ -178,7 +178,7 @@ class Gathered:
             getattr(self, name).extend(getattr(other, name))
 
 
-def arrange(gathered: Gathered, genome: Genome) -> Transcripts:
+def arrange(gathered: AnnotationRecords, genome: Genome) -> Transcripts:
     """Put what was read in order: strands, blocks, names.
 
     Blocks of a transcript that overlap or touch are joined. What has no strand is taken twice, as
@@ -188,7 +188,7 @@ def arrange(gathered: Gathered, genome: Genome) -> Transcripts:
 
     Parameters
     ----------
-    gathered : Gathered
+    gathered : AnnotationRecords
         Each with one block at least.
     genome : Genome
     """
@@ -228,7 +228,7 @@ def arrange(gathered: Gathered, genome: Genome) -> Transcripts:
     )
 
 
-def _joined(gathered: Gathered) -> tuple[np.ndarray, np.ndarray]:
+def _joined(gathered: AnnotationRecords) -> tuple[np.ndarray, np.ndarray]:
     """Sort and join the blocks of each transcript: places, and where each one's begin."""
     chromosome = np.array(gathered.chromosomes, dtype=np.int64)
     # One line for all transcripts, in which none touches the next, so that one union does all.
@@ -287,7 +287,7 @@ def _unique(names: np.ndarray, spans: np.ndarray, taken: set[str]) -> np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class Cover:
+class Coverage:
     """How many transcripts hold each place of a strand, and the first of them by name.
 
     Attributes
@@ -305,7 +305,7 @@ class Cover:
     best: np.ndarray
 
     @classmethod
-    def of(cls, transcripts: Transcripts, which: np.ndarray) -> Cover:
+    def of(cls, transcripts: Transcripts, which: np.ndarray) -> Coverage:
         """Lay some of the transcripts over one another.
 
         Parameters
@@ -345,7 +345,7 @@ class Cover:
 
 
 @dataclass(frozen=True, eq=False)
-class Beginnings:
+class TranscriptStarts:
     """Annotated first bases.
 
     Attributes
@@ -366,7 +366,7 @@ class Beginnings:
     best: np.ndarray
 
     @classmethod
-    def of(cls, transcripts: Transcripts) -> Beginnings:
+    def of(cls, transcripts: Transcripts) -> TranscriptStarts:
         """Find the first bases of all transcripts that have an annotated one."""
         numbers = np.flatnonzero(transcripts.known)
         at = transcripts.beginnings[numbers]

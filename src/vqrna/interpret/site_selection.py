@@ -196,7 +196,7 @@ def _called(
     places, row = np.unique(sites.position, return_inverse=True)
     if len(places):
         labels = np.full((len(places), len(settings.modifications)), UNKNOWN, dtype=np.int8)
-        labels[row, sites.kind] = POSITIVE
+        labels[row, sites.modification_index] = POSITIVE
         windows = windows_around(record.tokens, places, model.length)
         yield windows, [record.name] * len(places), places, labels
 

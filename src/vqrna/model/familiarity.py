@@ -68,7 +68,9 @@ class Familiarity:
     least_evidence: np.ndarray
     fewest_different: np.ndarray
 
-    def unlike(self, codes: torch.Tensor, tokens: torch.Tensor, length: int) -> torch.Tensor:
+    def out_of_distribution(
+        self, codes: torch.Tensor, tokens: torch.Tensor, length: int
+    ) -> torch.Tensor:
         """Tell which positions of rows have a window that is unlike the training windows.
 
         All sums are of whole numbers: the answer is the same wherever a window stands in a row, and

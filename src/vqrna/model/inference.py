@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from vqrna.model.familiarity import Familiarity
-from vqrna.model.training_sketch import WindowSketch
+from vqrna.model.training_sketch import TrainingSketch
 from vqrna.nn.dense.cache import dense
 from vqrna.nn.dense.network import DenseOutput
 from vqrna.nn.model import Network, SiteNetwork
@@ -38,21 +38,21 @@ class Scanned(NamedTuple):
     near_ties : np.ndarray, shape (N, W), bool
         Tokens whose two nearest codes single precision could not tell apart; they were settled in
         double precision. Of each position, the token that stands on it.
-    unlike : np.ndarray, shape (N, W), bool, or None
+    ood : np.ndarray, shape (N, W), bool, or None
         Whose window is unlike the training windows; None where that cannot be told.
     """
 
     logits: np.ndarray
     near_ties: np.ndarray
-    unlike: np.ndarray | None = None
+    ood: np.ndarray | None = None
 
     @classmethod
-    def of(cls, found: DenseOutput, unlike: torch.Tensor | None = None) -> Scanned:
+    def of(cls, found: DenseOutput, ood: torch.Tensor | None = None) -> Scanned:
         """Bring from any device what a dense evaluation found."""
         return cls(
             found.logits.cpu().double().numpy(),
             found.near_ties.cpu().numpy(),
-            None if unlike is None else unlike.cpu().numpy(),
+            None if ood is None else ood.cpu().numpy(),
         )
 
 
@@ -118,7 +118,7 @@ def codes_of(network: SiteNetwork, windows: np.ndarray) -> torch.Tensor:
 
 
 def flag_tables(
-    familiarity: Familiarity | None, sketch: WindowSketch | None
+    familiarity: Familiarity | None, sketch: TrainingSketch | None
 ) -> dict[str, np.ndarray]:
     """Lay tables out as named arrays; nothing for those there are not."""
     tables = {}
@@ -133,7 +133,7 @@ def flag_tables(
 
 def flags_of(
     tables: Mapping[str, torch.Tensor], codes: int
-) -> tuple[Familiarity | None, WindowSketch | None]:
+) -> tuple[Familiarity | None, TrainingSketch | None]:
     """Make tables again of what :func:`flag_tables` gave, among other tensors.
 
     Parameters
@@ -158,7 +158,7 @@ def flags_of(
         whole = counts.shape == (2,) and counts.dtype == np.int64 and (counts >= 0).all()
         if bits.ndim != 1 or bits.dtype != np.uint8 or not len(bits) or not whole:
             raise ValueError("the sketch of the training windows is not whole")
-        sketch = WindowSketch(bits, *counts.tolist())
+        sketch = TrainingSketch(bits, *counts.tolist())
     return familiarity, sketch
 
 

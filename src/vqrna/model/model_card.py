@@ -11,7 +11,7 @@ from vqrna.model.model_set import Model
 from vqrna.model.protocol import NEAR
 from vqrna.model.trained_model import TrainedModel
 from vqrna.modifications import Modification
-from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import DEFAULT_TIER, EDGE, TierMeaning
 
 _CONTEXT = "m6Am is called only on BCA: its training saw no other positions."
@@ -158,7 +158,7 @@ def describe(model: Model) -> ModelCard:
 
 def _flags(parts: tuple[TrainedModel, ...]) -> tuple[str, ...]:
     """Say which tables there are to flag input by."""
-    told = ["unlike"] if any(part.familiarity is not None for part in parts) else []
+    told = ["ood"] if any(part.familiarity is not None for part in parts) else []
     sketches = [sketch for part in parts for sketch in part.sketches]
     if sketches:
         windows = sum(sketch.windows for sketch in sketches)
@@ -173,7 +173,9 @@ def _limits(symbols: set[str]) -> tuple[str, ...]:
 
 def _types(model: TrainedModel) -> list[TypeCard]:
     """Describe each modification of one network."""
-    nulls: tuple[NullSketch | None, ...] = model.off_site or (None,) * len(model.modifications)
+    nulls: tuple[NullDistribution | None, ...] = model.off_site or (None,) * len(
+        model.modifications
+    )
     cards = []
     for m, null in zip(model.modifications, nulls, strict=True):
         labels = model.training.get("labels", {}).get(m.symbol, {"train": (0, 0), "valid": (0, 0)})

@@ -10,11 +10,11 @@ import torch
 
 from vqrna.model.inference import Precision, Scanned
 from vqrna.model.trained_model import TrainedModel
-from vqrna.model.training_sketch import WindowSketch
+from vqrna.model.training_sketch import TrainingSketch
 from vqrna.modifications import Modification
 from vqrna.sequence import centre
 from vqrna.stats.calibration import Calibration
-from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import Tiers
 
 
@@ -68,17 +68,17 @@ class ModelSet:
         return Tiers(whole, meanings, np.concatenate(cut))
 
     @property
-    def off_site(self) -> tuple[NullSketch, ...]:
+    def off_site(self) -> tuple[NullDistribution, ...]:
         """Off-site nulls of all types; empty if a model has none."""
         return self._all("off_site")
 
     @property
-    def off_site_cut(self) -> tuple[NullSketch, ...]:
+    def off_site_cut(self) -> tuple[NullDistribution, ...]:
         """Off-site nulls of short sequences of all types; empty if a model has none."""
         return self._all("off_site_cut")
 
     @property
-    def shuffled(self) -> tuple[NullSketch, ...]:
+    def shuffled(self) -> tuple[NullDistribution, ...]:
         """Nulls from shuffled sequence of all types; empty if a model has none."""
         return self._all("shuffled")
 
@@ -112,15 +112,15 @@ class ModelSet:
             model.scan_batch(tokens[:, cut : tokens.shape[1] - cut], precision)
             for model, cut in zip(self.models, spare, strict=True)
         ]
-        unlike = [part.unlike for part in parts if part.unlike is not None]
+        ood = [part.ood for part in parts if part.ood is not None]
         return Scanned(
             np.concatenate([part.logits for part in parts], axis=2),
             np.any([part.near_ties for part in parts], axis=0),
-            np.any(unlike, axis=0) if unlike else None,
+            np.any(ood, axis=0) if ood else None,
         )
 
     @property
-    def sketches(self) -> tuple[WindowSketch, ...]:
+    def sketches(self) -> tuple[TrainingSketch, ...]:
         """Sketches of the training windows, of the models that have one."""
         return tuple(sketch for model in self.models for sketch in model.sketches)
 
@@ -149,7 +149,7 @@ class ModelSet:
             model.to(device)
         return self
 
-    def _all(self, name: str) -> tuple[NullSketch, ...]:
+    def _all(self, name: str) -> tuple[NullDistribution, ...]:
         parts = [getattr(model, name) for model in self.models]
         return tuple(sketch for part in parts for sketch in part) if all(parts) else ()
 

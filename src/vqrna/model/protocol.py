@@ -17,7 +17,7 @@ class Flagger(Protocol):
     """A model that knows more of windows than their scores."""
 
     def flags(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
-        """Tell which windows (N, L) are ``unlike`` those it was trained on, or ``in_training``.
+        """Tell which windows (N, L) are ``ood`` those it was trained on, or ``in_training``.
 
         Each an array of N bool; what cannot be told is left out.
         """

@@ -12,12 +12,12 @@ import torch
 from vqrna.config import Config
 from vqrna.model.familiarity import Familiarity
 from vqrna.model.inference import CONTEXT_DTYPES, Precision, Scanned, codes_of, evaluating
-from vqrna.model.training_sketch import WindowSketch
+from vqrna.model.training_sketch import TrainingSketch
 from vqrna.modifications import Modification
 from vqrna.nn.model import Network, SiteNetwork
 from vqrna.sequence import AMBIGUOUS, centre, one_hot, recentre, windows_around
 from vqrna.stats.calibration import Calibration
-from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import Tiers
 
 BATCH = 256
@@ -37,9 +37,9 @@ class TrainedModel:
     config : Config
     modifications : tuple of Modification, length M
     calibration : Calibration
-    off_site, shuffled : tuple of NullSketch, length M, or empty
+    off_site, shuffled : tuple of NullDistribution, length M, or empty
         Nulls from real sequence off the sites, and from shuffled sequence.
-    off_site_cut, shuffled_cut : tuple of NullSketch, length M, or empty
+    off_site_cut, shuffled_cut : tuple of NullDistribution, length M, or empty
         The same of short sequences, whose windows reach beyond their ends.
     tiers : Tiers
     training : dict
@@ -48,7 +48,7 @@ class TrainedModel:
         Names the weights; empty until they are saved or loaded.
     familiarity : Familiarity or None
         Tells windows that are unlike the training windows.
-    sketch : WindowSketch or None
+    sketch : TrainingSketch or None
         Tells sites that were in the training windows.
     """
 
@@ -57,14 +57,14 @@ class TrainedModel:
     modifications: tuple[Modification, ...]
     calibration: Calibration
     tiers: Tiers
-    off_site: tuple[NullSketch, ...] = ()
-    shuffled: tuple[NullSketch, ...] = ()
-    off_site_cut: tuple[NullSketch, ...] = ()
-    shuffled_cut: tuple[NullSketch, ...] = ()
+    off_site: tuple[NullDistribution, ...] = ()
+    shuffled: tuple[NullDistribution, ...] = ()
+    off_site_cut: tuple[NullDistribution, ...] = ()
+    shuffled_cut: tuple[NullDistribution, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
     hash: str = ""
     familiarity: Familiarity | None = None
-    sketch: WindowSketch | None = None
+    sketch: TrainingSketch | None = None
 
     @classmethod
     def fresh(
@@ -75,7 +75,7 @@ class TrainedModel:
         return cls(network, config, tuple(modifications), Calibration.identity(m), Tiers.none(m))
 
     @property
-    def sketches(self) -> tuple[WindowSketch, ...]:
+    def sketches(self) -> tuple[TrainingSketch, ...]:
         """The sketch of the training windows, if there is one."""
         return () if self.sketch is None else (self.sketch,)
 
@@ -175,7 +175,9 @@ class TrainedModel:
                 found = self.network.scan(columns, CONTEXT_DTYPES[precision])
                 if self.familiarity is None:
                     return Scanned.of(found)
-                return Scanned.of(found, self.familiarity.unlike(found.codes, columns, self.length))
+                return Scanned.of(
+                    found, self.familiarity.out_of_distribution(found.codes, columns, self.length)
+                )
         half = centre(self.length)
         count = tokens.shape[1] - 2 * half
         logits = np.full((len(tokens), count, len(self.modifications)), np.nan)
@@ -198,7 +200,7 @@ class TrainedModel:
         Returns
         -------
         dict of str to np.ndarray, shape (N,), bool
-            ``unlike`` and ``in_training``, as `vqrna.sites.FLAGS` names them; what the model has no
+            ``ood`` and ``in_training``, as `vqrna.sites.FLAGS` names them; what the model has no
             table for is left out.
         """
         told = {}
@@ -208,9 +210,11 @@ class TrainedModel:
             for start in range(0, len(tokens), BATCH):
                 part = np.ascontiguousarray(windows[start : start + BATCH])
                 codes, letters = codes_of(self.network, part), torch.from_numpy(part)
-                unlike = self.familiarity.unlike(codes, letters.to(codes.device), self.length)
-                found[start : start + BATCH] = unlike[:, 0].cpu().numpy()
-            told["unlike"] = found
+                ood = self.familiarity.out_of_distribution(
+                    codes, letters.to(codes.device), self.length
+                )
+                found[start : start + BATCH] = ood[:, 0].cpu().numpy()
+            told["ood"] = found
         if self.sketch is not None:
             told["in_training"] = self.sketch.holds(tokens)
         return told

@@ -33,7 +33,7 @@ _LOOKED_UP_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
-class WindowSketch:
+class TrainingSketch:
     """Sampled words of training windows in a Bloom filter (Bloom, CACM 13:422, 1970).
 
     Words of `WORD` nt are sampled as minimisers (Roberts et al., Bioinformatics 20:3363, 2004):
@@ -55,7 +55,7 @@ class WindowSketch:
     windows: int
 
     @classmethod
-    def of(cls, tokens: np.ndarray) -> WindowSketch:
+    def of(cls, tokens: np.ndarray) -> TrainingSketch:
         """Sketch the `KEPT` nt on either side of the sites of windows.
 
         Parameters

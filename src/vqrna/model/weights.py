@@ -31,7 +31,7 @@ from vqrna.runtime.devices import choose_device
 from vqrna.runtime.files import atomic_path
 from vqrna.sequence import ALPHABET
 from vqrna.stats.calibration import Calibration
-from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import TIERS, TierMeaning, Tiers
 
 FORMAT = "vqrna-model"
@@ -47,7 +47,7 @@ NULLS = ("off_site", "shuffled", "off_site_cut", "shuffled_cut")
 _WRONG = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError)
 """What Python and torch make of values that are not what they should be."""
 
-SHIPPED = Path(__file__).parent / "models" / "vqrna-501.safetensors"
+SHIPPED = Path(__file__).parents[1] / "models" / "vqrna-501.safetensors"
 """The weights that come with the package."""
 
 
@@ -206,7 +206,7 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
     counted = validated(dict[str, tuple[tuple[int, int], ...]], facts["null"])
     nulls = {
         name: tuple(
-            NullSketch(
+            NullDistribution(
                 tensors[f"null.{name}.{kind.symbol}.values"].numpy(),
                 tensors[f"null.{name}.{kind.symbol}.ranks"].numpy(),
                 *counts,

@@ -17,7 +17,7 @@ from vqrna.config import ModelConfig, validated
 from vqrna.model.trained_model import TrainedModel
 from vqrna.modifications import SYMBOL
 from vqrna.nn.model import build
-from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import TIERS, TierMeaning, Tiers
 
 _Windows = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
@@ -111,7 +111,7 @@ def checked(model: TrainedModel) -> TrainedModel:
     return model
 
 
-def _check_null(null: NullSketch, which: str) -> None:
+def _check_null(null: NullDistribution, which: str) -> None:
     values, ranks = null.values, null.ranks
     kinds = (values.dtype.kind, ranks.dtype.kind)
     if values.ndim != 1 or values.shape != ranks.shape or kinds != ("f", "i"):

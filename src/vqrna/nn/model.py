@@ -15,7 +15,7 @@ from vqrna.nn.dense.network import DenseOutput
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
 from vqrna.nn.head import Part, PartedLogits, TwoPartHead
 from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer, NoQuantizer, Quantized
-from vqrna.nn.ties import settled_codes
+from vqrna.nn.ties import resolve_near_ties
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class SiteNetwork(nn.Module):
         latents = self.encoder(one_hot)
         found = self.quantizer(latents)
         if not self.training and isinstance(self.quantizer, CosineQuantizer):
-            codes = settled_codes(self.encoder, self.quantizer, one_hot, latents)
+            codes = resolve_near_ties(self.encoder, self.quantizer, one_hot, latents)
             moved = (self.quantizer.lookup(codes) - found.quantized).detach()
             found = found._replace(codes=codes, quantized=found.quantized + moved)
         parts = self.head(self.context(found.quantized, candidates))

@@ -27,7 +27,7 @@ by 7e-7 at most, could have chosen either."""
 
 
 @torch.no_grad()
-def settled_codes(
+def resolve_near_ties(
     encoder: ValidEncoder,
     quantizer: CosineQuantizer,
     columns: torch.Tensor,
@@ -122,8 +122,8 @@ def nearest(cosines: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         first, code = cosines.max(1, keepdim=True)
         cosines.scatter_(1, code, lowest)
         return code[:, 0], first[:, 0] - cosines.amax(1)
-    rivals = cosines.unflatten(1, (GROUPS, -1))
-    best = rivals.amax(1)  # of each column of the groups
+    decoys = cosines.unflatten(1, (GROUPS, -1))
+    best = decoys.amax(1)  # of each column of the groups
     first, column = best.max(1, keepdim=True)
     places = torch.arange(0, size, size // GROUPS, device=cosines.device)
     members = cosines.gather(1, column + places)

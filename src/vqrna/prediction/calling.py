@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqrna.model import Model
-from vqrna.model.training_sketch import BESIDE, WindowSketch
+from vqrna.model.training_sketch import BESIDE, TrainingSketch
 from vqrna.modifications import Modification
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.tiles import Piece
 from vqrna.sequence import AMBIGUOUS, centre
 from vqrna.sites import DECIMALS, FLAGS, Sites, significant
 from vqrna.stats.calibration import at_prior, sigmoid
-from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import EDGE, tier_index
 
 
@@ -75,8 +75,8 @@ class Rules:
         Of the calibration.
     tiers, cut_tiers : np.ndarray, shape (K, 3), float64
         Lowest logits, for windows that are whole and that reach beyond an end.
-    nulls, cut_nulls : tuple of NullSketch or None, length K
-    sketches : tuple of WindowSketch
+    nulls, cut_nulls : tuple of NullDistribution or None, length K
+    sketches : tuple of TrainingSketch
         Of the training windows.
     """
 
@@ -86,9 +86,9 @@ class Rules:
     intercept: np.ndarray
     tiers: np.ndarray
     cut_tiers: np.ndarray
-    nulls: tuple[NullSketch | None, ...]
-    cut_nulls: tuple[NullSketch | None, ...]
-    sketches: tuple[WindowSketch, ...] = ()
+    nulls: tuple[NullDistribution | None, ...]
+    cut_nulls: tuple[NullDistribution | None, ...]
+    sketches: tuple[TrainingSketch, ...] = ()
 
     @classmethod
     def of(cls, model: Model, settings: Settings) -> Rules:
@@ -129,7 +129,7 @@ class Rules:
 
 
 def call(
-    rules: Rules, piece: Piece, candidate: np.ndarray, logits: np.ndarray, unlike: np.ndarray
+    rules: Rules, piece: Piece, candidate: np.ndarray, logits: np.ndarray, ood: np.ndarray
 ) -> Called:
     """Pick the sites of a piece that are to be reported.
 
@@ -139,7 +139,7 @@ def call(
     piece : Piece
     candidate : np.ndarray, shape (positions, K), bool
     logits : np.ndarray, shape (positions, M), float64
-    unlike : np.ndarray, shape (positions,), bool
+    ood : np.ndarray, shape (positions,), bool
         Whose window is unlike the training windows.
     """
     stretch, settings = piece.stretch, rules.settings
@@ -166,19 +166,19 @@ def call(
         position=places.astype(np.int64),
         reverse=np.full(len(told), stretch.reverse),
         base=stretch.tokens[at[told]],
-        kind=kind[told].astype(np.uint8),
+        modification_index=kind[told].astype(np.uint8),
         score=np.round(score, DECIMALS),
         probability=significant(at_prior(score, settings.priors[kind[told]])),
         p_value=p_value[told],
         q_value=np.full(len(told), np.nan),
         tier=tier[told].astype(np.uint8),
-        flags=_flags(rules, piece, at[told], beside[told], unlike[row[told]]),
+        flags=_flags(rules, piece, at[told], beside[told], ood[row[told]]),
     )
     return Called(sites, p_value, kind)
 
 
 def _flags(
-    rules: Rules, piece: Piece, at: np.ndarray, beside: np.ndarray, unlike: np.ndarray
+    rules: Rules, piece: Piece, at: np.ndarray, beside: np.ndarray, ood: np.ndarray
 ) -> np.ndarray:
     """Tell what is to be known of the window of each site, as bits of `FLAGS`.
 
@@ -186,7 +186,7 @@ def _flags(
     ``edge``: fewer than `EDGE` nt are left on one side, so that the site reaches no tier (a
     threshold of the caller's own may call it);
     ``ambiguous``: a letter in the window is no single base;
-    ``unlike``: its codes are not those of training windows;
+    ``ood``: its codes are not those of training windows;
     ``in_training``: the network was trained on the site or what is about it.
     """
     stretch, tokens, length = piece.stretch, piece.stretch.tokens, rules.length
@@ -198,7 +198,7 @@ def _flags(
         "end": beside < half,
         "edge": beside < EDGE,
         "ambiguous": seen[high] > seen[low],
-        "unlike": unlike,
+        "ood": ood,
         "in_training": _known(rules.sketches, tokens, at),
     }
     flags = np.zeros(len(at), dtype=np.uint8)
@@ -207,7 +207,7 @@ def _flags(
     return flags
 
 
-def _known(sketches: tuple[WindowSketch, ...], tokens: np.ndarray, at: np.ndarray) -> np.ndarray:
+def _known(sketches: tuple[TrainingSketch, ...], tokens: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Tell which sites lie where any of the networks was trained."""
     found = np.zeros(len(at), dtype=bool)
     for sketch in sketches:

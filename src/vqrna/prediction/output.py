@@ -181,7 +181,7 @@ def with_q_values(found: Iterator[Sites], total: Totals, settings: Settings) -> 
     """Give sites their q-values, and take back the calls that are beyond the rate asked for."""
     known = total.p_values.q_values()
     for block in found:
-        block = block.replace(q_value=known.of(block.p_value, block.kind))
+        block = block.replace(q_value=known.of(block.p_value, block.modification_index))
         if settings.fdr is not None:
             passed = block.q_value <= settings.fdr
             block = block.replace(tier=np.where(passed, block.tier, 0).astype(np.uint8))
@@ -198,7 +198,11 @@ def unreachable(model: Model, settings: Settings, total: Totals) -> tuple[str, .
     nulls = [model.off_site[column] for column in settings.columns]
     found = total.p_values.q_values().unreachable(settings.fdr, [null.floor for null in nulls])
     return tuple(
-        each.told(settings.modifications[each.kind].symbol, nulls[each.kind].count, settings.fdr)
+        each.told(
+            settings.modifications[each.modification_index].symbol,
+            nulls[each.modification_index].count,
+            settings.fdr,
+        )
         for each in found
     )
 

@@ -113,7 +113,7 @@ class Totals:
     def counted(self, found: Iterable[Sites]) -> Iterator[Sites]:
         """Count the calls among sites on their way, by type and tier."""
         for block in found:
-            pairs = block.kind[block.tier > 0], block.tier[block.tier > 0] - 1
+            pairs = block.modification_index[block.tier > 0], block.tier[block.tier > 0] - 1
             np.add.at(self.calls, pairs, 1)
             yield block
 

@@ -17,7 +17,7 @@ from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Names, Source
 from vqrna.prediction.tiles import Unit, units
-from vqrna.region import Stretch
+from vqrna.region import Region
 from vqrna.runtime.progress import Bar
 from vqrna.sequence import centre
 from vqrna.sites import Sites, joined
@@ -148,6 +148,6 @@ def scan_sequence(model: Model, name: str, tokens: np.ndarray, settings: Setting
     settings : Settings
     """
     reach = reach_of(model, settings.modifications)
-    cut = units([Stretch.whole(name, tokens)], centre(model.length), reach)
+    cut = units([Region.whole(name, tokens)], centre(model.length), reach)
     with one_thread_each():
         return joined(score_unit(model, unit, settings).sites for unit in cut)

@@ -41,9 +41,9 @@ def score_unit(
     allowed = [candidates(piece, kinds) for piece in unit.pieces]
     worth = [n for n, candidate in enumerate(allowed) if candidate.any()]
     evaluated = _logits(model, [unit.pieces[n] for n in worth], settings, advance)
-    for n, logits, unlike in zip(worth, evaluated.logits, evaluated.unlike, strict=True):
+    for n, logits, ood in zip(worth, evaluated.logits, evaluated.ood, strict=True):
         total += allowed[n].sum(axis=0)
-        called = call(rules, unit.pieces[n], allowed[n], logits, unlike)
+        called = call(rules, unit.pieces[n], allowed[n], logits, ood)
         p_values.append(called.p_values)
         of_kind.append(called.kinds)
         found.append(called.sites)
@@ -72,14 +72,14 @@ class _Evaluated:
     Attributes
     ----------
     logits : list of np.ndarray, shape (positions, M)
-    unlike : list of np.ndarray, shape (positions,), bool
+    ood : list of np.ndarray, shape (positions,), bool
         Whose window is unlike the training windows.
     near_ties, tokens : int
         So many tokens were nearly tied, of so many.
     """
 
     logits: list[np.ndarray]
-    unlike: list[np.ndarray]
+    ood: list[np.ndarray]
     near_ties: int = 0
     tokens: int = 0
 
@@ -103,8 +103,8 @@ def _logits(
             there = slice(place.column, place.column + place.count)
             here = slice(place.begin, place.begin + place.count)
             found.logits[place.piece][here] = scanned.logits[0, there]
-            if scanned.unlike is not None:
-                found.unlike[place.piece][here] = scanned.unlike[0, there]
+            if scanned.ood is not None:
+                found.ood[place.piece][here] = scanned.ood[0, there]
             found.near_ties += int(scanned.near_ties[0, there].sum())
             found.tokens += place.count
         if advance is not None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from vqrna.data.fasta import FastaRecord, read_fasta
 from vqrna.errors import DataError, UsageError
-from vqrna.region import Stretch
+from vqrna.region import Region
 from vqrna.sequence import encode
 from vqrna.sites import Sites
 
@@ -36,7 +36,7 @@ class Source(Protocol):
     def stranded(self) -> bool:
         """Whether sites lie on both strands of the main table's sequences."""
 
-    def stretches(self) -> Iterator[Stretch]:
+    def stretches(self) -> Iterator[Region]:
         """Give what is to be scanned, one stretch at a time."""
 
     def inputs(self) -> tuple[Path, ...]:
@@ -121,11 +121,11 @@ class FastaSource(_Plain):
         """Whether it can be read more than once: standard input and pipes cannot."""
         return all(file != "-" and Path(file).is_file() for file in self.files)
 
-    def stretches(self) -> Iterator[Stretch]:
+    def stretches(self) -> Iterator[Region]:
         """Give each record."""
         for file in self.files:
             for record in read_fasta(file):
-                yield Stretch.whole(record.name, record.tokens)
+                yield Region.whole(record.name, record.tokens)
 
     def inputs(self) -> tuple[Path, ...]:
         """Name the files."""
@@ -153,7 +153,7 @@ class MemorySource(_Plain):
 
     given: Mapping[str, str] | Iterable[FastaRecord | Input]
 
-    def stretches(self) -> Iterator[Stretch]:
+    def stretches(self) -> Iterator[Region]:
         """Give each sequence, of the files among them each record."""
         if isinstance(self.given, Mapping):
             for name, letters in self.given.items():
@@ -161,7 +161,7 @@ class MemorySource(_Plain):
                     words = f"the sequence '{name}' is no text, but {type(letters).__name__}"
                     raise UsageError(words)
                 try:
-                    yield Stretch.whole(name, encode("".join(letters.split())))
+                    yield Region.whole(name, encode("".join(letters.split())))
                 except DataError as error:
                     raise DataError(str(error), record=name) from None
             return
@@ -170,7 +170,7 @@ class MemorySource(_Plain):
                 raise UsageError(f"{type(each).__name__} is neither a record nor a path")
             records = [each] if isinstance(each, FastaRecord) else read_fasta(each)
             for record in records:
-                yield Stretch.whole(record.name, record.tokens)
+                yield Region.whole(record.name, record.tokens)
 
     def inputs(self) -> tuple[Path, ...]:
         """Nothing that could be read again."""

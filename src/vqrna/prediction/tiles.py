@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqrna.region import Stretch
+from vqrna.region import Region
 from vqrna.sequence import AMBIGUOUS
 
 TILE = 1 << 14
@@ -29,13 +29,13 @@ class Piece:
 
     Attributes
     ----------
-    stretch : Stretch
+    stretch : Region
         The piece, its `tokens` being no more than the context.
     opens : bool
         Whether it is the first piece of its stretch.
     """
 
-    stretch: Stretch
+    stretch: Region
     opens: bool
 
     def tiles(self) -> Iterator[tuple[int, int]]:
@@ -74,12 +74,12 @@ class Unit:
         )
 
 
-def pieces(stretch: Stretch, reach: int) -> Iterator[Piece]:
+def pieces(stretch: Region, reach: int) -> Iterator[Piece]:
     """Cut a stretch into pieces of `PIECE` positions, counted from its first.
 
     Parameters
     ----------
-    stretch : Stretch
+    stretch : Region
     reach : int
         How many nt beside a position bear on it.
     """
@@ -91,7 +91,7 @@ def pieces(stretch: Stretch, reach: int) -> Iterator[Piece]:
         wanted = None
         if stretch.wanted is not None:
             wanted = stretch.wanted[done : stop - stretch.start]
-        cut = Stretch(
+        cut = Region(
             stretch.name,
             stretch.tokens[offset:end],
             start - offset,
@@ -106,12 +106,12 @@ def pieces(stretch: Stretch, reach: int) -> Iterator[Piece]:
         yield Piece(cut, start == stretch.start)
 
 
-def units(stretches: Iterable[Stretch], half: int, reach: int) -> Iterator[Unit]:
+def units(stretches: Iterable[Region], half: int, reach: int) -> Iterator[Unit]:
     """Put pieces together until they are about as much work as a whole one.
 
     Parameters
     ----------
-    stretches : iterable of Stretch
+    stretches : iterable of Region
     half : int
         Context of a tile on either side, which two tiles share where it is empty. It is work, too:
         many short sequences make a unit sooner.

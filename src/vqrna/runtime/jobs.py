@@ -3,21 +3,15 @@
 A job that crashes, is killed or runs out of memory ends alone. Jobs end when who started them
 ends. What they have to say goes to a log.
 
-Run a module as a program that ends with the process that started it, however that one ends.
-
-``python -P leash.py MODULE ARGUMENT...`` holds standard input: the parent keeps the
-other end of that pipe and writes nothing. When the parent dies, be it by SIGKILL, the pipe closes.
 """
 
 from __future__ import annotations
 
 import os
-import runpy
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -216,9 +210,9 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
     output_directory(job.log.parent)
     number = str(job.threads)
     environment = os.environ | dict.fromkeys(_THREADS, number) | {"PYTHONUNBUFFERED": "1"}
-    # As a file, not as a module: the leash needs nothing of this package, and it is at once there
-    leash = str(Path(__file__).with_name("leash.py"))
-    command = [sys.executable, "-P", leash, job.module, *job.arguments]
+    # As a file, not as a module: the parent_watchdog needs nothing of this package, and it is at once there
+    parent_watchdog = str(Path(__file__).with_name("parent_watchdog.py"))
+    command = [sys.executable, "-P", parent_watchdog, job.module, *job.arguments]
     try:
         with job.log.open("ab") as log:
             return subprocess.Popen(
@@ -277,27 +271,3 @@ def _full(folder: Path) -> bool:
         return shutil.disk_usage(folder).free < 1 << 20
     except OSError:
         return False
-
-
-GONE = 143
-"""Exit code when the parent is gone."""
-
-
-def _watch(descriptor: int) -> None:
-    while os.read(descriptor, 4096):
-        pass
-    os._exit(GONE)  # files are written whole or not at all: nothing is left to tidy
-
-
-def main() -> None:
-    """Be the program."""
-    held = os.dup(0)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    threading.Thread(target=_watch, args=(held,), daemon=True).start()
-    module, *arguments = sys.argv[1:]
-    sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -17,7 +17,6 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-import vqrna
 from vqrna._version import __version__
 
 FROM_PYTHON = "called from Python"
@@ -149,7 +148,7 @@ def without_places(command: str) -> str:
 
 def git_commit() -> str | None:
     """Tell the commit that this code is of, with ``+`` if it was changed; None without git."""
-    folder = Path(vqrna.__file__).parent
+    folder = Path(__file__).parents[1]
 
     def git(*arguments: str) -> str:
         done = subprocess.run(

@@ -44,14 +44,14 @@ class PValueCounts:
         total = np.concatenate([[0], np.cumsum(self._counts)])
         return np.diff(total[bounds])
 
-    def add(self, p: np.ndarray, kind: np.ndarray | int) -> None:
+    def add(self, p: np.ndarray, modification_index: np.ndarray | int) -> None:
         """Count the p-values of candidates: all of them, called or not.
 
         Parameters
         ----------
         p : np.ndarray, shape (N,)
             Above 0, at most 1; nan is not counted.
-        kind : np.ndarray, shape (N,), int, or int
+        modification_index : np.ndarray, shape (N,), int, or int
             Which type each belongs to.
 
         Raises
@@ -59,7 +59,7 @@ class PValueCounts:
         ValueError
             If a number is no p-value.
         """
-        places, known = _places(p, kind)
+        places, known = _places(p, modification_index)
         self._include(*np.unique(places[known], return_counts=True))
 
     def merge(self, other: PValueCounts) -> None:
@@ -92,12 +92,12 @@ class PValueCounts:
 
     def q_values(self) -> QValues:
         """Work out the q-value of every p-value that was counted."""
-        kind = self._places // _A_TYPE
+        modification_index = self._places // _A_TYPE
         p = _numbers(self._places)
         q = np.empty(len(p))
         at_most = np.empty(len(p), np.int64)
         for each in range(self.types):
-            rows = kind == each
+            rows = modification_index == each
             at_most[rows] = np.cumsum(self._counts[rows])
             share = p[rows] * (self._counts[rows].sum() / at_most[rows])
             q[rows] = np.minimum.accumulate(share[::-1])[::-1]
@@ -134,13 +134,13 @@ class QValues:
     at_most: np.ndarray
     candidates: np.ndarray
 
-    def of(self, p: np.ndarray, kind: np.ndarray | int) -> np.ndarray:
+    def of(self, p: np.ndarray, modification_index: np.ndarray | int) -> np.ndarray:
         """Look up the q-values of sites.
 
         Parameters
         ----------
         p : np.ndarray, shape (N,)
-        kind : np.ndarray, shape (N,), int, or int
+        modification_index : np.ndarray, shape (N,), int, or int
 
         Returns
         -------
@@ -152,7 +152,7 @@ class QValues:
         ValueError
             If a p-value was never counted.
         """
-        wanted, known = _places(p, kind)
+        wanted, known = _places(p, modification_index)
         found = np.full(wanted.shape, np.nan)
         at = np.searchsorted(self.places, wanted[known])
         if not np.array_equal(np.append(self.places, -1)[at], wanted[known]):
@@ -174,16 +174,20 @@ class QValues:
             Smallest p-value that each null can give; nan where there is none.
         """
         found = []
-        for kind, (floor, candidates) in enumerate(zip(floors, self.candidates, strict=True)):
+        for modification_index, (floor, candidates) in enumerate(
+            zip(floors, self.candidates, strict=True)
+        ):
             if not candidates or np.isnan(floor):
                 continue
-            low, high = np.searchsorted(self.places, np.array([kind, kind + 1]) * _A_TYPE)
-            (place,), _ = _places(np.array([floor]), kind)
+            low, high = np.searchsorted(
+                self.places, np.array([modification_index, modification_index + 1]) * _A_TYPE
+            )
+            (place,), _ = _places(np.array([floor]), modification_index)
             at_floor = np.searchsorted(self.places[low:high], place, side="right")
             reached = self.at_most[low + at_floor - 1] if at_floor else 1
             best = min(floor * candidates / reached, float(self.q[low]), 1.0)
             if best > fdr:
-                found.append(Unreachable(kind, int(candidates), best))
+                found.append(Unreachable(modification_index, int(candidates), best))
         return found
 
 
@@ -193,14 +197,14 @@ class Unreachable:
 
     Parameters
     ----------
-    kind : int
+    modification_index : int
         Which type.
     candidates : int
     lowest : float
         The lowest q-value that can come out.
     """
 
-    kind: int
+    modification_index: int
     candidates: int
     lowest: float
 
@@ -221,7 +225,7 @@ class Unreachable:
         )
 
 
-def _places(p: np.ndarray, kind: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+def _places(p: np.ndarray, modification_index: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
     """Turn p-values into whole numbers that rise with type and p-value, and tell which are known.
 
     The number holds the decade and the `DIGITS` digits.
@@ -232,7 +236,7 @@ def _places(p: np.ndarray, kind: np.ndarray | int) -> tuple[np.ndarray, np.ndarr
         raise ValueError("p-values lie above 0 and are at most 1")
     digits, decade = _digits(np.where(known, p, 1))
     place = (decade + _DECADES) * _A_DECADE + digits - _LOWEST
-    return place + np.asarray(kind, np.int64) * _A_TYPE, known
+    return place + np.asarray(modification_index, np.int64) * _A_TYPE, known
 
 
 def _digits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -48,7 +48,7 @@ class Tail:
 
 
 @dataclass(frozen=True, eq=False)
-class NullSketch:
+class NullDistribution:
     """The upper ranks of the logits of a great many unmodified positions.
 
     Parameters
@@ -69,7 +69,7 @@ class NullSketch:
     nt: int
 
     @classmethod
-    def of(cls, logits: np.ndarray, nt: int) -> NullSketch:
+    def of(cls, logits: np.ndarray, nt: int) -> NullDistribution:
         """Sketch a null.
 
         Parameters

@@ -31,7 +31,7 @@ MOST = 250
 def site_ranks(
     model: TrainedModel, train: Windows, valid: Windows
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Rank sites among their rivals, on validation windows that overlap no training window.
+    """Rank sites among their decoys, on validation windows that overlap no training window.
 
     Parameters
     ----------

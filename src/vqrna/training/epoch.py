@@ -17,7 +17,7 @@ from vqrna.sequence import one_hot
 from vqrna.training.augmentation import mask_flanks, substitute
 from vqrna.training.losses import (
     classification_loss,
-    lesson_loss,
+    distillation_loss,
     ranking_loss,
     total_loss,
     weak_loss,
@@ -37,19 +37,19 @@ class TrainingData:
     windows : Windows
         At least as long as the model's; what is longer gives positions beside the sites.
     weak : WeakNegatives or None
-    rivals : Rivals or None
+    decoys : Rivals or None
     other_types : np.ndarray, shape (N, M), bool, or None
         The further types that each window counts against (see
         :func:`vqrna.training.negatives.negatives_of_other_types`).
-    judgements : np.ndarray, shape (N, M), float32, or None
-        A teacher's (see :func:`vqrna.training.teacher.judgements`).
+    teacher_logits : np.ndarray, shape (N, M), float32, or None
+        A teacher's (see :func:`vqrna.training.teacher.teacher_logits`).
     """
 
     windows: Windows
     weak: WeakNegatives | None = None
-    rivals: Rivals | None = None
+    decoys: Rivals | None = None
     other_types: np.ndarray | None = None
-    judgements: np.ndarray | None = None
+    teacher_logits: np.ndarray | None = None
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[np.ndarray]:
         """Draw the rows of each batch: every window once, in random order."""
@@ -157,22 +157,22 @@ def _step(
     windows = substitute(torch.from_numpy(tokens), training.substitution_rate, generator)
     windows = mask_flanks(windows, training.mask_rate, training.mask_min_flank, generator)
     columns, known = one_hot(windows.to(device)), torch.from_numpy(labels).to(device)
-    rivals = data.rivals.draw(rows, windows, generator) if data.rivals is not None else None
-    asked = (rivals.offsets.to(device),) if rivals is not None else ()
+    decoys = data.decoys.draw(rows, windows, generator) if data.decoys is not None else None
+    asked = (decoys.offsets.to(device),) if decoys is not None else ()
     with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
         output = network(columns, *asked)
     loss = total_loss(output, columns, known, training, paper=config.model.architecture == "paper")
     total = loss.total
-    labels_share = 1.0 if data.judgements is None else 1 - training.teacher_share
+    labels_share = 1.0 if data.teacher_logits is None else 1 - training.teacher_share
     terms = {
         "loss_classification": loss.classification,
         "loss_quantization": loss.quantization,
         "loss_reconstruction": loss.reconstruction,
         "perplexity": output.perplexity,
     }
-    if data.judgements is not None:
-        judged = torch.from_numpy(data.judgements[rows]).to(device)
-        terms[LESSON] = lesson_loss(output.logits[: len(rows)], judged)
+    if data.teacher_logits is not None:
+        judged = torch.from_numpy(data.teacher_logits[rows]).to(device)
+        terms[LESSON] = distillation_loss(output.logits[: len(rows)], judged)
         # Labels that the teacher says nothing of keep their whole weight
         own, there = known[: len(rows)], torch.isfinite(judged)
         taught = ((own >= 0) & there).sum() / (own >= 0).sum().clamp_min(1)
@@ -187,10 +187,10 @@ def _step(
             output.logits[: len(rows)], against, training.label_smoothing, (known >= 0).sum()
         )
         total = total + labels_share * training.other_type_weight * terms[OTHER_TYPES]
-    if rivals is not None:
+    if decoys is not None:
         assert output.site_logits is not None
         assert output.candidate_logits is not None
-        kinds, ranked = rivals.kinds.to(device), rivals.present.to(device)
+        kinds, ranked = decoys.kinds.to(device), decoys.present.to(device)
         at = torch.arange(len(kinds), device=device)
         terms[RANKING] = ranking_loss(
             output.site_logits[at, kinds], output.candidate_logits[at, kinds], ranked

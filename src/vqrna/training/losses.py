@@ -134,32 +134,32 @@ def weak_loss(
     return (each * negative).sum() / count.clamp_min(1)
 
 
-def ranking_loss(own: torch.Tensor, rivals: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of telling the modified site from its rivals, by their log-odds.
+def ranking_loss(own: torch.Tensor, decoys: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of telling the modified site from its decoys, by their log-odds.
 
     Parameters
     ----------
     own : torch.Tensor, shape (N,)
         Of the modified sites.
-    rivals : torch.Tensor, shape (N, K)
+    decoys : torch.Tensor, shape (N, K)
     present : torch.Tensor, shape (N, K), bool
-        Which rivals there are. Rows without any have no part in the mean.
+        Which decoys there are. Rows without any have no part in the mean.
     """
-    others = rivals.masked_fill(~present, -torch.inf)
+    others = decoys.masked_fill(~present, -torch.inf)
     each = torch.logsumexp(torch.cat([own[:, None], others], dim=1), dim=1) - own
-    return each.sum() / present.any(dim=1).sum().clamp_min(1)  # 0 in rows without rivals
+    return each.sum() / present.any(dim=1).sum().clamp_min(1)  # 0 in rows without decoys
 
 
-def lesson_loss(logits: torch.Tensor, judgements: torch.Tensor) -> torch.Tensor:
+def distillation_loss(logits: torch.Tensor, teacher_logits: torch.Tensor) -> torch.Tensor:
     """Cross-entropy to the probabilities of a teacher.
 
     Parameters
     ----------
     logits : torch.Tensor, shape (N, M)
-    judgements : torch.Tensor, shape (N, M)
+    teacher_logits : torch.Tensor, shape (N, M)
         The teacher's log-odds; NaN where it has none.
     """
-    there = torch.isfinite(judgements)
-    target = torch.sigmoid(torch.nan_to_num(judgements))
+    there = torch.isfinite(teacher_logits)
+    target = torch.sigmoid(torch.nan_to_num(teacher_logits))
     each = F.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
     return (each * there).sum() / there.sum().clamp_min(1)

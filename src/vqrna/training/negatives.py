@@ -105,7 +105,7 @@ class WeakNegatives:
             Windows of the batch, in random order: a share of them serves.
         generator : np.random.Generator
         """
-        few = max(1, round(self.config.weak_share * len(rows)))
+        few = max(1, round(self.config.unlabelled_share * len(rows)))
         parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         if self.config.off_site_weight:
             parts[OFF_SITE] = self._off_site(rows, few, generator)

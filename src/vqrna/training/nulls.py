@@ -15,12 +15,12 @@ from vqrna.data.overlap import overlapping
 from vqrna.data.windows import Windows
 from vqrna.model import TrainedModel, codes_of
 from vqrna.model.familiarity import Familiarity, clear, evidence_of, measured, pair_counts
-from vqrna.model.training_sketch import WindowSketch
+from vqrna.model.training_sketch import TrainingSketch
 from vqrna.nn.encoder import TOKEN_STRIDE
 from vqrna.nn.model import SiteNetwork
 from vqrna.runtime.progress import Bar, progress
 from vqrna.sequence import AMBIGUOUS, centre, dinucleotide_shuffle, extents, recentre
-from vqrna.stats.null_distribution import NullSketch
+from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import EDGE
 
 WINDOWS = {"vqrna": 6000, "paper": 40}
@@ -116,7 +116,7 @@ def _null(
     windows: np.ndarray,
     stretches: np.ndarray | None,
     known: np.ndarray | None,
-) -> tuple[NullSketch, ...]:
+) -> tuple[NullDistribution, ...]:
     """Score the candidates of windows, or of stretches of them, but not those that are `known`."""
     length = windows.shape[1]
     margin = min(centre(model.length), length // 4)
@@ -136,7 +136,7 @@ def _null(
             candidates = kind.candidates(shown)[low - start : high - start]
             found[m].append(logits[candidates & wanted, m])
         nt += int(wanted.sum())
-    return tuple(NullSketch.of(np.concatenate(each), nt) for each in found)
+    return tuple(NullDistribution.of(np.concatenate(each), nt) for each in found)
 
 
 FAMILIARITY_WINDOWS = 12000
@@ -144,7 +144,7 @@ FAMILIARITY_WINDOWS = 12000
 are in shuffled sequence: half of these with their dinucleotides kept."""
 
 FALSE_FLAGS = 0.01
-"""At most this share of whole validation windows is flagged as unlike: half of it by either
+"""At most this share of whole validation windows is flagged as ood: half of it by either
 measure."""
 
 SIZES = (0.125, 0.25, 0.5, 0.75, 1.0)
@@ -172,7 +172,7 @@ def with_flags(
         Those that overlap no training window set the thresholds of what is unlike.
     show_progress : bool
     """
-    model = dataclasses.replace(model, sketch=WindowSketch.of(train.tokens))
+    model = dataclasses.replace(model, sketch=TrainingSketch.of(train.tokens))
     if not isinstance(model.network, SiteNetwork):
         return model
     generator = np.random.default_rng(model.config.training.seed)

@@ -1,6 +1,6 @@
 """Rivals: positions beside a modified site, of the same base, that the site has to outrank.
 
-The rivals are tokens of the same window, so that one pass gives the features of all.
+The decoys are tokens of the same window, so that one pass gives the features of all.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class DrawnRivals(NamedTuple):
     offsets : torch.Tensor, shape (N, K), int64
         Tokens, counted from the central one.
     present : torch.Tensor, shape (N, K), bool
-        Which are rivals. The others only fill a row that has fewer.
+        Which are decoys. The others only fill a row that has fewer.
     kinds : torch.Tensor, shape (N,), int64
-        The type for which each row is ranked; any where there are no rivals.
+        The type for which each row is ranked; any where there are no decoys.
     """
 
     offsets: torch.Tensor
@@ -41,7 +41,7 @@ class DrawnRivals(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Rivals:
-    """Where rivals come from.
+    """Where decoys come from.
 
     Parameters
     ----------
@@ -81,12 +81,12 @@ class Rivals:
         free[:, reach] = False
         modified = windows.labels == POSITIVE
         kinds = np.where(modified.any(axis=1), modified.argmax(axis=1), -1)
-        return cls(windows.modifications, kinds, free, config.rivals)
+        return cls(windows.modifications, kinds, free, config.decoys)
 
     def draw(
         self, rows: np.ndarray, windows: torch.Tensor, generator: torch.Generator
     ) -> DrawnRivals:
-        """Draw rivals for the windows of a batch, among what the network is shown of them.
+        """Draw decoys for the windows of a batch, among what the network is shown of them.
 
         Parameters
         ----------

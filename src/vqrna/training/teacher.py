@@ -125,7 +125,7 @@ FEWEST = 50
 """Modified windows, and unmodified ones, from which trees are grown in each fold, at least."""
 
 
-def judgements(
+def teacher_logits(
     windows: Windows, length: int, seed: int, *, show_progress: bool = True
 ) -> np.ndarray:
     """Let trees judge every window for every type that its base and context allow.
@@ -187,17 +187,17 @@ def judgements(
 def kept_judgements(
     folder: Path, windows: Windows, length: int, seed: int, *, show_progress: bool = True
 ) -> np.ndarray:
-    """Give :func:`judgements`, made once and kept in the folder of a run for when it goes on."""
+    """Give :func:`teacher_logits`, made once and kept in the folder of a run for when it goes on."""
     path = folder / FILE_NAME
     parts = [windows.digest, length, seed, TREES, ROUNDS, ELSEWHERE, FOLDS, FEWEST, repr(MORE)]
     name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if str(kept["windows"]) == name:
-                return np.asarray(kept["judgements"])
+                return np.asarray(kept["teacher_logits"])
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         pass  # not there, or not whole: it is made anew
-    found = judgements(windows, length, seed, show_progress=show_progress)
+    found = teacher_logits(windows, length, seed, show_progress=show_progress)
     with atomic_path(path) as temporary, temporary.open("wb") as target:
-        np.savez_compressed(target, windows=name, judgements=found)
+        np.savez_compressed(target, windows=name, teacher_logits=found)
     return found

@@ -134,7 +134,7 @@ def train_network(
         judged = kept_judgements(
             folder, train, config.model.length, config.training.seed, show_progress=show_progress
         )
-    data = dataclasses.replace(_training_data(train, network, config), judgements=judged)
+    data = dataclasses.replace(_training_data(train, network, config), teacher_logits=judged)
     tell = on_epoch or (lambda history: None)
     if state.history:
         tell(state.history)
@@ -224,8 +224,8 @@ def _training_data(train: Windows, network: Network, config: Config) -> Training
     if isinstance(network, SiteNetwork):
         windows = _at_length(train, max(wanted, train.length))
         weak = WeakNegatives.of(windows, wanted, config.training)
-        rivals = Rivals.of(windows, network.context.reach, config.training)
-        return TrainingData(windows if weak else _at_length(train, wanted), weak, rivals, others)
+        decoys = Rivals.of(windows, network.context.reach, config.training)
+        return TrainingData(windows if weak else _at_length(train, wanted), weak, decoys, others)
     return TrainingData(_at_length(train, wanted), other_types=others)
 
 
