@@ -82,12 +82,12 @@ def test_parts_in_any_order_give_the_same(rows, cuts):
     whole = counted(p, kind, 3)
     assert merged.to_json() == whole.to_json()
     assert merged.candidates.tolist() == np.bincount(kind, minlength=3).tolist()
-    np.testing.assert_array_equal(merged.q_values().of(p, modification_index), whole.q_values().of(p, kind))
+    np.testing.assert_array_equal(merged.q_values().of(p, kind), whole.q_values().of(p, kind))
 
 
 def test_types_know_nothing_of_one_another():
     p, kind = np.array([0.01, 0.02, 0.02, 0.5]), np.array([0, 1, 0, 1])
-    q = counted(p, kind, 2).q_values().of(p, modification_index)
+    q = counted(p, kind, 2).q_values().of(p, kind)
     assert q.tolist() == [0.02, 0.04, 0.02, 0.5]
 
 
@@ -129,7 +129,7 @@ def test_what_was_not_counted_has_no_q_value():
     q_values = counted([0.5, 0.01], [0, 1], 2).q_values()
     for p, kind in ((0.51, 0), (0.01, 0), (0.5, 1)):
         with pytest.raises(ValueError, match="not among"):
-            q_values.of(np.array([p]), modification_index)
+            q_values.of(np.array([p]), kind)
     with pytest.raises(ValueError, match="no part"):
         PValueCounts(2).merge(PValueCounts(3))
 
