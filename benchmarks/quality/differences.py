@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.quality.kept import AnnotationRecords
+from benchmarks.quality.kept import KeptCells
 from benchmarks.quality.statistics import Measured, Value
 from scipy.stats import t as student
 
@@ -104,7 +104,7 @@ def between(
     return difference(mine, theirs, [] if lender is None else [lender])
 
 
-def pairs(gathered: AnnotationRecords) -> list[tuple[str, str]]:
+def pairs(gathered: KeptCells) -> list[tuple[str, str]]:
     """Labels of the models to compare, of those that are there, with other epochs too.
 
     The first of a pair is the one with the epochs of the benchmark, if that is there.

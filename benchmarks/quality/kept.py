@@ -61,7 +61,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class AnnotationRecords:
+class KeptCells:
     """All that the kept cells hold.
 
     Attributes
@@ -81,7 +81,7 @@ class AnnotationRecords:
 
 def gather(
     folder: Path, specs: Sequence[Spec] | None = None, keys_folder: Path | None = None
-) -> AnnotationRecords:
+) -> KeptCells:
     """Read all cells of a folder.
 
     Parameters
@@ -119,7 +119,7 @@ def gather(
         _add(scored, cell, kept, keys[where], path)
     order = [spec.name for spec in specs]
     models = sorted(found.values(), key=lambda m: (order.index(m.spec.name), m.epochs or 0))
-    return AnnotationRecords(models, keys, left_out)
+    return KeptCells(models, keys, left_out)
 
 
 def _add(scored: Scored, cell: Cell, kept: dict[str, np.ndarray], key: Key, path: Path) -> None:

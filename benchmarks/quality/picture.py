@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.quality.kept import AnnotationRecords, Scored
+from benchmarks.quality.kept import KeptCells, Scored
 from benchmarks.quality.statistics import MEAN, Measured
 
 from vqrna.plots.style import BLUE, FAINT, GREEN, HAIR, INK, ORANGE, PURPLE, new_figure, style
@@ -31,7 +31,7 @@ LOOKS = {
 """Colour and marker of each model; those that may be confused differ in both."""
 
 
-def draw_picture(gathered: AnnotationRecords, measured: Measured) -> Figure:
+def draw_picture(gathered: KeptCells, measured: Measured) -> Figure:
     """Draw AUROC by type in cross-validation, localisation, and the difference to the trees.
 
     Where there are no folds yet, the public split stands in, and the title says so.

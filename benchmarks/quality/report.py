@@ -11,7 +11,7 @@ from textwrap import fill
 
 from benchmarks.pages import into_page
 from benchmarks.quality.differences import PLACES, between, pairs, verdict
-from benchmarks.quality.kept import AnnotationRecords, Scored, gather
+from benchmarks.quality.kept import KeptCells, Scored, gather
 from benchmarks.quality.models import SPECS
 from benchmarks.quality.reading import costs_of_codes, less_the_trees, verdicts
 from benchmarks.quality.statistics import (
@@ -67,7 +67,7 @@ def write_report(results: Path, page: Path, picture: Path, readme: Path) -> list
     return [*written, page, readme, *save_figure(draw_picture(gathered, measured), picture)]
 
 
-def values_csv(gathered: AnnotationRecords, measured: Measured) -> str:
+def values_csv(gathered: KeptCells, measured: Measured) -> str:
     """Every value of every model, one a row."""
     seeds = {(m.label, where): _seeds(m, where) for m in gathered.models for where in gathered.keys}
     rows = []
@@ -77,7 +77,7 @@ def values_csv(gathered: AnnotationRecords, measured: Measured) -> str:
     return _csv(("model", *_COLUMNS, "seed_sd", "seeds"), rows)
 
 
-def differences_csv(gathered: AnnotationRecords, measured: Measured) -> str:
+def differences_csv(gathered: KeptCells, measured: Measured) -> str:
     """Paired differences of two models: intervals of windows alone, and of seeds, too."""
     rows = []
     for one, other in pairs(gathered):
@@ -94,7 +94,7 @@ def differences_csv(gathered: AnnotationRecords, measured: Measured) -> str:
     return _csv(("model", "against", *_COLUMNS, *seeds), rows)
 
 
-def page_tables(gathered: AnnotationRecords, measured: Measured) -> str:
+def page_tables(gathered: KeptCells, measured: Measured) -> str:
     """All tables of the page."""
     models = _rows(gathered)
     types = next(iter(gathered.keys.values())).symbols if gathered.keys else ()
@@ -128,7 +128,7 @@ def page_tables(gathered: AnnotationRecords, measured: Measured) -> str:
     return "\n\n".join(parts)
 
 
-def short_table(gathered: AnnotationRecords, measured: Measured) -> str:
+def short_table(gathered: KeptCells, measured: Measured) -> str:
     """Means of nine types for every model, and m6A against negatives of the same motif."""
     lines = [
         "| mean of nine types | AUROC, validation | apart from training | ACC, validation "
@@ -192,7 +192,7 @@ def difference_table(one: str, other: str, measured: Measured, names: Iterable[s
     return "\n".join(lines) if any_there else ""
 
 
-def _rows(gathered: AnnotationRecords) -> list[tuple[str, str, bool]]:
+def _rows(gathered: KeptCells) -> list[tuple[str, str, bool]]:
     """Label, title and whether it localises of every model; those without a cell, too."""
     there: dict[str, list[Scored]] = {}
     for model in gathered.models:
@@ -209,7 +209,7 @@ def _seeds(model: Scored, where: str) -> int:
     return max((len(model.seeds(s, where)) for s in {k[0] for k in model.logits}), default=0)
 
 
-def _seeds_told(gathered: AnnotationRecords, measured: Measured, label: str) -> str:
+def _seeds_told(gathered: KeptCells, measured: Measured, label: str) -> str:
     """Write how many seeds there are in the two places, and how far their AUROC spread."""
     told = []
     for where in _PLACES:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from benchmarks.quality.kept import WHERE, AnnotationRecords, Scored
+from benchmarks.quality.kept import WHERE, KeptCells, Scored
 from benchmarks.quality.tasks import FOLDS, PUBLIC, Key, comparisons
 
 from vqrna.evaluation import NINE
@@ -82,12 +82,12 @@ class Measured:
         return self.values.get((model, where, windows, name, measure))
 
 
-def measure_all(gathered: AnnotationRecords, resamples: int = RESAMPLES) -> Measured:
+def measure_all(gathered: KeptCells, resamples: int = RESAMPLES) -> Measured:
     """Measure every model wherever it is whole.
 
     Parameters
     ----------
-    gathered : AnnotationRecords
+    gathered : KeptCells
     resamples : int
         Of clusters; the draws are the same for all models and types.
     """
