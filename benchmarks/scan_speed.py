@@ -27,7 +27,7 @@ from vqrna.model import TrainedModel
 from vqrna.model.trained_model import TILE
 from vqrna.model.weights import load_model
 from vqrna.modifications import MODIFICATIONS
-from vqrna.nn.dense.cache import dense
+from vqrna.nn.dense import dense_network
 from vqrna.nn.model import SiteNetwork, build
 from vqrna.sequence import centre, one_hot
 
@@ -144,7 +144,7 @@ def fast_ways(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
     found: dict[str, Any] = {}
     network.eval()
     with torch.no_grad():
-        evaluation = dense(network)
+        evaluation = dense_network(network)
         vectors = network.quantizer.lookup(evaluation.codes(tile)[0]).T[None].contiguous()
     ways = []
     from benchmarks.scan_engines import engines  # whoever only reads the tables has no need of it

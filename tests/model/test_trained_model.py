@@ -11,6 +11,7 @@ from vqrna.interpret.mutagenesis import by_code_strings
 from vqrna.model import ModelSet, inference
 from vqrna.model import trained_model as trained
 from vqrna.model.protocol import Scorer
+from vqrna.nn.dense import DenseNetwork
 from vqrna.sequence import AMBIGUOUS, centre, recentre, windows_around
 from vqrna.training.validation import validate
 
@@ -159,8 +160,9 @@ def test_all_is_evaluated_in_whole_float32(monkeypatch, way):
         return lambda *given: seen.append(bool(inside)) or call(*given)
 
     monkeypatch.setattr(inference, "full_float32", full_float32)
-    for name in ("forward", "scan", "logits_from_codes"):
+    for name in ("forward", "logits_from_codes"):
         monkeypatch.setattr(model.network, name, listening(getattr(model.network, name)))
+    monkeypatch.setattr(DenseNetwork, "_evaluate", listening(DenseNetwork._evaluate))
     if way == "windows":
         model.logits(random_tokens(2, 51))
     elif way == "scan":

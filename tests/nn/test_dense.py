@@ -2,14 +2,15 @@
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from tiny import columns, network, random_tokens, tiny
-from vqrna.nn.dense import cache, head
-from vqrna.nn.dense import network as dense_network
+from vqrna.nn.dense import DenseOutput, dense_network, head
+from vqrna.nn.dense import network as engine
 from vqrna.nn.model import SiteNetwork
 from vqrna.nn.ties import nearest
 from vqrna.sequence import AMBIGUOUS, windows_around
@@ -33,6 +34,13 @@ def window_by_window(made: SiteNetwork, sequence: np.ndarray) -> torch.Tensor:
     return torch.cat(found)
 
 
+def scan(
+    one: SiteNetwork, tokens: torch.Tensor, context_dtype: torch.dtype | None = None
+) -> DenseOutput:
+    """Evaluate every position of rows of tokens."""
+    return dense_network(one, context_dtype)(tokens)
+
+
 def made(length: int = 101, seed: int = 0, dtype: torch.dtype = torch.float64, **changes: object):
     return network(tiny(length=length, codebook_size=64, **changes), TYPES, seed, dtype)
 
@@ -42,7 +50,7 @@ def made(length: int = 101, seed: int = 0, dtype: torch.dtype = torch.float64, *
 def test_a_scan_gives_every_position_the_numbers_of_its_window(length, dtype, most):
     one = made(length, length, dtype)
     sequence = random_tokens(1, 80, seed=length, ambiguous=0.03)[0]
-    found = one.scan(with_context(sequence, length))
+    found = scan(one, with_context(sequence, length))
     expected = window_by_window(one, sequence)
     assert found.logits.shape == (1, 80, TYPES)
     assert found.logits.dtype == dtype
@@ -60,7 +68,7 @@ def test_sequences_of_any_length(length, dtype, most):
     one = made(51, 3, dtype)
     sequence = random_tokens(1, length, seed=int(length), ambiguous=0.02)[0]
     sequence[length // 3 : length // 3 + 40] = AMBIGUOUS
-    found = one.scan(with_context(sequence, 51)).logits[0]
+    found = scan(one, with_context(sequence, 51)).logits[0]
     expected = window_by_window(one, sequence)
     assert (found - expected).abs().max() < most
     # The probability that a logit stands for
@@ -74,14 +82,14 @@ def test_pieces_that_fit_a_cache_make_no_difference(monkeypatch, steps, codebook
     sequence = random_tokens(1, 150, seed=5)[0]
     entries, rows, sites = steps
     for module, name, step in (
-        (dense_network, "ENTRIES", entries),
-        (dense_network, "ROWS", rows),
+        (engine, "ENTRIES", entries),
+        (engine, "ROWS", rows),
         (head, "PROJECTED", rows),
         (head, "SITES", sites),
     ):
         monkeypatch.setattr(module, name, step)
-    monkeypatch.setattr(dense_network, "SIMILARITIES", steps[0] * codebook_size)
-    found = one.scan(with_context(sequence, 51)).logits[0]
+    monkeypatch.setattr(engine, "SIMILARITIES", steps[0] * codebook_size)
+    found = scan(one, with_context(sequence, 51)).logits[0]
     assert (found - window_by_window(one, sequence)).abs().max() < 1e-9
 
 
@@ -91,11 +99,11 @@ def test_a_position_is_the_same_to_the_last_bit_wherever_it_stands(context_dtype
     one = made(101, 1, torch.float32, width=32)
     rng = np.random.default_rng(2)
     sequence = rng.integers(0, 5, 160).astype(np.uint8)
-    first = one.scan(torch.from_numpy(sequence[None]), context_dtype).logits[0]
+    first = scan(one, torch.from_numpy(sequence[None]), context_dtype).logits[0]
     for width, at in ((60, 0), (61, 1), (200, 77), (512, 100), (1500, 1023), (5000, 4096)):
         rows = rng.integers(0, 5, (2, width + 100)).astype(np.uint8)
         rows[1, at : at + 160] = sequence
-        found = one.scan(torch.from_numpy(rows), context_dtype).logits[1]
+        found = scan(one, torch.from_numpy(rows), context_dtype).logits[1]
         assert found[at : at + 60].equal(first)
 
 
@@ -106,13 +114,13 @@ def test_threads_share_a_network():
     noise = 1e-3 * torch.randn(64, 8, generator=torch.Generator().manual_seed(0))
     one.quantizer.codebook.copy_(torch.nn.functional.normalize(first + noise, dim=-1))
     inputs = [torch.from_numpy(random_tokens(1, 150 + 40 * seed, seed)) for seed in range(8)]
-    alone = [one.scan(tokens) for tokens in inputs]
+    alone = [scan(one, tokens) for tokens in inputs]
     assert any(found.near_ties.any() for found in alone)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(2) as pool:
-            together = list(pool.map(one.scan, inputs * 3))
+            together = list(pool.map(partial(scan, one), inputs * 3))
     finally:
         sys.setswitchinterval(interval)
     for expected, found in zip(alone * 3, together, strict=True):
@@ -131,7 +139,7 @@ def test_near_ties_are_counted_where_they_are():
         side -= latent * (side @ latent) / latent.square().sum()
         codes = torch.stack([latent + 0.01 * side, latent - 0.01 * side, -latent])
         one.quantizer.codebook.copy_(torch.nn.functional.normalize(codes, dim=-1))
-    found = one.scan(torch.from_numpy(sequence[None]))
+    found = scan(one, torch.from_numpy(sequence[None]))
     assert found.near_ties[0].nonzero().flatten().tolist() == [35]
 
 
@@ -140,7 +148,7 @@ def test_single_precision_is_settled_as_double_is():
     one, two = made(51, 2, torch.float32), made(51, 2, torch.float64)
     two.load_state_dict(one.state_dict())
     tokens = torch.from_numpy(random_tokens(2, 3000, seed=9))
-    single, double = one.scan(tokens), two.scan(tokens)
+    single, double = scan(one, tokens), scan(two, tokens)
     assert (single.logits - double.logits).abs().max() < 1e-5
     assert single.near_ties.equal(double.near_ties)
 
@@ -148,33 +156,33 @@ def test_single_precision_is_settled_as_double_is():
 def test_changed_weights_are_seen():
     one = made(51)
     tokens = torch.from_numpy(random_tokens(1, 80))
-    before = one.scan(tokens).logits
-    assert one.scan(tokens).logits.equal(before)
+    before = scan(one, tokens).logits
+    assert scan(one, tokens).logits.equal(before)
     with torch.no_grad():
         one.head.region.logits.bias += 1
-    torch.testing.assert_close(one.scan(tokens).logits, before + 1)
+    torch.testing.assert_close(scan(one, tokens).logits, before + 1)
     one.load_state_dict(made(51, seed=1).state_dict())
-    assert one.scan(tokens).logits.equal(made(51, seed=1).scan(tokens).logits)
+    assert scan(one, tokens).logits.equal(scan(made(51, seed=1), tokens).logits)
     one.float()
-    assert one.scan(tokens).logits.dtype == torch.float32
+    assert scan(one, tokens).logits.dtype == torch.float32
 
 
 def test_modes_of_torch_can_change_between_scans():
     one = made(51)
     tokens = torch.from_numpy(random_tokens(1, 80))
     with torch.inference_mode():
-        first = one.scan(tokens).logits
-    again = one.scan(tokens).logits
+        first = scan(one, tokens).logits
+    again = scan(one, tokens).logits
     assert again.equal(first)
     again += 1  # what is given outside of inference mode is a tensor like any other
     with torch.inference_mode():
-        assert one.scan(tokens).logits.equal(first)
+        assert scan(one, tokens).logits.equal(first)
 
 
 def test_bfloat16_reads_the_same_codes():
     one = made(51, 1, torch.float32)
     tokens = torch.from_numpy(random_tokens(1, 400))
-    exact, fast = one.scan(tokens), one.scan(tokens, torch.bfloat16)
+    exact, fast = scan(one, tokens), scan(one, tokens, torch.bfloat16)
     assert fast.near_ties.equal(exact.near_ties)
     assert fast.logits.dtype == torch.float32
     difference = (fast.logits - exact.logits).abs()
@@ -195,8 +203,8 @@ def test_rows_can_be_evaluated_as_one_sequence():
     """As on a GPU, to which many small matrices are slow."""
     one = made(101, 1, torch.float32)
     tokens = torch.from_numpy(random_tokens(4, 333, ambiguous=0.02))
-    together = cache.dense(one)._evaluate_together(tokens)
-    expected = one.scan(tokens)
+    together = dense_network(one)._evaluate_together(tokens)
+    expected = scan(one, tokens)
     assert together.logits.equal(expected.logits)
     assert together.near_ties.equal(expected.near_ties)
 
@@ -204,7 +212,7 @@ def test_rows_can_be_evaluated_as_one_sequence():
 def test_on_every_device(device):
     one = made(101, 1, torch.float32)
     tokens = torch.from_numpy(random_tokens(3, 400, ambiguous=0.02))
-    expected = one.scan(tokens)
-    found = one.to(device).scan(tokens.to(device))
+    expected = scan(one, tokens)
+    found = scan(one.to(device), tokens.to(device))
     torch.testing.assert_close(found.logits.cpu(), expected.logits, rtol=0, atol=1e-5)
     assert found.near_ties.cpu().equal(expected.near_ties)

@@ -85,12 +85,12 @@ def test_jobs_change_no_byte(monkeypatch, tmp_path):
 
 def test_rows_that_are_evaluated_together_are_flagged_one_by_one():
     """As on an accelerator, where rows lie end to end."""
-    from vqrna.nn.dense.cache import dense
+    from vqrna.nn.dense import dense_network
 
     model = flagging_model()
     half = centre(LENGTH)
     rows = torch.from_numpy(np.stack([SEQUENCE[:400], SEQUENCE[700:1100]]))
-    network = dense(model.network)
+    network = dense_network(model.network)
     apart, together = network(rows), network._evaluate_together(rows)
     assert together.codes.equal(apart.codes)
     assert apart.codes.shape == (2, 400 - 22)

@@ -16,8 +16,7 @@ import torch
 
 from vqrna.model.familiarity import Familiarity
 from vqrna.model.training_sketch import TrainingSketch
-from vqrna.nn.dense.cache import dense
-from vqrna.nn.dense.network import DenseOutput
+from vqrna.nn.dense import DenseOutput, dense_network
 from vqrna.nn.model import Network, SiteNetwork
 from vqrna.runtime.devices import full_float32
 
@@ -110,7 +109,7 @@ def codes_of(network: SiteNetwork, windows: np.ndarray) -> torch.Tensor:
     with evaluating(network):
         for start in range(0, len(windows), ROWS):
             part = np.ascontiguousarray(windows[start : start + ROWS])
-            codes, _ = dense(network).codes(torch.from_numpy(part).to(device).flatten())
+            codes, _ = dense_network(network).codes(torch.from_numpy(part).to(device).flatten())
             # Tokens that lie across two windows are left out
             padded = torch.nn.functional.pad(codes, (0, part.size - len(codes)))
             found[start : start + ROWS] = padded.view(len(part), length)[:, :count]

@@ -14,6 +14,7 @@ from vqrna.model.familiarity import Familiarity
 from vqrna.model.inference import CONTEXT_DTYPES, Precision, Scanned, codes_of, evaluating
 from vqrna.model.training_sketch import TrainingSketch
 from vqrna.modifications import Modification
+from vqrna.nn.dense import dense_network
 from vqrna.nn.model import Network, SiteNetwork
 from vqrna.sequence import AMBIGUOUS, centre, one_hot, recentre, windows_around
 from vqrna.stats.calibration import Calibration
@@ -172,7 +173,7 @@ class TrainedModel:
         with evaluating(self.network):
             if isinstance(self.network, SiteNetwork):
                 columns = torch.from_numpy(np.ascontiguousarray(tokens)).to(self.device)
-                found = self.network.scan(columns, CONTEXT_DTYPES[precision])
+                found = dense_network(self.network, CONTEXT_DTYPES[precision])(columns)
                 if self.familiarity is None:
                     return Scanned.of(found)
                 return Scanned.of(

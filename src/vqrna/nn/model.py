@@ -10,8 +10,6 @@ from torch import nn
 from vqrna.config import ModelConfig
 from vqrna.nn.context import ConvolutionalContext, PaperContext
 from vqrna.nn.decoder import PaperDecoder, TripletDecoder
-from vqrna.nn.dense.cache import dense
-from vqrna.nn.dense.network import DenseOutput
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
 from vqrna.nn.head import Part, PartedLogits, TwoPartHead
 from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer, NoQuantizer, Quantized
@@ -155,22 +153,6 @@ class SiteNetwork(nn.Module):
         parts = self.head(self.context(found.quantized, candidates))
         decoded = self.decoder(found.quantized)
         return ModelOutput.of(parts.logits, latents, found, decoded, parts=parts)
-
-    def scan(self, tokens: torch.Tensor, context_dtype: torch.dtype | None = None) -> DenseOutput:
-        """Evaluate every position, as in evaluation mode.
-
-        Each gets the numbers of the window around it. Threads may scan with one network at once.
-
-        Parameters
-        ----------
-        tokens : torch.Tensor, shape (N, W + length - 1), integer
-            W positions with half a window of context on either side, ambiguous beyond the ends of
-            a sequence; on the network's device.
-        context_dtype : torch.dtype, optional
-            ``torch.bfloat16`` computes all that comes behind the codes in it, which is faster and
-            changes the logits; the codes stay the same.
-        """
-        return dense(self, context_dtype)(tokens)
 
     def logits_from_codes(self, codes: torch.Tensor) -> torch.Tensor:
         """Predict from the codes of windows alone: (N, T) to logits (N, M)."""

@@ -1,1 +1,11 @@
-"""The dense engine: the network at every position of a sequence, exactly and fast."""
+"""The dense engine: our network at every position of a sequence, exactly and fast.
+
+:func:`dense_network` is the whole interface: it returns an evaluator of a network, which maps
+tokens (N, W + length - 1) to a :class:`DenseOutput` for the W central positions. Every position
+gets the numbers of the window around it. The network itself does not know this package.
+"""
+
+from vqrna.nn.dense.cache import dense_network
+from vqrna.nn.dense.network import DenseNetwork, DenseOutput
+
+__all__ = ["DenseNetwork", "DenseOutput", "dense_network"]

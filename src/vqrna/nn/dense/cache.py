@@ -1,72 +1,66 @@
-"""The dense evaluation of a network, made once and again when its weights have changed."""
+"""Build the dense evaluator of a network once, and again when its weights have changed."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import torch
 
 from vqrna.nn.dense.network import DenseNetwork
 from vqrna.nn.dense.weights import fold
-
-if TYPE_CHECKING:
-    from vqrna.nn.model import SiteNetwork
+from vqrna.nn.model import SiteNetwork
 
 
 @dataclass(frozen=True, eq=False)
-class _Prepared:
-    """A dense evaluation, and the weights that it was made from.
+class _Entry:
+    """An evaluator, with the tensors it was made from and their version counters.
 
-    The tensors are held so that no other can take their place in memory.
+    The tensors are kept alive so that no other tensor can reuse their memory addresses.
     """
 
     dense: DenseNetwork
     tensors: tuple[torch.Tensor, ...]
     versions: tuple[int, ...]
 
+    def is_current(self, tensors: tuple[torch.Tensor, ...], versions: tuple[int, ...]) -> bool:
+        return (
+            -1 not in versions
+            and self.versions == versions
+            and all(
+                kept.data_ptr() == tensor.data_ptr() and kept.dtype == tensor.dtype
+                for kept, tensor in zip(self.tensors, tensors, strict=True)
+            )
+        )
 
-_kept: WeakKeyDictionary[SiteNetwork, dict[torch.dtype | None, _Prepared]] = WeakKeyDictionary()
+
+# Beside the networks, not in them: an evaluator must not be copied, saved or sent with a network
+_cache: WeakKeyDictionary[SiteNetwork, dict[torch.dtype | None, _Entry]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def dense(network: SiteNetwork, context_dtype: torch.dtype | None = None) -> DenseNetwork:
-    """Give the dense evaluation of a network as its weights are now.
+def dense_network(network: SiteNetwork, context_dtype: torch.dtype | None = None) -> DenseNetwork:
+    """Return the dense evaluator of a network with its current weights.
 
-    Kept beside the network, not in it: it is no part of what is copied, saved or sent.
+    Threads may share it.
 
     Parameters
     ----------
     network : SiteNetwork
-        Evaluated as in evaluation mode.
+        Is evaluated as in evaluation mode.
     context_dtype : torch.dtype, optional
-        Of all that comes behind the codes; that of the codebook if not given.
+        Precision of everything after the codes; that of the codebook by default.
+        ``torch.bfloat16`` is faster and changes the logits; the codes stay the same.
     """
     tensors = (*network.parameters(), *network.buffers())
-    versions = tuple(_version(tensor) for tensor in tensors)
+    # The counters show writes in place; inference tensors have none
+    versions = tuple(-1 if tensor.is_inference() else tensor._version for tensor in tensors)
     with _lock:
-        kept = _kept.setdefault(network, {})
-        found = kept.get(context_dtype)
-        if found is None or not _same(found, tensors, versions):
+        entries = _cache.setdefault(network, {})
+        entry = entries.get(context_dtype)
+        if entry is None or not entry.is_current(tensors, versions):
             made = DenseNetwork(fold(network, context_dtype))
-            held = tuple(tensor.detach() for tensor in tensors)
-            found = kept[context_dtype] = _Prepared(made, held, versions)
-    return found.dense
-
-
-def _version(tensor: torch.Tensor) -> int:
-    """Count how often a tensor was written to; -1 where that is not known."""
-    return -1 if tensor.is_inference() else tensor._version
-
-
-def _same(found: _Prepared, tensors: tuple[torch.Tensor, ...], versions: tuple[int, ...]) -> bool:
-    return (
-        -1 not in versions
-        and found.versions == versions
-        and all(
-            ours.data_ptr() == theirs.data_ptr() and ours.dtype == theirs.dtype
-            for ours, theirs in zip(found.tensors, tensors, strict=True)
-        )
-    )
+            entry = _Entry(made, tuple(tensor.detach() for tensor in tensors), versions)
+            entries[context_dtype] = entry
+    return entry.dense
