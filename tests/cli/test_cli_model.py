@@ -70,7 +70,7 @@ def test_json_and_nothing_else(vqrna_main, model):
     assert 0 < am["p_value_floor"] < 0.001
     assert [tier["tier"] for tier in am["tiers"]] == ["low", "medium", "high"]
     assert am["tiers"][0]["per_kb_shuffled"] is None  # nan is no number in JSON
-    assert told["limits"] == list(LIMITS)
+    assert told["limits"][: len(LIMITS)] == list(LIMITS)
 
 
 def test_a_model_of_which_nothing_was_measured(vqrna_main, tmp_path):

@@ -8,7 +8,7 @@ from toy_genome import CHR1, GENES, MINUS, PLUS, gtf, other_strand, rna, write, 
 
 from vqrna.errors import UsageError
 from vqrna.genome import GenomeSource, open_genome, regions
-from vqrna.modifications import MODIFICATIONS
+from vqrna.modifications import MODIFICATIONS, Modification
 from vqrna.sequence import decode
 
 SYMBOLS = {m.symbol for m in MODIFICATIONS}
@@ -141,6 +141,19 @@ def test_m6am_where_regions_and_transcripts_meet(opened):
     ((_, letters, start, stop, first, _, places),) = plus
     assert (letters, start, stop, first) == (rna(CHR1[1:25]), 3, 21, 4)
     assert places == [3, *range(5, 19)]  # position 4, then 6 to 19, less the letters before 1
+
+
+@pytest.mark.parametrize("context", ["genome", "transcript"])
+def test_every_type_that_says_so_is_restricted_to_first_bases(opened, context):
+    cap = Modification("capX", "mine", "N", first_base_only=True)
+    source = opened(context=context, kinds=[cap, "Psi", "m6Am"])
+    assert source.first_base_only == ("capX", "m6Am")
+    for each in (source, open_genome(**source.spec())):
+        restricted = [s.only for s in each.stretches() if s.only]
+        assert restricted
+        for only in restricted:
+            assert only["capX"].tolist() == only["m6Am"].tolist()
+            assert len(only.get("Psi", [])) == 0
 
 
 def test_both_strands_of_a_region(opened):

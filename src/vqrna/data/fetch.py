@@ -236,7 +236,7 @@ def _hopeless(error: Exception) -> str:
 HOME = "https://raw.githubusercontent.com/1gao2/VQ-RNA/main/data"
 """Where the public data set lives. It states no licence; it is fetched, never passed on."""
 
-_PUBLIC = tuple(m for m in MODIFICATIONS if m.index is not None and m.index <= 10)
+_PUBLIC = tuple(m for m in MODIFICATIONS if m.index in range(1, 11))  # HOME has no others
 _PARTIAL = ".partial"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from vqrna.data.windows import Windows
+from vqrna.modifications import MODIFICATIONS
 from vqrna.stats.bootstrap import Estimate, estimates, resample
 from vqrna.stats.metrics import METRICS, measure
 
@@ -16,8 +17,8 @@ KEYS = ("modification", "windows", "negatives", "flanks")
 """Columns of the table that tell which windows a value belongs to."""
 
 
-NINE = ("Am", "Cm", "Gm", "Um", "m1A", "m5C", "m5U", "m6Am", "Psi")
-"""The types of the public data set with sound random negatives; ``mean9`` is their mean."""
+NINE = tuple(m.symbol for m in MODIFICATIONS if m.in_nine_type_mean)
+"""Symbols of the types of which ``mean9`` is the mean."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,6 @@ from vqrna.evaluation.predicted_sites import (
     read_scanned,
     types_of,
 )
-from vqrna.genome.regions import FIRST_BASE
 from vqrna.modifications import Modification
 from vqrna.modifications import modification as find
 from vqrna.runtime.progress import progress
@@ -473,7 +472,7 @@ def _no_candidates(
     for modification_index in np.flatnonzero(odd).tolist():
         number = f"{odd[modification_index]:,} of {matches.known()[modification_index]:,}"
         symbol, base = types[modification_index].symbol, types[modification_index].context
-        if in_genome and symbol == FIRST_BASE:
+        if in_genome and types[modification_index].first_base_only:
             yield (
                 f"{number} known {symbol} sites were no candidates: where a genome's transcripts "
                 f"are known, {symbol} is looked for at their annotated first bases alone"

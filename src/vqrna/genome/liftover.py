@@ -167,18 +167,18 @@ class Merger:
     ----------
     genome : Genome
     transcripts : Transcripts
-    first_base : int
-        Which kind is looked for at first bases alone; -1 for none.
+    first_base_only : np.ndarray, shape (M,), bool
+        Which of the scan's modifications occur only at the first base of a transcript.
     genomic : bool
         Whether the genome was scanned, and not each transcript by itself.
     """
 
     def __init__(
-        self, genome: Genome, transcripts: Transcripts, first_base: int, genomic: bool
+        self, genome: Genome, transcripts: Transcripts, first_base_only: np.ndarray, genomic: bool
     ) -> None:
         self._chromosomes = np.array(genome.names, dtype=object)
         self._transcripts = transcripts
-        self._first_base = first_base
+        self._first_base_only = first_base_only
         self._cover = Coverage.of(transcripts, np.ones(len(transcripts), dtype=bool))
         # Regions hold first-base kinds everywhere; scanned by themselves they have own rows.
         self._plain = Coverage.of(transcripts, ~transcripts.known & genomic)
@@ -241,7 +241,7 @@ class Merger:
     def _told(self, pool: Located) -> tuple[np.ndarray, np.ndarray]:
         """Give the transcript to be named with each row, and for how many the row stands."""
         told, weight = pool.owner.copy(), np.ones(len(pool), dtype=np.int64)
-        at_first = (pool.owner < 0) & (pool.sites.modification_index == self._first_base)
+        at_first = (pool.owner < 0) & self._first_base_only[pool.sites.modification_index]
         anywhere = (pool.owner < 0) & ~at_first
         weight[anywhere], told[anywhere] = self._cover.at(pool.key[anywhere])
         weight[at_first], told[at_first] = self._beginning(pool.key[at_first])
@@ -277,14 +277,16 @@ class TranscriptTable:
     ----------
     genome : Genome
     transcripts : Transcripts
-    first_base : int
-        Which kind is looked for at first bases alone; -1 for none.
+    first_base_only : np.ndarray, shape (M,), bool
+        Which of the scan's modifications occur only at the first base of a transcript.
     """
 
-    def __init__(self, genome: Genome, transcripts: Transcripts, first_base: int) -> None:
+    def __init__(
+        self, genome: Genome, transcripts: Transcripts, first_base_only: np.ndarray
+    ) -> None:
         self._chromosomes = np.array(genome.names, dtype=object)
         self._transcripts = transcripts
-        self._first_base = first_base
+        self._first_base_only = first_base_only
 
     def of_transcripts(
         self, parts: Iterable[Located], beginnings: TranscriptStarts
@@ -356,7 +358,7 @@ class TranscriptTable:
             rows = pool.take(row)
             owner, position = transcripts.positions(block[begin:end][index], rows.place)
             order = np.lexsort((rows.sites.modification_index, position, owner))
-            held = rows.sites.modification_index[order] != self._first_base
+            held = ~self._first_base_only[rows.sites.modification_index[order]]
             held |= ~transcripts.known[owner[order]] | (position[order] == 0)
             order = order[held]
             if len(order):

@@ -144,21 +144,12 @@ def _windows(intervals: np.ndarray) -> np.ndarray:
     return np.array(found, dtype=np.int64).reshape(-1, 2)
 
 
-FIRST_BASE = "m6Am"
-"""Symbol of the type that is looked for at the first bases of transcripts alone."""
-
-
-def first_base_kind(kinds: Sequence[str]) -> int:
-    """Give the index of `FIRST_BASE` among a scan's modifications, or -1."""
-    return list(kinds).index(FIRST_BASE) if FIRST_BASE in kinds else -1
-
-
 def genome_stretches(
     genome: Genome,
     transcripts: Transcripts,
     pieces: Pieces,
     flank: int,
-    kinds: Sequence[str],
+    first_base_only: Sequence[str],
 ) -> Iterator[Region]:
     """Give the pieces of a genome with their genomic neighbourhood.
 
@@ -170,10 +161,10 @@ def genome_stretches(
         From :func:`vqrna.genome.regions.cut`.
     flank : int
         Nt of context on both sides, as far as the chromosome reaches.
-    kinds : sequence of str
-        Symbols of the scan's modifications.
+    first_base_only : sequence of str
+        Symbols of the scan's modifications that occur only at the first base of a transcript.
     """
-    restricted = first_base_kind(kinds) >= 0 and bool(transcripts.known.any())
+    restricted = bool(first_base_only) and bool(transcripts.known.any())
     beginnings = TranscriptStarts.of(transcripts).keys
     free = strands(transcripts, ~transcripts.known)
     starts, stops = key_of(pieces.starts, pieces.reverse), key_of(pieces.stops, pieces.reverse)
@@ -194,18 +185,22 @@ def genome_stretches(
                 if not (at if wanted is None else at | ~wanted).all():
                     ends = place_on(beginnings[low[i] : high[i]])[0]
                     at[stop - 1 - ends if reverse else ends - start] = True
-                    only[FIRST_BASE] = found.start + np.flatnonzero(at)
+                    only = dict.fromkeys(first_base_only, found.start + np.flatnonzero(at))
             yield replace(found, wanted=wanted, only=only)
 
 
 def transcript_stretches(
-    genome: Genome, transcripts: Transcripts, flank: int, kinds: Sequence[str]
+    genome: Genome,
+    transcripts: Transcripts,
+    flank: int,
+    kinds: Sequence[str],
+    first_base_only: Sequence[str],
 ) -> Iterator[Region]:
     """Give each transcript as a sequence of its own.
 
-    The first base of a transcript has no sequence before it there. Where `FIRST_BASE` is looked
-    for, it is a stretch of one base in its genomic neighbourhood, given once for all transcripts
-    that begin there, before the first of them.
+    The first base of a transcript has no sequence before it there. Where a type occurs only at
+    first bases, each is a stretch of one base in its genomic neighbourhood, given once for all
+    transcripts that begin there, before the first of them.
 
     Parameters
     ----------
@@ -215,8 +210,10 @@ def transcript_stretches(
         Nt of context on both sides of a first base.
     kinds : sequence of str
         Symbols of the scan's modifications.
+    first_base_only : sequence of str
+        Those that occur only at the first base of a transcript.
     """
-    restricted = first_base_kind(kinds) >= 0
+    restricted = bool(first_base_only)
     beginnings = TranscriptStarts.of(transcripts)
     opens = np.zeros(len(transcripts), dtype=bool)
     opens[beginnings.owners[beginnings.first[:-1]]] = True
@@ -229,8 +226,8 @@ def transcript_stretches(
             if known and opens[i]:
                 at = int(blocks[-1, 1] - 1 if reverse else blocks[0, 0])
                 found = _genomic(reader, genome, at, at + 1, reverse, flank)
-                only = dict.fromkeys(kinds, nowhere)
-                only[FIRST_BASE] = np.array([found.start])
+                at_start = np.array([found.start])
+                only = {kind: at_start if kind in first_base_only else nowhere for kind in kinds}
                 yield replace(found, only=only)
             tokens = spliced(reader, blocks, reverse)
             yield Region(
@@ -238,7 +235,7 @@ def transcript_stretches(
                 tokens,
                 0,
                 len(tokens),
-                only={FIRST_BASE: nowhere} if known else {},
+                only=dict.fromkeys(first_base_only, nowhere) if known else {},
             )
 
 

@@ -27,7 +27,6 @@ from vqrna.genome.liftover import (
 from vqrna.genome.regions import (
     Pieces,
     cut,
-    first_base_kind,
     genome_stretches,
     strands,
     transcript_stretches,
@@ -60,6 +59,8 @@ class GenomeSource:
         Nt of genomic context on both sides.
     kinds : tuple of str
         Symbols of the scan's modifications, as `Sites.modification_index` counts them.
+    first_base_only : tuple of str
+        Those of `kinds` that occur only at the first base of a transcript.
     regions, annotation : pathlib.Path or None
         The files.
     notes : tuple of str
@@ -72,6 +73,7 @@ class GenomeSource:
     unspliced: bool
     flank: int
     kinds: tuple[str, ...]
+    first_base_only: tuple[str, ...]
     regions: Path | None
     annotation: Path | None
     notes: tuple[str, ...]
@@ -90,16 +92,18 @@ class GenomeSource:
         """
         if self._genomic:
             return genome_stretches(
-                self.genome, self.transcripts, self._pieces(), self.flank, self.kinds
+                self.genome, self.transcripts, self._pieces(), self.flank, self.first_base_only
             )
-        return transcript_stretches(self.genome, self.transcripts, self.flank, self.kinds)
+        return transcript_stretches(
+            self.genome, self.transcripts, self.flank, self.kinds, self.first_base_only
+        )
 
     def count(self) -> tuple[int, int]:
         """Give the number of stretches and of nt evaluated in them, without reading sequence."""
         if self._genomic:
             pieces = self._pieces()
             return len(pieces), int((pieces.stops - pieces.starts).sum())
-        extra = len(TranscriptStarts.of(self.transcripts).keys) if self._first_base >= 0 else 0
+        extra = len(TranscriptStarts.of(self.transcripts).keys) if self.first_base_only else 0
         return len(self.transcripts) + extra, int(self.transcripts.lengths.sum()) + extra
 
     def total(self) -> int:
@@ -146,6 +150,7 @@ class GenomeSource:
             "unspliced": self.unspliced,
             "flank": self.flank,
             "kinds": list(self.kinds),
+            "first_base_only": list(self.first_base_only),
         }
 
     def sequences(self) -> Iterator[tuple[str, int]]:
@@ -171,7 +176,7 @@ class GenomeSource:
         found : iterator of Sites
             In the order of :meth:`stretches`, cut anywhere; whatever was filtered out is missing.
         """
-        merger = Merger(self.genome, self.transcripts, self._first_base, self._genomic)
+        merger = Merger(self.genome, self.transcripts, self._restricted, self._genomic)
         return merger.rows(self._located(found, by_place=True))
 
     def by_transcript(self, found: Iterator[Sites]) -> Iterator[Sites]:
@@ -186,7 +191,7 @@ class GenomeSource:
         found : iterator of Sites
             As for :meth:`arranged`.
         """
-        unfolder = TranscriptTable(self.genome, self.transcripts, self._first_base)
+        unfolder = TranscriptTable(self.genome, self.transcripts, self._restricted)
         parts = self._located(found, by_place=False)
         if self._genomic:
             return unfolder.of_genome(parts)
@@ -201,8 +206,8 @@ class GenomeSource:
         return self.context == "genome"
 
     @property
-    def _first_base(self) -> int:
-        return first_base_kind(self.kinds)
+    def _restricted(self) -> np.ndarray:
+        return np.array([kind in self.first_base_only for kind in self.kinds], dtype=bool)
 
     def _pieces(self) -> Pieces:
         return cut(self.transcripts, self.flank)
@@ -228,6 +233,7 @@ def open_genome(
     unspliced: bool = False,
     flank: int = 250,
     kinds: Sequence[Modification | str] = MODIFICATIONS,
+    first_base_only: Sequence[str] | None = None,
 ) -> GenomeSource:
     """Read and check all that says what of a genome is scanned.
 
@@ -246,7 +252,10 @@ def open_genome(
     flank : int
         Nt of genomic context on both sides of what is evaluated: half a window.
     kinds : sequence of Modification or str
-        What is looked for, in the scan's order; symbols are enough.
+        What is looked for, in the scan's order; a symbol stands for the known type.
+    first_base_only : sequence of str, optional
+        Symbols of those that occur only at the first base of a transcript; by default, as the
+        types say.
 
     Raises
     ------
@@ -259,6 +268,11 @@ def open_genome(
         raise UsageError(f"unknown context '{context}' (known: {', '.join(CONTEXTS)})")
     if regions is None and annotation is None:
         raise UsageError("a genome needs regions (BED) or an annotation (GTF, GFF3)")
+    symbols = tuple(kind if isinstance(kind, str) else kind.symbol for kind in kinds)
+    if first_base_only is None:
+        types = [m for m in (*MODIFICATIONS, *kinds) if isinstance(m, Modification)]
+        restricted = {m.symbol: m.first_base_only for m in types}
+        first_base_only = [symbol for symbol in symbols if restricted.get(symbol)]
     opened = Genome.open(genome)
     gathered = AnnotationRecords()
     notes: list[str] = []
@@ -273,7 +287,8 @@ def open_genome(
         context,
         unspliced,
         flank,
-        tuple(kind if isinstance(kind, str) else kind.symbol for kind in kinds),
+        symbols,
+        tuple(first_base_only),
         None if regions is None else Path(regions),
         None if annotation is None else Path(annotation),
         tuple(notes),

@@ -14,14 +14,6 @@ from vqrna.modifications import Modification
 from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import DEFAULT_TIER, EDGE, TierMeaning
 
-_CONTEXT = "m6Am is called only on BCA: its training saw no other positions."
-_ADAPTER = (
-    "Am, Cm, Gm and Um: about a third of the modified windows in the benchmark (Um: a tenth) "
-    "carry, at the site, a match to the start of a common sequencing adapter (AGAUCGGAAGAGC), ten "
-    "times as many as the unmodified ones. Some may be artefacts of the mapping method; the "
-    "network learns them."
-)
-
 LIMITS = (
     "A score is calibrated where half of all candidates are modified, as in the benchmark; real "
     "prevalence is far lower, so read 'probability' and the calls per kb, not the score alone.",
@@ -32,13 +24,9 @@ LIMITS = (
     "on them, spliced transcripts, their ends, other species and designed or random RNA are other "
     "kinds of input, on which it may call far more.",
     "The benchmark's negatives are unlabelled sites, not proven ones.",
-    _CONTEXT,
-    _ADAPTER,
     "Not for diagnosis, and no substitute for an experiment.",
 )
-"""What users of a model trained on the benchmark have to know."""
-
-_ONLY_FOR = {_CONTEXT: {"m6Am"}, _ADAPTER: {"Am", "Cm", "Gm", "Um"}}
+"""Limits of every model trained on the benchmark; `Modification.caution` adds those of a type."""
 
 
 NO_THRESHOLD = (
@@ -150,7 +138,7 @@ def describe(model: Model) -> ModelCard:
         ),
         model.calibration.fitted_on or "not calibrated",
         tuple(card for part in parts for card in _types(part)),
-        _limits({m.symbol for m in model.modifications}),
+        _limits(model.modifications),
         _flags(parts),
         ", ".join(dict.fromkeys(x["chosen"] for x in told if "chosen" in x)),
     )
@@ -166,9 +154,9 @@ def _flags(parts: tuple[TrainedModel, ...]) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _limits(symbols: set[str]) -> tuple[str, ...]:
-    """Leave out the limits that are about other types only."""
-    return tuple(limit for limit in LIMITS if _ONLY_FOR.get(limit, symbols) & symbols)
+def _limits(modifications: tuple[Modification, ...]) -> tuple[str, ...]:
+    """Return the general limits, then those of each type."""
+    return (*LIMITS, *dict.fromkeys(m.caution for m in modifications if m.caution))
 
 
 def _types(model: TrainedModel) -> list[TypeCard]:

@@ -25,7 +25,7 @@ from vqrna.model.inference import flag_tables, flags_of
 from vqrna.model.model_set import Model, ModelSet
 from vqrna.model.trained_model import TrainedModel, with_hash
 from vqrna.model.weights_schema import check_shapes, checked
-from vqrna.modifications import Modification
+from vqrna.modifications import Modification, complete_fields
 from vqrna.nn.model import build
 from vqrna.runtime.devices import choose_device
 from vqrna.runtime.files import atomic_path
@@ -167,7 +167,7 @@ def _facts(model: TrainedModel) -> dict[str, Any]:
         "version": __version__,
         "alphabet": ALPHABET,
         "config": to_dict(model.config),
-        "modifications": [dataclasses.asdict(m) for m in model.modifications],
+        "modifications": [m.to_dict() for m in model.modifications],
         "calibration": {
             "slope": model.calibration.slope.tolist(),
             "intercept": model.calibration.intercept.tolist(),
@@ -191,7 +191,9 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
         raise ValueError(f"alphabet {facts['alphabet']} in place of {ALPHABET}")
     config = from_dict(facts["config"])
     told = validated(tuple[Any, ...], facts["modifications"])
-    modifications: tuple[Modification, ...] = tuple(validated(Modification, each) for each in told)
+    modifications: tuple[Modification, ...] = tuple(
+        validated(Modification, complete_fields(validated(dict[str, Any], each))) for each in told
+    )
     if not modifications:
         raise ValueError("they tell no modification")
     state = {
