@@ -1,7 +1,7 @@
 """Examine the shipped model on validation windows; write the tables of docs/evaluation.md.
 
 Run by ``make benchmark-evaluation``: the numbers are kept in ``results/evaluation.json``, the
-pictures in ``docs/images``, and the tables are put into the page and the README, between their
+pictures in ``docs/images``, and the tables are put into the page, between their
 marks. Without a data set the tables are written from what is kept.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import DOCS, README, into_page
+from benchmarks.pages import DOCS, into_page
 
 from vqrna.model.model_card import A_REGION, points_at
 from vqrna.model.protocol import NEAR
@@ -310,8 +310,8 @@ TABLES: Tables = {
     "precision": precision,
     "false_calls": false_calls,
     "cross_types": cross_types,
+    "calls": calls,
 }
-IN_README: Tables = {"calls": calls}
 
 
 def main(arguments: list[str]) -> None:
@@ -319,9 +319,8 @@ def main(arguments: list[str]) -> None:
     if arguments:
         write_results(measure(arguments[0]))
     measured = json.loads(RESULTS.read_text(encoding="utf-8"))
-    for page, tables in ((PAGE, TABLES), (README, IN_README)):
-        for name, table in tables.items():
-            into_page(page, name, table(measured))
+    for name, table in TABLES.items():
+        into_page(PAGE, name, table(measured))
     print(reading(measured))
 
 

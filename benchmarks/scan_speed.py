@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import DOCS, README, into_page
+from benchmarks.pages import DOCS, into_page
 
 from vqrna.config import preset, replace
 from vqrna.model import TrainedModel
@@ -315,7 +315,7 @@ def main() -> None:
     if torch.cuda.is_available():
         measured["cuda"] = on_gpu(model)
     RESULTS.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    into_page(README, "scan speed", table(measured))
+    into_page(DOCS / "speed.md", "scan speed", table(measured))
     into_page(DOCS / "speed.md", "engines", engines_table(measured))
     print(table(measured), engines_table(measured), sep="\n\n")
 

@@ -1,4 +1,4 @@
-"""Measure the shipped model on validation windows; write the README's table.
+"""Measure the shipped model on validation windows; write their table in docs/evaluation.md.
 
 Run by ``make benchmark-validation``. The numbers are kept in ``results/validation.json``; without a
 data set the table is written from there.
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import README, into_page, kept
+from benchmarks.pages import DOCS, into_page, kept
 
 RESULTS = Path(__file__).parent / "results" / "validation.json"
 NINE = "mean9"
@@ -72,9 +72,9 @@ def table(measured: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Measure if a data set is given; put the table into the README."""
+    """Measure if a data set is given; write the table into its page."""
     text = table(kept(RESULTS, measure, arguments))
-    into_page(README, "validation", text)
+    into_page(DOCS / "evaluation.md", "validation", text)
     print(text)
 
 

@@ -17,7 +17,6 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "quality"
 RUNS = ROOT / "runs" / "quality"
 PAGE = ROOT / "docs" / "quality.md"
-README = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "images" / "quality.png"
 
 
@@ -122,7 +121,7 @@ def write_all(args: argparse.Namespace) -> int:
     if args.results.resolve() != RESULTS:
         print(f"cells are in {args.results}; pages and picture are left as they are")
         return 0
-    for path in write_report(args.results, PAGE, PICTURE, README):
+    for path in write_report(args.results, PAGE, PICTURE):
         print(f"wrote {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
     return 0
 

@@ -115,7 +115,7 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec(
         "trees+",
-        "teacher, more counts and negatives",
+        "trees, more counts and negatives",
         fit=baselines.fit_trees_more,
         settings={
             **_TREES,

@@ -25,12 +25,12 @@ from benchmarks.quality.statistics import (
 
 from vqrna.runtime.files import write_text
 
-_WIDTH = 118  # of a line of the README
+_WIDTH = 118  # of a line of the page
 _COLUMNS = ("place", "windows", "type", "measure", "value", "low", "high")
 _PLACES = {"public": "validation windows", "folds": "leak-free cross-validation"}
 
 
-def write_report(results: Path, page: Path, picture: Path, readme: Path) -> list[Path]:
+def write_report(results: Path, page: Path, picture: Path) -> list[Path]:
     """Measure all kept cells and write what they say.
 
     Parameters
@@ -41,8 +41,6 @@ def write_report(results: Path, page: Path, picture: Path, readme: Path) -> list
         A page with markers; what is between them is replaced.
     picture : pathlib.Path
         PNG; an SVG of the same name is written beside it.
-    readme : pathlib.Path
-        Another page; its short table and what follows from it are replaced.
 
     Returns
     -------
@@ -61,10 +59,7 @@ def write_report(results: Path, page: Path, picture: Path, readme: Path) -> list
     write_text(written[0], values_csv(gathered, measured))
     write_text(written[1], differences_csv(gathered, measured))
     into_page(page, "quality: tables", f"\n{page_tables(gathered, measured)}\n")
-    words = [fill(told, _WIDTH) for told in (less_the_trees(measured), costs_of_codes(measured))]
-    short = "\n\n".join([short_table(gathered, measured), *filter(None, words)])
-    into_page(readme, "quality: short", f"\n{short}\n")
-    return [*written, page, readme, *save_figure(draw_picture(gathered, measured), picture)]
+    return [*written, page, *save_figure(draw_picture(gathered, measured), picture)]
 
 
 def values_csv(gathered: KeptCells, measured: Measured) -> str:
@@ -99,7 +94,8 @@ def page_tables(gathered: KeptCells, measured: Measured) -> str:
     models = _rows(gathered)
     types = next(iter(gathered.keys.values())).symbols if gathered.keys else ()
     names = [n for s in types for n in ((s, f"{s}-hard") if s == "m6A" else (s,))]
-    parts = [short_table(gathered, measured)]
+    words = [fill(text, _WIDTH) for text in (less_the_trees(measured), costs_of_codes(measured))]
+    parts = [short_table(gathered, measured), *filter(None, words)]
     for where, title in _PLACES.items():
         parts += [
             f"### By type: AUROC, {title}",

@@ -212,12 +212,10 @@ def test_the_report_tells_what_is_there_and_leaves_the_rest_blank(place, specs, 
             make(place, specs["trees"], split, seed=1)
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- quality: tables -->\nstale\n<!-- -->\nafter\n")
-    readme = tmp_path / "readme.md"
-    readme.write_text("<!-- quality: short -->\nstale\n<!-- -->")
-    report.write_report(base / "results", page, tmp_path / "picture.png", readme)
-    assert re.search(r"\| trees \(LightGBM\) \|.* 2 / 1 \|", readme.read_text())
-    assert "stale" not in readme.read_text()
+    report.write_report(base / "results", page, tmp_path / "picture.png")
     text = page.read_text()
+    assert re.search(r"\| trees \(LightGBM\) \|.* 2 / 1 \|", text)
+    assert "stale" not in text
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "stale" not in text
@@ -354,9 +352,7 @@ def test_the_command_makes_plans_and_cells(place, specs, capsys, monkeypatch, tm
     monkeypatch.setattr(command, "PAGE", tmp_path / "page.md")
     monkeypatch.setattr(command, "PICTURE", tmp_path / "picture.png")
     monkeypatch.setattr(work, "_LOADED", {})
-    monkeypatch.setattr(command, "README", tmp_path / "readme.md")
     (tmp_path / "page.md").write_text("<!-- quality: tables --><!-- -->")
-    (tmp_path / "readme.md").write_text("<!-- quality: short --><!-- -->")
     given = [
         str(base / "data"), "--models", "cpg", "--splits", "public", "--types", "Um",
         "--results", str(tmp_path / "results"), "--runs", str(tmp_path / "runs"),
@@ -372,8 +368,7 @@ def test_the_command_makes_plans_and_cells(place, specs, capsys, monkeypatch, tm
         assert "CpG content" not in (tmp_path / "page.md").read_text()  # of the kept cells alone
         monkeypatch.setattr(command, "RESULTS", tmp_path / "results")
         assert command.main([*given, "--table"]) == 0
-        for page in ("page.md", "readme.md"):
-            assert "CpG content" in (tmp_path / page).read_text()
+        assert "CpG content" in (tmp_path / "page.md").read_text()
         assert command.main([*given, "--models", "oak"]) == 1
         assert "unknown model 'oak'" in capsys.readouterr().err
 
@@ -389,11 +384,10 @@ def test_the_page_tells_what_the_kept_table_holds(root):
         & (table["measure"] == "auroc")
     ]
     assert "trees" in set(chosen["model"])
-    for name in ("docs/quality.md", "README.md"):
-        page = (root / name).read_text(encoding="utf-8")
-        for row in chosen.itertuples():
-            told = f"| {row.value:.3f} ({row.low:.3f}–{row.high:.3f}) |"
-            assert told in page, f"{name} is behind: {row.model} {told}"
+    page = (root / "docs/quality.md").read_text(encoding="utf-8")
+    for row in chosen.itertuples():
+        cell = f"| {row.value:.3f} ({row.low:.3f}–{row.high:.3f}) |"
+        assert cell in page, f"docs/quality.md is out of date: {row.model} {cell}"
 
 
 def test_a_cell_names_no_place_of_this_machine():

@@ -1,0 +1,111 @@
+"""Write the README's table of measured quality and speed from the kept results.
+
+Nothing is measured here: every number comes from a file that another ``make benchmark-...`` target
+wrote. Run by ``make pages``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pages import README, into_page
+
+RESULTS = Path(__file__).parent / "results"
+MEAN = "mean9"
+
+
+def read(name: str) -> Any:
+    """Return one kept result."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def summary() -> str:
+    """Return the Markdown of the table by modification and of the comparisons below it."""
+    return f"{by_modification()}\n\n{comparisons()}"
+
+
+def by_modification() -> str:
+    """Return one row a modification: between windows, within a window, and in a scan."""
+    windows, scans = read("validation")["results"], read("evaluation")
+    lines = [
+        "| | AUROC | AUROC, no overlap | site in its window | sites called | with `--confidence low` |",
+        "|---|---|---|---|---|---|",
+    ]
+    names = dict.fromkeys(row["modification"] for row in windows if row["flanks"] == "none")
+    for name in [*(name for name in names if not name.startswith("mean")), MEAN]:
+        plain = {"modification": name, "negatives": "random", "flanks": "none"}
+        auroc = [
+            _pick(windows, **plain, windows=which)["auroc"]["value"]
+            for which in ("all", "non_overlapping")
+        ]
+        within = {"modification": name, "windows": "non_overlapping", "metric": "auroc"}
+        cells = [*auroc, _pick(scans["localisation"], **within)["value"]]
+        recall = {"modification": name, "windows": "all", "metric": "recall"}
+        shares = [
+            "" if name == MEAN else f"{_pick(scans['prevalence'], **recall, at=at)['value']:.0%}"
+            for at in ("medium", "low")
+        ]
+        title = "**mean of nine**" if name == MEAN else name
+        lines.append(f"| {title} | {' | '.join([*(f'{x:.3f}' for x in cells), *shares])} |")
+    return "\n".join(lines)
+
+
+def comparisons() -> str:
+    """Return one row a comparison with something else on the same data or machine."""
+    scan, training, ism = read("scan_speed")["one_core"], read("training_speed"), read("ism_speed")
+    published, *_, dense, _ = scan.values()
+    rows = [
+        ("AUROC, leak-free cross-validation", *_folds("auroc"), "`make benchmark-quality`"),
+        ("site in its window, the same folds", *_folds("within"), "`make benchmark-quality`"),
+        (
+            "scanning, one core",
+            f"{dense:,.0f} nt/s",
+            f"{published:.0f} nt/s (published networks)",
+            "`make benchmark-scan`",
+        ),
+        (
+            "training, one core",
+            f"{training['vqrna']:.0f} windows/s, all types",
+            f"{training['paper']:.0f} windows/s, one type (published)",
+            "`make benchmark-training`",
+        ),
+        (
+            "mutagenesis of a window",
+            f"{ism['ours_seconds']:.2g} s",
+            f"{ism['tangermeme_seconds']:.2g} s (tangermeme)",
+            "`make benchmark-ism`",
+        ),
+    ]
+    head = ["| measured | vqrna | compared with | command |", "|---|---|---|---|"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _folds(measure: str) -> tuple[str, str]:
+    """Return the mean of nine types for our network and for gradient-boosted trees."""
+    with (RESULTS / "quality" / "tables" / "quality.csv").open(encoding="utf-8") as file:
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if (row["place"], row["windows"], row["type"]) == ("folds", "all", MEAN)
+            and row["measure"] == measure
+        ]
+    ours, trees = (
+        next(
+            f"{float(row['value']):.3f} ({float(row['low']):.3f}–{float(row['high']):.3f})"
+            for row in rows
+            if row["model"] == model
+        )
+        for model in ("ours", "trees")
+    )
+    return ours, f"{trees} (gradient-boosted trees)"
+
+
+def _pick(rows: list[dict[str, Any]], **wanted: str) -> dict[str, Any]:
+    return next(row for row in rows if all(row[key] == wanted[key] for key in wanted))
+
+
+if __name__ == "__main__":
+    into_page(README, "summary", summary())
