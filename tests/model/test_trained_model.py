@@ -1,6 +1,5 @@
 """A trained model: windows of any length, scans of any sequence, several models as one."""
 
-import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -87,34 +86,6 @@ def test_the_fast_way_is_only_taken_when_asked_for():
     assert (exact != fast).any()
     np.testing.assert_allclose(exact, fast, atol=0.05)
     np.testing.assert_array_equal(model.scan_batch(rows([sequence], 25)).logits[0], exact)
-
-
-def test_settings_of_the_process_outlast_the_first_thread_to_go(monkeypatch):
-    """Two threads, one within the other: float32 stays whole until both are done."""
-    seen = []
-
-    @contextmanager
-    def full_float32():
-        seen.append("in")
-        yield
-        seen.append("out")
-
-    monkeypatch.setattr(inference, "full_float32", full_float32)
-    inside, leave = threading.Event(), threading.Event()
-
-    def stay():
-        with inference.evaluating(fresh().network):
-            inside.set()
-            leave.wait(20)
-
-    first = threading.Thread(target=stay)
-    first.start()
-    assert inside.wait(20)
-    with inference.evaluating(fresh().network):
-        leave.set()
-        first.join(20)
-        assert seen == ["in"]
-    assert seen == ["in", "out"]
 
 
 def test_tiles_make_no_difference(monkeypatch):

@@ -23,7 +23,7 @@ from vqrna.model.weights import save_model
 from vqrna.prediction import (
     FastaSource,
     Output,
-    Threads,
+    ThreadEngine,
     make_settings,
     predict_files,
     scan_units,
@@ -124,7 +124,7 @@ def test_interrupted_and_resumed_it_gives_the_bytes_of_one_process(
 
 @pytest.mark.slow
 def test_a_killed_actor_changes_nothing(cluster, tmp_path, monkeypatch):
-    from vqrna.prediction.ray_engine import Ray
+    from vqrna.prediction.ray_engine import RayEngine
     from vqrna.runtime.ray_cluster import ray_cluster
 
     monkeypatch.setattr(tiles, "PIECE", PIECE)
@@ -142,7 +142,7 @@ def test_a_killed_actor_changes_nothing(cluster, tmp_path, monkeypatch):
             show_progress=False,
         )  # fmt: skip
 
-    work("threads", Threads(model, settings, 1))
+    work("threads", ThreadEngine(model, settings, 1))
     (folder / f"{os.getpid()}.pid").unlink()
     (folder / "wait").touch()
     killed = []
@@ -158,7 +158,7 @@ def test_a_killed_actor_changes_nothing(cluster, tmp_path, monkeypatch):
     killer.start()
     with ray_cluster(cluster.address) as found:
         assert (found.device, found.actors, found.nodes) == ("cpu", 2, 2)
-        work("ray", Ray(found, source, model, settings))
+        work("ray", RayEngine(found, source, model, settings))
     killer.join()
     assert killed
     assert len(list(folder.glob("*.pid"))) == 3  # another took the place of the one that died
@@ -168,7 +168,7 @@ def test_a_killed_actor_changes_nothing(cluster, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_worker_that_cannot_open_the_input_is_told_in_one_line(cluster, tmp_path):
-    from vqrna.prediction.ray_engine import Ray
+    from vqrna.prediction.ray_engine import RayEngine
     from vqrna.runtime.ray_cluster import ray_cluster
 
     fasta = write_fasta(tmp_path / "in.fa", {"s": letters(500)})
@@ -178,7 +178,9 @@ def test_a_worker_that_cannot_open_the_input_is_told_in_one_line(cluster, tmp_pa
         ray_cluster(cluster.address) as found,
         pytest.raises(DataError, match=r"all workers see: .*in\.fa: there is no such file") as told,
     ):
-        list(Ray(found, source, model, settings).run(scan_units(source, model, settings), int))
+        list(
+            RayEngine(found, source, model, settings).run(scan_units(source, model, settings), int)
+        )
     assert "\n" not in str(told.value)
 
 
@@ -242,7 +244,10 @@ def test_an_actor_of_another_version_says_so(no_store):
 
 @pytest.mark.parametrize(("end", "told"), [("os._exit(3)", True), ("sys.exit(3)", False)])
 def test_if_ray_ends_the_process_somebody_says_so(end, told):
-    script = f"import os, sys\nfrom vqrna.runtime.ray_cluster import last_words\nwith last_words(): {end}"
+    script = (
+        "import os, sys\nfrom vqrna.runtime.ray_cluster import last_words\n"
+        f"with last_words(): {end}"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 3
     assert ("Ray on this machine died" in done.stderr) == told

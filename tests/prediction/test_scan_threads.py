@@ -1,4 +1,4 @@
-"""Threads give results in order, take little in advance, and stop when they are told to."""
+"""Threads return results in order, take few items in advance, and stop when cancelled."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vqrna.errors import UsageError
-from vqrna.prediction.engines import Stopped, checked_jobs, in_order, one_thread_each
+from vqrna.prediction.engines import Stopped, map_in_order, resolve_jobs
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
@@ -16,7 +16,7 @@ def test_results_come_in_order(jobs):
         time.sleep(0.02 if number == 0 else 0)
         return number * number
 
-    assert list(in_order(range(20), slow_first, jobs)) == [(n, n * n) for n in range(20)]
+    assert list(map_in_order(range(20), slow_first, jobs)) == [(n, n * n) for n in range(20)]
 
 
 def test_little_is_taken_in_advance():
@@ -33,7 +33,7 @@ def test_little_is_taken_in_advance():
         gate.wait(5)
         return number
 
-    found = in_order(items(), wait, 3)
+    found = map_in_order(items(), wait, 3)
     reader = threading.Thread(target=lambda: list(found))
     reader.start()
     time.sleep(0.2)
@@ -55,7 +55,7 @@ def test_an_error_comes_out_where_it_belongs_and_ends_the_rest():
             raise Stopped
         return number
 
-    found = in_order(range(100), work, 2)
+    found = map_in_order(range(100), work, 2)
     assert [next(found), next(found)] == [(0, 0), (1, 1)]
     with pytest.raises(ValueError, match="two"):
         next(found)
@@ -72,26 +72,23 @@ def test_whoever_stops_asking_stops_the_work():
             raise Stopped
         return number
 
-    found = in_order(range(100), work, 2)
+    found = map_in_order(range(100), work, 2)
     assert next(found) == (0, 0)
     found.close()
     assert len(begun) <= 4
 
 
-def test_torch_uses_one_thread_inside_and_as_many_as_before_outside():
+def test_work_has_one_torch_thread_and_the_caller_keeps_its_own():
     before = torch.get_num_threads()
-    with one_thread_each():
-        assert torch.get_num_threads() == 1
+    seen = list(map_in_order([0], lambda item, stop: torch.get_num_threads(), 1))
+    assert seen == [(0, 1)]
     assert torch.get_num_threads() == before
-    with one_thread_each():
-        inside = list(in_order([0], lambda item, stop: torch.get_num_threads(), 1))
-    assert inside == [(0, 1)]
 
 
 def test_jobs():
     cpu = torch.device("cpu")
-    assert checked_jobs(3, cpu) == 3
-    assert 1 <= checked_jobs(None, cpu) <= 8
-    assert checked_jobs(None, torch.device("cuda")) == 2
+    assert resolve_jobs(3, cpu) == 3
+    assert 1 <= resolve_jobs(None, cpu) <= 8
+    assert resolve_jobs(None, torch.device("cuda")) == 2
     with pytest.raises(UsageError, match="--jobs"):
-        checked_jobs(0, cpu)
+        resolve_jobs(0, cpu)

@@ -1,11 +1,14 @@
-"""Devices: how exactly they compute (which one is chosen is told by the doctor's tests)."""
+"""Devices: process-wide settings of torch (the choice of a device is tested with the doctor)."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier, Event
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from vqrna.runtime.devices import full_float32
+from vqrna.runtime.devices import full_float32, one_torch_thread, shared
 
 
 def early() -> SimpleNamespace:
@@ -52,3 +55,59 @@ def test_the_torch_that_is_here_takes_it_without_a_warning():
         with full_float32():
             torch.nn.functional.conv1d(torch.ones(1, 4, 9), torch.ones(2, 4, 3))
         assert torch.backends.cudnn.allow_tf32 == before
+
+
+def threads_of_a_new_thread() -> int:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.get_num_threads).result()
+
+
+def overlapping(setting, between):
+    """Let two threads use a setting: the second enters before the first leaves, and leaves last."""
+    ready, inside, entered, left = Barrier(2, timeout=20), Event(), Event(), Event()
+
+    def first():
+        ready.wait()
+        with setting():
+            inside.set()
+            assert entered.wait(20)
+        left.set()
+        return torch.get_num_threads()
+
+    def second():
+        ready.wait()
+        assert inside.wait(20)
+        with setting():
+            entered.set()
+            assert left.wait(20)
+            between()
+        return torch.get_num_threads()
+
+    with ThreadPoolExecutor(2, initializer=torch.get_num_threads) as pool:
+        return [future.result() for future in [pool.submit(first), pool.submit(second)]]
+
+
+def test_a_shared_setting_is_held_from_the_first_user_to_the_last():
+    events = []
+
+    @shared
+    @contextmanager
+    def setting():
+        events.append("changed")
+        yield
+        events.append("restored")
+
+    for _ in range(2):
+        overlapping(setting, lambda: events.append("in use"))
+    assert events == ["changed", "in use", "restored"] * 2
+
+
+def test_overlapping_users_leave_the_number_of_torch_threads_as_it_was():
+    before, inside = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        users = overlapping(one_torch_thread, lambda: inside.append(threads_of_a_new_thread()))
+        assert inside == [1]
+        assert (users, threads_of_a_new_thread(), torch.get_num_threads()) == ([3, 3], 3, 3)
+    finally:
+        torch.set_num_threads(before)

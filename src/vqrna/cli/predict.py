@@ -411,9 +411,9 @@ def predict(
 
     Stopped runs go on where they were: the same command again is enough.
     """
-    from vqrna.prediction import Shard, check_engine, open_engine, parse_priors
+    from vqrna.prediction import Shard, engine_class, open_engine, parse_priors
 
-    check_engine(engine, address)
+    engine_type = engine_class(engine, address)
     in_genome = regions is not None or gtf is not None
     part = None if shard is None else Shard.of(shard)
     if out == "-":
@@ -423,7 +423,7 @@ def predict(
             fdr=fdr,
             formats=formats,
             gtf=by_transcript,
-            engine=engine != "threads",
+            engine=not engine_type.in_order,
         )
     if plot and any(path == "-" or is_stream(Path(path)) for path in fasta):
         raise UsageError("--plot needs files: standard input and pipes can be read only once")
@@ -437,7 +437,7 @@ def predict(
     from vqrna.prediction import Output, draw_first, make_settings, parse_formats, predict_files
 
     output = Output(parse_formats(formats), organism, assembly, annotation, by_transcript)
-    loaded = load_model(model, device if engine == "threads" else "cpu")
+    loaded = load_model(model, device if engine_type.local else "cpu")
     settings = make_settings(
         loaded.modifications,
         modifications=modifications,

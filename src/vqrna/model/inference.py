@@ -6,9 +6,8 @@ What flags input beside the scores: codes at every position, and tables as they 
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -55,34 +54,12 @@ class Scanned(NamedTuple):
         )
 
 
-_lock = threading.Lock()
-_inside = 0
-_settings = ExitStack()
-
-
 @contextmanager
 def evaluating(network: Network) -> Iterator[None]:
     """Evaluate a network while the body runs: no dropout, no gradients, whole float32."""
     network.eval()
-    with torch.inference_mode(), _whole_float32():
+    with torch.inference_mode(), full_float32():
         yield
-
-
-@contextmanager
-def _whole_float32() -> Iterator[None]:
-    """Hold settings of the whole process from the first thread that comes to the last that goes."""
-    global _inside  # the settings are, too
-    with _lock:
-        if not _inside:
-            _settings.enter_context(full_float32())
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if not _inside:
-                _settings.close()
 
 
 ROWS = 32

@@ -3,10 +3,10 @@
 from vqrna.prediction.engines import (
     ENGINES,
     Engine,
-    Threads,
-    check_engine,
-    checked_jobs,
+    ThreadEngine,
+    engine_class,
     open_engine,
+    resolve_jobs,
 )
 from vqrna.prediction.output import Output, parse_formats
 from vqrna.prediction.parts import Part, Parts, PartStore
@@ -32,10 +32,9 @@ __all__ = [
     "Shard",
     "Source",
     "Tally",
-    "Threads",
-    "check_engine",
-    "checked_jobs",
+    "ThreadEngine",
     "draw_first",
+    "engine_class",
     "join",
     "make_settings",
     "open_engine",
@@ -43,6 +42,7 @@ __all__ = [
     "parse_priors",
     "predict",
     "predict_files",
+    "resolve_jobs",
     "scan",
     "scan_sequence",
     "scan_units",

@@ -1,6 +1,7 @@
-"""Choose what scores the units of a scan: threads of this process, or Ray.
+"""Engines that score the units of a scan: threads of this process, or a Ray cluster.
 
-Work on units in threads, and give the results in order.
+To add an engine, write a class with the members of :class:`Engine` and enter a function that
+returns it in `ENGINES`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from threading import Event, Lock
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import torch
 
@@ -23,120 +24,72 @@ from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Source
 from vqrna.prediction.tiles import Unit
+from vqrna.runtime.devices import one_torch_thread
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-MOST = 8
-"""So many threads at most where the number is not given: each takes some 100 MB."""
-
-
-class Stopped(Exception):  # noqa: N818  (not an error: the work was called off)
-    """The work was called off."""
-
-
-def in_order(items: Iterable[T], work: Callable[[T, Event], R], jobs: int) -> Iterator[tuple[T, R]]:
-    """Do `work` on items in `jobs` threads; the results come in the order of the items.
-
-    No more than two items a thread are taken in advance, so that memory stays bounded. Threads and
-    not processes: the network computes outside of Python's lock, and they share its weights.
-
-    Parameters
-    ----------
-    items : iterable
-    work : callable
-        Gets an item, and an event that is set when the work is called off; it should then raise
-        :class:`Stopped` soon.
-    jobs : int
-
-    Yields
-    ------
-    item, result
-    """
-    stop = Event()
-    waiting: deque[tuple[T, Future[R]]] = deque()
-    pool = ThreadPoolExecutor(jobs, "vqrna-scan", initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        for item in items:
-            waiting.append((item, pool.submit(work, item, stop)))
-            while waiting and (len(waiting) >= 2 * jobs or waiting[0][1].done()):
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
-    finally:
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Let torch use one thread in every worker while the body runs.
-
-    Sums come out the same then, however many workers there are.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def checked_jobs(jobs: int | None, device: torch.device) -> int:
-    """Give the number of threads: as asked for, or what fits the machine.
-
-    Raises
-    ------
-    UsageError
-        If it is below 1.
-    """
-    if jobs is not None:
-        if jobs < 1:
-            raise UsageError(f"--jobs is a number of threads from 1 on, not {jobs}")
-        return jobs
-    if device.type != "cpu":
-        return 2  # one computes while the other picks out calls
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(MOST, cores or 1))
+MAX_DEFAULT_JOBS = 8
+"""Most threads where the number is not given: each takes some 100 MB."""
 
 
 class Engine(Protocol):
-    """Scores units, wherever."""
+    """Scores the units of a scan."""
 
-    in_order: bool
-    """Whether parts come in the order of the units."""
+    name: ClassVar[str]
+    """As the command line has it."""
+
+    in_order: ClassVar[bool]
+    """Whether parts are yielded in the order of the units."""
+
+    local: ClassVar[bool]
+    """Whether it computes in this process, with the model on its device, and needs no address."""
 
     @property
     def jobs(self) -> int:
-        """How many units are scored at a time."""
+        """Number of units that are scored at a time."""
 
     @property
     def device(self) -> str:
-        """What the network computes on, as torch names it."""
+        """Device of the network, as torch names it."""
+
+    @classmethod
+    def open(
+        cls,
+        source: Source,
+        model: Model,
+        settings: Settings,
+        *,
+        jobs: int | None,
+        device: str,
+        address: str | None,
+    ) -> AbstractContextManager[Engine]:
+        """Return a context manager of a running engine; see :func:`open_engine`."""
 
     def run(
-        self, waiting: Iterator[Unit], advance: Callable[[int], None]
+        self, units: Iterator[Unit], advance: Callable[[int], None]
     ) -> Iterator[tuple[int, Part]]:
         """Score units.
 
         Parameters
         ----------
-        waiting : iterator of Unit
+        units : iterator of Unit
         advance : callable
-            Is told how many nt more are done.
+            Called with the number of nt that were scored since the last call.
 
         Yields
         ------
         number, part
-            Of a unit.
+            The number of a unit and its result.
         """
 
 
 @dataclass(frozen=True, eq=False)
-class Threads:
+class ThreadEngine:
     """Threads of this process.
+
+    Processes would bring nothing: the network computes outside of Python's lock, and threads
+    share its weights.
 
     Parameters
     ----------
@@ -148,52 +101,81 @@ class Threads:
     model: Model
     settings: Settings
     jobs: int
-    in_order = True
+
+    name: ClassVar[str] = "threads"
+    in_order: ClassVar[bool] = True
+    local: ClassVar[bool] = True
 
     @property
     def device(self) -> str:
-        """That of the model."""
+        """Device of the model."""
         return str(self.model.device)
 
+    @classmethod
+    def open(
+        cls,
+        source: Source,
+        model: Model,
+        settings: Settings,
+        *,
+        jobs: int | None = None,
+        device: str = "auto",
+        address: str | None = None,
+    ) -> AbstractContextManager[Engine]:
+        """Return the engine; the device is that of the model."""
+        return nullcontext(cls(model, settings, resolve_jobs(jobs, model.device)))
+
     def run(
-        self, waiting: Iterator[Unit], advance: Callable[[int], None]
+        self, units: Iterator[Unit], advance: Callable[[int], None]
     ) -> Iterator[tuple[int, Part]]:
         """Score units in threads (see :class:`Engine`)."""
         lock = Lock()
 
         def work(unit: Unit, stop: Event) -> Part:
-            def tell(nt: int) -> None:
+            def advance_or_stop(nt: int) -> None:
                 if stop.is_set():
                     raise Stopped
                 with lock:
                     advance(nt)
 
-            return score_unit(self.model, unit, self.settings, tell)
+            return score_unit(self.model, unit, self.settings, advance_or_stop)
 
-        with one_thread_each():
-            for unit, part in in_order(waiting, work, self.jobs):
-                yield unit.number, part
-
-
-ENGINES = ("threads", "ray")
+        for unit, part in map_in_order(units, work, self.jobs):
+            yield unit.number, part
 
 
-def check_engine(name: str, address: str | None = None) -> str:
-    """Give the name back if there is such an engine.
+def _ray_engine() -> type[Engine]:
+    from vqrna.runtime.ray_cluster import import_ray
+
+    import_ray()  # reports how to install it
+    from vqrna.prediction.ray_engine import RayEngine
+
+    return RayEngine
+
+
+ENGINES: dict[str, Callable[[], type[Engine]]] = {
+    "threads": lambda: ThreadEngine,
+    "ray": _ray_engine,
+}
+"""Engines by name. Functions, so that what an engine needs is imported only if it is used."""
+
+
+def engine_class(name: str, address: str | None = None) -> type[Engine]:
+    """Return the class of an engine.
 
     Raises
     ------
     UsageError
-        If there is none, or it has no use for an address.
+        If the engine is unknown or not installed, or takes no address.
     """
     if name not in ENGINES:
         raise UsageError(f"unknown engine '{name}' (known: {', '.join(ENGINES)})")
-    if address and name != "ray":
+    engine = ENGINES[name]()
+    if address and engine.local:
         raise UsageError("--address is that of a Ray cluster: it needs --engine ray")
-    return name
+    return engine
 
 
-@contextmanager
 def open_engine(
     name: str,
     source: Source,
@@ -203,13 +185,13 @@ def open_engine(
     jobs: int | None = None,
     device: str = "auto",
     address: str | None = None,
-) -> Iterator[Engine]:
-    """Have an engine while the body runs.
+) -> AbstractContextManager[Engine]:
+    """Return a context manager of a running engine.
 
     Parameters
     ----------
     name : str
-        Of `ENGINES`.
+        A key of `ENGINES`.
     source : Source
     model : Model
         On the device that threads use; for Ray on any.
@@ -217,23 +199,79 @@ def open_engine(
     jobs : int, optional
         Threads or actors; what fits if not given.
     device : str
-        What Ray's actors compute on: ``auto``, ``cpu`` or ``cuda``.
+        Device of Ray's actors: ``auto``, ``cpu`` or ``cuda``.
     address : str, optional
-        Of a Ray cluster (see :func:`vqrna.runtime.ray_cluster.ray_cluster`).
+        Address of a Ray cluster (see :func:`vqrna.runtime.ray_cluster.ray_cluster`).
 
     Raises
     ------
     UsageError
-        If the engine is unknown, cannot read this source, or Ray is not installed.
+        If the engine is unknown, cannot read this source, or is not installed.
     DataError
         If the cluster cannot be reached.
     """
-    if check_engine(name, address) == "threads":
-        yield Threads(model, settings, checked_jobs(jobs, model.device))
-        return
-    from vqrna.prediction.ray_engine import Ray, check_source
-    from vqrna.runtime.ray_cluster import ray_cluster
+    engine = engine_class(name, address)
+    return engine.open(source, model, settings, jobs=jobs, device=device, address=address)
 
-    check_source(source)
-    with ray_cluster(address, jobs, device) as cluster:
-        yield Ray(cluster, source, model, settings)
+
+def resolve_jobs(jobs: int | None, device: torch.device) -> int:
+    """Return the number of threads: the one asked for, or what fits the machine.
+
+    Raises
+    ------
+    UsageError
+        If it is below 1.
+    """
+    if jobs is not None:
+        if jobs < 1:
+            raise UsageError(f"--jobs is a number of threads from 1 on, not {jobs}")
+        return jobs
+    if device.type != "cpu":
+        return 2  # one computes while the other selects calls
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(MAX_DEFAULT_JOBS, cores or 1))
+
+
+class Stopped(Exception):  # noqa: N818  (not an error: the work was cancelled)
+    """The work was cancelled."""
+
+
+def map_in_order(
+    items: Iterable[T], work: Callable[[T, Event], R], jobs: int
+) -> Iterator[tuple[T, R]]:
+    """Call `work` on items in threads; yield the results in the order of the items.
+
+    At most two items per thread are taken in advance, so that memory stays bounded.
+
+    Parameters
+    ----------
+    items : iterable
+    work : callable
+        Called with an item and an event. The event is set when the work is cancelled; `work`
+        should then raise :class:`Stopped` soon.
+    jobs : int
+        Number of threads. Each uses one thread of torch, so that results are the same for any
+        number.
+
+    Yields
+    ------
+    item, result
+    """
+    stop = Event()
+    pending: deque[tuple[T, Future[R]]] = deque()
+    with one_torch_thread():
+        pool = ThreadPoolExecutor(
+            jobs, "vqrna-scan", initializer=torch.set_num_threads, initargs=(1,)
+        )
+        try:
+            for item in items:
+                pending.append((item, pool.submit(work, item, stop)))
+                while pending and (len(pending) >= 2 * jobs or pending[0][1].done()):
+                    done, future = pending.popleft()
+                    yield done, future.result()
+            while pending:
+                done, future = pending.popleft()
+                yield done, future.result()
+        finally:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)

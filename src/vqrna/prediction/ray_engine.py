@@ -12,17 +12,17 @@ import socket
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, chdir, nullcontext
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import ray
 import torch
-from ray.data import Datasource
+from ray.data import ActorPoolStrategy, DataContext, Datasource
 from ray.data.block import BlockMetadata
 from ray.data.datasource import ReadTask
 
@@ -35,7 +35,7 @@ from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Source
 from vqrna.prediction.tiles import Unit, units
-from vqrna.runtime.ray_cluster import Cluster
+from vqrna.runtime.ray_cluster import Cluster, ray_cluster
 from vqrna.sequence import centre
 
 if TYPE_CHECKING:
@@ -46,20 +46,8 @@ _FED = 8
 """One reader feeds so many actors; it cuts some 100 million nt a second."""
 
 
-def check_source(source: Source) -> None:
-    """Refuse what workers could not read.
-
-    Raises
-    ------
-    UsageError
-        If it is standard input, a pipe, or in memory.
-    """
-    if not source.again or not source.inputs():
-        raise UsageError("--engine ray needs files: standard input and pipes reach no worker")
-
-
 @dataclass(frozen=True, eq=False)
-class Ray:
+class RayEngine:
     """Actors of a Ray cluster.
 
     Ray Data reads the source in shares and hands unit by unit to the actors. It begins again what
@@ -79,7 +67,34 @@ class Ray:
     source: Source
     model: Model
     settings: Settings
-    in_order = False
+
+    name: ClassVar[str] = "ray"
+    in_order: ClassVar[bool] = False
+    local: ClassVar[bool] = False
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        source: Source,
+        model: Model,
+        settings: Settings,
+        *,
+        jobs: int | None = None,
+        device: str = "auto",
+        address: str | None = None,
+    ) -> Iterator[RayEngine]:
+        """Start or reach a cluster while the body runs.
+
+        Raises
+        ------
+        UsageError
+            If workers cannot read the source: standard input, a pipe, or in memory.
+        """
+        if not source.again or not source.inputs():
+            raise UsageError("--engine ray needs files: standard input and pipes reach no worker")
+        with ray_cluster(address, jobs, device) as cluster:
+            yield cls(cluster, source, model, settings)
 
     @property
     def jobs(self) -> int:
@@ -92,7 +107,7 @@ class Ray:
         return self.cluster.device
 
     def run(
-        self, waiting: Iterator[Unit], advance: Callable[[int], None]
+        self, units: Iterator[Unit], advance: Callable[[int], None]
     ) -> Iterator[tuple[int, Part]]:
         """Score units on the cluster (see :class:`~vqrna.prediction.scan.Engine`).
 
@@ -102,7 +117,7 @@ class Ray:
             If a worker cannot read the source or sees another one, or Ray gives up.
         """
         numbers, sums = [], []
-        for unit in waiting:  # workers cut the same units again: only their numbers are kept
+        for unit in units:  # workers cut the same units again: only their numbers are kept
             numbers.append(unit.number)
             sums.append(fingerprint(unit))
         if numbers:
@@ -111,8 +126,6 @@ class Ray:
     def _parts(
         self, numbers: np.ndarray, sums: np.ndarray, advance: Callable[[int], None]
     ) -> Iterator[tuple[int, Part]]:
-        import ray
-
         rows: Any = None
         try:
             rows = iter(
@@ -133,9 +146,6 @@ class Ray:
 
     def _scored(self, numbers: np.ndarray, sums: np.ndarray) -> Dataset:
         """Lay out the work; it begins when the rows are asked for."""
-        import ray
-        from ray.data import ActorPoolStrategy, DataContext
-
         actors = min(self.cluster.actors, len(numbers))
         readers = min(len(numbers), max(2, -(-actors // _FED)))
         reach = reach_of(self.model, self.settings.modifications)

@@ -15,7 +15,7 @@ from vqrna.errors import UsageError
 from vqrna.formats import tsv
 from vqrna.model import Model
 from vqrna.model.weights import load_model
-from vqrna.prediction.engines import Engine, Threads, checked_jobs
+from vqrna.prediction.engines import Engine, ThreadEngine, resolve_jobs
 from vqrna.prediction.output import Output, unreachable, with_q_values, write_results
 from vqrna.prediction.parts import Parts, PartStore
 from vqrna.prediction.prediction import Prediction, Totals, summarise
@@ -100,7 +100,7 @@ def predict(
         fdr=fdr,
     )
     source, tally = source_of(sequences), Tally()
-    engine = Threads(loaded, settings, checked_jobs(jobs, loaded.device))
+    engine = ThreadEngine(loaded, settings, resolve_jobs(jobs, loaded.device))
     total = Totals(len(settings.modifications))
     parts = []
     with progress(None, "predicting", unit="nt", show=show_progress) as bar:
@@ -183,7 +183,7 @@ def predict_files(
     if isinstance(source, Sequence):
         source = FastaSource(tuple(str(file) for file in source))
     output = output or Output()
-    engine = engine or Threads(model, settings, checked_jobs(jobs, model.device))
+    engine = engine or ThreadEngine(model, settings, resolve_jobs(jobs, model.device))
     if str(out) == "-":
         if not engine.in_order:
             raise UsageError("parts of this engine come in any order: give --out a folder")
@@ -210,7 +210,7 @@ def predict_files(
                 "command": command_line(),
                 "device": engine.device,
                 "jobs": engine.jobs,
-                "engine": type(engine).__name__.lower(),
+                "engine": engine.name,
                 "parts": tally.units,
                 "resumed": tally.resumed,
                 "seconds": round(time.monotonic() - begun, 1),

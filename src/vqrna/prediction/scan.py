@@ -11,7 +11,7 @@ import numpy as np
 from vqrna.errors import UsageError
 from vqrna.model import Model
 from vqrna.prediction.calling import reach_of
-from vqrna.prediction.engines import Engine, one_thread_each
+from vqrna.prediction.engines import Engine, map_in_order
 from vqrna.prediction.parts import Part, PartStore
 from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.settings import Settings
@@ -149,5 +149,5 @@ def scan_sequence(model: Model, name: str, tokens: np.ndarray, settings: Setting
     """
     reach = reach_of(model, settings.modifications)
     cut = units([Region.whole(name, tokens)], centre(model.length), reach)
-    with one_thread_each():
-        return joined(score_unit(model, unit, settings).sites for unit in cut)
+    parts = map_in_order(cut, lambda unit, _: score_unit(model, unit, settings), jobs=1)
+    return joined(part.sites for _, part in parts)

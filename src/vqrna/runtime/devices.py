@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, cast
 
 from vqrna.errors import UsageError
@@ -76,6 +77,74 @@ def choose_device(name: str = "auto") -> Device:
     return Device(f"cuda:{number}" if number else "cuda", _cuda_words(torch, int(number or 0)))
 
 
+Setting = Callable[[], AbstractContextManager[None]]
+
+
+def shared(setting: Setting) -> Setting:
+    """Count the users of a process-wide setting: the first changes it, the last restores it.
+
+    Without the count, the second of two overlapping users would save the changed value and
+    restore that one.
+
+    Parameters
+    ----------
+    setting : callable
+        Returns a context manager that changes the setting on entry and restores it on exit.
+    """
+    lock, held = Lock(), ExitStack()
+    users = 0
+
+    @wraps(setting)
+    @contextmanager
+    def use() -> Iterator[None]:
+        nonlocal users
+        with lock:
+            if users == 0:
+                held.enter_context(setting())
+            users += 1
+        try:
+            yield
+        finally:
+            with lock:
+                users -= 1
+                if users == 0:
+                    held.close()
+
+    return use
+
+
+@shared
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Let torch use one thread per operation in all threads that start while the body runs.
+
+    Sums then have the same order of terms for any number of workers. The calling thread itself
+    keeps its number: OpenMP stores it per thread, where no other thread could restore it. So do
+    the work in new threads that call ``torch.set_num_threads(1)``.
+    """
+    import torch
+
+    torch.get_num_threads()  # a thread takes the default with its first call: here, before it is 1
+    before: list[int] = []
+
+    def change() -> None:
+        before.append(torch.get_num_threads())  # the process-wide default: this thread is new
+        torch.set_num_threads(1)
+
+    _in_new_thread(change)
+    try:
+        yield
+    finally:
+        _in_new_thread(lambda: torch.set_num_threads(before[0]))
+
+
+def _in_new_thread(work: Callable[[], None]) -> None:
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+@shared
 @contextmanager
 def full_float32() -> Iterator[None]:
     """Let NVIDIA GPUs compute in whole float32 while the body runs, not in TF32.

@@ -169,7 +169,7 @@ def ray_cluster(
     address = address or os.environ.get("RAY_ADDRESS") or None
     _check(address)
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
-    ray = _ray()
+    ray = import_ray()
     if ray.is_initialized():
         yield _look(ray, jobs, device)
         return
@@ -206,8 +206,14 @@ def _unreachable(address: str | None, error: BaseException) -> DataError:
     return DataError(f"there is no Ray cluster at '{address}' that this machine can use{why}")
 
 
-def _ray() -> ModuleType:
-    """Import Ray, or say how to get it."""
+def import_ray() -> ModuleType:
+    """Import Ray.
+
+    Raises
+    ------
+    UsageError
+        If it is not installed.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other packages, on their way to a new Python
