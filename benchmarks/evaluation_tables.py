@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import DOCS, into_page
+from benchmarks.pages import DOCS, into_page, read_results
 
 from vqrna.model.model_card import A_REGION, points_at
 from vqrna.model.protocol import NEAR
@@ -31,7 +31,7 @@ def measure(directory: str) -> dict[str, Any]:
     """Examine the shipped model on the validation windows of a data set, and draw the pictures."""
     from vqrna.data.benchmark import load_benchmark
     from vqrna.evaluation import evaluate
-    from vqrna.evaluation.report import examination_pictures
+    from vqrna.evaluation.report import position_figures
     from vqrna.model.weights import load_model
     from vqrna.plots.style import save_figure
 
@@ -44,10 +44,10 @@ def measure(directory: str) -> dict[str, Any]:
         full=True,
         show_progress=True,
     )
-    for name, figure in examination_pictures(found, model.modifications).items():
+    for name, figure in position_figures(found, model.modifications).items():
         save_figure(figure, IMAGES / name)[1].unlink()  # the page shows the PNG
-    assert found.examination is not None
-    tables = found.examination.to_json()
+    assert found.positions is not None
+    tables = found.positions.to_json()
     return {
         "model": found.model,
         "split": found.split,
@@ -318,7 +318,7 @@ def main(arguments: list[str]) -> None:
     """Measure if a data set is given; write the tables into the page."""
     if arguments:
         write_results(measure(arguments[0]))
-    measured = json.loads(RESULTS.read_text(encoding="utf-8"))
+    measured = read_results(RESULTS)
     for name, table in TABLES.items():
         into_page(PAGE, name, table(measured))
     print(reading(measured))

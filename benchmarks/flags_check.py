@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import DOCS, into_page
+from benchmarks.pages import DOCS, into_page, read_results
 
 from vqrna.data.benchmark import load_benchmark
 from vqrna.data.overlap import clusters, overlapping
@@ -190,13 +190,13 @@ def table(measured: dict[str, Any]) -> str:
     costs = [100 * tile[name] / tile["scan"] for name in ("ood", "in_training")]
     return "\n".join(
         [
-            *lines(measured["ood"], "`unlike`: windows", 1),
+            *lines(measured["ood"], "`ood`: windows", 1),
             "",
             *lines(measured["in_training"], "`in_training`: sites", 2),
             "",
             f"The sketch holds {sketch['words']:,} words of {sketch['windows']:,} windows in "
             f"{sketch['bytes'] / 1e6:.2f} MB; the table of pairs takes "
-            f"{measured['tables']['bytes'] / 1e6:.2f} MB. On one core, the flags `unlike` and "
+            f"{measured['tables']['bytes'] / 1e6:.2f} MB. On one core, the flags `ood` and "
             f"`in_training` of all positions add {costs[0]:.1f} % and {costs[1]:.1f} % to the time "
             "of a scan.",
         ]
@@ -216,7 +216,7 @@ def main() -> None:
         assert isinstance(model, TrainedModel)
         kept = json.dumps(measure(train, valid, model), indent=1)
         RESULTS.write_text(kept + "\n", encoding="utf-8")
-    text = table(json.loads(RESULTS.read_text(encoding="utf-8")))
+    text = table(read_results(RESULTS))
     into_page(DOCS / "flags.md", "flags", text)
     print(text)
 

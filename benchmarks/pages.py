@@ -31,6 +31,18 @@ def into_page(page: Path, name: str, text: str) -> None:
     write_text(page, f"{head}{begin}\n{text}\n{END}{tail}")
 
 
+RENAMED = {"rivals": "decoys", "unlike": "ood"}
+"""Keys that older kept results have under another name."""
+
+
+def read_results(path: Path) -> Any:
+    """Read kept results, with the present names of their keys."""
+    return json.loads(
+        path.read_text(encoding="utf-8"),
+        object_hook=lambda found: {RENAMED.get(key, key): value for key, value in found.items()},
+    )
+
+
 def kept(results: Path, measure: Callable[[str], Any], data: list[str]) -> Any:
     """Measure and keep it, if there is a data set; give what is kept.
 
@@ -45,4 +57,4 @@ def kept(results: Path, measure: Callable[[str], Any], data: list[str]) -> Any:
     """
     if data:
         write_text(results, json.dumps(measure(data[0]), indent=1) + "\n")
-    return json.loads(results.read_text(encoding="utf-8"))
+    return read_results(results)

@@ -6,6 +6,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from benchmarks.pages import read_results
 from benchmarks.summary import summary
 
 from vqrna.data.fasta import read_fasta
@@ -37,7 +38,7 @@ def demo():
 )
 def test_the_measured_table_is_the_kept_result(root, name, table, page):
     script = runpy.run_path(str(root / "benchmarks" / f"{name}.py"))
-    measured = json.loads(script["RESULTS"].read_text(encoding="utf-8"))
+    measured = read_results(script["RESULTS"])
     assert script[table](measured) in (root / page).read_text(encoding="utf-8")
 
 

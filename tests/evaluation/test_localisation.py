@@ -48,13 +48,13 @@ def planted(n=20, length=401, seed=0):
     return windows_of(tokens, np.tile([1, -1], (n, 1)))
 
 
-def near(scores, rival):
-    scores, rival = np.array(scores, dtype=float), np.array(rival, dtype=bool)
-    return Neighbours(AM, np.arange(len(scores)), scores, rival)
+def near(scores, is_decoy):
+    scores, is_decoy = np.array(scores, dtype=float), np.array(is_decoy, dtype=bool)
+    return Neighbours(AM, np.arange(len(scores)), scores, is_decoy)
 
 
 def test_ranks_of_hand_made_windows():
-    rival = [[1, 1, 0, 1, 1]] * 4 + [[0, 0, 0, 0, 0]]
+    is_decoy = [[1, 1, 0, 1, 1]] * 4 + [[0, 0, 0, 0, 0]]
     scores = [
         [1, 2, 9, 3, 4],  # above all
         [1, 2, 3, 3, 4],  # above two, level with one, below one
@@ -62,27 +62,27 @@ def test_ranks_of_hand_made_windows():
         [7, 7, 3, 7, 7],  # below all
         [1, 1, 9, 1, 1],  # nothing to compare
     ]
-    decoys, auroc, first = within_window(near(scores, rival))
+    decoys, auroc, first = within_window(near(scores, is_decoy))
     assert decoys.tolist() == [4, 4, 4, 4, 0]
     np.testing.assert_allclose(auroc, [1, 2.5 / 4, 0.5, 0, np.nan])
     np.testing.assert_allclose(first, [1, 0, 1 / 5, 0, np.nan])
 
 
-def test_the_nearest_rivals_are_looked_at_apart():
-    rival = [[1, 1, 0, 1, 1], [1, 1, 0, 1, 1], [1, 0, 0, 0, 1]]
+def test_the_nearest_decoys_are_looked_at_apart():
+    is_decoy = [[1, 1, 0, 1, 1], [1, 1, 0, 1, 1], [1, 0, 0, 0, 1]]
     scores = [[9, 1, 5, 9, 9], [1, 9, 5, 9, 1], [1, 9, 5, 9, 1]]
-    found = near(scores, rival)
+    found = near(scores, is_decoy)
     decoys, auroc = among_near(found, 1)
     assert decoys.tolist() == [2, 2, 0]
     np.testing.assert_allclose(auroc, [0.5, 0, np.nan])
     np.testing.assert_allclose(among_near(found, 2)[1], within_window(found)[1])
-    # The mean is over the windows that have a rival so near
-    rival = np.zeros((3, 61), dtype=bool)
-    rival[0, [45, 60]] = rival[1, [15, 60]] = rival[2, 0] = True
+    # The mean is over the windows that have a decoy so near
+    is_decoy = np.zeros((3, 61), dtype=bool)
+    is_decoy[0, [45, 60]] = is_decoy[1, [15, 60]] = is_decoy[2, 0] = True
     scores = np.zeros((3, 61))
     scores[:, 30], scores[0, 45] = 1, 2
     scores[1, 60] = 9
-    table = ranked([near(scores, rival)], np.arange(3), resamples=0)
+    table = ranked([near(scores, is_decoy)], np.arange(3), resamples=0)
     assert table.value("Am", "auroc_near", "all").value == 0.5
     counts = table.table.set_index("metric")[["n", "decoys"]]
     assert counts.loc["auroc_near"].tolist() == [2, 1]
@@ -90,31 +90,31 @@ def test_the_nearest_rivals_are_looked_at_apart():
     assert table.value("Am", "auroc", "all").value == pytest.approx((0.5 + 0.5 + 1) / 3)
 
 
-def test_what_is_no_rival_is_never_read():
+def test_what_is_no_decoy_is_never_read():
     scores = [[np.nan, 2, 3, 99, 1]]
     decoys, auroc, first = within_window(near(scores, [[0, 1, 0, 0, 1]]))
     assert (decoys[0], auroc[0], first[0]) == (2, 1, 1)
 
 
-def test_rivals_have_base_and_context_and_are_not_annotated():
+def test_decoys_have_base_and_context_and_are_not_annotated():
     tokens = encode("CAGCACAUCAGAACA")[None]
     known = np.zeros((1, 15), dtype=bool)
     known[0, 9] = True
     got = neighbours(np.zeros((1, 15)), tokens, AM, known)
-    assert np.flatnonzero(got.rival[0]).tolist() == [1, 4, 6, 11, 12, 14]
+    assert np.flatnonzero(got.is_decoy[0]).tolist() == [1, 4, 6, 11, 12, 14]
     # Of BCA only: A at 5 follows AC, A at 10 is annotated
     known[0] = np.arange(15) == 10
     got = neighbours(
         np.zeros((1, 15)), encode("GCAACAUUGCAGGCA")[None], modification("m6Am"), known
     )
-    assert np.flatnonzero(got.rival[0]).tolist() == [2, 14]
+    assert np.flatnonzero(got.is_decoy[0]).tolist() == [2, 14]
 
 
 def test_a_context_rule_sees_beyond_the_scored_positions():
     tokens = encode("UUGCAGGACAUUUUU")[None]
     known = np.zeros((1, 15), dtype=bool)
     got = neighbours(np.zeros((1, 7)), tokens, modification("m6Am"), known)  # positions 4 to 10
-    assert np.flatnonzero(got.rival[0]).tolist() == [0]
+    assert np.flatnonzero(got.is_decoy[0]).tolist() == [0]
 
 
 def test_scores_of_another_shape_are_an_error():

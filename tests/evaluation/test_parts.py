@@ -51,7 +51,7 @@ def test_the_parts_add_up_to_the_model():
 
 def test_each_part_is_measured_between_and_within_windows(windows):
     model = calling_model()
-    table = evaluate(model, windows, full=True, resamples=20).examination.parts
+    table = evaluate(model, windows, full=True, resamples=20).positions.parts
     assert set(table["part"]) == {SITE, REGION, BOTH}
     assert set(table["auroc"]) == {BETWEEN, WITHIN}
 
@@ -71,7 +71,7 @@ def test_each_part_is_measured_between_and_within_windows(windows):
             off = logits[windows.labels[:, k] == 0, k][None]
             expected = ((on > off) + 0.5 * (on == off)).mean()
             assert value(part, BETWEEN, kind) == pytest.approx(expected)
-    whole = evaluate(model, windows, full=True, resamples=20).examination.localisation
+    whole = evaluate(model, windows, full=True, resamples=20).positions.localisation
     for kind in SYMBOLS:
         expected = whole.value(kind, windows="all").value
         assert value(BOTH, WITHIN, kind) == pytest.approx(expected)
@@ -84,7 +84,7 @@ def test_a_region_part_that_says_one_number_ranks_nothing(windows):
     kept = last.weight.data.clone()
     last.weight.data.zero_()
     try:
-        table = evaluate(model, windows, full=True, resamples=5).examination.parts
+        table = evaluate(model, windows, full=True, resamples=5).positions.parts
     finally:
         last.weight.data.copy_(kept)
     rows = table[(table["part"] == REGION) & (table["modification"] == SYMBOLS[0])]

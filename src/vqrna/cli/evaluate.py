@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vqrna.data.windows import Windows
     from vqrna.evaluation import Evaluation
-    from vqrna.evaluation.examination import PositionEvaluation
+    from vqrna.evaluation.position_evaluation import PositionEvaluation
 
 
 def evaluate(
@@ -104,8 +104,8 @@ def evaluate(
         return
 
     show(found)
-    if found.examination is not None:
-        show_examination(found.examination)
+    if found.positions is not None:
+        show_positions(found.positions)
     for path in written:
         typer.echo(f"wrote {path}")
 
@@ -238,7 +238,7 @@ def _range(low: float, high: float) -> str:
 _NARROWEST_POSITIONS = 100
 
 
-def show_examination(found: PositionEvaluation) -> None:
+def show_positions(found: PositionEvaluation) -> None:
     """Print two tables: where and how sure; and what is called at the default tier."""
     from rich.console import Console
 

@@ -48,7 +48,7 @@ class Localisation:
         them has none.
     ranks : pandas.DataFrame
         One row a window and type: ``row``, ``modification``, ``decoys``, ``auroc``, ``first``,
-        ``rivals_near``, ``auroc_near`` (nan without a rival so near), ``cluster``,
+        ``decoys_near``, ``auroc_near`` (nan without a decoy so near), ``cluster``,
         ``non_overlapping`` (missing where that was not asked).
     resampled : dict of tuple of str to np.ndarray, shape (R,)
         Values of every bootstrap resample, by modification, windows and metric. Another model on
@@ -89,7 +89,7 @@ def localise(
 ) -> Localisation:
     """Rank the true site of each modified window among its decoys.
 
-    Rivals are the positions within `reach` nt that have the type's base and context and are
+    Decoys are the positions within `reach` nt that have the type's base and context and are
     annotated for no type. Ties count half.
 
     Parameters
@@ -192,12 +192,12 @@ def within_window(near: Neighbours) -> tuple[np.ndarray, np.ndarray, np.ndarray]
         Share of the decoys that score lower than the site; equal scores count half. nan without
         decoys.
     first : np.ndarray, shape (N,)
-        1 if no rival scores as high, ``1 / (1 + k)`` if k are equal and none is higher, else 0.
+        1 if no decoy scores as high, ``1 / (1 + k)`` if k are equal and none is higher, else 0.
     """
-    rival, site = near.rival, near.site[:, None]
-    decoys = rival.sum(axis=1)
-    lower = (rival & (near.scores < site)).sum(axis=1)
-    equal = (rival & (near.scores == site)).sum(axis=1)
+    is_decoy, site = near.is_decoy, near.site[:, None]
+    decoys = is_decoy.sum(axis=1)
+    lower = (is_decoy & (near.scores < site)).sum(axis=1)
+    equal = (is_decoy & (near.scores == site)).sum(axis=1)
     auroc = np.divide(lower + equal / 2, decoys, out=np.full(len(near), np.nan), where=decoys > 0)
     first = np.where(lower + equal == decoys, 1 / (1 + equal), 0.0)
     return decoys, auroc, np.where(decoys > 0, first, np.nan)
@@ -210,18 +210,18 @@ def among_near(near: Neighbours, distance: int = NEAR) -> tuple[np.ndarray, np.n
     -------
     decoys : np.ndarray, shape (N,), int
     auroc : np.ndarray, shape (N,)
-        nan without a rival so near.
+        nan without a decoy so near.
     """
-    site = centre(near.rival.shape[1])
-    beside = np.abs(np.arange(near.rival.shape[1]) - site) <= distance
-    decoys, auroc, _ = within_window(dataclasses.replace(near, rival=near.rival & beside))
+    site = centre(near.is_decoy.shape[1])
+    beside = np.abs(np.arange(near.is_decoy.shape[1]) - site) <= distance
+    decoys, auroc, _ = within_window(dataclasses.replace(near, is_decoy=near.is_decoy & beside))
     return decoys, auroc
 
 
 def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> pd.DataFrame:
     """Lay out the ranks of one type; windows without decoys are left out."""
     decoys, auroc, first = within_window(near)
-    rivals_near, auroc_near = among_near(near)
+    decoys_near, auroc_near = among_near(near)
     overlap = [pd.NA] * len(near) if apart is None else apart[near.rows]
     table = pd.DataFrame(
         {
@@ -230,7 +230,7 @@ def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> p
             "decoys": decoys,
             "auroc": auroc,
             "first": first,
-            "rivals_near": rivals_near,
+            "decoys_near": decoys_near,
             "auroc_near": auroc_near,
             "cluster": cluster[near.rows],
             "non_overlapping": pd.array(overlap, dtype="boolean"),
@@ -240,7 +240,7 @@ def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> p
 
 
 def _ranks_of_none() -> pd.DataFrame:
-    names = ("row", "modification", "decoys", "auroc", "first", "rivals_near", "auroc_near")
+    names = ("row", "modification", "decoys", "auroc", "first", "decoys_near", "auroc_near")
     return pd.DataFrame({name: [] for name in (*names, "cluster", "non_overlapping")})
 
 
@@ -272,7 +272,7 @@ def _groups(kinds: Sequence[str]) -> list[tuple[str, list[str]]]:
 def _counts(members: Sequence[pd.DataFrame], metric: str) -> tuple[int, float]:
     """Count the windows of a measure, and the decoys of each on average (types alike)."""
     if metric == "auroc_near":
-        near = [of_type["rivals_near"][of_type["rivals_near"] > 0] for of_type in members]
+        near = [of_type["decoys_near"][of_type["decoys_near"] > 0] for of_type in members]
     else:
         near = [of_type["decoys"] for of_type in members]
     return sum(map(len, near)), float(np.mean([_mean(decoys) for decoys in near]))

@@ -42,14 +42,14 @@ class Neighbours:
         Which of the windows these are.
     scores : np.ndarray, shape (N, W), float64
         The site is at ``W // 2``.
-    rival : np.ndarray, shape (N, W), bool
+    is_decoy : np.ndarray, shape (N, W), bool
         Positions that have the base and context of the type and are annotated for no type.
     """
 
     modification: Modification
     rows: np.ndarray
     scores: np.ndarray
-    rival: np.ndarray
+    is_decoy: np.ndarray
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -146,10 +146,12 @@ def neighbours(
     # A context rule reads beside a position: look before cutting
     wide = recentre(tokens, width + 2 * len(modification.context))
     beside = len(modification.context)
-    rival = modification.candidates(wide)[:, beside : beside + width]
-    rival &= ~recentre(known.view(np.uint8), width).astype(bool)
-    rival[:, width // 2] = False
-    return Neighbours(modification, np.arange(len(tokens)) if rows is None else rows, scores, rival)
+    is_decoy = modification.candidates(wide)[:, beside : beside + width]
+    is_decoy &= ~recentre(known.view(np.uint8), width).astype(bool)
+    is_decoy[:, width // 2] = False
+    return Neighbours(
+        modification, np.arange(len(tokens)) if rows is None else rows, scores, is_decoy
+    )
 
 
 class ScoreWindows(Protocol):

@@ -69,7 +69,7 @@ def prevalence(
             part = _some(near, there[near.rows])
             used = draws[:, cluster[part.rows]]
             weights = np.concatenate([np.ones((1, len(part))), used])
-            key = (near.modification.symbol, windows, len(part), int(part.rival.sum()))
+            key = (near.modification.symbol, windows, len(part), int(part.is_decoy.sum()))
             prior = near.modification.prior
             for line in (*_tiers(part, cut, weights, prior), *_auprc(part, weights, prior)):
                 *what, estimate = line
@@ -86,13 +86,13 @@ def _tiers(
 ) -> Iterator[Line]:
     """Measure what each tier calls."""
     nan, n_sites = float("nan"), weights.sum(axis=1)
-    n_rivals = weights @ near.rival.sum(axis=1)
+    n_decoys = weights @ near.is_decoy.sum(axis=1)
     for tier, cut in zip(TIERS, thresholds, strict=True):
         if not np.isfinite(cut):
             continue
         recall = _ratio(weights @ (near.site >= cut), n_sites)
-        called = weights @ (near.rival & (near.scores >= cut)).sum(axis=1)
-        false_rate = np.where(n_rivals > 0, (called + 1) / (n_rivals + 1), nan)
+        called = weights @ (near.is_decoy & (near.scores >= cut)).sum(axis=1)
+        false_rate = np.where(n_decoys > 0, (called + 1) / (n_decoys + 1), nan)
         precision = _precision(recall, false_rate, prior)
         found, certain = _estimate(recall), _estimate(precision)
         if len(weights) > 1 and len(near) and found.value in (0, 1):
@@ -125,8 +125,8 @@ def _estimate(samples: np.ndarray) -> Estimate:
 def _auprc(near: Neighbours, weights: np.ndarray, prior: float) -> Iterator[Line]:
     """Measure average precision at every ratio."""
     true, false = _above(near, weights)
-    n_rivals = (weights @ near.rival.sum(axis=1))[:, None]
-    guarded = (false * n_rivals + 1) / (n_rivals + 1)  # as the tiers' false rate
+    n_decoys = (weights @ near.is_decoy.sum(axis=1))[:, None]
+    guarded = (false * n_decoys + 1) / (n_decoys + 1)  # as the tiers' false rate
     ratios = {f"1:{ratio}": float(ratio) for ratio in RATIOS} | {PRIOR: (1 - prior) / prior}
     for name, ratio in ratios.items():
         share = 1 / (1 + ratio)
@@ -146,12 +146,12 @@ def _above(near: Neighbours, weights: np.ndarray) -> tuple[np.ndarray, np.ndarra
     site = near.site
     true = weights @ (site[:, None] >= site)
     decoys = np.empty((len(near), len(near)))  # of each window, those as high as each site
-    for row, (scores, rival) in enumerate(zip(near.scores, near.rival, strict=True)):
-        rising = np.sort(scores[rival])
+    for row, (scores, is_decoy) in enumerate(zip(near.scores, near.is_decoy, strict=True)):
+        rising = np.sort(scores[is_decoy])
         decoys[row] = len(rising) - np.searchsorted(rising, site, side="left")
     n_sites = weights.sum(axis=1, keepdims=True)
-    n_rivals = (weights @ near.rival.sum(axis=1))[:, None]
-    return _ratio(true, n_sites), _ratio(weights @ decoys, n_rivals)
+    n_decoys = (weights @ near.is_decoy.sum(axis=1))[:, None]
+    return _ratio(true, n_sites), _ratio(weights @ decoys, n_decoys)
 
 
 def average_precision(
@@ -182,7 +182,9 @@ def average_precision(
 
 
 def _some(near: Neighbours, chosen: np.ndarray) -> Neighbours:
-    return Neighbours(near.modification, near.rows[chosen], near.scores[chosen], near.rival[chosen])
+    return Neighbours(
+        near.modification, near.rows[chosen], near.scores[chosen], near.is_decoy[chosen]
+    )
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

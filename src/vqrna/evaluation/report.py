@@ -66,12 +66,12 @@ def write_report(
     figure = roc_and_pr(evaluation.scores, modifications, title)
     pictures = save_figure(figure, folder / "roc_pr")
     written = [folder / "evaluation.csv", folder / "scores.tsv", *pictures]
-    if evaluation.examination is not None:
-        written += _write_examination(evaluation, modifications, folder, head)
+    if evaluation.positions is not None:
+        written += _write_positions(evaluation, modifications, folder, head)
     return written
 
 
-def _write_examination(
+def _write_positions(
     evaluation: Evaluation,
     modifications: Sequence[Modification],
     folder: Path,
@@ -79,17 +79,17 @@ def _write_examination(
 ) -> list[Path]:
     """Write the tables and pictures of a full evaluation."""
     written = []
-    tables = {} if evaluation.examination is None else evaluation.examination.tables()
+    tables = {} if evaluation.positions is None else evaluation.positions.tables()
     for name, table in tables.items():
         path = folder / f"{name}.csv"
         write_table(path, table, head, separator=",", digits=6)
         written.append(path)
-    for name, figure in examination_pictures(evaluation, modifications).items():
+    for name, figure in position_figures(evaluation, modifications).items():
         written += save_figure(figure, folder / name)
     return written
 
 
-def examination_pictures(
+def position_figures(
     evaluation: Evaluation, modifications: Sequence[Modification]
 ) -> dict[str, Figure]:
     """Draw the reliability diagrams and the mix-ups of a full evaluation, by their names.
@@ -101,7 +101,7 @@ def examination_pictures(
     ValueError
         If it was no full evaluation.
     """
-    found = evaluation.examination
+    found = evaluation.positions
     if found is None:
         raise ValueError("this was no full evaluation")
     known = "non_overlapping" in set(found.cross_types["windows"])

@@ -17,7 +17,7 @@ from vqrna.model.protocol import Flagger
 from vqrna.stats.bootstrap import Estimate
 
 if TYPE_CHECKING:
-    from vqrna.evaluation.examination import PositionEvaluation
+    from vqrna.evaluation.position_evaluation import PositionEvaluation
     from vqrna.model.protocol import Scorer
 
 
@@ -76,7 +76,7 @@ class Evaluation:
     resampled : dict of tuple of str to np.ndarray, shape (R,)
         AUROC of every bootstrap resample, by `KEYS`. Another model on the same windows has the
         same resamples, so that the two can be compared resample by resample.
-    examination : PositionEvaluation, optional
+    positions : PositionEvaluation, optional
         What a balanced test does not show, if it was asked for.
     """
 
@@ -86,7 +86,7 @@ class Evaluation:
     scores: pd.DataFrame
     unknown: tuple[str, ...] = ()
     resampled: dict[tuple[str, str, str, str], np.ndarray] = field(default_factory=dict)
-    examination: PositionEvaluation | None = None
+    positions: PositionEvaluation | None = None
 
     def value(
         self,
@@ -122,6 +122,6 @@ class Evaluation:
             "flags": flagged(self.scores),
             "results": results,
         }
-        if self.examination is not None:
-            told["examination"] = self.examination.to_json()
+        if self.positions is not None:
+            told["positions"] = self.positions.to_json()
         return told

@@ -14,7 +14,7 @@ import pandas as pd
 from vqrna.data.overlap import clusters, overlapping
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.cells import compare, known_windows, means, tidy
-from vqrna.evaluation.examination import check_scans, examine
+from vqrna.evaluation.position_evaluation import check_scans, evaluate_positions
 from vqrna.evaluation.results import FLAGS, Evaluation, flag_columns
 from vqrna.runtime.progress import progress
 from vqrna.sequence import AMBIGUOUS, centre
@@ -99,7 +99,7 @@ def evaluate(
         `KEPT` nt from the site masked on one side or both.
     full : bool
         Whether to scan windows position by position, too, and measure what a balanced test does
-        not show (see :func:`vqrna.evaluation.examination.examine`).
+        not show (see :func:`vqrna.evaluation.position_evaluation.evaluate_positions`).
     limit : int, optional
         With `full`: at most so many modified windows a type; all if not given.
     resamples : int
@@ -170,9 +170,9 @@ def evaluate(
     resampled = {
         (c.modification, c.windows, c.negatives, c.flanks): c.samples["auroc"] for c in cells
     }
-    examination = None
+    positions = None
     if full:
-        examination = examine(
+        positions = evaluate_positions(
             cast("Model", model),
             windows,
             table,
@@ -184,4 +184,4 @@ def evaluate(
             seed=seed,
             show_progress=show_progress,
         )
-    return Evaluation(model.hash, split, tidy(cells), table, unknown, resampled, examination)
+    return Evaluation(model.hash, split, tidy(cells), table, unknown, resampled, positions)

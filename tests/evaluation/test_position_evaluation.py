@@ -11,7 +11,7 @@ from tiny import fresh, random_tokens, tiny
 from vqrna.data.windows import Windows
 from vqrna.errors import UsageError
 from vqrna.evaluation import dense, evaluate, localise
-from vqrna.evaluation.report import examination_pictures
+from vqrna.evaluation.report import position_figures
 from vqrna.modifications import modifications
 from vqrna.sequence import centre, decode, encode
 from vqrna.stats.tiers import TIERS
@@ -54,7 +54,7 @@ def test_localisation_is_that_of_a_dense_scan(found):
     alone = localise(
         dense(calling_model()), windows, reference=windows.take(slice(8)), resamples=30
     )
-    pd.testing.assert_frame_equal(alone.table, found.examination.localisation.table)
+    pd.testing.assert_frame_equal(alone.table, found.positions.localisation.table)
     assert set(alone.table["n"]) >= {N}
 
 
@@ -69,7 +69,7 @@ def test_calls_beside_sites_are_those_of_a_scan_with_tiers(found):
         for k, m in enumerate(model.modifications):
             here = reached[beside & m.candidates(tokens), k]
             calls[k] += [(here > tier).sum() for tier in range(3)]
-    table = found.examination.false_calls
+    table = found.positions.false_calls
     rows = table[table["sequence"] == "off-centre"].set_index(["modification", "tier"])
     assert set(rows["nt"]) == {nt}
     assert calls.sum() > 50
@@ -83,7 +83,7 @@ def test_shuffled_sequence_is_another_with_another_seed_only():
 
     def shuffled(seed):
         model = calling_model()
-        table = evaluate(model, windows, full=True, resamples=0, seed=seed).examination.false_calls
+        table = evaluate(model, windows, full=True, resamples=0, seed=seed).positions.false_calls
         return table[table["sequence"] == "shuffled"]
 
     one, again, other = shuffled(1), shuffled(1), shuffled(2)
@@ -95,8 +95,8 @@ def test_shuffled_sequence_is_another_with_another_seed_only():
 def test_what_is_found_is_the_same_in_every_table(found):
     """Recall of a tier, and the diagonal of the mix-ups, from the scores of whole windows."""
     scores = found.scores
-    cross = found.examination.cross_types.set_index(["site", "called", "windows", "tier"])
-    rare = found.examination.prevalence.set_index(["modification", "windows", "metric", "at"])
+    cross = found.positions.cross_types.set_index(["site", "called", "windows", "tier"])
+    rare = found.positions.prevalence.set_index(["modification", "windows", "metric", "at"])
     model = calling_model()
     for k, symbol in enumerate(SYMBOLS):
         positives = scores[(scores["modification"] == symbol) & (scores["label"] == 1)]
@@ -108,7 +108,7 @@ def test_what_is_found_is_the_same_in_every_table(found):
 
 
 def test_a_limit_bounds_the_windows():
-    found = evaluate(calling_model(), labelled(), full=True, limit=2, resamples=0).examination
+    found = evaluate(calling_model(), labelled(), full=True, limit=2, resamples=0).positions
     assert set(found.localisation.ranks.groupby("modification").size()) == {2}
     assert set(found.false_calls["nt"]) <= {8 * 500, 8 * 501}
 
@@ -116,12 +116,12 @@ def test_a_limit_bounds_the_windows():
 def test_a_model_without_tiers_still_tells_where_sites_are():
     model = fresh(tiny(length=LENGTH), SYMBOLS)
     found = evaluate(model, labelled(), full=True, resamples=0)
-    examined = found.examination
-    assert examined.false_calls.empty
-    assert examined.cross_types.empty
-    assert set(examined.prevalence["metric"]) == {"auprc", "auprc_guarded"}
-    assert not np.isnan(examined.localisation.value("Am", "auroc", "all").value)
-    picture = examination_pictures(found, model.modifications)["cross_types"]
+    positions = found.positions
+    assert positions.false_calls.empty
+    assert positions.cross_types.empty
+    assert set(positions.prevalence["metric"]) == {"auprc", "auprc_guarded"}
+    assert not np.isnan(positions.localisation.value("Am", "auroc", "all").value)
+    picture = position_figures(found, model.modifications)["cross_types"]
     assert "the model has no tiers" in [text.get_text() for text in picture.texts]
 
 
@@ -132,25 +132,25 @@ def test_short_windows_are_scored_with_what_there_is():
         np.ascontiguousarray(windows.tokens[:, half - 60 : half + 61]), windows.labels,
         windows.negative_set, windows.negative_sets, windows.names, windows.modifications,
     )  # fmt: skip
-    examined = evaluate(calling_model(), windows, full=True, resamples=0).examination
-    off_centre = examined.false_calls[examined.false_calls["sequence"] == "off-centre"]
+    positions = evaluate(calling_model(), windows, full=True, resamples=0).positions
+    off_centre = positions.false_calls[positions.false_calls["sequence"] == "off-centre"]
     assert set(off_centre["nt"]) == {len(windows) * 120}
-    assert (examined.localisation.ranks["decoys"] < 60).all()
+    assert (positions.localisation.ranks["decoys"] < 60).all()
 
 
 def test_no_window_apart_leaves_nothing_to_tell_but_fails_nothing():
     windows = labelled()
     found = evaluate(calling_model(), windows, reference=windows, full=True, resamples=5)
-    examined = found.examination
-    assert (examined.false_calls["nt"] == 0).all()
-    assert examined.false_calls["value"].isna().all()
-    assert np.isnan(examined.localisation.value("Am").value)
-    assert not np.isnan(examined.localisation.value("Am", windows="all").value)
+    positions = found.positions
+    assert (positions.false_calls["nt"] == 0).all()
+    assert positions.false_calls["value"].isna().all()
+    assert np.isnan(positions.localisation.value("Am").value)
+    assert not np.isnan(positions.localisation.value("Am", windows="all").value)
     json.dumps(found.to_json(), allow_nan=False)
-    assert set(examination_pictures(found, windows.modifications)) == {"reliability", "cross_types"}
+    assert set(position_figures(found, windows.modifications)) == {"reliability", "cross_types"}
 
 
-def test_a_scorer_of_windows_alone_cannot_be_examined():
+def test_a_scorer_of_windows_alone_has_no_position_evaluation():
     class Scorer:
         modifications = modifications(["Am"])
         length = LENGTH
@@ -168,11 +168,11 @@ def test_a_scorer_of_windows_alone_cannot_be_examined():
 
 def test_pictures_need_a_full_evaluation(found):
     plain = evaluate(calling_model(), labelled(), resamples=0)
-    assert plain.examination is None
-    assert "examination" not in plain.to_json()
+    assert plain.positions is None
+    assert "positions" not in plain.to_json()
     with pytest.raises(ValueError, match="no full evaluation"):
-        examination_pictures(plain, ())
-    assert set(examination_pictures(found, calling_model().modifications)) == {
+        position_figures(plain, ())
+    assert set(position_figures(found, calling_model().modifications)) == {
         "reliability", "cross_types",
     }  # fmt: skip
 
@@ -220,7 +220,7 @@ def test_the_command_writes_all_files_and_tells_the_rest(vqrna_main, tmp_path, m
         "evaluate", "--data", tmp_path / "data", "--resamples", 0, "--no-masked", "--full",
         "--json", "--modifications", "Am,Psi",
     )  # fmt: skip
-    told = json.loads(done.out)["examination"]
+    told = json.loads(done.out)["positions"]
     assert set(told) == {
         "localisation", "calibration", "reliability", "prevalence", "false_calls", "cross_types",
         "parts",

@@ -86,7 +86,7 @@ class PositionEvaluation:
         }
 
 
-def examine(
+def evaluate_positions(
     model: Model,
     windows: Windows,
     scores: pd.DataFrame,
@@ -173,7 +173,7 @@ def examine(
 
 
 def check_scans(model: object) -> None:
-    """Refuse a model that cannot be examined.
+    """Refuse a model that cannot be positions.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def check_scans(model: object) -> None:
     """
     if not hasattr(model, "scan_batch"):
         raise UsageError(
-            "this model scores windows only: it cannot be examined position by position"
+            "this model scores windows only: it cannot be positions position by position"
         )
 
 
