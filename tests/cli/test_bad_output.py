@@ -60,16 +60,16 @@ def test_a_disk_that_fills_up_under_predict(
     old = tmp_path / "old"
     assert vqrna_main(*words, old).code == 0
     before = (old / "sites.tsv").read_bytes()
-    real = files._settle
+    real = files._rename
     for place in (out, old):
         left = iter([False] * (call - 1) + [True])
 
-        def settle(*paths, left=left):
+        def rename(*paths, left=left):
             if next(left):
                 raise OSError(errno.ENOSPC, "No space left on device")
             real(*paths)
 
-        monkeypatch.setattr(files, "_settle", settle)
+        monkeypatch.setattr(files, "_rename", rename)
         done = vqrna_main(*words, place)
         assert (done.code, done.out) == (1, "")
         (line,) = done.err.splitlines()
@@ -78,7 +78,7 @@ def test_a_disk_that_fills_up_under_predict(
         assert ("what is finished is kept" in line) == (call > 1)
     assert [name for name in files_in(old) if not name.startswith(".vqrna-parts-")] == FILES
     assert (old / "sites.tsv").read_bytes() == before
-    monkeypatch.setattr(files, "_settle", real)
+    monkeypatch.setattr(files, "_rename", real)
     assert vqrna_main(*words, out).code == 0
     assert (out / "sites.tsv").read_bytes() == before
     assert files_in(out) == FILES

@@ -247,7 +247,7 @@ def test_a_wrong_configuration_is_one_line(vqrna_main, data, tmp_path, text, wor
 def test_an_output_that_cannot_be_one_is_told(train, data, tmp_path):
     (tmp_path / "file").write_text("mine")
     done = train("--data", data, out=tmp_path / "file")
-    assert "is a file, but a folder is wanted" in one_line(done, 1)
+    assert "is a file, but results need a folder" in one_line(done, 1)
     assert (tmp_path / "file").read_text() == "mine"
 
 

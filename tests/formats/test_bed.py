@@ -74,9 +74,7 @@ def test_a_name_that_comes_twice_has_no_index_but_all_rows(written, tmp_path):
     blocks = [make_sites(name, [5, 9]) for name in ("a", "b", "a")]
     out = written("bed,tsv", blocks)
     assert [path.name for path in out.paths] == ["sites.bed.gz", "sites.tsv"]
-    assert out.notes == (
-        "sites.bed.gz has no index: 'a' occurs more than once among the names of the sequences",
-    )
+    assert out.notes == ("sites.bed.gz has no index: several sequences are named 'a'",)
     assert len(rows(out.paths[0])) == 6
     assert sorted(p.name for p in tmp_path.iterdir()) == ["sites.bed.gz", "sites.tsv"]
 
@@ -84,7 +82,7 @@ def test_a_name_that_comes_twice_has_no_index_but_all_rows(written, tmp_path):
 def test_rows_that_go_back_have_no_index(written):
     out = written("bed", [make_sites("a", [5, 9]), make_sites("a", [2])])
     assert out.notes == (
-        "sites.bed.gz has no index: the rows of 'a' go back (is the name there twice?)",
+        "sites.bed.gz has no index: the rows of 'a' are not sorted (is the name used twice?)",
     )
 
 

@@ -135,7 +135,7 @@ def test_what_was_not_given_is_told(written):
     ]:
         out = written("bedrmod", [make_sites("a", [0])], **given | ({name: value} if name else {}))
         given |= {name: value} if name else {}
-        assert out.notes == (f"the head of sites.bedrmod should say more: give {missing}",)
+        assert out.notes == (f"the header of sites.bedrmod is incomplete: add {missing}",)
     out = written("bedrmod", [make_sites("a", [0])])
     told = bedrmod.read_header(out.paths[0])
     assert told["organism"] == "32644"

@@ -106,11 +106,11 @@ def killed_at(words, place: str, name: str, call: int, number: str = "SIGKILL"):
         ),  # in the middle of the fourth part
         (
             "vqrna.runtime.files",
-            "_settle",
+            "_rename",
             3,
             (PARTS - 3, PARTS - 2),
         ),  # when the third part gets its name
-        ("vqrna.runtime.files", "_settle", PARTS + 1, (0, 0)),  # when the sites do
+        ("vqrna.runtime.files", "_rename", PARTS + 1, (0, 0)),  # when the sites do
         ("PartStore", "clear", 1, (0, 0)),  # when all is there
     ],
 )

@@ -1,3 +1,4 @@
+import errno
 import gzip
 import os
 import signal
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vqrna.errors import DataError
-from vqrna.runtime.files import atomic_path, output_directory, write_text
+from vqrna.runtime.files import atomic_path, output_directory, output_files, write_text
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
@@ -25,10 +26,11 @@ def test_the_file_appears_only_when_it_is_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_temporary_file_ends_like_the_final_one(tmp_path):
+def test_the_temporary_file_has_the_final_name_in_a_hidden_folder(tmp_path):
     with atomic_path(tmp_path / "sites.tsv.gz") as temporary:
-        assert temporary.name.endswith("sites.tsv.gz")
-        assert temporary.parent == tmp_path
+        assert temporary.name == "sites.tsv.gz"
+        assert temporary.parent.parent == tmp_path
+        assert temporary.parent.name.startswith(".")
         with gzip.open(temporary, "wt") as file:
             file.write("x")
 
@@ -157,7 +159,7 @@ def test_a_folder_is_made_with_its_parents(tmp_path):
 
 def test_a_file_in_place_of_a_folder_is_told(tmp_path):
     (tmp_path / "a").write_text("")
-    with pytest.raises(DataError, match="is a file, but a folder is wanted"):
+    with pytest.raises(DataError, match="is a file, but results need a folder"):
         output_directory(tmp_path / "a")
     with pytest.raises(DataError, match="a part of the path is a file"):
         output_directory(tmp_path / "a" / "b")
@@ -187,3 +189,111 @@ def test_an_old_file_survives_a_writer_killed_at_any_moment(tmp_path):
             time.sleep(wait)
             p.kill()
         assert not path.exists() or path.read_text() == "whole\n" * 20000
+
+
+NAMES = ("a", "b", "c")
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from vqrna.runtime.files import output_files
+
+folder, left = Path(sys.argv[1]), int(sys.argv[2])
+
+def last(event, arguments):  # os.rename and os.replace both raise it
+    global left
+    if event == "os.rename":
+        left -= 1
+        if not left:
+            os._exit(9)
+
+with output_files(folder) as files:
+    for name in "abc":
+        files.path(name).write_text("new")
+    files.remove("outdated")
+    sys.addaudithook(last)
+"""
+
+
+def write_all(folder: Path, text: str) -> None:
+    with output_files(folder) as files:
+        for name in NAMES:
+            files.path(name).write_text(text)
+        files.remove("outdated")
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+
+
+def test_files_that_belong_together_appear_together(tmp_path):
+    (tmp_path / "outdated").write_text("old")
+    (tmp_path / "b").write_text("old")
+    (tmp_path / "b").chmod(0o640)
+    with output_files(tmp_path) as files:
+        for name in NAMES:
+            files.path(name).write_text("new")
+        files.remove("outdated")
+        assert contents(tmp_path) == {"b": "old", "outdated": "old"}
+    assert contents(tmp_path) == dict.fromkeys(NAMES, "new")
+    assert files.paths == [tmp_path / name for name in NAMES]
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o640
+    assert names_in(tmp_path) == list(NAMES)
+
+
+@pytest.mark.parametrize("older", [True, False])
+def test_a_rename_that_fails_leaves_all_files_as_they_were(tmp_path, monkeypatch, older):
+    if older:
+        write_all(tmp_path, "old")
+    (tmp_path / "outdated").write_text("old")
+    before = contents(tmp_path)
+    real = os.rename, os.replace
+    for call in range(1, 7 if older else 4):
+        count = 0
+
+        def fail(source, target, which, call=call):
+            nonlocal count
+            count += 1
+            if count == call:
+                raise OSError(errno.EIO, "Input/output error")
+            real[which](source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "rename", lambda *paths, f=fail: f(*paths, 0))
+            patch.setattr(os, "replace", lambda *paths, f=fail: f(*paths, 1))
+            with pytest.raises(DataError, match="input/output error"):
+                write_all(tmp_path, "new")
+        assert count >= call
+        assert contents(tmp_path) == before
+        assert names_in(tmp_path) == sorted(before)
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+def test_a_kill_between_renames_loses_no_file(tmp_path, call):
+    write_all(tmp_path, "old")
+    (tmp_path / "outdated").write_text("old")
+    words = [sys.executable, "-c", KILLED, tmp_path, str(call)]
+    assert subprocess.run(words, check=False).returncode == 9
+    there = contents(tmp_path)
+    assert len(there) >= len(NAMES)  # at most one file is not at its place
+    write_text(tmp_path / "other", "next writer")
+    there = contents(tmp_path)
+    renamed = (call - 1) // 2  # each older file is moved away, then the new one is renamed
+    wanted = {name: "new" if i < renamed else "old" for i, name in enumerate(NAMES)}
+    assert there == wanted | {"outdated": "old", "other": "next writer"}
+    assert names_in(tmp_path) == sorted(there)
+    write_all(tmp_path, "new")
+    assert contents(tmp_path) == dict.fromkeys(NAMES, "new") | {"other": "next writer"}
+
+
+def test_links_to_other_folders_stay_links(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").symlink_to(tmp_path / "target")
+    write_all(tmp_path / "out", "new")
+    assert (tmp_path / "out" / "a").is_symlink()
+    assert (tmp_path / "target").read_text() == "new"
+    assert names_in(tmp_path) == ["out", "target"]

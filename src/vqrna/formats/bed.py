@@ -1,4 +1,4 @@
-"""Sites as BED9 with colours, compressed and indexed."""
+"""Write sites as BED9 with a colour for each modification, compressed and indexed."""
 
 from __future__ import annotations
 
@@ -8,48 +8,44 @@ import numpy as np
 import pyarrow as pa
 
 from vqrna.formats import text
-from vqrna.formats.bgzip import Bgzip
+from vqrna.formats.bgzip import BgzipWriter
 from vqrna.formats.description import Description, rgb
-from vqrna.runtime.files import Output
+from vqrna.formats.registry import SiteWriter, register
+from vqrna.runtime.files import OutputFiles
 from vqrna.sites import Sites
 
 
-class Writer:
-    """Writes ``PREFIX.bed.gz`` and its index.
+@register("bed")
+class BedWriter(SiteWriter):
+    """Write ``PREFIX.bed.gz`` and its index."""
 
-    Parameters
-    ----------
-    output : Output
-    description : Description
-    """
-
-    def __init__(self, output: Output, description: Description) -> None:
-        kinds = description.modifications
-        self._names = [text.bed_name(m.symbol) for m in kinds]
-        self._colors = [rgb(m.color) for m in kinds]
-        # A comment to all but IGV, which takes its colours from it
+    def __init__(self, output: OutputFiles, description: Description) -> None:
+        super().__init__(output, description)
+        self._names = [text.bed_name(m.symbol) for m in description.modifications]
+        self._colors = [rgb(m.color) for m in description.modifications]
+        # IGV reads its colours from the second line; other tools take it for a comment.
         head = f'{description.head()}#track name="{description.prefix}" itemRgb="On"\n'
-        self._file = Bgzip(output, f"{description.prefix}.bed.gz", head)
+        self._file = BgzipWriter(output, f"{description.prefix}.bed.gz", head)
         self._end = 0
 
     def write(self, sites: Sites) -> None:
         """Write sites."""
         self._end = max(self._end, int(sites.position.max(initial=-1)) + 1)
-        self._file.write(text.lines(columns(sites, self._names, self._colors)))
+        self._file.write(text.lines(bed_columns(sites, self._names, self._colors)))
 
     def finish(self) -> None:
         """Close the file and index it."""
         self._file.finish(self._end)
 
 
-def columns(sites: Sites, names: Sequence[str], colors: Sequence[str]) -> list[pa.Array]:
-    """Give the nine columns of BED9.
+def bed_columns(sites: Sites, names: Sequence[str], colors: Sequence[str]) -> list[pa.Array]:
+    """Return the nine columns of BED9 as strings.
 
     Parameters
     ----------
     sites : Sites
     names, colors : sequence of str
-        Of the scan's modifications, as they are written.
+        Name and colour of each modification of the scan, as they are written.
     """
     start, end = text.integers(sites.position), text.integers(sites.position + 1)
     score = np.rint(1000 * np.nan_to_num(sites.score))
@@ -57,10 +53,10 @@ def columns(sites: Sites, names: Sequence[str], colors: Sequence[str]) -> list[p
         text.names(sites.sequence, bed=True),
         start,
         end,
-        text.words(names, sites.modification_index),
+        text.choices(names, sites.modification_index),
         text.integers(score),
-        text.words("+-", sites.reverse),
+        text.choices("+-", sites.reverse),
         start,
         end,
-        text.words(colors, sites.modification_index),
+        text.choices(colors, sites.modification_index),
     ]

@@ -1,25 +1,26 @@
-"""Sites as bedRMod v1.8: BED9 and two columns, with a header that says where they come from."""
+"""Write sites as bedRMod v1.8: BED9, two more columns, and a header on their origin."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from vqrna.formats import text
-from vqrna.formats.bed import columns
+from vqrna.formats.bed import bed_columns
 from vqrna.formats.description import PROGRAM, Description, one_line, rgb
-from vqrna.runtime.files import Output, writing
+from vqrna.formats.registry import SiteWriter, register
+from vqrna.runtime.files import OutputFiles, translate_errors
 from vqrna.sites import Sites
 
 VERSION = "bedRModv1.8"
 
 COVERAGE = 0
-"""Reads at a site: the format's own mark for *not available*, for there are none."""
+"""Reads at a site: the format's value for *not available*, as a prediction has no reads."""
 
 FREQUENCY = 1
-"""Percentage of modified reads: the format has no mark for *not available*; 1 is its lowest."""
+"""Percentage of modified reads: the format has no value for *not available*; 1 is its lowest."""
 
 UNIDENTIFIED = "32644"
-"""NCBI's taxonomy number for *unidentified*, where no organism was named."""
+"""NCBI's taxonomy number for *unidentified*, used where no organism is set."""
 
 COLUMNS = (
     "chrom",
@@ -38,52 +39,44 @@ COLUMNS = (
 _UNKNOWN = "unknown"
 
 
-class Writer:
-    """Writes ``PREFIX.bedrmod``.
+@register("bedrmod")
+class BedRModWriter(SiteWriter):
+    """Write ``PREFIX.bedrmod``."""
 
-    Parameters
-    ----------
-    output : Output
-    description : Description
-    """
-
-    def __init__(self, output: Output, description: Description) -> None:
+    def __init__(self, output: OutputFiles, description: Description) -> None:
+        super().__init__(output, description)
         name = f"{description.prefix}.bedrmod"
-        kinds = description.modifications
+        modifications = description.modifications
         self.path = output.folder / name
-        self._names = [text.bed_name(m.modomics or m.symbol) for m in kinds]
-        self._colors = [rgb(m.color) for m in kinds]
+        self._names = [text.bed_name(m.modomics or m.symbol) for m in modifications]
+        self._colors = [rgb(m.color) for m in modifications]
         self._file = output.open(name)
-        with writing(self.path):
+        with translate_errors(self.path):
             self._file.write(header(description).encode())
         fields = ("organism", "assembly", "annotation")
         missing = [f"--{field}" for field in fields if not getattr(description, field)]
         if missing:
-            given = " and ".join([*filter(None, [", ".join(missing[:-1])]), missing[-1]])
-            output.notes.append(f"the head of {name} should say more: give {given}")
+            options = " and ".join([*filter(None, [", ".join(missing[:-1])]), missing[-1]])
+            output.notes.append(f"the header of {name} is incomplete: add {options}")
 
     def write(self, sites: Sites) -> None:
         """Write sites."""
-        coverage = text.words([str(COVERAGE)], np.zeros(len(sites), np.int64))
-        frequency = text.words([str(FREQUENCY)], np.zeros(len(sites), np.int64))
-        with writing(self.path):
-            nine = columns(sites, self._names, self._colors)
-            self._file.write(text.lines([*nine, coverage, frequency]))
+        zeros = np.zeros(len(sites), np.int64)
+        with translate_errors(self.path):
+            columns = bed_columns(sites, self._names, self._colors)
+            columns += [text.choices([str(value)], zeros) for value in (COVERAGE, FREQUENCY)]
+            self._file.write(text.lines(columns))
 
     def finish(self) -> None:
         """Close the file."""
-        with writing(self.path):
+        with translate_errors(self.path):
             self._file.close()
 
 
 def header(description: Description) -> str:
-    """Write the header: a ``#field=value`` line each, then the names of the columns.
+    """Return the header: lines ``#field=value``, then the names of the columns.
 
-    Values hold no ``=`` but the first, because the format's own reader splits there.
-
-    Parameters
-    ----------
-    description : Description
+    The format's own reader splits at every ``=``, so ``=`` in a value is replaced.
     """
     source, _, version = one_line(description.annotation).rpartition(" ")
     facts = dict(description.facts)
@@ -105,9 +98,8 @@ def header(description: Description) -> str:
         f"{FREQUENCY} throughout (no stoichiometry is known)",
         **{f"vqrna_{name.replace(' ', '_')}": value for name, value in facts.items()},
     }
-    lines = [f"#{name.replace('=', '_')}={_value(value)}" for name, value in fields.items()]
+    lines = [
+        f"#{name.replace('=', '_')}={one_line(value).replace('=', ':')}"
+        for name, value in fields.items()
+    ]
     return "\n".join([*lines, "#" + "\t".join(COLUMNS)]) + "\n"
-
-
-def _value(text_: str) -> str:
-    return one_line(text_).replace("=", ":")

@@ -1,4 +1,4 @@
-"""Text compressed in blocks (bgzip) and its index (tabix), as genome browsers read them."""
+"""Write text compressed in blocks (bgzip) with its index (tabix), for genome browsers."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pysam
+from vqrna.runtime.files import OutputFiles, probe, translate_errors, write_error
 
-from vqrna.runtime.files import Output, probe, write_error, writing
+if TYPE_CHECKING:
+    import pysam
 
 TABIX_REACH = 1 << 29
-"""Positions from here on are beyond a tabix index (.tbi) and need the newer kind (.csi)."""
+"""Positions from here on do not fit into a .tbi index and need a .csi index."""
 
 
-class Bgzip:
-    """A compressed BED-like file and its index.
+class BgzipWriter:
+    """Write a compressed BED-like file and its index.
 
     Parameters
     ----------
-    output : Output
+    output : OutputFiles
     name : str
-        Of the file; ends in ``.gz``.
+        File name; ends in ``.gz``.
     head : str
-        First lines, whatever they are; the index leaves them out.
+        First lines, which the index skips.
 
     Raises
     ------
@@ -32,44 +34,43 @@ class Bgzip:
         Here and below, if the file cannot be written.
     """
 
-    def __init__(self, output: Output, name: str, head: str) -> None:
+    def __init__(self, output: OutputFiles, name: str, head: str) -> None:
         self.path = output.folder / name
         self._output = output
         self._skip = head.count("\n")
         self._temporary = output.path(name)
-        with writing(self.path):
+        with translate_errors(self.path):
             self._file = output.enter(_opened(self._temporary))
         self.write(head.encode())
 
     def write(self, text: bytes | memoryview) -> None:
-        """Write text, in UTF-8."""
-        with _quiet(), writing(self.path):
+        """Write UTF-8 text."""
+        with _quiet(), translate_errors(self.path):
             self._file.write(bytes(text))
 
     def finish(self, end: int) -> None:
-        """Close the file and index it; if that cannot be, say so in the notes of the output.
+        """Close the file and index it; if the order of its rows prevents that, add a note.
 
         Parameters
         ----------
         end : int
-            Greatest end of a row, which decides on the kind of index.
+            Greatest end of a row, which determines the type of the index.
         """
-        with _quiet(), writing(self.path):
+        with _quiet(), translate_errors(self.path):
             self._file.close()
         ending, other = (".csi", ".tbi") if end > TABIX_REACH else (".tbi", ".csi")
-        index = self._temporary.with_name(self._temporary.name + ending + "-new")
+        name = self.path.name + ending
+        index = self._temporary.with_name(f"{name}-new")
         self._output.remove(self.path.name + other)
-        try:
-            if self._indexed(index, ending == ".csi"):
-                index.replace(self._output.path(self.path.name + ending))
-            else:
-                self._output.remove(self.path.name + ending)
-        finally:
-            with suppress(OSError):
-                index.unlink()
+        if self._write_index(index, csi=ending == ".csi"):
+            index.replace(self._output.path(name))
+        else:
+            self._output.remove(name)
 
-    def _indexed(self, index: Path, csi: bool) -> bool:
-        """Write the index; False if the order of the rows does not allow one."""
+    def _write_index(self, index: Path, *, csi: bool) -> bool:
+        """Write the index; return False if the order of the rows prevents that."""
+        import pysam
+
         try:
             with _quiet():
                 pysam.tabix_index(
@@ -85,16 +86,16 @@ class Bgzip:
                 )
         except OSError as error:
             probe(self.path)
-            wrong = _out_of_order(self._temporary, self._skip)
-            if wrong is None:
+            reason = _unsorted_reason(self._temporary, self._skip)
+            if reason is None:
                 raise write_error(error, self.path) from error
-            self._output.notes.append(f"{self.path.name} has no index: {wrong}")
+            self._output.notes.append(f"{self.path.name} has no index: {reason}")
             return False
         return True
 
 
-def _out_of_order(path: Path, skip: int) -> str | None:
-    """Tell why a file cannot be indexed: the first sequence that is not in one rising run."""
+def _unsorted_reason(path: Path, skip: int) -> str | None:
+    """Return why a file cannot be indexed: the first sequence whose rows are out of order."""
     seen: set[bytes] = set()
     name, last = b"", -1
     with gzip.open(path, "rb") as lines:
@@ -103,9 +104,9 @@ def _out_of_order(path: Path, skip: int) -> str | None:
                 continue
             now, start, _ = line.split(b"\t", 2)
             if now != name and now in seen:
-                return f"'{now.decode()}' occurs more than once among the names of the sequences"
+                return f"several sequences are named '{now.decode()}'"
             if now == name and int(start) < last:
-                return f"the rows of '{now.decode()}' go back (is the name there twice?)"
+                return f"the rows of '{now.decode()}' are not sorted (is the name used twice?)"
             seen.add(now)
             name, last = now, int(start)
     return None
@@ -113,7 +114,9 @@ def _out_of_order(path: Path, skip: int) -> str | None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[pysam.BGZFile]:
-    """Open a file; when something has failed, closing it must not hide what."""
+    """Open a file; an error on closing it must not hide an earlier one."""
+    import pysam
+
     file = pysam.BGZFile(str(path), "wb", None)
     try:
         yield file
@@ -124,7 +127,9 @@ def _opened(path: Path) -> Iterator[pysam.BGZFile]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the C library from printing: what fails is told by us."""
+    """Keep the C library from printing its errors, which we report."""
+    import pysam
+
     before = pysam.set_verbosity(0)
     try:
         yield

@@ -1,11 +1,10 @@
-"""Scores of one modification as bigWig, whatever the number of sequences.
+"""Write scores of one modification as bigWig, for any number of sequences.
 
-Libraries that write bigWig take time and memory that grow faster than the number of sequences
-(a million transcripts do not fit into a machine), and one that is fast on genomes prints its
-errors in place of raising them. The format is a simple one: blocks of values, each of one
-sequence; an index of them; the same values summed up at some zoom levels.
-
-The two search trees of a bigWig file: names of sequences, and where which blocks are.
+Why not a library: pyBigWig and pybigtools take time and memory that grow faster than the number
+of sequences (a million transcripts do not fit into memory), and one of them prints errors instead
+of raising them. The file holds, in this order: a search tree of the sequence names; blocks of
+values, each of one sequence, and a search tree of the blocks; blocks of sums at each zoom level,
+again with a search tree.
 """
 
 from __future__ import annotations
@@ -19,17 +18,37 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vqrna.formats.description import Description
-from vqrna.formats.tracks import Track
-from vqrna.runtime.files import Output, writing
+from vqrna.formats.registry import register
+from vqrna.formats.tracks import Track, TrackWriter
+from vqrna.runtime.files import translate_errors
 
 _BOUNDS = [(name, "<u4") for name in ("first", "start", "last", "end")]
 
 BLOCK = np.dtype([*_BOUNDS, ("offset", "<u8"), ("size", "<u8")])
-"""A block of the file: its first sequence and position, its last ones, and where it lies."""
+"""Index entry of a block: its first and last sequence and position, its offset and size."""
 
 FAN = 256
-"""Children of a node, at most."""
+"""Most children of a tree node."""
+
+ITEMS = 1024
+"""Most values in a block."""
+
+ZOOMS = 10
+"""Most zoom levels; each is `COARSER` times as coarse as the one before."""
+
+COARSER = 4
+
+_MAGIC = 0x888FFC26
+_VARIABLE = 2  # block type: positions and values of single bases
+_HEADER = struct.Struct("<IHHQQQHHQQIQ")
+_ZOOM = struct.Struct("<IIQQ")
+_TOTAL = struct.Struct("<Qdddd")
+_BLOCK = struct.Struct("<IIIIIBBH")
+_ITEM = np.dtype([("position", "<u4"), ("value", "<f4")])
+_SUMMARY = np.dtype(
+    [(name, "<u4") for name in ("sequence", "start", "end", "count")]
+    + [(name, "<f4") for name in ("least", "most", "sum", "squares")]
+)
 
 _NAMES = struct.Struct("<IIIIQQ")
 _NAMES_MAGIC = 0x78CA8C91
@@ -39,21 +58,21 @@ _NODE = struct.Struct("<BBH")
 
 
 def write_names(file: BinaryIO, names: Sequence[str], lengths: np.ndarray) -> int:
-    """Write the tree of names.
+    """Write the search tree of sequence names.
 
     Parameters
     ----------
     file : binary file
         Written at its end.
     names : sequence of str
-        Each once; blocks know a sequence by its place among them.
+        Unique; blocks refer to a sequence by its index among them.
     lengths : np.ndarray, shape (S,), int
         In nt.
 
     Returns
     -------
     int
-        Where it begins.
+        Offset of the tree.
     """
     raw = np.array([name.encode() for name in names])
     width = raw.dtype.itemsize
@@ -75,21 +94,21 @@ def write_names(file: BinaryIO, names: Sequence[str], lengths: np.ndarray) -> in
 
 
 def write_index(file: BinaryIO, blocks: np.ndarray, items: int) -> int:
-    """Write the index of blocks that lie one after another.
+    """Write the search tree of consecutive blocks.
 
     Parameters
     ----------
     file : binary file
         Written at its end.
     blocks : np.ndarray, shape (B,), `BLOCK`
-        At least one; in order, without overlap.
+        At least one; sorted, without overlap.
     items : int
-        Values in a block, at most.
+        Most values in a block.
 
     Returns
     -------
     int
-        Where it begins.
+        Offset of the tree.
     """
     inner = np.dtype([*_BOUNDS, ("child", "<u8")])
     fan = min(FAN, len(blocks))
@@ -103,8 +122,7 @@ def write_index(file: BinaryIO, blocks: np.ndarray, items: int) -> int:
 
     begin = file.tell()
     bounds = (blocks["first"][0], blocks["start"][0], blocks["last"][-1], blocks["end"][-1])
-    told = map(int, bounds)
-    file.write(_INDEX.pack(_INDEX_MAGIC, fan, len(blocks), *told, begin, items, 0))
+    file.write(_INDEX.pack(_INDEX_MAGIC, fan, len(blocks), *map(int, bounds), begin, items, 0))
     _write_nodes(file, blocks, fan, above)
     return begin
 
@@ -112,7 +130,7 @@ def write_index(file: BinaryIO, blocks: np.ndarray, items: int) -> int:
 def _write_nodes(
     file: BinaryIO, leaves: np.ndarray, fan: int, above: Callable[[np.ndarray], np.ndarray]
 ) -> None:
-    """Write the nodes of a tree, the root first, all nodes of a level equally long."""
+    """Write the nodes of a tree, root first; all nodes of a level have the same size."""
     levels = [leaves]
     while len(levels[0]) > fan:
         levels.insert(0, above(levels[0]))
@@ -128,32 +146,9 @@ def _write_nodes(
             file.write((head + node.tobytes()).ljust(size, b"\0"))
 
 
-ENDING = "bw"
-
-ITEMS = 1024
-"""Values in a block, at most."""
-
-ZOOMS = 10
-"""Zoom levels, at most; each is `COARSER` times as coarse as the one before."""
-
-COARSER = 4
-
-_MAGIC = 0x888FFC26
-_VARIABLE = 2  # kind of block: positions and values of single bases
-_HEADER = struct.Struct("<IHHQQQHHQQIQ")
-_ZOOM = struct.Struct("<IIQQ")
-_TOTAL = struct.Struct("<Qdddd")
-_BLOCK = struct.Struct("<IIIIIBBH")
-_ITEM = np.dtype([("position", "<u4"), ("value", "<f4")])
-_SUMMARY = np.dtype(
-    [(name, "<u4") for name in ("sequence", "start", "end", "count")]
-    + [(name, "<f4") for name in ("least", "most", "sum", "squares")]
-)
-
-
 @dataclass
 class _Total:
-    """What all values of a file add up to."""
+    """Summary of all values of a file."""
 
     count: int = 0
     least: float = np.inf
@@ -176,75 +171,69 @@ class _Total:
 
 
 class _Values:
-    """The values of a track, with the sequences that have any numbered without gaps.
-
-    Readers take the numbers for places in a list.
-    """
+    """Values of a track, with its sequences numbered without gaps, as readers expect."""
 
     def __init__(self, track: Track) -> None:
         self._track = track
-        seen = np.zeros(len(track.book.names), np.bool_)
+        seen = np.zeros(len(track.sequences.names), np.bool_)
         for batch in track.batches():
             seen[batch["sequence"]] = True
-        self.shown = np.flatnonzero(seen)  # (S,), the track's own numbers
+        self.shown = np.flatnonzero(seen)  # (S,), the numbers in track.sequences
         self._numbers = (np.cumsum(seen) - 1).astype(np.uint32)
 
     def batches(self) -> Iterator[np.ndarray]:
-        """Read the values in order."""
+        """Read the values in order, with new sequence numbers."""
         for batch in self._track.batches():
             renumbered = batch.copy()
             renumbered["sequence"] = self._numbers[batch["sequence"]]
             yield renumbered
 
 
-def write(output: Output, name: str, track: Track, description: Description) -> None:
-    """Write a track to a file.
+@register("bigwig")
+class BigWigWriter(TrackWriter):
+    """Write bigWig."""
 
-    Parameters
-    ----------
-    output : Output
-    name : str
-        Of the file.
-    track : Track
-    description : Description
-    """
-    with writing(output.folder / name):
-        file = output.open(name)
-        file.write(bytes(_HEADER.size + ZOOMS * _ZOOM.size + _TOTAL.size))
-        values = _Values(track)
-        names = [track.book.names[i] for i in values.shown]
-        names_at = write_names(file, names, track.book.lengths[values.shown])
-        total = _Total()
-        data_at = file.tell()
-        file.write(bytes(8))
-        index = _write_blocks(file, _blocks(values, total))
-        index_at = write_index(file, index, ITEMS)
-        zooms = _write_zooms(file, values, total)
-        file.write(struct.pack("<I", _MAGIC))
-        total_at = _HEADER.size + ZOOMS * _ZOOM.size
-        buffer = max(_BLOCK.size + ITEMS * _ITEM.itemsize, ITEMS * _SUMMARY.itemsize)
-        file.seek(0)
-        file.write(
-            _HEADER.pack(
-                _MAGIC, 4, len(zooms), names_at, data_at, index_at, 0, 0, 0, total_at, buffer, 0
+    ENDING = "bw"
+
+    def write_track(self, name: str, track: Track) -> None:
+        """Write a track to the file `name`."""
+        with translate_errors(self.output.folder / name):
+            file = self.output.open(name)
+            file.write(bytes(_HEADER.size + ZOOMS * _ZOOM.size + _TOTAL.size))
+            values = _Values(track)
+            names = [track.sequences.names[i] for i in values.shown]
+            names_at = write_names(file, names, track.sequences.lengths[values.shown])
+            total = _Total()
+            data_at = file.tell()
+            file.write(bytes(8))
+            index = _write_blocks(file, _blocks(values, total))
+            index_at = write_index(file, index, ITEMS)
+            zooms = _write_zooms(file, values, total)
+            file.write(struct.pack("<I", _MAGIC))
+            total_at = _HEADER.size + ZOOMS * _ZOOM.size
+            buffer = max(_BLOCK.size + ITEMS * _ITEM.itemsize, ITEMS * _SUMMARY.itemsize)
+            file.seek(0)
+            file.write(
+                _HEADER.pack(
+                    _MAGIC, 4, len(zooms), names_at, data_at, index_at, 0, 0, 0, total_at, buffer, 0
+                )
             )
-        )
-        for level in zooms:
-            file.write(_ZOOM.pack(*level))
-        file.seek(total_at)
-        file.write(_TOTAL.pack(total.count, total.least, total.most, total.sum, total.squares))
-        file.seek(data_at)
-        file.write(struct.pack("<Q", len(index)))
-        file.close()
+            for level in zooms:
+                file.write(_ZOOM.pack(*level))
+            file.seek(total_at)
+            file.write(_TOTAL.pack(total.count, total.least, total.most, total.sum, total.squares))
+            file.seek(data_at)
+            file.write(struct.pack("<Q", len(index)))
+            file.close()
 
 
 def _starts(sequence: np.ndarray) -> np.ndarray:
-    """Give the rows at which another sequence begins."""
+    """Return the rows at which another sequence begins."""
     return np.flatnonzero(np.diff(sequence.astype(np.int64), prepend=-1))
 
 
 def _blocks(values: _Values, total: _Total) -> Iterator[tuple[tuple[int, ...], bytes]]:
-    """Cut values into blocks of one sequence: the bounds of each, and its bytes."""
+    """Cut values into blocks of one sequence; yield the bounds and the bytes of each."""
     for batch in values.batches():
         total.add(batch)
         items = np.empty(len(batch), _ITEM)
@@ -265,7 +254,7 @@ def _blocks(values: _Values, total: _Total) -> Iterator[tuple[tuple[int, ...], b
 
 
 def _write_blocks(file: BinaryIO, blocks: Iterator[tuple[tuple[int, ...], bytes]]) -> np.ndarray:
-    """Write blocks, each compressed by itself, and give what their index holds."""
+    """Write blocks, each compressed separately; return their index entries."""
     parts: list[np.ndarray] = []
     waiting: list[tuple[int, ...]] = []
     at = file.tell()
@@ -281,11 +270,11 @@ def _write_blocks(file: BinaryIO, blocks: Iterator[tuple[tuple[int, ...], bytes]
 
 
 def _write_zooms(file: BinaryIO, values: _Values, total: _Total) -> list[tuple[int, int, int, int]]:
-    """Write zoom levels as long as they get smaller: coarseness in nt, 0, and two offsets each."""
+    """Write zoom levels while they get smaller; return resolution (nt), 0 and two offsets each."""
     levels: list[tuple[int, int, int, int]] = []
     coarse = 10 * max(1, -(-total.reach // total.count))
     before = total.count
-    # One that is coarser than any sequence is long says no more, and has no room in 32 bits.
+    # A resolution beyond the length of any sequence adds nothing and does not fit into 32 bits.
     while len(levels) < ZOOMS and before > 2 * len(values.shown) and coarse < 1 << 32:
         data_at = file.tell()
         file.write(bytes(4))
@@ -310,7 +299,7 @@ def _write_zooms(file: BinaryIO, values: _Values, total: _Total) -> list[tuple[i
 def _summary_blocks(
     values: _Values, coarse: int, counted: list[int]
 ) -> Iterator[tuple[tuple[int, ...], bytes]]:
-    """Cut sums of values into blocks."""
+    """Cut sums of values into blocks; see `_blocks`."""
     for batch in values.batches():
         sums = _summed(batch, coarse)
         counted.append(len(sums))
@@ -322,9 +311,9 @@ def _summary_blocks(
 
 
 def _summed(batch: np.ndarray, coarse: int) -> np.ndarray:
-    """Sum up the values within stretches of `coarse` nt: shape (R,), `_SUMMARY`."""
-    place = batch["sequence"].astype(np.int64) << 32 | batch["position"] // coarse
-    first = np.flatnonzero(np.diff(place, prepend=-1))
+    """Summarise the values in windows of `coarse` nt; shape (R,), `_SUMMARY`."""
+    window = batch["sequence"].astype(np.int64) << 32 | batch["position"] // coarse
+    first = np.flatnonzero(np.diff(window, prepend=-1))
     last = np.append(first[1:], len(batch)) - 1
     value = batch["value"].astype(np.float64)
     sums = np.empty(len(first), _SUMMARY)

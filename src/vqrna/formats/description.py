@@ -1,4 +1,4 @@
-"""What a file of results says of itself, whatever its format."""
+"""What every output file records about its origin, in any format."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from dataclasses import dataclass
 from vqrna.modifications import Modification
 
 PROGRAM = "vqrna"
-"""The fact that tells our version; its line at the head of a file has no colon."""
+"""Name of the fact that holds the version; its header line has no colon."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a file says of itself.
+    """Origin of the sites in a file.
 
     Parameters
     ----------
     facts : mapping of str to str
-        For the head, in order: version (under `PROGRAM`), command, model, priors and so on.
+        Header lines, in order: version (under `PROGRAM`), command, model, priors and so on.
     modifications : tuple of Modification
-        The scan's, in the order that ``Sites.modification_index`` counts them in.
+        Those of the scan; ``Sites.modification_index`` refers to them.
     sequences : callable
-        Gives names and lengths (nt) of the sequences that were scanned, as often as it is called.
+        Returns an iterator over names and lengths (nt) of the scanned sequences; may be called
+        more than once.
     organism : str
         NCBI taxonomy number, such as ``9606``.
     assembly : str
@@ -30,10 +31,10 @@ class Description:
     annotation : str
         Source and, after a space, version, such as ``GENCODE 47``.
     prefix : str
-        File names begin with it.
+        First part of file names.
     stranded : bool
-        Whether both strands of the sequences were scanned, as in a genome: tracks then come in a
-        file for each strand. That is so, too, where a site on a reverse strand turns up.
+        Whether both strands were scanned, as in a genome: each track then has a file for each
+        strand. A site on a reverse strand has the same effect.
     """
 
     facts: Mapping[str, str]
@@ -46,34 +47,33 @@ class Description:
     stranded: bool = False
 
     def head(self) -> str:
-        """Write the facts as ``#`` lines, with line ends."""
+        """Return the facts as ``#`` lines, with line ends."""
         return "".join(
-            f"# {name} {one_line(value)}\n" if name == PROGRAM else f"# {name}: {one_line(value)}\n"
+            f"# {name}{'' if name == PROGRAM else ':'} {one_line(value)}\n"
             for name, value in self.facts.items()
         )
 
-    def file_name(self, kind: int, ending: str, reverse: bool | None = None) -> str:
-        """Name the file of one modification.
+    def file_name(self, modification_index: int, ending: str, reverse: bool | None = None) -> str:
+        """Return the file name of one modification.
 
         Parameters
         ----------
-        kind : int
-            Which of the modifications.
+        modification_index : int
         ending : str
             Such as ``bw``.
         reverse : bool, optional
-            Which strand it holds; no strand is named if not given.
+            The strand in the file; by default no strand is named.
         """
         strand = "" if reverse is None else ".minus" if reverse else ".plus"
-        symbol = self.modifications[kind].symbol.replace("/", "_")
+        symbol = self.modifications[modification_index].symbol.replace("/", "_")
         return f"{self.prefix}.{symbol}{strand}.{ending}"
 
 
 def one_line(text: str) -> str:
-    """Put text on one line."""
+    """Replace runs of white space by single spaces."""
     return " ".join(text.split())
 
 
 def rgb(color: str) -> str:
-    """Turn ``#rrggbb`` into what BED files want: ``247,129,191``."""
+    """Convert ``#rrggbb`` to the notation of BED files: ``247,129,191``."""
     return ",".join(str(int(color[at : at + 2], 16)) for at in (1, 3, 5))

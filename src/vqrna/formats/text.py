@@ -1,4 +1,4 @@
-"""Columns of numbers and names to lines of text, many at a time."""
+"""Convert columns of numbers and names to lines of text, many at a time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 
 from vqrna.sites import DECIMALS, DIGITS
 
-NOTHING = "."
-"""What stands for no call and no flags, so that no cell is ever empty."""
+EMPTY = "."
+"""Written where a site has no call, no flags or no name, so that no cell is empty."""
 
 NAN = "nan"
-"""What stands for a number that is not known."""
+"""Written for unknown numbers."""
 
 _ODD = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff#\"]")
 _ODD_OR_SPACE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff#\"\s]")
@@ -24,57 +24,57 @@ _TRACK = re.compile(r"(?i)\A(?=track|browser|chrom$)")
 
 
 def table_name(name: str) -> str:
-    """Make a name safe for tables: what would break a line or a cell, ``#`` and ``"`` become _."""
-    return _ODD.sub("_", name) or NOTHING
+    """Replace characters that would break a line or a cell, ``#`` and ``"`` by _."""
+    return _ODD.sub("_", name) or EMPTY
 
 
 def bed_name(name: str) -> str:
-    """Make a name safe for BED and its relatives: white space, ``#`` and ``"`` become _.
+    """Replace what BED and similar formats cannot hold: white space, ``#`` and ``"`` become _.
 
-    Names that begin like a ``track`` or ``browser`` line get a _ before them.
+    A _ is put before names that begin like a ``track`` or ``browser`` line.
     """
-    return _TRACK.sub("_", _ODD_OR_SPACE.sub("_", name), count=1) if name else NOTHING
+    return _TRACK.sub("_", _ODD_OR_SPACE.sub("_", name), count=1) if name else EMPTY
 
 
 def names(values: np.ndarray, bed: bool = False) -> pa.Array:
-    """Write names, made safe for tables or for BED.
+    """Convert names with :func:`table_name` or, for BED, :func:`bed_name`.
 
     Parameters
     ----------
     values : np.ndarray, shape (N,), object
-        Of str; None and nan stand for nothing.
+        Strings; None and nan become `EMPTY`.
     bed : bool
     """
     safe = bed_name if bed else table_name
     codes, unique = pd.factorize(values)
-    return words([*map(safe, map(str, unique.tolist())), NOTHING], codes)
+    return choices([*map(safe, map(str, unique.tolist())), EMPTY], codes)
 
 
-def words(choices: Sequence[str], codes: np.ndarray) -> pa.Array:
-    """Write words out of a few; code -1 is the last.
+def choices(words: Sequence[str], codes: np.ndarray) -> pa.Array:
+    """Return the word of each code; negative codes select the last one.
 
     Parameters
     ----------
-    choices : sequence of str
+    words : sequence of str
     codes : np.ndarray, shape (N,), int
     """
     codes = np.asarray(codes, dtype=np.int64)
-    codes = np.where(codes < 0, len(choices) - 1, codes)
-    return pa.array(choices, pa.string()).take(pa.array(codes))
+    codes = np.where(codes < 0, len(words) - 1, codes)
+    return pa.array(words, pa.string()).take(pa.array(codes))
 
 
 def integers(values: np.ndarray) -> pa.Array:
-    """Write whole numbers, shape (N,)."""
+    """Convert whole numbers; shape (N,)."""
     return pa.array(np.asarray(values, dtype=np.int64)).cast(pa.string())
 
 
 def decimals(values: np.ndarray) -> pa.Array:
-    """Write numbers with `DECIMALS` decimals; nan is `NAN`.
+    """Convert numbers to `DECIMALS` decimals; nan becomes `NAN`.
 
     Parameters
     ----------
     values : np.ndarray, shape (N,), float
-        Not negative, below 10 to the 12.
+        From 0 to below 10 to the power of 12.
     """
     values = np.asarray(values, dtype=np.float64)
     known = ~np.isnan(values)
@@ -85,30 +85,30 @@ def decimals(values: np.ndarray) -> pa.Array:
     return text if known.all() else pc.if_else(pa.array(known), text, NAN)
 
 
-def digits(values: np.ndarray) -> pa.Array:
-    """Write numbers with `DIGITS` significant digits, shape (N,), float; nan is `NAN`."""
+def significant(values: np.ndarray) -> pa.Array:
+    """Convert numbers, shape (N,), to `DIGITS` significant digits; nan becomes `NAN`."""
     codes, unique = pd.factorize(np.asarray(values, dtype=np.float64))
     form = f"%.{DIGITS}g"
-    return words([*(form % value for value in unique.tolist()), NAN], codes)
+    return choices([*(form % value for value in unique.tolist()), NAN], codes)
 
 
-def anything(name: str, values: np.ndarray) -> pa.Array:
-    """Write a further column by its kind of values.
+def extra_column(name: str, values: np.ndarray) -> pa.Array:
+    """Convert a further column by its type.
 
     Parameters
     ----------
     name : str
-        Of the column: fractions are written as scores are if ``score`` is in it.
+        Column name; fractions are written as scores are if ``score`` is in it.
     values : np.ndarray, shape (N,)
-        Names, whole numbers, fractions or truth values.
+        Names, whole numbers, fractions or booleans.
     """
     kind = values.dtype.kind
     if kind == "b":
-        return words(("false", "true"), values)
+        return choices(("false", "true"), values)
     if kind in "iu":
         return integers(values)
     if kind == "f":
-        return decimals(values) if "score" in name else digits(values)
+        return decimals(values) if "score" in name else significant(values)
     return names(values)
 
 
@@ -118,7 +118,7 @@ def lines(columns: Sequence[pa.Array]) -> memoryview:
     Parameters
     ----------
     columns : sequence of pyarrow.Array
-        Of strings, equally long, without nulls.
+        Strings without nulls, equally many in each column.
     """
     rows = pc.binary_join_element_wise(*columns, "\t")
     ended = pc.binary_join_element_wise(rows, "", "\n")

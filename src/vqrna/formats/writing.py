@@ -1,61 +1,49 @@
-"""One stream of sites to files of several formats."""
+"""Write one stream of sites to files of several formats at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from vqrna.errors import UsageError
 from vqrna.formats.description import Description
-from vqrna.runtime.files import Output, together
-
-if TYPE_CHECKING:
-    from vqrna.sites import Sites
-
-FORMATS = ("tsv", "parquet", "bed", "bedrmod", "bedgraph", "bigwig")
-"""Names of the formats, on the command line, too."""
-
-TRACKS = ("bedgraph", "bigwig")
-"""Formats with a file for each modification, which are written from what is put aside for them."""
+from vqrna.formats.registry import WRITERS, SiteWriter
+from vqrna.formats.tracks import TrackCollector, TrackWriter
+from vqrna.runtime.files import OutputFiles, output_files
+from vqrna.sites import Sites, joined
 
 BATCH = 1 << 17
-"""Sites are written so many at a time, so that files do not depend on how they come."""
-
-
-class Writer(Protocol):
-    """What a format's module gives as ``Writer(output, description)``."""
-
-    def write(self, sites: Sites) -> None:
-        """Write sites; called at least once, with no sites if there are none."""
-
-    def finish(self) -> None:
-        """Write what comes last and close the files."""
+"""Sites in a batch. Files are written in full batches, so that they do not depend on the blocks
+in which sites arrive."""
 
 
 class Writers:
-    """Takes sites in blocks of any size; see :func:`writers`.
+    """Write sites in blocks of any size; see :func:`writers`.
 
     Attributes
     ----------
     paths : tuple of pathlib.Path
-        The files written; empty until all are there.
+        The files written; empty until all of them are complete.
     notes : tuple of str
-        One line each on what could not be done, such as an index; empty until all is written.
+        One line on each thing that could not be done, such as an index; empty until then.
     """
 
-    def __init__(self, formats: Sequence[str], output: Output, description: Description) -> None:
+    def __init__(
+        self, formats: Sequence[str], output: OutputFiles, description: Description
+    ) -> None:
         self.paths: tuple[Path, ...] = ()
         self.notes: tuple[str, ...] = ()
         self._output = output
-        self._noted = len(output.notes)
-        self._writers = _writers(formats, output, description)
+        self._first_note = len(output.notes)
+        made = [WRITERS[name](output, description) for name in formats]
+        self._writers = [writer for writer in made if isinstance(writer, SiteWriter)]
+        if tracks := [writer for writer in made if isinstance(writer, TrackWriter)]:
+            self._writers.append(TrackCollector(output, description, tracks))
         self._waiting: list[Sites] = []
         self._count = 0
-        self._none: Sites | None = None
+        self._empty: Sites | None = None
         self._begun = False
 
     def write(self, sites: Sites) -> None:
@@ -64,15 +52,15 @@ class Writers:
         Parameters
         ----------
         sites : Sites
-            Sequence by sequence, in rising order of position within each.
+            Sequence by sequence, by position within each.
 
         Raises
         ------
         DataError
             If a file cannot be written.
         """
-        if self._none is None or (sites.extra and not self._none.extra):
-            self._none = sites.take(slice(0, 0))
+        if self._empty is None or (sites.extra and not self._empty.extra):
+            self._empty = sites.take(slice(0, 0))
         start = 0
         while start < len(sites):
             stop = min(len(sites), start + BATCH - self._count)
@@ -80,27 +68,21 @@ class Writers:
             self._count += stop - start
             start = stop
             if self._count == BATCH:
-                self._pass_on()
+                self._write_batch(joined(self._waiting))
 
-    def _pass_on(self) -> None:
-        from vqrna.sites import joined
-
-        batch = joined(self._waiting)
+    def _write_batch(self, batch: Sites) -> None:
         self._waiting, self._count, self._begun = [], 0, True
         for writer in self._writers:
             writer.write(batch)
 
     def _finish(self) -> None:
-        from vqrna.sites import Sites
-
         if self._count:
-            self._pass_on()
+            self._write_batch(joined(self._waiting))
         if not self._begun:
-            for writer in self._writers:
-                writer.write(self._none if self._none is not None else Sites.none())
+            self._write_batch(Sites.none() if self._empty is None else self._empty)
         for writer in self._writers:
             writer.finish()
-        self.notes = tuple(self._output.notes[self._noted :])
+        self.notes = tuple(self._output.notes[self._first_note :])
 
 
 @contextmanager
@@ -108,26 +90,26 @@ def writers(
     formats: Sequence[str],
     folder: str | PathLike[str],
     description: Description,
-    within: Output | None = None,
+    within: OutputFiles | None = None,
 ) -> Iterator[Writers]:
     """Write sites to files of one or several formats.
 
-    All files take their names at the end, or, on any error, none does.
+    All files are renamed into place at the end; on any error, none is.
 
     Parameters
     ----------
     formats : sequence of str
-        Out of `FORMATS`.
+        Names in :data:`vqrna.formats.registry.WRITERS`.
     folder : path-like
-        Must exist. Temporary files lie there, too.
+        Must exist.
     description : Description
-    within : Output, optional
-        What else is written there: the files take their names when all of it is done.
+    within : OutputFiles, optional
+        Files of the same folder that are renamed into place together with these.
 
     Raises
     ------
     UsageError
-        If a format is not known.
+        If a format is unknown.
     DataError
         If a file cannot be written.
 
@@ -139,25 +121,11 @@ def writers(
     >>> out.paths  # doctest: +SKIP
     """
     for name in formats:
-        if name not in FORMATS:
-            raise UsageError(f"unknown format '{name}' (known: {', '.join(FORMATS)})")
-    with together(Path(folder)) if within is None else nullcontext(within) as output:
+        if name not in WRITERS:
+            raise UsageError(f"unknown format '{name}' (known: {', '.join(sorted(WRITERS))})")
+    with output_files(Path(folder)) if within is None else nullcontext(within) as output:
         before = len(output.paths)
         out = Writers(tuple(dict.fromkeys(formats)), output, description)
         yield out
         out._finish()
     out.paths = tuple(output.paths[before:])
-
-
-def _writers(formats: Sequence[str], output: Output, description: Description) -> list[Writer]:
-    """Make the writers; their libraries are loaded only now."""
-    rows = [name for name in formats if name not in TRACKS]
-    made: list[Writer] = [
-        import_module(f"vqrna.formats.{name}").Writer(output, description) for name in rows
-    ]
-    tracks = [import_module(f"vqrna.formats.{name}") for name in formats if name in TRACKS]
-    if tracks:
-        from vqrna.formats import tracks as shared
-
-        made.append(shared.Writer(output, description, tracks))
-    return made

@@ -22,7 +22,7 @@ from vqrna.prediction.parts import Parts
 from vqrna.prediction.prediction import Prediction, Totals, summarise
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Source
-from vqrna.runtime.files import together, write_text, writing
+from vqrna.runtime.files import output_files, translate_errors, write_text
 from vqrna.runtime.provenance import facts, lines_of
 from vqrna.sites import Sites
 
@@ -129,7 +129,7 @@ def write_results(
             stranded=source.stranded,
         )
 
-    with together(folder) as files:
+    with output_files(folder) as files:
         rows = with_q_values(parts.sites(), total, settings)
         with writers(output.formats, folder, description("sites"), files) as out:
             out.write(source.none())  # tells the columns where nothing is found
@@ -142,7 +142,7 @@ def write_results(
                 for block in source.by_transcript(rows):
                     out.write(block)
         paths = list(files.paths)
-        with writing(folder / SCANNED), files.open(SCANNED) as file:
+        with translate_errors(folder / SCANNED), files.open(SCANNED) as file:
             spans = source.scanned()
             file.writelines(_bed_lines(parts.spans() if spans is None else spans, told))
         how = {
@@ -155,7 +155,7 @@ def write_results(
             "tokens": total.tokens,
             "files": [*(path.name for path in paths), SCANNED],
         }
-        with writing(folder / RUN), files.open(RUN) as file:
+        with translate_errors(folder / RUN), files.open(RUN) as file:
             file.write(f"{json.dumps(how, indent=1)}\n".encode())
         older = _older(folder)
         for name in older:

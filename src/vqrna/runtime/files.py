@@ -1,6 +1,12 @@
-"""Files that are whole or not there: safe writing, with one clear line when it fails.
+"""Write files that appear whole or not at all, with a one-line error when writing fails.
 
-Several files that appear together, whole, or not at all.
+New files are written to a hidden folder beside their destination (``.part-HOST-PID-…``), pushed to
+the disk, and renamed into place at the end. Where several files belong together
+(:func:`output_files`), the files that they replace are moved into the hidden folder first, and
+moved back if any rename fails. Renaming is all that is needed, so this works on file systems
+without hard links, too. A process killed between two renames leaves each name with a whole file,
+old or new; at most one older file is then still in the hidden folder, and the next writer in the
+destination folder moves it back before it removes what killed writers left.
 """
 
 from __future__ import annotations
@@ -10,6 +16,7 @@ import os
 import shutil
 import socket
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -21,8 +28,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+_T = TypeVar("_T")
 
-_MARK = ".part-"
+_PREFIX = f".part-{socket.gethostname()}-"
+_OLDER = ".older"
+_PROBE_SIZE = 1 << 16
 
 _REASONS = {
     errno.ENOSPC: "cannot write: the disk is full",
@@ -38,17 +48,17 @@ _REASONS = {
     errno.ENAMETOOLONG: "cannot write: the name is too long",
 }
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path to write to, which takes the place of `path` when all went well.
+    """Yield a temporary path to write to; it is renamed to `path` if the body succeeds.
 
-    The temporary file lies in the same folder and ends like `path`, so that writers which go by
-    the ending (``.gz``, ``.png``) do the right thing. On any error, Ctrl-C included, it is
-    removed and an older file at `path` stays as it was. What a killed process (SIGKILL) left is
-    removed by the next writer of the same file. Devices and pipes are written in place.
+    The temporary file has the same name, in a hidden folder beside `path`, so that writers that
+    choose a format by the file name work. On any error, Ctrl-C included, it is removed and an
+    older file at `path` stays as it was. Devices and pipes are written in place. A symbolic link
+    is kept: the file that it points to is replaced.
 
     Parameters
     ----------
@@ -65,31 +75,20 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     DataError
         If `path` cannot be written: a folder, no permission, a full disk.
     """
-    final = Path(os.path.realpath(path))  # write what a link points to; keep the link
-    if not _replaceable(final, path):
-        with _errors_told(path, final):
+    final = Path(os.path.realpath(path))
+    if not _is_replaceable(final, path):
+        with _translate_body_errors(path, final):
             yield final
         return
-    prefix = f"{_MARK}{socket.gethostname()}-"
-    temporary = final.with_name(f"{prefix}{os.getpid()}-{final.name[-120:]}")
-    _sweep(final, prefix)
-    try:
-        with _errors_told(path, temporary):
-            yield temporary
-            _settle(temporary, final)
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    with _temporary_folder(final.parent, path) as folder, _translate_body_errors(path, folder):
+        temporary = folder / final.name
+        yield temporary
+        _flush(temporary)
+        _rename(temporary, final)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a whole text file (UTF-8, Unix line ends), or none.
-
-    Raises
-    ------
-    DataError
-        As :func:`atomic_path`.
-    """
+    """Write a text file (UTF-8, Unix line ends) as :func:`atomic_path` does."""
     with (
         atomic_path(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="\n") as file,
@@ -105,7 +104,7 @@ def write_table(
     separator: str = "\t",
     digits: int = 5,
 ) -> None:
-    """Write a table whole or not at all, below lines that tell where it comes from.
+    """Write a table below header lines as :func:`atomic_path` does.
 
     Parameters
     ----------
@@ -113,15 +112,10 @@ def write_table(
     table : pandas.DataFrame
         Without its index.
     head : sequence of str
-        Lines at the head, such as :func:`vqrna.runtime.provenance.header_lines` gives.
+        Lines before the table, such as :func:`vqrna.runtime.provenance.header_lines` returns.
     separator : str
     digits : int
         Significant digits of numbers.
-
-    Raises
-    ------
-    DataError
-        As :func:`atomic_path`.
     """
     rows = table.to_csv(
         sep=separator, index=False, lineterminator="\n", float_format=f"%.{digits}g"
@@ -130,14 +124,9 @@ def write_table(
 
 
 def write_arrays(path: str | os.PathLike[str], **arrays: np.ndarray | np.generic) -> None:
-    """Write arrays as ``.npz`` that is loaded without pickle, whole or not at all.
+    """Write arrays as ``.npz`` without pickle, as :func:`atomic_path` does.
 
-    The same arrays give the same bytes.
-
-    Raises
-    ------
-    DataError
-        As :func:`atomic_path`.
+    The same arrays produce the same bytes.
     """
     import numpy
 
@@ -146,19 +135,18 @@ def write_arrays(path: str | os.PathLike[str], **arrays: np.ndarray | np.generic
 
 
 def output_directory(path: str | os.PathLike[str]) -> Path:
-    """Make sure that a folder for results is there and can be written to.
+    """Create a folder for results, with its parents, and check that it is writable.
 
     Raises
     ------
     DataError
-        If it is a file, cannot be made, or cannot be written to.
+        If it is a file, cannot be created, or cannot be written to.
     """
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        words = "is a file, but a folder is wanted for the results"
-        raise DataError(words, file=folder) from error
+        raise DataError("is a file, but results need a folder", file=folder) from error
     except OSError as error:
         raise write_error(error, folder) from error
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -168,163 +156,100 @@ def output_directory(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def results_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Make sure of a folder for results as :func:`output_directory`; undo that on any error.
-
-    Folders that were made for it are removed again if the body fails and has left nothing there.
-
-    Raises
-    ------
-    DataError
-        If it is a file, cannot be made, or cannot be written to.
-    """
-    made = [place for place in (Path(path), *Path(path).parents) if not place.exists()]
+    """Create a folder as :func:`output_directory`; if the body fails, remove it if it is empty."""
+    created = [folder for folder in (Path(path), *Path(path).parents) if not folder.exists()]
     try:
         yield output_directory(path)
     except BaseException:
-        for place in made:
-            with suppress(OSError):  # something lies there, and stays
-                place.rmdir()
+        for folder in created:
+            with suppress(OSError):  # not empty
+                folder.rmdir()
         raise
 
 
-def write_error(error: OSError, path: str | os.PathLike[str]) -> DataError:
-    """Turn the system's error about writing `path` into one clear line."""
-    reason = _REASONS.get(error.errno or 0, f"cannot write: {error.strerror or error}")
-    return DataError(reason, file=path)
-
-
-@contextmanager
-def _errors_told(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
-    """Tell errors about writing `temporary` as errors of `path`; let all others through."""
-    try:
-        yield
-    except OSError as error:
-        ours = error.filename is None or Path(os.fsdecode(error.filename)) == temporary
-        if error.errno in _FULL or (ours and error.errno in _REASONS):
-            raise write_error(error, path) from error
-        raise
-    except DataError:
-        raise
-    except Exception as error:
-        # Compiled writers (safetensors, torch) wrap the system's error in their own.
-        if "No space left" in str(error):
-            raise DataError(_REASONS[errno.ENOSPC], file=path) from error
-        raise
-
-
-def _replaceable(final: Path, path: str | os.PathLike[str]) -> bool:
-    """Refuse what cannot become a file, before any work is done; False for devices and pipes."""
-    try:
-        mode = final.stat().st_mode
-    except FileNotFoundError:
-        if not final.parent.is_dir():
-            raise DataError(_REASONS[errno.ENOENT], file=path) from None
-        mode = None
-    except OSError as error:
-        raise write_error(error, path) from error
-    if mode is not None and stat.S_ISDIR(mode):
-        raise DataError(_REASONS[errno.EISDIR], file=path)
-    if mode is not None and not os.access(final, os.W_OK):
-        raise DataError("cannot write: the file is write-protected", file=path)
-    if mode is not None and not stat.S_ISREG(mode):
-        return False
-    if not os.access(final.parent, os.W_OK | os.X_OK):
-        raise DataError(_REASONS[errno.EACCES], file=path)
-    return True
-
-
-def _settle(temporary: Path, final: Path) -> None:
-    """Push the bytes to the disk and give the file its name."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())  # some disks tell only here that they are full
-    if final.exists():
-        shutil.copymode(final, temporary)
-    temporary.replace(final)
-
-
-def _sweep(final: Path, prefix: str) -> None:
-    """Remove what writers of the same file left that were killed on this machine."""
-    with suppress(OSError):
-        for left in final.parent.glob(f"{_MARK}*"):
-            owner, _, name = left.name.removeprefix(prefix).partition("-")
-            if name == final.name[-120:] and owner.isdigit() and not _alive(int(owner)):
-                left.unlink(missing_ok=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-_T = TypeVar("_T")
-
-_PROBE = 1 << 16
-
-
-class Output:
-    """The files that are being written to a folder; see :func:`together`.
+class OutputFiles:
+    """Files that are renamed into a folder together; see :func:`output_files`.
 
     Attributes
     ----------
     folder : pathlib.Path
     paths : list of pathlib.Path
-        Files that will be there, in the order they were asked for.
+        Final paths, in the order in which :meth:`path` and :meth:`open` were called.
     notes : list of str
-        One line each on what could not be done, for the user.
+        One line for the user on each thing that could not be done.
     """
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, temporary: Path, files: ExitStack, links: ExitStack) -> None:
         self.folder = folder
         self.paths: list[Path] = []
         self.notes: list[str] = []
-        self._stack = stack
-        self._temporary: list[Path] = []
-        self._gone: list[Path] = []
+        self._temporary = temporary
+        self._files = files
+        self._links = links
+        self._renames: list[tuple[Path, Path]] = []
+        self._outdated: list[Path] = []
 
     def path(self, name: str) -> Path:
-        """Give the temporary path of a new file, which must be there and closed at the end."""
-        final = self.folder / name
-        temporary = self._stack.enter_context(atomic_path(final))
-        self.paths.append(final)
-        self._temporary.append(temporary)
+        """Return the temporary path of a new file, which the caller must create and close.
+
+        Raises
+        ------
+        DataError
+            If a file of this name cannot be written to the folder.
+        """
+        path = self.folder / name
+        final = Path(os.path.realpath(path))
+        if not _is_replaceable(final, path) or final.parent != self._temporary.parent:
+            # A device, or a link to another folder, which may be on another disk.
+            temporary = self._links.enter_context(atomic_path(path))
+        else:
+            temporary = self._temporary / name
+            self._renames.append((temporary, final))
+        self.paths.append(path)
         return temporary
 
     def enter(self, context: AbstractContextManager[_T]) -> _T:
-        """Close something when all is done or has failed, before its file gets its name."""
-        return self._stack.enter_context(context)
+        """Enter a context that is left before the files are renamed, or on failure."""
+        return self._files.enter_context(context)
 
     def open(self, name: str) -> BinaryIO:
-        """Open a new file, which is closed at the end."""
-        return self.enter(self.path(name).open("wb", buffering=1 << 20))
+        """Open a new file for writing; it is closed automatically."""
+        temporary = self.path(name)
+        with translate_errors(self.folder / name):
+            return self.enter(temporary.open("wb", buffering=1 << 20))
 
     def remove(self, name: str) -> None:
-        """Let an older file of this name go when the new ones appear: it would not fit to them."""
-        self._gone.append(self.folder / name)
+        """Delete an outdated file of this name, unless it is replaced, after the renames."""
+        self._outdated.append(self.folder / name)
 
-    def settle(self) -> None:
-        """Push all files to the disk: some disks tell only here that they are full."""
-        for final, temporary in zip(self.paths, self._temporary, strict=True):
-            with writing(final), temporary.open("rb") as file:
-                os.fsync(file.fileno())
-
-    def sweep(self) -> None:
-        """Remove the older files that were named for it."""
-        for path in self._gone:
+    def _commit(self) -> None:
+        for temporary, final in self._renames:
+            with translate_errors(final):
+                _flush(temporary)
+        older = self._temporary / _OLDER
+        older.mkdir()
+        try:
+            for temporary, final in self._renames:
+                _rename(temporary, final, older)
+        except BaseException:
+            for temporary, final in self._renames:
+                with suppress(OSError):
+                    if (older / final.name).exists():
+                        (older / final.name).replace(final)
+                    elif not temporary.exists():
+                        final.unlink()
+            raise
+        for path in self._outdated:
             if path not in self.paths:
                 with suppress(OSError):
                     path.unlink()
 
 
 @contextmanager
-def together(folder: Path) -> Iterator[Output]:
-    """Write several files that take their names at the end, all of them or none.
+def output_files(folder: Path) -> Iterator[OutputFiles]:
+    """Write several files that are renamed into `folder` together if the body succeeds.
 
-    On any error the temporary files are removed, and older files are as they were.
+    On any error no new file appears, and older files stay as they were.
 
     Parameters
     ----------
@@ -336,74 +261,136 @@ def together(folder: Path) -> Iterator[Output]:
     DataError
         If a file cannot be written.
     """
-    with ExitStack() as stack:
-        output = Output(folder, stack)
+    with (
+        _temporary_folder(Path(os.path.realpath(folder)), folder) as temporary,
+        _translate_body_errors(folder, temporary),
+        ExitStack() as links,
+        ExitStack() as files,
+    ):
+        output = OutputFiles(folder, temporary, files, links)
         yield output
-        output.settle()
-        with _undone_on_error(output.paths):
-            stack.close()  # here files take their names
-    output.sweep()
+        files.close()
+        output._commit()
+
+
+def write_error(error: OSError, path: str | os.PathLike[str]) -> DataError:
+    """Return the system's error about writing `path` as a one-line error."""
+    reason = _REASONS.get(error.errno or 0, f"cannot write: {error.strerror or error}")
+    return DataError(reason, file=path)
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Tell the system's errors about writing `path` as one clear line.
-
-    Raises
-    ------
-    DataError
-    """
+def translate_errors(path: Path) -> Iterator[None]:
+    """Raise every OSError of the body as a DataError about writing `path`."""
     try:
         yield
     except OSError as error:
-        if error.errno is None:  # pysam keeps the reason to itself: ask the disk
+        if error.errno is None:  # pysam does not pass the reason on: write something to get it
             probe(path)
         raise write_error(error, path) from error
 
 
 def probe(path: Path) -> None:
-    """Write a little beside `path`, so that the disk tells what is wrong with it."""
-    probe = path.with_name(f".part-probe-{os.getpid()}")
+    """Write a little beside `path`; raises DataError if the disk is full or failing."""
     try:
-        with probe.open("wb") as file:
-            file.write(bytes(_PROBE))
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            file.write(bytes(_PROBE_SIZE))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise write_error(error, path) from error
-    finally:
-        with suppress(OSError):
-            probe.unlink()
 
 
 @contextmanager
-def _undone_on_error(paths: Sequence[Path]) -> Iterator[None]:
-    """Bring back what was at `paths` if the body fails when it has replaced some of them."""
-    older: list[tuple[Path, Path | None, int]] = []
+def _translate_body_errors(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
+    """Raise errors about `temporary`, or files in it, as errors of `path`; pass others on."""
     try:
-        for number, path in enumerate(paths):
-            final = Path(os.path.realpath(path))
-            kept = final.with_name(f".part-older-{os.getpid()}-{number}")
-            with suppress(OSError):
-                kept.unlink()
-            inode = final.stat().st_ino if final.exists() else 0
-            try:
-                os.link(final, kept)
-                older.append((final, kept, inode))
-            except OSError:  # nothing there, or a file system without links
-                older.append((final, None, inode))
         yield
-    except BaseException:
-        for final, link, inode in older:
-            replaced = final.exists() and final.stat().st_ino != inode
-            with suppress(OSError):
-                if replaced and link is not None:
-                    link.replace(final)
-                elif replaced and not inode:
-                    final.unlink()
+    except OSError as error:
+        failed = None if error.filename is None else Path(os.fsdecode(error.filename))
+        own = failed is None or failed == temporary or temporary in failed.parents
+        if error.errno in _DISK_ERRORS or (own and error.errno in _REASONS):
+            raise write_error(error, path) from error
         raise
+    except DataError:
+        raise
+    except Exception as error:
+        # Compiled writers (safetensors, torch) wrap the system's error in their own.
+        if "No space left" in str(error):
+            raise DataError(_REASONS[errno.ENOSPC], file=path) from error
+        raise
+
+
+def _is_replaceable(final: Path, path: str | os.PathLike[str]) -> bool:
+    """Return False for devices and pipes; raise if `final` cannot become a file."""
+    try:
+        mode = final.stat().st_mode
+    except FileNotFoundError:
+        if not final.parent.is_dir():
+            raise DataError(_REASONS[errno.ENOENT], file=path) from None
+        mode = None
+    except OSError as error:
+        raise write_error(error, path) from error
+    if mode is not None:
+        if stat.S_ISDIR(mode):
+            raise DataError(_REASONS[errno.EISDIR], file=path)
+        if not os.access(final, os.W_OK):
+            raise DataError("cannot write: the file is write-protected", file=path)
+        if not stat.S_ISREG(mode):
+            return False
+    if not os.access(final.parent, os.W_OK | os.X_OK):
+        raise DataError(_REASONS[errno.EACCES], file=path)
+    return True
+
+
+@contextmanager
+def _temporary_folder(folder: Path, path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Create a hidden folder in `folder` and remove it afterwards, and those of killed writers."""
+    with suppress(OSError):
+        for left in folder.glob(f"{_PREFIX}*"):
+            owner = left.name.removeprefix(_PREFIX).partition("-")[0]
+            if owner.isdigit() and not _is_alive(int(owner)):
+                _remove_temporary(left)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder))
+    except OSError as error:
+        raise write_error(error, path) from error
+    try:
+        yield temporary
     finally:
-        for _, link, _ in older:
-            if link is not None:
-                with suppress(OSError):
-                    link.unlink()
+        _remove_temporary(temporary)
+
+
+def _remove_temporary(temporary: Path) -> None:
+    """Remove a hidden folder; move an older file back if its name is not taken."""
+    with suppress(OSError):
+        for kept in (temporary / _OLDER).glob("*"):
+            final = temporary.parent / kept.name
+            if not final.exists():
+                kept.rename(final)
+        shutil.rmtree(temporary)
+
+
+def _flush(path: Path) -> None:
+    """Push a file to the disk: some report only then that they are full."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _rename(temporary: Path, final: Path, older: Path | None = None) -> None:
+    """Rename a file into place; keep the permissions of the older one, or move that to `older`."""
+    if final.exists():
+        shutil.copymode(final, temporary)
+        if older is not None:
+            final.rename(older / final.name)
+    temporary.replace(final)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
