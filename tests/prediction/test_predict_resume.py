@@ -21,9 +21,9 @@ FILES = ["run.json", "scanned.bed", "sites.tsv"]
 
 DRIVER = """
 import os, signal, sys
-import vqrna.runtime.files, vqrna.prediction.tiles as pieces
+import vqrna.runtime.files
 from vqrna.cli import main
-from vqrna.prediction import PartStore
+from vqrna.prediction import PartStore, tiles
 from vqrna.model import TrainedModel
 
 tiles.PIECE = {piece}
