@@ -37,9 +37,9 @@ class ModelConfig:
         Window length in nt; odd, 51 to 1001; one of nine for ``paper``.
     codebook_size, code_dim : int
         Number of codes and their width.
-    quantizer : {"vq", "none"}
-        Codes, or latents as they are: to see what codes cost. A network without codes can be
-        evaluated on windows, and does not scan.
+    quantizer : str
+        Name of an entry of `vqrna.nn.quantizer.QUANTIZERS`, where it is checked: ``vq`` (the
+        architecture's own), or ``none`` for latents as they are, to measure what codes cost.
     stem_width, width : int
         Channels of the first convolution and of all later ones (``vqrna`` only).
     head_width, region_width : int
@@ -55,7 +55,7 @@ class ModelConfig:
     length: int = Field(default=501, ge=MIN_LENGTH, le=MAX_LENGTH)
     codebook_size: int = Field(default=512, ge=2, le=65536)
     code_dim: int = Field(default=64, ge=1, le=1024)
-    quantizer: Literal["vq", "none"] = "vq"
+    quantizer: str = "vq"
     stem_width: int = Field(default=96, ge=1)
     width: int = Field(default=128, ge=1)
     head_width: int = Field(default=256, ge=1)

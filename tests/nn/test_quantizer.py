@@ -6,7 +6,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer, usage_perplexity
+from tiny import columns, random_tokens, tiny, tiny_paper
+from vqrna.errors import DataError, UsageError
+from vqrna.model import TrainedModel
+from vqrna.model.weights import load_model, save_model
+from vqrna.modifications import modifications
+from vqrna.nn.dense import supports_dense
+from vqrna.nn.model import build
+from vqrna.nn.quantizer import (
+    QUANTIZERS,
+    CosineQuantizer,
+    EuclideanQuantizer,
+    Quantizer,
+    usage_perplexity,
+)
 
 UNIT_CODES = torch.eye(2)
 
@@ -195,3 +208,50 @@ def test_shapes(kind):
     assert found.codes.shape == (3, 7)
     assert found.codes.dtype == torch.int64
     assert {found[i].ndim for i in range(2, 6)} == {0}
+
+
+@pytest.mark.parametrize("make", [tiny, tiny_paper])
+@pytest.mark.parametrize("name", QUANTIZERS)
+def test_every_entry_builds_a_quantizer_that_a_network_can_use(make, name):
+    config = make(quantizer=name)
+    network = build(config.model, 2).eval()
+    assert isinstance(network.quantizer, Quantizer)
+    output = network(columns(random_tokens(2, 51)))
+    assert output.logits.shape == (2, 2)
+    if network.quantizer.has_codebook:
+        size, width = network.quantizer.codebook.shape
+        assert size <= config.model.codebook_size
+        assert width == config.model.code_dim
+        assert ((output.codes >= 0) & (output.codes < size)).all()
+        torch.testing.assert_close(network.logits_from_codes(output.codes), output.logits)
+
+
+def test_vq_is_the_own_quantizer_of_each_architecture():
+    ours, published = (build(make().model, 1) for make in (tiny, tiny_paper))
+    assert type(ours.quantizer) is CosineQuantizer
+    assert type(published.quantizer) is EuclideanQuantizer
+    assert supports_dense(ours)
+    assert not supports_dense(published)
+    assert not supports_dense(build(tiny(quantizer="euclidean").model, 1))
+
+
+def test_an_entry_can_be_added_at_run_time(monkeypatch, tmp_path):
+    class Mine(CosineQuantizer):
+        pass
+
+    monkeypatch.setitem(QUANTIZERS, "mine", Mine.from_config)
+    config = tiny(quantizer="mine")
+    network = build(config.model, 1)
+    assert type(network.quantizer) is Mine
+    assert supports_dense(network)
+    path = tmp_path / "m.safetensors"
+    save_model(TrainedModel.fresh(network, config, modifications(["Am"])), path)
+    assert type(load_model(path).network.quantizer) is Mine
+    monkeypatch.delitem(QUANTIZERS, "mine")
+    with pytest.raises(DataError, match=r"m\.safetensors.*unknown quantizer 'mine' \(known: vq, "):
+        load_model(path)
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match=r"unknown quantizer 'x' \(known: vq, cosine, euclidean,"):
+        build(tiny(quantizer="x").model, 1)

@@ -438,6 +438,8 @@ def predict(
 
     output = Output(parse_formats(formats), organism, assembly, annotation, by_transcript)
     loaded = load_model(model, device if engine_type.local else "cpu")
+    if not loaded.scans_densely:
+        say("note", "this model is scanned window by window, which is slow")
     settings = make_settings(
         loaded.modifications,
         modifications=modifications,

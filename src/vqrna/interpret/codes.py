@@ -150,7 +150,7 @@ def with_codes(model: TrainedModel) -> TrainedModel:
     UsageError
         If it was trained without a quantiser.
     """
-    assert len(model.network.quantizer.codebook)  # who has none says so
+    _ = model.network.quantizer.codebook  # raises the error
     return model
 
 
@@ -188,7 +188,7 @@ def read_codes(
             codes[rows] = out.codes.cpu().numpy()
             logits[rows] = out.logits.double().cpu().numpy()
             bar.advance(len(windows))
-    return CodeStrings(codes, logits, place, model.config.model.codebook_size)
+    return CodeStrings(codes, logits, place, len(model.network.quantizer.codebook))
 
 
 def logits_of_codes(model: TrainedModel, codes: np.ndarray) -> np.ndarray:

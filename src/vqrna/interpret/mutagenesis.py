@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from vqrna.model.inference import evaluating
+from vqrna.nn.dense import supports_dense
 from vqrna.nn.dense.variant_codes import WindowCodes
 from vqrna.nn.dense.variant_context import WindowContext
 from vqrna.nn.dense.weights import FoldedNetwork, fold
-from vqrna.nn.model import Network, SiteNetwork
+from vqrna.nn.model import Network
 from vqrna.sequence import ALPHABET, one_hot
 
 AT_ONCE = 2048
@@ -75,7 +76,7 @@ def mutate(network: Network, tokens: np.ndarray) -> Iterator[Mutated]:
     Mutated
         A window at a time.
     """
-    if isinstance(network, SiteNetwork):
+    if supports_dense(network):
         on_cpu = next(network.parameters()).device.type == "cpu"
         local = LocalMutagenesis(fold(network if on_cpu else copy.deepcopy(network).cpu()))
         for window in tokens:

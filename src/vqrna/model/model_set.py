@@ -43,6 +43,11 @@ class ModelSet:
         return max(model.length for model in self.models)
 
     @property
+    def scans_densely(self) -> bool:
+        """Whether all models scan all positions at once (see :class:`TrainedModel`)."""
+        return all(model.scans_densely for model in self.models)
+
+    @property
     def device(self) -> torch.device:
         """Where the networks compute."""
         return self.models[0].device

@@ -14,8 +14,8 @@ from vqrna.model.familiarity import Familiarity
 from vqrna.model.inference import CONTEXT_DTYPES, Precision, Scanned, codes_of, evaluating
 from vqrna.model.training_sketch import TrainingSketch
 from vqrna.modifications import Modification
-from vqrna.nn.dense import dense_network
-from vqrna.nn.model import Network, SiteNetwork
+from vqrna.nn.dense import dense_network, supports_dense
+from vqrna.nn.model import Network
 from vqrna.sequence import AMBIGUOUS, centre, one_hot, recentre, windows_around
 from vqrna.stats.calibration import Calibration
 from vqrna.stats.null_distribution import NullDistribution
@@ -84,6 +84,11 @@ class TrainedModel:
     def length(self) -> int:
         """Window length in nt."""
         return self.config.model.length
+
+    @property
+    def scans_densely(self) -> bool:
+        """Whether a scan evaluates all positions at once; if not, it is window by window, slow."""
+        return supports_dense(self.network)
 
     @property
     def device(self) -> torch.device:
@@ -168,10 +173,8 @@ class TrainedModel:
         -------
         Scanned
         """
-        if self.config.model.quantizer == "none":
-            _ = self.network.quantizer.codebook  # tells that there is none
         with evaluating(self.network):
-            if isinstance(self.network, SiteNetwork):
+            if supports_dense(self.network):
                 columns = torch.from_numpy(np.ascontiguousarray(tokens)).to(self.device)
                 found = dense_network(self.network, CONTEXT_DTYPES[precision])(columns)
                 if self.familiarity is None:
@@ -206,7 +209,7 @@ class TrainedModel:
         """
         told = {}
         windows = recentre(tokens, self.length)
-        if self.familiarity is not None and isinstance(self.network, SiteNetwork):
+        if self.familiarity is not None and supports_dense(self.network):
             found = np.zeros(len(tokens), dtype=bool)
             for start in range(0, len(tokens), BATCH):
                 part = np.ascontiguousarray(windows[start : start + BATCH])

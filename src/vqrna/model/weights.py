@@ -20,7 +20,7 @@ from safetensors.torch import save
 
 from vqrna._version import __version__
 from vqrna.config import from_dict, to_dict, validated
-from vqrna.errors import DataError
+from vqrna.errors import DataError, UsageError
 from vqrna.model.inference import flag_tables, flags_of
 from vqrna.model.model_set import Model, ModelSet
 from vqrna.model.trained_model import TrainedModel, with_hash
@@ -144,6 +144,8 @@ def _load_file(path: Path) -> TrainedModel:
         model = checked(_rebuild(facts, tensors))
         if "checksum" in facts and facts["checksum"] != _checksum(tensors):
             raise ValueError("their numbers are not those that were saved")
+    except UsageError as error:  # a quantizer that this program does not know
+        raise DataError(f"cannot rebuild the network: {error}", file=path) from None
     except _WRONG as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"the weights are damaged: {line[:200]}", file=path) from None

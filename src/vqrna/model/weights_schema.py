@@ -105,8 +105,8 @@ def checked(model: TrainedModel) -> TrainedModel:
         for symbol, null in zip(symbols, getattr(model, name), strict=False):
             _check_null(null, f"the null {name} of {symbol}")
     _check_tiers(model.tiers, set(symbols))
-    if model.familiarity is not None and model.config.model.quantizer == "none":
-        raise ValueError("they tell what is usual of codes, but have none")
+    if model.familiarity is not None and not model.network.quantizer.has_codebook:
+        raise ValueError("they hold tables of familiar codes, but the network has no codes")
     _check_training(model.training)
     return model
 

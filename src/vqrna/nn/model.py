@@ -12,7 +12,7 @@ from vqrna.nn.context import ConvolutionalContext, PaperContext
 from vqrna.nn.decoder import PaperDecoder, TripletDecoder
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
 from vqrna.nn.head import Part, PartedLogits, TwoPartHead
-from vqrna.nn.quantizer import CosineQuantizer, EuclideanQuantizer, NoQuantizer, Quantized
+from vqrna.nn.quantizer import CosineQuantizer, Quantized, make_quantizer
 from vqrna.nn.ties import resolve_near_ties
 
 
@@ -115,11 +115,7 @@ class SiteNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = ValidEncoder(config.stem_width, config.width, config.code_dim)
-        self.quantizer: CosineQuantizer | NoQuantizer = (
-            CosineQuantizer(config.codebook_size, config.code_dim)
-            if config.quantizer == "vq"
-            else NoQuantizer(normalize=True)
-        )
+        self.quantizer = make_quantizer(config)
         self.decoder = TripletDecoder(config.code_dim, config.width)
         half = ValidEncoder.codes_beside(config.length)
         self.context = ConvolutionalContext(half, config.code_dim, config.width)
@@ -179,11 +175,7 @@ class PaperNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = PaperEncoder(config.code_dim)
-        self.quantizer: EuclideanQuantizer | NoQuantizer = (
-            EuclideanQuantizer(config.codebook_size, config.code_dim)
-            if config.quantizer == "vq"
-            else NoQuantizer(normalize=False)
-        )
+        self.quantizer = make_quantizer(config)
         self.decoder = PaperDecoder(config.length, config.code_dim)
         self.context = PaperContext(config.code_dim, dropout=config.dropout)
         self.head = PaperHead(config.code_dim, modifications)

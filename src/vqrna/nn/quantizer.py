@@ -1,33 +1,40 @@
-"""Vector quantisation: every latent vector becomes the nearest entry of a learned codebook."""
+"""Quantisers: each latent vector of a window becomes one of a limited number of codes.
+
+To add a quantiser, write a subclass of :class:`Quantizer` and add one entry to `QUANTIZERS`; the
+setting ``quantizer`` of the model configuration is a key of that table. Code outside this package
+can add entries at run time (``QUANTIZERS["mine"] = MyQuantizer.from_config``).
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vqrna.config import ModelConfig
 from vqrna.errors import UsageError
 
 
 class Quantized(NamedTuple):
-    """What a quantiser makes of latents.
+    """Output of a quantiser.
 
     Attributes
     ----------
     quantized : torch.Tensor, shape (N, T, D)
         The code vectors; gradients pass straight through to the latents.
     codes : torch.Tensor, shape (N, T), int64
-        Index of each code in the codebook.
+        Index of each code; -1 without a codebook.
     loss : torch.Tensor, scalar
-        Sum of the two terms below as the quantiser weighs them.
+        The quantiser's own loss: the weighted sum of the two terms below.
     codebook_loss : torch.Tensor, scalar
         Pulls codes to latents (0 where the codebook is a moving average).
     commitment_loss : torch.Tensor, scalar
         Pulls latents to codes, unweighted.
     perplexity : torch.Tensor, scalar
-        exp(entropy of the codes' usage in this batch): how many codes are in use.
+        Effective number of codes in use: exp(entropy of the code frequencies in this batch).
     """
 
     quantized: torch.Tensor
@@ -38,15 +45,52 @@ class Quantized(NamedTuple):
     perplexity: torch.Tensor
 
 
+class Quantizer(nn.Module):
+    """Base class of the quantisers.
+
+    Attributes
+    ----------
+    has_codebook : bool
+        Whether latents become codes. Commands that read codes need this.
+    dense : bool
+        Whether the dense engine can evaluate the quantiser: codes must be those of the nearest
+        row of `codebook` by cosine. Networks with other quantisers are scanned window by window.
+    codebook : torch.Tensor, shape (K, D)
+        Vector of each code: a parameter, a buffer, or a property that computes it.
+    """
+
+    has_codebook: ClassVar[bool] = True
+    dense: ClassVar[bool] = False
+
+    codebook: torch.Tensor
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> Quantizer:
+        """Build the quantiser from the settings of a network; an entry of `QUANTIZERS`."""
+        return cls(config.codebook_size, config.code_dim)
+
+    def assign(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return the code of each latent vector: (..., D) -> (...), int64."""
+        raise NotImplementedError
+
+    def lookup(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return the vectors of codes: (...) -> (..., D)."""
+        return F.embedding(codes, self.codebook)
+
+    def forward(self, latents: torch.Tensor) -> Quantized:
+        """Quantise latents of shape (N, T, D)."""
+        raise NotImplementedError
+
+
 def usage_perplexity(codes: torch.Tensor, codebook_size: int) -> torch.Tensor:
-    """Exponential of the entropy of code usage: 1 if one code does all, K if all do the same."""
+    """Return exp(entropy of code frequencies): 1 if all codes are the same, at most K."""
     usage = torch.bincount(codes.flatten(), minlength=codebook_size).float()
     usage = usage / usage.sum().clamp_min(1)
     return torch.exp(-(usage * torch.log(usage + 1e-10)).sum())
 
 
-class EuclideanQuantizer(nn.Module):
-    """The published quantiser: nearest by Euclidean distance, trained by gradient.
+class EuclideanQuantizer(Quantizer):
+    """The published quantiser: nearest code by Euclidean distance, trained by gradient.
 
     Its loss is ``mse(codes, sg(z)) + commitment * mse(sg(codes), z)`` with sg the stopped gradient
     (van den Oord et al., Neural Discrete Representation Learning, 2017, equation 3).
@@ -67,15 +111,11 @@ class EuclideanQuantizer(nn.Module):
         self.codebook = nn.Parameter(start)  # (K, D)
 
     def assign(self, latents: torch.Tensor) -> torch.Tensor:
-        """Give the nearest code of each latent vector: (..., D) -> (...)."""
-        flat = latents.reshape(-1, latents.shape[-1])
+        """Return the nearest code of each latent vector: (..., D) -> (...)."""
+        flat = latents.reshape(-1, latents.shape[-1])  # (N * T, D)
         # |z|^2 is the same for all codes, so it cannot change which is nearest
-        distance = self.codebook.square().sum(1) - 2 * flat @ self.codebook.T
+        distance = self.codebook.square().sum(1) - 2 * flat @ self.codebook.T  # (N * T, K)
         return distance.argmin(1).view(latents.shape[:-1])
-
-    def lookup(self, codes: torch.Tensor) -> torch.Tensor:
-        """Give the vectors of codes: (...) -> (..., D)."""
-        return F.embedding(codes, self.codebook)
 
     def forward(self, latents: torch.Tensor) -> Quantized:
         """Quantise latents of shape (N, T, D)."""
@@ -93,25 +133,26 @@ class EuclideanQuantizer(nn.Module):
         )
 
 
-class CosineQuantizer(nn.Module):
+class CosineQuantizer(Quantizer):
     """Codes on the unit sphere, nearest by angle, kept as moving averages of their latents.
 
     Cosine codes after Yu et al. (ViT-VQGAN, 2022), moving averages after van den Oord et al.
-    (2017, appendix A.1). A code that is hardly used any more is revived: it takes the place of a
-    latent of the batch at hand.
+    (2017, appendix A.1). A code that is rarely used is revived: it is moved to a latent of the
+    current batch.
 
     Parameters
     ----------
     codebook_size, code_dim : int
         Number of codes K and their width D.
     decay : float
-        Of the moving averages, a step.
+        Decay of the moving averages per step.
     revive_below : float
-        A code is revived when its average number of latents a step falls below this share of an
-        even usage.
+        A code is revived when its average number of latents per step falls below this share of
+        the number under even usage.
     """
 
-    codebook: torch.Tensor
+    dense = True
+
     usage: torch.Tensor
     vector_sum: torch.Tensor
     started: torch.Tensor
@@ -122,7 +163,7 @@ class CosineQuantizer(nn.Module):
         super().__init__()
         self.decay, self.revive_below = decay, revive_below
         start = torch.empty(codebook_size, code_dim)
-        if not start.is_meta:  # torch would load a second's worth of modules for shapes alone
+        if not start.is_meta:  # on meta, normalize would make torch import modules for a second
             start = F.normalize(start.normal_(), dim=-1)
         self.register_buffer("codebook", start)  # (K, D), unit length
         self.register_buffer("usage", torch.ones(codebook_size), persistent=False)
@@ -131,33 +172,29 @@ class CosineQuantizer(nn.Module):
         self.adopted = False
 
     def adopt(self, codebook: torch.Tensor) -> None:
-        """Begin with a codebook (K, D) that was learned elsewhere, not with latents at hand."""
+        """Start from a codebook (K, D) that was learned elsewhere, not from the first batch."""
         self.codebook.copy_(codebook)
         self.adopted = True
 
     def assign(self, latents: torch.Tensor) -> torch.Tensor:
-        """Give the nearest code of each latent vector: (..., D) -> (...)."""
+        """Return the nearest code of each latent vector: (..., D) -> (...)."""
         # The length of a latent cannot change which code has the largest cosine. Automatic
-        # bfloat16 would round the cosines, and one code in 200 would be another
+        # bfloat16 would round the cosines and change one code in 200
         with torch.autocast(latents.device.type, enabled=False):
             return (latents @ self.codebook.T).argmax(-1)
 
-    def lookup(self, codes: torch.Tensor) -> torch.Tensor:
-        """Give the vectors of codes: (...) -> (..., D)."""
-        return F.embedding(codes, self.codebook)
-
     def forward(self, latents: torch.Tensor) -> Quantized:
         """Quantise latents of shape (N, T, D); in training mode the codebook moves."""
-        # In bfloat16 training the angles themselves are taken in the codebook's precision
+        # In bfloat16 training, angles are computed in the precision of the codebook
         directions = F.normalize(latents.to(self.codebook.dtype), dim=-1)
-        flat = directions.detach().reshape(-1, directions.shape[-1])
+        flat = directions.detach().reshape(-1, directions.shape[-1])  # (N * T, D)
         if self.training and not self.started:
             self._start(flat)
         codes = self.assign(directions.detach())
         vectors = self.lookup(codes)
         if self.training:
             self._follow(flat, codes.flatten())
-        # |e - z|^2 of unit vectors is 2 - 2 cos; summed over D, not averaged, to keep its size
+        # |e - z|^2 of unit vectors is 2 - 2 cos; the sum over D, not the mean, keeps that scale
         commitment_loss = (vectors - directions).square().sum(-1).mean()
         return Quantized(
             directions + (vectors - directions).detach(),
@@ -170,67 +207,102 @@ class CosineQuantizer(nn.Module):
 
     @torch.no_grad()
     def _start(self, flat: torch.Tensor) -> None:
-        """Begin with latents of the first batch: codes where the data are."""
+        """Initialise the codes with latents (N * T, D) of the first batch."""
         if not self.adopted:
-            chosen = torch.randint(len(flat), (len(self.codebook),), device=flat.device)
-            self.codebook.copy_(flat[chosen])
+            drawn = torch.randint(len(flat), (len(self.codebook),), device=flat.device)
+            self.codebook.copy_(flat[drawn])
         self.usage.fill_(len(flat) / len(self.codebook))
         self.vector_sum.copy_(self.codebook * self.usage[:, None])
         self.started.fill_(True)
 
     @torch.no_grad()
     def _follow(self, flat: torch.Tensor, codes: torch.Tensor) -> None:
-        """Move codes towards the mean direction of their latents; revive the unused."""
+        """Move codes towards the mean direction of their latents; revive rare codes."""
         count = torch.bincount(codes, minlength=len(self.codebook)).to(flat.dtype)
         total = torch.zeros_like(self.vector_sum).index_add_(0, codes, flat)
         self.usage.lerp_(count, 1 - self.decay)
         self.vector_sum.lerp_(total, 1 - self.decay)
         even = len(flat) / len(self.codebook)
-        unused = self.usage < self.revive_below * even
-        if unused.any():
-            chosen = torch.randint(len(flat), (int(unused.sum()),), device=flat.device)
-            self.usage[unused] = even
-            self.vector_sum[unused] = flat[chosen] * even
+        rare = self.usage < self.revive_below * even
+        if rare.any():
+            drawn = torch.randint(len(flat), (int(rare.sum()),), device=flat.device)
+            self.usage[rare] = even
+            self.vector_sum[rare] = flat[drawn] * even
         self.codebook.copy_(F.normalize(self.vector_sum, dim=-1))
 
 
-class NoQuantizer(nn.Module):
-    """Lets latents through, to see what codes cost; whoever asks for its codes is told.
-
-    Its codes are -1, its losses 0, its perplexity 1.
+class NoQuantizer(Quantizer):
+    """Pass latents through, to measure what quantisation costs.
 
     Parameters
     ----------
     normalize : bool
-        Bring latents to unit length, as :class:`CosineQuantizer` does.
+        Scale latents to unit length, as :class:`CosineQuantizer` does.
     """
+
+    has_codebook = False
 
     def __init__(self, normalize: bool) -> None:
         super().__init__()
         self.normalize = normalize
 
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> NoQuantizer:
+        """Normalise where the architecture's own quantiser does."""
+        return cls(normalize=config.architecture == "vqrna")
+
     @property
-    def codebook(self) -> torch.Tensor:
-        """There is none (UsageError)."""
-        raise UsageError(
-            "this model was trained without a quantiser, for comparison: it has no codes, cannot "
-            "scan, and is evaluated on windows only"
-        )
+    def codebook(self) -> torch.Tensor:  # type: ignore[override]
+        """Raise UsageError."""
+        raise UsageError("this model was trained without a quantiser: it has no codes to read")
 
     def assign(self, latents: torch.Tensor) -> torch.Tensor:
-        """There are no codes to assign (UsageError)."""
+        """Raise UsageError."""
         return self.codebook
 
     def lookup(self, codes: torch.Tensor) -> torch.Tensor:
-        """There are no codes to look up (UsageError)."""
+        """Raise UsageError."""
         return self.codebook
 
     def forward(self, latents: torch.Tensor) -> Quantized:
-        """Let latents of shape (N, T, D) through."""
+        """Pass latents of shape (N, T, D)."""
         passed = latents
-        if self.normalize:  # in bfloat16 training, too, in the precision of codes
+        if self.normalize:  # in bfloat16 training, in the precision that codes would have
             wide = torch.promote_types(latents.dtype, torch.float32)
             passed = F.normalize(latents.to(wide), dim=-1)
         codes = torch.full(latents.shape[:-1], -1, dtype=torch.int64, device=latents.device)
-        nothing = latents.new_zeros(())
-        return Quantized(passed, codes, nothing, nothing, nothing, nothing + 1)
+        zero = latents.new_zeros(())
+        return Quantized(passed, codes, zero, zero, zero, zero + 1)
+
+
+def _vector_quantizer(config: ModelConfig) -> Quantizer:
+    """Return the quantiser of an architecture: cosine for ours, Euclidean for the published."""
+    own = EuclideanQuantizer if config.architecture == "paper" else CosineQuantizer
+    return own.from_config(config)
+
+
+QUANTIZERS: dict[str, Callable[[ModelConfig], Quantizer]] = {
+    "vq": _vector_quantizer,
+    "cosine": CosineQuantizer.from_config,
+    "euclidean": EuclideanQuantizer.from_config,
+    "none": NoQuantizer.from_config,
+}
+"""Makers of quantisers by the names that the setting ``quantizer`` takes; can be extended."""
+
+
+def check_quantizer(name: str) -> None:
+    """Raise UsageError if a name is not in `QUANTIZERS`."""
+    if name not in QUANTIZERS:
+        raise UsageError(f"unknown quantizer '{name}' (known: {', '.join(QUANTIZERS)})")
+
+
+def make_quantizer(config: ModelConfig) -> Quantizer:
+    """Build the quantiser that the settings of a network name.
+
+    Raises
+    ------
+    UsageError
+        If the name is not in `QUANTIZERS`.
+    """
+    check_quantizer(config.quantizer)
+    return QUANTIZERS[config.quantizer](config)

@@ -212,6 +212,10 @@ class Space:
             for value in _extremes(parameter):
                 try:
                     configs.replace(base, **{name: value})
+                    if name == "quantizer":
+                        from vqrna.nn.quantizer import check_quantizer
+
+                        check_quantizer(str(value))
                 except UsageError as error:
                     raise UsageError(f"'{parameter.label}' cannot be {value}: {error}") from None
 

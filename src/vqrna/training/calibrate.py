@@ -16,7 +16,7 @@ from vqrna.data.windows import NEGATIVE, POSITIVE, Windows
 from vqrna.evaluation.localisation import localise
 from vqrna.evaluation.positions import dense
 from vqrna.model import TrainedModel
-from vqrna.nn.model import SiteNetwork
+from vqrna.nn.dense import supports_dense
 from vqrna.sequence import recentre
 from vqrna.stats.calibration import Calibration, fit_line
 from vqrna.stats.metrics import METRICS, measure
@@ -45,7 +45,7 @@ def site_ranks(
         By type and measure (see :data:`vqrna.evaluation.localisation.METRICS`) ``windows``,
         ``value``, ``low``, ``high``. Types and measures without windows are left out.
     """
-    if not isinstance(model.network, SiteNetwork):
+    if not supports_dense(model.network):
         return {}
     apart = valid.take(~overlapping(valid.tokens, train.tokens))
     if not len(apart):
@@ -106,8 +106,6 @@ def finish(
     model = dataclasses.replace(model, calibration=_calibrate(logits, valid))
     summary = summary | {"validation": _validation(model, logits, valid)}
     model = dataclasses.replace(model, training=summary)
-    if model.config.model.quantizer == "none":
-        return model  # it does not scan: it has neither nulls nor calls
     summary = model.training | {"localisation": site_ranks(model, train, valid)}
     model = dataclasses.replace(model, training=summary)
     model = with_nulls(model, train, valid, show_progress=show_progress)

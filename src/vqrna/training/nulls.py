@@ -16,15 +16,15 @@ from vqrna.data.windows import Windows
 from vqrna.model import TrainedModel, codes_of
 from vqrna.model.familiarity import Familiarity, clear, evidence_of, measured, pair_counts
 from vqrna.model.training_sketch import TrainingSketch
+from vqrna.nn.dense import supports_dense
 from vqrna.nn.encoder import TOKEN_STRIDE
-from vqrna.nn.model import SiteNetwork
 from vqrna.runtime.progress import Bar, progress
 from vqrna.sequence import AMBIGUOUS, centre, dinucleotide_shuffle, extents, recentre
 from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import EDGE
 
-WINDOWS = {"vqrna": 6000, "paper": 40}
-"""At most so many windows for a null; the paper's network cannot be evaluated densely."""
+WINDOWS, WINDOWS_NOT_DENSE = 6000, 40
+"""Most windows for a null; fewer for networks that are evaluated window by window."""
 
 STRETCHES = 3
 """So many stretches of each shuffled window: calls cluster in few windows of odd composition."""
@@ -52,7 +52,7 @@ def with_nulls(
     """
     generator = np.random.default_rng(model.config.training.seed)
     fresh = valid.tokens[~overlapping(valid.tokens, train.tokens)]
-    most = WINDOWS[model.config.model.architecture]
+    most = WINDOWS if model.scans_densely else WINDOWS_NOT_DENSE
     real = fresh[np.sort(generator.permutation(len(fresh))[:most])]
     known = annotated(real, train) | annotated(real, valid)
     known[:, centre(real.shape[1])] = True
@@ -162,7 +162,7 @@ def with_flags(
 ) -> TrainedModel:
     """Give a model what it needs to flag input: familiar codes, and a sketch of its training.
 
-    Networks as published get the sketch alone: their codes follow from padding, too.
+    Networks that are not evaluated densely get the sketch alone.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def with_flags(
     show_progress : bool
     """
     model = dataclasses.replace(model, sketch=TrainingSketch.of(train.tokens))
-    if not isinstance(model.network, SiteNetwork):
+    if not supports_dense(model.network):
         return model
     generator = np.random.default_rng(model.config.training.seed)
     seen = recentre(
@@ -214,7 +214,7 @@ def _shuffled(window: np.ndarray, number: int, generator: np.random.Generator) -
 
 def _codes(model: TrainedModel, windows: np.ndarray, bar: Bar) -> torch.Tensor:
     """Give the codes of windows at every position, (N, C)."""
-    assert isinstance(model.network, SiteNetwork)
+    assert supports_dense(model.network)
     parts = []
     for start in range(0, len(windows), 256):
         parts.append(codes_of(model.network, windows[start : start + 256]))

@@ -12,6 +12,7 @@ from vqrna.errors import UsageError
 from vqrna.model import Model, TrainedModel
 from vqrna.model.published import write_pth
 from vqrna.model.weights import FILE_NAME, load_model
+from vqrna.nn.quantizer import check_quantizer
 from vqrna.runtime.files import results_directory
 from vqrna.training import checkpoint
 from vqrna.training.source import Notice, Source, check_windows, remarks
@@ -85,6 +86,7 @@ def train(
     """
     config = config or Config()
     paper = config.model.architecture == "paper"
+    check_quantizer(config.model.quantizer)
     together = not paper if joint is None else joint
     check_windows(source.train, source.valid)  # of all types, before the first is trained
     with results_directory(out) as folder:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import TypeGuard
 from weakref import WeakKeyDictionary
 
 import torch
 
 from vqrna.nn.dense.network import DenseNetwork
 from vqrna.nn.dense.weights import fold
-from vqrna.nn.model import SiteNetwork
+from vqrna.nn.model import Network, SiteNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,11 @@ _cache: WeakKeyDictionary[SiteNetwork, dict[torch.dtype | None, _Entry]] = WeakK
 _lock = threading.Lock()
 
 
+def supports_dense(network: Network) -> TypeGuard[SiteNetwork]:
+    """Return whether the dense engine can evaluate a network."""
+    return isinstance(network, SiteNetwork) and network.quantizer.dense
+
+
 def dense_network(network: SiteNetwork, context_dtype: torch.dtype | None = None) -> DenseNetwork:
     """Return the dense evaluator of a network with its current weights.
 
@@ -48,7 +54,7 @@ def dense_network(network: SiteNetwork, context_dtype: torch.dtype | None = None
     Parameters
     ----------
     network : SiteNetwork
-        Is evaluated as in evaluation mode.
+        One that :func:`supports_dense` accepts; is evaluated as in evaluation mode.
     context_dtype : torch.dtype, optional
         Precision of everything after the codes; that of the codebook by default.
         ``torch.bfloat16`` is faster and changes the logits; the codes stay the same.
