@@ -7,6 +7,7 @@ can add entries at run time (``QUANTIZERS["mine"] = MyQuantizer.from_config``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
@@ -275,6 +276,81 @@ class NoQuantizer(Quantizer):
         return Quantized(passed, codes, zero, zero, zero, zero + 1)
 
 
+class FiniteScalarQuantizer(Quantizer):
+    """Finite scalar quantisation: a few numbers per token, each rounded to one of a few levels.
+
+    After Mentzer et al. (Finite Scalar Quantization, 2023, arXiv 2309.15505): the codes are the
+    points of a grid, so that there is no codebook to learn and no loss. The levels of each number
+    are evenly spaced from -1 to 1, an even number of them at the half steps.
+
+    Parameters
+    ----------
+    codebook_size, code_dim : int
+        Most codes, and width D. The numbers get as many levels as `codebook_size` allows, as
+        evenly as possible: 512 codes are the grid of 8 x 8 x 8.
+    """
+
+    numbers = 3
+
+    levels: torch.Tensor
+    strides: torch.Tensor
+
+    def __init__(self, codebook_size: int, code_dim: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(code_dim, self.numbers)
+        self.expand = nn.Linear(self.numbers, code_dim)
+        levels = [1] * self.numbers
+        grown = 0
+        while grown < self.numbers:  # the next number with the fewest levels gets one more
+            order = sorted(range(self.numbers), key=levels.__getitem__)
+            more = [level + (i == order[grown]) for i, level in enumerate(levels)]
+            if math.prod(more) <= codebook_size:
+                levels, grown = more, 0
+            else:
+                grown += 1
+        strides = [math.prod(levels[i + 1 :]) for i in range(self.numbers)]
+        self.codebook_size = math.prod(levels)
+        self.register_buffer("levels", torch.tensor(levels), persistent=False)
+        self.register_buffer("strides", torch.tensor(strides), persistent=False)
+
+    @property
+    def codebook(self) -> torch.Tensor:  # type: ignore[override]
+        """Vectors of all codes, (K, D)."""
+        return self.lookup(torch.arange(self.codebook_size, device=self.levels.device))
+
+    def assign(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return the grid point of each latent vector: (..., D) -> (...)."""
+        return (self._round(self._bounded(latents)) * self.strides).sum(-1)
+
+    def lookup(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return the vectors of codes: (...) -> (..., D)."""
+        rounded = codes[..., None] // self.strides % self.levels  # (..., numbers)
+        return self.expand(self._grid(rounded))
+
+    def forward(self, latents: torch.Tensor) -> Quantized:
+        """Quantise latents of shape (N, T, D)."""
+        with torch.autocast(latents.device.type, enabled=False):
+            bounded = self._bounded(latents)  # (N, T, numbers)
+            rounded = self._round(bounded)
+            quantized = self.expand(bounded + (self._grid(rounded) - bounded).detach())
+        codes = (rounded * self.strides).sum(-1)  # (N, T)
+        zero = quantized.new_zeros(())
+        used = usage_perplexity(codes, self.codebook_size)
+        return Quantized(quantized, codes, zero, zero, zero, used)
+
+    def _bounded(self, latents: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.project(latents.to(self.project.weight.dtype)))
+
+    def _round(self, bounded: torch.Tensor) -> torch.Tensor:
+        """Return the nearest level of numbers from -1 to 1, counted from 0."""
+        return ((bounded + 1) / 2 * (self.levels - 1)).round().long()
+
+    def _grid(self, rounded: torch.Tensor) -> torch.Tensor:
+        """Return the values of levels; a number with a single level is 0."""
+        half = (self.levels - 1).to(self.project.weight.dtype) / 2
+        return (rounded - half) / half.clamp_min(0.5)
+
+
 def _vector_quantizer(config: ModelConfig) -> Quantizer:
     """Return the quantiser of an architecture: cosine for ours, Euclidean for the published."""
     own = EuclideanQuantizer if config.architecture == "paper" else CosineQuantizer
@@ -286,6 +362,7 @@ QUANTIZERS: dict[str, Callable[[ModelConfig], Quantizer]] = {
     "cosine": CosineQuantizer.from_config,
     "euclidean": EuclideanQuantizer.from_config,
     "none": NoQuantizer.from_config,
+    "fsq": FiniteScalarQuantizer.from_config,
 }
 """Makers of quantisers by the names that the setting ``quantizer`` takes; can be extended."""
 
