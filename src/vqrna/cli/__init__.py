@@ -1,7 +1,7 @@
-"""The command line `vqrna`: finds the command, runs it, and turns errors into one line.
+"""The command line `vqrna`: run a command and report errors in one line.
 
-Nothing here, nor in the command files at their top, imports torch, pandas or matplotlib:
-``vqrna --help`` has to answer at once.
+This module and the command modules import torch, pandas and matplotlib only inside functions, so
+that ``vqrna --help`` is fast.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from vqrna.cli import (
     train,
     tune,
 )
-from vqrna.cli.exits import one_line_warnings, signals_as_exceptions, tell
+from vqrna.cli.exits import one_line_warnings, report_error, signals_as_exceptions
 from vqrna.runtime.provenance import running
 
 _EXAMPLE = (
     "[bold]Example:[/] vqrna predict transcripts.fa.gz --out results --plot\n\n"
-    "Every command tells more with [bold]vqrna COMMAND --help[/]."
+    "[bold]vqrna COMMAND --help[/] describes each command."
 )
 
 _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
@@ -60,11 +60,11 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Data", "data", data.app),
     ("About", "doctor", doctor.doctor),
 )
-"""Panel of the help, name, and function or group of every command, in the order of the help."""
+"""Help panel, name, and function or group of every command, in the order of the help."""
 
 
 class _InOrder(TyperGroup):
-    """Lists the commands as the table has them, not commands first and groups after."""
+    """List commands in the order of `_COMMANDS`."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         order = [name for _, name, _ in _COMMANDS]
@@ -74,7 +74,7 @@ class _InOrder(TyperGroup):
 app = typer.Typer(
     name="vqrna",
     cls=_InOrder,
-    help="Where is an RNA modified, how sure is that, and why.",
+    help="Predict RNA modification sites and explain the predictions.",
     epilog=_EXAMPLE,
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -102,14 +102,14 @@ def _vqrna(
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")
+        bool, typer.Option("--debug", help="Show a traceback after an error.")
     ] = False,
 ) -> None:
-    """Hold the options that stand before the command."""
+    """Options before the command."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and give its exit code.
+    """Run a command and return its exit code.
 
     Parameters
     ----------
@@ -119,8 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 1 for a fault in the data, 2 for one in the command line, 130 for
-        Ctrl-C, 143 for SIGTERM.
+        0 on success, 1 for data errors, 2 for usage errors, 130 for Ctrl-C, 143 for SIGTERM.
     """
     arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
     with signals_as_exceptions(), one_line_warnings(), running(arguments):
@@ -128,24 +127,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             command = typer.main.get_command(app)
             with command.make_context("vqrna", list(arguments)) as context:
                 command.invoke(context)
-            sys.stdout.flush()  # a closed pipe or a full disk is told here, not at Python's end
+            sys.stdout.flush()  # report a closed pipe or full disk here, not at exit
         except BaseException as error:
-            return tell(error, debug)
+            return report_error(error, debug)
     return 0
 
 
 def run() -> None:
-    """Be the program ``vqrna``."""
+    """Run the program ``vqrna``."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that knows no Ψ shows a `?`
-    if "_VQRNA_COMPLETE" in os.environ:  # the shell asks how a word may end
+            stream.reconfigure(errors="replace")  # a terminal without Ψ shows `?`
+    if "_VQRNA_COMPLETE" in os.environ:  # request of the shell for completions
         app(prog_name="vqrna")
     sys.exit(main())
 
 
 def _without_debug(argv: Sequence[str]) -> tuple[list[str], bool]:
-    """Take ``--debug`` out, wherever it stands before a ``--``."""
+    """Remove ``--debug`` from anywhere before ``--``."""
     stop = list(argv).index("--") if "--" in argv else len(argv)
     kept = [word for word in argv[:stop] if word != "--debug"]
     return [*kept, *argv[stop:]], len(kept) < stop

@@ -1,4 +1,4 @@
-"""`vqrna attention`: where in a window the model looks."""
+"""`vqrna attention`: the parts of a window that a prediction depends on."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from vqrna.cli.options import (
     Seed,
     SplitOfData,
 )
+from vqrna.cli.tables import plural, report_files
 
 
 def attention(
     fasta: Annotated[
         Path | None,
-        typer.Argument(metavar="[FASTA]", help="Sequences; sites that are called are looked at."),
+        typer.Argument(metavar="[FASTA]", help="Sequences; called sites are analysed."),
     ] = None,
     *,
     modification: OneType,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Write arrays and pictures here.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for arrays and plots.")],
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="In place of FASTA: modified windows of a data set."),
+        typer.Option(metavar="DIR", help="Instead of FASTA: modified windows of a data set."),
     ] = None,
     split: SplitOfData = None,
     windows: CentredWindows = False,
     most: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Look at so many sites, the likeliest first.")
+        int, typer.Option(metavar="N", min=1, help="Number of sites, highest score first.")
     ] = 32,
     model: ModelPath = None,
     confidence: Confidence = "low",
@@ -43,11 +44,11 @@ def attention(
     palette: Palette = "types",
     device: Device = "auto",
 ) -> None:
-    """Show which places of a window the prediction hangs on.
+    """Show which parts of a window a prediction depends on.
 
-    Attention maps for models of the paper preset. For all models code occlusion:
-    how far the logit falls when another code is put in the place of a token.
-    Our own context has no attention, so code occlusion stands for it.
+    For every model: code occlusion, the drop of the logit when the code of a
+    token is replaced. For models of the paper preset: attention maps as well
+    (the context of the vqrna preset is convolutional and has no attention).
     """
     from vqrna.interpret.attention import (
         attention_maps,
@@ -63,26 +64,25 @@ def attention(
     from vqrna.plots.style import type_colors
     from vqrna.runtime.files import results_directory
 
-    type_colors((), palette)  # wrong names are told before the work
+    type_colors((), palette)  # report a wrong name before the work
     with results_directory(out):
         loaded = load_model(model, device=device)
-        kind = find(modification, loaded.modifications)
-        single = with_codes(member(loaded, kind))
+        target = find(modification, loaded.modifications)
+        single = with_codes(member(loaded, target))
         sites = choose_sites(
-            single, fasta, data, split=split, modifications=[kind.symbol],
+            single, fasta, data, split=split, modifications=[target.symbol],
             confidence=confidence, windows=windows, on_missing=lambda line: say("note", line),
         )  # fmt: skip
-        sites = likeliest(single, sites, kind, most, on_notice=lambda line: say("note", line))
-        effects = token_effects(single, sites.tokens, kind, seed=seed, show_progress=True)
+        sites = likeliest(single, sites, target, most, on_notice=lambda line: say("note", line))
+        effects = token_effects(single, sites.tokens, target, seed=seed, show_progress=True)
         maps = None
         if has_attention(single):
             maps = attention_maps(single, sites.tokens, show_progress=True)
         else:
-            say("note", "the context of this model has no attention: code occlusion stands for it")
+            say("note", "this model has no attention layers: only code occlusion is computed")
         written = write_attention(
-            sites, kind, effects, maps, out, model_hash=single.hash,
+            sites, target, effects, maps, out, model_hash=single.hash,
             source=str(fasta or f"{data} {split or CHOSEN_SPLIT}"), palette=palette,
         )  # fmt: skip
-    typer.echo(f"{len(sites)} site{'s' * (len(sites) != 1)} of {kind.symbol}")
-    for path in written:
-        typer.echo(f"wrote {path}")
+    typer.echo(f"{plural(len(sites), f'{target.symbol} site')}")
+    report_files(written)

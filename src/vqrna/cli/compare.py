@@ -1,4 +1,4 @@
-"""`vqrna compare`: how well predicted sites agree with known ones."""
+"""`vqrna compare`: compare predicted sites with known sites."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.tables import MISSING, new_console, new_table, report_files, with_interval
 
 if TYPE_CHECKING:
     from vqrna.evaluation import Agreement
 
 
-_NARROWEST = 110
-"""Columns; a table of large numbers goes over the edge of the terminal rather than be cut."""
+_WIDTH = 110
 
 
 def compare(
     sites: Annotated[
         Path,
         typer.Argument(
-            help="What 'vqrna predict' wrote: TSV, Parquet, BED or bedRMod.",
+            help="Output of vqrna predict: TSV, Parquet, BED or bedRMod.",
             metavar="SITES",
             show_default=False,
         ),
@@ -29,40 +29,40 @@ def compare(
     known: Annotated[
         Path,
         typer.Argument(
-            help="Known sites: BED (column 4 names the type) or bedRMod, plain or gzip.",
+            help="Known sites: BED (modification in column 4) or bedRMod, plain or gzip.",
             metavar="BED",
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for table and picture.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for table and plot.")],
     modification: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Type of sites whose name is none.", show_default=False),
+        typer.Option(metavar="NAME", help="Modification of unnamed sites.", show_default=False),
     ] = None,
     within: Annotated[
-        int, typer.Option(metavar="N", help="A known site is found by a call up to N nt away.")
+        int, typer.Option(metavar="N", help="Match calls up to N nt away from a known site.")
     ] = 0,
     scanned: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="BED of what was scanned.",
+            help="BED of the scanned regions.",
             show_default="scanned.bed beside SITES",
         ),
     ] = None,
 ) -> None:
-    """Compare predicted sites with known ones: precision, recall and enrichment.
+    """Compare predicted with known sites: precision, recall and enrichment.
 
-    By type and tier, with 95 % intervals. Sites that nobody has found yet count
-    as false, so that precision is a lower bound; recall is too good where the
-    model was trained on the known sites.
+    Reported per modification and tier, with 95 % intervals. Modified sites that
+    are missing from the known ones count as false, so precision is a lower
+    bound. Recall is too high where the model was trained on the known sites.
     """
     from vqrna.evaluation import compare as run
     from vqrna.evaluation import write_agreement_report
     from vqrna.runtime.files import results_directory
 
-    with results_directory(out):  # a folder that cannot be is better told now than after the work
-        found = run(
+    with results_directory(out):  # report an unusable folder before the work
+        agreement = run(
             sites,
             known,
             modification=modification,
@@ -70,55 +70,43 @@ def compare(
             scanned=scanned,
             show_progress=True,
         )
-        written = write_agreement_report(found, out)
-    _show(found)
-    for note in found.notes:
+        written = write_agreement_report(agreement, out)
+    _show(agreement)
+    for note in agreement.notes:
         say("note", note)
-    for path in written:
-        typer.echo(f"wrote {path}")
+    report_files(written)
 
 
-def _show(found: Agreement) -> None:
-    """Close with the table, a row a type and tier."""
-    from rich.console import Console
-    from rich.table import Table
-
-    grid = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("type", "called as"):
-        grid.add_column(title)
-    for title in ("called", "known", "found", "precision", "recall", "enrichment", "p-value"):
-        grid.add_column(title, justify="right")
+def _show(agreement: Agreement) -> None:
+    """Print one row per modification and tier."""
+    table = new_table(
+        ("modification", "tier"),
+        ("called", "known", "matched", "precision", "recall", "enrichment", "p-value"),
+    )
     last = ""
-    for row in found.table.to_dict("records"):
+    for row in agreement.table.to_dict("records"):
         first = row["modification"] != last
         last = row["modification"]
         above = " +" if row["tier"] in ("low", "medium") else ""
-        grid.add_row(
+        table.add_row(
             f"[bold]{last}[/]" if first else "",
             row["tier"] + above,
             *(f"{row[name]:,}" for name in ("called", "known", "found")),
-            _with_interval(row, "precision", "{:.3f}"),
-            _with_interval(row, "recall", "{:.3f}"),
-            _with_interval(row, "enrichment", "{:,.3g}"),
+            *(
+                with_interval(*(row[name + end] for end in ("", "_low", "_high")), form, " ")
+                for name, form in (("precision", ".3f"), ("recall", ".3f"), ("enrichment", ",.3g"))
+            ),
             _p_value(row["p_value"]),
             style=None if row["found"] else "dim",
         )
-    console = Console(highlight=False)
-    console.width = max(console.width, _NARROWEST)
-    console.print(grid)
-    console.print("[dim]Beside a value: its 95 % interval. +: or a higher tier.[/]")
+    console = new_console(_WIDTH)
+    console.print(table)
+    console.print("[dim]Beside each value: 95 % interval. +: this tier or higher.[/]")
 
 
 def _p_value(p: float) -> str:
     from vqrna.evaluation.known_sites import SMALLEST
 
     if p != p:
-        return "–"
+        return MISSING
     return f"<{SMALLEST:.0e}" if p <= SMALLEST else f"{p:.1e}"
-
-
-def _with_interval(row: dict, name: str, form: str) -> str:
-    value, low, high = (row[name + end] for end in ("", "_low", "_high"))
-    if value != value:
-        return "–"
-    return f"{form.format(value)} [dim]{form.format(low)}–{form.format(high)}[/]"

@@ -1,4 +1,4 @@
-"""`vqrna convert`: import weights that the published code has trained."""
+"""`vqrna convert`: import weights trained with the published code."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ import typer
 def convert(
     file: Annotated[Path, typer.Argument(help="State dict of the published layout (.pth).")],
     modification: Annotated[
-        list[str], typer.Option(help="The type it tells; several in the order of its heads.")
+        list[str],
+        typer.Option(help="Modifications, in the order of the outputs."),
     ],
     out: Annotated[Path, typer.Option(help="Weights file to write (.safetensors).")],
     length: Annotated[
-        int, typer.Option(help="Window length in nt; the weights do not tell it.")
+        int, typer.Option(help="Window length in nt (not stored in the weights).")
     ] = 501,
-    base_order: Annotated[
-        str, typer.Option(help="Order of the bases that the training used.")
-    ] = "ATCG",
+    base_order: Annotated[str, typer.Option(help="Order of the bases in training.")] = "ATCG",
 ) -> None:
-    """Turn a .pth of the published layout into weights for vqrna.
+    """Convert a .pth file of the published code into vqrna weights.
 
-    Nothing in the file is executed. The block that the published network never
-    uses is dropped. The model is not calibrated: it gives scores, but no
-    p-values and no tiers.
+    No code in the file is executed. The block that the published network never
+    uses is dropped. The model is not calibrated: it has scores, but no p-values
+    and no tiers.
     """
     from vqrna.errors import UsageError
     from vqrna.model.published import read_pth
@@ -36,11 +35,11 @@ def convert(
     symbols = [part for names in modification for part in names.split(",") if part.strip()]
     types = tuple(find_modification(symbol) for symbol in symbols)
     if not types or len(set(types)) < len(types):
-        raise UsageError("--modification names the types of the weights, each once")
+        raise UsageError("--modification must name each modification of the weights once")
     if file.exists() and out.exists() and file.samefile(out):
-        raise UsageError(f"--out {out} would take the place of the file that is converted")
+        raise UsageError(f"--out {out} would overwrite the input file")
     model = read_pth(file, types, length=length, base_order=base_order)
     output_directory(out.parent)  # a set of models is a folder of folders
     saved = save_model(model, out)
-    told = ", ".join(kind.symbol for kind in saved.modifications)
-    typer.echo(f"wrote {out}: {told}, {saved.length} nt, model {saved.hash}")
+    symbols = ", ".join(m.symbol for m in saved.modifications)
+    typer.echo(f"wrote {out}: {symbols}, {saved.length} nt, model {saved.hash}")

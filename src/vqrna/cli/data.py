@@ -1,7 +1,4 @@
-"""`vqrna data`: fetch, check and split data sets in the benchmark layout.
-
-What `vqrna data check` and `vqrna data split` show: tidy tables on the terminal.
-"""
+"""`vqrna data`: download, check and split data sets in the benchmark layout."""
 
 from __future__ import annotations
 
@@ -12,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.options import Seed
+from vqrna.cli.tables import new_console, new_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,39 +22,42 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(
-    help="Fetch, check and split data sets.", no_args_is_help=True, rich_markup_mode="rich"
+    help="Download, check and split data sets.", no_args_is_help=True, rich_markup_mode="rich"
 )
 
 Modifications = Annotated[
     list[str] | None,
     typer.Option(
-        "--modifications", "-m", help="Types such as m6A,Psi; all that are there if not given."
+        "--modifications",
+        "-m",
+        metavar="LIST",
+        help="Such as m6A,Psi.",
+        show_default="all",
     ),
 ]
 
 
 @app.command()
 def fetch(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put the data.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the data.")],
     modifications: Modifications = None,
     splits: Annotated[
         list[str] | None,
-        typer.Option("--splits", help="Some of train,valid,test; all if not given."),
+        typer.Option(metavar="LIST", help="Of train,valid,test.", show_default="all"),
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option(help="Address of the folder that holds train, valid and test."),
+        typer.Option(help="URL of the folder with train, valid and test."),
     ] = None,
     checksums: Annotated[
         Path | None,
-        typer.Option(help="Check the files against these lines of sha256sum."),
+        typer.Option(help="Verify the files against this output of sha256sum."),
     ] = None,
 ) -> None:
-    """Fetch the public data set from its home.
+    """Download the public data set.
 
-    What is there and whole is not fetched again; what was cut short goes on
-    where it stopped. The SHA-256 of what came is kept in DIR/SHA256SUMS, and
-    later runs check against it.
+    Complete files are not downloaded again, interrupted ones are continued.
+    DIR/SHA256SUMS holds the checksums; later runs verify them.
     """
     from vqrna.data.benchmark import SPLITS
     from vqrna.data.fetch import HOME, fetch_data
@@ -75,9 +77,11 @@ def fetch(
     for row in failed.itertuples():
         say("error", f"{row.file}: {row.detail}")
     counts = report.files["status"].value_counts()
-    told = [f"{counts[s]} {s}" for s in ("fetched", "present", "missing", "failed") if s in counts]
+    states = [
+        f"{counts[s]} {s}" for s in ("fetched", "present", "missing", "failed") if s in counts
+    ]
     size = report.files["bytes"].sum() / 1e6
-    typer.echo(f"{directory}: {', '.join(told)} ({size:.1f} MB)")
+    typer.echo(f"{directory}: {', '.join(states)} ({size:.1f} MB)")
     if len(failed):
         raise typer.Exit(1)
 
@@ -88,10 +92,10 @@ def check(
         Path, typer.Argument(metavar="DIR", help="A data set in the benchmark layout.")
     ],
 ) -> None:
-    """Tell what is in a data set, and what is wrong with it.
+    """Summarise a data set and report its problems.
 
-    Counts, lengths, central bases, odd letters, duplicates, overlaps between
-    splits. Exits with 1 if a file is missing or broken.
+    Counts, lengths, central bases, ambiguous letters, duplicates, overlaps
+    between splits. The exit code is 1 if a file is missing or broken.
     """
     from vqrna.data.check import check_data
 
@@ -109,31 +113,31 @@ def split(
         Path | None,
         typer.Argument(
             metavar="SOURCE",
-            help="A data set in the benchmark layout, whose splits are joined first, "
-            "or a table with the columns sequence, modification and label.",
+            help="Data set in the benchmark layout (its splits are joined first), or table "
+            "with columns sequence, modification and label.",
         ),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option(help="New folder to write to.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the splits.")],
     positives: Annotated[
-        Path | None, typer.Option(help="Instead of SOURCE: FASTA of modified sites.")
+        Path | None, typer.Option(help="Instead of SOURCE: FASTA of modified windows.")
     ] = None,
     negatives: Annotated[
-        Path | None, typer.Option(help="With --positives: FASTA of unmodified sites.")
+        Path | None, typer.Option(help="With --positives: FASTA of unmodified windows.")
     ] = None,
     modifications: Modifications = None,
     valid: Annotated[float, typer.Option(help="Share of the windows for validation.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share of the windows for the test.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="Another seed gives another split.")] = 0,
+    seed: Seed = 0,
     max_cluster: Annotated[
-        float, typer.Option(help="Share of all windows that one cluster must stay under.")
+        float, typer.Option(help="Maximum share of all windows in one cluster.")
     ] = 0.05,
 ) -> None:
-    """Divide windows into train, valid and test without a leak.
+    """Split windows into train, valid and test without overlap.
 
     Windows that share 60 contiguous nt within the central 501 stay together,
-    over all types and both classes. Each type and class is divided in the same
-    proportions.
+    across modifications and classes. Each modification and class is split in
+    the same proportions.
     """
     from vqrna.data.split import split_data
 
@@ -151,7 +155,7 @@ def _read_source(
     negatives: Path | None,
     modifications: list[str] | None,
 ) -> list[WindowSet]:
-    """Read the windows to divide from wherever the user has them."""
+    """Read the windows to split from the given source."""
     from vqrna.data.benchmark import select_modifications
     from vqrna.data.split import read_all_splits
     from vqrna.data.user_files import fasta_sets, table_sets
@@ -160,10 +164,10 @@ def _read_source(
 
     if positives is not None and negatives is not None and source is None:
         if not modifications or len(modifications) != 1 or "," in modifications[0]:
-            raise UsageError("--positives and --negatives need one type: --modifications NAME")
+            raise UsageError("--positives and --negatives need exactly one --modifications NAME")
         return fasta_sets(positives, negatives, modifications[0])
     if source is None or positives is not None or negatives is not None:
-        raise UsageError("give either SOURCE, or both --positives and --negatives")
+        raise UsageError("give either SOURCE or both --positives and --negatives")
     if source.is_dir():
         wanted = select_modifications(source, modifications) if modifications else None
         return read_all_splits(source, wanted, lambda line: say("warning", line))
@@ -188,18 +192,16 @@ _HEADINGS = (
     "other\ntype",
 )
 _LEGEND = (
-    "odd: letters other than ACGUT. twice: stands in the file before. other split, label, type: "
-    "stands there too. overlap: 60 identical contiguous nt within the central 501. "
-    "!: the type cannot be on this base."
+    "odd: letters other than ACGUT. twice: repeated in the file. other split, label, type: also "
+    "present there. overlap: 60 identical contiguous nt within the central 501. "
+    "!: the modification does not occur on this base."
 )
 _NONE = "[dim]·[/]"
 
 
 def print_check(report: CheckReport) -> None:
-    """Show a table for each split with a row for each file, and what is true of all."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    """Print a table per split, one row per file, and the clusters of all windows."""
+    console = new_console()
     for split, files in report.files.groupby("split", sort=False):
         overlaps = report.overlaps[report.overlaps["split"] == split]
         against = list(dict.fromkeys(overlaps["against"]))
@@ -207,8 +209,8 @@ def print_check(report: CheckReport) -> None:
             (*(row[key] for key in _FILE), row["against"]): f"{row['share']:.0%}"
             for row in overlaps.to_dict("records")
         }
-        table = _table(["type", "class"], [*_HEADINGS, *(f"overlap\n{name}" for name in against)])
-        table.title = str(split)
+        headings = [*_HEADINGS, *(f"overlap\n{name}" for name in against)]
+        table = new_table(("type", "class"), headings, str(split))
         for row in files.to_dict("records"):
             place = tuple(row[key] for key in _FILE)
             table.add_row(
@@ -223,20 +225,17 @@ def print_check(report: CheckReport) -> None:
         console.print(table)
         console.print()
     console.print(
-        f"{report.n_windows:,} windows, {report.n_distinct:,} of them different, in "
-        f"{report.n_clusters:,} clusters of overlapping ones; the largest holds "
-        f"{report.largest_cluster:.1%}."
+        f"{report.n_windows:,} windows ({report.n_distinct:,} distinct) in {report.n_clusters:,} "
+        f"clusters of overlapping windows; the largest holds {report.largest_cluster:.1%}."
     )
     console.print(_LEGEND, style="dim")
 
 
 def print_split(report: SplitReport) -> None:
-    """Show how the types were divided, and what similarity is left."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    """Print the split of each modification and the similarity left between splits."""
+    console = new_console()
     splits = ("train", "valid", "test")
-    table = _table(["type", "class"], splits)
+    table = new_table(("type", "class"), splits)
     for row in report.counts.to_dict("records"):
         counts = (f"{row[split]:,}" for split in splits)
         table.add_row(row["modification"], _class(row), *counts)
@@ -248,46 +247,32 @@ def print_split(report: SplitReport) -> None:
     )
     if len(report.remaining):
         console.print(_remaining(report.remaining))
-    console.print(f"Written to {report.directory}", markup=False, soft_wrap=True)
+    console.print(f"wrote {report.directory}", markup=False, soft_wrap=True)
 
 
 def _remaining(remaining: pd.DataFrame) -> Table:
-    """Tell for each length of shared pieces how many windows still share one."""
+    """Return the share of windows that still share a piece with another split, by its length."""
     pairs = list(dict.fromkeys(zip(remaining["split"], remaining["against"], strict=True)))
-    table = _table(["windows that share"], [f"{ours}\nwith {theirs}" for ours, theirs in pairs])
+    table = new_table(("shared",), [f"{ours}\nwith {theirs}" for ours, theirs in pairs])
     for shared, rows in remaining.groupby("shared_nt"):
         table.add_row(f"{shared} nt or more", *(f"{share:.1%}" for share in rows["share"]))
     return table
 
 
-def _table(left: list[str], right: list[str] | tuple[str, ...]) -> Table:
-    """Make a table that fits into 80 columns: names on the left, numbers on the right."""
-    from rich import box
-    from rich.table import Table
-
-    style = box.SIMPLE_HEAD
-    table = Table(box=style, show_edge=False, padding=0, title_justify="left", title_style="bold")
-    for heading in left:
-        table.add_column(heading, no_wrap=True)
-    for heading in right:
-        table.add_column(heading, justify="right")
-    return table
-
-
 def _class(row: Mapping[Any, Any]) -> str:
-    """Name the class of a file: modified, or its set of negatives."""
+    """Return ``modified`` or the name of the negatives."""
     return "modified" if row["label"] == 1 else str(row["negatives"])
 
 
 def _length(row: Mapping[Any, Any]) -> str:
-    """Tell the lengths of a file, and how many windows have an even one."""
+    """Format the range of lengths and the number of windows of even length."""
     short, long = row["shortest"], row["longest"]
     even = f"\n({row['even']} even)" if row["even"] else ""
     return (f"{short}" if short == long else f"{short}-{long}") + even
 
 
 def _site(row: Mapping[Any, Any]) -> str:
-    """Tell the bases in the centre: one letter, or shares of several, ``!`` if a wrong one."""
+    """Format the central bases: one letter, or the share of each; ``!`` marks a wrong base."""
     counts = {base: row[f"site_{base}"] for base in ("A", "C", "G", "U", "other")}
     total = sum(counts.values())
     there = sorted((base for base in counts if counts[base]), key=lambda base: -counts[base])

@@ -1,4 +1,4 @@
-"""`vqrna doctor`: what is installed, which device will be used, are the weights whole."""
+"""`vqrna doctor`: check installed packages, the device and the weights."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _MARKS = {"ok": "[green]✓[/]", "absent": "[yellow]–[/]", "broken": "[bold re
 
 
 def doctor() -> None:
-    """Tell what is installed, which device is used, and if the weights are whole.
+    """Check installed packages, the device and the weights.
 
-    Exits with 1 if something is broken that nothing works without.
+    The exit code is 1 if something that vqrna requires is broken.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -37,4 +37,4 @@ def doctor() -> None:
         broken = ", ".join(check.name for check in report.checks if check.state == "broken")
         console.print(f"\n[bold red]Broken:[/] {escape(broken)}")
         raise typer.Exit(1)
-    console.print("\n[green]All that is needed is there.[/]")
+    console.print("\n[green]All required parts work.[/]")

@@ -1,4 +1,4 @@
-"""`vqrna embed`: sites as points in the space in which the model tells them apart."""
+"""`vqrna embed`: latents and features of sites, and a map of them."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from vqrna.cli.options import (
     Seed,
     SplitOfData,
 )
+from vqrna.cli.tables import plural, report_files
 
 
 def embed(
     fasta: Annotated[
         Path | None,
-        typer.Argument(metavar="[FASTA]", help="Sequences; sites that are called are embedded."),
+        typer.Argument(metavar="[FASTA]", help="Sequences; called sites are embedded."),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Write arrays and picture here.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for arrays and plot.")],
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="In place of FASTA: labelled windows, DIR/{train,...}/."),
+        typer.Option(metavar="DIR", help="Instead of FASTA: labelled windows, DIR/{train,...}/."),
     ] = None,
     split: SplitOfData = None,
     windows: CentredWindows = False,
     model: ModelPath = None,
     modifications: Annotated[
         list[str] | None,
-        typer.Option(metavar="LIST", help="Types, such as m6A,Psi.", show_default="all there are"),
+        typer.Option(metavar="LIST", help="Modifications, such as m6A,Psi.", show_default="all"),
     ] = None,
     confidence: Confidence = "low",
     method: Annotated[
@@ -47,8 +48,8 @@ def embed(
 ) -> None:
     """Write latents and features of sites, and draw a map of them.
 
-    Give sequences (sites that the model calls), windows (--windows), or labelled
-    windows (--data). The map is by UMAP, or by PCA where umap-learn is absent.
+    Input are sequences (called sites are used), windows (--windows) or labelled
+    windows (--data). The map is made with UMAP, or with PCA without umap-learn.
     """
     from vqrna.interpret.codes import one_codebook
     from vqrna.interpret.embedding import embed as run
@@ -58,23 +59,21 @@ def embed(
     from vqrna.plots.style import type_colors
     from vqrna.runtime.files import results_directory
 
-    type_colors((), palette)  # wrong names are told before the work
+    type_colors((), palette)  # report a wrong name before the work
     with results_directory(out):
         loaded = one_codebook(load_model(model, device=device))
         sites = choose_sites(
             loaded, fasta, data, split=split, modifications=modifications,
             confidence=confidence, windows=windows, on_missing=lambda line: say("note", line),
         )  # fmt: skip
-        found = run(loaded, sites, show_progress=True)
+        result = run(loaded, sites, show_progress=True)
         if method == "auto" and not has_umap():
-            say("note", "umap-learn is not installed ('vqrna[umap]'): the map is drawn by PCA")
+            say("note", "umap-learn is not installed ('vqrna[umap]'): using PCA")
         written = write_embedding(
-            sites, found, flatten(found.features, method, seed), loaded.modifications, out,
+            sites, result, flatten(result.features, method, seed), loaded.modifications, out,
             model_hash=loaded.hash, source=str(fasta or f"{data} {split or CHOSEN_SPLIT}"),
             palette=palette,
         )  # fmt: skip
-    what = ("called " if sites.called else "") + "site" + "s" * (len(sites) != 1)
-    typer.echo(f"{len(sites)} {what}: {found.latents.shape[1]} latents, "
-               f"{found.features.shape[1]} features each")  # fmt: skip
-    for path in written:
-        typer.echo(f"wrote {path}")
+    sizes = f"{result.latents.shape[1]} latents, {result.features.shape[1]} features each"
+    typer.echo(f"{plural(len(sites), 'called site' if sites.called else 'site')}: {sizes}")
+    report_files(written)

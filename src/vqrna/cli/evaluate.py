@@ -1,13 +1,7 @@
-"""`vqrna evaluate`: how well a model tells modified windows from unmodified ones.
-
-Evaluations on the terminal: a value and its interval below it, 80 columns wide.
-
-Full evaluations on the terminal: a row a type of what a balanced test does not show.
-"""
+"""`vqrna evaluate`: measure how well a model separates modified from unmodified windows."""
 
 from __future__ import annotations
 
-import math
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import DataFolder, Device, ModelPath, Split, TypesInData
+from vqrna.cli.options import (
+    DataFolder,
+    Device,
+    ModelPath,
+    Resamples,
+    Seed,
+    Split,
+    TypesInData,
+)
+from vqrna.cli.tables import MISSING, new_console, new_table, report_files, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,17 +37,18 @@ def evaluate(
     modifications: TypesInData = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write table, scores and curves here."),
+        typer.Option(metavar="DIR", help="Folder for table, scores and curves."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
     masked: Annotated[
-        bool, typer.Option("--masked/--no-masked", help="Score with masked flanks, too.")
+        bool, typer.Option("--masked/--no-masked", help="Also measure with masked flanks.")
     ] = True,
     full: Annotated[
         bool,
         typer.Option(
             "--full",
-            help="Also scan windows: localisation, calibration, prevalence, false calls, mix-ups.",
+            help="Also measure localisation, calibration, precision at low prevalence, false "
+            "calls and confusion between modifications.",
         ),
     ] = False,
     localisation: Annotated[
@@ -52,21 +56,19 @@ def evaluate(
         typer.Option(
             metavar="N",
             min=1,
-            help="Scan at most N modified windows a type (implies --full).",
+            help="Scan at most N modified windows per modification (implies --full).",
             show_default="all",
         ),
     ] = None,
-    resamples: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Bootstrap resamples for the intervals.")
-    ] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the resampling.")] = 0,
+    resamples: Resamples = 1000,
+    seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
     """Measure a model on labelled windows, with 95 % intervals.
 
-    On all windows and on those that overlap none in DIR/train, against each set
-    of negatives. Intervals resample clusters of overlapping windows. --full adds
-    what a balanced test does not show (docs/evaluation.md).
+    Metrics are reported for all windows and for those that overlap no window in
+    DIR/train, against each set of negatives. Intervals resample clusters of
+    overlapping windows. --full is described in docs/evaluation.md.
     """
     from vqrna.data.benchmark import benchmark_modifications, load_benchmark
     from vqrna.evaluation import FLANKS
@@ -76,13 +78,13 @@ def evaluate(
     from vqrna.modifications import modifications as find
     from vqrna.runtime.files import results_directory
 
-    # A folder that cannot be is better told now than after the work
+    # Report an unusable folder before the work
     with nullcontext() if out is None else results_directory(out):
         there = benchmark_modifications(data)
         wanted = find(modifications, there) if modifications and there else None
         windows = load_benchmark(data, split, wanted, on_missing=lambda line: say("note", line))
         loaded = load_model(model, device=device)
-        found = run(
+        result = run(
             loaded,
             windows,
             split=split,
@@ -94,39 +96,37 @@ def evaluate(
             seed=seed,
             show_progress=True,
         )
-        if found.unknown:
-            say("note", f"the model does not tell {', '.join(found.unknown)}: left out")
-        written = [] if out is None else write_report(found, loaded.modifications, out)
+        if result.unknown:
+            say("note", f"{', '.join(result.unknown)}: not predicted by this model, skipped")
+        written = [] if out is None else write_report(result, loaded.modifications, out)
     if json:
         from json import dumps
 
-        typer.echo(dumps(found.to_json(), allow_nan=False))
+        typer.echo(dumps(result.to_json(), allow_nan=False))
         return
 
-    show(found)
-    if found.positions is not None:
-        show_positions(found.positions)
-    for path in written:
-        typer.echo(f"wrote {path}")
+    show(result)
+    if result.positions is not None:
+        show_positions(result.positions)
+    report_files(written)
 
 
 def _training_windows(data: Path, split: str) -> Windows | None:
-    """Read the windows that others may overlap; say so where that cannot be told."""
+    """Read the training windows, for overlaps; None with a note if there are none."""
     from vqrna.data.benchmark import find_files, load_benchmark
 
     if split == "train":
-        say("note", "these are the training windows: every one overlaps itself")
+        say("note", "evaluating training windows: non_overlapping is not reported")
         return None
     if not find_files(data, "train"):
-        say("note", f"{data / 'train'} holds no windows: non_overlapping cannot be told")
+        say("note", f"{data / 'train'} has no windows: non_overlapping is not reported")
         return None
     return load_benchmark(data, "train", on_missing=lambda line: None)
 
 
 _MEANS = {"mean": "mean", "mean9": "mean 9"}
 
-_NARROWEST = 100
-"""Columns; a table of large numbers goes over the edge of the terminal rather than be cut."""
+_WIDTH = 100
 
 _FLANKS = {"none": "nothing masked", "both": "both flanks"}
 
@@ -134,13 +134,10 @@ _WINDOWS = {"all": "All windows", "non_overlapping": "Windows that overlap no tr
 
 
 def show(evaluation: Evaluation) -> None:
-    """Print a table for each set of windows and of negatives, and one for the masked flanks."""
-    from rich.console import Console
-
+    """Print a table per set of windows and of negatives, and one for the masked flanks."""
     from vqrna.evaluation import KEPT, NINE
 
-    console = Console(highlight=False)
-    console.width = max(console.width, _NARROWEST)
+    console = new_console(_WIDTH)
     table = evaluation.table
     console.print(f"[bold]Model {evaluation.model} on {evaluation.split}[/]")
     unmasked = table[table["flanks"] == "none"]
@@ -155,29 +152,31 @@ def show(evaluation: Evaluation) -> None:
         )
         console.print(_masked(rows[rows["metric"] == "auroc"]))
     show_flags(console, evaluation)
-    console.print("\n[dim]Below a value: its 95 % interval. Below a type: positives/negatives.[/]")
+    console.print(
+        "\n[dim]Below each value: 95 % interval. Below each name: positives/negatives.[/]"
+    )
     if "mean9" in set(table["modification"]):
-        console.print(f"[dim]mean 9: over {', '.join(NINE)}.[/]")
+        console.print(f"[dim]mean 9: {', '.join(NINE)}.[/]")
 
 
 def show_flags(console: Console, evaluation: Evaluation) -> None:
-    """Say how many windows are flagged, if the model can tell."""
+    """Print how many windows are flagged, if the model has flags."""
     from vqrna.evaluation.results import flagged
 
     counts = flagged(evaluation.scores)
-    told = {"in_training": "were in the training", "ood": "are unlike the training windows"}
-    words = [f"{counts[name]:,} {what}" for name, what in told.items() if counts[name] is not None]
-    if words:
-        console.print(f"\nOf {counts['windows']:,} windows {', '.join(words)}.")
+    titles = {"in_training": "were used in training", "ood": "are out of distribution"}
+    parts = [
+        f"{counts[name]:,} {text}" for name, text in titles.items() if counts[name] is not None
+    ]
+    if parts:
+        console.print(f"\nOf {counts['windows']:,} windows, {' and '.join(parts)}.")
 
 
 def _measures(rows: pd.DataFrame) -> Table:
-    """Lay out all measures, one type a row."""
+    """Return a table of all metrics, one row per modification."""
     from vqrna.stats.metrics import TITLES
 
-    grid = _grid()
-    for title in TITLES.values():
-        grid.add_column(title, justify="right")
+    grid = new_table(("",), tuple(TITLES.values()))
     for (symbol, n_pos, n_neg), of_type in rows.groupby(
         ["modification", "n_pos", "n_neg"], sort=False
     ):
@@ -194,10 +193,8 @@ def _measures(rows: pd.DataFrame) -> Table:
 
 
 def _masked(rows: pd.DataFrame) -> Table:
-    """Lay out one measure for every kind of mask."""
-    grid = _grid()
-    for flanks in rows["flanks"].unique():
-        grid.add_column(_FLANKS.get(flanks, flanks), justify="right")
+    """Return a table of one metric, one column per mask."""
+    grid = new_table(("",), [_FLANKS.get(flanks, flanks) for flanks in rows["flanks"].unique()])
     for symbol, of_type in rows.groupby("modification", sort=False):
         grid.add_row(
             _name(symbol),
@@ -213,18 +210,10 @@ def _name(symbol: object) -> str:
     return f"[bold]{_MEANS.get(str(symbol), symbol)}[/]"
 
 
-def _grid() -> Table:
-    from rich.table import Table
-
-    grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="cyan")
-    grid.add_column("", no_wrap=True)
-    return grid
-
-
 def _short(value: float, digits: int) -> str:
-    """Write .950 for 0.950, and 1.00 for 1.000: no room is taken by what says nothing."""
-    if math.isnan(value):
-        return "–"
+    """Format .950 for 0.950 and 1.00 for 1.000, to fit 80 columns."""
+    if value != value:
+        return MISSING
     text = f"{value:.{digits}f}"
     if text.startswith("1."):
         return text[: digits + 1]
@@ -232,53 +221,49 @@ def _short(value: float, digits: int) -> str:
 
 
 def _range(low: float, high: float) -> str:
-    return "" if math.isnan(low) else f"{_short(low, 2)}–{_short(high, 2)}"
+    return "" if low != low else f"{_short(low, 2)}–{_short(high, 2)}"
 
 
-_NARROWEST_POSITIONS = 100
-
-
-def show_positions(found: PositionEvaluation) -> None:
-    """Print two tables: where and how sure; and what is called at the default tier."""
-    from rich.console import Console
-
+def show_positions(evaluation: PositionEvaluation) -> None:
+    """Print localisation and calibration, then the calls at the default tier."""
     from vqrna.stats.tiers import DEFAULT_TIER
 
-    console = Console(highlight=False)
-    console.width = max(console.width, _NARROWEST_POSITIONS)
-    tables = found.tables()
+    console = new_console(_WIDTH)
+    tables = evaluation.tables()
     apart = "non_overlapping" in set(tables["localisation"]["windows"])
     windows = "non_overlapping" if apart else "all"
-    told = "windows that overlap no training window" if apart else "all windows"
-    console.print(f"\n[bold]Localisation and calibration[/] ({told})")
-    console.print(_where(tables, windows))
+    title = _WINDOWS[windows].lower()
+    console.print(f"\n[bold]Localisation and calibration[/] ({title})")
+    console.print(_localisation_table(tables, windows))
     console.print(
-        "[dim]Sites among the other candidates within 250 nt, and among the nearest; calibration "
+        "[dim]Rank of the site among the other candidates within 250 nt; calibration is "
         "cross-fitted, ECE bias-corrected.[/]"
     )
-    console.print(f"\n[bold]Where few positions are modified[/] ({told}; {DEFAULT_TIER} or higher)")
-    console.print(_rare(tables, windows, DEFAULT_TIER))
+    console.print(f"\n[bold]Low prevalence[/] ({title}; tier {DEFAULT_TIER} or higher)")
+    console.print(_prevalence_table(tables, windows, DEFAULT_TIER))
     console.print(
-        "[dim]Unmodified: the other candidates within 250 nt. Calls per kb: of sequence beside "
-        "known sites, and shuffled.[/]"
+        "[dim]Unmodified: the other candidates within 250 nt. per kb: calls off known sites; "
+        "shuffled: calls in shuffled sequence, per 1,000 nt.[/]"
     )
 
 
-def _where(tables: dict[str, pd.DataFrame], windows: str) -> Table:
-    """Lay out ranks and calibration."""
+def _localisation_table(tables: dict[str, pd.DataFrame], windows: str) -> Table:
     from vqrna.model.protocol import NEAR
 
     place = _of(tables["localisation"], windows=windows)
     sure = _of(tables["calibration"], windows=windows, calibration="cross-fitted")
-    grid = _positions_grid(
-        "n",
-        "AUROC in window",
-        "median %",
-        "ranked first",
-        f"within {NEAR} nt",
-        "ECE",
-        "slope",
-        "Brier",
+    grid = new_table(
+        ("",),
+        (
+            "n",
+            "AUROC in window",
+            "median %",
+            "ranked first",
+            f"within {NEAR} nt",
+            "ECE",
+            "slope",
+            "Brier",
+        ),
     )
     for symbol in dict.fromkeys([*place["modification"], *sure["modification"]]):
         n = _of(place, modification=symbol)["n"]
@@ -296,18 +281,20 @@ def _where(tables: dict[str, pd.DataFrame], windows: str) -> Table:
     return grid
 
 
-def _rare(tables: dict[str, pd.DataFrame], windows: str, tier: str) -> Table:
-    """Lay out what prevalence does to precision, and false calls."""
+def _prevalence_table(tables: dict[str, pd.DataFrame], windows: str, tier: str) -> Table:
     rare = _of(tables["prevalence"], windows=windows)
     false = _of(tables["false_calls"], tier=tier)
-    grid = _positions_grid(
-        "recall",
-        "precision at prior",
-        "AUPRC 1:10",
-        "1:100",
-        "1:1000, guarded",
-        "per kb",
-        "shuffled",
+    grid = new_table(
+        ("",),
+        (
+            "recall",
+            "precision at prior",
+            "AUPRC 1:10",
+            "1:100",
+            "1:1000, guarded",
+            "per kb",
+            "shuffled",
+        ),
     )
     for symbol in dict.fromkeys(rare["modification"]):
         of_type = {"modification": symbol}
@@ -325,29 +312,16 @@ def _rare(tables: dict[str, pd.DataFrame], windows: str, tier: str) -> Table:
 
 
 def _of(table: pd.DataFrame, **which: str) -> pd.DataFrame:
-    """Pick the rows that have these values."""
+    """Return the rows with these values."""
     for column, wanted in which.items():
         table = table[table[column] == wanted]
     return table
 
 
 def _cell(table: pd.DataFrame, digits: int, **which: str) -> str:
-    """Write a value and its interval below it; nothing where it was not measured."""
+    """Format a value with its interval below; empty if it was not measured."""
     rows = _of(table, **which)
     if rows.empty:
         return ""
     value, low, high = (float(x) for x in rows.iloc[0][["value", "low", "high"]])
-    if value != value:  # nan
-        return "–"
-    bounds = f"{low:.{digits}f}–{high:.{digits}f}" if low == low else ""
-    return f"{value:.{digits}f}\n[dim]{bounds}[/]"
-
-
-def _positions_grid(*titles: str) -> Table:
-    from rich.table import Table
-
-    grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="cyan")
-    grid.add_column("", no_wrap=True)
-    for title in titles:
-        grid.add_column(title, justify="right")
-    return grid
+    return with_interval(value, low, high, f".{digits}f")

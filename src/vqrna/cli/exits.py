@@ -1,4 +1,4 @@
-"""How a command ends: which exit code, and the one line that says why."""
+"""How a command ends: the exit code and one line that gives the reason."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ BROKEN_PIPE = 141
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end (SIGTERM, SIGHUP); handled like Ctrl-C.
+    """SIGTERM or SIGHUP was received; handled like Ctrl-C.
 
     Parameters
     ----------
     number : int
-        The signal.
+        Number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -38,9 +38,9 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def signals_as_exceptions() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack, so that temporary files are removed.
+    """Turn SIGTERM and SIGHUP into exceptions, so that temporary files are removed.
 
-    A signal that is ignored (``nohup``) stays ignored.
+    Ignored signals (``nohup``) stay ignored.
     """
 
     def raise_it(number: int, frame: FrameType | None) -> None:
@@ -73,24 +73,24 @@ def one_line_warnings() -> Iterator[None]:
 
 def say(kind: str, message: str) -> None:
     """Print ``vqrna: KIND: MESSAGE`` on stderr as one line."""
-    with suppress(OSError, ValueError):  # nobody reads stderr any more
+    with suppress(OSError, ValueError):  # stderr may be closed
         print(f"vqrna: {kind}: {' '.join(message.splitlines())}", file=sys.stderr, flush=True)
 
 
-def tell(error: BaseException, debug: bool = False) -> int:
-    """Say in one line what went wrong, and give the exit code.
+def report_error(error: BaseException, debug: bool = False) -> int:
+    """Print one line for an exception and return the exit code.
 
     Parameters
     ----------
     error : BaseException
-        What ended the command.
+        The exception that ended the command.
     debug : bool
-        Whether to print the traceback first.
+        Print the traceback first.
 
     Returns
     -------
     int
-        0 to 255: 2 for usage, 1 for data and all else, 128 + N for signal N.
+        2 for usage errors, 1 for data and all other errors, 128 + N for signal N.
     """
     if isinstance(error, typer.Exit):
         return error.exit_code
@@ -108,9 +108,9 @@ def tell(error: BaseException, debug: bool = False) -> int:
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         _silence_stdout()
-        return BROKEN_PIPE  # what `| head` gives for every tool: no error worth a line
+        return BROKEN_PIPE  # `vqrna ... | head`: not an error
     if isinstance(error, typer.TyperException):
-        return _tell_usage(error)
+        return _report_usage(error)
     say("error", _with_notes(_words(error), error))
     if isinstance(error, OSError):
         _drop_unwritable_stdout()
@@ -118,12 +118,12 @@ def tell(error: BaseException, debug: bool = False) -> int:
 
 
 def _with_notes(words: str, error: BaseException) -> str:
-    """Add what the work that was stopped has to say (:meth:`BaseException.add_note`)."""
+    """Append the notes of an exception (:meth:`BaseException.add_note`)."""
     return "; ".join([words, *getattr(error, "__notes__", ())])
 
 
-def _tell_usage(error: typer.TyperException) -> int:
-    """Say what is wrong with the command line; without arguments the help was shown already."""
+def _report_usage(error: typer.TyperException) -> int:
+    """Print a usage error; without arguments typer has already shown the help."""
     message = error.format_message().strip().rstrip(".")
     context = getattr(error, "ctx", None)
     see = f" (see '{context.command_path} --help')" if context is not None else ""
@@ -133,7 +133,7 @@ def _tell_usage(error: typer.TyperException) -> int:
 
 
 def _words(error: BaseException) -> str:
-    """Find the words for an error that is not ours, too."""
+    """Return the message of any exception, the project's own or not."""
     text = str(error)
     if isinstance(error, VqrnaError):
         return text
@@ -145,12 +145,14 @@ def _words(error: BaseException) -> str:
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
         return f"{place}{reason}"
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("vqrna"):
-        return f"the Python package '{error.name}' is missing; 'vqrna doctor' tells how to get it"
-    return f"unexpected {type(error).__name__}: {text} (--debug shows where; please report it)"
+        return f"Python package '{error.name}' is not installed; 'vqrna doctor' shows how"
+    return (
+        f"unexpected {type(error).__name__}: {text} (please report it with the output of --debug)"
+    )
 
 
 def _drop_unwritable_stdout() -> None:
-    """Forget output that a full disk does not take, lest Python tries again at its end."""
+    """Drop output that cannot be written, or Python tries again at exit."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -158,7 +160,7 @@ def _drop_unwritable_stdout() -> None:
 
 
 def _silence_stdout() -> None:
-    """Send what Python still wants to write at its end to nowhere."""
+    """Redirect standard output to the null device, for what Python writes at exit."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

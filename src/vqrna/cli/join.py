@@ -1,4 +1,4 @@
-"""`vqrna join`: the shards of a scan become one result."""
+"""`vqrna join`: join the shards of a scan into one result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def join(
     folders: Annotated[
         list[Path],
         typer.Argument(
-            help="The --out folders of the shards; they may be one and the same.",
+            help="Output folders of the shards; all shards may share one.",
             metavar="FOLDER...",
             show_default=False,
         ),
@@ -27,21 +27,20 @@ def join(
         list[str] | None,
         typer.Option(
             "--format",
-            help="tsv, parquet, bed, bedrmod, bedgraph, bigwig; comma-separated or repeated.",
-            show_default="what the shards were asked for",
+            metavar="LIST",
+            help="Output formats, comma-separated or repeated.",
+            show_default="those given to the shards",
         ),
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(
-            help="The model, if it is no longer where the shards found it.", show_default=False
-        ),
+        typer.Option(help="The model, if it has moved since the shards ran.", show_default=False),
     ] = None,
 ) -> None:
-    """Put the shards of a scan together (vqrna predict --shard).
+    """Join the shards of a scan (vqrna predict --shard).
 
-    The files are the same as if it had been made in one go: q-values are over
-    all shards, which are removed when the files are written.
+    The result is identical to that of a single run; q-values are computed over
+    all shards. The shards are removed when the files are complete.
     """
     from vqrna.prediction import join, parse_formats
 

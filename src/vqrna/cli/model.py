@@ -1,7 +1,4 @@
-"""`vqrna model`: what a model is, what it was trained on and what its calls mean.
-
-A model card on the terminal.
-"""
+"""`vqrna model`: what a model is, how it was trained and what its tiers mean."""
 
 from __future__ import annotations
 
@@ -10,29 +7,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vqrna.cli.tables import MISSING, new_console, new_table, number
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from vqrna.model.model_card import ModelCard
 
 
-app = typer.Typer(help="Tell what a model is and what its calls mean.", no_args_is_help=True)
+app = typer.Typer(help="Describe a model and the meaning of its calls.", no_args_is_help=True)
 
 
 @app.callback()
 def _model() -> None:
-    """Hold the commands of this group."""
+    """Group the subcommands."""
 
 
 @app.command()
 def info(
     model: Annotated[
         Path | None,
-        typer.Argument(help="Weights file or folder of a training run.", show_default="shipped"),
+        typer.Argument(
+            metavar="[MODEL]",
+            help="Weights file or folder of a training run.",
+            show_default="the shipped model",
+        ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
-    """Show types, training and the meaning of the confidence tiers of a model."""
+    """Show the modifications, the training and the confidence tiers of a model."""
     from vqrna.model.model_card import describe
     from vqrna.model.weights import load_model
 
@@ -47,85 +50,89 @@ def info(
 
 
 def show(card: ModelCard) -> None:
-    """Print what `vqrna model info` tells."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from vqrna.model.model_card import NO_THRESHOLD
-    from vqrna.stats.tiers import EDGE
-
-    console = Console(highlight=False)
-    kinds = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
-    console.print(f"weights {card.hash}: {card.parameters:,} parameters ({'; '.join(kinds)})")
+    """Print a model card."""
+    console = new_console()
+    shapes = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
+    console.print(f"weights {card.hash}: {card.parameters:,} parameters ({'; '.join(shapes)})")
     console.print(f"trained by: {card.command}", markup=False, soft_wrap=True)
     if card.epochs:
-        console.print(f"epoch kept: {card.epochs}", soft_wrap=True)
+        console.print(f"best epoch: {card.epochs}", soft_wrap=True)
     if card.chosen:
-        console.print(f"chosen: {card.chosen}", markup=False, soft_wrap=True)
+        console.print(f"selected: {card.chosen}", markup=False, soft_wrap=True)
     console.print(f"scores calibrated on: {card.calibration}", soft_wrap=True)
     if card.flags:
-        console.print(f"flags of input: {', '.join(card.flags)}", soft_wrap=True)
+        console.print(f"flags: {', '.join(card.flags)}", soft_wrap=True)
     console.print()
-
-    types = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
-    for title in ("type", "context", "prior", "trained on", "AUROC", "ACC", "smallest p"):
-        types.add_column(title, justify="left" if title in ("type", "context") else "right")
+    table = new_table(
+        ("modification", "context"), ("prior", "trained on", "AUROC", "ACC", "smallest p")
+    )
     for t in card.types:
-        scores = (f"{t.validation.get(key, float('nan')):.3f}" for key in ("auroc", "acc"))
-        windows = f"{t.train[0]:,}+{t.train[1]:,}"
         m = t.modification
-        floor = f"{t.p_value_floor:.1e}"
-        types.add_row(m.symbol, m.context, f"{m.prior:g}", windows, *scores, floor)
-    console.print("Types (validation windows, random negatives, all windows):")
-    console.print(types)
-
-    _print_ranks(console, card)
-    tiers = Table(box=None, header_style="bold", pad_edge=False)
-    left = ("type", "window", "tier")
-    for title in (*left, "score from", "precision", "recall", "off site", "shuffled"):
-        tiers.add_column(title, justify="left" if title in left else "right")
-    for t in card.types:
-        for x in t.tiers:
-            rates = (x.precision, x.recall, x.per_kb_off_site, x.per_kb_shuffled)
-            cells = ("–" if rate != rate else f"{rate:.3f}" for rate in rates)
-            first = x.tier == "low"
-            kind = t.modification.symbol if first and not x.cut else ""
-            window = ("cut" if x.cut else "whole") if first else ""
-            score = "–" if x.score != x.score else f"{x.score:.4f}"
-            tiers.add_row(kind, window, x.tier, score, *cells)
-    if tiers.row_count:
-        console.print(
-            "\nConfidence tiers: precision and recall on validation windows, half of them "
-            "modified, and calls in 1,000 nt beside the known sites of real sequence and in "
-            "shuffled sequence. Cut windows reach beyond an end; with fewer than "
-            f"{EDGE} nt on one side a site is not called."
+        table.add_row(
+            m.symbol,
+            m.context,
+            f"{m.prior:g}",
+            f"{t.train[0]:,}+{t.train[1]:,}",
+            *(number(t.validation.get(key, float("nan"))) for key in ("auroc", "acc")),
+            f"{t.p_value_floor:.1e}",
         )
-        console.print(tiers)
-        if any(x.score != x.score for t in card.types for x in t.tiers):
-            console.print(f"–: {NO_THRESHOLD}", soft_wrap=True)
-    console.print("\nKnow before use:")
+    console.print("Modifications (all validation windows, random negatives):")
+    console.print(table)
+    _print_localisation(console, card)
+    _print_tiers(console, card)
+    console.print("\nLimits:")
     for limit in card.limits:
         console.print(f"- {limit}")
 
 
-def _print_ranks(console: Console, card: ModelCard) -> None:
-    """Print where sites rank in their windows, of the types of which that was measured."""
-    from rich.table import Table
+def _print_tiers(console: Console, card: ModelCard) -> None:
+    from vqrna.model.model_card import NO_THRESHOLD
+    from vqrna.stats.tiers import EDGE
 
+    table = new_table(
+        ("modification", "window", "tier"),
+        ("min. score", "precision", "recall", "off site", "shuffled"),
+    )
+    for t in card.types:
+        for x in t.tiers:
+            rates = (x.precision, x.recall, x.per_kb_off_site, x.per_kb_shuffled)
+            first = x.tier == "low"
+            table.add_row(
+                t.modification.symbol if first and not x.cut else "",
+                ("cut" if x.cut else "whole") if first else "",
+                x.tier,
+                number(x.score, ".4f"),
+                *(number(rate) for rate in rates),
+            )
+    if not table.row_count:
+        return
+    console.print(
+        "\nConfidence tiers. Precision and recall: validation windows, half of them modified. "
+        "Off site, shuffled: calls per 1,000 nt beside known sites and in shuffled sequence. "
+        "Cut windows extend beyond an end of the sequence; sites with fewer than "
+        f"{EDGE} nt on one side are not called."
+    )
+    console.print(table)
+    if any(x.score != x.score for t in card.types for x in t.tiers):
+        console.print(f"{MISSING}: {NO_THRESHOLD}", soft_wrap=True)
+
+
+def _print_localisation(console: Console, card: ModelCard) -> None:
     from vqrna.model.protocol import NEAR
 
     known = [t for t in card.types if t.localisation]
     if not known:
         return
-    ranks = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("type", "in 250 nt", f"in {NEAR} nt", "first", "a call points at"):
-        ranks.add_column(title, justify="left" if title[0] in "ta" else "right")
-    for t in known:
-        found = (t.localisation.get(name) for name in ("auroc", "auroc_near", "first"))
-        numbers = (f"{x['value']:.2f}" if x else "–" for x in found)
-        ranks.add_row(t.modification.symbol, *numbers, t.pointing)
-    console.print(
-        "\nWhere sites rank among the bases of their kind around them (AUROC, 0.5 is chance), and "
-        "the share that ranks first; validation windows that overlap no training window:"
+    table = new_table(
+        ("modification",), ("within 250 nt", f"within {NEAR} nt", "ranked first", "points at")
     )
-    console.print(ranks)
+    table.columns[-1].justify = "left"
+    for t in known:
+        values = (t.localisation.get(name) for name in ("auroc", "auroc_near", "first"))
+        cells = (number(x["value"], ".2f") if x else MISSING for x in values)
+        table.add_row(t.modification.symbol, *cells, t.pointing)
+    console.print(
+        "\nLocalisation: AUROC of the site among the other candidates (0.5 is chance), and how "
+        "often it ranks first; validation windows that overlap no training window:"
+    )
+    console.print(table)

@@ -1,4 +1,4 @@
-"""`vqrna motifs`: which bases a prediction rests on, and the motifs they form."""
+"""`vqrna motifs`: saturation mutagenesis and the motifs in it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import ModelPath, OneType, Palette
+from vqrna.cli.options import OUTPUT, ModelPath, OneType, Palette
+from vqrna.cli.tables import plural, report_files
 
 
 def motifs(
     fasta: Annotated[
         list[str],
         typer.Argument(
-            help="Windows with the site in their centre (odd length), plain or gzip; "
-            "with --sites, sequences of any length.",
+            help="Windows with the site in the centre (odd length), plain or gzip; with "
+            "--sites, sequences of any length.",
             metavar="FASTA...",
             show_default=False,
         ),
@@ -27,7 +28,7 @@ def motifs(
         Path | None,
         typer.Option(
             metavar="TABLE",
-            help="Sites in the sequences: sites.tsv of vqrna predict.",
+            help="Sites in the sequences: sites.tsv from vqrna predict.",
             show_default=False,
         ),
     ] = None,
@@ -36,14 +37,14 @@ def motifs(
         str,
         typer.Option(
             metavar="NAME",
-            help="projected (on the observed base) or hypothetical (every base).",
+            help="projected (observed base) or hypothetical (every base).",
         ),
     ] = "projected",
     paper: Annotated[
         bool,
         typer.Option(
             "--paper",
-            help="As published: changes of the sigmoid, averaged before the absolute value.",
+            help="As published: change of the probability, averaged before the absolute value.",
         ),
     ] = False,
     formats: Annotated[
@@ -53,28 +54,29 @@ def motifs(
             metavar="LIST",
             help="Attributions as npz, tsv; comma-separated or repeated.",
             show_default="both",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     compare: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Known motifs (MEME) to compare with.", show_default=False
+            metavar="FILE", help="Known motifs (MEME format) to compare with.", show_default=False
         ),
     ] = None,
     palette: Palette = "types",
 ) -> None:
-    """Show which bases a prediction rests on, and the motifs that they form.
+    """Show which bases a prediction depends on, and the motifs they form.
 
-    Every base of every window is replaced by every other (saturation
-    mutagenesis); the change of the type's log-odds is its importance. Stretches
-    that matter more than chance are grouped to motifs.
+    Every base of every window is replaced by every other base (saturation
+    mutagenesis); the change of the log-odds is its importance. Segments (seqlets)
+    that are more important than chance are clustered into motifs.
     """
     from vqrna.interpret.files import parse_formats
     from vqrna.interpret.run import explain
     from vqrna.model.weights import load_model
 
     wanted = parse_formats(formats)
-    found = explain(
+    result = explain(
         fasta,
         load_model(model, device="cpu"),
         modification,
@@ -87,20 +89,15 @@ def motifs(
         palette=palette,
         show_progress=True,
     )
-    for line in found.windows.remarks():
+    for line in result.windows.remarks():
         say("note", line)
-    if found.few_known:
-        say("note", f"p-values against as few as {found.few_known} motifs mean little")
-    windows, seqlets = len(found.windows), found.seqlets
-    typer.echo(
-        f"{windows:,} window{'s' * (windows != 1)}, "
-        f"{seqlets:,} stretch{'es' * (seqlets != 1)} that matter"
-    )
-    for motif in found.motifs:
+    if result.few_known:
+        say("note", f"p-values are unreliable with only {result.few_known} known motifs")
+    typer.echo(f"{plural(len(result.windows), 'window')}, {plural(result.seqlets, 'seqlet')}")
+    for motif in result.motifs:
         offset, share = motif.usual_offset
         typer.echo(
             f"{motif.name:<8} {motif.consensus:<16} in {motif.sites:,} windows, "
             f"{share:.0%} at {offset:+d} from the site"
         )
-    for path in found.written:
-        typer.echo(f"wrote {path}")
+    report_files(result.written)

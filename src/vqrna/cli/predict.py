@@ -1,11 +1,4 @@
-"""`vqrna predict`: from sequences or a genome to modified sites.
-
-One way to write a command, whatever way it was typed.
-
-What `vqrna predict` scans, and what it cannot do with it.
-
-How a prediction is told on the terminal.
-"""
+"""`vqrna predict`: predict modified sites in sequences or in a genome."""
 
 from __future__ import annotations
 
@@ -16,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.options import CALLING, GENOME, OUTPUT, RUN, Address, Confidence, Device, Formats
+from vqrna.cli.tables import new_console, new_table, number, plural, report_files
 from vqrna.errors import UsageError
 from vqrna.runtime.provenance import typed
 
@@ -24,28 +19,32 @@ if TYPE_CHECKING:
     from vqrna.prediction import Prediction, Settings, Source
     from vqrna.stats.tiers import Tiers
 
+MOST_PATHS = 5
+"""More written files than this are counted, not listed."""
 
-def canonical(context: typer.Context, aside: Collection[str]) -> str:
-    """Write a command with its options in the order of the help, those at their default left out.
+_OUTPUT_ONLY = {"out", "formats", "plot", "by_transcript"}
+_NOT_IN_FILES = {"jobs", "engine", "address", "shard", "resume", "device"} | _OUTPUT_ONLY
+"""Options without effect on any row: left out of the command in file headers, kept in run.json."""
+
+
+def canonical(context: typer.Context, exclude: Collection[str]) -> str:
+    """Return the command with its options in the order of the help, without defaults.
+
+    Equivalent command lines give the same text, so that file headers do not depend on how a
+    command was typed.
 
     Parameters
     ----------
     context : typer.Context
-        Of the command that runs.
-    aside : collection of str
-        Names of parameters to leave out: those that say where, by whom or with how many workers a
-        thing is done, and so have no bearing on what comes out.
-
-    Returns
-    -------
-    str
-        The same for all ways to ask for the same, so that it may stand in the heads of files.
+        Context of the running command.
+    exclude : collection of str
+        Parameters to leave out, because they have no effect on the results.
     """
     words, options = context.command_path.split()[1:], list[str]()
     for parameter in context.command.params:
         name = parameter.name
         value = context.params.get(name or "")
-        if not name or name in aside or value is None:
+        if not name or name in exclude or value is None:
             continue
         values = [str(each) for each in value] if isinstance(value, list | tuple) else [str(value)]
         if parameter.param_type_name == "argument":
@@ -68,13 +67,13 @@ def open_source(
     context: str,
     unspliced: bool,
 ) -> Source:
-    """Open what is to be scanned."""
+    """Open the sequences, or the regions of a genome, to scan."""
     from vqrna.prediction import FastaSource
 
     if regions is None and annotation is None:
         return FastaSource(tuple(fasta))
     if len(fasta) != 1 or fasta[0] == "-":
-        raise UsageError("--regions and --gtf need one genome, in a file")
+        raise UsageError("--regions and --gtf need exactly one FASTA file (not standard input)")
     from vqrna.genome import open_genome
     from vqrna.sequence import centre
 
@@ -93,7 +92,7 @@ def open_source(
 
 
 def refuse_in_stream(**wanted: object) -> None:
-    """Say which options a table on standard output cannot serve."""
+    """Raise UsageError for options that need an output folder."""
     names = {
         "plot": "--plot",
         "shard": "--shard",
@@ -103,22 +102,18 @@ def refuse_in_stream(**wanted: object) -> None:
     }
     for key, name in names.items():
         if wanted[key]:
-            raise UsageError(f"{name} needs a folder: --out cannot be -")
+            raise UsageError(f"{name} needs an output folder, not --out -")
     if wanted["formats"] and wanted["formats"] != ["tsv"]:
-        raise UsageError("standard output takes tsv alone: for other formats give --out a folder")
+        raise UsageError("standard output can only be tsv; other formats need an output folder")
 
 
 def is_stream(path: Path) -> bool:
-    """Tell whether this is a pipe or device, such as ``<(zcat a.fa.gz)`` or ``/dev/stdin``."""
+    """Return whether a path is a pipe or device, such as ``<(zcat a.fa.gz)`` or ``/dev/stdin``."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-MOST_PATHS = 5
-"""More files than these are counted, not named."""
-
-
 def show_unmeasured(settings: Settings, tiers: Tiers) -> None:
-    """Say of which types nothing can be called, such as those of weights that were converted."""
+    """Note the modifications that cannot be called, for example after ``vqrna convert``."""
     measured = tiers.measured[settings.columns]
     names = [
         m.symbol for m, known in zip(settings.modifications, measured, strict=True) if not known
@@ -126,79 +121,63 @@ def show_unmeasured(settings: Settings, tiers: Tiers) -> None:
     if names:
         say(
             "note",
-            f"{', '.join(names)}: this model has no confidence tiers and calls nothing; "
-            "--threshold or --all-sites shows its scores",
+            f"{', '.join(names)}: this model has no confidence tiers, so no site is called; "
+            "use --threshold or --all-sites",
         )
     symbols = [m.symbol for m in settings.modifications]
     without = tiers.missing(settings.columns, symbols).get(settings.confidence)
     if without:
         say(
             "note",
-            f"{', '.join(without)}: too little was measured of this model for the tier "
-            f"{settings.confidence}, and nothing is called; --confidence low calls more",
+            f"{', '.join(without)}: this model has no {settings.confidence} tier (too few "
+            "validation windows), so no site is called; --confidence low may call some",
         )
 
 
-def show_prediction(found: Prediction, *, to_stderr: bool = False) -> None:
-    """Close with what was found, a row a modification, and what was odd."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("type")
-    table.add_column("on")
-    titles = ("candidates", "called", "low", "medium", "high", "per kb", "by chance")
-    for title in titles:
-        table.add_column(title, justify="right")
-    for row in found.summary.to_dict("records"):
+def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
+    """Print the calls of each modification, the files and the notes."""
+    table = new_table(
+        ("modification", "base"),
+        ("candidates", "called", "low", "medium", "high", "per kb", "shuffled"),
+    )
+    for row in result.summary.to_dict("records"):
         counts = (row[key] for key in ("candidates", "called", "low", "medium", "high"))
         rates = (row[key] for key in ("calls_per_kb", "chance_per_kb"))
         table.add_row(
             row["modification"],
             row["base"],
             *(f"{count:,}" for count in counts),
-            *("-" if rate != rate else f"{rate:.3f}" for rate in rates),
+            *(number(rate) for rate in rates),
             style=None if row["called"] else "dim",
         )
-    console = Console(stderr=to_stderr)
-    what = "stretch of the genome" if found.in_genome else "sequence"
-    if found.records != 1:
-        what = "stretches of the genome" if found.in_genome else "sequences"
-    console.print(f"{found.records:,} {what}, {found.nt:,} nt", highlight=False)
+    console = new_console(stderr=to_stderr)
+    noun = "genomic region" if result.in_genome else "sequence"
+    console.print(f"{plural(result.records, noun)}, {result.nt:,} nt")
     console.print(table)
     console.print(
-        "per kb: calls in 1,000 nt; by chance: calls in 1,000 nt of shuffled sequence",
-        style="dim",
-        highlight=False,
+        "per kb: called sites per 1,000 nt; shuffled: the same in shuffled sequence", style="dim"
     )
-    ties, tokens = found.near_ties
+    ties, tokens = result.near_ties
     if ties:
-        told = f"{ties:,} of {tokens:,} codes were nearly tied and settled in double precision"
-        console.print(told, style="dim", highlight=False)
-    written = [str(path) for path in found.paths]
-    if len(written) > MOST_PATHS:
-        written = [f"{len(written)} files to {found.paths[0].parent}"]
-    for words in written:
-        console.print(f"wrote {words}", highlight=False, markup=False, soft_wrap=True)
-    if found.repeated_names:
-        count = f"{found.repeated_names:,} of {found.records:,} records"
-        verb = "repeats" if found.repeated_names == 1 else "repeat"
-        say("note", f"{count} {verb} a name: their sites cannot be told apart")
-    if found.empty_records:
-        verb = "is" if found.empty_records == 1 else "are"
-        say("note", f"{found.empty_records:,} of {found.records:,} records {verb} empty")
-    for words in (*found.unreachable, *found.notes):
-        say("note", words)
-
-
-_WHERE = {"out", "formats", "plot", "by_transcript"}
-_ASIDE = {"jobs", "engine", "address", "shard", "resume", "device"} | _WHERE
-"""What has no bearing on a row: heads of files leave it out, and ``run.json`` has it all."""
-
-_CALLS = "What is called"
-_GENOME = "In a genome"
-_FILES = "Files"
-_RUNNING = "How it runs"
+        console.print(
+            f"{ties:,} of {tokens:,} codes were nearly tied and computed in double precision",
+            style="dim",
+        )
+    paths = [f"wrote {path}" for path in result.paths]
+    if len(paths) > MOST_PATHS:
+        paths = [f"wrote {len(paths)} files to {result.paths[0].parent}"]
+    for line in paths:
+        console.print(line, markup=False, soft_wrap=True)
+    if result.repeated_names:
+        say(
+            "note",
+            f"{result.repeated_names:,} of {plural(result.records, 'record')} have the name of an "
+            "earlier record: their sites cannot be distinguished",
+        )
+    if result.empty_records:
+        say("note", f"{result.empty_records:,} of {plural(result.records, 'record')} are empty")
+    for line in (*result.unreachable, *result.notes):
+        say("note", line)
 
 
 def predict(
@@ -206,8 +185,8 @@ def predict(
     fasta: Annotated[
         list[str],
         typer.Argument(
-            help="FASTA files, plain, gzip or bgzip; - is standard input. "
-            "With --regions or --gtf, one genome.",
+            help="FASTA files, plain, gzip or bgzip; - for standard input. "
+            "One genome with --regions or --gtf.",
             metavar="FASTA...",
             show_default=False,
         ),
@@ -215,46 +194,44 @@ def predict(
     out: Annotated[
         str,
         typer.Option(
+            metavar="DIR",
             help="Folder for the results, or - for a table on standard output.",
-            rich_help_panel=_FILES,
+            rich_help_panel=OUTPUT,
         ),
     ],
     modifications: Annotated[
         list[str] | None,
         typer.Option(
-            help="Types, comma-separated or repeated.",
+            metavar="LIST",
+            help="Modifications, comma-separated or repeated.",
             show_default="all of the model",
-            rich_help_panel=_CALLS,
+            rich_help_panel=CALLING,
         ),
     ] = None,
-    confidence: Annotated[
-        str,
-        typer.Option(
-            help="Lowest tier that is called: low, medium or high.", rich_help_panel=_CALLS
-        ),
-    ] = "medium",
+    confidence: Confidence = "medium",
     threshold: Annotated[
         float | None,
         typer.Option(
-            help="Lowest score that is called, in place of a tier.",
+            help="Report sites with at least this score, instead of a tier.",
             show_default=False,
-            rich_help_panel=_CALLS,
+            rich_help_panel=CALLING,
         ),
     ] = None,
     fdr: Annotated[
         float | None,
         typer.Option(
-            help="Call only sites with a q-value up to this, over all candidates of a type.",
+            help="Report only sites with at most this q-value.",
             show_default=False,
-            rich_help_panel=_CALLS,
+            rich_help_panel=CALLING,
         ),
     ] = None,
     prior: Annotated[
         list[str] | None,
         typer.Option(
-            help="Share of candidates that is modified: 0.001, or m6A=0.002,Psi=0.001.",
-            show_default="the documented ones",
-            rich_help_panel=_CALLS,
+            metavar="LIST",
+            help="Share of candidates that are modified: 0.001, or m6A=0.002,Psi=0.001.",
+            show_default="see 'vqrna model info'",
+            rich_help_panel=CALLING,
         ),
     ] = None,
     all_sites: Annotated[
@@ -262,23 +239,25 @@ def predict(
         typer.Option(
             "--all-sites",
             help="Report every candidate, called or not.",
-            rich_help_panel=_CALLS,
+            rich_help_panel=CALLING,
         ),
     ] = False,
     model: Annotated[
         Path | None,
         typer.Option(
+            metavar="PATH",
             help="Weights file or folder of a training run.",
-            show_default="the shipped",
-            rich_help_panel=_CALLS,
+            show_default="the shipped model",
+            rich_help_panel=CALLING,
         ),
     ] = None,
     regions: Annotated[
         Path | None,
         typer.Option(
-            help="Scan only these regions (BED) of the genome, on their strand.",
+            metavar="BED",
+            help="Scan only these regions of the genome, on their strand.",
             show_default=False,
-            rich_help_panel=_GENOME,
+            rich_help_panel=GENOME,
         ),
     ] = None,
     gtf: Annotated[
@@ -286,67 +265,60 @@ def predict(
         typer.Option(
             "--gtf",
             "--gff",
+            metavar="FILE",
             help="Scan the transcripts of this annotation (GTF or GFF3).",
             show_default=False,
-            rich_help_panel=_GENOME,
+            rich_help_panel=GENOME,
         ),
     ] = None,
     context: Annotated[
         str,
         typer.Option(
-            help="What the model sees around a site: genome or transcript.",
-            rich_help_panel=_GENOME,
+            help="Sequence around a site: genome (with introns) or transcript (spliced).",
+            rich_help_panel=GENOME,
         ),
     ] = "genome",
     unspliced: Annotated[
         bool,
-        typer.Option("--unspliced", help="Scan introns, too.", rich_help_panel=_GENOME),
+        typer.Option("--unspliced", help="Scan introns as well.", rich_help_panel=GENOME),
     ] = False,
     by_transcript: Annotated[
         bool,
         typer.Option(
             "--by-transcript",
-            help="Also write transcripts.tsv, a row a transcript and site.",
-            rich_help_panel=_GENOME,
+            help="Also write transcripts.tsv, one row per site and transcript.",
+            rich_help_panel=GENOME,
         ),
     ] = False,
-    formats: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format",
-            help="tsv, parquet, bed, bedrmod, bedgraph, bigwig; comma-separated or repeated.",
-            show_default="tsv",
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
+    formats: Formats = None,
     organism: Annotated[
         str,
         typer.Option(
-            help="NCBI taxonomy number, for the head of bedRMod.",
+            help="NCBI taxonomy number, for the bedRMod header.",
             show_default=False,
-            rich_help_panel=_FILES,
+            rich_help_panel=OUTPUT,
         ),
     ] = "",
     assembly: Annotated[
         str,
         typer.Option(
-            help="Name of the assembly, for the head of bedRMod.",
+            help="Name of the assembly, for the bedRMod header.",
             show_default=False,
-            rich_help_panel=_FILES,
+            rich_help_panel=OUTPUT,
         ),
     ] = "",
     annotation: Annotated[
         str,
         typer.Option(
-            help="Source and version of the annotation, for the head of bedRMod.",
+            help="Source and version of the annotation, for the bedRMod header.",
             show_default=False,
-            rich_help_panel=_FILES,
+            rich_help_panel=OUTPUT,
         ),
     ] = "",
     plot: Annotated[
         bool,
         typer.Option(
-            "--plot", help="Draw the first sequences (PNG and SVG).", rich_help_panel=_FILES
+            "--plot", help="Plot the first sequences (PNG and SVG).", rich_help_panel=OUTPUT
         ),
     ] = False,
     jobs: Annotated[
@@ -354,62 +326,53 @@ def predict(
         typer.Option(
             "--jobs",
             "-j",
-            help="Threads, or actors of Ray.",
-            show_default="one a core; threads up to 8",
-            rich_help_panel=_RUNNING,
+            help="Number of threads, or of Ray actors.",
+            show_default="one per core, at most 8 threads",
+            rich_help_panel=RUN,
         ),
     ] = None,
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_RUNNING)
-    ] = "auto",
+    device: Device = "auto",
     engine: Annotated[
         str,
-        typer.Option(
-            help="threads, or ray: many cores, GPUs and machines.", rich_help_panel=_RUNNING
-        ),
+        typer.Option(help="threads, or ray (many cores, GPUs or machines).", rich_help_panel=RUN),
     ] = "threads",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="Ray cluster to use: HOST:PORT of its head, or auto for this machine's.",
-            show_default="one of its own",
-            rich_help_panel=_RUNNING,
-        ),
-    ] = None,
+    address: Address = None,
     fast: Annotated[
         bool,
         typer.Option(
             "--fast",
-            help="Read the codes in bfloat16: quicker, but scores move a little (docs/speed.md).",
-            rich_help_panel=_RUNNING,
+            help="Compute behind the codes in bfloat16: faster, scores change slightly "
+            "(docs/speed.md).",
+            rich_help_panel=RUN,
         ),
     ] = False,
     shard: Annotated[
         str | None,
         typer.Option(
-            help="Do the i-th of n parts of the work, as 1/8; then vqrna join.",
+            metavar="I/N",
+            help="Do part I of N, such as 1/8; combine the parts with vqrna join.",
             show_default=False,
-            rich_help_panel=_RUNNING,
+            rich_help_panel=RUN,
         ),
     ] = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume/--fresh",
-            help="Go on from what a stopped run has finished, or begin anew.",
-            rich_help_panel=_RUNNING,
+            help="Continue an interrupted run, or start again.",
+            rich_help_panel=RUN,
         ),
     ] = True,
 ) -> None:
-    """Say which bases are modified, and how sure that is.
+    """Predict modified sites in RNA sequences.
 
-    Every candidate base is scored for each modification that it can carry.
-    'score' is calibrated where half of all candidates are modified,
-    'probability' at a realistic prior; 'p_value' is the share of positions not
-    known to be modified that score as high, 'q_value' the false discovery rate
-    among all that score as high. 'vqrna model info' tells what the tiers mean.
+    Every base that can carry a modification is scored for it. 'score' is
+    calibrated for equal numbers of modified and unmodified bases, 'probability'
+    for a realistic prior. 'p_value' is the share of unmodified positions that
+    score at least as high, 'q_value' the false discovery rate. 'vqrna model
+    info' describes the tiers.
 
-    Stopped runs go on where they were: the same command again is enough.
+    An interrupted run continues when the same command is repeated.
     """
     from vqrna.prediction import Shard, engine_class, open_engine, parse_priors
 
@@ -426,9 +389,11 @@ def predict(
             engine=not engine_type.in_order,
         )
     if plot and any(path == "-" or is_stream(Path(path)) for path in fasta):
-        raise UsageError("--plot needs files: standard input and pipes can be read only once")
+        raise UsageError("--plot needs files: standard input and pipes can only be read once")
     if plot and (in_genome or part):
-        raise UsageError("--plot draws the records of a FASTA file, not a genome or a shard")
+        raise UsageError(
+            "--plot needs FASTA records: it cannot be combined with a genome or --shard"
+        )
     if not in_genome and (by_transcript or unspliced or context != "genome"):
         raise UsageError("--context, --unspliced and --by-transcript need --regions or --gtf")
     priors = parse_priors(prior)
@@ -456,7 +421,7 @@ def predict(
     with open_engine(
         engine, source, loaded, settings, jobs=jobs, device=device, address=address
     ) as chosen:
-        found = predict_files(
+        result = predict_files(
             source,
             out,
             loaded,
@@ -466,16 +431,14 @@ def predict(
             engine=chosen,
             shard=part,
             fresh=not resume,
-            command=canonical(typed, _ASIDE),
+            command=canonical(typed, _NOT_IN_FILES),
         )
-    if found is None:
-        typer.echo(f"shard {shard} is done; when all are: vqrna join {out}")
+    if result is None:
+        typer.echo(f"shard {shard} is finished; when all are, run: vqrna join {out}")
         return
-    show_prediction(found, to_stderr=out == "-")
+    show_prediction(result, to_stderr=out == "-")
     if plot:
         written, left_out = draw_first(fasta, Path(out), loaded, settings)
-        for path in written:
-            typer.echo(f"wrote {path}")
+        report_files(written)
         if left_out:
-            verb = "is" if left_out == 1 else "are"
-            say("note", f"{left_out} of the first sequences {verb} empty or too long to draw")
+            say("note", f"{plural(left_out, 'sequence')} not plotted: empty or too long")

@@ -1,4 +1,4 @@
-"""`vqrna spectrum`: which codes tell which modification."""
+"""`vqrna spectrum`: the codes that distinguish the modifications."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ from vqrna.cli.options import (
     Split,
     TypesInData,
 )
+from vqrna.cli.tables import report_codes, report_files
 
 
 def spectrum(
     data: DataFolder,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Write tables, picture and page here.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for tables, plot and HTML page.")
+    ],
     split: Split = "valid",
     model: ModelPath = None,
     modifications: TypesInData = None,
     paper: Annotated[
-        bool, typer.Option("--paper", help="As published: z-scores of TF-IDF, all windows.")
+        bool, typer.Option("--paper", help="As published: z-scores of TF-IDF over all windows.")
     ] = False,
     negatives: Negatives = "random",
     permutations: Permutations = 10_000,
@@ -36,10 +39,11 @@ def spectrum(
     palette: Palette = "types",
     device: Device = "auto",
 ) -> None:
-    """Show which codes of the codebook tell which modification.
+    """Compute the feature spectrum: the codes that distinguish each modification.
 
-    Modified against unmodified sites of the same base, as log-odds with false
-    discovery rates; what the rest of the windows shows, too, is subtracted.
+    Codes at modified and unmodified sites of the same base are compared as
+    log-odds with false discovery rates, after subtracting the enrichment in the
+    rest of the window.
     """
     from vqrna.data.benchmark import load_benchmark, select_modifications
     from vqrna.interpret.codes import one_codebook
@@ -49,21 +53,19 @@ def spectrum(
     from vqrna.plots.style import type_colors
     from vqrna.runtime.files import results_directory
 
-    type_colors((), palette)  # a wrong name is told before the work
+    type_colors((), palette)  # report a wrong name before the work
     with results_directory(out):
         wanted = select_modifications(data, modifications) if data.is_dir() else None
         windows = load_benchmark(data, split, wanted, on_missing=lambda line: say("note", line))
         loaded = one_codebook(load_model(model, device=device))
         if paper:
-            found = paper_spectrum(loaded, windows, show_progress=True)
+            result = paper_spectrum(loaded, windows, show_progress=True)
         else:
-            found = run(
+            result = run(
                 loaded, windows, negatives=negatives, permutations=permutations, seed=seed,
                 show_progress=True,
             )  # fmt: skip
-        written = write_spectrum(found, out, model_hash=loaded.hash, split=split, palette=palette)
-    for m, sure, own in found.summary() if not paper else ():
-        told = f"; most specific: {', '.join(map(str, own[:8]))}" if own else ""
-        typer.echo(f"{m.symbol:<5} {sure:>3} codes at FDR < 5 %{told}")
-    for path in written:
-        typer.echo(f"wrote {path}")
+        written = write_spectrum(result, out, model_hash=loaded.hash, split=split, palette=palette)
+    if not paper:
+        report_codes(result.summary())
+    report_files(written)

@@ -1,4 +1,4 @@
-"""`vqrna tune`: search for settings on validation windows."""
+"""`vqrna tune`: search hyper-parameters on validation windows."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.options import RUN, TRAINING, Address, Device, DryRun, JobEngine, Threads
+from vqrna.cli.tables import new_console, new_table, number
 from vqrna.errors import UsageError
 
 if TYPE_CHECKING:
     from vqrna.studies import Search, TuningResult
     from vqrna.training import Source
 
-_SEARCH, _SHARED, _RUNNING = "What is searched", "What all trials share", "How it runs"
+_SEARCH = "Search"
 
 
 def tune(
     out: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Folder for study, trials, table, settings, pictures."),
+        typer.Option(metavar="DIR", help="Folder for the study, the trials and the report."),
     ],
     config: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The search: our TOML, or config.yaml of NNI (docs/tuning.md).",
+            help="Search configuration: TOML, or config.yaml of NNI (docs/tuning.md).",
             rich_help_panel=_SEARCH,
         ),
     ] = None,
@@ -34,7 +36,7 @@ def tune(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Benchmark layout: DIR/{train,valid}/; test/ is not read.",
+            help="Data set in the benchmark layout: DIR/{train,valid}/; test/ is not read.",
             rich_help_panel=_SEARCH,
         ),
     ] = None,
@@ -42,7 +44,7 @@ def tune(
         list[str] | None,
         typer.Option(
             metavar="LIST",
-            help="Types, such as m6A,Psi.",
+            help="Modifications, such as m6A,Psi.",
             show_default="the file's, or all in DIR",
             rich_help_panel=_SEARCH,
         ),
@@ -50,25 +52,28 @@ def tune(
     trials: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Trials in all.", show_default="the file's", rich_help_panel=_SEARCH
+            min=1,
+            help="Total number of trials.",
+            show_default="the file's",
+            rich_help_panel=_SEARCH,
         ),
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="vqrna or paper.", show_default="the file's", rich_help_panel=_SHARED),
+        typer.Option(help="vqrna or paper.", show_default="the file's", rich_help_panel=TRAINING),
     ] = None,
     length: Annotated[
         int | None,
         typer.Option(
-            help="Window length in nt.", show_default="the file's", rich_help_panel=_SHARED
+            help="Window length in nt.", show_default="the file's", rich_help_panel=TRAINING
         ),
     ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="At most so many epochs a trial.",
+            help="Maximum number of epochs of a trial.",
             show_default="the file's",
-            rich_help_panel=_SHARED,
+            rich_help_panel=TRAINING,
         ),
     ] = None,
     jobs: Annotated[
@@ -77,9 +82,9 @@ def tune(
             "--jobs",
             "-j",
             min=1,
-            help="Processes that train at once.",
+            help="Trials trained at the same time.",
             show_default="the file's",
-            rich_help_panel=_RUNNING,
+            rich_help_panel=RUN,
         ),
     ] = None,
     port: Annotated[
@@ -87,67 +92,51 @@ def tune(
         typer.Option(
             min=0,
             max=65535,
-            help="Live page in the browser on this port, such as 8080.",
-            show_default="no page",
-            rich_help_panel=_RUNNING,
+            help="Serve a live dashboard on this port, such as 8080.",
+            show_default="no dashboard",
+            rich_help_panel=RUN,
         ),
     ] = None,
     storage: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help="Database that machines share, such as postgresql://user@host/name.",
+            help="Database shared by several machines, such as postgresql://user@host/name.",
             show_default="study.db in --out",
-            rich_help_panel=_RUNNING,
+            rich_help_panel=RUN,
         ),
     ] = None,
-    engine: Annotated[
-        str, typer.Option(help="local, or ray: a cluster.", rich_help_panel=_RUNNING)
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="Ray cluster to use: HOST:PORT of its head, or auto for this machine's.",
-            show_default="one of its own",
-            rich_help_panel=_RUNNING,
-        ),
-    ] = None,
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_RUNNING)
-    ] = "auto",
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="CPU threads of each process.",
-            show_default="the cores, divided",
-            rich_help_panel=_RUNNING,
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Print the plan and how long it will take; train nothing."),
-    ] = False,
+    engine: JobEngine = "local",
+    address: Address = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    dry_run: DryRun = False,
     serve: Annotated[
-        bool, typer.Option("--serve", help="Only show what is in --out, on --port (8080).")
+        bool,
+        typer.Option(
+            "--serve", help="Only serve the dashboard of the search in --out (port 8080)."
+        ),
     ] = False,
 ) -> None:
-    """Search for the settings with the best score on validation windows.
+    """Search hyper-parameters for the best score on validation windows.
 
-    What is killed goes on with the same command; the same command started
-    again meanwhile, here or with --storage on other machines, joins in.
+    An interrupted search continues when the command is repeated. The same
+    command, started again here or (with --storage) on other machines, shares
+    the work.
     """
     if address is not None and engine != "ray":
-        raise UsageError("--address goes with --engine ray")
+        raise UsageError("--address needs --engine ray")
     if serve:
         if config is not None or data is not None or dry_run:
-            raise UsageError("--serve shows what is in --out: --config and --data have no place")
+            raise UsageError(
+                "--serve shows an existing search: omit --config, --data and --dry-run"
+            )
         from vqrna.studies import serve as show
 
         show(out, 8080 if port is None else port, storage, lambda line: say("note", line))
         return
     if config is None or data is None:
-        raise UsageError("give --config and --data (or --serve)")
+        raise UsageError("--config and --data are required (or --serve)")
     search, source = _read(
         config, data, modifications, preset, {"length": length, "epochs": epochs}, trials, jobs
     )
@@ -184,7 +173,7 @@ def _read(
     trials: int | None,
     jobs: int | None,
 ) -> tuple[Search, Source]:
-    """Read the search and its windows."""
+    """Read the search configuration and its windows."""
     import dataclasses
 
     from vqrna.studies import read_search
@@ -204,14 +193,13 @@ def _read(
 
 
 def _plan(search: Search, source: Source, device: str, threads: int | None, engine: str) -> None:
-    """Print what would be done, and for how long."""
-    from rich.console import Console
+    """Print the plan of a search and the expected time."""
     from rich.table import Table
 
     from vqrna.runtime.progress import duration
     from vqrna.studies.estimate import estimate_search
 
-    settings, told = search.settings, estimate_search(search, source, device, threads, engine)
+    settings, expected = search.settings, estimate_search(search, source, device, threads, engine)
     table = Table(box=None, show_header=False, pad_edge=False)
     types = ", ".join(m.symbol for m in source.train.modifications)
     table.add_row("search", f"{settings.sampler}, seed {settings.seed}, {settings.trials} trials")
@@ -221,52 +209,52 @@ def _plan(search: Search, source: Source, device: str, threads: int | None, engi
     table.add_row("pruning", pruning)
     n, valid = len(source.train), len(source.valid)
     table.add_row("data", f"{types}: {n:,} training and {valid:,} validation windows")
-    model, training = told.config.model, told.config.training
+    model, training = expected.config.model, expected.config.training
     table.add_row("trial", f"{model.architecture}, {model.length} nt, {training.epochs} epochs")
     for parameter in search.space.parameters:
         table.add_row(f"  {parameter.label}", str(parameter))
     for note in search.notes:
         table.add_row("note", note)
-    measured = f"measured on {told.windows:,} windows, settings from the middle of the space"
-    table.add_row("epoch", f"{told.epoch:.1f} s ({measured})")
+    measured = f"measured on {expected.windows:,} windows with settings in the middle of the space"
+    table.add_row("epoch", f"{expected.epoch:.1f} s ({measured})")
     jobs = f"{settings.jobs} at once" if settings.jobs > 1 else "one at a time"
-    if told.at_once < min(settings.jobs, settings.trials):
-        jobs += f", which share what {told.at_once} can have"
-    table.add_row("in all", f"{duration(told.total)} if nothing is pruned, {jobs}")
-    Console(width=max(Console().width, 120)).print(table, markup=False, highlight=False)
+    if expected.at_once < min(settings.jobs, settings.trials):
+        jobs += f", limited to {expected.at_once} by the machine"
+    table.add_row("total", f"{duration(expected.total)} if nothing is pruned, {jobs}")
+    new_console(120).print(table, markup=False)
 
 
 def _show(search: Search, result: TuningResult) -> None:
-    """Tell the best settings and where everything lies."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """Print the best trials, the best settings and where they are stored."""
     counts = result.table["state"].value_counts()
-    told = ", ".join(f"{counts[name]} {name}" for name in counts.index)
-    console = Console()
-    console.print(f"{len(result.table)} trials: {told}", highlight=False)
+    states = ", ".join(f"{counts[name]} {name}" for name in counts.index)
+    console = new_console()
+    console.print(f"{len(result.table)} trials: {states}")
     complete = result.table[result.table["state"] == "complete"]
     best = complete.sort_values(
         "value", ascending=search.direction == "minimize", kind="stable"
     ).head(5)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("trial", f"validation {search.settings.metric}", "epoch"):
-        table.add_column(title, justify="right")
+    table = new_table((), ("trial", f"validation {search.settings.metric}", "epoch"))
     for row in best.to_dict("records"):
-        table.add_row(str(row["trial"]), f"{row['value']:.4f}", str(row["best_epoch"]))
+        table.add_row(str(row["trial"]), number(row["value"], ".4f"), str(row["best_epoch"]))
     console.print(table)
     first = best.iloc[0]
-    console.print(f"trial {result.number}:", highlight=False)
+    console.print(f"trial {result.number}:")
     for parameter in search.space.parameters:
         value = first[parameter.label]
         if value is not None and value == value:
-            console.print(f"  {parameter.label} = {_short(value)}", highlight=False)
-    if len(complete) > 1:  # the largest of many noisy scores is above what it will be again
-        told = f"the best of {len(complete)}: part of its lead is luck; measure it on other windows"
-        console.print(told, highlight=False, soft_wrap=True)
-    best_config = result.folder / "config.toml"
-    told = f"wrote {result.folder}; train the best: vqrna train --config {best_config}"
-    console.print(told, highlight=False, soft_wrap=True)
+            console.print(f"  {parameter.label} = {_short(value)}")
+    if len(complete) > 1:
+        console.print(
+            f"The best of {len(complete)} noisy scores is optimistic: measure the settings on "
+            "other windows.",
+            soft_wrap=True,
+        )
+    config = result.folder / "config.toml"
+    console.print(
+        f"wrote {result.folder}; to train with the best settings: vqrna train --config {config}",
+        soft_wrap=True,
+    )
 
 
 def _short(value: object) -> str:
