@@ -11,7 +11,7 @@ def test_files_and_a_summary(vqrna_main, data, model, tmp_path):
         "codebook.tsv", "deletion.tsv", "codes.meme", "top_codes.png", "top_codes.svg",
         "deletion.png", "deletion.svg", "atlas.html",
     }  # fmt: skip
-    assert "codes are in use" in done.out
+    assert "codes are used" in done.out
 
 
 def test_a_wrong_palette_is_told_before_the_work(fails, data, model, out):

@@ -71,8 +71,8 @@ def test_the_order_of_bases_matters(vqrna_main, pth, tmp_path):
     ("arguments", "code", "words"),
     [
         (["--modification", "m9Z"], 2, "unknown modification 'm9Z'"),
-        (["--modification", ","], 2, "--modification names the types of the weights, each once"),
-        (["--modification", "Am,Am"], 2, "each once"),
+        (["--modification", ","], 2, "--modification must name each modification of the weights once"),
+        (["--modification", "Am,Am"], 2, "of the weights once"),
         (["--modification", "Am,Cm"], 1, "does not fit the published network"),
         (["--modification", "Am", "--length", "500"], 2, "length must be odd"),
         (["--modification", "Am", "--length", "601"], 2, "the paper preset knows the lengths"),
@@ -101,7 +101,7 @@ def test_the_file_itself_is_not_overwritten(vqrna_main, pth, tmp_path, name):
         "convert", pth, "--modification", "Am", "--out", tmp_path / name, "--length", 101
     )
     assert done.code == 2
-    assert "would take the place of the file that is converted" in done.err
+    assert "would overwrite the input file" in done.err
     assert len(done.err.splitlines()) == 1
     assert pth.read_bytes() == before
 

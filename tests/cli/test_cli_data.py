@@ -47,8 +47,8 @@ def test_check_shows_a_row_for_each_file_in_80_columns(data: Path) -> None:
         ["random", "10", "101"], ["modified", "10", "101"],
         ["random", "10", "101"], ["modified", "10", "101"],
     ]  # fmt: skip
-    assert rows[2][-1] == "50%"  # five of ten valid windows stand in train too
-    assert "40 windows, 30 of them different" in result.stdout
+    assert rows[2][-1] == "50%"  # five of ten valid windows are in train, too
+    assert "40 windows (30 distinct)" in result.stdout
 
 
 def test_check_of_a_broken_data_set_exits_with_1(data: Path) -> None:

@@ -75,7 +75,7 @@ def test_tables_on_the_terminal(vqrna_main, data, loaded):
     ):
         assert words in done.out
     assert done.out.count("mean ") == 3  # all, apart and masked; hard negatives are of one type
-    assert "note: the model does not tell m7G: left out" in done.err
+    assert "note: m7G: not predicted by this model, skipped" in done.err
     assert max(map(len, done.out.splitlines())) <= 82
 
 
@@ -119,7 +119,7 @@ def test_without_training_windows_overlap_is_not_told(vqrna_main, data):
     for path in (data / "train").iterdir():
         path.unlink()
     done = vqrna_main("evaluate", "--data", data, "--json", "--resamples", 0)
-    assert "non_overlapping cannot be told" in done.err
+    assert "non_overlapping is not reported" in done.err
     assert {r["windows"] for r in json.loads(done.out)["results"]} == {"all"}
 
 

@@ -30,7 +30,7 @@ def test_embedding_of_labelled_windows_without_umap(vqrna_main, data, model, tmp
     monkeypatch.setattr("vqrna.interpret.embedding.has_umap", lambda: False)
     done = vqrna_main("embed", "--data", data, "--out", tmp_path / "e", "--model", model)
     assert done.code == 0, done.err
-    assert "drawn by PCA" in done.err
+    assert "using PCA" in done.err
     assert "24 sites" in done.out
 
 
@@ -42,7 +42,7 @@ def test_attention_of_the_published_network(vqrna_main, data, paper, tmp_path):
     assert done.code == 0, done.err
     kinds = {*PICTURED, "tsv"}
     assert names(tmp_path / "a") == {f"{n}.{k}" for n in ("occlusion", "attention") for k in kinds}
-    assert "3 sites of m6A" in done.out
+    assert "3 m6A sites" in done.out
 
 
 def test_what_stands_for_attention_in_ours(vqrna_main, fasta, model, tmp_path):
@@ -51,7 +51,7 @@ def test_what_stands_for_attention_in_ours(vqrna_main, fasta, model, tmp_path):
     )
     assert done.code == 0, done.err
     assert names(tmp_path / "a") == {f"occlusion.{kind}" for kind in {*PICTURED, "tsv"}}
-    assert "has no attention: code occlusion stands for it" in done.err
+    assert "has no attention layers: only code occlusion is computed" in done.err
 
 
 @pytest.mark.parametrize(

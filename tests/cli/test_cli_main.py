@@ -135,13 +135,13 @@ def test_usage_faults_are_one_line_and_exit_2(vqrna_main, arguments, line):
         (
             ModuleNotFoundError("No module named 'umap'", name="umap"),
             1,
-            "error: the Python package 'umap' is missing; 'vqrna doctor' tells how to get it",
+            "error: Python package 'umap' is not installed; 'vqrna doctor' shows how",
         ),
         (
             ZeroDivisionError("division by zero"),
             1,
             "error: unexpected ZeroDivisionError: division by zero "
-            "(--debug shows where; please report it)",
+            "(please report it with the output of --debug)",
         ),
     ],
 )

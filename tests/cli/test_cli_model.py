@@ -22,7 +22,7 @@ def test_all_is_told(vqrna_main, model, monkeypatch):
     assert (done.code, done.err) == (0, "")
     assert f"vqrna, {LENGTH} nt" in done.out
     assert "trained by: vqrna train --data data --out run\n" in done.out
-    assert "epoch kept: 3 of 5\n" in done.out
+    assert "best epoch: 3 of 5\n" in done.out
     assert "scores calibrated on: me" in done.out
     rows = [line.split() for line in done.out.splitlines()]
     assert ["Am", "A", "0.0003", "1,200+1,100", "0.910", "0.820"] in [row[:6] for row in rows]
@@ -36,7 +36,7 @@ def test_all_is_told(vqrna_main, model, monkeypatch):
 
 def test_what_a_call_points_at_is_told_type_by_type(vqrna_main):
     done = vqrna_main("model", "info")  # the shipped model
-    ranks = done.out.split("a call points at")[1].split("Confidence tiers")[0]
+    ranks = done.out.split("points at")[1].split("Confidence tiers")[0]
     told = {line.split()[0]: line for line in ranks.splitlines() if line.strip()}
     assert set(told) >= {"Am", "m1A", "Psi", "m7G"}
     assert len(told) == 11

@@ -62,8 +62,8 @@ def test_a_model_without_tiers_says_that_it_calls_nothing(vqrna_main, fasta, tmp
     done = vqrna_main("predict", fasta, "--model", path, "--out", out)
     assert done.code == 0
     assert done.err == (
-        "vqrna: note: Am, Psi: this model has no confidence tiers and calls nothing; "
-        "--threshold or --all-sites shows its scores\n"
+        "vqrna: note: Am, Psi: this model has no confidence tiers, so no site is called; "
+        "use --threshold or --all-sites\n"
     )
     assert read_table((out / "sites.tsv").read_text()).empty
     done = vqrna_main("predict", fasta, "--model", path, "--out", out, "--threshold", "0.4")
@@ -79,8 +79,8 @@ def test_a_model_without_this_tier_says_that_it_calls_nothing(vqrna_main, fasta,
     done = vqrna_main("predict", fasta, "--model", path, "--out", out)
     assert done.code == 0
     assert done.err == (
-        "vqrna: note: m6A, m6Am: too little was measured of this model for the tier medium, and "
-        "nothing is called; --confidence low calls more\n"
+        "vqrna: note: m6A, m6Am: this model has no medium tier (too few validation windows), so "
+        "no site is called; --confidence low may call some\n"
     )
     done = vqrna_main("predict", fasta, "--model", path, "--out", out, "--confidence", "low")
     assert (done.code, done.err) == (0, "")
@@ -173,17 +173,17 @@ def test_pictures_are_drawn_and_told(vqrna_main, model, out, tmp_path):
     assert f"wrote {out / 'tracks' / '01_a_b.png'}" in done.out
     assert f"wrote {out / 'tracks' / '01_a_b.svg'}" in done.out
     assert done.err.splitlines() == [
-        "vqrna: note: 1 of 2 records is empty",
-        "vqrna: note: 1 of the first sequences is empty or too long to draw",
+        "vqrna: note: 1 of 2 records are empty",
+        "vqrna: note: 1 sequence not plotted: empty or too long",
     ]
 
 
 @pytest.mark.parametrize(
     ("source", "target", "words"),
     [
-        ("in.fa", "-", "--plot needs a folder"),
-        ("-", "out", "standard input and pipes can be read only once"),
-        ("pipe", "out", "standard input and pipes can be read only once"),
+        ("in.fa", "-", "--plot needs an output folder"),
+        ("-", "out", "standard input and pipes can only be read once"),
+        ("pipe", "out", "standard input and pipes can only be read once"),
     ],
 )
 def test_what_cannot_be_drawn_is_told_first(
@@ -224,8 +224,8 @@ def test_repeated_names_and_empty_records_are_told(vqrna_main, tmp_path, model, 
     odd.write_text(">a\nGGACU\n>a\nGGACU\n>b\n>a one more\nGGACU\n")
     done = vqrna_main("predict", odd, "--model", model, "--out", out)
     assert done.code == 0
-    assert "2 of 4 records repeat a name" in done.err
-    assert "1 of 4 records is empty" in done.err
+    assert "2 of 4 records have the name of an earlier record" in done.err
+    assert "1 of 4 records are empty" in done.err
 
 
 def test_however_it_is_typed_the_file_is_the_same(vqrna_main, fasta, model, tmp_path):
@@ -252,7 +252,7 @@ def test_an_empty_folder_name_is_a_fault_of_the_command(vqrna_main, fasta, model
 def test_with_a_false_discovery_rate_nothing_is_said_of_chance(vqrna_main, fasta, model, out):
     done = vqrna_main("predict", fasta, "--model", model, "--out", out, "--fdr", "0.5")
     rows = [line.split() for line in done.out.splitlines() if line.split()[0] in SYMBOLS]
-    assert [row[-1] for row in rows] == ["-"] * len(SYMBOLS)
+    assert [row[-1] for row in rows] == ["–"] * len(SYMBOLS)
 
 
 def test_near_ties_are_counted_and_told(vqrna_main, fasta, model, out, monkeypatch):

@@ -22,7 +22,7 @@ def test_a_plan_is_shown_and_nothing_made(vqrna_main, data, settings, tmp_path):
     found = vqrna_main("lengths", "--data", data, "--lengths", "51,101", "--out", out, *settings,
                        "--dry-run")  # fmt: skip
     assert found.code == 0
-    assert "2 of 2 cells to make: " in found.out
+    assert "2 of 2 cells to train: " in found.out
     assert "a short epoch, measured" in found.out
     assert not out.exists()
 
@@ -71,15 +71,15 @@ def test_failed_cells_are_told_in_one_line_and_the_rest_is_written(
     assert found.code == 1
     last = found.err.strip().splitlines()[-1]
     assert last.startswith("vqrna: error: ")
-    assert "1 of 1 cells failed, '51 nt' with seed 0 among them (" in last
+    assert "1 of 1 cells failed, first '51 nt' with seed 0: " in last
     assert "no_such_module" in last
-    assert "the same command tries them again" in last
+    assert "repeat the command to try again" in last
 
 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--lengths", "51,x"], 2, "--lengths is a list of whole numbers such as 1,2, not '51,x'"),
+        (["--lengths", "51,x"], 2, "--lengths needs integers such as 1,2, not '51,x'"),
         (["--lengths", "52"], 2, "must be odd"),
         (["--seeds", "0,0"], 2, "--seeds holds 0 twice"),
         (["--jobs", "0"], 2, "from 1 on, not 0"),

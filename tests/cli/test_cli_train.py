@@ -199,8 +199,8 @@ def test_a_run_is_not_overwritten_but_goes_on(train, data, tmp_path):
         (["--seed", "20000000000000"], 2, "training.seed: "),
         (["--modifications", "m9Z"], 2, "unknown modification 'm9Z'"),
         (["--device", "tpu"], 2, "unknown device 'tpu'"),
-        (["--table", "x.tsv"], 2, "give the data in one way"),
-        (["--name", "Am"], 2, "give the data in one way"),
+        (["--table", "x.tsv"], 2, "give exactly one source"),
+        (["--name", "Am"], 2, "give exactly one source"),
         (["--from", "no.safetensors"], 1, "no.safetensors: cannot read the weights: No such file"),
     ],
 )
@@ -214,11 +214,11 @@ def test_a_wrong_call_is_one_line(vqrna_main, data, tmp_path, arguments, code, w
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "give the data in one way"),
+        ([], 2, "give exactly one source"),
         (["--data", "nowhere"], 1, "nowhere: "),
         (["--table", "nowhere.tsv"], 1, "nowhere.tsv: "),
-        (["--positives", "a.fa"], 2, "--positives, --negatives and --name belong together"),
-        (["--table", "a.tsv", "--modifications", "Am"], 2, "--modifications goes with --data"),
+        (["--positives", "a.fa"], 2, "--positives, --negatives and --name must be given together"),
+        (["--table", "a.tsv", "--modifications", "Am"], 2, "--modifications needs --data"),
         (["--positives", "a.fa", "--negatives", "b.fa", "--name", "m6A"], 1, "a.fa: "),
     ],
 )
