@@ -1,8 +1,11 @@
-"""Bring the public data set from its home: checked, resumable, file by file.
+"""Fetch the public data set: files with SHA-256 checksums, resumed after a broken connection.
 
-Checksums of files, as `sha256sum` writes and reads them.
-
-Bring one file over HTTP, going on where an earlier attempt stopped.
+pooch compares checksums and puts whole files into their place. The transfer itself is done here,
+because pooch's downloader starts from the first byte after each fault, retries what cannot succeed
+(a missing file, another checksum), and keeps nothing when it is interrupted. Here, what arrived
+stays in ``DIR/.partial`` and is continued if the server confirms (by ETag or date) that its file is
+still the same. ``DIR/SHA256SUMS`` holds the checksum of each file, because the server publishes
+none: a later run compares with the first download.
 """
 
 from __future__ import annotations
@@ -31,226 +34,47 @@ if TYPE_CHECKING:
 
     from vqrna.runtime.progress import Bar
 
+HOME = "https://raw.githubusercontent.com/1gao2/VQ-RNA/main/data"
+"""Where the public data set is published. It states no licence; it is fetched, never passed on."""
 
 SUMS = "SHA256SUMS"
-"""File beside the data with the checksum of each file."""
-
-_LINE = re.compile(r"(?P<sum>[0-9a-fA-F]{64}) [ *](?P<name>.+)")
-
-
-def read_checksums(path: str | PathLike[str]) -> dict[str, str]:
-    """Read checksums: a line for each file, 64 hexadecimal digits, two blanks and its name.
-
-    Returns
-    -------
-    dict of str to str
-        From the file's name (``train/1-0.fasta``) to its SHA-256.
-
-    Raises
-    ------
-    DataError
-        With file and line, if a line is not like that.
-    """
-    sums = {}
-    with open_text(path) as lines:
-        for number, raw in enumerate(lines, 1):
-            line = raw.decode("utf-8", "replace").strip()
-            if not line or line.startswith("#"):
-                continue
-            match = _LINE.fullmatch(line)
-            if match is None:
-                message = "no line of sha256sum: 64 hexadecimal digits, two blanks, a file's name"
-                raise DataError(message, file=path, line=number)
-            sums[str(PurePosixPath(match["name"]))] = match["sum"].lower()
-    return sums
-
-
-def write_checksums(path: str | PathLike[str], sums: Mapping[str, str]) -> None:
-    """Write checksums so that ``sha256sum -c`` understands them.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written.
-    """
-    write_text(path, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
-
+"""File beside the data with the checksum of each file, as ``sha256sum`` writes it."""
 
 ATTEMPTS = 4
-"""How often a connection that breaks is tried, each time going on where it stopped."""
+"""Number of attempts after faults of the connection, each resuming the one before."""
 
 PAUSE = 1.0
 """Seconds before the second attempt; doubled before each later one."""
 
+_PUBLIC = tuple(m for m in MODIFICATIONS if m.index in range(1, 11))  # HOME has no others
+_PARTIAL = ".partial"
+_LINE = re.compile(r"(?P<sum>[0-9a-fA-F]{64}) [ *](?P<name>.+)")
 _TIMEOUT = (10, 30)  # seconds to connect, and to wait for the next bytes
 _CHUNK = 1 << 13  # what a broken connection loses at most
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
-
-Seen = Callable[[int, int | None], object]
-"""Is given the bytes that have come and, where the server tells it, how many there are."""
-
-
-class Missing(Exception):  # noqa: N818 - an answer, not a fault
-    """The server has no such file."""
-
-
-class Refused(Exception):  # noqa: N818
-    """The server does not give the file, or gives something else."""
-
-
-class Unreachable(Exception):  # noqa: N818
-    """There is no way to the server, or it breaks again and again."""
-
-
-def download(url: str, path: Path, seen: Seen) -> None:
-    """Bring a FASTA file to `path`; what of it is there already is not brought again.
-
-    A file is continued only if the server says that it is still the same (its ETag or date is
-    kept in a file beside it); otherwise it is brought from its beginning.
-
-    Parameters
-    ----------
-    url : str
-    path : pathlib.Path
-        What has come stays there if the connection breaks, or at Ctrl-C.
-    seen : callable
-        Is told of the progress.
-
-    Raises
-    ------
-    Missing, Refused, Unreachable
-        See there.
-    """
-    import requests
-
-    fault = ""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(PAUSE * 2 ** (attempt - 1))
-        try:
-            if _attempt(url, path, seen):
-                _mark(path).unlink(missing_ok=True)
-                _check(path)
-                return
-            fault = "the connection broke"
-        except requests.exceptions.ConnectionError as error:
-            hopeless = _hopeless(error)
-            if hopeless:
-                raise Unreachable(f"cannot be fetched: {hopeless}") from None
-            fault = "the connection broke"
-        except requests.exceptions.Timeout:
-            fault = "no answer in time"
-        except requests.exceptions.ChunkedEncodingError:
-            fault = "the connection broke"
-        except requests.exceptions.RequestException as error:
-            raise Refused(f"the address is impossible ({type(error).__name__})") from None
-        except _Busy as error:
-            fault = str(error)
-    raise Unreachable(f"cannot be fetched: {fault} ({ATTEMPTS} attempts)")
-
-
-class _Busy(Exception):  # noqa: N818
-    """The server asks to come again later."""
-
-
-def _attempt(url: str, path: Path, seen: Seen) -> bool:
-    """Bring what is missing of a file; tell whether it is whole now."""
-    import requests
-
-    # As it is stored: of a compressed answer no part could be asked for.
-    headers = {"Accept-Encoding": "identity"}
-    mark = _mark(path)
-    have = path.stat().st_size if path.exists() and mark.exists() else 0
-    if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": mark.read_text(encoding="utf-8")}
-    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
-        if answer.status_code == 416:  # nothing left to ask for, or another file: begin again
-            mark.unlink()
-            return False
-        _check_status(answer)
-        resumed = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(
-            f"bytes {have}-"
-        )
-        if answer.status_code == 206 and not resumed:
-            mark.unlink(missing_ok=True)
-            return False
-        version = answer.headers.get("ETag", "")
-        if not version or version.startswith("W/"):
-            version = answer.headers.get("Last-Modified", "")
-        if version:
-            mark.write_text(version, encoding="utf-8")
-        else:
-            mark.unlink(missing_ok=True)
-        start = have if resumed else 0
-        told = answer.headers.get("Content-Length", "")
-        total = start + int(told) if told.isdecimal() else None
-        size = start
-        with path.open("ab" if resumed else "wb") as file:
-            for chunk in answer.iter_content(_CHUNK):
-                file.write(chunk)
-                size += len(chunk)
-                seen(size, total)
-    return total is None or size == total
-
-
-def _check_status(answer: Response) -> None:
-    """Turn the server's refusals into ours."""
-    status = answer.status_code
-    if status in (404, 410):
-        raise Missing
-    if status in _BUSY:
-        raise _Busy(f"the server answers {status} {answer.reason}".rstrip())
-    if status not in (200, 206):
-        raise Refused(f"the server answers {status} {answer.reason}".rstrip())
-
-
-def _check(path: Path) -> None:
-    """Refuse what is no FASTA, such as the page of a network that wants a login first."""
-    with path.open("rb") as file:
-        start = file.read(64).lstrip()
-    if not start.startswith((b">", b";")):
-        path.unlink()
-        raise Refused("what came is no FASTA file (a network that wants a login first?)")
-
-
-def _mark(path: Path) -> Path:
-    """File that keeps which version of the file on the server a partial one is of."""
-    return path.with_name(path.name + ".version")
-
-
-def _hopeless(error: Exception) -> str:
-    """Say in plain words why there is no connection, where another attempt would not help."""
-    text = str(error)
-    words = {
-        "NameResolutionError": "the server's name is not found; is there a network?",
-        "Name or service not known": "the server's name is not found; is there a network?",
-        "Network is unreachable": "there is no network",
-        "Connection refused": "the server refuses the connection",
-        "CERTIFICATE_VERIFY_FAILED": "the server's certificate cannot be verified",
-        "ProxyError": "the proxy does not let us through",
-        "ConnectTimeoutError": "the server does not answer; is there a network?",
-    }
-    return next((plain for sign, plain in words.items() if sign in text), "")
-
-
-HOME = "https://raw.githubusercontent.com/1gao2/VQ-RNA/main/data"
-"""Where the public data set lives. It states no licence; it is fetched, never passed on."""
-
-_PUBLIC = tuple(m for m in MODIFICATIONS if m.index in range(1, 11))  # HOME has no others
-_PARTIAL = ".partial"
+_NO_CONNECTION = {
+    "NameResolutionError": "the server's name cannot be resolved; is there a network?",
+    "Name or service not known": "the server's name cannot be resolved; is there a network?",
+    "Network is unreachable": "the network is unreachable",
+    "Connection refused": "the server refuses the connection",
+    "CERTIFICATE_VERIFY_FAILED": "the server's certificate cannot be verified",
+    "ProxyError": "the proxy refuses the connection",
+    "ConnectTimeoutError": "the server does not answer; is there a network?",
+}
+"""Faults that another attempt would not mend, by a part of the text of requests' error."""
 
 
 @dataclass(frozen=True, eq=False)
 class FetchReport:
-    """What was brought.
+    """The outcome of :func:`fetch_data`.
 
     Parameters
     ----------
     directory : pathlib.Path
     files : pandas.DataFrame
         A row for each file: ``file, status, bytes, sha256, detail``. The status is ``fetched``,
-        ``present`` (it was there, whole), ``missing`` (the server has none) or ``failed``
-        (`detail` says why; an older file stays as it was).
+        ``present`` (already there with the right checksum), ``missing`` (not on the server) or
+        ``failed`` (`detail` has the reason; an older file stays as it was).
     """
 
     directory: Path
@@ -272,33 +96,31 @@ def fetch_data(
 ) -> FetchReport:
     """Fetch the public data set in the benchmark layout.
 
-    A file that is there and whole is not fetched again; one that was cut short is continued where
-    it stopped, if the server can do that. The SHA-256 of what came is written to
-    ``DIR/SHA256SUMS``; a later run checks against it, so that a file that changed, here or on
-    the server, is told.
+    Files that are already there with the right checksum are skipped, partial ones are continued.
+    The SHA-256 of each file is written to ``DIR/SHA256SUMS``; a later run compares with it, so
+    that a file that changed, here or on the server, is reported.
 
     Parameters
     ----------
     directory : path-like
-        Where to put it; made if it is not there.
+        Target folder; created if missing.
     base : str
         Address of the folder that holds ``train``, ``valid`` and ``test``.
     modifications : sequence of Modification, optional
-        The ten types of the public data set if not given.
+        The ten types of the public data set by default.
     splits : sequence of str
         Some of ``train``, ``valid``, ``test``.
     checksums : path-like, optional
-        What to check the files against: lines of ``sha256sum``. Goes before ``DIR/SHA256SUMS``.
+        Expected checksums, as lines of ``sha256sum``; they override ``DIR/SHA256SUMS``.
     show_progress : bool
-        Whether to show a bar.
 
     Raises
     ------
     DataError
-        If the server cannot be reached (what came so far stays, and the next run goes on there),
-        it has none of the files, or `directory` cannot be written.
+        If the server cannot be reached (a later run resumes), it has none of the files, or
+        `directory` cannot be written.
     UsageError
-        If the address or a split is impossible.
+        If the address or a split is invalid.
     """
     import pandas as pd
     import pooch
@@ -307,7 +129,7 @@ def fetch_data(
     if unknown:
         raise UsageError(f"unknown split '{unknown[0]}' (known: {', '.join(SPLITS)})")
     if not base.startswith(("http://", "https://")):
-        raise UsageError(f"'{base}' is no address: it must begin with http:// or https://")
+        raise UsageError(f"'{base}' is not an address (expected http://... or https://...)")
     wanted = {} if checksums is None else read_checksums(checksums)
     folder = output_directory(directory)
     sums = read_checksums(folder / SUMS) if (folder / SUMS).exists() else {}
@@ -331,12 +153,163 @@ def fetch_data(
             bar.advance()
     report = FetchReport(folder, pd.DataFrame(rows))
     if set(report.files["status"]) == {"missing"}:
-        raise DataError(f"has none of the files asked for, such as {names[0]}", file=base)
+        raise DataError(f"has none of the requested files, such as {names[0]}", file=base)
     return report
 
 
+def read_checksums(path: str | PathLike[str]) -> dict[str, str]:
+    """Read checksums as ``sha256sum`` writes them.
+
+    Returns
+    -------
+    dict of str to str
+        From the file's name (``train/1-0.fasta``) to its SHA-256.
+
+    Raises
+    ------
+    DataError
+        With file and line, if a line is invalid.
+    """
+    sums = {}
+    with open_text(path) as lines:
+        for number, raw in enumerate(lines, 1):
+            line = raw.decode("utf-8", "replace").strip()
+            if not line or line.startswith("#"):
+                continue
+            match = _LINE.fullmatch(line)
+            if match is None:
+                message = "invalid checksum (expected 64 hexadecimal digits, two blanks, file name)"
+                raise DataError(message, file=path, line=number)
+            sums[str(PurePosixPath(match["name"]))] = match["sum"].lower()
+    return sums
+
+
+def write_checksums(path: str | PathLike[str], sums: Mapping[str, str]) -> None:
+    """Write checksums for ``sha256sum -c``; DataError if the file cannot be written."""
+    write_text(path, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+
+
+class MissingError(Exception):
+    """The server has no such file."""
+
+
+class RefusedError(Exception):
+    """The server refuses the file, or sends something else."""
+
+
+class UnreachableError(Exception):
+    """The server cannot be reached, or the connection breaks again and again."""
+
+
+class _BusyError(Exception):
+    """The server asks to come again later."""
+
+
+def download(url: str, path: Path, seen: Callable[[int, int | None], object]) -> None:
+    """Download a FASTA file, continuing what is already at `path`.
+
+    Parameters
+    ----------
+    url : str
+    path : pathlib.Path
+        Keeps what arrived if the connection breaks, or at Ctrl-C. A file beside it keeps the
+        version (ETag or date) that the server reported.
+    seen : callable
+        Is called with the bytes so far and their total, if the server sends it.
+
+    Raises
+    ------
+    MissingError, RefusedError, UnreachableError
+    """
+    from requests import exceptions
+
+    fault = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE * 2 ** (attempt - 1))
+        fault = "the connection broke"
+        try:
+            if _attempt(url, path, seen):
+                _version_file(path).unlink(missing_ok=True)
+                _check_fasta(path)
+                return
+        except exceptions.ConnectionError as error:
+            for sign, words in _NO_CONNECTION.items():
+                if sign in str(error):
+                    raise UnreachableError(f"cannot be fetched: {words}") from None
+        except exceptions.Timeout:
+            fault = "the server did not answer in time"
+        except exceptions.ChunkedEncodingError:
+            pass
+        except exceptions.RequestException as error:
+            raise RefusedError(f"the address is invalid ({type(error).__name__})") from None
+        except _BusyError as error:
+            fault = str(error)
+    raise UnreachableError(f"cannot be fetched: {fault} ({ATTEMPTS} attempts)")
+
+
+def _attempt(url: str, path: Path, seen: Callable[[int, int | None], object]) -> bool:
+    """Download the missing part of a file; return whether it is complete now."""
+    import requests
+
+    # Uncompressed: a part of a compressed answer cannot be requested.
+    headers = {"Accept-Encoding": "identity"}
+    version_file = _version_file(path)
+    have = path.stat().st_size if path.exists() and version_file.exists() else 0
+    if have:
+        version = version_file.read_text(encoding="utf-8")
+        headers |= {"Range": f"bytes={have}-", "If-Range": version}
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+        _check_status(answer)
+        status, part = answer.status_code, answer.headers.get("Content-Range", "")
+        resumed = status == 206 and part.startswith(f"bytes {have}-")
+        if status == 416 or (status == 206 and not resumed):
+            version_file.unlink(missing_ok=True)  # complete, or another file: start again
+            return False
+        version = answer.headers.get("ETag", "")
+        if not version or version.startswith("W/"):
+            version = answer.headers.get("Last-Modified", "")
+        if version:
+            version_file.write_text(version, encoding="utf-8")
+        else:
+            version_file.unlink(missing_ok=True)
+        size = have if resumed else 0
+        length = answer.headers.get("Content-Length", "")
+        total = size + int(length) if length.isdecimal() else None
+        with path.open("ab" if resumed else "wb") as file:
+            for chunk in answer.iter_content(_CHUNK):
+                file.write(chunk)
+                size += len(chunk)
+                seen(size, total)
+    return total is None or size == total
+
+
+def _check_status(answer: Response) -> None:
+    status = answer.status_code
+    words = f"the server answers {status} {answer.reason}".rstrip()
+    if status in (404, 410):
+        raise MissingError
+    if status in _BUSY:
+        raise _BusyError(words)
+    if status not in (200, 206, 416):
+        raise RefusedError(words)
+
+
+def _check_fasta(path: Path) -> None:
+    """Reject other content, such as the login page of a network."""
+    with path.open("rb") as file:
+        start = file.read(64).lstrip()
+    if not start.startswith((b">", b";")):
+        path.unlink()
+        raise RefusedError("the answer is not FASTA (does this network need a login?)")
+
+
+def _version_file(path: Path) -> Path:
+    return path.with_name(path.name + ".version")
+
+
 def _fetch_one(store: Pooch, name: str, bar: Bar) -> dict[str, object]:
-    """Make sure that one file is there and whole."""
+    """Make sure that one file is complete; return its row of the report."""
     import pooch
 
     folder = Path(store.path)
@@ -345,23 +318,26 @@ def _fetch_one(store: Pooch, name: str, bar: Bar) -> dict[str, object]:
     partial = folder / _PARTIAL / name.replace("/", "_")
     row: dict[str, object] = {"file": name, "status": "", "bytes": 0, "sha256": "", "detail": ""}
 
-    def bring(url: str, target: str, _: object) -> None:
+    def note(size: int, total: int | None) -> None:
+        bar.note(f"{name} {size / 1e6:.1f}" + (f" of {total / 1e6:.1f}" if total else "") + " MB")
+
+    def to_target(url: str, target: str, _: object) -> None:
         partial.parent.mkdir(exist_ok=True)
-        download(url, partial, lambda n, of: bar.note(f"{name} {_megabytes(n, of)}"))
+        download(url, partial, note)
         partial.replace(target)  # pooch compares the checksum, then puts it into its place
 
     try:
-        store.fetch(name, downloader=bring)
-    except Missing:
+        store.fetch(name, downloader=to_target)
+    except MissingError:
         return row | {"status": "missing", "detail": "the server has no such file"}
-    except Refused as error:
+    except RefusedError as error:
         return row | {"status": "failed", "detail": str(error)}
-    except Unreachable as error:
+    except UnreachableError as error:
         _remove_empty(path.parent)
-        message = f"{error}; the same command goes on where this one stopped"
+        message = f"{error}; run the same command again to resume"
         raise DataError(message, file=store.get_url(name)) from None
-    except ValueError:  # how pooch tells that the checksum is another
-        detail = f"what came does not have the checksum {store.registry[name]}"
+    except ValueError:  # pooch: another checksum
+        detail = f"the file on the server does not have the checksum {store.registry[name]}"
         return row | {"status": "failed", "detail": detail}
     except OSError as error:
         raise write_error(error, path) from error
@@ -372,20 +348,14 @@ def _fetch_one(store: Pooch, name: str, bar: Bar) -> dict[str, object]:
     return row | {"status": status, "bytes": path.stat().st_size, "sha256": digest}
 
 
-def _megabytes(n: int, of: int | None) -> str:
-    """Say how much of a file has come."""
-    return f"{n / 1e6:.1f}" + (f" of {of / 1e6:.1f}" if of else "") + " MB"
-
-
 def _remove_empty(folder: Path) -> None:
-    """Remove a folder that holds nothing."""
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 
 
 @contextmanager
 def _quiet_pooch() -> Iterator[None]:
-    """Keep pooch from printing a line for each file."""
+    """Keep pooch from logging a line for each file."""
     import pooch
 
     logger: logging.Logger = pooch.get_logger()
