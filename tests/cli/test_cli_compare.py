@@ -55,8 +55,8 @@ def test_what_is_not_known_is_nan_in_the_file_and_a_dash_on_the_terminal(vqrna_m
     assert done.code == 0
     notes = [line for line in done.err.splitlines() if line.startswith("vqrna: note: ")]
     assert len(notes) == 3
-    assert "tell no strand" in notes[0]
-    assert "there is no scanned.bed beside sites.tsv" in notes[1]
+    assert "without a strand" in notes[0]
+    assert "no scanned.bed beside sites.tsv" in notes[1]
     assert "enrichment is left blank" in notes[2]
     assert "–" in done.out
     text = (out / "agreement.tsv").read_text()
@@ -92,7 +92,7 @@ def test_wrong_known_sites(fails, scan, known, out, body, told):
 def test_wrong_files(fails, scan, known, out, tmp_path):
     fails(1, "compare", tmp_path / "no.tsv", known, "--out", out, told=["no.tsv", "no such file"])
     fails(1, "compare", scan / "sites.tsv", tmp_path / "no.bed", "--out", out, told="no.bed")
-    fails(1, "compare", known, known, "--out", out, told=["known.bed", "is no table of sites"])
+    fails(1, "compare", known, known, "--out", out, told=["known.bed", "is not a table of sites"])
     arguments = ("compare", scan / "sites.tsv", known, "--out", out)
     fails(1, *arguments, "--scanned", tmp_path / "x.bed", told=["x.bed", "no such file"])
     fails(2, *arguments, "--within", -1, told="tolerance")

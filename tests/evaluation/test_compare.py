@@ -12,8 +12,8 @@ import pytest
 from small_scan import CALLED, KNOWN, SCANNED, UNCALLED, write_scan
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation import compare, predicted_sites
-from vqrna.evaluation.known_sites import COLUMNS
-from vqrna.evaluation.predicted_sites import read_known
+from vqrna.evaluation.agreement import COLUMNS
+from vqrna.evaluation.known_sites import read_known
 from vqrna.modifications import MODIFICATIONS
 
 HEADER = "sequence\tposition\tstrand\tmodification\tcall\n"
@@ -113,7 +113,7 @@ def test_the_head_of_each_format_tells_what_is_needed(scan, known, file):
     agreement = compare(scan / file, known)
     assert row(agreement, "m6A", "low")["enrichment"] == pytest.approx(10)
     assert agreement.facts["model"] == "beef"
-    assert [note[:24] for note in agreement.notes] == ["there is no scanned.bed "]
+    assert [note[:24] for note in agreement.notes] == ["no scanned.bed beside si"]
 
 
 def test_blocks_make_no_difference(scan, known, monkeypatch):
@@ -176,7 +176,7 @@ def test_names_that_are_no_types_want_a_modification(scan, tmp_path):
 def test_a_modification_leaves_other_types_out(scan, known):
     agreement = compare(scan / "sites.tsv", known, modification="pseudouridine")
     assert set(agreement.table.modification) == {"Psi"}
-    assert agreement.notes == ("6 lines of known.bed name no type that is looked for: left out",)
+    assert agreement.notes == ("6 lines of known.bed without a requested type: skipped",)
 
 
 def test_odd_lines_are_told(scan, known):
@@ -184,8 +184,8 @@ def test_odd_lines_are_told(scan, known):
     agreement = compare(scan / "sites.tsv", known)
     assert counts(agreement)["m6A", "low"] == (5, 6, 3)
     assert agreement.notes == (
-        "1 lines of known.bed name no type that is looked for: left out",
-        "1 lines of known.bed repeat a site: each counts once",
+        "1 lines of known.bed without a requested type: skipped",
+        "1 lines of known.bed repeat a site: counted once",
     )
 
 
@@ -199,7 +199,7 @@ def test_known_sites_that_were_not_scanned_do_not_count(tmp_path, known):
         ("m6A", "medium"): (4, 3, 2),
         ("m6A", "high"): (2, 3, 2),
     }
-    assert agreement.notes == ("4 of 7 known sites lie where nothing was scanned: left out",)
+    assert agreement.notes == ("4 of 7 known sites were not scanned: skipped",)
     other = tmp_path / "other.bed"
     other.write_text(SCANNED)
     agreement = compare(scan / "sites.tsv", known, scanned=other)
@@ -232,7 +232,7 @@ def test_types_that_were_not_looked_for_are_left_out(tmp_path, known):
     scan = write_scan(tmp_path / "scan", candidates="m6A=100")
     agreement = compare(scan / "sites.tsv", known)
     assert set(agreement.table.modification) == {"m6A"}
-    assert agreement.notes == ("the scan was not made for Psi: known sites of it are left out",)
+    assert agreement.notes == ("the scan did not include Psi: its known sites are skipped",)
 
 
 def test_without_candidates_there_is_no_enrichment(tmp_path, known):
@@ -266,13 +266,13 @@ def test_a_scan_of_all_candidates(tmp_path, known):
         agreement = compare(scan / file, known)
         assert counts(agreement)["m6A", "low"] == (4, 6, 3)
         (note,) = agreement.notes
-        assert note.startswith("1 of 6 known m6A sites lie on no A: ")  # chr2 11
+        assert note.startswith("1 of 6 known m6A sites are not on A: ")  # chr2 11
     known.write_text("chr1\t10\t11\tm6Am\t0\t+\n")
-    for where, told in ({"genome": "g.fa"}, "first bases alone"), ({}, "lie on no BCA"):
+    for where, told in ({"genome": "g.fa"}, "only at the first base"), ({}, "not on BCA"):
         facts = {"reported": "all candidate sites", "candidates": "m6A=9 m6Am=9", **where}
         (note,) = compare(write_scan(scan, rows, **facts) / "sites.tsv", known).notes
         assert told in note
-    with pytest.raises(DataError, match="does not tell which are called"):
+    with pytest.raises(DataError, match="without their calls"):
         compare(scan / "sites.bed.gz", known)
 
 
@@ -297,22 +297,25 @@ def test_types_of_a_users_own(tmp_path, known):
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("chr1\t10\n", r"known.bed, line 1: a line of BED has 3 columns"),
-        ("chr1\ta\t11\tm6A\t0\t+\n", "line 1: 'a' and '11' are no start and end"),
-        ("#x\nchr1\t10\t12\tm6A\t0\t+\n", "line 2: a known site is one nt wide, this one 2"),
-        ("chr1\t-1\t0\tm6A\t0\t+\n", "line 1: the start is -1"),
-        (f"chr1\t{10**20}\t{10**20 + 1}\tm6A\t0\t+\n", "line 1: the start is 1000"),
-        ("chr1\t1\t2\tm6A\t0\t*\n", r"line 1: the strand is \+ or -, not '\*'"),
+        ("chr1\t10\n", r"known.bed, line 1: a line of BED needs 3 columns"),
+        ("chr1\ta\t11\tm6A\t0\t+\n", "line 1: invalid start and end 'a' and '11'"),
+        (
+            "#x\nchr1\t10\t12\tm6A\t0\t+\n",
+            "line 2: a known site must be one nt wide, this one",
+        ),
+        ("chr1\t-1\t0\tm6A\t0\t+\n", "line 1: invalid start -1"),
+        (f"chr1\t{10**20}\t{10**20 + 1}\tm6A\t0\t+\n", "line 1: invalid start 1000"),
+        ("chr1\t1\t2\tm6A\t0\t*\n", r"line 1: invalid strand '\*'"),
         ("#only a head\n", "holds no sites$"),
         ("", "is empty"),
-        ("chr1\t1\t2\tpeak_1\t0\t+\n", "such as 'peak_1', are no types of modification"),
-        ("1\t10\t11\tm6A\t0\t+\n", "no sequence has the same name.*only one of them.*'chr'"),
+        ("chr1\t1\t2\tpeak_1\t0\t+\n", "such as 'peak_1', are no known modifications"),
+        ("1\t10\t11\tm6A\t0\t+\n", "no sequence name is also in.*only one of the files.*'chr'"),
         (
             "x\t10\t11\tm6A\t0\t+\n",
-            "no sequence has the same name in scanned.bed: 'x' here, 'chr1'",
+            "no sequence name is also in scanned.bed: 'x' here, 'chr1'",
         ),
-        ("chr1\t900\t901\tm6A\t0\t+\n", "none of its 1 sites lies in what was scanned"),
-        ("chr1\t10\t11\tm5C\t0\t+\n", "the scan was not made for m5C"),
+        ("chr1\t900\t901\tm6A\t0\t+\n", "none of its 1 sites is in a scanned region"),
+        ("chr1\t10\t11\tm5C\t0\t+\n", "the scan did not include m5C"),
     ],
 )
 def test_wrong_known_sites_are_told_in_one_line(scan, tmp_path, body, told):
@@ -327,25 +330,27 @@ def test_other_names_are_told_without_what_was_scanned(tmp_path):
     scan = write_scan(tmp_path / "scan", scanned="")
     path = tmp_path / "known.bed"
     path.write_text("2\t10\t11\tm6A\t0\t+\n")
-    with pytest.raises(DataError, match=r"in sites.tsv: '2' here, 'chr1' there; only one of them"):
+    with pytest.raises(
+        DataError, match=r"in sites.tsv: '2' here, 'chr1' there; only one of the files"
+    ):
         compare(scan / "sites.tsv", path)
 
 
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("chr1\t10\t1.5\n", "is no table of sites"),
+        ("chr1\t10\t1.5\n", "is not a table of sites"),
         ("sequence\tposition\tstrand\tmodification\n", "has no column 'call'"),
-        (HEADER + "chr1\tx\t+\tm6A\tlow\n", "is no whole table of sites"),
+        (HEADER + "chr1\tx\t+\tm6A\tlow\n", "is not a complete table of sites"),
         (HEADER + "chr1\t9\t+\tm9A\tlow\n", "line 2: unknown modification 'm9A'"),
-        (HEADER + "chr1\t9\t+\tm6A\tlofty\n", "line 2: 'lofty' is no call"),
-        (HEADER + "chr1\t9\t?\tm6A\tlow\n", "'?' is no strand"),
-        (HEADER + "chr1\t9\t+\tm6A\tlow\t1\n", "more cells than there are columns"),
-        (HEADER + "chr1\t9\t+\tm6A\tlow\nchr1\t9\t+\tm6A\n", "line 3: '' is no call"),
+        (HEADER + "chr1\t9\t+\tm6A\tlofty\n", "line 2: invalid call 'lofty'"),
+        (HEADER + "chr1\t9\t?\tm6A\tlow\n", "invalid strand '?'"),
+        (HEADER + "chr1\t9\t+\tm6A\tlow\t1\n", "more cells than the header"),
+        (HEADER + "chr1\t9\t+\tm6A\tlow\nchr1\t9\t+\tm6A\n", "line 3: invalid call ''"),
         ("# x\n" + HEADER + 3 * "chr1\t9\t+\tm6A\tlow\n" + "c\t1", "line 6: unknown modific"),
         ("sequence\tposition\tmodification\tcall\tgenome_position\n", "table by transcript"),
         (HEADER + "chr1\t9\t+\tm6A\tlow\nchr1\t9", "unknown modification ''"),
-        ("PAR1 and then nothing", "no whole Parquet file"),
+        ("PAR1 and then nothing", "cannot be read as Parquet"),
         ("", "is empty"),
     ],
 )  # fmt: skip
@@ -361,7 +366,7 @@ def test_wrong_sites_are_told_in_one_line(tmp_path, known, body, told):
 def test_a_cut_parquet_file_is_told(scan, known):
     whole = (scan / "sites.parquet").read_bytes()
     (scan / "sites.parquet").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="no whole Parquet"):
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
         compare(scan / "sites.parquet", known)
 
 
@@ -382,7 +387,7 @@ def test_other_wrong_files_and_settings(scan, known, tmp_path):
             compare(wrong, known)
     os.mkfifo(tmp_path / "pipe")
     for pipe in ("-", tmp_path / "pipe"):
-        with pytest.raises(DataError, match="no pipe"):
+        with pytest.raises(DataError, match="not a pipe"):
             compare(pipe, known)
     with pytest.raises(UsageError, match="tolerance"):
         compare(scan / "sites.tsv", known, within=-1)
@@ -397,14 +402,14 @@ def test_memory_does_not_grow_with_the_scan(tmp_path, known, monkeypatch):
     rows = [("chr1", int(at), False, 0, 2) for at in rng.integers(1000, 90_000, 4_000)]
     scan = write_scan(tmp_path / "scan", rows)
     kept = []
-    add = predicted_sites.FoundSites._block
+    add = predicted_sites.PredictedSites._block
 
     def watched(self, table, modifications):
         kept.append(len(table))
         return add(self, table, modifications)
 
     monkeypatch.setattr(predicted_sites, "ROWS", 500)
-    monkeypatch.setattr(predicted_sites.FoundSites, "_block", watched)
+    monkeypatch.setattr(predicted_sites.PredictedSites, "_block", watched)
     for file in FILES:
         kept.clear()
         compare(scan / file, known)

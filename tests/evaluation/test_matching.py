@@ -11,8 +11,9 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from small_scan import KINDS
-from vqrna.evaluation.known_sites import Matches
-from vqrna.evaluation.predicted_sites import Block, KnownSites, read_known
+from vqrna.evaluation.agreement import Matches
+from vqrna.evaluation.known_sites import KnownSites, read_known
+from vqrna.evaluation.predicted_sites import Block
 
 NAMES = ("a", "b", "c")
 
@@ -61,7 +62,7 @@ def test_as_many_pairs_as_there_can_be(known, called, tiers, within):
         assert counted == [sum(row[3] == kind for row in reached) for kind in (0, 1)]
     assert matches.known().tolist() == [sum(row[3] == kind for row in known) for kind in (0, 1)]
     met = set(known) & set(called)
-    assert matches.met().tolist() == [sum(row[3] == kind for row in met) for kind in (0, 1)]
+    assert matches.with_row().tolist() == [sum(row[3] == kind for row in met) for kind in (0, 1)]
 
 
 @pytest.mark.skipif(shutil.which("bedtools") is None, reason="needs bedtools")

@@ -170,7 +170,7 @@ def test_pictures_need_a_full_evaluation(found):
     plain = evaluate(calling_model(), labelled(), resamples=0)
     assert plain.positions is None
     assert "positions" not in plain.to_json()
-    with pytest.raises(ValueError, match="no full evaluation"):
+    with pytest.raises(ValueError, match="not a full evaluation"):
         position_figures(plain, ())
     assert set(position_figures(found, calling_model().modifications)) == {
         "reliability", "cross_types",

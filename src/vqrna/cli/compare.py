@@ -105,7 +105,7 @@ def _show(agreement: Agreement) -> None:
 
 
 def _p_value(p: float) -> str:
-    from vqrna.evaluation.known_sites import SMALLEST
+    from vqrna.evaluation.agreement import SMALLEST
 
     if p != p:
         return MISSING

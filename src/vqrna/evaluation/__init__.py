@@ -1,11 +1,13 @@
-"""How well does a model tell modified windows from unmodified ones, and how sure is that.
+"""Measure models on labelled windows, and predicted sites against known ones.
 
-The walk: windows -> masked flanks -> scores -> cells (which windows against which) -> measures with
-intervals -> table and JSON.
+`evaluate` scores windows, optionally with masked flanks; `cells` compares the positives of a type
+with each set of negatives and adds bootstrap intervals; `position_evaluation` scans around sites;
+`results` and `report` hold and write the tables. `compare` matches the output of a scan with a
+user's known sites.
 """
 
+from vqrna.evaluation.agreement import Agreement, compare
 from vqrna.evaluation.cells import KEYS, NINE
-from vqrna.evaluation.known_sites import Agreement, compare
 from vqrna.evaluation.localisation import Localisation, localise
 from vqrna.evaluation.positions import ScorePositions, dense, window_by_window
 from vqrna.evaluation.report import write_agreement_report

@@ -1,4 +1,4 @@
-"""What is called where it should not be: beside sites, in shuffled sequence, as another type."""
+"""Count false calls: beside known sites, in shuffled sequence, and as another type."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from vqrna.data.windows import POSITIVE
-from vqrna.evaluation.reliability import wilson
+from vqrna.evaluation.reliability import ratio, wilson
 from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET, IUPAC
 from vqrna.stats.bootstrap import RESAMPLES, Estimate, draw, interval
 from vqrna.stats.tiers import TIERS
 
 _NONE = -math.log(0.025)
-"""Upper end of the two-sided 95 % interval of a Poisson variable of which 0 were seen."""
+"""Upper end of the two-sided 95 % interval of the mean of a Poisson variable with 0 events."""
 
 FALSE_COLUMNS = [
     "modification", "sequence", "tier", "nt", "calls", *Estimate._fields,
@@ -44,25 +44,25 @@ def false_calls(
     Parameters
     ----------
     sequence : str
-        What kind of sequence this is, such as ``shuffled``.
+        Name of this sequence in the table, for example ``shuffled``.
     logits : np.ndarray, shape (N, W, M)
     candidates : np.ndarray, shape (N, W, M), bool
         Positions that can carry a type.
     counted : np.ndarray, shape (N, W), bool
-        Positions that count: not the known sites.
+        Positions that count: all but the known sites.
     thresholds : np.ndarray, shape (M, 3)
         Lowest logit of each tier.
     modifications : sequence of Modification, length M
     cluster : np.ndarray, shape (N,), int
-        Rows of one cluster are drawn together.
+        Rows of one cluster are resampled together.
     resamples, seed : int
 
     Returns
     -------
     pandas.DataFrame
-        One row a type and tier: ``modification``, ``sequence``, ``tier``, ``nt`` of sequence,
-        ``calls`` with that tier or a higher one, and calls per 1,000 nt: ``value``, ``low``,
-        ``high``. Where nothing was called, ``high`` is the exact bound of a Poisson variable.
+        One row for each type and tier: ``modification``, ``sequence``, ``tier``, ``nt`` of
+        sequence, ``calls`` with that tier or a higher one, and calls per 1,000 nt: ``value``,
+        ``low``, ``high``. Without calls, ``high`` is the exact bound of a Poisson variable.
     """
     _, cluster = np.unique(cluster, return_inverse=True)
     draws = draw(int(cluster.max(initial=-1)) + 1, resamples, seed)
@@ -76,11 +76,7 @@ def false_calls(
                 called = counted & candidates[..., k] & (logits[..., k] >= cut)
             calls = np.bincount(cluster, called.sum(axis=1), minlength=draws.shape[1])
             value = float(1000 * calls.sum() / nt.sum()) if nt.sum() else float("nan")
-            drawn = draws @ nt
-            samples = 1000 * np.divide(
-                draws @ calls, drawn, out=np.full(len(drawn), np.nan), where=drawn > 0
-            )
-            low, high = interval(samples)
+            low, high = interval(1000 * ratio(draws @ calls, draws @ nt))
             if not calls.any() and len(draws) and nt.sum():
                 high = 1000 * _NONE / float(nt.sum())
             key = (m.symbol, sequence, tier, int(nt.sum()), int(calls.sum()))
@@ -100,12 +96,12 @@ def cross_types(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Tell how often sites of one type are called another type of the same base.
+    """Count the sites of one type that are called another type of the same base.
 
     Parameters
     ----------
     logits : np.ndarray, shape (N, M)
-        At the sites.
+        Logits of the sites.
     candidates : np.ndarray, shape (N, M), bool
         Types whose base and context the site has.
     labels : np.ndarray, shape (N, M), int
@@ -121,20 +117,20 @@ def cross_types(
     Returns
     -------
     pandas.DataFrame
-        One row for each two types of one base (each with itself, too), set of windows and tier:
-        type of the ``site``, type it is ``called``, ``windows``, ``tier``, number of ``sites``
-        (that have the context of the other type and are not known to be of it), of ``calls`` with
+        One row for each pair of types of one base (including a type with itself), set of windows
+        and tier: type of the ``site``, type it is ``called``, ``windows``, ``tier``, number of
+        ``sites`` (with the context of the other type, not known to be of it), of ``calls`` with
         that tier or a higher one, and their share: ``value``, ``low``, ``high``.
     """
     draws = draw(int(cluster.max(initial=-1)) + 1, resamples, seed)
     lines = []
     for windows in ("all",) if apart is None else ("all", "non_overlapping"):
-        there = np.ones(len(labels), dtype=bool) if windows == "all" else np.asarray(apart)
+        used = np.ones(len(labels), dtype=bool) if windows == "all" else np.asarray(apart)
         for i, one in enumerate(modifications):
             for j, other in enumerate(modifications):
                 if not same_base(one, other):
                     continue
-                sites = there & (labels[:, i] == POSITIVE) & candidates[:, j]
+                sites = used & (labels[:, i] == POSITIVE) & candidates[:, j]
                 if i != j:
                     sites &= labels[:, j] != POSITIVE
                 rows = np.flatnonzero(sites)
@@ -143,19 +139,15 @@ def cross_types(
                     if not np.isfinite(cut):
                         continue
                     called = logits[rows, j] >= cut
-                    total = drawn.sum(axis=1)
-                    samples = np.divide(
-                        drawn @ called, total, out=np.full(len(total), np.nan), where=total > 0
-                    )
                     value = float(called.mean()) if len(rows) else float("nan")
-                    low, high = interval(samples)
+                    low, high = interval(ratio(drawn @ called, drawn.sum(axis=1)))
                     if len(draws) and len(rows) and called.sum() in (0, len(rows)):
-                        low, high = wilson(value, len(rows))  # all resamples are alike
+                        low, high = wilson(value, len(rows))  # all resamples are equal
                     key = (one.symbol, other.symbol, windows, tier, len(rows), int(called.sum()))
                     lines.append((*key, value, low, high))
     return pd.DataFrame(lines, columns=CROSS_COLUMNS)
 
 
 def same_base(one: Modification, other: Modification) -> bool:
-    """Tell whether two types can be on the same base."""
+    """Return whether two types can modify the same base."""
     return bool((IUPAC[one.base] & IUPAC[other.base])[: len(ALPHABET)].any())

@@ -1,4 +1,4 @@
-"""Which windows are compared with which, measured: one cell for each row of the results."""
+"""Cells of an evaluation: the positives of one type against one set of negatives, measured."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from vqrna.stats.bootstrap import Estimate, estimates, resample
 from vqrna.stats.metrics import METRICS, measure
 
 KEYS = ("modification", "windows", "negatives", "flanks")
-"""Columns of the table that tell which windows a value belongs to."""
-
+"""Columns of the table that name the windows of a value."""
 
 NINE = tuple(m.symbol for m in MODIFICATIONS if m.in_nine_type_mean)
 """Symbols of the types of which ``mean9`` is the mean."""
@@ -28,13 +27,13 @@ class Cell:
     Parameters
     ----------
     modification, windows, negatives, flanks : str
-        Which windows, as in the `KEYS` of the table.
+        As in the `KEYS` of the table.
     n_pos, n_neg : int
-        How many there are.
+        Number of positives and negatives.
     values : dict of str to float
-        Every measure of these windows.
+        Measures of these windows.
     samples : dict of str to np.ndarray, shape (R,)
-        The same of each bootstrap resample.
+        The same measures of each bootstrap resample.
     """
 
     modification: str
@@ -50,10 +49,10 @@ class Cell:
 def known_windows(
     windows: Windows, column: int, apart: np.ndarray | None, cluster: np.ndarray
 ) -> pd.DataFrame:
-    """Windows whose label for one type is known; the index is their row."""
+    """Return the windows whose label for one type is known; the index is their row."""
     labels = windows.labels[:, column]
     rows = np.flatnonzero(labels != -1)
-    sets = np.array([*windows.negative_sets, ""], dtype=object)  # -1, a positive, is the last
+    sets = np.array([*windows.negative_sets, ""], dtype=object)  # a positive, -1, takes the last
     return pd.DataFrame(
         {
             "window": np.array(windows.names, dtype=object)[rows],
@@ -79,7 +78,7 @@ def compare(
         As in :class:`vqrna.evaluation.Evaluation`; where ``non_overlapping`` is missing, only all
         windows are measured.
     negative_sets : sequence of str
-        Only the first is measured where a type has none of it (the values are nan then).
+        A type without windows of the first set has nan for it, and no cell for other sets.
     draws : np.ndarray, shape (R, clusters)
         From :func:`vqrna.stats.bootstrap.draw`.
     """
@@ -88,7 +87,7 @@ def compare(
         for negatives in negative_sets:
             against = of_type.negatives == negatives
             if not against.any() and negatives != negative_sets[0]:
-                continue  # most types have one set of negatives only
+                continue
             for windows in window_sets:
                 used = of_type[against | (of_type.label == 1)]
                 if windows == "non_overlapping":
@@ -108,39 +107,39 @@ def compare(
 
 
 def means(cells: Sequence[Cell]) -> Iterator[Cell]:
-    """Average cells of the same kind over the types, inside every resample.
+    """Average cells over the types, inside every resample.
 
-    ``mean`` is over all types that have positives and negatives of this kind, ``mean9`` over
-    `NINE` if all of them have. A type that has them, but not among the non-overlapping windows,
-    leaves that mean without a value: an average over fewer types could not be compared.
+    ``mean`` is over all types with positives and these negatives, ``mean9`` over `NINE` if all
+    have them. If one has them only among overlapping windows, the mean over non-overlapping
+    windows is nan: an average over fewer types could not be compared.
     """
-    able: dict[tuple[str, str], set[str]] = {}
-    kinds: dict[tuple[str, str, str], list[Cell]] = {}
+    complete: dict[tuple[str, str], set[str]] = {}
+    groups: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells:
         if cell.windows == "all" and cell.n_pos and cell.n_neg:
-            able.setdefault((cell.negatives, cell.flanks), set()).add(cell.modification)
-        kinds.setdefault((cell.windows, cell.negatives, cell.flanks), []).append(cell)
-    for (windows, negatives, flanks), members in kinds.items():
-        types = able.get((negatives, flanks), set())
+            complete.setdefault((cell.negatives, cell.flanks), set()).add(cell.modification)
+        groups.setdefault((cell.windows, cell.negatives, cell.flanks), []).append(cell)
+    for (windows, negatives, flanks), members in groups.items():
+        types = complete.get((negatives, flanks), set())
         names = {"mean": types} if len(types) > 1 else {}
         if types >= set(NINE):
             names["mean9"] = set(NINE)
         for name, averaged in names.items():
-            chosen = [cell for cell in members if cell.modification in averaged]
+            used = [cell for cell in members if cell.modification in averaged]
             yield Cell(
                 modification=name,
                 windows=windows,
                 negatives=negatives,
                 flanks=flanks,
-                n_pos=sum(cell.n_pos for cell in chosen),
-                n_neg=sum(cell.n_neg for cell in chosen),
-                values={m: float(np.mean([cell.values[m] for cell in chosen])) for m in METRICS},
-                samples={m: np.mean([cell.samples[m] for cell in chosen], axis=0) for m in METRICS},
+                n_pos=sum(cell.n_pos for cell in used),
+                n_neg=sum(cell.n_neg for cell in used),
+                values={m: float(np.mean([cell.values[m] for cell in used])) for m in METRICS},
+                samples={m: np.mean([cell.samples[m] for cell in used], axis=0) for m in METRICS},
             )
 
 
 def tidy(cells: Sequence[Cell]) -> pd.DataFrame:
-    """Spread the cells into the table of an evaluation, one row a value."""
+    """Return the cells as the table of an evaluation, one row for each value."""
     rows = [
         (*(getattr(cell, key) for key in KEYS), cell.n_pos, cell.n_neg, metric, *estimate)
         for cell in cells

@@ -1,4 +1,4 @@
-"""Does a model know where in its window the site is: its rank among the positions beside it."""
+"""Localisation: the rank of the site among the positions beside it in its window."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vqrna.evaluation.positions import (
     neighbours,
     sites_of,
 )
-from vqrna.evaluation.reliability import wilson
+from vqrna.evaluation.reliability import ratio, wilson
 from vqrna.model.protocol import NEAR
 from vqrna.modifications import Modification
 from vqrna.sequence import centre
@@ -30,29 +30,32 @@ METRICS = ("auroc", "percentile", "first", "auroc_near")
 """Mean AUROC within windows, median percentile of the site, share of sites that rank first, and
 mean AUROC among the decoys within `NEAR` nt."""
 
-
 COLUMNS = ["modification", "windows", "n", "decoys", "metric", *Estimate._fields]
+_RANKS = [
+    "row", "modification", "decoys", "auroc", "first", "decoys_near", "auroc_near", "cluster",
+    "non_overlapping",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Localisation:
-    """Where true sites rank within their windows.
+    """Ranks of true sites within their windows.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a value: ``modification`` (or ``mean``, ``mean9``), ``windows`` (``all``, or
-        ``non_overlapping`` if training windows were given), ``n`` windows, mean number of
-        ``decoys``, ``metric`` (one of `METRICS`), ``value``, ``low``, ``high``. For ``auroc_near``
-        the windows and decoys are those within `NEAR` nt; a mean over types is nan where one of
-        them has none.
+        One row for each value: ``modification`` (or ``mean``, ``mean9``), ``windows`` (``all``,
+        or ``non_overlapping`` if training windows were given), number ``n`` of windows, mean
+        number of ``decoys``, ``metric`` (one of `METRICS`), ``value``, ``low``, ``high``. For
+        ``auroc_near`` only decoys within `NEAR` nt count; a mean over types is nan where a type
+        has none.
     ranks : pandas.DataFrame
-        One row a window and type: ``row``, ``modification``, ``decoys``, ``auroc``, ``first``,
-        ``decoys_near``, ``auroc_near`` (nan without a decoy so near), ``cluster``,
-        ``non_overlapping`` (missing where that was not asked).
+        One row for each window and type: ``row``, ``modification``, ``decoys``, ``auroc``,
+        ``first``, ``decoys_near``, ``auroc_near`` (nan without near decoys), ``cluster``,
+        ``non_overlapping`` (missing without training windows).
     resampled : dict of tuple of str to np.ndarray, shape (R,)
-        Values of every bootstrap resample, by modification, windows and metric. Another model on
-        the same windows has the same resamples.
+        Values of every bootstrap resample, by modification, windows and metric. The resamples are
+        the same for every model on the same windows.
     """
 
     table: pd.DataFrame
@@ -62,7 +65,7 @@ class Localisation:
     def value(
         self, modification: str, metric: str = "auroc", windows: str = "non_overlapping"
     ) -> Estimate:
-        """Look up one value with its interval (KeyError if it was not measured)."""
+        """Return one value with its interval; KeyError if it was not measured."""
         t = self.table
         rows = t[
             (t["modification"] == modification)
@@ -95,49 +98,48 @@ def localise(
     Parameters
     ----------
     score_positions : callable
-        See :data:`vqrna.evaluation.positions.ScorePositions`;
-        :func:`vqrna.evaluation.positions.dense` makes one from a trained model,
-        :func:`vqrna.evaluation.positions.window_by_window` from whatever scores windows.
+        A :data:`vqrna.evaluation.positions.ScorePositions`: use
+        :func:`vqrna.evaluation.positions.dense` for a trained model, and
+        :func:`vqrna.evaluation.positions.window_by_window` for other scorers of windows.
     windows : Windows
-        Modified windows are picked from these; the longer the windows, the more can be seen
-        beside their sites.
+        Source of the modified windows. Longer windows show more positions beside their sites.
     modifications : sequence of Modification, optional
-        Which types; all of the windows if not given.
+        Types to measure; those of the windows by default.
     reference : Windows, optional
-        The training windows. With them, every measure is also taken on the windows that overlap
-        none of them; their sites are known ones, too.
+        The training windows: every measure is also taken on the windows that overlap none of
+        them, and their sites are known, too.
     apart : np.ndarray, shape (N,), bool, optional
-        Which windows overlap no training window, if that is known already (it takes seconds).
+        Which windows overlap no training window, if that is already computed (it takes seconds).
     known : sequence of Windows
-        More windows whose sites are known, and so no decoys.
+        More windows whose sites are known and therefore not decoys.
     limit : int, optional
-        At most so many windows a type, drawn at random.
+        Largest number of windows of each type, drawn at random.
     reach : int
     resamples : int
-        Bootstrap resamples of clusters of overlapping windows; 0 leaves the intervals nan.
+        Bootstrap resamples of clusters of overlapping windows; with 0 the intervals are nan.
     seed : int
-        Of the draw of windows and of the resampling.
+        Seed of the draw of windows and of the resampling.
     """
     wanted = windows.modifications if modifications is None else tuple(modifications)
     known = known if reference is None else (reference, *known)
     picked = {m: sites_of(windows, m, limit, seed) for m in wanted}
     rows = np.unique(np.concatenate([np.empty(0, dtype=int), *picked.values()]))
     sites = known_sites(windows.take(rows), (windows, *known), reach)
-    found = []
+    scored = []
     for m, of_type in picked.items():
         if len(of_type):
             tokens = windows.tokens[of_type]
             scores = score_positions(tokens, m)
-            there = sites[np.searchsorted(rows, of_type)]
-            found.append(neighbours(scores, tokens, m, there, of_type))
+            of_sites = sites[np.searchsorted(rows, of_type)]
+            scored.append(neighbours(scores, tokens, m, of_sites, of_type))
     cluster = np.unique(clusters(windows.tokens), return_inverse=True)[1]
     if apart is None and reference is not None:
         apart = ~overlapping(windows.tokens, reference.tokens)
-    return ranked(found, cluster, apart, resamples=resamples, seed=seed)
+    return ranked(scored, cluster, apart, resamples=resamples, seed=seed)
 
 
 def ranked(
-    found: Sequence[Neighbours],
+    sites: Sequence[Neighbours],
     cluster: np.ndarray,
     apart: np.ndarray | None = None,
     *,
@@ -148,34 +150,33 @@ def ranked(
 
     Parameters
     ----------
-    found : sequence of Neighbours
-        A type each.
+    sites : sequence of Neighbours
+        One for each type.
     cluster : np.ndarray, shape (windows,), int
-        Cluster of every window that `rows` of the neighbours may name, from 0.
+        Cluster, from 0, of every window that `Neighbours.rows` can refer to.
     apart : np.ndarray, shape (windows,), bool, optional
-        Which of them overlap no training window.
+        Which of these overlap no training window.
     resamples, seed : int
     """
-    parts = [_ranks(each, cluster, apart) for each in found]
-    ranks = pd.concat(parts, ignore_index=True) if parts else _ranks_of_none()
+    parts = [_ranks(each, cluster, apart) for each in sites]
+    ranks = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_RANKS)
     draws = draw(int(cluster.max(initial=-1)) + 1, resamples, seed)
     cells: dict[tuple[str, str], pd.DataFrame] = {}
     for symbol, of_type in ranks.groupby("modification", sort=False):
         cells[str(symbol), "all"] = of_type
         if apart is not None:
-            chosen = of_type[of_type["non_overlapping"].astype(bool)]
-            cells[str(symbol), "non_overlapping"] = chosen
+            non_overlapping = of_type["non_overlapping"].astype(bool)
+            cells[str(symbol), "non_overlapping"] = of_type[non_overlapping]
     values = {key: _measure(cell, draws) for key, cell in cells.items()}
     lines, resampled = [], {}
     for windows in ("all", "non_overlapping"):
-        kinds = [symbol for symbol, of in cells if of == windows]
-        for name, members in _groups(kinds):
+        for name, members in _groups([symbol for symbol, of in cells if of == windows]):
             for metric in METRICS:
                 n, decoys = _counts([cells[symbol, windows] for symbol in members], metric)
                 samples = np.mean([values[symbol, windows][metric] for symbol in members], axis=0)
                 estimate = Estimate(float(samples[0]), *interval(samples[1:]))
                 if metric == "first" and resamples and n and samples[0] in (0, 1):
-                    # All resamples are alike: the number of windows tells how sure that is
+                    # All resamples are equal: the interval follows from the number of windows
                     estimate = Estimate(estimate.value, *wilson(estimate.value, n))
                 lines.append((name, windows, n, decoys, metric, *estimate))
                 resampled[name, windows, metric] = samples[1:]
@@ -189,16 +190,16 @@ def within_window(near: Neighbours) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     -------
     decoys : np.ndarray, shape (N,), int
     auroc : np.ndarray, shape (N,)
-        Share of the decoys that score lower than the site; equal scores count half. nan without
+        Share of decoys with a lower score than the site; equal scores count half. nan without
         decoys.
     first : np.ndarray, shape (N,)
-        1 if no decoy scores as high, ``1 / (1 + k)`` if k are equal and none is higher, else 0.
+        1 if no decoy scores as high, ``1 / (1 + k)`` if k score the same and none higher, else 0.
     """
     is_decoy, site = near.is_decoy, near.site[:, None]
     decoys = is_decoy.sum(axis=1)
     lower = (is_decoy & (near.scores < site)).sum(axis=1)
     equal = (is_decoy & (near.scores == site)).sum(axis=1)
-    auroc = np.divide(lower + equal / 2, decoys, out=np.full(len(near), np.nan), where=decoys > 0)
+    auroc = ratio(lower + equal / 2, decoys)
     first = np.where(lower + equal == decoys, 1 / (1 + equal), 0.0)
     return decoys, auroc, np.where(decoys > 0, first, np.nan)
 
@@ -210,7 +211,7 @@ def among_near(near: Neighbours, distance: int = NEAR) -> tuple[np.ndarray, np.n
     -------
     decoys : np.ndarray, shape (N,), int
     auroc : np.ndarray, shape (N,)
-        nan without a decoy so near.
+        nan without near decoys.
     """
     site = centre(near.is_decoy.shape[1])
     beside = np.abs(np.arange(near.is_decoy.shape[1]) - site) <= distance
@@ -219,10 +220,10 @@ def among_near(near: Neighbours, distance: int = NEAR) -> tuple[np.ndarray, np.n
 
 
 def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> pd.DataFrame:
-    """Lay out the ranks of one type; windows without decoys are left out."""
+    """Return the ranks of one type; windows without decoys are left out."""
     decoys, auroc, first = within_window(near)
     decoys_near, auroc_near = among_near(near)
-    overlap = [pd.NA] * len(near) if apart is None else apart[near.rows]
+    non_overlapping = [pd.NA] * len(near) if apart is None else apart[near.rows]
     table = pd.DataFrame(
         {
             "row": near.rows,
@@ -233,19 +234,14 @@ def _ranks(near: Neighbours, cluster: np.ndarray, apart: np.ndarray | None) -> p
             "decoys_near": decoys_near,
             "auroc_near": auroc_near,
             "cluster": cluster[near.rows],
-            "non_overlapping": pd.array(overlap, dtype="boolean"),
+            "non_overlapping": pd.array(non_overlapping, dtype="boolean"),
         }
     )
     return table[decoys > 0]
 
 
-def _ranks_of_none() -> pd.DataFrame:
-    names = ("row", "modification", "decoys", "auroc", "first", "decoys_near", "auroc_near")
-    return pd.DataFrame({name: [] for name in (*names, "cluster", "non_overlapping")})
-
-
 def _measure(ranks: pd.DataFrame, draws: np.ndarray) -> dict[str, np.ndarray]:
-    """Measure the windows as they are (the first value), and each resample."""
+    """Measure all windows (the first value), and each resample."""
     weights = draws[:, ranks["cluster"].to_numpy(dtype=int)]
     weights = np.concatenate([np.ones((1, len(ranks))), weights])
     auroc, first = ranks["auroc"].to_numpy(dtype=float), ranks["first"].to_numpy(dtype=float)
@@ -259,37 +255,32 @@ def _measure(ranks: pd.DataFrame, draws: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _groups(kinds: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Name each type, and the means over types that are all there."""
-    groups = [(kind, [kind]) for kind in kinds]
-    if len(kinds) > 1:
-        groups.append(("mean", list(kinds)))
-    if set(NINE) <= set(kinds):
+def _groups(symbols: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Return each type by itself, and the means whose types are complete."""
+    groups = [(symbol, [symbol]) for symbol in symbols]
+    if len(symbols) > 1:
+        groups.append(("mean", list(symbols)))
+    if set(NINE) <= set(symbols):
         groups.append(("mean9", list(NINE)))
     return groups
 
 
 def _counts(members: Sequence[pd.DataFrame], metric: str) -> tuple[int, float]:
-    """Count the windows of a measure, and the decoys of each on average (types alike)."""
+    """Return the windows of a measure and their mean number of decoys (types weigh the same)."""
     if metric == "auroc_near":
         near = [of_type["decoys_near"][of_type["decoys_near"] > 0] for of_type in members]
     else:
         near = [of_type["decoys"] for of_type in members]
-    return sum(map(len, near)), float(np.mean([_mean(decoys) for decoys in near]))
-
-
-def _mean(values: pd.Series) -> float:
-    return float(values.mean()) if len(values) else float("nan")
+    return sum(map(len, near)), float(np.mean([decoys.mean() for decoys in near]))
 
 
 def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Average values (N,) under weightings (R, N): shape (R,); nan where nothing has weight."""
-    total = weights.sum(axis=1)
-    return np.divide(weights @ values, total, out=np.full(len(total), np.nan), where=total > 0)
+    """Return the means of values (N,) under weightings (R, N): shape (R,); nan without weight."""
+    return ratio(weights @ values, weights.sum(axis=1))
 
 
 def weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Give the median of values (N,) under weightings (R, N): shape (R,); nan without weight."""
+    """Return the medians of values (N,) under weightings (R, N): shape (R,); nan without weight."""
     if not len(values):
         return np.full(len(weights), np.nan)
     order = np.argsort(values)

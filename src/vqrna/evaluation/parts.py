@@ -1,7 +1,7 @@
-"""What each part of the classifier knows: the one that reads the site, and that of its region.
+"""Measures of the two parts of the classifier: the one that reads the site, and that of its region.
 
-Telling windows apart and finding the site inside one are two things. Our head is a sum of two
-parts, so each can be asked alone how well it does either.
+Classifying windows and locating the site inside one are two tasks. The head is a sum of two parts,
+so each part can be measured alone on either task.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from vqrna.data.windows import Windows
-from vqrna.evaluation.cells import Cell, compare, known_windows, means
+from vqrna.evaluation.cells import compare, known_windows, means
 from vqrna.evaluation.localisation import ranked
 from vqrna.evaluation.positions import Neighbours, scan_around
 from vqrna.runtime.progress import progress
@@ -32,16 +32,9 @@ _BATCH = 1024
 
 
 def parts_of(model: Model) -> dict[str, Model]:
-    """Make a model of each part of the head, the other one silenced.
+    """Return a model for each part of the head, with the weights of the other part set to 0.
 
-    Parameters
-    ----------
-    model : Model
-
-    Returns
-    -------
-    dict of str to Model
-        ``site`` and ``region``; empty where the head is of one piece or the model is a set.
+    The keys are ``site`` and ``region``; empty where the head has one part or the model is a set.
     """
     from vqrna.model import TrainedModel
     from vqrna.nn.model import SiteNetwork
@@ -61,7 +54,7 @@ def parts_of(model: Model) -> dict[str, Model]:
 def compare_parts(
     model: Model,
     windows: Windows,
-    found: Sequence[Neighbours],
+    sites: Sequence[Neighbours],
     cluster: np.ndarray,
     apart: np.ndarray | None = None,
     *,
@@ -69,16 +62,16 @@ def compare_parts(
     seed: int,
     show_progress: bool = False,
 ) -> pd.DataFrame:
-    """Measure both parts and their sum between windows and within them.
+    """Measure both parts and their sum, between windows and within them.
 
     Parameters
     ----------
     model : Model
     windows : Windows
-    found : sequence of Neighbours
-        Sites with their decoys, a type each, as the whole model scores them.
+    sites : sequence of Neighbours
+        Sites with their decoys, one for each type, with the scores of the whole model.
     cluster : np.ndarray, shape (N,), int
-        Of the windows, from 0.
+        Clusters of the windows, from 0.
     apart : np.ndarray, shape (N,), bool, optional
         Which windows overlap no training window.
     resamples, seed : int
@@ -87,7 +80,7 @@ def compare_parts(
     Returns
     -------
     pandas.DataFrame
-        One row a value: ``modification`` (or ``mean``, ``mean9``), ``windows`` (``all``,
+        One row for each value: ``modification`` (or ``mean``, ``mean9``), ``windows`` (``all``,
         ``non_overlapping``), ``part`` (``site``, ``region``, ``both``), ``auroc`` (``between
         windows``: modified against random unmodified ones; ``within windows``: the site against
         the other candidates beside it), ``n`` modified windows, ``value``, ``low``, ``high``.
@@ -98,13 +91,13 @@ def compare_parts(
         return pd.DataFrame(columns=COLUMNS)
     options: Any = {"resamples": resamples, "seed": seed}
     draws = draw(int(cluster.max(initial=-1)) + 1, resamples, seed)
-    rows = np.unique(np.concatenate([near.rows for near in found])) if found else np.empty(0, int)
+    rows = np.unique(np.concatenate([near.rows for near in sites])) if sites else np.empty(0, int)
     lines: list[tuple[Any, ...]] = []
     total = len(alone) * (len(windows) + len(rows))
     with progress(total, "parts", unit="windows", show=show_progress) as bar:
         whole = np.zeros((len(windows), len(model.modifications)))
         for name, part in {**alone, BOTH: None}.items():
-            logits = whole  # the parts add up: what both say need not be asked again
+            logits = whole  # the parts add up to the logits of both
             if part is not None:
                 logits = np.empty_like(whole)
                 for start in range(0, len(windows), _BATCH):
@@ -113,10 +106,10 @@ def compare_parts(
                     bar.advance(len(some))
                 whole += logits
             lines += _between(name, model, logits, windows, cluster, apart, draws)
-            of_part = list(found)
+            of_part = list(sites)
             if part is not None and len(rows):
                 scanned = scan_around(part, windows.tokens[rows], bar=bar)
-                of_part = [_scored(near, scanned, rows, model) for near in found]
+                of_part = [_scored(near, scanned, rows, model) for near in sites]
             table = ranked(of_part, cluster, apart, **options).table
             table = table[table["metric"] == "auroc"]
             lines += [
@@ -135,29 +128,33 @@ def _between(
     apart: np.ndarray | None,
     draws: np.ndarray,
 ) -> list[tuple[Any, ...]]:
-    """Measure how a part tells modified windows from random unmodified ones."""
+    """Measure how a part classifies modified and random unmodified windows."""
     head = {m.symbol: k for k, m in enumerate(model.modifications)}
     tables = []
-    for column, kind in enumerate(windows.modifications):
-        if kind.symbol in head:
+    for column, m in enumerate(windows.modifications):
+        if m.symbol in head:
             known = known_windows(windows, column, apart, cluster)
             # Only the order counts: the ranks of the log-odds, between 0 and 1
-            score = pd.Series(logits[known.index, head[kind.symbol]]).rank(pct=True).to_numpy()
-            tables.append(known.assign(modification=kind.symbol, flanks="none", score=score))
+            score = pd.Series(logits[known.index, head[m.symbol]]).rank(pct=True).to_numpy()
+            tables.append(known.assign(modification=m.symbol, flanks="none", score=score))
     table = pd.concat(tables, ignore_index=True)
-
-    def measured(cell: Cell) -> Estimate:
-        return estimates(cell.values, cell.samples)["auroc"]
 
     cells = list(compare(table, windows.negative_sets[:1], draws))
     return [
-        (x.modification, x.windows, name, BETWEEN, x.n_pos, *measured(x))
+        (
+            x.modification,
+            x.windows,
+            name,
+            BETWEEN,
+            x.n_pos,
+            *estimates(x.values, x.samples)["auroc"],
+        )
         for x in [*cells, *means(cells)]
     ]
 
 
 def _scored(near: Neighbours, scanned: np.ndarray, rows: np.ndarray, model: Model) -> Neighbours:
-    """Give the neighbours of a type the scores of a part."""
+    """Return the neighbours of a type with the scores of a part."""
     column = [m.symbol for m in model.modifications].index(near.modification.symbol)
     at = np.searchsorted(rows, near.rows)
     cut = (scanned.shape[1] - near.scores.shape[1]) // 2

@@ -1,4 +1,8 @@
-"""What a balanced test does not show: calibration, localisation, prevalence, false calls."""
+"""The part of an evaluation that scans windows position by position.
+
+It adds what balanced windows do not show: localisation, precision at realistic prevalence, false
+calls and confusion of types; and the calibration of the scores of whole windows.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from vqrna.data.windows import UNKNOWN, Windows
+from vqrna.data.windows import Windows
 from vqrna.errors import UsageError
 from vqrna.evaluation.calls import cross_types, false_calls
 from vqrna.evaluation.localisation import Localisation, ranked
@@ -33,17 +37,17 @@ if TYPE_CHECKING:
     from vqrna.model import Model
 
 BACKGROUND = 1000
-"""At most so many windows in which false calls are counted, as they are and shuffled."""
+"""Largest number of windows, and of shuffled ones, in which false calls are counted."""
 
 OFF_CENTRE, SHUFFLED = "off-centre", "shuffled"
-"""Sequence in which false calls are counted."""
+"""Sequence in which false calls are counted: beside known sites, and shuffled."""
 
 _DRAW, _SHUFFLE = 101, 102  # streams of random numbers beside those of the resampling
 
 
 @dataclass(frozen=True, eq=False)
 class PositionEvaluation:
-    """What a balanced test does not show.
+    """Tables of the evaluation of positions.
 
     Parameters
     ----------
@@ -67,7 +71,7 @@ class PositionEvaluation:
     parts: pd.DataFrame
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Give the tables by the names of their files."""
+        """Return the tables by the names of their files."""
         return {
             "localisation": self.localisation.table,
             "calibration": self.reliability.table,
@@ -79,7 +83,7 @@ class PositionEvaluation:
         }
 
     def to_json(self) -> dict[str, list[dict[str, Any]]]:
-        """Give the tables as plain numbers and strings; nan and infinity become None."""
+        """Return the tables as plain numbers and strings; nan and infinity become None."""
         return {
             name: [{str(k): _plain(v) for k, v in row.items()} for row in table.to_dict("records")]
             for name, table in self.tables().items()
@@ -99,23 +103,23 @@ def evaluate_positions(
     seed: int = 0,
     show_progress: bool = False,
 ) -> PositionEvaluation:
-    """Scan modified windows and others position by position, and measure what comes of it.
+    """Scan modified windows and others position by position, and measure the scores.
 
     Parameters
     ----------
     model : Model
     windows : Windows
     scores : pandas.DataFrame
-        Of the windows, as in :class:`vqrna.evaluation.Evaluation`.
+        Scores of the windows, as in :class:`vqrna.evaluation.Evaluation`.
     cluster : np.ndarray, shape (N,), int
-        Cluster of overlapping windows that each belongs to, from 0.
+        Cluster of overlapping windows of each, from 0.
     reference : Windows, optional
-        The training windows: their sites are no false calls.
+        The training windows: calls at their sites are not false.
     apart : np.ndarray, shape (N,), bool, optional
         Which windows overlap no training window.
     limit : int, optional
-        At most so many modified windows of each type, and false calls in so many windows for each
-        type, drawn at random.
+        Largest number, for each type, of modified windows and of windows for false calls, drawn
+        at random.
     resamples, seed : int
     show_progress : bool
 
@@ -127,112 +131,108 @@ def evaluate_positions(
     check_scans(model)
     known = () if reference is None else (reference,)
     names = {m.symbol for m in windows.modifications}
-    kinds = [m for m in model.modifications if m.symbol in names]
+    types = [m for m in model.modifications if m.symbol in names]
     head = {m.symbol: k for k, m in enumerate(model.modifications)}
-    columns = [head[m.symbol] for m in kinds]
-    sites = {m.symbol: sites_of(windows, m, limit, seed) for m in kinds}
-    behind = _background(windows, apart, limit, len(kinds), seed)
-    rows = np.unique(np.concatenate([behind, *sites.values()]))
-    looked = windows.take(rows)
-    with progress(len(rows) + len(behind), "scanning", unit="windows", show=show_progress) as bar:
-        logits = scan_around(model, looked.tokens, bar=bar)
-        shuffled = _shuffled(windows.tokens[behind], seed, 2 * REACH + model.length)
-        chance = scan_around(model, shuffled, bar=bar)
-    there = known_sites(looked, (windows, *known))
+    columns = [head[m.symbol] for m in types]
+    sites = {m.symbol: sites_of(windows, m, limit, seed) for m in types}
+    background = _background(windows, apart, limit, len(types), seed)
+    rows = np.unique(np.concatenate([background, *sites.values()]))
+    scanned = windows.take(rows)
+    with progress(
+        len(rows) + len(background), "scanning", unit="windows", show=show_progress
+    ) as bar:
+        logits = scan_around(model, scanned.tokens, bar=bar)
+        shuffled = _shuffled(windows.tokens[background], seed, 2 * REACH + model.length)
+        shuffled_logits = scan_around(model, shuffled, bar=bar)
+    known_positions = known_sites(scanned, (windows, *known))
 
-    found: list[Neighbours] = []
-    for m, column in zip(kinds, columns, strict=True):
+    near: list[Neighbours] = []
+    for m, column in zip(types, columns, strict=True):
         at = np.searchsorted(rows, sites[m.symbol])
-        of_type = looked.tokens[at]
-        found.append(neighbours(logits[at, :, column], of_type, m, there[at], rows[at]))
-    found = [near for near in found if len(near)]
+        if len(at):
+            of_type, tokens = logits[at, :, column], scanned.tokens[at]
+            near.append(neighbours(of_type, tokens, m, known_positions[at], rows[at]))
     thresholds = model.tiers.logits
-    cuts = np.array([thresholds[head[near.modification.symbol]] for near in found])
+    cuts = np.array([thresholds[head[each.modification.symbol]] for each in near])
     options: Any = {"resamples": resamples, "seed": seed}
     return PositionEvaluation(
         reliability(scores, draw(int(cluster.max(initial=-1)) + 1, resamples, seed), seed=seed),
-        ranked(found, cluster, apart, **options),
-        prevalence(found, cuts.reshape(-1, thresholds.shape[1]), cluster, apart, **options),
+        ranked(near, cluster, apart, **options),
+        prevalence(near, cuts.reshape(-1, thresholds.shape[1]), cluster, apart, **options),
         pd.concat(
             [
                 false_calls(
-                    name, x[..., columns], _candidates(tokens, kinds), counted,
-                    thresholds[columns], kinds, cluster[behind], **options,
+                    name, x[..., columns], _candidates(tokens, types), counted,
+                    thresholds[columns], types, cluster[background], **options,
                 )
                 for name, x, tokens, counted in _sequences(
-                    logits, chance, looked.tokens, shuffled, there, np.searchsorted(rows, behind)
+                    logits, shuffled_logits, scanned.tokens, shuffled, known_positions,
+                    np.searchsorted(rows, background),
                 )
             ],
             ignore_index=True,
         ),
-        _mixed_up(looked, logits, kinds, columns, thresholds, rows, cluster, apart, options),
+        _confusion(scanned, logits, types, columns, thresholds, rows, cluster, apart, options),
         compare_parts(
-            model, windows, found, cluster, apart, show_progress=show_progress, **options
+            model, windows, near, cluster, apart, show_progress=show_progress, **options
         ),
     )  # fmt: skip
 
 
 def check_scans(model: object) -> None:
-    """Refuse a model that cannot be positions.
-
-    Raises
-    ------
-    UsageError
-        If it cannot scan.
-    """
+    """Raise a UsageError if the model cannot scan."""
     if not hasattr(model, "scan_batch"):
-        raise UsageError(
-            "this model scores windows only: it cannot be positions position by position"
-        )
+        raise UsageError("this model scores windows only: its positions cannot be evaluated")
 
 
 def _background(
     windows: Windows, apart: np.ndarray | None, limit: int | None, types: int, seed: int
 ) -> np.ndarray:
-    """Draw the windows in which false calls are counted: those that overlap no training window."""
+    """Draw windows for false calls among those that overlap no training window."""
     fresh = np.flatnonzero(np.ones(len(windows), dtype=bool) if apart is None else apart)
     most = BACKGROUND if limit is None else min(BACKGROUND, limit * types)
     return np.sort(np.random.default_rng([seed, _DRAW]).permutation(fresh)[:most])
 
 
 def _shuffled(tokens: np.ndarray, seed: int, length: int) -> np.ndarray:
-    """Shuffle the dinucleotides of windows, as much of them as will be read."""
+    """Shuffle the dinucleotides of the part of windows that is scanned."""
     generator = np.random.default_rng([seed, _SHUFFLE])
     seen = recentre(tokens, min(length, tokens.shape[1]))
     shuffled = [dinucleotide_shuffle(window, generator) for window in seen]
     return np.stack(shuffled) if shuffled else seen
 
 
-def _candidates(tokens: np.ndarray, kinds: list[Modification]) -> np.ndarray:
-    """Tell which of the central positions can carry which type, shape (N, W, K)."""
-    wide = recentre(tokens, 2 * (REACH + max(len(m.context) for m in kinds)) + 1)
+def _candidates(tokens: np.ndarray, types: list[Modification]) -> np.ndarray:
+    """Return which of the central positions can carry which type, shape (N, W, K)."""
+    wide = recentre(tokens, 2 * (REACH + max(len(m.context) for m in types)) + 1)
     spare = (wide.shape[1] - 2 * REACH - 1) // 2
-    return np.stack([m.candidates(wide) for m in kinds], axis=2)[:, spare:-spare]
+    return np.stack([m.candidates(wide) for m in types], axis=2)[:, spare:-spare]
 
 
 def _sequences(
     logits: np.ndarray,
-    chance: np.ndarray,
+    shuffled_logits: np.ndarray,
     tokens: np.ndarray,
     shuffled: np.ndarray,
-    there: np.ndarray,
-    behind: np.ndarray,
+    known_positions: np.ndarray,
+    background: np.ndarray,
 ) -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Name the two kinds of sequence without known sites, with what counts of them."""
+    """Return name, logits, tokens and counted positions of sequence without known sites."""
     width = 2 * REACH + 1
-    counted = ~there[behind] & (recentre(tokens[behind], width) != AMBIGUOUS)
+    counted = ~known_positions[background]
+    counted &= recentre(tokens[background], width) != AMBIGUOUS
     counted[:, REACH] = False
-    all_of_it = recentre(shuffled, width) != AMBIGUOUS
+    all_known = recentre(shuffled, width) != AMBIGUOUS
     return [
-        (OFF_CENTRE, logits[behind], tokens[behind], counted),
-        (SHUFFLED, chance, shuffled, all_of_it),
+        (OFF_CENTRE, logits[background], tokens[background], counted),
+        (SHUFFLED, shuffled_logits, shuffled, all_known),
     ]
 
 
-def _mixed_up(
-    looked: Windows,
+def _confusion(
+    scanned: Windows,
     logits: np.ndarray,
-    kinds: list[Modification],
+    types: list[Modification],
     columns: list[int],
     thresholds: np.ndarray,
     rows: np.ndarray,
@@ -240,17 +240,15 @@ def _mixed_up(
     apart: np.ndarray | None,
     options: Any,
 ) -> pd.DataFrame:
-    """Measure the sites that were scanned against all types."""
-    labels = np.full((len(looked), len(kinds)), UNKNOWN, dtype=np.int8)
-    for k, m in enumerate(kinds):
-        at = [c for c, kind in enumerate(looked.modifications) if kind.symbol == m.symbol]
-        labels[:, k] = looked.labels[:, at[0]]
+    """Count the calls of each type at the scanned sites of the others."""
+    column = {m.symbol: k for k, m in enumerate(scanned.modifications)}
+    labels = scanned.labels[:, [column[m.symbol] for m in types]]
     return cross_types(
         logits[:, REACH, columns],
-        _candidates(looked.tokens, kinds)[:, REACH],
+        _candidates(scanned.tokens, types)[:, REACH],
         labels,
         thresholds[columns],
-        kinds,
+        types,
         cluster[rows],
         None if apart is None else apart[rows],
         **options,
@@ -258,7 +256,7 @@ def _mixed_up(
 
 
 def _plain(value: Any) -> Any:
-    """Turn numbers of any kind into those of JSON."""
+    """Convert a number to its JSON form."""
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
     return int(value) if isinstance(value, int | np.integer) else value

@@ -1,4 +1,4 @@
-"""Modified windows position by position: the scores of the site and of what could stand for it."""
+"""Scores of modified windows position by position: those of the sites and of their decoys."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from vqrna.runtime.progress import Bar
 
 REACH = 250
-"""Positions up to so many nt from the site are looked at."""
+"""Largest distance from the site, in nt, of the positions that are scored."""
 
 _ROWS = 64
-"""Windows at a time; bounds the memory of a dense scan."""
+"""Windows per batch; bounds the memory of a dense scan."""
 
 ScorePositions = Callable[[np.ndarray, Modification], np.ndarray]
-"""Windows (N, L) and a type in, scores of their central W positions (N, W) out; W is odd.
+"""Takes windows (N, L) and a type; returns scores (N, W) of the central W positions, W odd.
 
-The site is at ``W // 2``. Any number that rises with the evidence will do: only ranks are used.
-Positions that cannot carry the type are not read and may be nan."""
+The site is at ``W // 2``. Only the ranks of scores are used. Positions that cannot carry the type
+are not read and may be nan."""
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Modified windows of one type, with the scores of the positions about their sites.
+    """Modified windows of one type, with the scores of the positions around their sites.
 
     Parameters
     ----------
     modification : Modification
     rows : np.ndarray, shape (N,), int
-        Which of the windows these are.
+        Indices of the windows.
     scores : np.ndarray, shape (N, W), float64
         The site is at ``W // 2``.
     is_decoy : np.ndarray, shape (N, W), bool
@@ -54,6 +54,11 @@ class Neighbours:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def take(self, chosen: np.ndarray) -> Neighbours:
+        """Return some of the windows, by mask."""
+        arrays = (self.rows[chosen], self.scores[chosen], self.is_decoy[chosen])
+        return Neighbours(self.modification, *arrays)
+
     @property
     def site(self) -> np.ndarray:
         """Scores of the sites, shape (N,)."""
@@ -63,16 +68,16 @@ class Neighbours:
 def sites_of(
     windows: Windows, modification: Modification, limit: int | None = None, seed: int = 0
 ) -> np.ndarray:
-    """Tell which windows are modified for a type, in their order; none if it has no column.
+    """Return the rows of the windows that are modified for a type; none if it has no column.
 
     Parameters
     ----------
     windows : Windows
     modification : Modification
     limit : int, optional
-        At most so many, drawn at random; all if not given.
+        Largest number of windows, drawn at random; all by default.
     seed : int
-        Of the draw. A type gets the same windows whatever other types are there.
+        Seed of the draw, which does not depend on the other types.
     """
     columns = [k for k, m in enumerate(windows.modifications) if m.symbol == modification.symbol]
     if not columns:
@@ -85,28 +90,28 @@ def sites_of(
 
 
 def known_sites(windows: Windows, known: Sequence[Windows] = (), reach: int = REACH) -> np.ndarray:
-    """Find the sites of any type about the centres of windows, the central ones too.
+    """Return the known sites of any type around the centres of windows, including the centres.
 
     Parameters
     ----------
     windows : Windows
-        Where to look; their own sites are known, too.
+        Windows to search; their own sites are known, too.
     known : sequence of Windows
-        More windows whose sites are known, such as those for training.
+        More windows whose sites are known, for example those for training.
     reach : int
 
     Returns
     -------
     np.ndarray, shape (N, 2 * reach + 1), bool
     """
-    # As much of the flanks as tells sites at the border from others
+    # With enough flank to recognise sites at the border
     near = recentre(windows.tokens, 2 * (reach + REACH) + 1)
-    found = np.zeros(near.shape, dtype=bool)
+    sites = np.zeros(near.shape, dtype=bool)
     for each in (windows, *known):
-        found |= annotated(near, each)
-    found = recentre(found.view(np.uint8), 2 * reach + 1) > 0
-    found[:, reach] |= (windows.labels == POSITIVE).any(axis=1)
-    return found
+        sites |= annotated(near, each)
+    sites = recentre(sites.view(np.uint8), 2 * reach + 1) > 0
+    sites[:, reach] |= (windows.labels == POSITIVE).any(axis=1)
+    return sites
 
 
 def neighbours(
@@ -116,34 +121,34 @@ def neighbours(
     known: np.ndarray,
     rows: np.ndarray | None = None,
 ) -> Neighbours:
-    """Tell the site of each window from its decoys.
+    """Return the scores of windows with their decoys marked.
 
     Parameters
     ----------
     scores : np.ndarray, shape (N, W), float
-        Of the central W positions; W is odd.
+        Scores of the central W positions; W is odd.
     tokens : np.ndarray, shape (N, L), uint8
         The windows, modified in the centre.
     modification : Modification
     known : np.ndarray, shape (N, K), bool
-        From :func:`known_sites`: sites of any type, which are nobody's decoys.
+        Sites of any type, from :func:`known_sites`; they are not decoys.
     rows : np.ndarray, shape (N,), int, optional
-        What to call the windows; 0, 1, ... if not given.
+        Indices of the windows; 0, 1, ... by default.
 
     Raises
     ------
     DataError
-        If there is no score for every window, or for an odd number of positions.
+        If the scores do not have the shape (N, odd).
     """
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 2 or len(scores) != len(tokens) or scores.shape[1] % 2 == 0:
         raise DataError(
-            f"scores of positions have the shape {scores.shape}, not ({len(tokens)}, odd)"
+            f"scores of positions have the shape {scores.shape} (expected ({len(tokens)}, odd))"
         )
     width = min(scores.shape[1], known.shape[1])
     at = slice(centre(scores.shape[1]) - width // 2, centre(scores.shape[1]) + width // 2 + 1)
     scores = scores[:, at]
-    # A context rule reads beside a position: look before cutting
+    # A context reaches beyond the position: match before cutting
     wide = recentre(tokens, width + 2 * len(modification.context))
     beside = len(modification.context)
     is_decoy = modification.candidates(wide)[:, beside : beside + width]
@@ -162,21 +167,21 @@ class ScoreWindows(Protocol):
 
 
 def window_by_window(score: ScoreWindows, length: int, reach: int = REACH) -> ScorePositions:
-    """Make a scorer of positions from one of windows: it sees a window about each candidate.
+    """Return a scorer of positions that applies a scorer of windows to each candidate.
 
     Parameters
     ----------
     score : callable
-        ``score(windows (K, length), modification) -> (K,)``, such as trees or a matrix.
+        ``score(windows (K, length), modification) -> (K,)``, for example of trees or a matrix.
     length : int
-        Window length in nt that it reads, odd.
+        Length of its windows in nt, odd.
     reach : int
-        Positions up to so many nt from the site are scored.
+        Largest distance from the site, in nt, of the positions to score.
 
     Returns
     -------
     ScorePositions
-        Gives nan where the type cannot be, except at the site.
+        Returns nan where the context does not match, except at the site.
     """
 
     def positions(tokens: np.ndarray, modification: Modification) -> np.ndarray:
@@ -185,15 +190,15 @@ def window_by_window(score: ScoreWindows, length: int, reach: int = REACH) -> Sc
         first = centre(shown.shape[1]) - reach
         wanted = modification.candidates(shown)[:, first : first + width].copy()
         wanted[:, reach] = True
-        found = np.full(wanted.shape, np.nan)
+        scores = np.full(wanted.shape, np.nan)
         for start in range(0, len(tokens), _ROWS):
             part = range(start, min(start + _ROWS, len(tokens)))
             cut = [
                 windows_around(shown[i], first + np.flatnonzero(wanted[i]), length) for i in part
             ]
-            of_part = found[start : start + _ROWS]
+            of_part = scores[start : start + _ROWS]
             of_part[wanted[start : start + _ROWS]] = score(np.concatenate(cut), modification)
-        return found
+        return scores
 
     return positions
 
@@ -201,40 +206,33 @@ def window_by_window(score: ScoreWindows, length: int, reach: int = REACH) -> Sc
 def scan_around(
     model: Model, tokens: np.ndarray, reach: int = REACH, bar: Bar | None = None
 ) -> np.ndarray:
-    """Evaluate all positions about the centres of windows, for all types in one dense pass.
+    """Evaluate all positions around the centres of windows, for all types in one dense pass.
 
     Parameters
     ----------
     model : Model
     tokens : np.ndarray, shape (N, L), uint8
-        Where they are shorter than ``2 * reach`` and the model's window together, the model sees
-        nothing beyond their ends.
+        Beyond their ends the model sees ambiguous letters.
     reach : int
     bar : Bar, optional
-        Is told how many windows more are done.
+        Advanced by the number of windows.
 
     Returns
     -------
     np.ndarray, shape (N, 2 * reach + 1, M), float32
         Log-odds before calibration.
     """
-    found = np.empty((len(tokens), 2 * reach + 1, len(model.modifications)), dtype=np.float32)
+    logits = np.empty((len(tokens), 2 * reach + 1, len(model.modifications)), dtype=np.float32)
     for start in range(0, len(tokens), _ROWS):
         rows = recentre(tokens[start : start + _ROWS], 2 * reach + model.length)
-        found[start : start + _ROWS] = model.scan_batch(np.ascontiguousarray(rows)).logits
+        logits[start : start + _ROWS] = model.scan_batch(np.ascontiguousarray(rows)).logits
         if bar is not None:
             bar.advance(len(rows))
-    return found
+    return logits
 
 
 def dense(model: Model, reach: int = REACH) -> ScorePositions:
-    """Make a scorer of positions from a trained model, by dense scans.
-
-    Parameters
-    ----------
-    model : Model
-    reach : int
-    """
+    """Return a scorer of positions that scans with a trained model."""
     column = {m.symbol: k for k, m in enumerate(model.modifications)}
 
     def positions(tokens: np.ndarray, modification: Modification) -> np.ndarray:

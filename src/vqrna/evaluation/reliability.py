@@ -1,9 +1,9 @@
-"""Do scores mean what they say: slope, intercept, Brier score and calibration error of each type.
+"""Calibration of scores: slope, intercept, Brier score and calibration error of each type.
 
-Of the calibration that the model brings, and of one fitted anew on other windows of the same split
-(cross-fitted): the first may have been fitted on these very windows. A score is meant for an even
-class ratio, so both classes of a type weigh the same, in every resample: among windows that overlap
-no training window there are more unmodified ones.
+Both the calibration of the model and one fitted on other windows of the same split (cross-fitted)
+are measured, because the model's may have been fitted on these very windows. A score assumes an
+even class ratio, so both classes of a type have the same weight in every resample (among windows
+that overlap no training window, more are unmodified).
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from vqrna.stats.calibration import cross_fitted, log_odds, recalibrate, sigmoid
 from vqrna.stats.metrics import CALIBRATION_BINS, brier, ece
 
 METRICS = ("slope", "intercept", "brier", "ece")
-"""The measures, in the order of the table; `ece` is bias-corrected (see `vqrna.stats.metrics.ece`)."""
+"""Measures in the order of the table; `ece` is bias-corrected (`vqrna.stats.metrics.ece`)."""
 
 BROUGHT, CROSS_FITTED = "model", "cross-fitted"
-"""Calibrations: the model's own, and one fitted on other windows."""
+"""Calibrations: that of the model, and one fitted on other windows."""
 
 PERFECT = "ece_perfect"
-"""What `ece` would be of scores that are right, with labels drawn by them: its mean and range."""
+"""Mean and range of `ece` for labels drawn by the scores, as if these were right."""
 
 _PERFECT_DRAWS = 100
 
 POOLED = "pooled"
-"""Name of all types together."""
+"""Modification of the rows for all types together."""
 
 FOLDS = 5
 
@@ -43,18 +43,18 @@ _KEYS = ["modification", "windows", "calibration", "n_pos", "n_neg"]
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """How far scores can be trusted as probabilities, where half of the windows are modified.
+    """Calibration of scores where half of the windows are modified.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a value: ``modification`` (or ``pooled``: all windows of all types), ``windows``,
-        ``calibration`` (``model`` or ``cross-fitted``), ``n_pos``, ``n_neg``, ``metric`` (one of
-        `METRICS`, or `PERFECT`), ``value``, ``low``, ``high``.
+        One row for each value: ``modification`` (or ``pooled``: all windows of all types),
+        ``windows``, ``calibration`` (``model`` or ``cross-fitted``), ``n_pos``, ``n_neg``,
+        ``metric`` (one of `METRICS`, or `PERFECT`), ``value``, ``low``, ``high``.
     groups : pandas.DataFrame
-        What the diagrams show, one row a tenth of the windows by score: ``modification``,
-        ``windows``, ``calibration``, ``n``, mean ``score``, ``share`` of modified ones, and its
-        95 % interval (Wilson) ``low``, ``high``.
+        Reliability diagrams, one row for each tenth of the windows by score: ``modification``,
+        ``windows``, ``calibration``, ``n``, mean ``score``, ``share`` of modified windows, and
+        its 95 % interval (Wilson) ``low``, ``high``.
     """
 
     table: pd.DataFrame
@@ -68,7 +68,7 @@ class Reliability:
         windows: str = "all",
         calibration: str = CROSS_FITTED,
     ) -> Estimate:
-        """Look up one value with its interval (KeyError if it was not measured)."""
+        """Return one value with its interval; KeyError if it was not measured."""
         key = (modification, windows, calibration, metric)
         rows = self.table
         for column, wanted in zip((*_KEYS[:3], "metric"), key, strict=True):
@@ -81,7 +81,7 @@ class Reliability:
 def reliability(
     scores: pd.DataFrame, draws: np.ndarray, *, folds: int = FOLDS, seed: int = 0
 ) -> Reliability:
-    """Measure calibration on modified windows and random negatives, flanks in place.
+    """Measure calibration on modified windows and random negatives, with nothing masked.
 
     Parameters
     ----------
@@ -90,19 +90,19 @@ def reliability(
     draws : np.ndarray, shape (R, clusters)
         From :func:`vqrna.stats.bootstrap.draw`.
     folds : int
-        Clusters are dealt out to so many for the cross-fitting, within each set of windows: the
-        line for windows that overlap no training window is fitted on others that do not.
+        Number of folds of clusters for the cross-fitting, within each set of windows:
+        non-overlapping windows are calibrated on other non-overlapping windows.
     seed : int
-        Of the dealing.
+        Seed of the folds.
     """
     used = scores[(scores["flanks"] == "none") & scores["negatives"].isin(["", RANDOM])]
     lines, groups = [], []
-    for windows, kind, calibration, cell in _cells(used, folds, seed):
+    for windows, symbol, calibration, cell in _cells(used, folds, seed):
         x, y = cell["x"].to_numpy(), cell["label"].to_numpy()
         n_pos = int((y == 1).sum())
         strata = 2 * pd.factorize(cell["modification"])[0] + (y == 1)
         values, samples = _measure(x, y, strata, cell["cluster"].to_numpy(), draws)
-        key = (kind, windows, calibration, n_pos, len(y) - n_pos)
+        key = (symbol, windows, calibration, n_pos, len(y) - n_pos)
         for metric, estimate in estimates(values, samples).items():
             lines.append((*key, metric, *estimate))
         lines.append((*key, PERFECT, *perfect_error(sigmoid(x), seed)))
@@ -118,7 +118,7 @@ def reliability(
 def _cells(
     scores: pd.DataFrame, folds: int, seed: int
 ) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
-    """Give windows, type, calibration, and calibrated log-odds ``x`` with label and cluster."""
+    """Yield windows, type, calibration, and calibrated log-odds ``x`` with label and cluster."""
     known = not scores["non_overlapping"].isna().any()
     for windows in ("all", "non_overlapping") if known else ("all",):
         part = scores if windows == "all" else scores[scores["non_overlapping"].astype(bool)]
@@ -140,9 +140,9 @@ def _cells(
 
 
 def perfect_error(p: np.ndarray, seed: int = 0, draws: int = _PERFECT_DRAWS) -> Estimate:
-    """Estimate the calibration error that scores would show if they were right.
+    """Estimate the calibration error of scores that are right.
 
-    With few windows the estimate of the error is above 0 even then: the correction takes off about
+    With few windows the estimated error is above 0 even then: the bias correction removes about
     half of what chance adds. Labels are drawn by the scores (consistency resampling: Broecker and
     Smith, Weather and Forecasting 22:651, 2007).
 
@@ -152,40 +152,40 @@ def perfect_error(p: np.ndarray, seed: int = 0, draws: int = _PERFECT_DRAWS) -> 
         Scores.
     seed : int
     draws : int
-        How often labels are drawn.
+        Number of draws of labels.
 
     Returns
     -------
     Estimate
-        Mean, and bounds of 95 % of the draws.
+        Mean, and bounds that hold 95 % of the draws.
     """
     generator = np.random.default_rng(seed)
     labels = generator.random((draws, len(p))) < p
-    # Every window stands there once modified and once not; each draw gives weight to one of the two
+    # Each window occurs once modified and once unmodified; a draw has weight on one of the two
     both = np.concatenate([labels, ~labels], axis=1).astype(np.float64)
     errors = ece(np.repeat([1, 0], len(p)), np.tile(p, 2), both)
     return Estimate(float(errors.mean()), *interval(errors))
 
 
 def balanced(weights: np.ndarray, strata: np.ndarray) -> np.ndarray:
-    """Make the classes of each type weigh the same, and all together as much as there are windows.
+    """Return weights with equal totals of both classes of each type, which sum to the windows.
 
     Parameters
     ----------
     weights : np.ndarray, shape (R, N)
         Counts of each resample.
     strata : np.ndarray, shape (N,), int
-        The class of each window, ``2 * type + label``; a type counts by its number of windows.
+        Class of each window, ``2 * type + label``; types weigh by their number of windows.
 
     Returns
     -------
     np.ndarray, shape (R, N), float64
-        0 for a class that a resample lacks.
+        0 for a class that is missing from a resample.
     """
     even = weights.astype(np.float64)
-    for kind in np.unique(strata // 2):
-        n = int((strata // 2 == kind).sum())
-        for stratum in (2 * kind, 2 * kind + 1):
+    for modification_index in np.unique(strata // 2):
+        n = int((strata // 2 == modification_index).sum())
+        for stratum in (2 * modification_index, 2 * modification_index + 1):
             member = strata == stratum
             total = even[:, member].sum(axis=1, keepdims=True)
             even[:, member] *= np.divide(n / 2, total, out=np.zeros_like(total), where=total > 0)
@@ -195,14 +195,14 @@ def balanced(weights: np.ndarray, strata: np.ndarray) -> np.ndarray:
 def _measure(
     x: np.ndarray, y: np.ndarray, strata: np.ndarray, cluster: np.ndarray, draws: np.ndarray
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Measure the windows as they are, and each resample."""
+    """Measure all windows, and each resample."""
     block = max(1, _BLOCK // max(1, len(x)))
     plain = _measures(x, y, balanced(np.ones((1, len(x))), strata))
     parts = [
         _measures(x, y, balanced(draws[start : start + block][:, cluster], strata))
         for start in range(0, max(1, len(draws)), block)
     ]
-    values = {name: float(of[0]) for name, of in plain.items()}
+    values = {name: float(measured[0]) for name, measured in plain.items()}
     return values, {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
 
 
@@ -220,7 +220,7 @@ def _measures(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> dict[str, np
 def _groups(
     p: np.ndarray, y: np.ndarray, even: np.ndarray
 ) -> Iterator[tuple[int, float, float, float, float]]:
-    """Divide windows into tenths by score, as the calibration error does."""
+    """Yield n, mean score, share and interval of each tenth by score, as in the `ece`."""
     if not len(p):
         return
     edges = np.quantile(p, np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS)
@@ -234,9 +234,15 @@ def _groups(
 
 
 def wilson(share: float, n: float, z: float = 1.96) -> tuple[float, float]:
-    """Give the 95 % interval of a share seen in n (Wilson, J Am Stat Assoc 22:209, 1927)."""
+    """Return the 95 % interval of a share of n (Wilson, J Am Stat Assoc 22:209, 1927)."""
     if not n:
         return 0.0, 1.0
     middle = (n * share + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * np.sqrt(n * share * (1 - share) + z * z / 4)
     return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Divide; nan where the whole is 0."""
+    part, whole = np.broadcast_arrays(part, whole)
+    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)

@@ -1,7 +1,4 @@
-"""Write what an evaluation found: table, scores and curves.
-
-Write what a comparison found: table and picture.
-"""
+"""Write the tables and figures of an evaluation, and of a comparison with known sites."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from vqrna.evaluation.known_sites import Agreement
+from vqrna.evaluation.agreement import Agreement
 from vqrna.evaluation.results import Evaluation
 from vqrna.modifications import Modification
 from vqrna.plots.agreement import agreement_figure
@@ -30,27 +27,27 @@ def write_report(
 ) -> list[Path]:
     """Write ``evaluation.csv``, ``scores.tsv``, ``roc_pr.png`` and ``roc_pr.svg``.
 
-    Where the evaluation was a full one, also ``localisation.csv``, ``calibration.csv``,
+    A full evaluation has also ``localisation.csv``, ``calibration.csv``,
     ``reliability.csv``, ``prevalence.csv``, ``false_calls.csv``, ``cross_types.csv``, and the
-    pictures ``reliability`` and ``cross_types``.
+    figures ``reliability`` and ``cross_types``.
 
     Parameters
     ----------
     evaluation : Evaluation
     modifications : sequence of Modification
-        Types in the order of the picture, with their colours.
+        Types in the order of the figure, with their colours.
     directory : path-like
-        Made if it is not there.
+        Created if missing.
 
     Returns
     -------
     list of pathlib.Path
-        The files.
+        The files written.
 
     Raises
     ------
     DataError
-        If one cannot be written; each file is whole or not there.
+        If a file cannot be written; each file is complete or absent.
     """
     folder = output_directory(directory)
     table = evaluation.table.copy()
@@ -67,58 +64,44 @@ def write_report(
     pictures = save_figure(figure, folder / "roc_pr")
     written = [folder / "evaluation.csv", folder / "scores.tsv", *pictures]
     if evaluation.positions is not None:
-        written += _write_positions(evaluation, modifications, folder, head)
-    return written
-
-
-def _write_positions(
-    evaluation: Evaluation,
-    modifications: Sequence[Modification],
-    folder: Path,
-    head: list[str],
-) -> list[Path]:
-    """Write the tables and pictures of a full evaluation."""
-    written = []
-    tables = {} if evaluation.positions is None else evaluation.positions.tables()
-    for name, table in tables.items():
-        path = folder / f"{name}.csv"
-        write_table(path, table, head, separator=",", digits=6)
-        written.append(path)
-    for name, figure in position_figures(evaluation, modifications).items():
-        written += save_figure(figure, folder / name)
+        for name, position_table in evaluation.positions.tables().items():
+            written.append(folder / f"{name}.csv")
+            write_table(written[-1], position_table, head, separator=",", digits=6)
+        for name, figure in position_figures(evaluation, modifications).items():
+            written += save_figure(figure, folder / name)
     return written
 
 
 def position_figures(
     evaluation: Evaluation, modifications: Sequence[Modification]
 ) -> dict[str, Figure]:
-    """Draw the reliability diagrams and the mix-ups of a full evaluation, by their names.
+    """Draw reliability diagrams and calls of other types of a full evaluation, by name.
 
-    On the windows that overlap no training window, if that is known.
+    They show the windows that overlap no training window, if that is known.
 
     Raises
     ------
     ValueError
-        If it was no full evaluation.
+        If the evaluation was not a full one.
     """
-    found = evaluation.positions
-    if found is None:
-        raise ValueError("this was no full evaluation")
-    known = "non_overlapping" in set(found.cross_types["windows"])
+    positions = evaluation.positions
+    if positions is None:
+        raise ValueError("this was not a full evaluation")
+    known = "non_overlapping" in set(positions.cross_types["windows"])
     windows = "non_overlapping" if known else "all"
     which = "windows that overlap no training window" if known else "all windows"
     title, remark = f"on {evaluation.split}, {which}", signature(evaluation.model)
     return {
         "reliability": reliability_diagrams(
-            found.reliability.groups,
-            found.reliability.table,
+            positions.reliability.groups,
+            positions.reliability.table,
             modifications,
             title=f"Reliability {title}",
             remark=remark,
             windows=windows,
         ),
         "cross_types": cross_type_maps(
-            found.cross_types,
+            positions.cross_types,
             modifications,
             title=f"Sites that are called, percent, {title}",
             remark=remark,
@@ -130,31 +113,31 @@ def position_figures(
 TABLE = "agreement.tsv"
 
 
-def write_agreement_report(found: Agreement, directory: str | PathLike[str]) -> list[Path]:
+def write_agreement_report(agreement: Agreement, directory: str | PathLike[str]) -> list[Path]:
     """Write ``agreement.tsv``, ``agreement.png`` and ``agreement.svg``.
 
     Parameters
     ----------
-    found : Agreement
+    agreement : Agreement
     directory : path-like
-        Made if it is not there.
+        Created if missing.
 
     Returns
     -------
     list of pathlib.Path
-        The files.
+        The files written.
 
     Raises
     ------
     DataError
-        If one cannot be written; each file is whole or not there.
+        If a file cannot be written; each file is complete or absent.
     """
     folder = output_directory(directory)
-    told = dict(found.facts)
-    head = header_lines(told.pop("model", None), **told)
-    table = found.table.to_csv(
+    facts = dict(agreement.facts)
+    head = header_lines(facts.pop("model", None), **facts)
+    table = agreement.table.to_csv(
         sep="\t", index=False, na_rep="nan", float_format="%.4g", lineterminator="\n"
     )
     write_text(folder / TABLE, "\n".join([*head, table]))
-    figure = agreement_figure(found.table, found.modifications)
+    figure = agreement_figure(agreement.table, agreement.modifications)
     return [folder / TABLE, *save_figure(figure, folder / "agreement")]

@@ -1,7 +1,4 @@
-"""What an evaluation found: a tidy table, the score of every window, and its JSON.
-
-What a model knows of the windows it is measured on: unlike its training, or part of it.
-"""
+"""Results of an evaluation: a tidy table, scores and flags of every window, and JSON."""
 
 from __future__ import annotations
 
@@ -20,28 +17,23 @@ if TYPE_CHECKING:
     from vqrna.evaluation.position_evaluation import PositionEvaluation
     from vqrna.model.protocol import Scorer
 
+SCHEMA_VERSION = 1
 
 FLAGS = ("ood", "in_training")
-"""Columns of the scores."""
+"""Columns of the scores with flags of the windows."""
 
 
 def flag_columns(model: Scorer, tokens: np.ndarray) -> dict[str, pd.Series]:
-    """Flag windows (N, L), uint8: a column of N for each of `FLAGS`, NA where it cannot be told."""
-    told = model.flags(tokens) if isinstance(model, Flagger) else {}
+    """Return a column of N for each of `FLAGS` of windows (N, L), uint8; NA where unknown."""
+    flags = model.flags(tokens) if isinstance(model, Flagger) else {}
     return {
-        name: pd.Series(told.get(name, [pd.NA] * len(tokens)), dtype="boolean") for name in FLAGS
+        name: pd.Series(flags.get(name, [pd.NA] * len(tokens)), dtype="boolean") for name in FLAGS
     }
 
 
 def flagged(scores: pd.DataFrame) -> dict[str, int | None]:
-    """Count windows by flag, each once however many types it has; None where it cannot be told.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        As in :class:`vqrna.evaluation.Evaluation`.
-    """
-    once = scores.drop_duplicates("number")  # names of windows may be the same
+    """Count the windows and those with each flag, from `Evaluation.scores`; None where unknown."""
+    once = scores.drop_duplicates("number")  # names of windows are not unique
     counts: dict[str, int | None] = {"windows": len(once)}
     for name in FLAGS:
         unknown = name not in once or once[name].isna().any()
@@ -49,12 +41,9 @@ def flagged(scores: pd.DataFrame) -> dict[str, int | None]:
     return counts
 
 
-SCHEMA_VERSION = 1
-
-
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a model scored on one split.
+    """The scores of a model on one split, measured.
 
     Parameters
     ----------
@@ -63,21 +52,21 @@ class Evaluation:
     split : str
         Name of the split, such as ``valid``.
     table : pandas.DataFrame
-        One row a value: `KEYS`, ``n_pos``, ``n_neg``, ``metric``, ``value``, ``low``, ``high``.
-        The modification may be ``mean`` (all types) or ``mean9`` (those of `NINE`); a mean is
-        taken inside every resample, so its interval knows that types share windows.
+        One row for each value: `KEYS`, ``n_pos``, ``n_neg``, ``metric``, ``value``, ``low``,
+        ``high``. The modification may be ``mean`` (all types) or ``mean9`` (those of `NINE`);
+        means are taken inside every resample, so that types may share windows.
     scores : pandas.DataFrame
-        One row a window, type and mask: ``window`` (its name, which other windows may have, too),
-        ``number`` (from 1, its own), ``modification``, ``label``, ``negatives`` (empty for a
-        positive), ``flanks``, ``non_overlapping``, ``cluster``, ``logit``, ``score``, and the flags
-        of the window with nothing masked, ``ood`` and ``in_training``.
+        One row for each window, type and mask: ``window`` (its name, not unique), ``number``
+        (from 1, unique), ``modification``, ``label``, ``negatives`` (empty for a positive),
+        ``flanks``, ``non_overlapping``, ``cluster``, ``logit``, ``score``, and the flags of the
+        unmasked window, ``ood`` and ``in_training``.
     unknown : tuple of str
-        Types in the data that the model does not tell.
+        Types in the data that the model does not predict.
     resampled : dict of tuple of str to np.ndarray, shape (R,)
-        AUROC of every bootstrap resample, by `KEYS`. Another model on the same windows has the
-        same resamples, so that the two can be compared resample by resample.
+        AUROC of every bootstrap resample, by `KEYS`. The resamples are the same for every model
+        on the same windows, so that models can be compared resample by resample.
     positions : PositionEvaluation, optional
-        What a balanced test does not show, if it was asked for.
+        Of a full evaluation.
     """
 
     model: str
@@ -97,7 +86,7 @@ class Evaluation:
         negatives: str = "random",
         flanks: str = "none",
     ) -> Estimate:
-        """Look up one value with its interval (KeyError if it was not measured)."""
+        """Return one value with its interval; KeyError if it was not measured."""
         key = (modification, windows, negatives, flanks, metric)
         rows = self.table
         for column, wanted in zip((*KEYS, "metric"), key, strict=True):
@@ -107,7 +96,7 @@ class Evaluation:
         return Estimate(*map(float, rows.iloc[0][["value", "low", "high"]]))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the scores as plain numbers and strings; nan becomes None."""
+        """Return everything but the scores as plain numbers and strings; nan becomes None."""
         results = []
         for key, rows in self.table.groupby([*KEYS, "n_pos", "n_neg"], sort=False):
             result: dict[str, Any] = dict(zip((*KEYS, "n_pos", "n_neg"), key, strict=True))
@@ -115,7 +104,7 @@ class Evaluation:
                 numbers = (None if math.isnan(bound) else float(bound) for bound in bounds)
                 result[metric] = dict(zip(("value", "low", "high"), numbers, strict=True))
             results.append(result)
-        told: dict[str, Any] = {
+        plain: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "model": self.model,
             "split": self.split,
@@ -123,5 +112,5 @@ class Evaluation:
             "results": results,
         }
         if self.positions is not None:
-            told["positions"] = self.positions.to_json()
-        return told
+            plain["positions"] = self.positions.to_json()
+        return plain

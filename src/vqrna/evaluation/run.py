@@ -1,7 +1,4 @@
-"""Score labelled windows with a model and measure it, type by type.
-
-Windows with their flanks hidden, as at the ends of a transcript and in short sequences.
-"""
+"""Score labelled windows, also with masked flanks, and measure each type."""
 
 from __future__ import annotations
 
@@ -25,16 +22,21 @@ if TYPE_CHECKING:
     from vqrna.model import Model
     from vqrna.model.protocol import Scorer
 
-
 FLANKS = ("none", "upstream", "downstream", "both")
-"""Which flanks can be masked."""
+"""Flanks that can be masked."""
 
 KEPT = 25
 """Nucleotides beside the site that a mask leaves in place."""
 
+_BATCH = 256
+_SCORES = (
+    "window", "number", "modification", "label", "negatives", "flanks",
+    "non_overlapping", "cluster", "logit", "score", *FLAGS,
+)  # fmt: skip
+
 
 def mask_flanks(tokens: np.ndarray, flanks: str, *, keep: int = KEPT) -> np.ndarray:
-    """Hide what lies farther than `keep` nt from the site, as beyond the end of a transcript.
+    """Mask positions more than `keep` nt from the site, as beyond the end of a transcript.
 
     Parameters
     ----------
@@ -58,14 +60,6 @@ def mask_flanks(tokens: np.ndarray, flanks: str, *, keep: int = KEPT) -> np.ndar
     return masked
 
 
-_BATCH = 256
-
-_SCORES = (
-    "window", "number", "modification", "label", "negatives", "flanks",
-    "non_overlapping", "cluster", "logit", "score", *FLAGS,
-)  # fmt: skip
-
-
 def evaluate(
     model: Scorer,
     windows: Windows,
@@ -81,33 +75,30 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on labelled windows.
 
-    Positives are compared with each set of negatives by itself. Labels that are not known are
-    left out, type by type. Intervals come from resampling clusters of overlapping windows.
+    Positives are compared with each set of negatives separately; each type uses the windows whose
+    label is known. Intervals come from resampling clusters of overlapping windows.
 
     Parameters
     ----------
     model : Scorer
     windows : Windows
-        What to score.
     split : str
-        How to call them in the results.
+        Name of the windows in the results.
     reference : Windows, optional
-        The training windows. With them, every measure is also taken on the windows that share no
-        60 contiguous nt of their central 501 with any of these (``non_overlapping``).
+        The training windows: every measure is also taken on the windows that share no 60
+        contiguous nt of their central 501 with any of these (``non_overlapping``).
     masks : sequence of str
-        Any of `FLANKS`: score the windows with nothing masked, or with everything farther than
-        `KEPT` nt from the site masked on one side or both.
+        Some of `FLANKS`: which positions more than `KEPT` nt from the site to mask.
     full : bool
-        Whether to scan windows position by position, too, and measure what a balanced test does
-        not show (see :func:`vqrna.evaluation.position_evaluation.evaluate_positions`).
+        Whether to scan windows position by position, too (see
+        :func:`vqrna.evaluation.position_evaluation.evaluate_positions`).
     limit : int, optional
-        With `full`: at most so many modified windows a type; all if not given.
+        With `full`: largest number of modified windows of each type; all by default.
     resamples : int
-        Bootstrap resamples; 0 leaves the intervals nan.
+        Bootstrap resamples; with 0 the intervals are nan.
     seed : int
-        Of the resampling.
+        Seed of the resampling.
     show_progress : bool
-        Whether to draw a bar on stderr.
 
     Returns
     -------
@@ -116,8 +107,8 @@ def evaluate(
     Raises
     ------
     UsageError
-        If a mask is unknown, the model tells none of the types of the windows, or cannot scan
-        them where `full` is asked for.
+        If a mask is unknown, the model predicts none of the types of the windows, or it cannot
+        scan and `full` is requested.
     DataError
         If no window has a known label for a type of the model.
     """
@@ -125,13 +116,14 @@ def evaluate(
         raise UsageError(f"unknown flanks '{min(wrong)}' (known: {', '.join(FLANKS)})")
     if full:
         check_scans(model)
-    heads = {m.symbol: column for column, m in enumerate(model.modifications)}
-    types = {m.symbol: column for column, m in enumerate(windows.modifications)}
+    heads = {m.symbol: k for k, m in enumerate(model.modifications)}
+    types = {m.symbol: k for k, m in enumerate(windows.modifications)}
     shared = [symbol for symbol in types if symbol in heads]
     unknown = tuple(symbol for symbol in types if symbol not in heads)
     if not shared:
         raise UsageError(
-            f"the model tells none of these types: {', '.join(types)} (it tells {', '.join(heads)})"
+            f"the model predicts none of these types: {', '.join(types)} "
+            f"(it predicts {', '.join(heads)})"
         )
     windows = windows.take((windows.labels[:, [types[s] for s in shared]] != -1).any(axis=1))
     if not len(windows):
@@ -160,7 +152,7 @@ def evaluate(
                     flanks=flanks,
                     logit=logits[known.index, heads[symbol]],
                     score=scores[known.index, heads[symbol]],
-                    **{name: told[known.index] for name, told in flags.items()},
+                    **{name: column[known.index] for name, column in flags.items()},
                 )
                 parts.append(of_type)
     table = pd.concat(parts, ignore_index=True)[list(_SCORES)]

@@ -1,0 +1,434 @@
+"""Agreement of predicted with known sites: precision, recall and enrichment by type and tier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vqrna.errors import DataError, UsageError
+from vqrna.evaluation.known_sites import (
+    SCANNED,
+    STRIDE,
+    KnownSites,
+    ScannedRegions,
+    read_known,
+    read_scanned,
+)
+from vqrna.evaluation.predicted_sites import (
+    Block,
+    Facts,
+    PredictedSites,
+    all_sites,
+    candidates_of,
+    lowest_tier,
+    types_of,
+)
+from vqrna.modifications import Modification
+from vqrna.modifications import modification as known_modification
+from vqrna.runtime.progress import progress
+from vqrna.stats.tiers import TIERS
+
+LEVEL = 0.95
+"""Level of the intervals."""
+
+SMALLEST = 1e-300
+"""Smaller p-values are reported as this."""
+
+ANY = "any"
+"""Tier in the table for sites whose tier is unknown."""
+
+FARTHEST = 1000
+"""Largest tolerance in nt."""
+
+COLUMNS = (
+    "modification", "tier", "called", "known", "found",
+    "precision", "precision_low", "precision_high",
+    "recall", "recall_low", "recall_high",
+    "candidates", "enrichment", "enrichment_low", "enrichment_high", "p_value",
+)  # fmt: skip
+
+AnyPath = str | PathLike[str]
+
+
+class Matches:
+    """Counts called sites by type and tier, and keeps those at known sites.
+
+    Parameters
+    ----------
+    known : KnownSites
+    types : int
+        Number of types.
+    within : int
+        Tolerance in nt.
+
+    Attributes
+    ----------
+    called : np.ndarray, shape (types, 4), int64
+        Rows by type and tier; the first column counts rows that are not called.
+    names : set of str
+        Names of the sequences with rows.
+    """
+
+    def __init__(self, known: KnownSites, types: int, within: int) -> None:
+        self.types, self.within = types, within
+        self.called = np.zeros((types, len(TIERS) + 1), np.int64)
+        self.names: set[str] = set()
+        self._ids = {name: number for number, name in enumerate(known.names)}
+        places = self._places(
+            known.modification_index, known.reverse, known.sequence, known.position
+        )
+        self.order = np.argsort(places, kind="stable")
+        self._known = places[self.order]
+        self._modification_index = known.modification_index[self.order]
+        self._has_row = np.zeros(len(known), bool)
+        self._near: list[np.ndarray] = []
+        self._tiers: list[np.ndarray] = []
+
+    def add(self, block: Block) -> None:
+        """Count the rows of a block."""
+        width = self.called.shape[1]
+        cells = np.bincount(
+            block.modification_index * width + block.tier, minlength=self.called.size
+        )
+        self.called += cells.reshape(self.called.shape)
+        self.names.update(block.names)
+        if not len(self._known) or not len(block.position):
+            return
+        number = np.array([self._ids.get(name, -1) for name in block.names], dtype=np.int64)
+        sequence = number[block.sequence]
+        rows = np.flatnonzero(sequence >= 0)
+        place = self._places(
+            block.modification_index[rows],
+            block.reverse[rows],
+            sequence[rows],
+            block.position[rows],
+        )
+        at = np.minimum(np.searchsorted(self._known, place), len(self._known) - 1)
+        same = self._known[at] == place
+        self._has_row[at[same]] = True
+        at = np.searchsorted(self._known, place - self.within)
+        at = np.minimum(at, len(self._known) - 1)
+        near = (np.abs(self._known[at] - place) <= self.within) & (block.tier[rows] > 0)
+        self._near.append(place[near])
+        self._tiers.append(block.tier[rows][near])
+
+    def known(self) -> np.ndarray:
+        """Count the known sites by type: shape (types,), int64."""
+        return np.bincount(self._modification_index, minlength=self.types)
+
+    def with_row(self) -> np.ndarray:
+        """Count the known sites that have a row, called or not: shape (types,)."""
+        return np.bincount(self._modification_index[self._has_row], minlength=self.types)
+
+    def found(self, tier: int) -> np.ndarray:
+        """Count the known sites that are called with a tier (from 1) or a higher one: (types,).
+
+        This is the largest number of pairs of a known and a called site within the tolerance,
+        with each site in one pair at most.
+        """
+        near = np.concatenate([np.empty(0, np.int64), *self._near])
+        reached = np.concatenate([np.empty(0, np.int64), *self._tiers]) >= tier
+        called = np.unique(near[reached])
+        if self.within == 0:
+            paired = np.isin(self._known, called)
+        else:
+            paired = _pairs(self._known, called, self.within)
+        return np.bincount(self._modification_index[paired], minlength=self.types)
+
+    def _places(
+        self,
+        modification_index: np.ndarray,
+        reverse: np.ndarray,
+        sequence: np.ndarray,
+        position: np.ndarray,
+    ) -> np.ndarray:
+        """Return positions as numbers, with types, strands and sequences far apart."""
+        group = (modification_index * 2 + reverse) * max(len(self._ids), 1) + sequence
+        return group * STRIDE + position + STRIDE // 2  # no tolerance reaches another group
+
+
+def _pairs(known: np.ndarray, called: np.ndarray, within: int) -> np.ndarray:
+    """Return which known positions have a partner; both are sorted and matched greedily."""
+    paired = np.zeros(len(known), bool)
+    places, i = called.tolist(), 0
+    for k, place in enumerate(known.tolist()):
+        while i < len(places) and places[i] < place - within:
+            i += 1
+        if i < len(places) and places[i] <= place + within:
+            paired[k] = True
+            i += 1
+    return paired
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """Agreement of the sites of a scan with known ones.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        `COLUMNS`, one row for each type and tier, which includes the tiers above. nan and, for
+        counts, ``<NA>`` mark unknown values.
+    modifications : tuple of Modification
+        The types of the table, in order.
+    facts : dict of str to str
+        Input and settings, for the header of a file.
+    notes : tuple of str
+        Notes for the user, one line each.
+    """
+
+    table: pd.DataFrame
+    modifications: tuple[Modification, ...]
+    facts: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def agreement_table(
+    matches: Matches,
+    modifications: Sequence[Modification],
+    indices: Sequence[int],
+    candidates: Mapping[str, int] | None,
+    levels: Mapping[str, int],
+) -> pd.DataFrame:
+    """Return the table of agreement, with `COLUMNS`.
+
+    Parameters
+    ----------
+    matches : Matches
+    modifications : sequence of Modification
+    indices : sequence of int
+        Modifications of the table.
+    candidates : mapping of str to int, or None
+        Number of scanned positions that can carry a type, by symbol.
+    levels : mapping of str to int
+        Names of the tiers from low to high, with their numbers in `matches`.
+    """
+    known = matches.known()
+    rows = []
+    for name, tier in levels.items():
+        called, found = matches.called[:, tier:].sum(axis=1), matches.found(tier)
+        for i in indices:
+            symbol = modifications[i].symbol
+            counts = int(called[i]), int(known[i]), int(found[i])
+            total = (candidates or {}).get(symbol)
+            rows.append((i, tier, symbol, name, *_numbers(*counts, total, matches.within)))
+    rows.sort(key=lambda row: row[:2])
+    table = pd.DataFrame([row[2:] for row in rows], columns=list(COLUMNS))
+    return table.astype({"candidates": "Int64"})
+
+
+def _numbers(
+    called: int, known: int, found: int, candidates: int | None, within: int
+) -> tuple[float | int | None, ...]:
+    """Return the columns from ``called`` on.
+
+    Of candidates drawn at random, a share of `known / candidates` are known sites. With a
+    tolerance, up to ``2 * within + 1`` times as many match, if all bases around a known site are
+    candidates; this bound makes enrichment and p-value conservative.
+    """
+    precision, recall = _proportion(found, called), _proportion(found, known)
+    enrichment: tuple[float, ...] = (np.nan, np.nan, np.nan)
+    p_value = np.nan
+    if candidates:
+        hits = min(known * (2 * within + 1), candidates)
+        if hits:
+            enrichment = tuple(value / (hits / candidates) for value in precision)
+        if max(called, hits, known) <= candidates:
+            p_value = _by_chance(found, called, hits, candidates)
+    return (called, known, found, *precision, *recall, candidates, *enrichment, p_value)
+
+
+def _proportion(part: int, whole: int) -> tuple[float, float, float]:
+    """Return a share and its Wilson interval; nan if the whole is 0."""
+    from scipy.stats import binomtest
+
+    if not whole:
+        return np.nan, np.nan, np.nan
+    low, high = binomtest(part, whole).proportion_ci(LEVEL, method="wilson")
+    return part / whole, float(low), float(high)
+
+
+def _by_chance(found: int, called: int, hits: int, candidates: int) -> float:
+    """Return the probability of at least `found` hits among random candidates."""
+    from scipy.stats import hypergeom
+
+    p = float(hypergeom.sf(found - 1, candidates, hits, called))
+    return float(np.clip(p, SMALLEST, 1.0))
+
+
+def compare(
+    sites: AnyPath,
+    known: AnyPath,
+    *,
+    modification: str | None = None,
+    within: int = 0,
+    scanned: AnyPath | None = None,
+    show_progress: bool = False,
+) -> Agreement:
+    """Measure the agreement of the sites of a scan with known ones.
+
+    Parameters
+    ----------
+    sites : path-like
+        Output of ``vqrna predict``: TSV, Parquet, BED or bedRMod. It is read in blocks.
+    known : path-like
+        Known sites: BED or bedRMod.
+    modification : str, optional
+        Type of known sites whose name is not a type.
+    within : int
+        Largest distance in nt of a known site and the called site that matches it.
+    scanned : path-like, optional
+        Scanned regions, as BED; by default ``scanned.bed`` beside `sites`, if it exists.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or invalid, or the files have no sequence or type in common.
+    UsageError
+        If the modification is unknown or the tolerance out of range.
+    """
+    if not 0 <= within <= FARTHEST:
+        raise UsageError(f"invalid tolerance {within} (expected 0 to {FARTHEST:,} nt)")
+    predicted = PredictedSites.open(sites)
+    regions = _scanned(predicted.path, scanned)
+    facts = (regions.facts if regions is not None else {}) | predicted.facts
+    candidates = candidates_of(facts)
+    types = types_of(list(candidates or {}))
+    only = None if modification is None else known_modification(modification, types)
+    if all_sites(facts) and not predicted.tiers:
+        message = "holds all candidates, without their calls: use the TSV or Parquet table"
+        raise DataError(message, file=sites)
+    known_sites = read_known(known, types, only)
+    notes = [*_skipped_lines(known_sites, known)]
+    known_sites = _scanned_types(known_sites, types, candidates, notes)
+    if regions is not None:
+        known_sites = _inside(known_sites, regions, known, notes)
+    matches = Matches(known_sites, len(types), within)
+    with progress(None, "comparing", unit="sites", show=show_progress) as bar:
+        for block in predicted.blocks(types):
+            matches.add(block)
+            bar.advance(len(block.position))
+    if regions is None:
+        _check_names(known_sites.names, matches.names, known, predicted.path)
+        notes.append(
+            f"no {SCANNED} beside {predicted.path.name} (set one with --scanned): "
+            "known sites that were not scanned count as missed"
+        )
+    if all_sites(facts):
+        notes += _no_candidates(matches, types, in_genome="genome" in facts)
+    if candidates is None:
+        notes.append(
+            f"{predicted.path.name} has no number of scanned candidates: enrichment is left blank"
+        )
+    settings = {"sites": str(sites), "known sites": str(known), "within": f"{within} nt"}
+    if regions is not None:
+        settings["scanned"] = str(scanned or predicted.path.with_name(SCANNED))
+    if only is not None:
+        settings["modification"] = only.symbol
+    indices = np.flatnonzero(matches.known()).tolist()
+    levels = _levels(predicted, facts, matches)
+    return Agreement(
+        agreement_table(matches, types, indices, candidates, levels),
+        tuple(types[i] for i in indices),
+        settings | {name: facts[name] for name in ("model", "called") if name in facts},
+        tuple(notes),
+    )
+
+
+def _levels(predicted: PredictedSites, facts: Facts, matches: Matches) -> dict[str, int]:
+    """Return the tiers of the table with their numbers in a block."""
+    lowest = lowest_tier(facts)
+    if not predicted.tiers:
+        return {ANY if lowest is None else TIERS[lowest]: 1}
+    if lowest is None:
+        called = np.flatnonzero(matches.called[:, 1:].any(axis=0))
+        lowest = int(called[0]) if len(called) else 0
+    return {tier: i for i, tier in enumerate(TIERS, start=1) if i > lowest}
+
+
+def _scanned(sites: Path, path: AnyPath | None) -> ScannedRegions | None:
+    if path is not None:
+        return read_scanned(path)
+    beside = sites.with_name(SCANNED)
+    return read_scanned(beside) if beside.is_file() else None
+
+
+def _skipped_lines(known: KnownSites, path: AnyPath) -> Iterable[str]:
+    name = Path(path).name
+    if known.unknown:
+        yield f"{known.unknown:,} lines of {name} without a requested type: skipped"
+    if known.strandless:
+        yield f"{known.strandless:,} sites of {name} without a strand: counted as forward"
+    if known.repeated:
+        yield f"{known.repeated:,} lines of {name} repeat a site: counted once"
+
+
+def _scanned_types(
+    known: KnownSites,
+    types: Sequence[Modification],
+    candidates: dict[str, int] | None,
+    notes: list[str],
+) -> KnownSites:
+    """Skip types that were not scanned for."""
+    if candidates is None:
+        return known
+    kept = np.array([m.symbol in candidates for m in types])[known.modification_index]
+    if not kept.all():
+        names = ", ".join(types[i].symbol for i in np.unique(known.modification_index[~kept]))
+        if not kept.any():
+            raise DataError(f"the scan did not include {names}, and no other sites are known")
+        notes.append(f"the scan did not include {names}: its known sites are skipped")
+    return known.take(kept)
+
+
+def _inside(
+    known: KnownSites, regions: ScannedRegions, path: AnyPath, notes: list[str]
+) -> KnownSites:
+    """Skip known sites outside the scanned regions."""
+    used = [known.names[i] for i in np.unique(known.sequence)]
+    _check_names(used, regions.names, path, SCANNED)
+    inside = regions.holds(known)
+    outside = len(known) - int(inside.sum())
+    if outside == len(known):
+        raise DataError(f"none of its {outside:,} sites is in a scanned region", file=path)
+    if outside:
+        notes.append(f"{outside:,} of {len(known):,} known sites were not scanned: skipped")
+    return known.take(inside)
+
+
+def _check_names(
+    known: Iterable[str], scanned: Iterable[str], path: AnyPath, where: str | Path
+) -> None:
+    """Raise a DataError if the two files have no name of a sequence in common."""
+    ours, theirs = set(scanned), set(known)
+    if not ours or ours & theirs:
+        return
+    one, other = min(theirs), min(ours)
+    words = f"no sequence name is also in {Path(where).name}: '{one}' here, '{other}' there"
+    if {name.removeprefix("chr") for name in ours} & {name.removeprefix("chr") for name in theirs}:
+        words += "; only one of the files has names that begin with 'chr'"
+    raise DataError(words, file=path)
+
+
+def _no_candidates(
+    matches: Matches, types: Sequence[Modification], *, in_genome: bool
+) -> Iterable[str]:
+    """Yield notes on known sites that were not candidates, of a table of all candidates."""
+    missing = matches.known() - matches.with_row()
+    for i in np.flatnonzero(missing).tolist():
+        m, number = types[i], f"{missing[i]:,} of {matches.known()[i]:,}"
+        if in_genome and m.first_base_only:
+            yield (
+                f"{number} known {m.symbol} sites were not candidates: in annotated transcripts, "
+                f"{m.symbol} is scanned for only at the first base"
+            )
+        else:
+            yield (
+                f"{number} known {m.symbol} sites are not on {m.context}: "
+                "is this the same assembly, and are the positions 0-based as in BED?"
+            )
