@@ -17,8 +17,9 @@ from vqrna.config import Config, preset
 from vqrna.data.windows import Windows
 from vqrna.modifications import MODIFICATIONS
 from vqrna.nn.model import SiteNetwork, build
-from vqrna.training.epoch import TrainingData, train_epoch
-from vqrna.training.negatives import WeakNegatives
+from vqrna.training.batches import TrainingData
+from vqrna.training.epoch import train_epoch
+from vqrna.training.negatives import UnlabelledNegatives
 from vqrna.training.schedule import WeightAverage, make_optimizer
 
 WINDOWS = 1280
@@ -44,18 +45,17 @@ def speed(config: Config, modifications: int) -> float:
     """Train two epochs and give the windows a second of the second."""
     data = windows(modifications)
     network = build(config.model, modifications)
-    weak = None
+    unlabelled = None
     if isinstance(network, SiteNetwork):
-        weak = WeakNegatives.of(data, config.model.length, config.training)
+        unlabelled = UnlabelledNegatives.from_windows(data, config.model.length, config.training)
+    prepared = TrainingData(data, config, unlabelled)
     decay = config.training.average_decay
     average = WeightAverage(network, decay) if decay else None
     optimizer = make_optimizer(network, config.training)
     seconds = 0.0
     for epoch in range(2):
         start = time.perf_counter()
-        train_epoch(
-            network, average, optimizer, TrainingData(data, weak), config, epoch, lambda n, m: None
-        )
+        train_epoch(network, average, optimizer, prepared, epoch, lambda n, m: None)
         seconds = time.perf_counter() - start
     return WINDOWS / seconds
 

@@ -14,7 +14,7 @@ from vqrna.config import Config, replace
 from vqrna.data.split import make_folds
 from vqrna.data.windows import Windows
 from vqrna.training import train_network
-from vqrna.training.teacher import kept_judgements
+from vqrna.training.teacher import cached_teacher_logits
 
 FOLDS, EPOCHS = 3, 4
 
@@ -32,11 +32,11 @@ def taught_by_networks(config: Config) -> Iterator[None]:
     """
 
     def judge(folder: Path, windows: Windows, length: int, seed: int, **more: Any) -> np.ndarray:
-        by_trees = kept_judgements(folder, windows, length, seed, **more)
+        by_trees = cached_teacher_logits(folder, windows, length, seed, **more)
         by_networks = out_of_fold(windows, replace(config, seed=seed, epochs=EPOCHS), folder)
         return (by_trees + by_networks) / 2  # nothing where the trees say nothing
 
-    with patch("vqrna.training.train_network.kept_judgements", judge):
+    with patch("vqrna.training.loop.cached_teacher_logits", judge):
         yield
 
 

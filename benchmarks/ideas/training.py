@@ -64,7 +64,7 @@ def swapped_flanks() -> Iterator[None]:
     ) -> torch.Tensor:
         return mask_flanks(swap_flanks(tokens, shortest, generator), rate, shortest, generator)
 
-    with patch("vqrna.training.epoch.mask_flanks", both):
+    with patch("vqrna.training.batches.mask_flanks", both):
         yield
 
 

@@ -120,7 +120,7 @@ SPECS: tuple[Spec, ...] = (
         settings={
             **_TREES,
             "features": f"{_PLAIN}, counts of 1- to 3-mers in 101 nt",
-            "negatives_of_other_types": teacher.ELSEWHERE,
+            "other_type_negatives": teacher.ELSEWHERE,
         },
         minutes=3.5,
     ),

@@ -22,7 +22,7 @@ from vqrna.nn.model import SiteNetwork, build
 from vqrna.nn.quantizer import CosineQuantizer
 from vqrna.sequence import AMBIGUOUS
 from vqrna.studies import CellStore
-from vqrna.training import epoch, losses
+from vqrna.training import batches, losses
 
 NETWORKS = [idea for idea in catalogue.IDEAS if idea.spec.config is not None]
 
@@ -46,11 +46,11 @@ def test_every_idea_trains_and_is_measured(data, tmp_path, idea):
 
 
 def test_nothing_of_an_idea_stays():
-    before = (epoch.mask_flanks, losses.classification_loss)
+    before = (batches.mask_flanks, losses.classification_loss)
     for idea in NETWORKS:
         with idea.spec.changed():
             build(tiny().model, 1)
-    assert (epoch.mask_flanks, losses.classification_loss) == before
+    assert (batches.mask_flanks, losses.classification_loss) == before
     network = build(tiny().model, 1)
     assert type(network.quantizer) is CosineQuantizer
     assert type(network.head.site) is Part

@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 
 from tiny import columns, network, random_tokens, tiny, tiny_paper
+from vqrna.training.batches import Batch
 from vqrna.training.losses import (
     classification_loss,
+    compute_loss,
     reconstruction_loss,
-    total_loss,
-    weak_loss,
+    unlabelled_loss,
 )
 
 
@@ -74,7 +75,7 @@ def test_the_total_is_the_weighted_sum(config):
     x = columns(random_tokens(6, 51))
     output = network(config, types=1)(x)
     labels = torch.tensor([[1], [0], [1], [0], [-1], [1]])
-    loss = total_loss(output, x, labels, config.training, paper=paper)
+    loss = compute_loss(output, x, Batch(torch.empty(0), labels, 6), config)
     training = config.training
     expected = (
         training.classification_weight
@@ -88,19 +89,19 @@ def test_the_total_is_the_weighted_sum(config):
     assert loss.reconstruction > 0
 
 
-def test_weak_negatives_count_where_they_are_chosen():
+def test_unlabelled_negatives_count_where_they_are_chosen():
     logits = torch.randn(6, 5, requires_grad=True)
     chosen = torch.rand(6, 5) < 0.4
-    loss = weak_loss(logits, chosen)
+    loss = unlabelled_loss(logits, chosen)
     torch.testing.assert_close(loss, F.softplus(logits[chosen]).mean())
     loss.backward()
     assert (logits.grad[~chosen] == 0).all()
     assert (logits.grad[chosen] > 0).all()
-    assert weak_loss(logits, torch.zeros_like(chosen)).item() == 0
+    assert unlabelled_loss(logits, torch.zeros_like(chosen)).item() == 0
 
 
-def test_weak_negatives_can_be_shared_among_more():
+def test_unlabelled_loss_divides_by_a_given_count():
     logits = torch.tensor([[0.0, 3.0], [-1.0, 2.0]])
     chosen = torch.tensor([[True, False], [True, False]])
     expected = (np.log(2) + np.log1p(np.exp(-1))) / 5
-    assert weak_loss(logits, chosen, 0.0, torch.tensor(5)).item() == pytest.approx(expected)
+    assert unlabelled_loss(logits, chosen, 0.0, torch.tensor(5)).item() == pytest.approx(expected)

@@ -7,7 +7,8 @@ from tiny import columns, planted, tiny, tiny_paper
 from vqrna.config import PAPER_LENGTHS
 from vqrna.nn.model import build
 from vqrna.training import train_network
-from vqrna.training.epoch import TrainingData, train_epoch
+from vqrna.training.batches import TrainingData
+from vqrna.training.epoch import train_epoch
 from vqrna.training.schedule import make_optimizer
 from vqrna.training.validation import validate
 
@@ -55,7 +56,7 @@ def test_the_published_network_learns_32_windows_by_heart():
     optimizer = make_optimizer(made, config.training)
     windows = planted(32)
     for epoch in range(30):
-        train_epoch(made, None, optimizer, TrainingData(windows), config, epoch, silent)
+        train_epoch(made, None, optimizer, TrainingData(windows, config), epoch, silent)
     assert validate(made, windows, config)["mean"]["auroc"] > 0.95
 
 
@@ -66,8 +67,8 @@ def test_the_published_network_trains_at_all_nine_lengths(length):
     made = build(config.model, 1)
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
     optimizer = make_optimizer(made, config.training)
-    data = TrainingData(planted(8, length))
-    means = train_epoch(made, None, optimizer, data, config, 0, silent)
+    data = TrainingData(planted(8, length), config)
+    means = train_epoch(made, None, optimizer, data, 0, silent)
     assert 0 < means["loss"] < 2
     assert means["learning_rate"] == 1e-3
     still = [name for name, tensor in made.state_dict().items() if tensor.equal(before[name])]

@@ -20,8 +20,8 @@ from vqrna.config import Config, load
 from vqrna.errors import DataError, UsageError
 from vqrna.model.weights import FILE_NAME
 from vqrna.runtime.provenance import running
-from vqrna.training import checkpoint, epoch, report, train_network
-from vqrna.training.train_network import TrainingResult
+from vqrna.training import checkpoint, epoch, loop, report
+from vqrna.training.loop import TrainingResult, train_network
 
 OURS = tiny(epochs=4, learning_rate=1e-2, off_site_weight=0.3)
 RANKED = tiny(epochs=3, length=151, shuffled_weight=0.1)
@@ -83,16 +83,16 @@ def whole(tmp_path_factory):
 
 
 MOMENTS = {
-    "in the first epoch": (epoch, "_step", 2, False),
-    "in the third epoch": (epoch, "_step", 8, False),
-    "while it validates": (train_network, "validate", 2, False),
-    "before the best weights": (train_network, "save_model", 2, False),
+    "in the first epoch": (epoch, "train_step", 2, False),
+    "in the third epoch": (epoch, "train_step", 8, False),
+    "while it validates": (loop, "validate", 2, False),
+    "before the best weights": (loop, "save_model", 2, False),
     "between best weights and checkpoint": (checkpoint, "write", 2, False),
     "between checkpoint and history": (checkpoint, "write", 3, True),
     "after the last checkpoint": (checkpoint, "write", 4, True),
     "between history and log": (report, "write_log", 4, False),
-    "while it measures the model": (train_network, "finish", 1, False),
-    "after all": (train_network, "finish", 1, True),
+    "while it measures the model": (loop, "calibrate_model", 1, False),
+    "after all": (loop, "calibrate_model", 1, True),
 }
 
 
@@ -110,7 +110,7 @@ def test_wherever_it_dies_it_ends_the_same(tmp_path, no_curves, monkeypatch, who
 def test_it_may_die_again_and_again(tmp_path, no_curves, whole):
     for attempt in range(3):
         with pytest.MonkeyPatch.context() as patch:
-            dies_at(patch, train_network, "_next_epoch", 2)
+            dies_at(patch, loop, "_next_epoch", 2)
             with pytest.raises(Killed):
                 work(tmp_path, resume=True)
         assert len(history(tmp_path)) == attempt + 1
@@ -131,7 +131,7 @@ def test_ranks_among_rivals_go_on_too(tmp_path, no_curves, whole, moment):
 
 def test_the_published_network_goes_on_too(tmp_path, no_curves, whole):
     with pytest.MonkeyPatch.context() as patch:
-        dies_at(patch, train_network, "_next_epoch", 3)
+        dies_at(patch, loop, "_next_epoch", 3)
         with pytest.raises(Killed):
             work(tmp_path, PAPER)
     work(tmp_path, PAPER, resume=True)
@@ -263,7 +263,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path, no_curves, whole, damage):
 
 def test_the_first_command_is_the_one_that_is_told(tmp_path, no_curves):
     with pytest.MonkeyPatch.context() as patch, running(["train", "--seed", "1"]):
-        dies_at(patch, train_network, "_next_epoch", 2)
+        dies_at(patch, loop, "_next_epoch", 2)
         with pytest.raises(Killed):
             work(tmp_path)
     with running(["train", "--seed", "1", "--resume"]):

@@ -87,7 +87,7 @@ def test_judgements_are_kept_for_these_windows_and_this_seed(tmp_path, windows, 
     monkeypatch.setattr(teacher, "teacher_logits", teacher_logits)
 
     def kept(windows, seed):
-        return float(teacher.kept_judgements(tmp_path, windows, 51, seed).mean())
+        return float(teacher.cached_teacher_logits(tmp_path, windows, 51, seed).mean())
 
     assert [kept(windows, 0), kept(windows, 0)] == [0, 0]
     assert made == [0]

@@ -40,7 +40,7 @@ from vqrna.studies.optuna_storage import (
 from vqrna.studies.search_config import Search
 from vqrna.training import Source, train_network
 from vqrna.training.checkpoint import FILE_NAME as CHECKPOINT
-from vqrna.training.train_network import BEST_NAME
+from vqrna.training.loop import BEST_NAME
 
 if TYPE_CHECKING:
     from optuna import Trial

@@ -1,8 +1,8 @@
 """Train models: one joint network, or one a modification as published."""
 
+from vqrna.training.loop import TrainingResult, train_network
 from vqrna.training.source import Source, from_benchmark, from_fasta, from_sets, from_table
 from vqrna.training.train import TrainingRun, train
-from vqrna.training.train_network import TrainingResult, train_network
 
 __all__ = [
     "Source",

@@ -76,7 +76,7 @@ MOST_SHUFFLED = {"low": 0.25, "medium": 0.025, "high": 0.0025}
 at the default tier, since sequence of one length or composition alone gives other counts."""
 
 
-def finish(
+def calibrate_model(
     model: TrainedModel,
     train: Windows,
     valid: Windows,

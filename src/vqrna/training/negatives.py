@@ -1,8 +1,8 @@
-"""Weak negatives: positions nobody calls modified, beside known sites and in shuffled sequence.
+"""Negatives without a label: positions beside known sites, shuffled windows, and other types.
 
-Random negatives of one type also count, weakly, against the other types of their base. The others
-join the batch of real windows as rows of their own, so that statistics over the batch are the
-same for both: with batches of their own the network is normalised by them and learns nothing.
+Random negatives of one type also count, with a low weight, against other types with the same base.
+Positions and shuffled windows join each batch as rows of their own: in separate batches, batch
+normalisation would treat them differently from labelled windows, and nothing would be learned.
 """
 
 from __future__ import annotations
@@ -16,40 +16,35 @@ from vqrna.data.annotated import annotated
 from vqrna.data.windows import POSITIVE, RANDOM, UNKNOWN, Windows
 from vqrna.sequence import centre, dinucleotide_shuffle, recentre, windows_around
 
-OFF_SITE, SHUFFLED = "loss_off_site", "loss_shuffled"
-OTHER_TYPES = "loss_other_types"
+OFF_SITE, SHUFFLED = "off_site", "shuffled"
 
 
-def negatives_of_other_types(windows: Windows) -> np.ndarray:
-    """Tell for which types windows can stand in as negatives, though nobody drew them for these.
-
-    Parameters
-    ----------
-    windows : Windows
+def other_type_negatives(windows: Windows) -> np.ndarray:
+    """Return the types for which windows can serve as negatives although they were not drawn so.
 
     Returns
     -------
     np.ndarray, shape (N, M), bool
-        True where a random negative of some type, modified for none, has an unknown label, and the
-        base and context that the type needs.
+        True where a random negative of some type, modified for none, has an unknown label and the
+        base and context of the type.
     """
     random = windows.negative_set == windows.negative_sets.index(RANDOM)
-    serves = random.any(axis=1) & ~(windows.labels == POSITIVE).any(axis=1)
-    return serves[:, None] & (windows.labels == UNKNOWN) & windows.candidates()
+    unmodified = random.any(axis=1) & ~(windows.labels == POSITIVE).any(axis=1)
+    return unmodified[:, None] & (windows.labels == UNKNOWN) & windows.candidates()
 
 
 @dataclass(frozen=True, eq=False)
-class WeakRows:
-    """Weak negatives for one batch.
+class NegativeRows:
+    """Unlabelled negatives for one batch.
 
     Attributes
     ----------
     tokens : np.ndarray, shape (E, L), uint8
-        Windows about the positions.
+        Windows centred on the positions.
     negative : np.ndarray, shape (E, M), bool
-        The types that each counts against.
+        Types that each row is a negative of.
     terms : dict of str to slice
-        Which rows belong to which term of the loss.
+        Rows of each loss term, `OFF_SITE` and `SHUFFLED`.
     """
 
     tokens: np.ndarray
@@ -58,17 +53,17 @@ class WeakRows:
 
 
 @dataclass(frozen=True, eq=False)
-class WeakNegatives:
-    """Where weak negatives come from.
+class UnlabelledNegatives:
+    """Source of unlabelled negatives.
 
     Parameters
     ----------
     windows : Windows
-        As long as they are: what is longer than the model's window gives positions beside sites.
+        Training windows; those longer than the model's provide positions beside sites.
     known : np.ndarray, shape (N, L), bool
-        Annotated sites, which are no negatives (see :func:`vqrna.data.annotated.annotated`).
+        Annotated sites, which are never drawn (see :func:`vqrna.data.annotated.annotated`).
     length : int
-        Of the model's windows in nt.
+        Length of the model's windows in nt.
     config : TrainingConfig
     """
 
@@ -78,17 +73,10 @@ class WeakNegatives:
     config: TrainingConfig
 
     @classmethod
-    def of(cls, windows: Windows, length: int, config: TrainingConfig) -> WeakNegatives | None:
-        """Prepare what a training needs; None if it wants no weak negatives.
-
-        Parameters
-        ----------
-        windows : Windows
-            For training; at least as long as the model's.
-        length : int
-            Of the model's windows in nt.
-        config : TrainingConfig
-        """
+    def from_windows(
+        cls, windows: Windows, length: int, config: TrainingConfig
+    ) -> UnlabelledNegatives | None:
+        """Mark the annotated sites of windows; None if both weights are 0 (parameters as above)."""
         if config.off_site_weight == 0 and config.shuffled_weight == 0:
             return None
         known = np.zeros(windows.tokens.shape, dtype=bool)
@@ -96,23 +84,23 @@ class WeakNegatives:
             known = annotated(windows.tokens, windows)
         return cls(windows, known, length, config)
 
-    def draw(self, rows: np.ndarray, generator: np.random.Generator) -> WeakRows:
-        """Draw weak negatives from the windows of a batch.
+    def draw(self, rows: np.ndarray, rng: np.random.Generator) -> NegativeRows:
+        """Draw unlabelled negatives from a share of the windows of a batch.
 
         Parameters
         ----------
         rows : np.ndarray, int
-            Windows of the batch, in random order: a share of them serves.
-        generator : np.random.Generator
+            Windows of the batch, in random order.
+        rng : np.random.Generator
         """
-        few = max(1, round(self.config.unlabelled_share * len(rows)))
+        count = max(1, round(self.config.unlabelled_share * len(rows)))
         parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         if self.config.off_site_weight:
-            parts[OFF_SITE] = self._off_site(rows, few, generator)
+            parts[OFF_SITE] = self._off_site(rows, count, rng)
         if self.config.shuffled_weight:
-            parts[SHUFFLED] = self._shuffled(rows[-few:], generator)
+            parts[SHUFFLED] = self._shuffled(rows[-count:], rng)
         ends = np.cumsum([len(tokens) for tokens, _ in parts.values()])
-        return WeakRows(
+        return NegativeRows(
             np.concatenate([tokens for tokens, _ in parts.values()]),
             np.concatenate([negative for _, negative in parts.values()]),
             {
@@ -122,32 +110,32 @@ class WeakNegatives:
         )
 
     def _off_site(
-        self, rows: np.ndarray, few: int, generator: np.random.Generator
+        self, rows: np.ndarray, count: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Take another candidate of the same type beside each of a few modified sites."""
-        kinds = self.windows.modifications
+        """Draw another candidate of the same type beside each of `count` modified sites."""
+        modifications = self.windows.modifications
         half = centre(self.length)
-        found = [np.empty((0, self.length), dtype=np.uint8)]
-        negative = [np.empty((0, len(kinds)), dtype=bool)]
-        for row in rows[(self.windows.labels[rows] == POSITIVE).any(axis=1)][:few]:
+        drawn = [np.empty((0, self.length), dtype=np.uint8)]
+        negative = [np.empty((0, len(modifications)), dtype=bool)]
+        for row in rows[(self.windows.labels[rows] == POSITIVE).any(axis=1)][:count]:
             tokens = self.windows.tokens[row]
-            m = int(generator.choice(np.flatnonzero(self.windows.labels[row] == POSITIVE)))
-            free = kinds[m].candidates(tokens) & ~self.known[row]
+            m = int(rng.choice(np.flatnonzero(self.windows.labels[row] == POSITIVE)))
+            free = modifications[m].candidates(tokens) & ~self.known[row]
             free[centre(len(tokens))] = False
-            if len(tokens) > self.length:  # only where the whole window is there
+            if len(tokens) > self.length:  # the model's window must fit
                 free[:half] = free[len(tokens) - half :] = False
             if free.any():
-                at = generator.choice(np.flatnonzero(free), 1)
-                found.append(windows_around(tokens, at, self.length))
-                negative.append(np.arange(len(kinds))[None] == m)
-        return np.concatenate(found), np.concatenate(negative)
+                position = rng.choice(np.flatnonzero(free), 1)
+                drawn.append(windows_around(tokens, position, self.length))
+                negative.append(np.arange(len(modifications))[None] == m)
+        return np.concatenate(drawn), np.concatenate(negative)
 
     def _shuffled(
-        self, rows: np.ndarray, generator: np.random.Generator
+        self, rows: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Shuffle the dinucleotides of windows; their centre counts against all it could carry."""
+        """Shuffle windows; each is a negative of all types that its new centre could carry."""
         windows = recentre(self.windows.tokens[rows], self.length)
-        tokens = np.stack([dinucleotide_shuffle(window, generator) for window in windows])
+        tokens = np.stack([dinucleotide_shuffle(window, rng) for window in windows])
         site = centre(self.length)
-        kinds = self.windows.modifications
-        return tokens, np.stack([m.candidates(tokens)[:, site] for m in kinds], axis=1)
+        candidates = [m.candidates(tokens)[:, site] for m in self.windows.modifications]
+        return tokens, np.stack(candidates, axis=1)

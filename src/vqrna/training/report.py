@@ -10,12 +10,7 @@ import pandas as pd
 from vqrna.plots.curves import training_curves
 from vqrna.plots.style import save_figure
 from vqrna.runtime.files import write_text
-from vqrna.training.negatives import OFF_SITE, OTHER_TYPES, SHUFFLED
-from vqrna.training.ranking import RANKING
-from vqrna.training.teacher import LESSON
-
-FURTHER = (LESSON, OTHER_TYPES, RANKING, OFF_SITE, SHUFFLED)
-"""Terms of the loss that not every training has."""
+from vqrna.training.losses import OPTIONAL_COLUMNS
 
 PAPER_SCORES = ("acc", "bacc", "se", "sp", "mcc", "auroc")
 """The scores of the published log, in its order: ACC, BACC, SE, SP, MCC, AUC."""
@@ -48,7 +43,7 @@ def write_log(folder: Path, history: list[dict[str, Any]], best_epoch: int) -> N
             f"vq_loss: {row['loss_quantization']:.5f}, "
             f"recon_error: {row['loss_reconstruction']:.5f}, "
             f"loss_CE: {row['loss_classification']:.5f}, "
-            + "".join(f"{name}: {row[name]:.5f}, " for name in FURTHER if name in row)
+            + "".join(f"{name}: {row[name]:.5f}, " for name in OPTIONAL_COLUMNS if name in row)
             + f"perplexity: {row['perplexity']:.1f}, codes: {row['codes_used']}"
         )
         lines.append(f"{'=' * 16} Valid Performance. Epoch[{row['epoch']}] {'=' * 16}")

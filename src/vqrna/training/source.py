@@ -117,7 +117,8 @@ def from_sets(sets: Sequence[WindowSet], seed: int) -> Source:
 def from_table(path: str | PathLike[str], seed: int) -> Source:
     """Read a table with columns ``sequence``, ``modification``, ``label`` and divide it.
 
-    Parameters and errors are those of :func:`vqrna.data.user_files.load_table` and :func:`from_sets`.
+    Parameters and errors are those of :func:`vqrna.data.user_files.load_table` and
+    :func:`from_sets`.
     """
     return from_sets(table_sets(path), seed)
 
@@ -127,8 +128,8 @@ def from_fasta(
 ) -> Source:
     """Read a FASTA file of modified sites and one of unmodified sites, and divide them.
 
-    Parameters and errors are those of :func:`vqrna.data.user_files.load_windows_fasta` (`name` is its
-    modification) and :func:`from_sets`.
+    Parameters and errors are those of :func:`vqrna.data.user_files.load_windows_fasta` (`name`
+    is its modification) and :func:`from_sets`.
     """
     return from_sets(fasta_sets(positives, negatives, name), seed)
 

@@ -118,7 +118,6 @@ def grow(
 
 
 FILE_NAME = "teacher.npz"
-LESSON = "loss_teacher"
 FOLDS = 4
 
 FEWEST = 50
@@ -184,10 +183,10 @@ def teacher_logits(
     return found
 
 
-def kept_judgements(
+def cached_teacher_logits(
     folder: Path, windows: Windows, length: int, seed: int, *, show_progress: bool = True
 ) -> np.ndarray:
-    """Give :func:`teacher_logits`, made once and kept in the folder of a run for when it goes on."""
+    """Return :func:`teacher_logits`, computed once and kept in the folder of a run."""
     path = folder / FILE_NAME
     parts = [windows.digest, length, seed, TREES, ROUNDS, ELSEWHERE, FOLDS, FEWEST, repr(MORE)]
     name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -15,8 +15,8 @@ from vqrna.model.weights import FILE_NAME, load_model
 from vqrna.nn.quantizer import check_quantizer
 from vqrna.runtime.files import results_directory
 from vqrna.training import checkpoint
+from vqrna.training.loop import TrainingResult, train_network
 from vqrna.training.source import Notice, Source, check_windows, remarks
-from vqrna.training.train_network import TrainingResult, train_network
 
 PUBLISHED_NAME = "model.pth"
 """The same weights as the published code saves them."""

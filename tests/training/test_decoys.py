@@ -1,4 +1,4 @@
-"""Rivals of a site: which positions they are, and that the site learns to outrank them."""
+"""Decoys of a site: which positions they are, and that the site learns to outrank them."""
 
 import dataclasses
 
@@ -11,9 +11,10 @@ from vqrna.data.windows import Windows
 from vqrna.modifications import modifications
 from vqrna.nn.model import SiteNetwork
 from vqrna.sequence import AMBIGUOUS, encode, recentre
-from vqrna.training.epoch import TrainingData, train_epoch
+from vqrna.training.batches import TrainingData
+from vqrna.training.epoch import train_epoch
 from vqrna.training.losses import ranking_loss
-from vqrna.training.ranking import RANKING, DrawnRivals, Rivals
+from vqrna.training.ranking import Decoys, DrawnDecoys
 from vqrna.training.schedule import make_optimizer
 
 SETTINGS = tiny(ranking_weight=1.0, decoys=3).training
@@ -36,18 +37,18 @@ def windows_of(*letters: str, symbols: tuple[str, ...] = ("Am", "m6Am"), labels)
     )
 
 
-def draw(windows: Windows, seed: int = 0, shown: np.ndarray | None = None) -> DrawnRivals:
-    decoys = Rivals.of(windows, REACH, SETTINGS)
+def draw(windows: Windows, seed: int = 0, shown: np.ndarray | None = None) -> DrawnDecoys:
+    decoys = Decoys.from_windows(windows, REACH, SETTINGS)
     tokens = windows.tokens if shown is None else shown
     generator = torch.Generator().manual_seed(seed)
     return decoys.draw(np.arange(len(windows)), torch.from_numpy(tokens), generator)
 
 
-def found(drawn: DrawnRivals, row: int) -> list[int]:
+def found(drawn: DrawnDecoys, row: int) -> list[int]:
     return sorted(drawn.offsets[row, drawn.present[row]].tolist())
 
 
-def test_rivals_are_candidates_at_tokens():
+def test_decoys_are_candidates_at_tokens():
     # Tokens stand every third nt: of "A" at -3, 1 and 6 only two are on a token
     text = list("C" * 25)
     for at in (-12, -3, 0, 1, 6, 11):
@@ -55,7 +56,7 @@ def test_rivals_are_candidates_at_tokens():
     windows = windows_of("".join(text), labels=[[1, -1]])
     drawn = draw(windows)
     assert found(drawn, 0) == [-4, -1, 2]
-    assert drawn.kinds.tolist() == [0]
+    assert drawn.modification_index.tolist() == [0]
 
 
 def test_rivals_have_the_context_of_the_type():
@@ -69,10 +70,10 @@ def test_rivals_have_the_context_of_the_type():
     windows = windows_of("".join(text), labels=[[-1, 1]])
     drawn = draw(windows)
     assert found(drawn, 0) == [-1, 3]
-    assert drawn.kinds.tolist() == [1]
+    assert drawn.modification_index.tolist() == [1]
 
 
-def test_only_modified_windows_have_rivals():
+def test_only_modified_windows_have_decoys():
     windows = windows_of("A" * 25, "A" * 25, "G" + "A" * 24, labels=[[0, -1], [-1, 0], [1, -1]])
     windows.tokens[0, :10] = 1  # no two alike
     drawn = draw(windows)
@@ -80,7 +81,7 @@ def test_only_modified_windows_have_rivals():
     assert (drawn.offsets.abs() <= REACH).all()
 
 
-def test_known_sites_of_any_type_are_no_rivals():
+def test_known_sites_of_any_type_are_not_decoys():
     rng = np.random.default_rng(0)
     tokens = rng.integers(1, 4, (2, 161)).astype(np.uint8)  # no A
     tokens[:, 80] = 0
@@ -94,7 +95,7 @@ def test_known_sites_of_any_type_are_no_rivals():
     assert found(alone, 0) == [-2, 3]
 
 
-def test_what_is_hidden_or_substituted_is_no_rival():
+def test_what_is_hidden_or_substituted_is_not_a_decoy():
     text = ["C"] * 25
     for at in (-9, -3, 0, 3, 9):
         text[12 + at] = "A"
@@ -126,11 +127,11 @@ def test_rows_beyond_the_batch_are_no_sites():
 def test_short_windows_have_no_room(length, has):
     made = SiteNetwork(tiny(length=length).model, 1)
     windows = planted(4, length)
-    assert (Rivals.of(windows, made.context.reach, SETTINGS) is not None) == has
+    assert (Decoys.from_windows(windows, made.context.reach, SETTINGS) is not None) == has
 
 
 def test_nothing_is_prepared_where_nothing_is_wanted():
-    assert Rivals.of(planted(4, 201), 5, tiny(ranking_weight=0.0).training) is None
+    assert Decoys.from_windows(planted(4, 201), 5, tiny(ranking_weight=0.0).training) is None
 
 
 def test_the_loss_by_hand():
@@ -162,18 +163,18 @@ def motifs(n: int, seed: int) -> Windows:
     return planted(2 * n, 201, seed).take(np.arange(1, 2 * n, 2))
 
 
-def test_sites_learn_to_outrank_their_rivals():
+def test_sites_learn_to_outrank_their_decoys():
     config = tiny(
         length=201, ranking_weight=1.0, classification_weight=0.0, learning_rate=2e-2,
         codebook_size=64, mask_rate=0.0, epochs=8,
     )  # fmt: skip
     windows = motifs(128, 0)
     made = network(config, 1)
-    decoys = Rivals.of(windows, made.context.reach, config.training)
-    data = TrainingData(windows, decoys=decoys)
+    decoys = Decoys.from_windows(windows, made.context.reach, config.training)
+    data = TrainingData(windows, config, decoys=decoys)
     optimizer = make_optimizer(made, config.training)
     told = [
-        train_epoch(made, None, optimizer, data, config, n, lambda *_: None)[RANKING]
+        train_epoch(made, None, optimizer, data, n, lambda *_: None)["loss_ranking"]
         for n in range(8)
     ]
     # Ranked by chance among some ten, the loss is above 2

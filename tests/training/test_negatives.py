@@ -1,4 +1,4 @@
-"""Weak negatives: where they are drawn, and that they teach."""
+"""Unlabelled negatives: where they are drawn, and that the network learns from them."""
 
 import dataclasses
 
@@ -12,19 +12,18 @@ from vqrna.sequence import AMBIGUOUS, decode, encode, recentre
 from vqrna.training import train_network
 from vqrna.training.negatives import (
     OFF_SITE,
-    OTHER_TYPES,
     SHUFFLED,
-    WeakNegatives,
-    WeakRows,
-    negatives_of_other_types,
+    NegativeRows,
+    UnlabelledNegatives,
+    other_type_negatives,
 )
 
 SETTINGS = tiny(off_site_weight=1.0, shuffled_weight=1.0, unlabelled_share=0.25).training
 
 
-def draw(windows, rows, config=SETTINGS, seed: int = 0, length: int = 51) -> WeakRows:
-    weak = WeakNegatives.of(windows, length, config)
-    return weak.draw(np.asarray(rows), np.random.default_rng(seed))
+def draw(windows, rows, config=SETTINGS, seed: int = 0, length: int = 51) -> NegativeRows:
+    source = UnlabelledNegatives.from_windows(windows, length, config)
+    return source.draw(np.asarray(rows), np.random.default_rng(seed))
 
 
 @pytest.fixture
@@ -40,16 +39,16 @@ def places(window: np.ndarray, within: np.ndarray) -> list[int]:
 
 def test_nothing_is_prepared_where_nothing_is_wanted(windows):
     config = tiny(off_site_weight=0.0, shuffled_weight=0.0).training
-    assert WeakNegatives.of(windows, 51, config) is None
+    assert UnlabelledNegatives.from_windows(windows, 51, config) is None
 
 
 def test_off_site_negatives_stand_beside_modified_sites(windows):
     seen = set()
     for seed in range(30):
         rows = np.random.default_rng(seed).permutation(64)[:16]
-        weak = draw(windows, rows, seed=seed)
-        tokens = weak.tokens[weak.terms[OFF_SITE]]
-        negative = weak.negative[weak.terms[OFF_SITE]]
+        drawn = draw(windows, rows, seed=seed)
+        tokens = drawn.tokens[drawn.terms[OFF_SITE]]
+        negative = drawn.negative[drawn.terms[OFF_SITE]]
         modified = [row for row in rows if (windows.labels[row] == 1).any()][:4]
         assert len(tokens) == len(negative) == len(modified)
         for window, against, row in zip(tokens, negative, modified, strict=True):
@@ -75,8 +74,8 @@ def test_known_sites_are_no_negatives(windows):
         windows.take([1, 3]), tokens=tokens, labels=np.array([[1, -1], [1, -1]], dtype=np.int8)
     )
     for seed in range(5):
-        weak = draw(both, [0, 1], seed=seed)
-        assert weak.terms[OFF_SITE] == slice(0, 0)
+        drawn = draw(both, [0, 1], seed=seed)
+        assert drawn.terms[OFF_SITE] == slice(0, 0)
     alone = both.take([1])
     (at,) = places(draw(alone, [0]).tokens[0], alone.tokens[0])
     assert at == 120
@@ -93,14 +92,14 @@ def test_the_site_is_no_negative_even_among_ambiguous_letters(windows):
 
 def test_shuffled_windows_count_against_all_that_their_centre_could_carry(windows):
     rows = np.arange(16)
-    weak = draw(windows, rows)
-    tokens = weak.tokens[weak.terms[SHUFFLED]]
+    drawn = draw(windows, rows)
+    tokens = drawn.tokens[drawn.terms[SHUFFLED]]
     assert len(tokens) == 4  # a quarter of the batch
     sources = recentre(windows.tokens[rows[-4:]], 51)
     assert (np.sort(tokens, axis=1) == np.sort(sources, axis=1)).all()
     assert (tokens != sources).any(axis=1).all()
     expected = tokens[:, [25]] == [[0, 1]]  # A for Am, C for Cm
-    assert (weak.negative[weak.terms[SHUFFLED]] == expected).all()
+    assert (drawn.negative[drawn.terms[SHUFFLED]] == expected).all()
 
 
 @pytest.mark.parametrize(
@@ -109,17 +108,17 @@ def test_shuffled_windows_count_against_all_that_their_centre_could_carry(window
 )
 def test_only_what_weighs_is_drawn(windows, off_site, shuffled, names):
     config = tiny(off_site_weight=off_site, shuffled_weight=shuffled).training
-    weak = draw(windows, np.arange(16), config)
-    assert set(weak.terms) == names
-    assert sum(part.stop - part.start for part in weak.terms.values()) == len(weak.tokens)
-    assert weak.tokens.shape[1] == 51
-    assert weak.negative.shape == (len(weak.tokens), 2)
+    drawn = draw(windows, np.arange(16), config)
+    assert set(drawn.terms) == names
+    assert sum(part.stop - part.start for part in drawn.terms.values()) == len(drawn.tokens)
+    assert drawn.tokens.shape[1] == 51
+    assert drawn.negative.shape == (len(drawn.tokens), 2)
 
 
 def test_a_batch_without_modified_windows_has_none_beside(windows):
-    weak = draw(windows, np.arange(0, 32, 2))
-    assert weak.terms[OFF_SITE] == slice(0, 0)
-    assert len(weak.tokens) == 4
+    drawn = draw(windows, np.arange(0, 32, 2))
+    assert drawn.terms[OFF_SITE] == slice(0, 0)
+    assert len(drawn.tokens) == 4
 
 
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)])
@@ -127,12 +126,13 @@ def test_windows_as_long_as_the_model_in_small_batches(tmp_path, no_curves, weig
     config = tiny(epochs=1, batch_size=4, off_site_weight=weights[0], shuffled_weight=weights[1])
     windows = planted(10)
     result = train_network(windows, windows, tmp_path, config, device="cpu", show_progress=False)
-    terms = [name for name, weight in zip((OFF_SITE, SHUFFLED), weights, strict=True) if weight]
+    names = ("loss_off_site", "loss_shuffled")
+    terms = [name for name, weight in zip(names, weights, strict=True) if weight]
     assert (result.history[terms] >= 0).all(axis=None)
     assert np.isfinite(result.history["loss"]).all()
 
 
-def test_weak_negatives_lower_the_scores_off_the_sites(tmp_path, no_curves):
+def test_unlabelled_negatives_lower_the_scores_off_the_sites(tmp_path, no_curves):
     windows, valid = planted(64, 201), planted(64, 201, seed=1)
     off_site = []
     for weight in (0.0, 2.0):
@@ -172,7 +172,7 @@ def test_random_negatives_count_against_other_types_of_their_base():
         modifications=modifications(["Am", "Cm", "m6Am"]),
     )
     expected = [list(row[4]) for row in rows]
-    assert negatives_of_other_types(windows).tolist() == expected
+    assert other_type_negatives(windows).tolist() == expected
 
 
 def test_a_context_beyond_the_window_fits_nothing():
@@ -180,7 +180,7 @@ def test_a_context_beyond_the_window_fits_nothing():
     one = dataclasses.replace(
         windows, tokens=windows.tokens[:, 25:26], modifications=modifications(["Am", "m6Am"])
     )
-    assert not negatives_of_other_types(one)[:, 1].any()
+    assert not other_type_negatives(one)[:, 1].any()
 
 
 def test_negatives_of_other_types_are_a_term_of_the_loss(tmp_path, no_curves):
@@ -190,6 +190,6 @@ def test_negatives_of_other_types_are_a_term_of_the_loss(tmp_path, no_curves):
         config = tiny(epochs=1, other_type_weight=weight)
         out = tmp_path / str(weight)
         table = train_network(windows, windows, out, config, show_progress=False).history
-        assert (OTHER_TYPES in table) == (weight > 0)
+        assert ("loss_other_types" in table) == (weight > 0)
         assert ("loss_other_types: " in (out / "train.log").read_text()) == (weight > 0)
-    assert (table[OTHER_TYPES] > 0).all()
+    assert (table["loss_other_types"] > 0).all()

@@ -12,7 +12,13 @@ from vqrna.model.model_card import describe
 from vqrna.sequence import AMBIGUOUS, decode
 from vqrna.stats.calibration import fit_line
 from vqrna.stats.tiers import EDGE, TIERS
-from vqrna.training.calibrate import MOST_OFF_SITE, MOST_SHUFFLED, _calibrate, finish, site_ranks
+from vqrna.training.calibrate import (
+    MOST_OFF_SITE,
+    MOST_SHUFFLED,
+    _calibrate,
+    calibrate_model,
+    site_ranks,
+)
 from vqrna.training.nulls import STRETCHES, cut_windows, with_nulls
 
 OFF_SITE = {"low": 200.0, "medium": 100.0, "high": 20.0}
@@ -27,7 +33,9 @@ def valid():
 @pytest.fixture(scope="module")
 def finished(valid):
     train = planted(4, 101, seed=2, symbols=("Am", "Cm"))
-    return finish(fresh(symbols=("Am", "Cm")), train, valid, {"epochs": 3}, show_progress=False)
+    return calibrate_model(
+        fresh(symbols=("Am", "Cm")), train, valid, {"epochs": 3}, show_progress=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +46,7 @@ def generous(valid):
         for bounds, rates in ((MOST_OFF_SITE, OFF_SITE), (MOST_SHUFFLED, SHUFFLED)):
             for tier, rate in rates.items():
                 patch.setitem(bounds, tier, rate)
-        return finish(fresh(symbols=("Am", "Cm")), train, valid, {}, show_progress=False)
+        return calibrate_model(fresh(symbols=("Am", "Cm")), train, valid, {}, show_progress=False)
 
 
 def test_the_summary_goes_along_and_ranks_stay(finished, valid):
@@ -209,19 +217,21 @@ def test_cut_windows_keep_what_is_near_the_site():
 
 def test_windows_that_overlap_training_have_no_part_in_the_nulls(valid):
     train = valid.take(slice(0, 40))
-    finished = finish(fresh(symbols=("Am", "Cm")), train, valid, {}, show_progress=False)
+    finished = calibrate_model(fresh(symbols=("Am", "Cm")), train, valid, {}, show_progress=False)
     assert finished.off_site[0].nt == 50 * (len(valid) - 40)
 
 
 def test_where_all_overlap_there_is_no_null_but_a_model(valid):
-    finished = finish(fresh(symbols=("Am", "Cm")), valid, valid, {}, show_progress=False)
+    finished = calibrate_model(fresh(symbols=("Am", "Cm")), valid, valid, {}, show_progress=False)
     assert [null.count for null in finished.off_site] == [0, 0]
     assert np.isinf(finished.tiers.logits).all()  # nothing was measured beside known sites
 
 
 def test_the_windows_are_not_changed(valid):
     before = valid.tokens.copy()
-    finish(fresh(symbols=("Am", "Cm")), planted(4, 101, seed=2), valid, {}, show_progress=False)
+    calibrate_model(
+        fresh(symbols=("Am", "Cm")), planted(4, 101, seed=2), valid, {}, show_progress=False
+    )
     assert (valid.tokens == before).all()
 
 
