@@ -373,10 +373,10 @@ def test_a_cut_parquet_file_is_told(scan, known):
 def test_other_wrong_files_and_settings(scan, known, tmp_path):
     for line, told in [
         ("chr1\t0\n", "has 2 columns"),
-        ("chr1\t5\t5\n", "start 5 and end 5 are no interval"),
+        ("chr1\t5\t5\n", "invalid interval 5 to 5"),
         (f"chr1\t5\t{10**12}\n", "is beyond any"),
-        (f"chr1\t5\t{10**20}\n", "is no whole number"),
-        ("chr1\t0\t9\tx\t0\t*\n", r"strand '\*' is none"),
+        (f"chr1\t5\t{10**20}\n", "expected a whole number"),
+        ("chr1\t0\t9\tx\t0\t*\n", r"invalid strand '\*'"),
     ]:
         (scan / "scanned.bed").write_text(line)
         with pytest.raises(DataError, match=rf"scanned.bed, line 1: .*{told}"):

@@ -114,27 +114,27 @@ BLOCKED = "chr1\t4\t22\tx\t0\t+\t4\t4\t0\t"
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("chr1\t4", "has 2 columns: a BED line has 3 at least"),
+        ("chr1\t4", "2 columns \\(expected at least 3"),
         ("chr3\t4\t8", r"chromosome 'chr3' is not in genome.fa \(which has chr1, \.\.\.\)"),
         ("1\t4\t8", "which calls it 'chr1': the names must be the same"),
-        ("chr1\tx\t8", "start 'x' is no whole number"),
-        ("chr1\t4\t8.5", "end '8.5' is no whole number"),
-        ("chr1\t4\t²", "end '²' is no whole number"),
-        ("chr1\t4\t-8", "start 4 and end -8 are no interval"),
-        ("chr1\t-1\t8", "start -1 and end 8 are no interval"),
-        ("chr1\t8\t8", "start 8 and end 8 are no interval"),
-        ("chr1\t9\t8", "start 9 and end 8 are no interval"),
+        ("chr1\tx\t8", "invalid start 'x' .expected a whole number"),
+        ("chr1\t4\t8.5", "invalid end '8.5'"),
+        ("chr1\t4\t²", "invalid end '²'"),
+        ("chr1\t4\t-8", "invalid interval 4 to -8"),
+        ("chr1\t-1\t8", "invalid interval -1 to 8"),
+        ("chr1\t8\t8", "invalid interval 8 to 8"),
+        ("chr1\t9\t8", "invalid interval 9 to 8"),
         ("chr1\t4\t31", r"end 31 is beyond the end of chr1 \(30 nt in genome.fa\)"),
-        ("chr1\t4\t8\tx\t0\t*", r"strand '\*' is none of \+ - \."),
-        (BLOCKED + "x\t4,4\t0,14", "block count 'x' is no whole number"),
-        (BLOCKED + "3\t4,4\t0,14", "has 2 sizes and 2 starts for 3 blocks"),
-        (BLOCKED + "2\t4,4\t0", "has 2 sizes and 1 starts for 2 blocks"),
-        (BLOCKED + "2\t0,4\t0,14", "has a block of size 0"),
-        (BLOCKED + "2\t15,4\t0,14", "has blocks that overlap or do not rise"),
-        (BLOCKED + "2\t4,4\t14,0", "has blocks that overlap or do not rise"),
-        (BLOCKED + "2\t4,4\t0,13", "blocks are from 4 to 21, the region from 4 to 22"),
-        (BLOCKED + "2\t4,4\t1,14", "blocks are from 5 to 22, the region from 4 to 22"),
-        (BLOCKED + "2\t4,4\t0,15", "blocks are from 4 to 23, the region from 4 to 22"),
+        ("chr1\t4\t8\tx\t0\t*", r"invalid strand '\*' \(expected '\+', '-' or '\.'\)"),
+        (BLOCKED + "x\t4,4\t0,14", "invalid block count 'x'"),
+        (BLOCKED + "3\t4,4\t0,14", "2 block sizes and 2 starts .expected 3"),
+        (BLOCKED + "2\t4,4\t0", "2 block sizes and 1 starts .expected 2"),
+        (BLOCKED + "2\t0,4\t0,14", "invalid block size 0"),
+        (BLOCKED + "2\t15,4\t0,14", "blocks overlap or are not sorted"),
+        (BLOCKED + "2\t4,4\t14,0", "blocks overlap or are not sorted"),
+        (BLOCKED + "2\t4,4\t0,13", "blocks cover 4 to 21 .expected 4 to 22"),
+        (BLOCKED + "2\t4,4\t1,14", "blocks cover 5 to 22 .expected 4 to 22"),
+        (BLOCKED + "2\t4,4\t0,15", "blocks cover 4 to 23 .expected 4 to 22"),
     ],
 )
 def test_what_is_wrong_is_told_with_file_and_line(opened, line, words):
@@ -143,5 +143,5 @@ def test_what_is_wrong_is_told_with_file_and_line(opened, line, words):
 
 
 def test_no_regions_at_all(opened):
-    with pytest.raises(DataError, match=r"r\.bed: holds no regions"):
+    with pytest.raises(DataError, match=r"r\.bed: contains no regions"):
         opened("# nothing\n")

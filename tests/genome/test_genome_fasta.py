@@ -75,7 +75,7 @@ def test_gzip_is_refused(tmp_path):
 def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
     path = write_genome(tmp_path)
     monkeypatch.setattr(fasta.os, "access", lambda *_: False)
-    with pytest.raises(DataError, match=r"no index \(\.fai\) and none can be written beside it"):
+    with pytest.raises(DataError, match=r"no index \(\.fai\) and its folder is not writable"):
         Genome.open(path)
 
 

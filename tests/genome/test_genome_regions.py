@@ -235,12 +235,12 @@ def test_what_cannot_be(opened, tmp_path):
 
 
 def test_the_largest_chromosome_number_and_strand_do_not_meet():
-    from vqrna.genome.coordinates import MOST, key_of, place_of, place_on
+    from vqrna.genome.coordinates import MAX_SEQUENCES, genome_offset, split_strand, strand_offset
 
-    place = place_of(np.array([0, MOST - 1]), np.array([5, (1 << 40) - 1]))
-    key = key_of(place, np.array([True, True]))
+    place = genome_offset(np.array([0, MAX_SEQUENCES - 1]), np.array([5, (1 << 40) - 1]))
+    key = strand_offset(place, np.array([True, True]))
     assert (key > place.max()).all()
-    back, reverse = place_on(key)
+    back, reverse = split_strand(key)
     assert back.tolist() == place.tolist()
     assert reverse.all()
 

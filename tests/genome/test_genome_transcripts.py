@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from toy_genome import GENES, MINUS, PLUS, bed12, gff3, gtf, write, write_genome
 
 from vqrna.genome import open_genome
-from vqrna.genome.coordinates import place_of, position_of, spread, union
-from vqrna.region import Placement
+from vqrna.genome.coordinates import expand_ranges, genome_offset, merge_intervals, position_of
 from vqrna.sequence import decode
 
 
@@ -26,24 +25,21 @@ def test_two_exons_on_either_strand(tmp_path):
     t = source.transcripts
     assert t.names.tolist() == ["P1", "M1"]
     assert t.lengths.tolist() == [8, 9]
-    plus = t.places(np.zeros(8, dtype=int), np.arange(8))
+    plus = t.genome_offsets(np.zeros(8, dtype=int), np.arange(8))
     assert plus.tolist() == [4, 5, 6, 7, 18, 19, 20, 21]
-    minus = t.places(np.ones(9, dtype=int), np.arange(9))
+    minus = t.genome_offsets(np.ones(9, dtype=int), np.arange(9))
     assert minus.tolist() == [25, 24, 23, 22, 21, 20, 8, 7, 6]
 
 
 def test_unspliced(tmp_path):
     t = transcripts_of(tmp_path, GENES).transcripts.unspliced()
     assert t.lengths.tolist() == [18, 20]
-    assert t.places(np.array([0, 0, 1, 1]), np.array([0, 17, 0, 19])).tolist() == [4, 21, 25, 6]
-
-
-def test_where_a_transcript_lies(tmp_path):
-    source = transcripts_of(tmp_path, GENES)
-    found = source.transcripts.placement(1, source.genome)
-    assert isinstance(found, Placement)
-    assert (found.chromosome, found.reverse) == ("chr1", True)
-    assert found.blocks.tolist() == [[6, 9], [20, 26]]
+    assert t.genome_offsets(np.array([0, 0, 1, 1]), np.array([0, 17, 0, 19])).tolist() == [
+        4,
+        21,
+        25,
+        6,
+    ]
 
 
 @settings(max_examples=25)
@@ -52,8 +48,8 @@ def test_there_and_back(tmp_path_factory, seed, count):
     folder = tmp_path_factory.mktemp("world")
     genes = random_genes(random.Random(seed), count)
     t = transcripts_of(folder, genes, {"a": "A" * 300, "b": "C" * 200}).transcripts
-    owners, positions = spread(np.zeros(len(t), dtype=np.int64), t.lengths)
-    places = t.places(owners, positions)
+    owners, positions = expand_ranges(np.zeros(len(t), dtype=np.int64), t.lengths)
+    places = t.genome_offsets(owners, positions)
     # The block that holds each place, found one by one
     blocks = np.array(
         [
@@ -65,7 +61,7 @@ def test_there_and_back(tmp_path_factory, seed, count):
             for owner, place in zip(owners, places, strict=True)
         ]
     )
-    again = t.positions(blocks, places)
+    again = t.transcript_positions(blocks, places)
     assert again[0].tolist() == owners.tolist()
     assert again[1].tolist() == positions.tolist()
     for i, name in enumerate(t.names):
@@ -78,13 +74,13 @@ def test_there_and_back(tmp_path_factory, seed, count):
 
 
 def test_intervals_join_within_a_chromosome_only():
-    starts = place_of(np.array([0, 0, 0, 1]), np.array([5, 0, 20, 0]))
-    stops = place_of(np.array([0, 0, 0, 1]), np.array([9, 5, 30, 4]))
-    joined = union(starts, stops)
+    starts = genome_offset(np.array([0, 0, 0, 1]), np.array([5, 0, 20, 0]))
+    stops = genome_offset(np.array([0, 0, 0, 1]), np.array([9, 5, 30, 4]))
+    joined = merge_intervals(starts, stops)
     assert joined.tolist() == [[0, 9], [20, 30], [1 << 40, (1 << 40) + 4]]
-    assert union(starts, stops, gap=11).tolist() == [[0, 30], [1 << 40, (1 << 40) + 4]]
-    assert union(starts, stops, gap=10).tolist() == joined.tolist()
-    assert union(starts[:0], stops[:0]).shape == (0, 2)
+    assert merge_intervals(starts, stops, gap=11).tolist() == [[0, 30], [1 << 40, (1 << 40) + 4]]
+    assert merge_intervals(starts, stops, gap=10).tolist() == joined.tolist()
+    assert merge_intervals(starts[:0], stops[:0]).shape == (0, 2)
 
 
 def random_genes(rng: random.Random, count: int) -> dict:

@@ -17,7 +17,14 @@ from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.predicted_sites import NOT_DATA, STRANDS, Facts, fact_of
 from vqrna.formats.text import bed_name
-from vqrna.genome.bed import LineError, blocks_of, fields_of, interval_of, lines_of, strand_of
+from vqrna.genome.bed import (
+    LineError,
+    parse_blocks,
+    parse_interval,
+    parse_strand,
+    read_lines,
+    split_fields,
+)
 from vqrna.modifications import Modification, modification
 
 STRIDE = 1 << 34
@@ -233,17 +240,17 @@ def read_scanned(path: str | PathLike[str]) -> ScannedRegions:
     facts: Facts = {}
     starts: list[int] = []
     stops: list[int] = []
-    with lines_of(path) as lines:
+    with read_lines(path) as lines:
         for line in lines:
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             if text.startswith(NOT_DATA) or not text.strip():
                 facts.update(fact_of(text))
                 continue
-            fields = fields_of(line)
-            start, stop = interval_of(fields)
+            fields = split_fields(line)
+            start, stop = parse_interval(fields)
             if stop >= STRIDE:
                 raise LineError(f"end {stop} is beyond any sequence")
-            strand, blocks = strand_of(fields), blocks_of(fields, start, stop)
+            strand, blocks = parse_strand(fields), parse_blocks(fields, start, stop)
             name = bed_name(fields[0].decode("utf-8", "replace"))
             number = names.setdefault(name, len(names))
             for reverse in (0, 1) if not strand else (int(strand < 0),):

@@ -1,6 +1,7 @@
-"""Read the regions of a BED file: stretches, and transcripts where there are blocks.
+"""Read BED files: regions, and transcripts where a line has blocks.
 
-Go through the lines of a text file so that what is wrong with one is told with its number.
+:func:`read_lines` and the functions that parse fields serve other line-based formats, too: they
+raise `LineError`, which becomes an error with file and line number.
 """
 
 from __future__ import annotations
@@ -15,65 +16,57 @@ from vqrna.errors import DataError
 from vqrna.genome.fasta import Chromosomes, Genome
 from vqrna.genome.transcripts import AnnotationRecords
 
-_SHOWN = 40
+_HEADS = (b"track", b"browser")
+_STRANDS = {b"+": 1, b"-": -1, b".": 0}
+_LONGEST = 40
 
 
 class LineError(Exception):
-    """What is wrong with the line that was read last."""
+    """The line that was read last is invalid."""
 
 
 @contextmanager
-def lines_of(path: str | PathLike[str]) -> Iterator[Iterator[bytes]]:
-    """Open a file, plain or gzipped, and give its lines.
+def read_lines(path: str | PathLike[str]) -> Iterator[Iterator[bytes]]:
+    """Open a file, plain or gzipped, and yield an iterator over its lines.
 
     Raises
     ------
     DataError
-        As :func:`vqrna.data.text_files.open_text`; and with file and line, in place of a `LineError`
-        that the body raises.
+        As :func:`vqrna.data.text_files.open_text`, and with file and line if the body raises a
+        `LineError`.
     """
     number = 0
 
-    def counted(lines: Iterable[bytes]) -> Iterator[bytes]:
+    def count(lines: Iterable[bytes]) -> Iterator[bytes]:
         nonlocal number
-        for number, line in enumerate(lines, start=1):  # noqa: B007 (told below)
+        for number, line in enumerate(lines, start=1):  # noqa: B007 (used below)
             yield line
 
     try:
         with open_text(path) as lines:
-            yield counted(lines)
+            yield count(lines)
     except LineError as error:
         raise DataError(str(error), file=path, line=number) from None
 
 
-def whole(field: bytes, what: str) -> int:
-    """Read a whole number.
-
-    Raises
-    ------
-    LineError
-        If it is none.
-    """
+def parse_int(field: bytes, name: str) -> int:
+    """Parse a whole number; raises LineError."""
     word = field.strip()
     if not word.removeprefix(b"-").isdigit() or len(word) > 15:
-        raise LineError(f"{what} '{shown(field)}' is no whole number")
+        raise LineError(f"invalid {name} '{shorten(field)}' (expected a whole number)")
     return int(word)
 
 
-def shown(field: bytes) -> str:
-    """Give a field as it is shown in a message."""
-    return field.decode("utf-8", "replace")[:_SHOWN]
-
-
-_HEADS = (b"track", b"browser")
-_STRANDS = {b"+": 1, b"-": -1, b".": 0}
+def shorten(field: bytes) -> str:
+    """Return the first characters of a field, for a message."""
+    return field.decode("utf-8", "replace")[:_LONGEST]
 
 
 def read_bed(path: str | PathLike[str], genome: Genome) -> AnnotationRecords:
     """Read a BED file of 3 to 12 columns, plain or gzipped.
 
-    A region without a strand (no sixth column, or ``.``) is meant on both. With twelve columns
-    the blocks are the exons of a transcript; other columns after the sixth are not looked at.
+    A region without a strand (no sixth column, or ``.``) is scanned on both. With twelve columns
+    the blocks are the exons of a transcript; otherwise columns after the sixth are ignored.
 
     Parameters
     ----------
@@ -83,93 +76,83 @@ def read_bed(path: str | PathLike[str], genome: Genome) -> AnnotationRecords:
     Raises
     ------
     DataError
-        With file and line: too few columns, no whole numbers, a start that is not below the end,
-        a chromosome or an end that the genome does not have, an unknown strand, blocks that do
-        not fit. Without a line: no regions at all.
+        With file and line: too few columns, an invalid number, interval, strand or block, a
+        chromosome or an end that the genome does not have. Without a line: no regions.
     """
-    found = AnnotationRecords()
+    records = AnnotationRecords()
     chromosomes = Chromosomes(genome)
-    with lines_of(path) as lines:
+    with read_lines(path) as lines:
         for line in lines:
             words = line.split(None, 1)
-            if not words or words[0].startswith(b"#") or words[0] in _HEADS:
-                continue
-            _take(fields_of(line), found, chromosomes)
-    if not found:
-        raise DataError("holds no regions", file=path)
-    return found
+            if words and not words[0].startswith(b"#") and words[0] not in _HEADS:
+                _add_line(split_fields(line), records, chromosomes)
+    if not records:
+        raise DataError("contains no regions", file=path)
+    return records
 
 
-def fields_of(line: bytes) -> list[bytes]:
-    """Cut a line of BED at its tabs, or, without any, at white space.
+def _add_line(fields: list[bytes], records: AnnotationRecords, chromosomes: Chromosomes) -> None:
+    chromosome = chromosomes.number(fields[0])
+    if chromosome is None:
+        raise LineError(chromosomes.missing_message(fields[0]))
+    start, stop = parse_interval(fields)
+    if stop > chromosomes.lengths[chromosome]:
+        raise LineError(chromosomes.beyond_message(chromosome, stop))
+    name = fields[3].decode("utf-8", "replace").strip() if len(fields) > 3 else ""
+    strand = parse_strand(fields)
+    owner = records.add("" if name == "." else name, "", chromosome, strand, len(fields) >= 12)
+    for block in parse_blocks(fields, start, stop):
+        records.add_block(owner, *block)
 
-    Raises
-    ------
-    LineError
-        If there are fewer than three columns.
-    """
+
+def split_fields(line: bytes) -> list[bytes]:
+    """Split a line at tabs, or, if it has none, at white space; raises LineError."""
     stripped = line.rstrip(b"\r\n")
     fields = stripped.split(b"\t" if b"\t" in stripped else None)
     if len(fields) < 3:
-        raise LineError(f"has {len(fields)} columns: a BED line has 3 at least")
+        raise LineError(f"has {len(fields)} columns (expected at least 3 in a BED file)")
     return fields
 
 
-def interval_of(fields: list[bytes]) -> tuple[int, int]:
-    """Read start and end, 0-based and half-open; a `LineError` if they are none."""
-    start, stop = whole(fields[1], "start"), whole(fields[2], "end")
+def parse_interval(fields: list[bytes]) -> tuple[int, int]:
+    """Parse start and end, 0-based and half-open; raises LineError."""
+    start, stop = parse_int(fields[1], "start"), parse_int(fields[2], "end")
     if start < 0 or start >= stop:
-        raise LineError(f"start {start} and end {stop} are no interval (0-based, start below end)")
+        raise LineError(f"invalid interval {start} to {stop} (expected 0 <= start < end)")
     return start, stop
 
 
-def strand_of(fields: list[bytes]) -> int:
-    """Read the strand: 1, -1, or 0 where both are meant; a `LineError` if it is none."""
+def parse_strand(fields: list[bytes]) -> int:
+    """Parse the strand: 1, -1, or 0 for both; raises LineError."""
     if len(fields) <= 5:
         return 0
     strand = _STRANDS.get(fields[5].strip())
     if strand is None:
-        raise LineError(f"strand '{shown(fields[5])}' is none of + - .")
+        raise LineError(f"invalid strand '{shorten(fields[5])}' (expected '+', '-' or '.')")
     return strand
 
 
-def _take(fields: list[bytes], found: AnnotationRecords, chromosomes: Chromosomes) -> None:
-    """Read one line."""
-    chromosome = chromosomes.number(fields[0])
-    if chromosome is None:
-        raise LineError(chromosomes.missing(fields[0]))
-    start, stop = interval_of(fields)
-    if stop > chromosomes.lengths[chromosome]:
-        raise LineError(chromosomes.beyond(chromosome, stop))
-    name = fields[3].decode("utf-8", "replace").strip() if len(fields) > 3 else ""
-    strand = strand_of(fields)
-    owner = found.add("" if name == "." else name, "", chromosome, strand, len(fields) >= 12)
-    for block in blocks_of(fields, start, stop):
-        found.block(owner, *block)
-
-
-def blocks_of(fields: list[bytes], start: int, stop: int) -> list[tuple[int, int]]:
-    """Give the blocks of columns 10 to 12, or the whole interval where there are none.
+def parse_blocks(fields: list[bytes], start: int, stop: int) -> list[tuple[int, int]]:
+    """Parse the blocks of columns 10 to 12; without these, return the interval as one block.
 
     Raises
     ------
     LineError
-        If they do not fit.
+        If they are invalid.
     """
     if len(fields) < 12:
         return [(start, stop)]
-    count = whole(fields[9], "block count")
-    sizes = [whole(word, "block size") for word in fields[10].rstrip(b", ").split(b",")]
-    starts = [whole(word, "block start") for word in fields[11].rstrip(b", ").split(b",")]
+    count = parse_int(fields[9], "block count")
+    sizes = [parse_int(word, "block size") for word in fields[10].rstrip(b", ").split(b",")]
+    starts = [parse_int(word, "block start") for word in fields[11].rstrip(b", ").split(b",")]
     if not count == len(sizes) == len(starts):
-        raise LineError(f"has {len(sizes)} sizes and {len(starts)} starts for {count} blocks")
+        raise LineError(f"has {len(sizes)} block sizes and {len(starts)} starts (expected {count})")
     blocks = [(start + at, start + at + size) for at, size in zip(starts, sizes, strict=True)]
     if min(sizes) < 1:
-        raise LineError(f"has a block of size {min(sizes)}")
+        raise LineError(f"invalid block size {min(sizes)} (expected 1 or more)")
     if any(after[0] < before[1] for before, after in pairwise(blocks)):
-        raise LineError("has blocks that overlap or do not rise")
-    if blocks[0][0] != start or blocks[-1][1] != stop:
-        raise LineError(
-            f"blocks are from {blocks[0][0]} to {blocks[-1][1]}, the region from {start} to {stop}"
-        )
+        raise LineError("blocks overlap or are not sorted")
+    first, last = blocks[0][0], blocks[-1][1]
+    if first != start or last != stop:
+        raise LineError(f"blocks cover {first} to {last} (expected {start} to {stop})")
     return blocks

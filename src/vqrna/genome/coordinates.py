@@ -1,8 +1,8 @@
-"""Places: one whole number for a position of a genome, and sorted intervals of them.
+"""Genome offsets: one whole number for a position of a genome, and sorted intervals of them.
 
-A place is ``chromosome << 40 | position``, with the chromosome's number in the genome's order and
-the 0-based position. Places of two chromosomes are so far apart that intervals never join across.
-A key is a place with a bit for the strand, so that each strand is a line of its own.
+A genome offset is ``chromosome << 40 | position``, with the number of the chromosome in the genome
+and the 0-based position, so that intervals of two chromosomes never touch. A strand offset has the
+strand in a further bit: all offsets of the reverse strand follow those of the forward strand.
 """
 
 from __future__ import annotations
@@ -13,49 +13,49 @@ _BITS = 40
 _POSITION = (1 << _BITS) - 1
 _REVERSE = 62
 
-MOST = 1 << (_REVERSE - _BITS)
-"""A genome has fewer sequences than so many."""
+MAX_SEQUENCES = 1 << (_REVERSE - _BITS)
+"""A genome must have fewer sequences than this."""
 
 
-def place_of(chromosome: np.ndarray | int, position: np.ndarray | int) -> np.ndarray:
-    """Give the places of 0-based positions: int64."""
+def genome_offset(chromosome: np.ndarray | int, position: np.ndarray | int) -> np.ndarray:
+    """Return the genome offsets of 0-based positions, int64."""
     return (np.asarray(chromosome, dtype=np.int64) << _BITS) + position
 
 
-def chromosome_of(place: np.ndarray) -> np.ndarray:
-    """Give the number of the chromosome."""
-    return place >> _BITS
+def chromosome_of(offset: np.ndarray) -> np.ndarray:
+    """Return the number of the chromosome."""
+    return offset >> _BITS
 
 
-def position_of(place: np.ndarray) -> np.ndarray:
-    """Give the 0-based position on its chromosome."""
-    return place & _POSITION
+def position_of(offset: np.ndarray) -> np.ndarray:
+    """Return the 0-based position on the chromosome."""
+    return offset & _POSITION
 
 
-def key_of(place: np.ndarray, reverse: np.ndarray) -> np.ndarray:
-    """Give the place on its strand: all keys of the reverse strand follow all others."""
-    return place + (np.asarray(reverse, dtype=np.int64) << _REVERSE)
+def strand_offset(offset: np.ndarray, reverse: np.ndarray) -> np.ndarray:
+    """Add the strand to genome offsets."""
+    return offset + (np.asarray(reverse, dtype=np.int64) << _REVERSE)
 
 
-def place_on(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give place and strand (whether reverse) of a key."""
-    reverse = key >> _REVERSE
-    return key - (reverse << _REVERSE), reverse.astype(bool)
+def split_strand(offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return genome offset and strand (True for reverse) of strand offsets."""
+    reverse = offset >> _REVERSE
+    return offset - (reverse << _REVERSE), reverse.astype(bool)
 
 
-def union(starts: np.ndarray, stops: np.ndarray, gap: int = 0) -> np.ndarray:
-    """Join half-open intervals that overlap, touch, or lie `gap` or less apart.
+def merge_intervals(starts: np.ndarray, stops: np.ndarray, gap: int = 0) -> np.ndarray:
+    """Merge half-open intervals that overlap, touch, or are `gap` or less apart.
 
     Parameters
     ----------
     starts, stops : np.ndarray, shape (N,), int64
-        In any order; places or keys.
+        Genome or strand offsets, in any order.
     gap : int
 
     Returns
     -------
     np.ndarray, shape (M, 2), int64
-        Rising, disjoint.
+        Sorted, disjoint.
     """
     order = np.argsort(starts, kind="stable")
     starts, reach = starts[order], np.maximum.accumulate(stops[order])
@@ -69,13 +69,13 @@ def union(starts: np.ndarray, stops: np.ndarray, gap: int = 0) -> np.ndarray:
 def overlapping(
     intervals: np.ndarray, start: np.ndarray | int, stop: np.ndarray | int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find which of some sorted, disjoint intervals overlap [start, stop): a range of indices."""
+    """Return the range of indices of sorted, disjoint intervals that overlap [start, stop)."""
     low = np.searchsorted(intervals[:, 1], start, side="right")
     return low, np.maximum(low, np.searchsorted(intervals[:, 0], stop, side="left"))
 
 
-def spread(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """List the indices of many ranges [low, high): for each, its range's number and the index.
+def expand_ranges(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """List all indices in many ranges [low, high).
 
     Parameters
     ----------
@@ -84,9 +84,10 @@ def spread(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    which, index : np.ndarray, shape (sum of lengths,), int64
+    ranges, indices : np.ndarray, shape (sum of lengths,), int64
+        Number of the range, and index in it.
     """
     counts = high - low
-    which = np.repeat(np.arange(len(counts)), counts)
+    ranges = np.repeat(np.arange(len(counts)), counts)
     before = np.cumsum(counts) - counts
-    return which, np.arange(len(which)) + (low - before)[which]
+    return ranges, np.arange(len(ranges)) + (low - before)[ranges]

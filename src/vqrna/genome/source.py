@@ -13,25 +13,30 @@ import numpy as np
 from vqrna.errors import UsageError
 from vqrna.genome.annotation import read_annotation
 from vqrna.genome.bed import read_bed
-from vqrna.genome.coordinates import chromosome_of, place_on, position_of
+from vqrna.genome.coordinates import chromosome_of, position_of, split_strand
 from vqrna.genome.fasta import Genome
 from vqrna.genome.liftover import (
     GENOME_COLUMNS,
     TRANSCRIPT_COLUMNS,
-    Located,
-    Merger,
+    LocatedSites,
     TranscriptTable,
-    in_genome,
-    in_transcripts,
+    collapse_to_genome,
+    locate_in_genome,
+    locate_in_transcripts,
 )
 from vqrna.genome.regions import (
     Pieces,
-    cut,
-    genome_stretches,
-    strands,
-    transcript_stretches,
+    covered_intervals,
+    cut_pieces,
+    genome_regions,
+    transcript_regions,
 )
-from vqrna.genome.transcripts import AnnotationRecords, Transcripts, TranscriptStarts, arrange
+from vqrna.genome.transcripts import (
+    AnnotationRecords,
+    Transcripts,
+    TranscriptStarts,
+    build_transcripts,
+)
 from vqrna.modifications import MODIFICATIONS, Modification
 from vqrna.region import Region
 from vqrna.sites import Sites
@@ -91,10 +96,8 @@ class GenomeSource:
         for the one-base stretches of annotated first bases, which are named by chromosome.
         """
         if self._genomic:
-            return genome_stretches(
-                self.genome, self.transcripts, self._pieces(), self.flank, self.first_base_only
-            )
-        return transcript_stretches(
+            return genome_regions(self.genome, self.transcripts, self.flank, self.first_base_only)
+        return transcript_regions(
             self.genome, self.transcripts, self.flank, self.kinds, self.first_base_only
         )
 
@@ -103,7 +106,7 @@ class GenomeSource:
         if self._genomic:
             pieces = self._pieces()
             return len(pieces), int((pieces.stops - pieces.starts).sum())
-        extra = len(TranscriptStarts.of(self.transcripts).keys) if self.first_base_only else 0
+        extra = len(TranscriptStarts.of(self.transcripts).offsets) if self.first_base_only else 0
         return len(self.transcripts) + extra, int(self.transcripts.lengths.sum()) + extra
 
     def total(self) -> int:
@@ -115,8 +118,8 @@ class GenomeSource:
 
         In the order of the main table, + before -, joined where they touch.
         """
-        lines = strands(self.transcripts)
-        places, reverse = place_on(lines[:, 0])
+        lines = covered_intervals(self.transcripts)
+        places, reverse = split_strand(lines[:, 0])
         order = np.lexsort((reverse, places))
         starts = position_of(places[order])
         stops = starts + (lines[:, 1] - lines[:, 0])[order]
@@ -176,8 +179,13 @@ class GenomeSource:
         found : iterator of Sites
             In the order of :meth:`stretches`, cut anywhere; whatever was filtered out is missing.
         """
-        merger = Merger(self.genome, self.transcripts, self._restricted, self._genomic)
-        return merger.rows(self._located(found, by_place=True))
+        return collapse_to_genome(
+            self._located(found, by_place=True),
+            self.genome,
+            self.transcripts,
+            self._restricted,
+            genomic=self._genomic,
+        )
 
     def by_transcript(self, found: Iterator[Sites]) -> Iterator[Sites]:
         """Turn sites as scanned into the table by transcript: a row a transcript, site and type.
@@ -194,8 +202,8 @@ class GenomeSource:
         unfolder = TranscriptTable(self.genome, self.transcripts, self._restricted)
         parts = self._located(found, by_place=False)
         if self._genomic:
-            return unfolder.of_genome(parts)
-        return unfolder.of_transcripts(parts, TranscriptStarts.of(self.transcripts))
+            return unfolder.rows_from_genome(parts)
+        return unfolder.rows_from_transcripts(parts, TranscriptStarts.of(self.transcripts))
 
     def none(self, *, by_transcript: bool = False) -> Sites:
         """Give no sites, with the columns of the main table or of that by transcript."""
@@ -210,14 +218,14 @@ class GenomeSource:
         return np.array([kind in self.first_base_only for kind in self.kinds], dtype=bool)
 
     def _pieces(self) -> Pieces:
-        return cut(self.transcripts, self.flank)
+        return cut_pieces(self.transcripts, self.flank)
 
-    def _located(self, found: Iterator[Sites], *, by_place: bool) -> Iterator[Located]:
+    def _located(self, found: Iterator[Sites], *, by_place: bool) -> Iterator[LocatedSites]:
         """Find the places of rows, and before what no later row comes: a place or transcript."""
         if self._genomic:
-            return in_genome(found, self.genome, self._pieces().windows)
+            return locate_in_genome(found, self.genome, self._pieces().windows)
         beginnings = TranscriptStarts.of(self.transcripts)
-        parts = in_transcripts(found, self.genome, self.transcripts, beginnings)
+        parts = locate_in_transcripts(found, self.genome, self.transcripts, beginnings)
         if not by_place:
             return parts
         starts = self.transcripts.starts
@@ -280,7 +288,7 @@ def open_genome(
         gathered, notes = read_annotation(annotation, opened)
     if regions is not None:
         gathered.extend(read_bed(regions, opened))
-    transcripts = arrange(gathered, opened)
+    transcripts = build_transcripts(gathered, opened)
     return GenomeSource(
         opened,
         transcripts.unspliced() if unspliced else transcripts,
