@@ -1,4 +1,4 @@
-"""Genome in, genome out: regions and transcripts to scan, and sites told in genome coordinates."""
+"""Read regions and transcripts of a genome for a scan, and convert sites to its coordinates."""
 
 from vqrna.genome.source import CONTEXTS, GenomeSource, open_genome
 
