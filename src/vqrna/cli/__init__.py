@@ -34,6 +34,7 @@ from vqrna.cli import (
     tune,
 )
 from vqrna.cli.exits import one_line_warnings, report_error, signals_as_exceptions
+from vqrna.cli.options import option
 from vqrna.runtime.provenance import running
 
 _EXAMPLE = (
@@ -101,9 +102,7 @@ def _vqrna(
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show a traceback after an error.")
-    ] = False,
+    debug: Annotated[bool, option("Show a traceback after an error.", names=("--debug",))] = False,
 ) -> None:
     """Options before the command."""
 

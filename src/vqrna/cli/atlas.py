@@ -18,25 +18,24 @@ from vqrna.cli.options import (
     Seed,
     Split,
     TypesInData,
+    option,
 )
 from vqrna.cli.tables import report_codes, report_files
 
 
 def atlas(
     data: DataFolder,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for table, page and plots.")],
+    out: Annotated[Path, option("Folder for table, page and plots.", metavar="DIR")],
     split: Split = "valid",
     model: ModelPath = None,
     modifications: TypesInData = None,
     negatives: Negatives = "random",
     permutations: Permutations = 10_000,
     knock_outs: Annotated[
-        int,
-        typer.Option(metavar="N", min=0, help="Windows per modification to test each code."),
+        int, option("Windows per modification to test each code.", metavar="N", min=0)
     ] = 16,
     curve: Annotated[
-        int,
-        typer.Option(metavar="N", min=0, help="Windows per modification for the deletion curve."),
+        int, option("Windows per modification for the deletion curve.", metavar="N", min=0)
     ] = 24,
     seed: Seed = 0,
     palette: Palette = "types",

@@ -17,6 +17,7 @@ from vqrna.cli.options import (
     Palette,
     Seed,
     SplitOfData,
+    option,
 )
 from vqrna.cli.tables import plural, report_files
 
@@ -28,16 +29,13 @@ def attention(
     ] = None,
     *,
     modification: OneType,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for arrays and plots.")],
+    out: Annotated[Path, option("Folder for arrays and plots.", metavar="DIR")],
     data: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Instead of FASTA: modified windows of a data set."),
+        Path | None, option("Instead of FASTA: modified windows of a data set.", metavar="DIR")
     ] = None,
     split: SplitOfData = None,
     windows: CentredWindows = False,
-    most: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Number of sites, highest score first.")
-    ] = 32,
+    most: Annotated[int, option("Number of sites, highest score first.", metavar="N", min=1)] = 32,
     model: ModelPath = None,
     confidence: Confidence = "low",
     seed: Seed = 0,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
+from vqrna.cli.options import option
 from vqrna.cli.tables import MISSING, new_console, new_table, report_files, with_interval
 
 if TYPE_CHECKING:
@@ -34,21 +35,16 @@ def compare(
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for table and plot.")],
+    out: Annotated[Path, option("Folder for table and plot.", metavar="DIR")],
     modification: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Modification of unnamed sites.", show_default=False),
+        str | None, option("Modification of unnamed sites.", metavar="NAME")
     ] = None,
     within: Annotated[
-        int, typer.Option(metavar="N", help="Match calls up to N nt away from a known site.")
+        int, option("Match calls up to N nt away from a known site.", metavar="N")
     ] = 0,
     scanned: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="BED of the scanned regions.",
-            show_default="scanned.bed beside SITES",
-        ),
+        option("BED of the scanned regions.", default="scanned.bed beside SITES", metavar="FILE"),
     ] = None,
 ) -> None:
     """Compare predicted with known sites: precision, recall and enrichment.

@@ -7,18 +7,15 @@ from typing import Annotated
 
 import typer
 
+from vqrna.cli.options import option
+
 
 def convert(
     file: Annotated[Path, typer.Argument(help="State dict of the published layout (.pth).")],
-    modification: Annotated[
-        list[str],
-        typer.Option(help="Modifications, in the order of the outputs."),
-    ],
-    out: Annotated[Path, typer.Option(help="Weights file to write (.safetensors).")],
-    length: Annotated[
-        int, typer.Option(help="Window length in nt (not stored in the weights).")
-    ] = 501,
-    base_order: Annotated[str, typer.Option(help="Order of the bases in training.")] = "ATCG",
+    modification: Annotated[list[str], option("Modifications, in the order of the outputs.")],
+    out: Annotated[Path, option("Weights file to write (.safetensors).")],
+    length: Annotated[int, option("Window length in nt (not stored in the weights).")] = 501,
+    base_order: Annotated[str, option("Order of the bases in training.")] = "ATCG",
 ) -> None:
     """Convert a .pth file of the published code into vqrna weights.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import Seed
+from vqrna.cli.options import Seed, option
 from vqrna.cli.tables import new_console, new_table
 
 if TYPE_CHECKING:
@@ -27,13 +27,7 @@ app = typer.Typer(
 
 Modifications = Annotated[
     list[str] | None,
-    typer.Option(
-        "--modifications",
-        "-m",
-        metavar="LIST",
-        help="Such as m6A,Psi.",
-        show_default="all",
-    ),
+    option("Such as m6A,Psi.", names=("--modifications", "-m"), default="all", metavar="LIST"),
 ]
 
 
@@ -42,16 +36,11 @@ def fetch(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the data.")],
     modifications: Modifications = None,
     splits: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LIST", help="Of train,valid,test.", show_default="all"),
+        list[str] | None, option("Of train,valid,test.", default="all", metavar="LIST")
     ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(help="URL of the folder with train, valid and test."),
-    ] = None,
+    base: Annotated[str | None, option("URL of the folder with train, valid and test.")] = None,
     checksums: Annotated[
-        Path | None,
-        typer.Option(help="Verify the files against this output of sha256sum."),
+        Path | None, option("Verify the files against this output of sha256sum.")
     ] = None,
 ) -> None:
     """Download the public data set.
@@ -118,20 +107,18 @@ def split(
         ),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the splits.")],
+    out: Annotated[Path, option("New folder for the splits.", metavar="DIR")],
     positives: Annotated[
-        Path | None, typer.Option(help="Instead of SOURCE: FASTA of modified windows.")
+        Path | None, option("Instead of SOURCE: FASTA of modified windows.")
     ] = None,
     negatives: Annotated[
-        Path | None, typer.Option(help="With --positives: FASTA of unmodified windows.")
+        Path | None, option("With --positives: FASTA of unmodified windows.")
     ] = None,
     modifications: Modifications = None,
-    valid: Annotated[float, typer.Option(help="Share of the windows for validation.")] = 0.1,
-    test: Annotated[float, typer.Option(help="Share of the windows for the test.")] = 0.1,
+    valid: Annotated[float, option("Share of the windows for validation.")] = 0.1,
+    test: Annotated[float, option("Share of the windows for the test.")] = 0.1,
     seed: Seed = 0,
-    max_cluster: Annotated[
-        float, typer.Option(help="Maximum share of all windows in one cluster.")
-    ] = 0.05,
+    max_cluster: Annotated[float, option("Maximum share of all windows in one cluster.")] = 0.05,
 ) -> None:
     """Split windows into train, valid and test without overlap.
 

@@ -16,6 +16,7 @@ from vqrna.cli.options import (
     Palette,
     Seed,
     SplitOfData,
+    option,
 )
 from vqrna.cli.tables import plural, report_files
 
@@ -26,21 +27,19 @@ def embed(
         typer.Argument(metavar="[FASTA]", help="Sequences; called sites are embedded."),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for arrays and plot.")],
+    out: Annotated[Path, option("Folder for arrays and plot.", metavar="DIR")],
     data: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Instead of FASTA: labelled windows, DIR/{train,...}/."),
+        Path | None, option("Instead of FASTA: labelled windows, DIR/{train,...}/.", metavar="DIR")
     ] = None,
     split: SplitOfData = None,
     windows: CentredWindows = False,
     model: ModelPath = None,
     modifications: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LIST", help="Modifications, such as m6A,Psi.", show_default="all"),
+        list[str] | None, option("Modifications, such as m6A,Psi.", default="all", metavar="LIST")
     ] = None,
     confidence: Confidence = "low",
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="Map: umap, pca or auto (umap if installed).")
+        str, option("Map: umap, pca or auto (umap if installed).", metavar="NAME")
     ] = "auto",
     seed: Seed = 0,
     palette: Palette = "types",

@@ -17,6 +17,7 @@ from vqrna.cli.options import (
     Seed,
     Split,
     TypesInData,
+    option,
 )
 from vqrna.cli.tables import MISSING, new_console, new_table, report_files, with_interval
 
@@ -36,28 +37,27 @@ def evaluate(
     model: ModelPath = None,
     modifications: TypesInData = None,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder for table, scores and curves."),
+        Path | None, option("Folder for table, scores and curves.", metavar="DIR")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    json: Annotated[bool, option("Print JSON only.", names=("--json",))] = False,
     masked: Annotated[
-        bool, typer.Option("--masked/--no-masked", help="Also measure with masked flanks.")
+        bool, option("Also measure with masked flanks.", names=("--masked/--no-masked",))
     ] = True,
     full: Annotated[
         bool,
-        typer.Option(
-            "--full",
-            help="Also measure localisation, calibration, precision at low prevalence, false "
+        option(
+            "Also measure localisation, calibration, precision at low prevalence, false "
             "calls and confusion between modifications.",
+            names=("--full",),
         ),
     ] = False,
     localisation: Annotated[
         int | None,
-        typer.Option(
+        option(
+            "Scan at most N modified windows per modification (implies --full).",
+            default="all",
             metavar="N",
             min=1,
-            help="Scan at most N modified windows per modification (implies --full).",
-            show_default="all",
         ),
     ] = None,
     resamples: Resamples = 1000,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vqrna.cli.options import option
 from vqrna.cli.predict import show_prediction
 
 
@@ -20,21 +21,19 @@ def join(
         ),
     ],
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the results.", show_default="the first FOLDER"),
+        Path | None, option("Folder for the results.", default="the first FOLDER")
     ] = None,
     formats: Annotated[
         list[str] | None,
-        typer.Option(
-            "--format",
+        option(
+            "Output formats, comma-separated or repeated.",
+            names=("--format",),
+            default="those given to the shards",
             metavar="LIST",
-            help="Output formats, comma-separated or repeated.",
-            show_default="those given to the shards",
         ),
     ] = None,
     model: Annotated[
-        Path | None,
-        typer.Option(help="The model, if it has moved since the shards ran.", show_default=False),
+        Path | None, option("The model, if it has moved since the shards ran.")
     ] = None,
 ) -> None:
     """Join the shards of a scan (vqrna predict --shard).

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vqrna.cli.options import option
 from vqrna.cli.tables import MISSING, new_console, new_table, number
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def info(
             show_default="the shipped model",
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    json: Annotated[bool, option("Print JSON only.", names=("--json",))] = False,
 ) -> None:
     """Show the modifications, the training and the confidence tiers of a model."""
     from vqrna.model.model_card import describe

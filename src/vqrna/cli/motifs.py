@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import OUTPUT, ModelPath, OneType, Palette
+from vqrna.cli.options import OUTPUT, ModelPath, OneType, Palette, option
 from vqrna.cli.tables import plural, report_files
 
 
@@ -23,45 +23,34 @@ def motifs(
         ),
     ],
     modification: OneType,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.")],
+    out: Annotated[Path, option("Folder for the results.", metavar="DIR")],
     sites: Annotated[
         Path | None,
-        typer.Option(
-            metavar="TABLE",
-            help="Sites in the sequences: sites.tsv from vqrna predict.",
-            show_default=False,
-        ),
+        option("Sites in the sequences: sites.tsv from vqrna predict.", metavar="TABLE"),
     ] = None,
     model: ModelPath = None,
     convention: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="projected (observed base) or hypothetical (every base).",
-        ),
+        str, option("projected (observed base) or hypothetical (every base).", metavar="NAME")
     ] = "projected",
     paper: Annotated[
         bool,
-        typer.Option(
-            "--paper",
-            help="As published: change of the probability, averaged before the absolute value.",
+        option(
+            "As published: change of the probability, averaged before the absolute value.",
+            names=("--paper",),
         ),
     ] = False,
     formats: Annotated[
         list[str] | None,
-        typer.Option(
-            "--format",
+        option(
+            "Attributions as npz, tsv; comma-separated or repeated.",
+            OUTPUT,
+            names=("--format",),
+            default="both",
             metavar="LIST",
-            help="Attributions as npz, tsv; comma-separated or repeated.",
-            show_default="both",
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     compare: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Known motifs (MEME format) to compare with.", show_default=False
-        ),
+        Path | None, option("Known motifs (MEME format) to compare with.", metavar="FILE")
     ] = None,
     palette: Palette = "types",
 ) -> None:

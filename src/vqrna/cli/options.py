@@ -3,161 +3,155 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 CALLING, GENOME, OUTPUT, TRAINING, RUN = "Sites to report", "Genome", "Output", "Training", "Run"
 """Panels of the help."""
 
+
+def option(
+    help: str,
+    panel: str | None = None,
+    *,
+    names: tuple[str, ...] = (),
+    default: str | None = None,
+    metavar: str | None = None,
+    min: float | None = None,
+    max: float | None = None,
+) -> Any:
+    """Return a typer option.
+
+    Parameters
+    ----------
+    help : str
+        Text of the help.
+    panel : str, optional
+        Panel of the help.
+    names : tuple of str, optional
+        Names on the command line, if not that of the parameter.
+    default : str, optional
+        Description of a default that is computed.
+    metavar, min, max : optional
+        As for ``typer.Option``.
+    """
+    return typer.Option(
+        *names,
+        help=help,
+        rich_help_panel=panel,
+        show_default=default or True,
+        metavar=metavar,
+        min=min,
+        max=max,
+    )
+
+
 # Data
 
 DataFolder = Annotated[
-    Path,
-    typer.Option(metavar="DIR", help="Data set in the benchmark layout: DIR/{train,valid,test}/."),
+    Path, option("Data set in the benchmark layout: DIR/{train,valid,test}/.", metavar="DIR")
 ]
 
-Split = Annotated[str, typer.Option(metavar="NAME", help="Windows to read: train, valid or test.")]
+Split = Annotated[str, option("Windows to read: train, valid or test.", metavar="NAME")]
 
 SplitOfData = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="With --data: train, valid or test.", show_default="valid"),
+    str | None, option("With --data: train, valid or test.", default="valid", metavar="NAME")
 ]
 
 TypesInData = Annotated[
     list[str] | None,
-    typer.Option(metavar="LIST", help="Modifications, such as m6A,Psi.", show_default="all in DIR"),
+    option("Modifications, such as m6A,Psi.", default="all in DIR", metavar="LIST"),
 ]
 
-Negatives = Annotated[str, typer.Option(metavar="NAME", help="Set of unmodified windows to use.")]
+Negatives = Annotated[str, option("Set of unmodified windows to use.", metavar="NAME")]
 
 CentredWindows = Annotated[
-    bool, typer.Option("--windows", help="The FASTA holds windows with the site in the centre.")
+    bool, option("The FASTA holds windows with the site in the centre.", names=("--windows",))
 ]
 
 # Model and sites
 
 ModelPath = Annotated[
     Path | None,
-    typer.Option(
-        metavar="PATH",
-        help="Weights file or folder of a training run.",
-        show_default="the shipped model",
+    option(
+        "Weights file or folder of a training run.", default="the shipped model", metavar="PATH"
     ),
 ]
 
 OneType = Annotated[
-    str,
-    typer.Option(
-        "--modification",
-        "-m",
-        metavar="NAME",
-        help="The modification, such as m6A.",
-        show_default=False,
-    ),
+    str, option("The modification, such as m6A.", names=("--modification", "-m"), metavar="NAME")
 ]
 
 Confidence = Annotated[
-    str,
-    typer.Option(
-        metavar="TIER",
-        help="Lowest tier to report: low, medium or high.",
-        rich_help_panel=CALLING,
-    ),
+    str, option("Lowest tier to report: low, medium or high.", CALLING, metavar="TIER")
 ]
 
 Formats = Annotated[
     list[str] | None,
-    typer.Option(
-        "--format",
+    option(
+        "tsv, parquet, bed, bedrmod, bedgraph, bigwig; comma-separated or repeated.",
+        OUTPUT,
+        names=("--format",),
+        default="tsv",
         metavar="LIST",
-        help="tsv, parquet, bed, bedrmod, bedgraph, bigwig; comma-separated or repeated.",
-        show_default="tsv",
-        rich_help_panel=OUTPUT,
     ),
 ]
 
-Palette = Annotated[
-    str,
-    typer.Option(metavar="NAME", help="Colours: types or colorblind.", rich_help_panel=OUTPUT),
-]
+Palette = Annotated[str, option("Colours: types or colorblind.", OUTPUT, metavar="NAME")]
 
 # Statistics
 
-Permutations = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Permutations for the p-values.")
-]
+Permutations = Annotated[int, option("Permutations for the p-values.", metavar="N", min=0)]
 
-Resamples = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Bootstrap resamples for the intervals.")
-]
+Resamples = Annotated[int, option("Bootstrap resamples for the intervals.", metavar="N", min=0)]
 
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Random seed.")]
+Seed = Annotated[int, option("Random seed.", metavar="N", min=0)]
 
 # Training
 
-PresetName = Annotated[
-    str, typer.Option(help="vqrna, or paper (as published).", rich_help_panel=TRAINING)
-]
+PresetName = Annotated[str, option("vqrna, or paper (as published).", TRAINING)]
 
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(help="TOML file with \\[model] and \\[training].", rich_help_panel=TRAINING),
-]
+ConfigFile = Annotated[Path | None, option("TOML file with \\[model] and \\[training].", TRAINING)]
 
 Length = Annotated[
-    int | None,
-    typer.Option(
-        help="Window length in nt, odd, 51 to 1001.",
-        show_default="501",
-        rich_help_panel=TRAINING,
-    ),
+    int | None, option("Window length in nt, odd, 51 to 1001.", TRAINING, default="501")
 ]
 
 Epochs = Annotated[
-    int | None,
-    typer.Option(
-        help="Maximum number of epochs.", show_default="the preset's", rich_help_panel=TRAINING
-    ),
+    int | None, option("Maximum number of epochs.", TRAINING, default="the preset's")
 ]
 
 Joint = Annotated[
     bool | None,
-    typer.Option(
-        "--joint/--one-each",
-        help="One network for all modifications, or one each.",
-        show_default="joint for vqrna, one each for paper",
-        rich_help_panel=TRAINING,
+    option(
+        "One network for all modifications, or one each.",
+        TRAINING,
+        names=("--joint/--one-each",),
+        default="joint for vqrna, one each for paper",
     ),
 ]
 
 # How a command runs
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=RUN)]
+Device = Annotated[str, option("auto, cpu, cuda, cuda:N or mps.", RUN)]
 
 Address = Annotated[
     str | None,
-    typer.Option(
-        help="Address of a Ray cluster (HOST:PORT), or auto for the one on this machine.",
-        show_default="a new one",
-        rich_help_panel=RUN,
+    option(
+        "Address of a Ray cluster (HOST:PORT), or auto for the one on this machine.",
+        RUN,
+        default="a new one",
     ),
 ]
 
-JobEngine = Annotated[str, typer.Option(help="local, or ray (a cluster).", rich_help_panel=RUN)]
+JobEngine = Annotated[str, option("local, or ray (a cluster).", RUN)]
 
 Threads = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="CPU threads of each process.", show_default="automatic", rich_help_panel=RUN
-    ),
+    int | None, option("CPU threads of each process.", RUN, default="automatic", min=1)
 ]
 
 DryRun = Annotated[
     bool,
-    typer.Option(
-        "--dry-run",
-        help="Print the plan and the expected time, and train nothing.",
-        rich_help_panel=RUN,
-    ),
+    option("Print the plan and the expected time, and train nothing.", RUN, names=("--dry-run",)),
 ]

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import CALLING, GENOME, OUTPUT, RUN, Address, Confidence, Device, Formats
+from vqrna.cli.options import (
+    CALLING,
+    GENOME,
+    OUTPUT,
+    RUN,
+    Address,
+    Confidence,
+    Device,
+    Formats,
+    option,
+)
 from vqrna.cli.tables import new_console, new_table, number, plural, report_files
 from vqrna.errors import UsageError
 from vqrna.runtime.provenance import typed
@@ -193,175 +203,115 @@ def predict(
     ],
     out: Annotated[
         str,
-        typer.Option(
-            metavar="DIR",
-            help="Folder for the results, or - for a table on standard output.",
-            rich_help_panel=OUTPUT,
+        option(
+            "Folder for the results, or - for a table on standard output.", OUTPUT, metavar="DIR"
         ),
     ],
     modifications: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "Modifications, comma-separated or repeated.",
+            CALLING,
+            default="all of the model",
             metavar="LIST",
-            help="Modifications, comma-separated or repeated.",
-            show_default="all of the model",
-            rich_help_panel=CALLING,
         ),
     ] = None,
     confidence: Confidence = "medium",
     threshold: Annotated[
-        float | None,
-        typer.Option(
-            help="Report sites with at least this score, instead of a tier.",
-            show_default=False,
-            rich_help_panel=CALLING,
-        ),
+        float | None, option("Report sites with at least this score, instead of a tier.", CALLING)
     ] = None,
     fdr: Annotated[
-        float | None,
-        typer.Option(
-            help="Report only sites with at most this q-value.",
-            show_default=False,
-            rich_help_panel=CALLING,
-        ),
+        float | None, option("Report only sites with at most this q-value.", CALLING)
     ] = None,
     prior: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "Share of candidates that are modified: 0.001, or m6A=0.002,Psi=0.001.",
+            CALLING,
+            default="see 'vqrna model info'",
             metavar="LIST",
-            help="Share of candidates that are modified: 0.001, or m6A=0.002,Psi=0.001.",
-            show_default="see 'vqrna model info'",
-            rich_help_panel=CALLING,
         ),
     ] = None,
     all_sites: Annotated[
-        bool,
-        typer.Option(
-            "--all-sites",
-            help="Report every candidate, called or not.",
-            rich_help_panel=CALLING,
-        ),
+        bool, option("Report every candidate, called or not.", CALLING, names=("--all-sites",))
     ] = False,
     model: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Weights file or folder of a training run.",
+            CALLING,
+            default="the shipped model",
             metavar="PATH",
-            help="Weights file or folder of a training run.",
-            show_default="the shipped model",
-            rich_help_panel=CALLING,
         ),
     ] = None,
     regions: Annotated[
         Path | None,
-        typer.Option(
-            metavar="BED",
-            help="Scan only these regions of the genome, on their strand.",
-            show_default=False,
-            rich_help_panel=GENOME,
-        ),
+        option("Scan only these regions of the genome, on their strand.", GENOME, metavar="BED"),
     ] = None,
     gtf: Annotated[
         Path | None,
-        typer.Option(
-            "--gtf",
-            "--gff",
+        option(
+            "Scan the transcripts of this annotation (GTF or GFF3).",
+            GENOME,
+            names=("--gtf", "--gff"),
             metavar="FILE",
-            help="Scan the transcripts of this annotation (GTF or GFF3).",
-            show_default=False,
-            rich_help_panel=GENOME,
         ),
     ] = None,
     context: Annotated[
         str,
-        typer.Option(
-            help="Sequence around a site: genome (with introns) or transcript (spliced).",
-            rich_help_panel=GENOME,
-        ),
+        option("Sequence around a site: genome (with introns) or transcript (spliced).", GENOME),
     ] = "genome",
     unspliced: Annotated[
-        bool,
-        typer.Option("--unspliced", help="Scan introns as well.", rich_help_panel=GENOME),
+        bool, option("Scan introns as well.", GENOME, names=("--unspliced",))
     ] = False,
     by_transcript: Annotated[
         bool,
-        typer.Option(
-            "--by-transcript",
-            help="Also write transcripts.tsv, one row per site and transcript.",
-            rich_help_panel=GENOME,
+        option(
+            "Also write transcripts.tsv, one row per site and transcript.",
+            GENOME,
+            names=("--by-transcript",),
         ),
     ] = False,
     formats: Formats = None,
-    organism: Annotated[
-        str,
-        typer.Option(
-            help="NCBI taxonomy number, for the bedRMod header.",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
-    ] = "",
-    assembly: Annotated[
-        str,
-        typer.Option(
-            help="Name of the assembly, for the bedRMod header.",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
-    ] = "",
+    organism: Annotated[str, option("NCBI taxonomy number, for the bedRMod header.", OUTPUT)] = "",
+    assembly: Annotated[str, option("Name of the assembly, for the bedRMod header.", OUTPUT)] = "",
     annotation: Annotated[
-        str,
-        typer.Option(
-            help="Source and version of the annotation, for the bedRMod header.",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
+        str, option("Source and version of the annotation, for the bedRMod header.", OUTPUT)
     ] = "",
     plot: Annotated[
-        bool,
-        typer.Option(
-            "--plot", help="Plot the first sequences (PNG and SVG).", rich_help_panel=OUTPUT
-        ),
+        bool, option("Plot the first sequences (PNG and SVG).", OUTPUT, names=("--plot",))
     ] = False,
     jobs: Annotated[
         int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            help="Number of threads, or of Ray actors.",
-            show_default="one per core, at most 8 threads",
-            rich_help_panel=RUN,
+        option(
+            "Number of threads, or of Ray actors.",
+            RUN,
+            names=("--jobs", "-j"),
+            default="one per core, at most 8 threads",
         ),
     ] = None,
     device: Device = "auto",
     engine: Annotated[
-        str,
-        typer.Option(help="threads, or ray (many cores, GPUs or machines).", rich_help_panel=RUN),
+        str, option("threads, or ray (many cores, GPUs or machines).", RUN)
     ] = "threads",
     address: Address = None,
     fast: Annotated[
         bool,
-        typer.Option(
-            "--fast",
-            help="Compute behind the codes in bfloat16: faster, scores change slightly "
-            "(docs/speed.md).",
-            rich_help_panel=RUN,
+        option(
+            "Compute behind the codes in bfloat16: faster, scores change slightly (docs/speed.md).",
+            RUN,
+            names=("--fast",),
         ),
     ] = False,
     shard: Annotated[
         str | None,
-        typer.Option(
-            metavar="I/N",
-            help="Do part I of N, such as 1/8; combine the parts with vqrna join.",
-            show_default=False,
-            rich_help_panel=RUN,
+        option(
+            "Do part I of N, such as 1/8; combine the parts with vqrna join.", RUN, metavar="I/N"
         ),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume/--fresh",
-            help="Continue an interrupted run, or start again.",
-            rich_help_panel=RUN,
-        ),
+        option("Continue an interrupted run, or start again.", RUN, names=("--resume/--fresh",)),
     ] = True,
 ) -> None:
     """Predict modified sites in RNA sequences.

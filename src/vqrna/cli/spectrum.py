@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from vqrna.cli.exits import say
 from vqrna.cli.options import (
     DataFolder,
@@ -18,20 +16,19 @@ from vqrna.cli.options import (
     Seed,
     Split,
     TypesInData,
+    option,
 )
 from vqrna.cli.tables import report_codes, report_files
 
 
 def spectrum(
     data: DataFolder,
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for tables, plot and HTML page.")
-    ],
+    out: Annotated[Path, option("Folder for tables, plot and HTML page.", metavar="DIR")],
     split: Split = "valid",
     model: ModelPath = None,
     modifications: TypesInData = None,
     paper: Annotated[
-        bool, typer.Option("--paper", help="As published: z-scores of TF-IDF over all windows.")
+        bool, option("As published: z-scores of TF-IDF over all windows.", names=("--paper",))
     ] = False,
     negatives: Negatives = "random",
     permutations: Permutations = 10_000,

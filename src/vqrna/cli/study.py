@@ -24,6 +24,7 @@ from vqrna.cli.options import (
     PresetName,
     Resamples,
     TypesInData,
+    option,
 )
 from vqrna.cli.tables import new_console, new_table, report_files
 from vqrna.errors import DataError, UsageError
@@ -34,42 +35,33 @@ if TYPE_CHECKING:
     from vqrna.training import Source
 
 Out = Annotated[
-    Path,
-    typer.Option(metavar="DIR", help="Folder for results; an interrupted study continues there."),
+    Path, option("Folder for results; an interrupted study continues there.", metavar="DIR")
 ]
 
 Data = Annotated[
     Path | None,
-    typer.Option(
+    option(
+        "Data set in the benchmark layout: DIR/{train,valid}/.",
+        default="only report the finished cells in --out",
         metavar="DIR",
-        help="Data set in the benchmark layout: DIR/{train,valid}/.",
-        show_default="only report the finished cells in --out",
     ),
 ]
 
-Seeds = Annotated[
-    str, typer.Option(metavar="LIST", help="Seeds, such as 0,1,2.", rich_help_panel=TRAINING)
-]
+Seeds = Annotated[str, option("Seeds, such as 0,1,2.", TRAINING, metavar="LIST")]
 
 Jobs = Annotated[
     int | None,
-    typer.Option(
-        "--jobs",
-        "-j",
-        help="Trainings at a time, one core each.",
-        show_default="1; with Ray, what fits the cluster",
-        rich_help_panel=RUN,
+    option(
+        "Trainings at a time, one core each.",
+        RUN,
+        names=("--jobs", "-j"),
+        default="1; with Ray, what fits the cluster",
     ),
 ]
 
 Runs = Annotated[
     Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Folder for logs, configurations and weights.",
-        show_default="OUT/runs",
-        rich_help_panel=RUN,
-    ),
+    option("Folder for logs, configurations and weights.", RUN, default="OUT/runs", metavar="DIR"),
 ]
 
 
@@ -205,10 +197,10 @@ def ablate(
     data: Data = None,
     ablations: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "Such as no-quantizer,one-each,codebook-64; a wrong name lists all.",
+            default="all that apply",
             metavar="LIST",
-            help="Such as no-quantizer,one-each,codebook-64; a wrong name lists all.",
-            show_default="all that apply",
         ),
     ] = None,
     modifications: TypesInData = None,
@@ -270,8 +262,7 @@ def lengths(
     out: Out,
     data: Data = None,
     lengths: Annotated[
-        str,
-        typer.Option(metavar="LIST", help="Window lengths in nt, odd."),
+        str, option("Window lengths in nt, odd.", metavar="LIST")
     ] = "51,101,201,301,401,501,701,901,1001",
     modifications: TypesInData = None,
     preset: PresetName = "vqrna",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from vqrna.cli.exits import say
 from vqrna.cli.options import (
     TRAINING,
@@ -17,6 +15,7 @@ from vqrna.cli.options import (
     Length,
     PresetName,
     Threads,
+    option,
 )
 from vqrna.cli.tables import new_console, new_table, number
 from vqrna.errors import UsageError
@@ -29,75 +28,51 @@ _TOO_FEW = "not enough validation windows for {} (docs/probabilities.md)"
 
 
 def train(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for weights, logs and curves.")],
+    out: Annotated[Path, option("Folder for weights, logs and curves.", metavar="DIR")],
     data: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Data set in the benchmark layout: DIR/{train,valid}/."),
+        Path | None, option("Data set in the benchmark layout: DIR/{train,valid}/.", metavar="DIR")
     ] = None,
     positives: Annotated[
-        Path | None, typer.Option(help="Your data: FASTA of windows with the site in the centre.")
+        Path | None, option("Your data: FASTA of windows with the site in the centre.")
     ] = None,
     negatives: Annotated[
-        Path | None, typer.Option(help="Your data: FASTA of windows without the modification.")
+        Path | None, option("Your data: FASTA of windows without the modification.")
     ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="With --positives: the modification, known or new.")
-    ] = None,
+    name: Annotated[str | None, option("With --positives: the modification, known or new.")] = None,
     table: Annotated[
-        Path | None,
-        typer.Option(help="Your data: TSV or CSV with columns sequence, modification, label."),
+        Path | None, option("Your data: TSV or CSV with columns sequence, modification, label.")
     ] = None,
     preset: PresetName = "vqrna",
     modifications: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="LIST",
-            help="Modifications, comma-separated or repeated.",
-            show_default="all in the data",
+        option(
+            "Modifications, comma-separated or repeated.", default="all in the data", metavar="LIST"
         ),
     ] = None,
     length: Length = None,
     joint: Joint = None,
     config: ConfigFile = None,
     start: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            help="Weights to fine-tune, or 'shipped'.",
-            rich_help_panel=TRAINING,
-        ),
+        Path | None, option("Weights to fine-tune, or 'shipped'.", TRAINING, names=("--from",))
     ] = None,
     epochs: Epochs = None,
     batch_size: Annotated[
-        int | None,
-        typer.Option(
-            help="Windows per step.", show_default="the preset's", rich_help_panel=TRAINING
-        ),
+        int | None, option("Windows per step.", TRAINING, default="the preset's")
     ] = None,
     learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            help="Peak or constant learning rate.",
-            show_default="the preset's",
-            rich_help_panel=TRAINING,
-        ),
+        float | None, option("Peak or constant learning rate.", TRAINING, default="the preset's")
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Random seed.", show_default="the preset's", rich_help_panel=TRAINING),
-    ] = None,
+    seed: Annotated[int | None, option("Random seed.", TRAINING, default="the preset's")] = None,
     teacher: Annotated[
         str | None,
-        typer.Option(
-            help="Model to distil from: trees (needs vqrna\\[trees]) or none.",
-            show_default="none",
-            rich_help_panel=TRAINING,
+        option(
+            "Model to distil from: trees (needs vqrna\\[trees]) or none.", TRAINING, default="none"
         ),
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted run in --out.")
+        bool, option("Continue an interrupted run in --out.", names=("--resume",))
     ] = False,
 ) -> None:
     """Train a model; the best epoch is selected on validation windows only.

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from vqrna.cli.exits import say
-from vqrna.cli.options import RUN, TRAINING, Address, Device, DryRun, JobEngine, Threads
+from vqrna.cli.options import RUN, TRAINING, Address, Device, DryRun, JobEngine, Threads, option
 from vqrna.cli.tables import new_console, new_table, number
 from vqrna.errors import UsageError
 
@@ -20,90 +18,69 @@ _SEARCH = "Search"
 
 
 def tune(
-    out: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="Folder for the study, the trials and the report."),
-    ],
+    out: Annotated[Path, option("Folder for the study, the trials and the report.", metavar="DIR")],
     config: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Search configuration: TOML, or config.yaml of NNI (docs/tuning.md).",
+            _SEARCH,
             metavar="FILE",
-            help="Search configuration: TOML, or config.yaml of NNI (docs/tuning.md).",
-            rich_help_panel=_SEARCH,
         ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Data set in the benchmark layout: DIR/{train,valid}/; test/ is not read.",
+            _SEARCH,
             metavar="DIR",
-            help="Data set in the benchmark layout: DIR/{train,valid}/; test/ is not read.",
-            rich_help_panel=_SEARCH,
         ),
     ] = None,
     modifications: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "Modifications, such as m6A,Psi.",
+            _SEARCH,
+            default="the file's, or all in DIR",
             metavar="LIST",
-            help="Modifications, such as m6A,Psi.",
-            show_default="the file's, or all in DIR",
-            rich_help_panel=_SEARCH,
         ),
     ] = None,
     trials: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Total number of trials.",
-            show_default="the file's",
-            rich_help_panel=_SEARCH,
-        ),
+        int | None, option("Total number of trials.", _SEARCH, default="the file's", min=1)
     ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="vqrna or paper.", show_default="the file's", rich_help_panel=TRAINING),
-    ] = None,
+    preset: Annotated[str | None, option("vqrna or paper.", TRAINING, default="the file's")] = None,
     length: Annotated[
-        int | None,
-        typer.Option(
-            help="Window length in nt.", show_default="the file's", rich_help_panel=TRAINING
-        ),
+        int | None, option("Window length in nt.", TRAINING, default="the file's")
     ] = None,
     epochs: Annotated[
-        int | None,
-        typer.Option(
-            help="Maximum number of epochs of a trial.",
-            show_default="the file's",
-            rich_help_panel=TRAINING,
-        ),
+        int | None, option("Maximum number of epochs of a trial.", TRAINING, default="the file's")
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
+        option(
+            "Trials trained at the same time.",
+            RUN,
+            names=("--jobs", "-j"),
+            default="the file's",
             min=1,
-            help="Trials trained at the same time.",
-            show_default="the file's",
-            rich_help_panel=RUN,
         ),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(
+        option(
+            "Serve a live dashboard on this port, such as 8080.",
+            RUN,
+            default="no dashboard",
             min=0,
             max=65535,
-            help="Serve a live dashboard on this port, such as 8080.",
-            show_default="no dashboard",
-            rich_help_panel=RUN,
         ),
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "Database shared by several machines, such as postgresql://user@host/name.",
+            RUN,
+            default="study.db in --out",
             metavar="URL",
-            help="Database shared by several machines, such as postgresql://user@host/name.",
-            show_default="study.db in --out",
-            rich_help_panel=RUN,
         ),
     ] = None,
     engine: JobEngine = "local",
@@ -113,9 +90,7 @@ def tune(
     dry_run: DryRun = False,
     serve: Annotated[
         bool,
-        typer.Option(
-            "--serve", help="Only serve the dashboard of the search in --out (port 8080)."
-        ),
+        option("Only serve the dashboard of the search in --out (port 8080).", names=("--serve",)),
     ] = False,
 ) -> None:
     """Search hyper-parameters for the best score on validation windows.
