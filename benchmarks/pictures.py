@@ -88,7 +88,7 @@ def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]
 def read_codes(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
     """Spectrum and atlas: what was found, and their files."""
     from vqrna.interpret.atlas import atlas, write_atlas
-    from vqrna.interpret.spectrum import SURE, write_spectrum
+    from vqrna.interpret.spectrum import FDR_CUTOFF, write_spectrum
     from vqrna.runtime.provenance import running
 
     book = atlas(model, windows, show_progress=True)
@@ -99,7 +99,7 @@ def read_codes(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
     curve = book.deletion.set_index(["modification", "order", "tokens"]).lost
     rows = []
     for t, kind in enumerate(told.modifications):
-        sure = told.q[0, :, t] < SURE
+        sure = told.q[0, :, t] < FDR_CUTOFF
         more = [int(k) for k in np.argsort(-told.values[:, t]) if sure[k] and told.values[k, t] > 0]
         eight = {
             name: round(float(curve.get((kind.symbol, name, 8), np.nan)), 3)
@@ -111,7 +111,7 @@ def read_codes(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
                 "at_site": int(sure.sum()),
                 "more": len(more),
                 "first": [[k, told.reads[k]] for k in more[:OWN]],
-                "anywhere": int((told.q[1, :, t] < SURE).sum()),
+                "anywhere": int((told.q[1, :, t] < FDR_CUTOFF).sum()),
                 "lost_by_8_tokens": eight,
             }
         )

@@ -65,7 +65,7 @@ def test_nearest_codes_are_near(found, model):
 
 
 def test_tokens_are_worth_what_substitutions_take_from_their_letters(model, windows):
-    place = read_codes(model, windows.tokens[:1]).reading
+    place = read_codes(model, windows.tokens[:1]).layout
     window = recentre(windows.tokens[1:2], model.length)
     changed = np.repeat(window, 4 * window.shape[1], axis=0)
     column, base = np.divmod(np.arange(len(changed)), 4)

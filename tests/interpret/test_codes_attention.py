@@ -10,8 +10,8 @@ import torch
 from tiny import fresh, planted, tiny, tiny_paper
 from vqrna.errors import UsageError
 from vqrna.interpret.attention import attention_maps, token_effects, write_attention
-from vqrna.interpret.attributions import member
-from vqrna.interpret.codes import logits_of_codes
+from vqrna.interpret.attributions import model_for
+from vqrna.interpret.codes import logits_from_codes
 from vqrna.interpret.knockout import Substitutes, occlusion
 from vqrna.interpret.site_selection import labelled_sites
 from vqrna.model import ModelSet
@@ -49,7 +49,7 @@ def test_occlusion_falls_most_where_the_logit_hangs_on_the_code(sites):
     model = fresh(tiny(), ("Am", "Cm"))
     found = token_effects(model, sites.tokens[:6], AM, draws=3)
     assert found.effects.shape == found.codes.shape
-    assert found.logits == pytest.approx(logits_of_codes(model, found.codes)[:, 0], abs=1e-5)
+    assert found.logits == pytest.approx(logits_from_codes(model, found.codes)[:, 0], abs=1e-5)
     again = token_effects(model, sites.tokens[:6], AM, draws=3)
     assert np.array_equal(found.effects, again.effects)
     # The mean over all substitutes, weighed by usage, is what the draws approach
@@ -61,7 +61,7 @@ def test_occlusion_falls_most_where_the_logit_hangs_on_the_code(sites):
     share = np.where(np.arange(16) == own, 0, usage)
     changed = np.repeat(found.codes[window : window + 1], 16, axis=0)
     changed[:, token] = np.arange(16)
-    lost = found.logits[window] - logits_of_codes(model, changed)[:, 0]
+    lost = found.logits[window] - logits_from_codes(model, changed)[:, 0]
     exact = (lost * share).sum() / share.sum()
     assert many[token] == pytest.approx(exact, abs=4 * lost.std() / 300**0.5 + 1e-6)
 
@@ -69,17 +69,15 @@ def test_occlusion_falls_most_where_the_logit_hangs_on_the_code(sites):
 def test_substitutes_are_the_same_for_the_same_seed():
     usage = np.full(8, 1 / 8)
     codes = np.zeros(50, dtype=int)
-    assert np.array_equal(
-        Substitutes(usage, 1).other_than(codes), Substitutes(usage, 1).other_than(codes)
-    )
+    assert np.array_equal(Substitutes(usage, 1).draw(codes), Substitutes(usage, 1).draw(codes))
 
 
 def test_the_model_of_a_type(paper):
     other = fresh(tiny_paper(), ("Cm",), seed=1)
-    assert member(ModelSet((paper, other)), modification("Cm")) is other
-    assert member(paper, AM) is paper
+    assert model_for(ModelSet((paper, other)), modification("Cm")) is other
+    assert model_for(paper, AM) is paper
     with pytest.raises(UsageError, match="unknown modification 'Psi'"):
-        member(paper, modification("Psi"))
+        model_for(paper, modification("Psi"))
 
 
 def test_files(paper, sites, tmp_path):
@@ -98,6 +96,6 @@ def test_files(paper, sites, tmp_path):
     width = maps.site.shape[-1]
     assert len(table) == 3 * width
     assert table[:width].layer_6.to_numpy() == pytest.approx(maps.site[0, 5].mean(axis=0), rel=1e-3)
-    assert table.first_nt[:width].tolist() == maps.reading.starts.tolist()
+    assert table.first_nt[:width].tolist() == maps.layout.starts.tolist()
     ours = write_attention(few, AM, effects, None, tmp_path / "ours")
     assert {p.stem for p in ours} == {"occlusion"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
-from vqrna.interpret.spectrum import PSEUDO, RAREST, contrast
+from vqrna.interpret.contrast import PSEUDO, RAREST, contrast
 
 AT_SITE = np.array([False, True, False])
 

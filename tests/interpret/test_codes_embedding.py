@@ -11,8 +11,8 @@ import torch
 from tiny import fresh, planted, tiny, tiny_paper
 from vqrna.errors import UsageError
 from vqrna.interpret import embedding
-from vqrna.interpret.codes import reading
-from vqrna.interpret.embedding import embed, flatten, write_embedding
+from vqrna.interpret.codes import token_layout
+from vqrna.interpret.embedding import embed, project, write_embedding
 from vqrna.interpret.site_selection import labelled_sites
 from vqrna.nn.context import Features
 from vqrna.sequence import one_hot
@@ -38,7 +38,7 @@ def test_features_are_what_the_classifier_reads(config, sites):
             classes = model.network.head(read)
             again = classes[..., 1] - classes[..., 0]
     assert again.numpy() == pytest.approx(found.logits, abs=1e-5)
-    site = reading(model.network).site_token
+    site = token_layout(model.network).site_token
     assert found.latents == pytest.approx(out.latents[:, site].numpy())
     assert np.array_equal(found.codes, out.codes.numpy())
     assert not model.network.head._forward_pre_hooks  # nothing is left behind
@@ -48,7 +48,7 @@ def test_pca_is_that_of_the_standardised_features():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(60, 8)) @ rng.normal(size=(8, 8)) + 5
     features = np.hstack([features, np.ones((60, 1))])  # one that never changes
-    drawn = flatten(features, "pca")
+    drawn = project(features, "pca")
     standard = (features[:, :8] - features[:, :8].mean(axis=0)) / features[:, :8].std(axis=0)
     _, size, axes = np.linalg.svd(standard, full_matrices=False)
     wanted = standard @ axes[:2].T
@@ -58,7 +58,7 @@ def test_pca_is_that_of_the_standardised_features():
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_map_of_few_sites(n):
-    drawn = flatten(np.random.default_rng(0).normal(size=(n, 5)), "auto")
+    drawn = project(np.random.default_rng(0).normal(size=(n, 5)), "auto")
     assert drawn.xy.shape == (n, 2)
     assert np.isfinite(drawn.xy).all()
     assert drawn.method == "pca"
@@ -78,16 +78,16 @@ def test_umap_where_it_is_installed_else_pca(monkeypatch):
     features = np.random.default_rng(0).normal(size=(30, 6))
     monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Umap))
     monkeypatch.setattr(embedding, "has_umap", lambda: True)
-    drawn = flatten(features, "auto", seed=7)
+    drawn = project(features, "auto", seed=7)
     assert drawn.method == "umap"
     assert torch.get_num_threads() == threads
     assert drawn.xy.mean() == pytest.approx(100)
     monkeypatch.setattr(embedding, "has_umap", lambda: False)
-    assert flatten(features, "auto").method == "pca"
+    assert project(features, "auto").method == "pca"
     with pytest.raises(UsageError, match=r"vqrna\[umap\]"):
-        flatten(features, "umap")
+        project(features, "umap")
     with pytest.raises(UsageError, match="tsne"):
-        flatten(features, "tsne")
+        project(features, "tsne")
 
 
 def test_umap_itself_keeps_groups_apart(monkeypatch):
@@ -99,7 +99,7 @@ def test_umap_itself_keeps_groups_apart(monkeypatch):
     monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
     features = np.repeat(np.eye(4)[:2] * 9, 8, axis=0)
     features += np.random.default_rng(0).normal(size=features.shape)
-    drawn = flatten(features, "umap", seed=1)
+    drawn = project(features, "umap", seed=1)
     assert drawn.method == "umap"
     xy = drawn.xy.reshape(2, 8, 2)
     away = np.linalg.norm(xy[:, :, None] - xy.mean(axis=1), axis=-1)  # (group, site, middle)
@@ -109,7 +109,7 @@ def test_umap_itself_keeps_groups_apart(monkeypatch):
 def test_files(sites, tmp_path):
     model = fresh()
     found = embed(model, sites)
-    drawn = flatten(found.features, "pca")
+    drawn = project(found.features, "pca")
     written = write_embedding(
         sites, found, drawn, model.modifications, tmp_path, model_hash="beef", source="valid"
     )

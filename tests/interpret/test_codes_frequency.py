@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from vqrna.interpret.spectrum import (
-    by_type,
     inverse_document_frequency,
+    order_by_type,
     term_frequency,
     tf_idf,
     z_over_types,
@@ -55,6 +55,6 @@ def test_a_flat_code_has_no_spread_to_divide_by():
 
 def test_codes_by_type_and_falling():
     values = np.array([[1, 5, 0], [9, 0, 0], [0, 7, 0], [0, 0, -1], [2, 0, 0], [0, 7, 7]])
-    order, group = by_type(values)
+    order, group = order_by_type(values)
     assert group.tolist() == [1, 0, 1, 0, 0, 1]
     assert order.tolist() == [1, 4, 3, 2, 5, 0]

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from tiny import fresh, random_tokens, tiny
-from vqrna.interpret.codes import CodeStrings, logits_of_codes, read_codes
-from vqrna.interpret.knockout import Substitutes, chosen, deletion, knock_out, occlusion, steps
+from vqrna.interpret.codes import WindowCodes, logits_from_codes, read_codes
+from vqrna.interpret.knockout import (
+    Substitutes,
+    curve_rows,
+    curve_steps,
+    deletion_curve,
+    knock_out,
+    occlusion,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,32 +35,32 @@ def one_other(strings, code):
 def test_substitutes_come_as_often_as_they_are_used_and_are_others():
     usage = np.array([0.5, 0.3, 0.0, 0.2])
     codes = np.zeros(20_000, dtype=int)
-    drawn = Substitutes(usage).other_than(codes)
+    drawn = Substitutes(usage).draw(codes)
     shares = np.bincount(drawn, minlength=4) / len(drawn)
     assert shares == pytest.approx([0, 0.6, 0, 0.4], abs=0.02)
-    assert Substitutes(usage).other_than(np.array([3])).shape == (1,)
+    assert Substitutes(usage).draw(np.array([3])).shape == (1,)
 
 
 def test_a_codebook_of_one_code_has_no_others():
-    assert Substitutes(np.array([0.0, 1.0])).other_than(np.array([1, 1])).tolist() == [1, 1]
+    assert Substitutes(np.array([0.0, 1.0])).draw(np.array([1, 1])).tolist() == [1, 1]
 
 
 def test_knock_out_is_what_one_does_by_hand(model, strings):
     # Two codes only: what is put in the place of one is the other
-    two = CodeStrings(strings.codes % 2, np.zeros((40, 2)), strings.reading, 2)
-    two = CodeStrings(two.codes, logits_of_codes(model, two.codes), strings.reading, 2)
+    two = WindowCodes(strings.codes % 2, np.zeros((40, 2)), strings.layout, 2)
+    two = WindowCodes(two.codes, logits_from_codes(model, two.codes), strings.layout, 2)
     rows = np.arange(3, 30)
     found = knock_out(model, two, [(1, rows)], sample=100)
     for code in (0, 1):
         flat = np.full_like(two.codes[rows], 1 - code)
-        lost = two.logits[rows, 1] - logits_of_codes(model, flat)[:, 1]
+        lost = two.logits[rows, 1] - logits_from_codes(model, flat)[:, 1]
         assert found.windows[code, 0] == len(rows)
         assert found.effect[code, 0] == pytest.approx(lost.mean(), abs=1e-5)
         assert found.error[code, 0] == pytest.approx(lost.std(ddof=1) / len(rows) ** 0.5, abs=1e-4)
 
 
 def test_knock_out_in_some_places_only(model, strings):
-    places = strings.reading.at_site
+    places = strings.layout.at_site
     code = int(np.bincount(strings.codes[:, places].ravel()).argmax())
     rows = [(0, np.arange(40))]
     found = knock_out(model, strings, rows, places=places, sample=100)
@@ -63,7 +70,7 @@ def test_knock_out_in_some_places_only(model, strings):
     elsewhere = ~places
     moved = strings.codes.copy()
     moved[:, elsewhere] = code
-    flat = CodeStrings(moved, logits_of_codes(model, moved), strings.reading, 12)
+    flat = WindowCodes(moved, logits_from_codes(model, moved), strings.layout, 12)
     only = np.flatnonzero((moved[:, places] != code).all(axis=1))
     kept = knock_out(model, flat, [(0, only)], places=places, sample=100)
     assert kept.windows[code, 0] == 0
@@ -84,35 +91,35 @@ def test_occlusion_is_one_token_after_the_other(model, strings):
         for t in range(codes.shape[1]):
             changed = codes[i : i + 1].copy()
             changed[0, t] = 7
-            lost = strings.logits[i, columns[i]] - logits_of_codes(model, changed)[0, columns[i]]
+            lost = strings.logits[i, columns[i]] - logits_from_codes(model, changed)[0, columns[i]]
             assert found[i, t] == pytest.approx(lost, abs=1e-5)
 
 
 def test_steps():
-    assert steps(1).tolist() == [0, 1]
-    assert steps(17).tolist() == [0, 1, 2, 4, 8, 16, 17]
+    assert curve_steps(1).tolist() == [0, 1]
+    assert curve_steps(17).tolist() == [0, 1, 2, 4, 8, 16, 17]
 
 
 def test_a_deletion_curve_begins_and_ends_where_it_must(model, strings):
     from vqrna.modifications import modification
 
     m, rows = modification("Am"), np.arange(40)
-    strings = CodeStrings(
-        strings.codes, strings.logits - strings.logits.min() + 1, strings.reading, 12
+    strings = WindowCodes(
+        strings.codes, strings.logits - strings.logits.min() + 1, strings.layout, 12
     )
     width = strings.codes.shape[1]
     weights = {"Am": np.tile(np.arange(12.0), (width, 1))}
     mine = {"Am": np.random.default_rng(0).random((6, width))}
-    table = deletion(model, strings, [(m, 0, rows)], weights, importance=mine, windows=6)
+    table = deletion_curve(model, strings, [(m, 0, rows)], weights, importance=mine, windows=6)
     assert set(table.order) == {"specific", "random", "occlusion", "mutagenesis"}
     assert (table.windows == 6).all()
     assert table[table.tokens == 0].lost.to_numpy() == pytest.approx(0, abs=1e-6)
     assert table[table.tokens == width].lost.mean() == pytest.approx(1)
-    whole = logits_of_codes(model, strings.codes[chosen(strings, 0, rows, 6)])[:, 0].mean()
+    whole = logits_from_codes(model, strings.codes[curve_rows(strings, 0, rows, 6)])[:, 0].mean()
     assert table[table.tokens == 0].logit.to_numpy() == pytest.approx(whole)
 
 
 def test_only_windows_that_are_predicted_make_a_curve(strings):
     logits = np.linspace(-1, 1, 40)[:, None]
-    few = CodeStrings(strings.codes, logits, strings.reading, 12)
-    assert chosen(few, 0, np.arange(40), 5).tolist() == [20, 21, 22, 23, 24]
+    few = WindowCodes(strings.codes, logits, strings.layout, 12)
+    assert curve_rows(few, 0, np.arange(40), 5).tolist() == [20, 21, 22, 23, 24]

@@ -6,8 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from vqrna.interpret.meme import meme, read_meme
-from vqrna.interpret.pwm import matrices
+from vqrna.interpret.meme import meme_text, read_meme
+from vqrna.interpret.pwm import code_matrices
 from vqrna.sequence import AMBIGUOUS, encode
 
 
@@ -18,13 +18,13 @@ def found(weights=None):
     seen[:, 0] = encode("GGACU")
     seen[:40, 0, 1] = 0
     seen[0, 0, 0] = AMBIGUOUS
-    return matrices(np.tile([0, 1], (400, 1)), seen, 3, weights)
+    return code_matrices(np.tile([0, 1], (400, 1)), seen, 3, weights)
 
 
 def test_counts_by_hand():
     codes = np.array([[1, 0], [1, 1]])
     seen = np.array([[encode("AC"), encode("GU")], [encode("AN"), encode("CC")]])
-    twice = matrices(codes, seen, 2, np.array([1.0, 0.5]))
+    twice = code_matrices(codes, seen, 2, np.array([1.0, 0.5]))
     assert twice.counts[0].T.tolist() == [[0, 0, 1, 0], [0, 0, 0, 1]]
     assert twice.counts[1].T.tolist() == [[1.5, 0.5, 0, 0], [0, 1.5, 0, 0]]
     assert twice.sites.tolist() == [1, 3]
@@ -50,7 +50,7 @@ def test_information_is_the_relative_entropy():
 
 def as_meme(codes, told=("# vqrna",)):
     read = found()
-    return meme(read.motifs(codes), read.background, told)
+    return meme_text(read.motifs(codes), read.background, told)
 
 
 def test_the_motif_file_line_by_line():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tiny import columns, network, random_tokens, tiny, tiny_paper
-from vqrna.interpret.codes import reading
+from vqrna.interpret.codes import token_layout
 from vqrna.sequence import AMBIGUOUS, centre
 
 
@@ -18,7 +18,7 @@ def latents(net, x):
 def test_a_token_sees_the_letters_that_its_latent_depends_on(config):
     net = network(config, 1, dtype=torch.float64)
     length = config.model.length
-    place = reading(net)
+    place = token_layout(net)
     x = columns(random_tokens(6, length), torch.float64).requires_grad_()
     found = latents(net, x)
     assert found.shape[1] == len(place.starts)
@@ -36,10 +36,10 @@ def test_a_token_sees_the_letters_that_its_latent_depends_on(config):
 @pytest.mark.parametrize("config", [tiny(), tiny_paper()])
 def test_the_letters_cut_out_are_those_at_the_places_told(config):
     net = network(config, 1)
-    place = reading(net)
+    place = token_layout(net)
     length = config.model.length
     tokens = random_tokens(3, length + 20, seed=1)
-    seen = place.seen(tokens)
+    seen = place.segments(tokens)
     assert seen.shape == (3, len(place.starts), place.reach)
     site = centre(tokens.shape[1])
     for t, start in enumerate(place.starts):
@@ -50,7 +50,7 @@ def test_the_letters_cut_out_are_those_at_the_places_told(config):
 
 
 def test_the_middle_token_of_ours_is_centred_on_the_site():
-    place = reading(network(tiny(), 1))
+    place = token_layout(network(tiny(), 1))
     assert place.middles[place.site_token] == 0
     assert place.offsets[place.reach // 2] == 0
     assert place.at_site.sum() == 7  # 23 nt, a token every 3: three on either side

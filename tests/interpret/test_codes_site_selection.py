@@ -14,7 +14,7 @@ from vqrna.interpret.site_selection import (
     central_sites,
     choose_sites,
     labelled_sites,
-    likeliest,
+    top_sites,
 )
 from vqrna.modifications import modifications
 from vqrna.sequence import centre, decode, encode
@@ -83,12 +83,12 @@ def test_the_likeliest_come_first():
     model = fresh(tiny(), ("Am", "Cm"))
     sites = labelled_sites(planted(n=20, symbols=("Am", "Cm")))
     cm = modifications(["Cm"])[0]
-    found = likeliest(model, sites, cm, 4)
+    found = top_sites(model, sites, cm, 4)
     logits = model.logits(sites.tokens)[:, 1]
     best = np.sort(logits[sites.labels[:, 1] == 1])[::-1][:4]
     assert model.logits(found.tokens)[:, 1] == pytest.approx(best)
     with pytest.raises(DataError, match="no sites of Cm"):
-        likeliest(model, sites.take(np.flatnonzero(sites.labels[:, 1] != 1)), cm, 4)
+        top_sites(model, sites.take(np.flatnonzero(sites.labels[:, 1] != 1)), cm, 4)
 
 
 def test_windows_whose_base_cannot_carry_the_type_are_left_out(tmp_path):
@@ -99,10 +99,10 @@ def test_windows_whose_base_cannot_carry_the_type_are_left_out(tmp_path):
     path = write_fasta(tmp_path / "w.fa", given)
     sites = central_sites(path, model.length, (am, cm))
     told = []
-    assert likeliest(model, sites, am, 4, told.append).names == ("a",)
+    assert top_sites(model, sites, am, 4, told.append).names == ("a",)
     assert told == ["1 window that cannot carry the type in the centre: left out"]
     with pytest.raises(DataError, match=r"can carry Cm \(C\)"):
-        likeliest(model, sites, cm, 4)
+        top_sites(model, sites, cm, 4)
 
 
 def test_exactly_one_source(fasta):

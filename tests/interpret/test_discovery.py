@@ -3,7 +3,15 @@ import pytest
 from matcher import LENGTH, matcher, planted_windows
 
 from vqrna.interpret import Attributions, attribute, find_motifs
-from vqrna.interpret.discovery import FLANK, SPAN, WIDTH, clusters, motifs_of, peaks, seqlets
+from vqrna.interpret.discovery import (
+    FLANK,
+    SPAN,
+    WIDTH,
+    call_seqlets,
+    cluster_seqlets,
+    motifs_from_seqlets,
+    peaks,
+)
 from vqrna.sequence import ALPHABET, centre, encode
 
 MOTIF = "GGCAUCGA"
@@ -56,7 +64,7 @@ def test_a_motif_and_its_reverse_complement_stay_apart():
         for column in range(start, start + len(one)):
             values[n, windows[n, column], column] = 1
     found = Attributions(values, np.zeros(80), windows)
-    motifs = motifs_of(found, seqlets(found.observed), "x")
+    motifs = motifs_from_seqlets(found, call_seqlets(found.observed), "x")
     assert {m.consensus for m in motifs} == {one, other}
     assert {m.usual_offset for m in motifs} == {(10 - SITE, 1.0), (70 - SITE, 1.0)}
 
@@ -85,16 +93,16 @@ def test_peaks_do_not_overlap():
 
 def test_chance_alone_is_not_called():
     observed = np.random.default_rng(0).normal(size=(40, LENGTH))
-    assert len(seqlets(observed)) < 5
+    assert len(call_seqlets(observed)) < 5
     observed[:, 20:27] += 10
-    called = seqlets(observed)
+    called = call_seqlets(observed)
     assert 40 <= len(called) <= 46
     assert set(called.window[:40]) == set(range(40))
 
 
 def test_windows_shorter_than_a_seqlet_have_none():
     assert len(peaks(np.ones((2, WIDTH - 2)))) == 0
-    assert len(seqlets(np.zeros((2, LENGTH)))) == 0
+    assert len(call_seqlets(np.zeros((2, LENGTH)))) == 0
 
 
 def test_groups_are_brought_in_line():
@@ -103,7 +111,7 @@ def test_groups_are_brought_in_line():
     image[encode(MOTIF), 7 + np.arange(len(MOTIF))] = 1
     shifts = rng.integers(-4, 5, 30)
     images = np.stack([np.roll(image, s, axis=1) for s in shifts])
-    [(members, moved)] = clusters(images, least=10)
+    [(members, moved)] = cluster_seqlets(images, least=10)
     assert sorted(members) == list(range(30))
     assert len(set((shifts[members] - moved).tolist())) == 1
 
@@ -111,4 +119,4 @@ def test_groups_are_brought_in_line():
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_few_seqlets_make_no_group(n):
     images = np.random.default_rng(0).random((n, len(ALPHABET), WIDTH))
-    assert clusters(images, least=10) == []
+    assert cluster_seqlets(images, least=10) == []

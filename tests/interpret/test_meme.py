@@ -3,7 +3,7 @@ import pytest
 
 from vqrna.errors import DataError
 from vqrna.interpret.discovery import Motif
-from vqrna.interpret.meme import MemeMotif, meme, read_meme
+from vqrna.interpret.meme import MemeMotif, meme_text, read_meme
 
 EVEN = np.full(4, 0.25)
 
@@ -19,7 +19,7 @@ DRACH = motif([[3, 4, 8, 0, 3], [0, 0, 0, 8, 3], [3, 4, 0, 0, 0], [2, 0, 0, 0, 2
 ENTRY = MemeMotif(DRACH.name, DRACH.consensus, DRACH.frequencies, 3)
 
 
-def test_a_motif_tells_of_itself():
+def test_properties_of_a_motif():
     assert DRACH.consensus == "DRACH"
     assert DRACH.width == 5
     assert DRACH.sites == 2
@@ -33,7 +33,7 @@ def test_a_motif_tells_of_itself():
 
 def test_what_is_written_can_be_read(tmp_path):
     path = tmp_path / "a.meme"
-    path.write_text(meme([ENTRY], EVEN, ["# vqrna 1"]))
+    path.write_text(meme_text([ENTRY], EVEN, ["# vqrna 1"]))
     text = path.read_text()
     assert text.startswith("MEME version 4\n")
     assert "ALPHABET= ACGU\n" in text
@@ -47,7 +47,7 @@ def test_what_is_written_can_be_read(tmp_path):
 def test_biopython_reads_it(tmp_path):
     motifs = pytest.importorskip("Bio.motifs")
     path = tmp_path / "a.meme"
-    path.write_text(meme([ENTRY], EVEN))
+    path.write_text(meme_text([ENTRY], EVEN))
     with path.open() as file:
         assert motifs.parse(file, "minimal")[0].name == "m6A_1"
 
@@ -70,17 +70,29 @@ def test_dna_letters_and_other_lines_are_understood(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "holds|empty|no MEME"),
-        (">a\nACGU\n", "no MEME file"),
-        ("MEME version 4\nALPHABET= ACDEFGHIKLMNPQRSTVWY\n", "is ACDEFGHIKLMNPQRSTVWY, not"),
-        ("MEME version 4\n", "holds no motif"),
+        ("", "empty|not a MEME"),
+        (">a\nACGU\n", "not a MEME file"),
+        (
+            "MEME version 4\nALPHABET= ACDEFGHIKLMNPQRSTVWY\n",
+            "invalid alphabet ACDEFGHIKLMNPQRSTVWY",
+        ),
+        ("MEME version 4\n", "there is no motif"),
         ("MEME version 4\nMOTIF a\nletter-probability matrix: alength= 4\n", "width w="),
         ("MEME version 4\nMOTIF a\nletter-probability matrix: w= 2\n0 0 0 1\n", "1 of 2 rows"),
-        ("MEME version 4\nMOTIF a\nletter-probability matrix: w= 1\n0 0 1\n", "line 4.*no row of"),
+        (
+            "MEME version 4\nMOTIF a\nletter-probability matrix: w= 1\n0 0 1\n",
+            "line 4.*expected four frequencies",
+        ),
         ("MEME version 4\nMOTIF a\nletter-probability matrix: w= 1\n0 0 0.4 0\n", "not sum to 1"),
+        (f"MEME version 4\nletter-probability matrix: w= {'9' * 5000}\n", "line 2.*width w="),
+        (
+            f"MEME version 4\nletter-probability matrix: alength= {'4' * 5000} w= 1\n",
+            "line 2.*width",
+        ),
+        (f"MEME version 4\nletter-probability matrix: w= 1\n{'1' * 5000} 0 0 0\n", "line 3.*four"),
     ],
 )
-def test_what_is_wrong_is_told(tmp_path, text, words):
+def test_malformed_files_raise_one_line(tmp_path, text, words):
     path = tmp_path / "a.meme"
     path.write_text(text)
     with pytest.raises(DataError, match=words):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vqrna.errors import DataError
-from vqrna.interpret import windows_at, windows_of
+from vqrna.interpret import centred_windows, windows_at_sites
 from vqrna.modifications import modification
 from vqrna.sequence import decode
 
@@ -19,17 +19,17 @@ def write(path, text):
 
 def test_records_are_windows_about_their_centre(tmp_path):
     file = write(tmp_path / "a.fa", ">one x\nGGACU\n>two\nCCGGACUUU\n>three\nGGCCU\n")
-    found = windows_of([file], M6A, 5)
+    found = centred_windows([file], M6A, 5)
     assert [decode(w) for w in found.tokens] == ["GGACU", "GGACU"]
     assert found.names == ("one", "two")
     assert found.positions.tolist() == [2, 4]
     assert found.left_out == 1
-    assert [decode(w) for w in windows_of([file], M6A, 7).tokens] == ["NGGACUN", "CGGACUU"]
+    assert [decode(w) for w in centred_windows([file], M6A, 7).tokens] == ["NGGACUN", "CGGACUU"]
 
 
 def test_what_was_done_to_the_windows_is_told(tmp_path):
     text = ">a\nGGACU\n>b\nGAC\n>c\nCCGGACUUU\n>d\nCGGACUU\n>e\n>f\nGGCCU\n"
-    found = windows_of([write(tmp_path / "a.fa", text)], M6A, 5)
+    found = centred_windows([write(tmp_path / "a.fa", text)], M6A, 5)
     assert found.names == ("a", "b", "c", "d")
     assert found.remarks() == [
         "1 window without letters: left out",
@@ -37,24 +37,24 @@ def test_what_was_done_to_the_windows_is_told(tmp_path):
         "1 window shorter than 5 nt: ambiguous letters stand beside",
         "2 windows longer than 5 nt: the central 5 are looked at",
     ]
-    assert windows_of([write(tmp_path / "b.fa", ">a\nGGACU\n")], M6A, 5).remarks() == []
+    assert centred_windows([write(tmp_path / "b.fa", ">a\nGGACU\n")], M6A, 5).remarks() == []
 
 
 def test_the_context_of_a_type_counts(tmp_path):
     file = write(tmp_path / "a.fa", ">one\nGGACU\n>two\nUCAGG\n")
-    assert windows_of([file], M6AM, 5).names == ("two",)
+    assert centred_windows([file], M6AM, 5).names == ("two",)
 
 
 def test_a_record_of_even_length_is_told(tmp_path):
     file = write(tmp_path / "a.fa", ">one\nGGAC\n")
     with pytest.raises(DataError, match="odd length"):
-        windows_of([file], M6A, 5)
+        centred_windows([file], M6A, 5)
 
 
 def test_nothing_to_explain_is_told(tmp_path):
     file = write(tmp_path / "a.fa", ">one\nGGGGG\n")
     with pytest.raises(DataError, match=r"no window has a site of m6A \(A\) in its centre"):
-        windows_of([file], M6A, 5)
+        centred_windows([file], M6A, 5)
 
 
 def test_windows_are_cut_around_sites(tmp_path):
@@ -63,7 +63,7 @@ def test_windows_are_cut_around_sites(tmp_path):
         tmp_path / "sites.tsv",
         f"{HEAD}s\t5\t+\tA\tm6A\ns\t1\t+\tA\tm6A\ns\t8\t+\tA\tAm\nt\t3\t-\tA\tm6A\n",
     )
-    found = windows_at([fasta], table, M6A, 5)
+    found = windows_at_sites([fasta], table, M6A, 5)
     assert [decode(w) for w in found.tokens] == ["GGACU", "NNACG", "GGACC"]
     assert found.names == ("s", "s", "t")
     assert found.positions.tolist() == [4, 0, 2]
@@ -73,7 +73,7 @@ def test_a_packed_table_without_strands(tmp_path):
     fasta = write(tmp_path / "a.fa", ">s\nACGGACUAGG\n")
     table = tmp_path / "sites.tsv.gz"
     table.write_bytes(gzip.compress(b"modification\tposition\tsequence\nm6A\t5\ts\n"))
-    assert np.array_equal(windows_at([fasta], table, M6A, 3).positions, [4])
+    assert np.array_equal(windows_at_sites([fasta], table, M6A, 3).positions, [4])
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_a_packed_table_without_strands(tmp_path):
     [
         ("x\t1\t+\tA\tm6A\n", "record 'x'.*line 3.*the sequence is not in"),
         ("s\t11\t+\tA\tm6A\n", r"position 11 is beyond the end \(10 nt\)"),
-        ("s\t0\t+\tA\tm6A\n", "'0' is no position"),
-        ("s\t1.5\t+\tA\tm6A\n", "'1.5' is no position"),
-        ("s\t\u00b2\t+\tA\tm6A\n", "'\u00b2' is no position"),
+        ("s\t0\t+\tA\tm6A\n", "invalid position '0'"),
+        ("s\t1.5\t+\tA\tm6A\n", "invalid position '1.5'"),
+        ("s\t\u00b2\t+\tA\tm6A\n", "invalid position '\u00b2'"),
         ("s\t5\n", "line 3.*cut short"),
-        ("s\t5\t+\tA\tAm\n", "holds no site of m6A"),
+        ("s\t5\t+\tA\tAm\n", "there are no sites of m6A"),
         ("s\t3\t+\tG\tm6A\n", "no window has a site of m6A"),
     ],
 )
@@ -93,11 +93,11 @@ def test_what_is_wrong_with_a_table_is_told(tmp_path, row, words):
     fasta = write(tmp_path / "a.fa", ">s\nACGGACUAGG\n")
     table = write(tmp_path / "sites.tsv", HEAD + row)
     with pytest.raises(DataError, match=words):
-        windows_at([fasta], table, M6A, 5)
+        windows_at_sites([fasta], table, M6A, 5)
 
 
 def test_a_table_without_its_columns_is_told(tmp_path):
     fasta = write(tmp_path / "a.fa", ">s\nACGGACUAGG\n")
     table = write(tmp_path / "a.bed", "chr1\t5\t6\n")
-    with pytest.raises(DataError, match="has no column sequence, position, modification"):
-        windows_at([fasta], table, M6A, 5)
+    with pytest.raises(DataError, match="missing column sequence, position, modification"):
+        windows_at_sites([fasta], table, M6A, 5)

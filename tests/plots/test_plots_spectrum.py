@@ -11,9 +11,14 @@ from vqrna.plots.style import COLORBLIND, save_figure, type_colors
 
 def test_a_strip_a_type_with_all_its_bars(tmp_path):
     values = np.array([[2.0, -1, np.nan], [1, 0, 0], [0, 3, 1]])
-    sure = np.array([[True, False, False], [False, False, False], [False, True, True]])
+    significant = np.array([[True, False, False], [False, False, False], [False, True, True]])
     figure = feature_spectrum(
-        values, np.array([0, 0, 1]), ["Am", "Cm", "Gm"], ["r", "b", "g"], sure=sure, remark="me"
+        values,
+        np.array([0, 0, 1]),
+        ["Am", "Cm", "Gm"],
+        ["r", "b", "g"],
+        significant=significant,
+        remark="me",
     )
     assert [ax.get_ylabel() for ax in figure.axes] == ["Am", "Cm", "Gm"]
     for t, ax in enumerate(figure.axes):

@@ -49,7 +49,7 @@ def atlas(
     from vqrna.data.benchmark import load_benchmark, select_modifications
     from vqrna.interpret.atlas import atlas as run
     from vqrna.interpret.atlas import write_atlas
-    from vqrna.interpret.codes import one_codebook
+    from vqrna.interpret.codes import require_single_codebook
     from vqrna.model.weights import load_model
     from vqrna.plots.style import type_colors
     from vqrna.runtime.files import results_directory
@@ -58,7 +58,7 @@ def atlas(
     with results_directory(out):
         wanted = select_modifications(data, modifications) if data.is_dir() else None
         windows = load_benchmark(data, split, wanted, on_missing=lambda line: say("note", line))
-        loaded = one_codebook(load_model(model, device=device))
+        loaded = require_single_codebook(load_model(model, device=device))
         result = run(
             loaded,
             windows,

@@ -54,9 +54,9 @@ def attention(
         token_effects,
         write_attention,
     )
-    from vqrna.interpret.attributions import member
-    from vqrna.interpret.codes import with_codes
-    from vqrna.interpret.site_selection import CHOSEN_SPLIT, choose_sites, likeliest
+    from vqrna.interpret.attributions import model_for
+    from vqrna.interpret.codes import require_codebook
+    from vqrna.interpret.site_selection import DEFAULT_SPLIT, choose_sites, top_sites
     from vqrna.model.weights import load_model
     from vqrna.modifications import modification as find
     from vqrna.plots.style import type_colors
@@ -66,12 +66,12 @@ def attention(
     with results_directory(out):
         loaded = load_model(model, device=device)
         target = find(modification, loaded.modifications)
-        single = with_codes(member(loaded, target))
+        single = require_codebook(model_for(loaded, target))
         sites = choose_sites(
             single, fasta, data, split=split, modifications=[target.symbol],
             confidence=confidence, windows=windows, on_missing=lambda line: say("note", line),
         )  # fmt: skip
-        sites = likeliest(single, sites, target, most, on_notice=lambda line: say("note", line))
+        sites = top_sites(single, sites, target, most, on_notice=lambda line: say("note", line))
         effects = token_effects(single, sites.tokens, target, seed=seed, show_progress=True)
         maps = None
         if has_attention(single):
@@ -80,7 +80,7 @@ def attention(
             say("note", "this model has no attention layers: only code occlusion is computed")
         written = write_attention(
             sites, target, effects, maps, out, model_hash=single.hash,
-            source=str(fasta or f"{data} {split or CHOSEN_SPLIT}"), palette=palette,
+            source=str(fasta or f"{data} {split or DEFAULT_SPLIT}"), palette=palette,
         )  # fmt: skip
     typer.echo(f"{plural(len(sites), f'{target.symbol} site')}")
     report_files(written)

@@ -50,17 +50,17 @@ def embed(
     Input are sequences (called sites are used), windows (--windows) or labelled
     windows (--data). The map is made with UMAP, or with PCA without umap-learn.
     """
-    from vqrna.interpret.codes import one_codebook
+    from vqrna.interpret.codes import require_single_codebook
     from vqrna.interpret.embedding import embed as run
-    from vqrna.interpret.embedding import flatten, has_umap, write_embedding
-    from vqrna.interpret.site_selection import CHOSEN_SPLIT, choose_sites
+    from vqrna.interpret.embedding import has_umap, project, write_embedding
+    from vqrna.interpret.site_selection import DEFAULT_SPLIT, choose_sites
     from vqrna.model.weights import load_model
     from vqrna.plots.style import type_colors
     from vqrna.runtime.files import results_directory
 
     type_colors((), palette)  # report a wrong name before the work
     with results_directory(out):
-        loaded = one_codebook(load_model(model, device=device))
+        loaded = require_single_codebook(load_model(model, device=device))
         sites = choose_sites(
             loaded, fasta, data, split=split, modifications=modifications,
             confidence=confidence, windows=windows, on_missing=lambda line: say("note", line),
@@ -69,8 +69,8 @@ def embed(
         if method == "auto" and not has_umap():
             say("note", "umap-learn is not installed ('vqrna[umap]'): using PCA")
         written = write_embedding(
-            sites, result, flatten(result.features, method, seed), loaded.modifications, out,
-            model_hash=loaded.hash, source=str(fasta or f"{data} {split or CHOSEN_SPLIT}"),
+            sites, result, project(result.features, method, seed), loaded.modifications, out,
+            model_hash=loaded.hash, source=str(fasta or f"{data} {split or DEFAULT_SPLIT}"),
             palette=palette,
         )  # fmt: skip
     sizes = f"{result.latents.shape[1]} latents, {result.features.shape[1]} features each"

@@ -43,7 +43,7 @@ def spectrum(
     rest of the window.
     """
     from vqrna.data.benchmark import load_benchmark, select_modifications
-    from vqrna.interpret.codes import one_codebook
+    from vqrna.interpret.codes import require_single_codebook
     from vqrna.interpret.spectrum import paper_spectrum, write_spectrum
     from vqrna.interpret.spectrum import spectrum as run
     from vqrna.model.weights import load_model
@@ -54,7 +54,7 @@ def spectrum(
     with results_directory(out):
         wanted = select_modifications(data, modifications) if data.is_dir() else None
         windows = load_benchmark(data, split, wanted, on_missing=lambda line: say("note", line))
-        loaded = one_codebook(load_model(model, device=device))
+        loaded = require_single_codebook(load_model(model, device=device))
         if paper:
             result = paper_spectrum(loaded, windows, show_progress=True)
         else:

@@ -1,6 +1,6 @@
-"""The atlas of a codebook: what every code reads, where it stands, what it tells, what it does.
+"""Codebook atlas: motif, usage, positions, specificity and effect of every code.
 
-Write an atlas: table, motifs, deletion curve, pictures and the page to browse.
+`atlas` computes it, and `write_atlas` writes tables, motifs, pictures and a page to browse.
 """
 
 from __future__ import annotations
@@ -15,58 +15,69 @@ import torch
 
 from vqrna.data.overlap import clusters
 from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows
-from vqrna.interpret.codes import CodeStrings, Reading, read_codes
-from vqrna.interpret.html import page, plain, types_of
-from vqrna.interpret.knockout import SAMPLE, WINDOWS, Knockout, chosen, deletion, knock_out
-from vqrna.interpret.meme import meme
+from vqrna.interpret.codes import TokenLayout, WindowCodes, read_codes
+from vqrna.interpret.html import page, plain, type_entries
+from vqrna.interpret.knockout import (
+    CURVE_WINDOWS,
+    SAMPLE,
+    Knockout,
+    curve_rows,
+    deletion_curve,
+    knock_out,
+)
+from vqrna.interpret.meme import meme_text
 from vqrna.interpret.mutagenesis import mutate
-from vqrna.interpret.pwm import Matrices, matrices
-from vqrna.interpret.spectrum import PERMUTATIONS, SURE, Spectrum, spectrum
+from vqrna.interpret.pwm import CodeMatrices, code_matrices
+from vqrna.interpret.spectrum import FDR_CUTOFF, PERMUTATIONS, Spectrum, spectrum
 from vqrna.model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.plots.atlas import CodeLogo, deletion_curves, top_codes
-from vqrna.plots.style import BASES, dark, save_figure, type_colors
+from vqrna.plots.style import BASES, save_figure, type_colors
 from vqrna.runtime.files import output_directory, write_table, write_text
 from vqrna.runtime.provenance import header_lines, signature
 from vqrna.sequence import centre, recentre
 
 NEAREST = 5
-"""Neighbours in the codebook that are told of each code."""
+"""Neighbours in the codebook that are listed for each code."""
+
+TOP = 4
+"""Codes of each type that are drawn."""
+
+_BIN = 3
+"""Tokens per bin of the positions on the page."""
 
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """All that is told of a codebook.
+    """Description of all codes of a codebook.
 
     Parameters
     ----------
     spectrum : Spectrum
-        Which codes tell which type.
-    matrices : Matrices
-        What each code reads, each cluster of overlapping windows counting once.
+    matrices : CodeMatrices
+        Base frequencies of each code, each cluster of overlapping windows counting once.
     usage : np.ndarray, shape (K,)
         Share of all tokens.
     holding : np.ndarray, shape (K,)
-        Share of windows that hold the code.
+        Share of windows that contain the code.
     profile : np.ndarray, shape (K, 2, T), int
-        Times the code stands at each token of modified (0) and unmodified (1) windows of the type
-        that it is most specific for.
+        Number of modified (0) and unmodified (1) windows with the code at each token, for the
+        type that the code is most specific for.
     profiled : np.ndarray, shape (K, 2), int
-        Windows behind that.
+        Number of windows counted.
     knockout, knockout_site : Knockout
-        Of the code wherever it stands in a window, and where it sees the site.
+        Effect of replacing the code anywhere in a window, and at tokens that cover the site.
     nearest : np.ndarray, shape (K, NEAREST), int
         Codes with the smallest distance in the codebook.
     distance : np.ndarray, shape (K, NEAREST), float64
-        Euclidean.
+        Euclidean distance to them.
     deletion : pandas.DataFrame
-        From :func:`vqrna.interpret.knockout.deletion`.
-    reading : Reading
-        Which nt each token sees.
+        From :func:`vqrna.interpret.knockout.deletion_curve`.
+    layout : TokenLayout
     """
 
     spectrum: Spectrum
-    matrices: Matrices
+    matrices: CodeMatrices
     usage: np.ndarray
     holding: np.ndarray
     profile: np.ndarray
@@ -76,25 +87,28 @@ class Atlas:
     nearest: np.ndarray
     distance: np.ndarray
     deletion: pd.DataFrame
-    reading: Reading
+    layout: TokenLayout
 
     @property
     def modifications(self) -> tuple[Modification, ...]:
-        """Types that codes are told for."""
+        """Types of the spectrum."""
         return self.spectrum.modifications
 
     @property
     def codebook_size(self) -> int:
-        """Number of codes K, those included that nothing takes."""
+        """Number of codes K, including unused ones."""
         return len(self.usage)
 
     def table(self) -> pd.DataFrame:
-        """Give one row a code, in the order of the codebook; told in ``docs/codes.md``."""
-        k = self.codebook_size
-        codes, spectrum = np.arange(k), self.spectrum
+        """Return one row per code, in codebook order; ``docs/codes.md`` describes the columns."""
+        codes, spectrum = np.arange(self.codebook_size), self.spectrum
         own = spectrum.group
         symbols = np.array([m.symbol for m in self.modifications], dtype=object)
         used = self.usage > 0
+
+        def if_used(values: np.ndarray) -> np.ndarray:
+            return np.where(used, values, np.nan)
+
         columns: dict[str, object] = {
             "code": codes,
             "reads": list(spectrum.reads),
@@ -102,7 +116,7 @@ class Atlas:
             "tokens": self.matrices.sites,
             "windows_share": self.holding,
             "type": np.where(used, symbols[own], ""),
-            "log_odds_site": _where(used, spectrum.values[codes, own]),
+            "log_odds_site": if_used(spectrum.values[codes, own]),
             "q_site": spectrum.q[0, codes, own],
             "knock_out_site": self.knockout_site.effect[codes, own],
             "knock_out_site_error": self.knockout_site.error[codes, own],
@@ -115,9 +129,9 @@ class Atlas:
         }
         for t, symbol in enumerate(symbols):
             contrast = spectrum.contrasts[t]
-            columns[f"log_odds_site_{symbol}"] = _where(used, contrast.log_odds[:, 0])
+            columns[f"log_odds_site_{symbol}"] = if_used(contrast.log_odds[:, 0])
             columns[f"q_site_{symbol}"] = spectrum.q[0, :, t]
-            columns[f"log_odds_window_{symbol}"] = _where(used, contrast.log_odds[:, 1])
+            columns[f"log_odds_window_{symbol}"] = if_used(contrast.log_odds[:, 1])
             columns[f"q_window_{symbol}"] = spectrum.q[1, :, t]
             columns[f"knock_out_site_{symbol}"] = self.knockout_site.effect[:, t]
             columns[f"knock_out_{symbol}"] = self.knockout.effect[:, t]
@@ -131,7 +145,7 @@ def atlas(
     negatives: str = "random",
     permutations: int = PERMUTATIONS,
     sample: int = SAMPLE,
-    curve_windows: int = WINDOWS,
+    curve_windows: int = CURVE_WINDOWS,
     seed: int = 0,
     show_progress: bool = False,
 ) -> Atlas:
@@ -157,47 +171,46 @@ def atlas(
     """
     windows = windows.take((windows.labels != UNKNOWN).any(axis=1))
     strings = read_codes(model, windows.tokens, show_progress=show_progress)
-    told = spectrum(
+    codes_by_type = spectrum(
         model, windows, negatives=negatives, permutations=permutations, seed=seed, strings=strings
     )
+    types = codes_by_type.modifications
     column = {m.symbol: c for c, m in enumerate(windows.modifications)}
     heads = {m.symbol: c for c, m in enumerate(model.modifications)}
-    labels = windows.labels[:, [column[m.symbol] for m in told.modifications]]
-    modified = [np.flatnonzero(labels[:, t] == POSITIVE) for t in range(len(told.modifications))]
-    tried = [
-        (m, heads[m.symbol], rows)
-        for m, rows in zip(told.modifications, modified, strict=True)
+    labels = windows.labels[:, [column[m.symbol] for m in types]]
+    predicted = [
+        (m, heads[m.symbol], np.flatnonzero(labels[:, t] == POSITIVE))
+        for t, m in enumerate(types)
         if m.symbol in heads
     ]
     anywhere, at_site = (
-        _spread(
+        _with_all_types(
             knock_out(
-                model, strings, [(c, rows) for _, c, rows in tried],
+                model, strings, [(c, rows) for _, c, rows in predicted],
                 places=places, sample=sample, seed=seed, show_progress=show_progress,
             ),
-            told.modifications, [m for m, _, _ in tried],
+            types, [m for m, _, _ in predicted],
         )
-        for places in (None, strings.reading.at_site)
+        for places in (None, strings.layout.at_site)
     )  # fmt: skip
     importance = {
         m.symbol: _importance(
-            model, strings.reading,
-            windows.tokens[chosen(strings, c, rows, curve_windows)], c,
+            model, strings.layout, windows.tokens[curve_rows(strings, c, rows, curve_windows)], c
         )
-        for m, c, rows in tried
-    }  # fmt: skip
-    curves = deletion(
-        model, strings, tried, _weights(told, strings),
+        for m, c, rows in predicted
+    }
+    curves = deletion_curve(
+        model, strings, predicted, _specificity(codes_by_type, strings),
         importance=importance, windows=curve_windows, seed=seed, show_progress=show_progress,
     )  # fmt: skip
     cluster = clusters(windows.tokens)
     weights = 1 / np.bincount(cluster)[cluster]
-    seen = strings.reading.seen(windows.tokens)
-    profile, profiled = _profile(strings, labels, told.group)
+    segments = strings.layout.segments(windows.tokens)
+    profile, profiled = _profile(strings, labels, codes_by_type.group)
     nearest, distance = _nearest(model)
     return Atlas(
-        told,
-        matrices(strings.codes, seen, strings.codebook_size, weights),
+        codes_by_type,
+        code_matrices(strings.codes, segments, strings.codebook_size, weights),
         strings.usage(),
         _holding(strings),
         profile,
@@ -207,39 +220,39 @@ def atlas(
         nearest,
         distance,
         curves,
-        strings.reading,
+        strings.layout,
     )
 
 
-def _weights(told: Spectrum, strings: CodeStrings) -> dict[str, np.ndarray]:
-    """For each type how specific a code is in each place: log-odds (T, K)."""
-    at_site = strings.reading.at_site
-    found = {}
-    for m, contrast in zip(told.modifications, told.contrasts, strict=True):
+def _specificity(result: Spectrum, strings: WindowCodes) -> dict[str, np.ndarray]:
+    """Return for each type the log-odds of each code at each token, (T, K)."""
+    at_site = strings.layout.at_site
+    weights = {}
+    for m, contrast in zip(result.modifications, result.contrasts, strict=True):
         site, window = contrast.log_odds.T
-        found[m.symbol] = np.where(at_site[:, None], site + window, window)
-    return found
+        weights[m.symbol] = np.where(at_site[:, None], site + window, window)
+    return weights
 
 
 def _importance(
-    model: TrainedModel, reading: Reading, tokens: np.ndarray, column: int
+    model: TrainedModel, layout: TokenLayout, tokens: np.ndarray, column: int
 ) -> np.ndarray:
-    """Sum what substitutions take from the logit over the nt that each token is nearest to."""
-    length, stride = model.length, int(np.diff(reading.starts[:2])[0])
-    width = len(reading.starts)
-    found = np.zeros((len(tokens), width))
-    first = np.ceil(reading.middles - stride / 2).astype(int) + centre(length)
+    """Sum the effects of substitutions over the nt nearest to each token, (N, T)."""
+    length, stride = model.length, int(np.diff(layout.starts[:2])[0])
+    width = len(layout.starts)
+    importance = np.zeros((len(tokens), width))
+    first = np.ceil(layout.middles - stride / 2).astype(int) + centre(length)
     cut = np.ascontiguousarray(recentre(tokens, length))
     for i, mutated in enumerate(mutate(model.network.eval(), cut)):
-        # The base that stands there adds nothing
+        # The observed base adds 0
         lost = (mutated.reference[column] - mutated.logits[:, :, column]).sum(axis=0) / 3
         for t in range(width):
-            found[i, t] = lost[max(first[t], 0) : max(first[t] + stride, 0)].sum()
-    return found
+            importance[i, t] = lost[max(first[t], 0) : max(first[t] + stride, 0)].sum()
+    return importance
 
 
-def _holding(strings: CodeStrings) -> np.ndarray:
-    """Share of windows that hold each code."""
+def _holding(strings: WindowCodes) -> np.ndarray:
+    """Return the share of windows that contain each code."""
     k = strings.codebook_size
     row = np.arange(len(strings.codes))[:, None]
     pairs = np.unique(row.astype(np.int64) * k + strings.codes)
@@ -247,18 +260,18 @@ def _holding(strings: CodeStrings) -> np.ndarray:
 
 
 def _profile(
-    strings: CodeStrings, labels: np.ndarray, group: np.ndarray
+    strings: WindowCodes, labels: np.ndarray, group: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Count each code at each token of the windows of its own type, modified and not."""
+    """Count each code at each token of modified and unmodified windows of its own type."""
     width, k = strings.codes.shape[1], strings.codebook_size
     profile = np.zeros((k, 2, width), dtype=int)
     profiled = np.zeros((k, 2), dtype=int)
-    place = np.arange(width)
+    token = np.arange(width)
     for t in range(labels.shape[1]):
         own = group == t
         for side, label in enumerate((POSITIVE, NEGATIVE)):
             codes = strings.codes[labels[:, t] == label]
-            flat = (codes.astype(np.int64) * width + place).ravel()
+            flat = (codes.astype(np.int64) * width + token).ravel()
             counts = np.bincount(flat, minlength=k * width).reshape(k, width)
             profile[own, side] = counts[own]
             profiled[own, side] = len(codes)
@@ -266,7 +279,7 @@ def _profile(
 
 
 def _nearest(model: TrainedModel) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest codes of each code."""
+    """Return the nearest codes of each code, and their distances."""
     with torch.no_grad():
         book = model.network.quantizer.codebook.detach().cpu().double()
         distance = torch.cdist(book, book)
@@ -275,51 +288,39 @@ def _nearest(model: TrainedModel) -> tuple[np.ndarray, np.ndarray]:
     return near.indices.numpy(), near.values.numpy()
 
 
-def _spread(
-    found: Knockout, modifications: tuple[Modification, ...], tried: list[Modification]
+def _with_all_types(
+    result: Knockout, modifications: tuple[Modification, ...], predicted: list[Modification]
 ) -> Knockout:
-    """Give types that the model does not tell a column of nothing."""
-    k = len(found.effect)
+    """Add columns of nan for types that the model does not predict."""
+    k = len(result.effect)
     effect, error = (np.full((k, len(modifications)), np.nan) for _ in range(2))
     windows = np.zeros((k, len(modifications)), dtype=int)
-    for i, m in enumerate(tried):
-        t = modifications.index(m)
-        effect[:, t], error[:, t] = found.effect[:, i], found.error[:, i]
-        windows[:, t] = found.windows[:, i]
+    columns = [modifications.index(m) for m in predicted]
+    effect[:, columns], error[:, columns] = result.effect, result.error
+    windows[:, columns] = result.windows
     return Knockout(effect, error, windows)
 
 
-def _where(used: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Leave out what is told of codes that nothing takes."""
-    return np.where(used, values, np.nan)
-
-
-TOP = 4
-"""Codes of each type that are drawn."""
-
-_BIN = 3
-
-_READING = (
-    "A code stands for a short stretch of sequence. The logo shows the bases of all stretches "
-    "that took the code, against the base frequencies of all windows; windows that overlap count "
-    "once. The letters under “reads” are the same in IUPAC code: places that say little are N.",
+_NOTES = (
+    "A code represents a short sequence segment. The logo shows the bases of all segments with "
+    "the code, against the base frequencies of all windows; windows that overlap count once. The "
+    "consensus is the same in IUPAC code, with N where there is little information.",
     "“Log-odds at the site”: how much more often the code is used at modified than at unmodified "
-    "sites of the same base, less the same of the rest of the windows. FDR: over all codes and "
-    "types, by permutations that move whole clusters of overlapping windows; pale numbers are not "
-    "sure. “In whole windows” leaves the region in. With “all” types, numbers are those of the "
+    "sites of the same base, minus the same for the rest of the windows. FDR: over all codes and "
+    "types, from permutations of whole clusters of overlapping windows; pale numbers are not "
+    "significant. “In whole windows” includes the region. With “all” types, numbers are for the "
     "type that the code is most specific for.",
-    "“Knock-out at the site”: mean fall of the logit of the type when the code is replaced where "
-    "it sees the site of a modified window, by codes drawn as often as they are used; "
-    "“anywhere”: wherever it stands in a window, mostly far from the site. Above 0 the code "
-    "speaks for the modification, below 0 against it. It says what the model does, not what a "
-    "cell does.",
-    "“Where”: share of windows of the code's own type that hold it in each place, modified "
+    "“Knock-out at the site”: mean decrease of the logit of the type when the code is replaced at "
+    "the site of modified windows, by codes drawn with their usage frequencies; “anywhere”: at "
+    "all tokens of a window, mostly far from the site. Positive values support the modification. "
+    "This describes the model, not biology.",
+    "“Position”: share of windows of the code's own type with the code at each position, modified "
     "(coloured) and unmodified (grey); the line in the middle is the site.",
 )
 
 
 def write_atlas(
-    found: Atlas,
+    result: Atlas,
     directory: str | PathLike[str],
     *,
     model_hash: str = "",
@@ -330,88 +331,85 @@ def write_atlas(
 
     Parameters and errors are as in :func:`vqrna.interpret.spectrum.write_spectrum`.
     """
-    colors = type_colors(found.modifications, palette)
-    names = [m.symbol for m in found.modifications]
+    colors = type_colors(result.modifications, palette)
+    names = [m.symbol for m in result.modifications]
     bases = BASES[palette]
     folder = output_directory(directory)
     head = header_lines(model_hash, split=split)
     written = []
-    for name, table in (("codebook.tsv", found.table()), ("deletion.tsv", found.deletion)):
+    for name, table in (("codebook.tsv", result.table()), ("deletion.tsv", result.deletion)):
         write_table(folder / name, table, head)
         written.append(folder / name)
     motifs = folder / "codes.meme"
-    each = found.matrices.motifs(found.spectrum.order.tolist())
-    write_text(motifs, meme(each, found.matrices.background, head))
+    each = result.matrices.motifs(result.spectrum.order.tolist())
+    write_text(motifs, meme_text(each, result.matrices.background, head))
     remark = signature(model_hash)
     figure = top_codes(
-        [_tops(found, t) for t in range(len(names))], names, colors, bases,
+        [_top_codes(result, t) for t in range(len(names))], names, colors, bases,
         title=f"Most specific codes of model {model_hash} on {split}", remark=remark,
     )  # fmt: skip
     pictures = [*save_figure(figure, folder / "top_codes")]
     figure = deletion_curves(
-        found.deletion, names, colors, title=f"Deletion curve, {split}", remark=remark
+        result.deletion, names, colors, title=f"Deletion curve, {split}", remark=remark
     )
     pictures += save_figure(figure, folder / "deletion")
     html = folder / "atlas.html"
-    write_text(html, page("atlas", _data(found, colors, bases, model_hash, split)))
+    write_text(html, page("atlas", _page_data(result, colors, bases, model_hash, split)))
     return [*written, motifs, *pictures, html]
 
 
-def _tops(found: Atlas, t: int) -> list[CodeLogo]:
-    """Take the codes that are most specific to a type, the sure ones only."""
-    spectrum = found.spectrum
+def _top_codes(result: Atlas, t: int) -> list[CodeLogo]:
+    """Return the most specific significant codes of a type."""
+    spectrum = result.spectrum
     values, q = spectrum.values[:, t], spectrum.q[0, :, t]
-    sure = np.flatnonzero((q < SURE) & (values > 0))
-    bits, place = found.matrices.information, found.reading.offsets
+    significant = np.flatnonzero((q < FDR_CUTOFF) & (values > 0))
+    bits, offsets = result.matrices.information, result.layout.offsets
     logos = []
-    for k in sure[np.argsort(-values[sure], kind="stable")][:TOP]:
-        effect = found.knockout_site.effect[k, t]
-        out = "" if np.isnan(effect) else f", knock-out {effect:+.2f}"
-        words = f"code {k}: log-odds {values[k]:.1f}, FDR {q[k]:.1g}{out}"
-        logos.append(CodeLogo(bits[k], place, words))
+    for k in significant[np.argsort(-values[significant], kind="stable")][:TOP]:
+        effect = result.knockout_site.effect[k, t]
+        knocked_out = "" if np.isnan(effect) else f", knock-out {effect:+.2f}"
+        label = f"code {k}: log-odds {values[k]:.1f}, FDR {q[k]:.1g}{knocked_out}"
+        logos.append(CodeLogo(bits[k], offsets, label))
     return logos
 
 
-def _data(
-    found: Atlas, colors: list[str], bases: dict[str, str], model_hash: str, split: str
+def _page_data(
+    result: Atlas, colors: list[str], bases: dict[str, str], model_hash: str, split: str
 ) -> dict[str, object]:
-    """Gather what the page shows."""
-    spectrum, reading = found.spectrum, found.reading
-    profile = _binned(found.profile)
+    spectrum, layout = result.spectrum, result.layout
     contrasts = spectrum.contrasts
-    types = types_of(found.modifications, colors, [dark(c) for c in colors])
-    told = " · ".join(line.removeprefix("# ") for line in header_lines(model_hash, split=split))
+    facts = " · ".join(line.removeprefix("# ") for line in header_lines(model_hash, split=split))
     return {
-        "about": f"{int((found.usage > 0).sum())} codes of model {model_hash}, described on "
-        f"{split} windows. A code sees {reading.reach} nt.",
-        "facts": told,
-        "types": types,
+        "about": f"{int((result.usage > 0).sum())} codes of model {model_hash} on {split} windows. "
+        f"A code covers {layout.reach} nt.",
+        "facts": facts,
+        "types": type_entries(result.modifications, colors),
         "bases": bases,
-        "first": int(reading.offsets[0]),
-        "span": int(reading.starts[-1] + reading.reach - reading.starts[0]),
-        "bits": plain(found.matrices.information, 2),
+        "first": int(layout.offsets[0]),
+        "span": int(layout.starts[-1] + layout.reach - layout.starts[0]),
+        "bits": plain(result.matrices.information, 2),
         "reads": list(spectrum.reads),
-        "usage": plain(found.usage),
-        "holding": plain(found.holding),
-        "sites": plain(found.matrices.sites),
+        "usage": plain(result.usage),
+        "holding": plain(result.holding),
+        "sites": plain(result.matrices.sites),
         "group": plain(spectrum.group),
         "log_odds": plain(spectrum.values),
         "q": plain(spectrum.q[0]),
         "whole": plain(np.stack([c.log_odds[:, 1] for c in contrasts], axis=1)),
         "q_whole": plain(spectrum.q[1]),
-        "knock_out": plain(found.knockout_site.effect),
-        "knock_out_error": plain(found.knockout_site.error, 2),
-        "knock_out_all": plain(found.knockout.effect),
-        "profile": plain(profile),
-        "profiled": plain(found.profiled),
-        "nearest": plain(found.nearest),
-        "distance": plain(found.distance),
-        "reading": _READING,
+        "knock_out": plain(result.knockout_site.effect),
+        "knock_out_error": plain(result.knockout_site.error, 2),
+        "knock_out_all": plain(result.knockout.effect),
+        "profile": plain(_binned(result.profile)),
+        "profiled": plain(result.profiled),
+        "nearest": plain(result.nearest),
+        "distance": plain(result.distance),
+        "notes": _NOTES,
     }
 
 
 def _binned(profile: np.ndarray) -> np.ndarray:
-    """Add up neighbouring tokens (K, 2, T) in bins about the middle one."""
+    """Sum neighbouring tokens (K, 2, T) in bins centred on the middle token."""
     width = profile.shape[2]
     side = -(-(width // 2 - _BIN // 2) // _BIN) * _BIN + _BIN // 2
     before = side - width // 2

@@ -1,4 +1,4 @@
-"""Attributions: what every base of every window does to the prediction of one type."""
+"""Attributions: the effect of every base of a window on the prediction of one type."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from vqrna.errors import UsageError
 from vqrna.interpret.mutagenesis import mutate
 from vqrna.model import Model, ModelSet, TrainedModel
 from vqrna.modifications import Modification
-from vqrna.modifications import modification as find
+from vqrna.modifications import modification as find_modification
 from vqrna.runtime.progress import progress
 from vqrna.sequence import ALPHABET, recentre
+from vqrna.stats.calibration import sigmoid
 
 CONVENTIONS = ("projected", "hypothetical")
-"""As in tangermeme: at the observed base alone, or at every base that could stand there."""
+"""As in tangermeme: attributions of the observed base only, or of all four bases."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +26,10 @@ class Attributions:
     Parameters
     ----------
     values : np.ndarray, shape (N, 4, L), float32
-        Hypothetical attributions: the change of the target when the base stands there, less the
-        mean of that over the four bases; so that a base which helps is positive.
+        Hypothetical attributions: change of the target with each base at each position, minus the
+        mean over the four bases. Positive for a base that raises the target.
     target : np.ndarray, shape (N,), float64
-        What the model says of the windows as they are: log-odds, or with `paper` their sigmoid.
+        Prediction for the unchanged windows: log-odds, or with `paper` their sigmoid.
     tokens : np.ndarray, shape (N, L), uint8
     convention : str
         One of `CONVENTIONS`: what is shown and written.
@@ -50,10 +51,10 @@ class Attributions:
 
     @property
     def observed(self) -> np.ndarray:
-        """Attribution of the base that stands there (N, L); 0 for ambiguous letters."""
+        """Attribution of the observed base (N, L); 0 for ambiguous letters."""
         index = np.minimum(self.tokens, len(ALPHABET) - 1)[:, None].astype(np.intp)
-        found = np.take_along_axis(self.values, index, axis=1)[:, 0]
-        return np.where(self.tokens < len(ALPHABET), found, 0)
+        values = np.take_along_axis(self.values, index, axis=1)[:, 0]
+        return np.where(self.tokens < len(ALPHABET), values, 0)
 
     @property
     def shown(self) -> np.ndarray:
@@ -91,64 +92,65 @@ def attribute(
     tokens : np.ndarray, shape (N, L), uint8
         Windows of any odd length, the site at ``L // 2``; cut or padded to the model's.
     modification : str or Modification
-        One of the model's.
+        A type that the model predicts.
     convention : str
         One of `CONVENTIONS`.
     paper : bool
-        The target is the sigmoid of the log-odds, as published.
+        Use the sigmoid of the log-odds as target, as published.
     show_progress : bool
 
     Raises
     ------
     UsageError
-        If there is no such convention, or the model does not tell the type.
+        If the convention is unknown, or the model does not predict the type.
     """
     if convention not in CONVENTIONS:
         raise UsageError(f"unknown convention '{convention}' (known: {', '.join(CONVENTIONS)})")
-    kind = find(modification, model.modifications)
-    model = member(model, kind)
-    column = [m.symbol for m in model.modifications].index(kind.symbol)
-    model.network.eval()
-    tokens = np.ascontiguousarray(recentre(tokens, model.length))
+    single, column = model_and_column(model, modification)
+    single.network.eval()
+    tokens = np.ascontiguousarray(recentre(tokens, single.length))
     values = np.empty((len(tokens), len(ALPHABET), tokens.shape[1]), dtype=np.float32)
     target = np.empty(len(tokens))
     with progress(len(tokens), "mutating", unit="windows", show=show_progress) as bar:
-        for n, mutated in enumerate(mutate(model.network, tokens)):
-            found, itself = mutated.logits[..., column], mutated.reference[column]
+        for n, mutated in enumerate(mutate(single.network, tokens)):
+            substituted, reference = mutated.logits[..., column], mutated.reference[column]
             if paper:
-                found, itself = _sigmoid(found), _sigmoid(itself)
-            values[n], target[n] = hypothetical(found, itself), itself
+                substituted, reference = sigmoid(substituted), sigmoid(reference)
+            values[n], target[n] = hypothetical(substituted, reference), reference
             bar.advance()
     return Attributions(values, target, tokens, convention, paper)
 
 
 def hypothetical(substituted: np.ndarray, reference: float) -> np.ndarray:
-    """Turn what the target is with every base (4, L) into attributions, as tangermeme does.
+    """Turn the target with each base (..., 4, L) into attributions, as tangermeme does.
 
     Parameters
     ----------
     substituted : np.ndarray, shape (..., 4, L)
     reference : float
-        The target of the window as it is.
+        Target of the unchanged window.
     """
     change = substituted - reference
     return change - change.mean(axis=-2, keepdims=True)
 
 
-def member(model: Model, modification: str | Modification) -> TrainedModel:
-    """Give the model that tells a type: the one there is, or one of a set.
+def model_for(model: Model, modification: str | Modification) -> TrainedModel:
+    """Return the model, or the member of a set, that predicts a type.
 
     Raises
     ------
     UsageError
-        If none tells it.
+        If no model predicts it.
     """
-    symbol = find(modification, model.modifications).symbol
+    symbol = find_modification(modification, model.modifications).symbol
     for single in model.models if isinstance(model, ModelSet) else (model,):
         if symbol in {m.symbol for m in single.modifications}:
             return single
     raise AssertionError(symbol)
 
 
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * logits))  # cannot overflow
+def model_and_column(model: Model, modification: str | Modification) -> tuple[TrainedModel, int]:
+    """Return the model that predicts a type, and the column of the type in its logits."""
+    single = model_for(model, modification)
+    symbol = find_modification(modification, model.modifications).symbol
+    return single, [m.symbol for m in single.modifications].index(symbol)

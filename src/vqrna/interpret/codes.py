@@ -1,10 +1,8 @@
-"""Windows as strings of codes: all that a prediction reads of them.
-
-Which nucleotides each token of a window sees.
-"""
+"""Codes of windows: which codes a model assigns, and which nucleotides each token covers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,29 +10,32 @@ import torch
 
 from vqrna.errors import UsageError
 from vqrna.model import Model, TrainedModel
+from vqrna.model.inference import evaluating
 from vqrna.nn.encoder import TOKEN_STRIDE
-from vqrna.nn.model import Network, SiteNetwork
-from vqrna.runtime.devices import full_float32
+from vqrna.nn.model import ModelOutput, Network, SiteNetwork
 from vqrna.runtime.progress import progress
 from vqrna.sequence import AMBIGUOUS, centre, one_hot, recentre
 
 _PAPER_STRIDE, _PAPER_REACH, _PAPER_FIRST = 12, 22, -11
-"""Of the published encoder's three convolutions (kernels 4, 4, 4; strides 2, 2, 3; padding 1, 1,
-2), taken together."""
+"""Stride, receptive field and first offset of the published encoder: three convolutions with
+kernels 4, 4, 4, strides 2, 2, 3 and padding 1, 1, 2."""
+
+BATCH = 256
+"""Windows evaluated at a time."""
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """What the tokens of a window see.
+class TokenLayout:
+    """Which nucleotides the tokens of a window cover.
 
     Parameters
     ----------
     starts : np.ndarray, shape (T,), int
-        First nt that each token sees, relative to the site (0 is the site).
+        First nt that each token covers, relative to the site (0 is the site).
     reach : int
-        How many nt a token sees.
+        Number of nt that a token covers.
     site_token : int
-        The token that the prediction is centred on.
+        Token that the prediction is centred on.
     """
 
     starts: np.ndarray
@@ -43,21 +44,21 @@ class Reading:
 
     @property
     def middles(self) -> np.ndarray:
-        """Middle of what each token sees, in nt relative to the site; shape (T,), float64."""
+        """Middle of each token in nt relative to the site; shape (T,), float64."""
         return self.starts + (self.reach - 1) / 2
 
     @property
     def at_site(self) -> np.ndarray:
-        """Which tokens see the site itself; shape (T,), bool."""
+        """Whether each token covers the site; shape (T,), bool."""
         return (self.starts <= 0) & (self.starts + self.reach > 0)
 
     @property
     def offsets(self) -> np.ndarray:
-        """Places of a token's nt relative to its middle, rounded down; shape (reach,), int."""
+        """Offsets of a token's nt from its middle, rounded down; shape (reach,), int."""
         return np.arange(self.reach) - (self.reach - 1) // 2
 
-    def seen(self, tokens: np.ndarray) -> np.ndarray:
-        """Cut out what every token sees.
+    def segments(self, tokens: np.ndarray) -> np.ndarray:
+        """Return the nucleotides that each token covers.
 
         Parameters
         ----------
@@ -67,7 +68,7 @@ class Reading:
         Returns
         -------
         np.ndarray, shape (N, T, reach), uint8
-            A view where that is possible; ambiguous beyond the ends of a window.
+            A view where possible; ambiguous beyond the ends of a window.
         """
         site = centre(tokens.shape[1])
         first, last = site + int(self.starts[0]), site + int(self.starts[-1]) + self.reach
@@ -79,125 +80,134 @@ class Reading:
         return views[:, first + before : last + before - self.reach + 1 : step]
 
 
-def reading(network: Network) -> Reading:
-    """Tell what the tokens of a network see."""
+def token_layout(network: Network) -> TokenLayout:
+    """Return which nucleotides the tokens of a network cover."""
+    length = network.config.length
     if isinstance(network, SiteNetwork):
-        beside = network.encoder.codes_beside(network.config.length)
+        beside = network.encoder.codes_beside(length)
         reach = network.encoder.reach
         starts = TOKEN_STRIDE * np.arange(-beside, beside + 1) - reach // 2
-        return Reading(starts, reach, beside)
-    length = network.config.length
-    tokens = network.encoder.tokens(length)
-    starts = _PAPER_STRIDE * np.arange(tokens) + _PAPER_FIRST - centre(length)
-    return Reading(starts, _PAPER_REACH, network.site_token)
-
-
-BATCH = 256
-"""Windows at a time."""
+        return TokenLayout(starts, reach, beside)
+    starts = _PAPER_STRIDE * np.arange(network.encoder.tokens(length)) + _PAPER_FIRST
+    return TokenLayout(starts - centre(length), _PAPER_REACH, network.site_token)
 
 
 @dataclass(frozen=True, eq=False)
-class CodeStrings:
-    """Windows written in the codebook.
+class WindowCodes:
+    """Codes and logits of windows.
 
     Parameters
     ----------
     codes : np.ndarray, shape (N, T), int32
     logits : np.ndarray, shape (N, M), float64
-        What the network says of each window.
-    reading : Reading
-        Which nt each token sees.
+    layout : TokenLayout
     codebook_size : int
         Number of codes K.
     """
 
     codes: np.ndarray
     logits: np.ndarray
-    reading: Reading
+    layout: TokenLayout
     codebook_size: int
 
-    def usage(self, weights: np.ndarray | None = None) -> np.ndarray:
-        """Share of all tokens that each code takes; shape (K,), summing to 1."""
-        each = None if weights is None else np.repeat(weights, self.codes.shape[1])
-        counts = np.bincount(self.codes.ravel(), each, minlength=self.codebook_size)
+    def usage(self) -> np.ndarray:
+        """Return the share of all tokens that each code takes; shape (K,), sums to 1."""
+        counts = np.bincount(self.codes.ravel(), minlength=self.codebook_size)
         return counts / max(counts.sum(), 1)
 
 
-def one_codebook(model: Model) -> TrainedModel:
-    """Give the one model whose codebook is looked at.
+def require_single_codebook(model: Model) -> TrainedModel:
+    """Return the only model of `model`, which must have a codebook.
 
     Raises
     ------
     UsageError
-        For a set of models: each has a codebook of its own; for a model without a quantiser.
+        For several models, each with its own codebook, or a model without a quantiser.
     """
     if isinstance(model, TrainedModel):
-        return with_codes(model)
+        return require_codebook(model)
     if len(model.models) == 1:
-        return with_codes(model.models[0])
-    kinds = ", ".join(m.symbol for m in model.modifications)
+        return require_codebook(model.models[0])
+    symbols = ", ".join(m.symbol for m in model.modifications)
     raise UsageError(
-        f"these are {len(model.models)} models ({kinds}), each with a codebook of its own: "
-        "name the folder of one"
+        f"{len(model.models)} models ({symbols}) have {len(model.models)} codebooks: "
+        "give the folder of one model"
     )
 
 
-def with_codes(model: TrainedModel) -> TrainedModel:
-    """Give the model back if it has codes.
-
-    Raises
-    ------
-    UsageError
-        If it was trained without a quantiser.
-    """
+def require_codebook(model: TrainedModel) -> TrainedModel:
+    """Return `model`; raise UsageError if it was trained without a quantiser."""
     _ = model.network.quantizer.codebook  # raises the error
     return model
 
 
-def read_codes(
-    model: TrainedModel, tokens: np.ndarray, *, show_progress: bool = False
-) -> CodeStrings:
-    """Write windows in the codebook of a model.
+def network_outputs(
+    model: TrainedModel,
+    tokens: np.ndarray,
+    description: str,
+    *,
+    batch: int = BATCH,
+    show_progress: bool = False,
+) -> Iterator[tuple[slice, ModelOutput]]:
+    """Evaluate a network on windows, a batch at a time.
 
     Parameters
     ----------
     model : TrainedModel
     tokens : np.ndarray, shape (N, L), uint8
         Windows of any odd length; cut or padded to the model's.
+    description : str
+        Text of the progress bar.
+    batch : int
+        Windows in a batch.
     show_progress : bool
         Whether to draw a bar on stderr.
+
+    Yields
+    ------
+    rows : slice
+        Rows of `tokens` in this batch.
+    output
+        Output of the network, on the device of the model.
+    """
+    with progress(len(tokens), description, unit="windows", show=show_progress) as bar:
+        for start in range(0, len(tokens), batch):
+            rows = slice(start, start + batch)
+            windows = np.ascontiguousarray(recentre(tokens[rows], model.length))
+            with evaluating(model.network):
+                output = model.network(one_hot(torch.from_numpy(windows).to(model.device)))
+            yield rows, output
+            bar.advance(len(windows))
+
+
+def read_codes(
+    model: TrainedModel, tokens: np.ndarray, *, show_progress: bool = False
+) -> WindowCodes:
+    """Compute the codes and logits of windows.
+
+    Parameters and progress are as in :func:`network_outputs`.
 
     Raises
     ------
     UsageError
-        If the model has no codes.
+        If the model has no codebook.
     """
-    network = with_codes(model).network.eval()
-    place = reading(network)
-    codes = np.empty((len(tokens), len(place.starts)), dtype=np.int32)
+    layout = token_layout(require_codebook(model).network)
+    codes = np.empty((len(tokens), len(layout.starts)), dtype=np.int32)
     logits = np.empty((len(tokens), len(model.modifications)))
-    with (
-        torch.inference_mode(),
-        full_float32(),
-        progress(len(tokens), "reading codes", unit="windows", show=show_progress) as bar,
-    ):
-        for start in range(0, len(tokens), BATCH):
-            rows = slice(start, start + BATCH)
-            windows = np.ascontiguousarray(recentre(tokens[rows], model.length))
-            out = network(one_hot(torch.from_numpy(windows).to(model.device)))
-            codes[rows] = out.codes.cpu().numpy()
-            logits[rows] = out.logits.double().cpu().numpy()
-            bar.advance(len(windows))
-    return CodeStrings(codes, logits, place, len(model.network.quantizer.codebook))
+    outputs = network_outputs(model, tokens, "reading codes", show_progress=show_progress)
+    for rows, output in outputs:
+        codes[rows] = output.codes.cpu().numpy()
+        logits[rows] = output.logits.double().cpu().numpy()
+    return WindowCodes(codes, logits, layout, len(model.network.quantizer.codebook))
 
 
-def logits_of_codes(model: TrainedModel, codes: np.ndarray) -> np.ndarray:
+def logits_from_codes(model: TrainedModel, codes: np.ndarray) -> np.ndarray:
     """Predict from codes alone: (N, T), int, to logits (N, M), float64."""
-    network = model.network.eval()
-    found = np.empty((len(codes), len(model.modifications)))
-    with torch.inference_mode(), full_float32():
+    logits = np.empty((len(codes), len(model.modifications)))
+    with evaluating(model.network):
         for start in range(0, len(codes), BATCH):
             part = torch.from_numpy(codes[start : start + BATCH].astype(np.int64))
-            logits = network.logits_from_codes(part.to(model.device))
-            found[start : start + BATCH] = logits.double().cpu().numpy()
-    return found
+            part_logits = model.network.logits_from_codes(part.to(model.device))
+            logits[start : start + BATCH] = part_logits.double().cpu().numpy()
+    return logits

@@ -1,10 +1,7 @@
-"""From attributions to motifs: seqlets, groups of them, matrices, and where they stand.
+"""Motif discovery: regions with high attributions (seqlets), grouped into motifs.
 
-Seqlets that look alike, brought in line with one another; strands are never exchanged.
-
-One motif: counts of bases, how much they matter, and where it stands beside the site.
-
-Seqlets: stretches whose bases together raise a prediction more than chance would.
+`call_seqlets` finds the regions, `cluster_seqlets` groups and aligns them, and
+`motifs_from_seqlets` counts the bases of each group. Only one strand is considered.
 """
 
 from __future__ import annotations
@@ -29,20 +26,63 @@ _IUPAC = {
 INFORMATIVE = 0.25
 """Bits from which a column belongs to a motif."""
 
+SPAN = 7
+"""Nt over which attributions are summed to score a seqlet."""
+
+FLANK = 8
+"""Nt kept on either side of the scored span."""
+
+WIDTH = SPAN + 2 * FLANK
+"""Nt of a seqlet."""
+
+FDR = 0.1
+"""Largest share of chance findings among called seqlets."""
+
+SHIFT = 5
+"""Largest shift in nt when two seqlets are aligned."""
+
+CORE = slice(SHIFT, WIDTH - SHIFT)
+"""Columns of one seqlet that are aligned with another."""
+
+LINKED = 0.6
+"""Mean cosine similarity from which groups of seqlets are merged."""
+
+SIMILAR = 0.5
+"""Smallest cosine similarity of a seqlet to its motif."""
+
+SAME = 0.75
+"""Cosine similarity from which two motifs are merged."""
+
+MOST = 1500
+"""Number of seqlets, the highest scores, that are clustered; others are assigned afterwards."""
+
+ROUNDS = 4
+"""Rounds of alignment and assignment."""
+
+LEAST = 6
+"""Smallest number of seqlets of a motif; with many windows, `SHARE` of their number."""
+
+SHARE = 0.02
+
+GAP = 3
+"""Number of uninformative columns that end a motif."""
+
+assert SHIFT <= FLANK
+
 
 @dataclass(frozen=True, eq=False)
 class Motif:
-    """A motif that the model reads.
+    """A motif that raises the prediction.
 
     Parameters
     ----------
     name : str
     counts : np.ndarray, shape (4, W), float64
-        Of each base in the seqlets.
+        Counts of each base in the seqlets.
     contributions : np.ndarray, shape (4, W), float64
-        Mean attribution of the observed bases, 0 where another base stands.
+        Mean attribution of the observed bases, 0 for other bases.
     windows : np.ndarray, shape (S,), int64
-        Which window each seqlet is in.
+        Window of each seqlet.
     offsets : np.ndarray, shape (S,), int64
         Position of the motif's first column relative to the site.
     background : np.ndarray, shape (4,), float64
@@ -58,31 +98,30 @@ class Motif:
 
     @property
     def width(self) -> int:
-        """In nt."""
+        """Number of columns W."""
         return self.counts.shape[1]
 
     @property
     def sites(self) -> int:
-        """How many windows have it."""
+        """Number of windows that contain the motif."""
         return len(np.unique(self.windows))
 
     @property
     def frequencies(self) -> np.ndarray:
-        """Base frequencies (4, W), with one pseudo-count in all."""
+        """Base frequencies (4, W), with one pseudo-count."""
         return frequencies(self.counts, self.background)
 
     @property
     def bits(self) -> np.ndarray:
-        """Heights of the bases in a logo (4, W), as information against the background."""
-        f = self.frequencies
-        return f * information(self.counts, self.background)
+        """Heights of the bases in a logo (4, W): information relative to the background."""
+        return self.frequencies * information(self.counts, self.background)
 
     @property
     def consensus(self) -> str:
-        """IUPAC letters; ``N`` where a column is not particular."""
+        """IUPAC letters; ``N`` for columns with little information."""
         bits = information(self.counts, self.background)
         return "".join(
-            letter(column) if bit >= INFORMATIVE / 2 else "N"
+            iupac_letter(column) if bit >= INFORMATIVE / 2 else "N"
             for column, bit in zip(self.frequencies.T, bits, strict=True)
         )
 
@@ -94,19 +133,19 @@ class Motif:
 
 
 def frequencies(counts: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Give base frequencies (..., 4, W) from counts, one pseudo-count shared as the background."""
+    """Return base frequencies (..., 4, W) of counts plus one pseudo-count shared as background."""
     raised = counts + background[:, None]
     return raised / raised.sum(axis=-2, keepdims=True)
 
 
 def information(counts: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Give the bits of columns (..., W): relative entropy of frequencies to the background."""
+    """Return the bits of columns (..., W): relative entropy of frequencies to the background."""
     f = frequencies(counts, background)
     return (f * np.log2(f / background[:, None])).sum(axis=-2)
 
 
-def letter(column: np.ndarray) -> str:
-    """Give the IUPAC letter of one column (4,): as few bases as stand for most of it."""
+def iupac_letter(column: np.ndarray) -> str:
+    """Return the IUPAC letter of the fewest bases that make up most of a column (4,)."""
     order = np.argsort(-column, kind="stable")
     for number, least in ((1, 0.6), (2, 0.75), (3, 0.9)):
         if column[order[:number]].sum() >= least:
@@ -114,29 +153,16 @@ def letter(column: np.ndarray) -> str:
     return "N"
 
 
-SPAN = 7
-"""Nt over which attributions are added up to find a seqlet."""
-
-FLANK = 8
-"""Nt that are kept on either side of it."""
-
-WIDTH = SPAN + 2 * FLANK
-"""Nt of a seqlet as it is compared with others."""
-
-FDR = 0.1
-"""So large a share of the seqlets may be no more than chance."""
-
-
 class Seqlets(NamedTuple):
-    """Where seqlets are, the strongest first.
+    """Positions of seqlets, by descending score.
 
     Attributes
     ----------
     window : np.ndarray, shape (S,), int64
     start : np.ndarray, shape (S,), int64
-        First column of the `WIDTH` that are looked at.
+        First of the `WIDTH` columns.
     score : np.ndarray, shape (S,), float64
-        Sum of the attributions of the `SPAN` in their middle, the site left out.
+        Sum of the attributions of the central `SPAN` columns, without the site.
     """
 
     window: np.ndarray
@@ -148,13 +174,13 @@ class Seqlets(NamedTuple):
 
 
 def peaks(observed: np.ndarray) -> Seqlets:
-    """Find the stretches with the highest sums in each window, none overlapping another.
+    """Return the non-overlapping regions with the highest positive sums in each window.
 
     Parameters
     ----------
     observed : np.ndarray, shape (N, L)
-        Attributions of the bases that stand there. The site's own, which only says that there has
-        to be a site, is not counted.
+        Attributions of the observed bases. The site's own is ignored: it only shows that there
+        has to be a site.
     """
     values = observed.astype(np.float64)
     values[:, centre(values.shape[1])] = 0
@@ -162,81 +188,59 @@ def peaks(observed: np.ndarray) -> Seqlets:
         nothing = np.empty(0, dtype=np.int64)
         return Seqlets(nothing, nothing, nothing.astype(float))
     sums = np.lib.stride_tricks.sliding_window_view(values, SPAN, axis=1).sum(axis=2)
-    sums = sums[:, FLANK : sums.shape[1] - FLANK].copy()  # whole seqlets alone
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    sums = sums[:, FLANK : sums.shape[1] - FLANK].copy()  # only complete seqlets
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     rows = np.arange(len(sums))
     while len(rows):
         best = sums[rows].argmax(axis=1)
         score = sums[rows, best]
         rows, best, score = rows[score > 0], best[score > 0], score[score > 0]
-        found.append((rows, best, score))
-        beside = best[:, None] + np.arange(-SPAN + 1, SPAN)
-        inside = (beside >= 0) & (beside < sums.shape[1])
-        sums[np.broadcast_to(rows[:, None], beside.shape)[inside], beside[inside]] = -np.inf
-    window, start, score = (np.concatenate(part) for part in zip(*found, strict=True))
+        parts.append((rows, best, score))
+        overlapping = best[:, None] + np.arange(-SPAN + 1, SPAN)
+        inside = (overlapping >= 0) & (overlapping < sums.shape[1])
+        row = np.broadcast_to(rows[:, None], overlapping.shape)
+        sums[row[inside], overlapping[inside]] = -np.inf
+    window, start, score = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.argsort(-score, kind="stable")
     return Seqlets(window[order], start[order], score[order])
 
 
-def seqlets(observed: np.ndarray, fdr: float = FDR) -> Seqlets:
-    """Call the stretches whose sums are beyond chance.
+def call_seqlets(observed: np.ndarray, fdr: float = FDR) -> Seqlets:
+    """Return the regions with sums that exceed chance.
 
-    What chance gives is taken from the other side: stretches that lower the prediction as much.
-    (Shuffled windows would not do: they keep the site, and so hold half of its motif by chance.)
+    The null distribution is that of regions that lower the prediction. (Shuffled windows are not
+    suitable: they keep the site, and so contain half of its motif by chance.)
 
     Parameters
     ----------
     observed : np.ndarray, shape (N, L)
-        Attributions of the bases that stand there.
+        Attributions of the observed bases.
     fdr : float
-        Largest share of chance among all that are called.
+        Largest share of chance findings among called seqlets.
     """
-    found, mirrored = peaks(observed), peaks(-observed)
-    above = np.searchsorted(np.sort(-mirrored.score), -found.score, side="right")
-    rate = (above + 1) / np.arange(1, len(found) + 1)
+    positive, negative = peaks(observed), peaks(-observed)
+    above = np.searchsorted(np.sort(-negative.score), -positive.score, side="right")
+    rate = (above + 1) / np.arange(1, len(positive) + 1)
     good = np.flatnonzero(rate <= fdr)
     count = int(good[-1]) + 1 if len(good) else 0
-    return Seqlets(*(part[:count] for part in found))
+    return Seqlets(*(part[:count] for part in positive))
 
 
-SHIFT = 5
-"""Seqlets are held against one another at up to so many nt from where they were called."""
-
-CORE = slice(SHIFT, WIDTH - SHIFT)
-"""Columns of one seqlet that are looked for in another."""
-
-LINKED = 0.6
-"""Mean cosine from which groups of seqlets are one."""
-
-SIMILAR = 0.5
-"""Cosine from which a seqlet belongs to a motif, if to no other more."""
-
-SAME = 0.75
-"""Cosine from which two motifs are one."""
-
-MOST = 1500
-"""So many seqlets, the strongest, are clustered; the others join what they look like."""
-
-ROUNDS = 4
-
-assert SHIFT <= FLANK
-
-
-def clusters(images: np.ndarray, least: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Group seqlets and bring each group in line.
+def cluster_seqlets(images: np.ndarray, least: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Group seqlets and align each group.
 
     Parameters
     ----------
     images : np.ndarray, shape (S, 4, WIDTH)
-        Attributions of the observed bases, the strongest seqlets first.
+        Attributions of the observed bases, by descending score of the seqlets.
     least : int
         Smallest group that is kept.
 
     Returns
     -------
     list of (members, shifts)
-        Indices of seqlets, and how far each is moved (its column ``c + shift`` is the group's
-        column ``c``). Most members first.
+        Indices of seqlets, and the shift of each (its column ``c + shift`` is the group's
+        column ``c``); largest groups first.
     """
     first = images[:MOST]
     if len(first) < max(least, 2):
@@ -249,56 +253,56 @@ def clusters(images: np.ndarray, least: int) -> list[tuple[np.ndarray, np.ndarra
     label = fcluster(tree, 1 - LINKED, criterion="distance")
     groups = [np.flatnonzero(label == each) for each in np.unique(label)]
     patterns = [_pattern(images, g, best) for g in groups if len(g) >= max(2, least // 2)]
-    return _settled(images, patterns, least)
+    return _assign(images, patterns, least)
 
 
 def _pattern(images: np.ndarray, members: np.ndarray, similarity: np.ndarray) -> np.ndarray:
-    """Average a group (4, WIDTH), lined up with the member that is most like all others."""
+    """Average a group (4, WIDTH), aligned with the member most similar to all others."""
     inside = similarity[np.ix_(members, members)]
     pattern = _unit(images[members[inside.sum(axis=1).argmax()]])
     for _ in range(ROUNDS):
         _, shift = _similarities(pattern[None], images[members])
-        pattern = _unit(_moved(images[members], shift[0]).mean(axis=0))
+        pattern = _unit(_shifted(images[members], shift[0]).mean(axis=0))
     return pattern
 
 
-def _settled(
+def _assign(
     images: np.ndarray, patterns: list[np.ndarray], least: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Let every seqlet join the pattern that it is most like; join patterns that are alike."""
-    found: list[tuple[np.ndarray, np.ndarray]] = []
+    """Assign every seqlet to its most similar pattern, and merge similar patterns."""
+    groups: list[tuple[np.ndarray, np.ndarray]] = []
     for _ in range(ROUNDS):
-        patterns = _joined(patterns)
+        patterns = _without_similar(patterns)
         if not patterns:
             return []
         similarity, shift = _similarities(np.stack(patterns), images)
         best = similarity.argmax(axis=0)
         good = similarity.max(axis=0) >= SIMILAR
-        found = []
+        groups = []
         for number in range(len(patterns)):
             members = np.flatnonzero(good & (best == number))
             if len(members) >= least:
-                found.append((members, shift[number, members]))
-        found.sort(key=lambda group: -len(group[0]))
-        patterns = [_unit(_moved(images[m], s).mean(axis=0)) for m, s in found]
-    return found
+                groups.append((members, shift[number, members]))
+        groups.sort(key=lambda group: -len(group[0]))
+        patterns = [_unit(_shifted(images[m], s).mean(axis=0)) for m, s in groups]
+    return groups
 
 
-def _joined(patterns: list[np.ndarray]) -> list[np.ndarray]:
-    """Drop patterns that are like one before them."""
+def _without_similar(patterns: list[np.ndarray]) -> list[np.ndarray]:
+    """Drop patterns that are similar to an earlier one."""
     kept: list[np.ndarray] = []
     for pattern in patterns:
         if kept:
-            there, _ = _similarities(np.stack(kept), pattern[None])
-            back, _ = _similarities(pattern[None], np.stack(kept))
-            if np.maximum(there[:, 0], back[0]).max() >= SAME:
+            forward, _ = _similarities(np.stack(kept), pattern[None])
+            backward, _ = _similarities(pattern[None], np.stack(kept))
+            if np.maximum(forward[:, 0], backward[0]).max() >= SAME:
                 continue
         kept.append(pattern)
     return kept
 
 
 def _similarities(cores: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Look for the cores of some in others: best cosine (A, B), and the shift where it is."""
+    """Align the cores of A seqlets with B seqlets: best cosine (A, B), and its shift."""
     ours = cores[:, :, CORE].reshape(len(cores), -1)
     ours = ours / np.maximum(np.linalg.norm(ours, axis=1, keepdims=True), 1e-12)
     best = np.full((len(cores), len(images)), -np.inf)
@@ -313,8 +317,8 @@ def _similarities(cores: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np
     return best, where
 
 
-def _moved(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Move each image by its shift; what was not there is 0."""
+def _shifted(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Shift each image; columns from beyond its ends are 0."""
     column = np.arange(WIDTH) + shifts[:, None]
     inside = (column >= 0) & (column < WIDTH)
     taken = np.take_along_axis(images, np.clip(column, 0, WIDTH - 1)[:, None], axis=2)
@@ -323,15 +327,6 @@ def _moved(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
 
 def _unit(image: np.ndarray) -> np.ndarray:
     return image / max(float(np.linalg.norm(image)), 1e-12)
-
-
-LEAST = 6
-"""A motif has so many seqlets or more, and in many windows `SHARE` of their number."""
-
-SHARE = 0.02
-
-GAP = 3
-"""So many columns that are not particular end a motif."""
 
 
 def find_motifs(
@@ -343,54 +338,46 @@ def find_motifs(
     ----------
     attributions : Attributions
     modification : str or Modification
-        Names the motifs.
+        Prefix of the names of the motifs.
     fdr : float
-        Share of seqlets that may be chance.
+        Largest share of chance findings among seqlets.
 
     Returns
     -------
     motifs : list of Motif
-        Most windows first.
+        Most frequent first.
     seqlets : int
-        How many were called, those that joined no motif included.
+        Number of seqlets, including those that belong to no motif.
     """
-    found = seqlets(attributions.observed, fdr)
+    seqlets = call_seqlets(attributions.observed, fdr)
     symbol = modification if isinstance(modification, str) else modification.symbol
-    return motifs_of(attributions, found, symbol), len(found)
+    return motifs_from_seqlets(attributions, seqlets, symbol), len(seqlets)
 
 
-def motifs_of(attributions: Attributions, called: Seqlets, prefix: str) -> list[Motif]:
-    """Group seqlets to motifs.
-
-    Parameters
-    ----------
-    attributions : Attributions
-    called : Seqlets
-    prefix : str
-        Names begin with it.
-    """
-    observed = attributions.observed
-    columns = called.start[:, None] + np.arange(WIDTH)
-    letters = attributions.tokens[called.window[:, None], columns]
-    values = observed[called.window[:, None], columns]
+def motifs_from_seqlets(attributions: Attributions, seqlets: Seqlets, prefix: str) -> list[Motif]:
+    """Group seqlets into motifs named ``PREFIX_1``, ``PREFIX_2``, ..., most frequent first."""
+    tokens, site = attributions.tokens, centre(attributions.tokens.shape[1])
+    columns = seqlets.start[:, None] + np.arange(WIDTH)
+    letters = tokens[seqlets.window[:, None], columns]
+    values = attributions.observed[seqlets.window[:, None], columns]
     is_base = letters[:, None] == np.arange(len(ALPHABET))[:, None]
-    # The site is the same in all: it would make all that lie across it look alike
-    beside = columns != centre(attributions.tokens.shape[1])
-    images = np.where(is_base & beside[:, None], values[:, None], 0.0)
-    least = max(LEAST, int(np.ceil(SHARE * len(attributions.tokens))))
-    background = _background(attributions.tokens)
-    made = [
-        _motif(attributions, called.window[members], called.start[members] + shifts, background)
-        for members, shifts in clusters(images, least)
+    # All windows share the site: it would make all seqlets across it similar
+    images = np.where(is_base & (columns != site)[:, None], values[:, None], 0.0)
+    least = max(LEAST, int(np.ceil(SHARE * len(tokens))))
+    counts = np.bincount(tokens.ravel(), minlength=len(ALPHABET))[: len(ALPHABET)] + 1
+    background = counts / counts.sum()
+    motifs = [
+        _motif(attributions, seqlets.window[members], seqlets.start[members] + shifts, background)
+        for members, shifts in cluster_seqlets(images, least)
     ]
-    kept = sorted((m for m in made if m is not None), key=lambda m: -m.sites)
+    kept = sorted((m for m in motifs if m is not None), key=lambda m: -m.sites)
     return [replace(m, name=f"{prefix}_{n}") for n, m in enumerate(kept, start=1)]
 
 
 def _motif(
     attributions: Attributions, windows: np.ndarray, starts: np.ndarray, background: np.ndarray
 ) -> Motif | None:
-    """Count the bases of seqlets in line; cut off what is not informative at the ends."""
+    """Count the bases of aligned seqlets; None if no column is informative."""
     length = attributions.tokens.shape[1]
     columns = starts[:, None] + np.arange(WIDTH)
     inside = (columns >= 0) & (columns < length)
@@ -408,7 +395,7 @@ def _motif(
 
 
 def _core(bits: np.ndarray) -> slice | None:
-    """Find the columns about the most particular one, up to `GAP` that are not particular."""
+    """Return the columns around the most informative one that are at most `GAP` apart."""
     good = bits >= INFORMATIVE
     best = int(bits.argmax())
     if not good[best]:
@@ -419,9 +406,3 @@ def _core(bits: np.ndarray) -> slice | None:
     while (behind := np.flatnonzero(good[high + 1 : high + 1 + GAP])).size:
         high += 1 + int(behind[-1])
     return slice(low, high + 1)
-
-
-def _background(tokens: np.ndarray) -> np.ndarray:
-    """Count the bases of all windows as frequencies; none is quite 0."""
-    counts = np.bincount(tokens.ravel(), minlength=len(ALPHABET))[: len(ALPHABET)] + 1
-    return counts / counts.sum()

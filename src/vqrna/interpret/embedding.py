@@ -1,7 +1,4 @@
-"""Sites as points: what the network makes of each, and a map of them in two dimensions.
-
-Write embedded sites: Parquet, npz and the map.
-"""
+"""Embed sites: latents and features of the network, and a two-dimensional map of the features."""
 
 from __future__ import annotations
 
@@ -18,37 +15,32 @@ import torch
 
 from vqrna.data.windows import UNKNOWN
 from vqrna.errors import UsageError
-from vqrna.interpret.codes import reading, with_codes
-from vqrna.interpret.site_selection import ChosenSites, base_letters
+from vqrna.interpret.codes import network_outputs, require_codebook, token_layout
+from vqrna.interpret.site_selection import SelectedSites, base_letters
 from vqrna.model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.nn.context import Features
 from vqrna.plots.embedding import embedding_map
 from vqrna.plots.style import save_figure, type_colors
-from vqrna.runtime.devices import full_float32
 from vqrna.runtime.files import atomic_path, output_directory, write_arrays
-from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import facts, lines_of, signature
-from vqrna.sequence import one_hot, recentre
 
 METHODS = ("auto", "umap", "pca")
 
-_BATCH = 256
-
 _COMPONENTS = 50
-"""UMAP is given so many principal components: it is quicker, and loses nothing to see."""
+"""Principal components that UMAP starts from, which makes it faster."""
 
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """What the network makes of sites.
+    """Internal representation of sites.
 
     Parameters
     ----------
     latents : np.ndarray, shape (N, D), float32
-        Latent of the site's token, before it is quantised.
+        Latent of the site's token, before quantisation.
     features : np.ndarray, shape (N, F), float32
-        What the classifier reads of the site and its surroundings.
+        Input of the classifier: features of the site and of its region.
     codes : np.ndarray, shape (N, T), int32
         Codes of the whole window.
     logits : np.ndarray, shape (N, M), float64
@@ -61,7 +53,7 @@ class Embedding:
 
 
 @dataclass(frozen=True, eq=False)
-class Map:
+class Projection:
     """Sites in two dimensions.
 
     Parameters
@@ -70,7 +62,7 @@ class Map:
     method : str
         ``umap`` or ``pca``.
     axes : tuple of str
-        What the two axes are.
+        Names of the two axes.
     """
 
     xy: np.ndarray
@@ -78,64 +70,57 @@ class Map:
     axes: tuple[str, str]
 
 
-def embed(model: TrainedModel, sites: ChosenSites, *, show_progress: bool = False) -> Embedding:
-    """Give the latents, features, codes and logits of sites.
+def embed(model: TrainedModel, sites: SelectedSites, *, show_progress: bool = False) -> Embedding:
+    """Compute the latents, features, codes and logits of sites.
 
     Parameters
     ----------
     model : TrainedModel
-    sites : ChosenSites
+    sites : SelectedSites
     show_progress : bool
         Whether to draw a bar on stderr.
 
     Raises
     ------
     UsageError
-        If the model has no codes.
+        If the model has no codebook.
     """
-    network = with_codes(model).network.eval()
-    site = reading(network).site_token
+    network = require_codebook(model).network
+    site = token_layout(network).site_token
     parts: list[tuple[np.ndarray, ...]] = []
-    features: list[torch.Tensor | Features] = []
-    # What enters the classifier is nowhere else to be had, and is the same thing in all networks
-    hook = network.head.register_forward_pre_hook(lambda _, given: features.append(given[0]))
+    captured: list[torch.Tensor | Features] = []
+    # The outputs of the networks do not contain the input of the classifier
+    hook = network.head.register_forward_pre_hook(lambda _, inputs: captured.append(inputs[0]))
     try:
-        with (
-            torch.inference_mode(),
-            full_float32(),
-            progress(len(sites), "embedding", unit="sites", show=show_progress) as bar,
+        for _, output in network_outputs(
+            model, sites.tokens, "embedding", show_progress=show_progress
         ):
-            for start in range(0, len(sites), _BATCH):
-                windows = recentre(sites.tokens[start : start + _BATCH], model.length)
-                windows = np.ascontiguousarray(windows)
-                out = network(one_hot(torch.from_numpy(windows).to(model.device)))
-                read = features.pop()
-                if isinstance(read, Features):
-                    read = torch.cat([read.site, read.region], dim=1)
-                parts.append(
-                    (
-                        out.latents[:, site].float().cpu().numpy(),
-                        read.reshape(len(windows), -1).float().cpu().numpy(),
-                        out.codes.int().cpu().numpy(),
-                        out.logits.double().cpu().numpy(),
-                    )
+            features = captured.pop()
+            if isinstance(features, Features):
+                features = torch.cat([features.site, features.region], dim=1)
+            parts.append(
+                (
+                    output.latents[:, site].float().cpu().numpy(),
+                    features.reshape(len(output.logits), -1).float().cpu().numpy(),
+                    output.codes.int().cpu().numpy(),
+                    output.logits.double().cpu().numpy(),
                 )
-                bar.advance(len(windows))
+            )
     finally:
         hook.remove()
     return Embedding(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def flatten(features: np.ndarray, method: str = "auto", seed: int = 0) -> Map:
-    """Draw a map: near on it means alike to the classifier.
+def project(features: np.ndarray, method: str = "auto", seed: int = 0) -> Projection:
+    """Project features to two dimensions.
 
     Parameters
     ----------
     features : np.ndarray, shape (N, F)
-        Each is brought to mean 0 and variance 1 first.
+        Standardised before the projection.
     method : str
-        One of `METHODS`; ``auto`` is UMAP where umap-learn is installed, else PCA. Fewer than 10
-        sites are always drawn by PCA.
+        One of `METHODS`; ``auto`` is UMAP if umap-learn is installed, else PCA. PCA is always
+        used for fewer than 10 sites.
     seed : int
 
     Raises
@@ -153,42 +138,40 @@ def flatten(features: np.ndarray, method: str = "auto", seed: int = 0) -> Map:
     standard = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
     n = min(_COMPONENTS, *standard.shape)
     if len(standard) < 2 or not spread.any():
-        return Map(np.zeros((len(standard), 2)), "pca", ("PC 1", "PC 2"))
+        return Projection(np.zeros((len(standard), 2)), "pca", ("PC 1", "PC 2"))
     pca = PCA(n, svd_solver="full")
     points = pca.fit_transform(standard.astype(np.float64))
     if (method == "umap" or (method == "auto" and has_umap())) and len(points) >= 10:
-        return Map(_umap(points, seed), "umap", ("UMAP 1", "UMAP 2"))
+        return Projection(_umap(points, seed), "umap", ("UMAP 1", "UMAP 2"))
     xy = np.zeros((len(points), 2))
     xy[:, : min(2, n)] = points[:, :2]
     share = np.append(pca.explained_variance_ratio_, [0, 0])
-    return Map(xy, "pca", (f"PC 1 ({share[0]:.0%})", f"PC 2 ({share[1]:.0%})"))
+    return Projection(xy, "pca", (f"PC 1 ({share[0]:.0%})", f"PC 2 ({share[1]:.0%})"))
 
 
 def has_umap() -> bool:
-    """Tell whether umap-learn is installed, without importing it (which takes long)."""
+    """Return whether umap-learn is installed, without the slow import."""
     return find_spec("umap") is not None
 
 
 def _umap(points: np.ndarray, seed: int) -> np.ndarray:
-    import torch
-
-    threads = torch.get_num_threads()  # numba, under UMAP, gives torch every core there is
+    threads = torch.get_num_threads()  # importing numba resets torch to all cores
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of numba and of TensorFlow that is not there
+        warnings.simplefilter("ignore")  # from numba, and about missing TensorFlow
         import umap
 
         neighbours = min(15, len(points) - 1)
-        drawn: Any = umap.UMAP(n_neighbors=neighbours, random_state=seed, n_jobs=1)
+        reducer: Any = umap.UMAP(n_neighbors=neighbours, random_state=seed, n_jobs=1)
         try:
-            return np.asarray(drawn.fit_transform(points), dtype=np.float64)
+            return np.asarray(reducer.fit_transform(points), dtype=np.float64)
         finally:
             torch.set_num_threads(threads)
 
 
 def write_embedding(
-    sites: ChosenSites,
-    found: Embedding,
-    drawn: Map,
+    sites: SelectedSites,
+    embedding: Embedding,
+    projection: Projection,
     modifications: Sequence[Modification],
     directory: str | PathLike[str],
     *,
@@ -200,15 +183,15 @@ def write_embedding(
 
     Parameters
     ----------
-    sites : ChosenSites
-    found : Embedding
-    drawn : Map
+    sites : SelectedSites
+    embedding : Embedding
+    projection : Projection
     modifications : sequence of Modification
         Types of the logits.
     directory : path-like
-        Made if it is not there.
+        Created if it does not exist.
     model_hash, source : str
-        To tell in every file.
+        Written into every file.
     palette : str
         One of :data:`vqrna.plots.style.PALETTES`.
 
@@ -219,34 +202,34 @@ def write_embedding(
     Raises
     ------
     DataError
-        If one cannot be written; each file is whole or not there.
+        If a file cannot be written; no file is left incomplete.
     """
     folder = output_directory(directory)
     parquet, arrays = folder / "embedding.parquet", folder / "embedding.npz"
-    told = {"version": lines_of({})[0].removeprefix("# "), **facts(model_hash, source=source)}
-    _write_parquet(parquet, sites, found, drawn, modifications, told)
+    header = {"version": lines_of({})[0].removeprefix("# "), **facts(model_hash, source=source)}
+    _write_parquet(parquet, sites, embedding, projection, modifications, header)
     write_arrays(
         arrays,
         **sites.arrays(),
         labels=sites.labels,
         label_types=np.array([m.symbol for m in sites.modifications], dtype=np.str_),
-        latents=found.latents,
-        features=found.features,
-        codes=found.codes,
-        logits=found.logits,
+        latents=embedding.latents,
+        features=embedding.features,
+        codes=embedding.codes,
+        logits=embedding.logits,
         logit_types=np.array([m.symbol for m in modifications], dtype=np.str_),
-        xy=drawn.xy,
-        method=np.str_(drawn.method),
-        facts=np.array([f"{name}: {value}" for name, value in told.items()], dtype=np.str_),
+        xy=projection.xy,
+        method=np.str_(projection.method),
+        facts=np.array([f"{name}: {value}" for name, value in header.items()], dtype=np.str_),
     )
     figure = embedding_map(
-        drawn.xy,
+        projection.xy,
         sites.labels,
         [m.symbol for m in sites.modifications],
         type_colors(sites.modifications, palette),
-        axes=drawn.axes,
+        axes=projection.axes,
         called=sites.called,
-        title=f"{len(sites)} sites as model {model_hash} sees them",
+        title=f"{len(sites)} sites embedded by model {model_hash}",
         remark=signature(model_hash),
     )
     return [parquet, arrays, *save_figure(figure, folder / "embedding")]
@@ -254,13 +237,13 @@ def write_embedding(
 
 def _write_parquet(
     path: Path,
-    sites: ChosenSites,
-    found: Embedding,
-    drawn: Map,
+    sites: SelectedSites,
+    embedding: Embedding,
+    projection: Projection,
     modifications: Sequence[Modification],
-    told: dict[str, str],
+    header: dict[str, str],
 ) -> None:
-    """One row a site; what is not known of a label is null."""
+    """Write one row per site; unknown labels are null."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -272,12 +255,13 @@ def _write_parquet(
     for m, label in zip(sites.modifications, sites.labels.T, strict=True):
         name = f"called_{m.symbol}" if sites.called else f"label_{m.symbol}"
         columns[name] = pa.array(label, mask=label == UNKNOWN)
-    for m, logit in zip(modifications, found.logits.T, strict=True):
+    for m, logit in zip(modifications, embedding.logits.T, strict=True):
         columns[f"logit_{m.symbol}"] = pa.array(logit)
-    columns[f"{drawn.method}_1"], columns[f"{drawn.method}_2"] = map(pa.array, drawn.xy.T)
-    for name, values in (("latent", found.latents), ("feature", found.features)):
+    method = projection.method
+    columns[f"{method}_1"], columns[f"{method}_2"] = map(pa.array, projection.xy.T)
+    for name, values in (("latent", embedding.latents), ("feature", embedding.features)):
         flat = pa.array(np.ascontiguousarray(values).ravel())
         columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
-    table = pa.table(columns).replace_schema_metadata(told)
+    table = pa.table(columns).replace_schema_metadata(header)
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")

@@ -1,4 +1,4 @@
-"""Attributions and motifs to files: arrays, tables, MEME, pictures."""
+"""Write attributions and motifs: arrays, tables, MEME files, pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vqrna.errors import UsageError
 from vqrna.formats.text import table_name
 from vqrna.interpret.attributions import Attributions
 from vqrna.interpret.discovery import Motif
-from vqrna.interpret.meme import MemeMotif, meme
+from vqrna.interpret.meme import MemeMotif, meme_text
 from vqrna.interpret.site_windows import SiteWindows
 from vqrna.modifications import Modification
 from vqrna.plots.importance import importance_bars
@@ -23,19 +23,19 @@ from vqrna.runtime.provenance import lines_of
 from vqrna.sequence import ALPHABET, decode
 
 FORMATS = ("npz", "tsv")
-"""What attributions are written as."""
+"""File formats of attributions."""
 
-SHOWN = 12
-"""So many motifs are drawn."""
+MAX_DRAWN = 12
+"""Largest number of motifs in a picture."""
 
 
 def parse_formats(given: Sequence[str] | None) -> tuple[str, ...]:
-    """Take formats as ``["npz,tsv"]`` or ``["npz", "tsv"]``; all if none are given.
+    """Parse formats given as ``["npz,tsv"]`` or ``["npz", "tsv"]``; all formats by default.
 
     Raises
     ------
     UsageError
-        If one is unknown.
+        If a format is unknown.
     """
     words = [word.strip() for text in given or FORMATS for word in text.split(",") if word.strip()]
     for word in words:
@@ -47,82 +47,92 @@ def parse_formats(given: Sequence[str] | None) -> tuple[str, ...]:
 def write_attributions(
     folder: Path,
     windows: SiteWindows,
-    found: Attributions,
+    attributions: Attributions,
     formats: Sequence[str],
-    told: Mapping[str, str],
+    header: Mapping[str, str],
 ) -> list[Path]:
-    """Write the attributions of all windows, and what they come to at each position.
+    """Write the attributions of all windows, and the importance of each position.
 
     Parameters
     ----------
     folder : pathlib.Path
     windows : SiteWindows
-    found : Attributions
+    attributions : Attributions
     formats : sequence of str
-        Of `FORMATS`.
-    told : mapping of str to str
-        Facts for the heads.
+        Any of `FORMATS`.
+    header : mapping of str to str
+        Header entries.
     """
     written = []
     if "npz" in formats:
         path = folder / "attributions.npz"
         write_arrays(
             path,
-            attributions=found.shown.astype(np.float32),
-            target=found.target,
-            tokens=found.tokens,
-            offsets=found.offsets,
+            attributions=attributions.shown.astype(np.float32),
+            target=attributions.target,
+            tokens=attributions.tokens,
+            offsets=attributions.offsets,
             sequence=np.array(windows.names, dtype=np.str_),
             position=windows.positions + 1,
-            heights=found.heights,
-            importance=found.importance,
+            heights=attributions.heights,
+            importance=attributions.importance,
             alphabet=np.array(list(ALPHABET)),
-            facts=np.array([f"{name}: {value}" for name, value in told.items()]),
+            facts=np.array([f"{name}: {value}" for name, value in header.items()]),
         )
         written.append(path)
     if "tsv" in formats:
         path = folder / "attributions.tsv"
         with atomic_path(path) as temporary:
-            _each(windows, found, told, temporary)
+            _write_rows(windows, attributions, header, temporary)
         written.append(path)
     path = folder / "importance.tsv"
-    table = pd.DataFrame({"offset": found.offsets, "importance": found.importance})
-    for base, row in zip(ALPHABET, found.heights, strict=True):
+    table = pd.DataFrame({"offset": attributions.offsets, "importance": attributions.importance})
+    for base, row in zip(ALPHABET, attributions.heights, strict=True):
         table[base] = row
-    write_table(path, table, lines_of(told), digits=6)
+    write_table(path, table, lines_of(header), digits=6)
     return [*written, path]
 
 
-def _each(windows: SiteWindows, found: Attributions, told: Mapping[str, str], path: Path) -> None:
-    """Write a row for each window and position."""
-    shown = found.shown
-    names = ["attribution"] if found.convention == "projected" else [*ALPHABET]
+def _write_rows(
+    windows: SiteWindows, attributions: Attributions, header: Mapping[str, str], path: Path
+) -> None:
+    """Write one row per window and position."""
+    shown = attributions.shown
+    names = ["attribution"] if attributions.convention == "projected" else [*ALPHABET]
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines_of(told))
+        file.writelines(f"{line}\n" for line in lines_of(header))
         file.write("\t".join(["sequence", "site", "offset", "base", *names]) + "\n")
         for n, name in enumerate(windows.names):
-            values = found.observed[n][None] if len(names) == 1 else shown[n]
+            values = attributions.observed[n][None] if len(names) == 1 else shown[n]
             start = f"{table_name(name)}\t{windows.positions[n] + 1}\t"
-            letters = decode(found.tokens[n])
-            for offset, letter, row in zip(found.offsets, letters, values.T, strict=True):
+            letters = decode(attributions.tokens[n])
+            for offset, letter, row in zip(attributions.offsets, letters, values.T, strict=True):
                 file.write(f"{start}{offset}\t{letter}\t" + "\t".join(f"{x:.6g}" for x in row))
                 file.write("\n")
 
 
 def write_pictures(
-    folder: Path, found: Attributions, modification: Modification, palette: str, remark: str = ""
+    folder: Path,
+    attributions: Attributions,
+    modification: Modification,
+    palette: str,
+    remark: str = "",
 ) -> list[Path]:
-    """Draw ``Importance_Score`` and ``motifs_combined`` as PNG and SVG, `remark` at their feet."""
-    target = "sigmoid" if found.paper else "log-odds"
-    means = "|mean change of the {}|" if found.paper else "mean |change of the {}|"
+    """Draw ``Importance_Score`` and ``motifs_combined`` as PNG and SVG with a `remark` below."""
+    target = "sigmoid" if attributions.paper else "log-odds"
+    means = "|mean change of the {}|" if attributions.paper else "mean |change of the {}|"
     label = means.format(target)
-    count = len(found.tokens)
+    count = len(attributions.tokens)
     number = f"{count:,} window{'s' * (count != 1)}"
-    title = f"{modification.symbol}: what substitutions do, {number}"
-    kind = f" ({found.convention} attributions)"
-    bars = importance_bars(found.importance, found.offsets, label, title + kind, remark=remark)
+    title = (
+        f"{modification.symbol}: effect of substitutions, {number} "
+        f"({attributions.convention} attributions)"
+    )
+    bars = importance_bars(
+        attributions.importance, attributions.offsets, label, title, remark=remark
+    )
     logos = importance_logos(
-        found.heights, found.offsets, BASES[palette], label, title + kind, remark
+        attributions.heights, attributions.offsets, BASES[palette], label, title, remark
     )
     return [
         *save_figure(bars, folder / "Importance_Score.svg"),
@@ -136,7 +146,7 @@ def write_motifs(
     windows: int,
     modification: Modification,
     palette: str,
-    told: Mapping[str, str],
+    header: Mapping[str, str],
     remark: str = "",
 ) -> list[Path]:
     """Write motifs as ``motifs.meme``, ``motifs.tsv`` and logos.
@@ -146,18 +156,18 @@ def write_motifs(
     folder : pathlib.Path
     motifs : sequence of Motif
     windows : int
-        How many windows were looked at.
+        Number of windows.
     modification : Modification
     palette : str
-    told : mapping of str to str
-        Facts for the heads.
+    header : mapping of str to str
+        Header entries.
     remark : str
-        At the foot of the picture.
+        Text at the foot of the picture.
     """
     background = motifs[0].background if motifs else np.full(len(ALPHABET), 1 / len(ALPHABET))
     path = folder / "motifs.meme"
     entries = [MemeMotif(m.name, m.consensus, m.frequencies, len(m.offsets)) for m in motifs]
-    write_text(path, meme(entries, background, lines_of(told)))
+    write_text(path, meme_text(entries, background, lines_of(header)))
     rows, drawn = [], []
     for motif in motifs:
         usual, share = motif.usual_offset
@@ -166,31 +176,31 @@ def write_motifs(
              len(motif.offsets), usual, share, int(np.median(motif.offsets)),
              motif.contributions.sum())
         )  # fmt: skip
-        words = (
+        label = (
             f"in {motif.sites:,} of {windows:,} windows; "
             f"{share:.0%} of {len(motif.offsets):,} seqlets begin at {usual:+d}"
         )
         name = f"{motif.name}  {motif.consensus}"
-        drawn.append(MotifLogo(motif.bits, name, words, motif.offsets, usual))
+        drawn.append(MotifLogo(motif.bits, name, label, motif.offsets, usual))
     columns = [
         "motif", "consensus", "width", "windows", "share", "seqlets", "usual_offset",
         "share_at_usual_offset", "median_offset", "contribution",
     ]  # fmt: skip
     table = folder / "motifs.tsv"
-    write_table(table, pd.DataFrame(rows, columns=columns), lines_of(told), digits=6)
-    more = f" (the first {SHOWN} of {len(motifs)})" if len(motifs) > SHOWN else ""
+    write_table(table, pd.DataFrame(rows, columns=columns), lines_of(header), digits=6)
+    more = f" (the first {MAX_DRAWN} of {len(motifs)})" if len(motifs) > MAX_DRAWN else ""
     figure = motif_logos(
-        drawn[:SHOWN],
+        drawn[:MAX_DRAWN],
         BASES[palette],
         f"{modification.symbol}: motifs that raise the prediction{more}",
-        "no motif: no group of seqlets is large enough",
+        "no motifs: all groups of seqlets are too small",
         remark,
     )
     return [path, table, *save_figure(figure, folder / "motifs.svg")]
 
 
-def write_comparison(folder: Path, table: pd.DataFrame, told: Mapping[str, str]) -> Path:
-    """Write what Tomtom found as ``tomtom.tsv``."""
+def write_comparison(folder: Path, table: pd.DataFrame, header: Mapping[str, str]) -> Path:
+    """Write the results of Tomtom to ``tomtom.tsv``."""
     path = folder / "tomtom.tsv"
-    write_table(path, table, lines_of(told), digits=6)
+    write_table(path, table, lines_of(header), digits=6)
     return path

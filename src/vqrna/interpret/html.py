@@ -1,4 +1,4 @@
-"""Single-file HTML pages: a template of ours with its numbers inside, nothing from a network."""
+"""Self-contained HTML pages: a template from ``pages/`` filled with data, no network access."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from typing import Any
 import numpy as np
 
 from vqrna.modifications import Modification
+from vqrna.plots.style import dark
 
 _PAGES = Path(__file__).parent / "pages"
+
+_PARTS = {"/*STYLE*/": "style.css", "/*PAGE*/": "page.js", "/*LOGO*/": "logo.js"}
+"""Placeholders in the templates and the files that replace them."""
 
 
 def page(template: str, data: dict[str, Any]) -> str:
@@ -21,31 +25,28 @@ def page(template: str, data: dict[str, Any]) -> str:
     Parameters
     ----------
     template : str
-        Name of a file among our pages, without ``.html``.
+        Name of a file in ``pages/``, without ``.html``.
     data : dict
-        What its script shows, plain values.
+        JSON values for the script of the page.
 
     Returns
     -------
     str
-        The page. Nothing in `data` can end the script or open a tag, whatever it holds.
+        The page. Strings in `data` cannot end the script or open a tag.
     """
     text = (_PAGES / f"{template}.html").read_text(encoding="utf-8")
-    told = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    # Names of a user's own types stand here: "</script>" and "<!--" must stay words
-    told = told.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    for mark, file in (
-        ("/*HOUSE*/", "style.css"),
-        ("/*PAGE*/", "page.js"),
-        ("/*LOGO*/", "logo.js"),
-    ):
-        if mark in text:
-            text = text.replace(mark, (_PAGES / file).read_text(encoding="utf-8"))
-    return text.replace("/*DATA*/", told)
+    values = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    # Names of a user's own types may hold "</script>" or "<!--"
+    values = values.replace("<", "\\u003c")
+    values = values.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    for placeholder, file in _PARTS.items():
+        if placeholder in text:
+            text = text.replace(placeholder, (_PAGES / file).read_text(encoding="utf-8"))
+    return text.replace("/*DATA*/", values)
 
 
 def plain(values: np.ndarray, digits: int = 3) -> Any:
-    """Turn an array into nested lists of short numbers; nan becomes None."""
+    """Turn an array into nested lists of rounded numbers; nan becomes None."""
     values = np.asarray(values)
     if values.dtype.kind in "iub":
         return values.tolist()
@@ -54,11 +55,11 @@ def plain(values: np.ndarray, digits: int = 3) -> Any:
     return [plain(part, digits) for part in values]
 
 
-def types_of(
-    modifications: Sequence[Modification], colors: Sequence[str], inks: Sequence[str]
+def type_entries(
+    modifications: Sequence[Modification], colors: Sequence[str]
 ) -> list[dict[str, str]]:
-    """Give what a page tells of each type: symbol, name, colour, and that colour for text."""
+    """Return what a page shows of each type: symbol, name, colour, and a darker text colour."""
     return [
-        {"symbol": m.symbol, "name": m.name, "color": color, "ink": ink}
-        for m, color, ink in zip(modifications, colors, inks, strict=True)
+        {"symbol": m.symbol, "name": m.name, "color": color, "ink": dark(color)}
+        for m, color in zip(modifications, colors, strict=True)
     ]

@@ -1,6 +1,8 @@
-"""What a prediction owes to codes: other codes are put in their places.
+"""Effects of codes on predictions: codes are replaced by others and the logit is compared.
 
-How much of a prediction the specific codes carry: tokens are replaced, best first.
+A code is replaced by a random code drawn with its usage frequency, never left out: the network
+was not trained with gaps. `knock_out` replaces one code everywhere, `occlusion` one token at a
+time, `deletion_curve` more and more tokens in several orders.
 """
 
 from __future__ import annotations
@@ -11,28 +13,32 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from vqrna.interpret.codes import CodeStrings, logits_of_codes
+from vqrna.interpret.codes import WindowCodes, logits_from_codes
 from vqrna.model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.runtime.progress import progress
 
 SAMPLE = 16
-"""Modified windows in which each code is knocked out, a type."""
+"""Modified windows of each type in which a code is knocked out."""
+
+CURVE_WINDOWS = 24
+"""Modified windows of each type in a deletion curve."""
 
 _BATCH = 2048
+_CURVE_DRAWS = 3
 
 
 class Knockout(NamedTuple):
-    """What is lost without a code.
+    """Effect of replacing each code.
 
     Attributes
     ----------
     effect : np.ndarray, shape (K, M), float64
-        Mean fall of the logit of a type; nan where no window holds the code.
+        Mean decrease of the logit of a type; nan where no window contains the code.
     error : np.ndarray, shape (K, M), float64
-        Standard error of that mean; nan for fewer than two windows.
+        Standard error of the mean; nan for fewer than two windows.
     windows : np.ndarray, shape (K, M), int
-        Windows in which it was tried.
+        Number of windows tested.
     """
 
     effect: np.ndarray
@@ -41,7 +47,7 @@ class Knockout(NamedTuple):
 
 
 class Substitutes:
-    """Draws codes to put in the place of others, as often as each is used.
+    """Random replacement codes, drawn with their usage frequencies.
 
     Parameters
     ----------
@@ -51,25 +57,25 @@ class Substitutes:
     """
 
     def __init__(self, usage: np.ndarray, seed: int = 0) -> None:
-        self._cumulated = np.cumsum(usage) / usage.sum()
+        self._cumulative = np.cumsum(usage) / usage.sum()
         self._several = int((usage > 0).sum()) > 1
         self._rng = np.random.default_rng(seed)
 
-    def other_than(self, codes: np.ndarray) -> np.ndarray:
-        """Draw a code for each of `codes`, never the same one (if there is another)."""
-        drawn = self._draw(codes.shape)
+    def draw(self, codes: np.ndarray) -> np.ndarray:
+        """Draw a replacement for each of `codes`, different from it if several codes are in use."""
+        drawn = self._random(codes.shape)
         while self._several and (same := drawn == codes).any():
-            drawn[same] = self._draw(int(same.sum()))
+            drawn[same] = self._random(int(same.sum()))
         return drawn
 
-    def _draw(self, shape: int | tuple[int, ...]) -> np.ndarray:
-        found = np.searchsorted(self._cumulated, self._rng.random(shape), side="right")
-        return np.minimum(found, len(self._cumulated) - 1)
+    def _random(self, shape: int | tuple[int, ...]) -> np.ndarray:
+        drawn = np.searchsorted(self._cumulative, self._rng.random(shape), side="right")
+        return np.minimum(drawn, len(self._cumulative) - 1)
 
 
 def knock_out(
     model: TrainedModel,
-    strings: CodeStrings,
+    strings: WindowCodes,
     modified: Sequence[tuple[int, np.ndarray]],
     *,
     places: np.ndarray | None = None,
@@ -77,47 +83,43 @@ def knock_out(
     seed: int = 0,
     show_progress: bool = False,
 ) -> Knockout:
-    """Take each code out of modified windows, and see what becomes of the prediction.
-
-    Wherever the code stands in a window, another one is put: drawn as often as each code is used
-    in all windows. (Codes cannot just be left out: the network has never seen a gap. The nearest
-    code would ask whether two codes are synonyms; a usual one asks what this one says.)
+    """Measure the effect of replacing each code in modified windows.
 
     Parameters
     ----------
     model : TrainedModel
-    strings : CodeStrings
+    strings : WindowCodes
     modified : sequence of tuple
-        For each type its column among the logits and the rows of its modified windows.
+        For each type its column in the logits and the rows of its modified windows.
     places : np.ndarray, shape (T,), bool, optional
-        Only codes at these tokens are taken out, and only windows that hold the code there are
-        tried; all tokens if not given.
+        Tokens at which codes are replaced, and at which a tested window must contain the code;
+        all tokens if not given.
     sample : int
-        Of the windows that hold a code so many are tried, drawn at random.
+        Maximum number of windows tested for each code and type, drawn at random.
     seed : int
     show_progress : bool
     """
     k = strings.codebook_size
     width = strings.codes.shape[1]
-    there = np.ones(width, dtype=bool) if places is None else places
+    replaced = np.ones(width, dtype=bool) if places is None else places
     substitutes = Substitutes(strings.usage(), seed)
     rng = np.random.default_rng(seed)
     jobs: list[tuple[int, int, int]] = []  # code, type, row
     for t, (_, rows) in enumerate(modified):
-        for code, holding in enumerate(_holders(strings.codes[rows][:, there], k)):
+        for code, holding in enumerate(_rows_by_code(strings.codes[rows][:, replaced], k)):
             few = len(holding) <= sample
-            chosen = holding if few else rng.choice(holding, sample, replace=False)
-            jobs += [(code, t, int(rows[i])) for i in np.sort(chosen)]
+            picked = holding if few else rng.choice(holding, sample, replace=False)
+            jobs += [(code, t, int(rows[i])) for i in np.sort(picked)]
     total, squares, count = (np.zeros((k, len(modified))) for _ in range(3))
     with progress(len(jobs), "knocking out codes", unit="windows", show=show_progress) as bar:
         for start in range(0, len(jobs), _BATCH):
             code, t, row = np.array(jobs[start : start + _BATCH]).T
             before = strings.codes[row]
-            out = (before == code[:, None]) & there
-            after = np.where(out, substitutes.other_than(before), before)
+            out = (before == code[:, None]) & replaced
+            after = np.where(out, substitutes.draw(before), before)
             column = np.array([c for c, _ in modified])[t]
             lost = strings.logits[row, column]
-            lost = lost - logits_of_codes(model, after)[np.arange(len(row)), column]
+            lost = lost - logits_from_codes(model, after)[np.arange(len(row)), column]
             np.add.at(total, (code, t), lost)
             np.add.at(squares, (code, t), lost**2)
             np.add.at(count, (code, t), 1)
@@ -135,37 +137,37 @@ def occlusion(
     substitutes: Substitutes,
     draws: int = 2,
 ) -> np.ndarray:
-    """Put other codes in the place of each token by itself.
+    """Measure the effect of replacing each token on its own.
 
     Parameters
     ----------
     model : TrainedModel
     codes : np.ndarray, shape (N, T), int
     columns : np.ndarray, shape (N,), int
-        Which logit of each window is looked at.
+        Column of the logit of each window.
     substitutes : Substitutes
     draws : int
-        Other codes that are tried at each place.
+        Replacements tried at each token.
 
     Returns
     -------
     np.ndarray, shape (N, T), float64
-        Mean fall of the logit: above 0 where the token speaks for the modification.
+        Mean decrease of the logit: positive where the token supports the modification.
     """
     n, width = codes.shape
-    found = np.zeros((n, width))
+    effects = np.zeros((n, width))
     token = np.arange(width)
     for i in range(n):
-        whole = logits_of_codes(model, codes[i : i + 1])[0, columns[i]]
+        whole = logits_from_codes(model, codes[i : i + 1])[0, columns[i]]
         for _ in range(draws):
             changed = np.repeat(codes[i : i + 1], width, axis=0)
-            changed[token, token] = substitutes.other_than(codes[i])
-            found[i] += (whole - logits_of_codes(model, changed)[:, columns[i]]) / draws
-    return found
+            changed[token, token] = substitutes.draw(codes[i])
+            effects[i] += (whole - logits_from_codes(model, changed)[:, columns[i]]) / draws
+    return effects
 
 
-def _holders(codes: np.ndarray, codebook_size: int) -> Iterator[np.ndarray]:
-    """Give for each code the rows that hold it, rising."""
+def _rows_by_code(codes: np.ndarray, codebook_size: int) -> Iterator[np.ndarray]:
+    """Yield for each code the rows that contain it, ascending."""
     row = np.repeat(np.arange(len(codes)), codes.shape[1])
     pairs = np.unique(codes.ravel().astype(np.int64) * max(len(codes), 1) + row)
     code, row = np.divmod(pairs, max(len(codes), 1))
@@ -174,65 +176,58 @@ def _holders(codes: np.ndarray, codebook_size: int) -> Iterator[np.ndarray]:
         yield row[ends[k] : ends[k + 1]]
 
 
-WINDOWS = 24
-"""Modified windows of each type that are looked at."""
-
-_DRAWS = 3
-
-
-def steps(width: int) -> np.ndarray:
-    """Tell how many of `width` tokens are replaced along the curve: none, 1, 2, 4, ... all."""
+def curve_steps(width: int) -> np.ndarray:
+    """Return the numbers of replaced tokens along a deletion curve: 0, 1, 2, 4, ..., `width`."""
     powers = 2 ** np.arange(int(np.log2(max(width, 1))) + 1)
     return np.unique([0, *powers, width])
 
 
-def deletion(
+def deletion_curve(
     model: TrainedModel,
-    strings: CodeStrings,
+    strings: WindowCodes,
     modified: Sequence[tuple[Modification, int, np.ndarray]],
     weights: Mapping[str, np.ndarray],
     *,
     importance: Mapping[str, np.ndarray] | None = None,
-    windows: int = WINDOWS,
+    windows: int = CURVE_WINDOWS,
     seed: int = 0,
     show_progress: bool = False,
 ) -> pd.DataFrame:
     """Replace more and more tokens of modified windows, in several orders.
 
-    The orders are: ``specific`` (tokens whose codes are most specific to the type first, all of
-    one code together), ``random`` (codes in random order, likewise together), ``occlusion`` (the
-    tokens that matter most by themselves), and ``mutagenesis`` where `importance` is given.
+    The orders are ``specific`` (codes most specific to the type first, all tokens of a code
+    together), ``random`` (codes in random order, likewise together), ``occlusion`` (tokens with
+    the largest effect on their own first), and ``mutagenesis`` if `importance` is given.
 
     Parameters
     ----------
     model : TrainedModel
-    strings : CodeStrings
+    strings : WindowCodes
     modified : sequence of tuple
-        Type, its column among the logits, and its windows, from which the first that the model
-        predicts (logit above 0) are taken.
+        Type, its column in the logits, and the rows of its modified windows; the rows that
+        :func:`curve_rows` selects are used.
     weights : mapping of str to np.ndarray, shape (T, K)
-        For each symbol how specific a code is in each place.
+        For each symbol the specificity of each code at each token.
     importance : mapping of str to np.ndarray, shape (n, T), optional
-        For each symbol what saturation mutagenesis says of the tokens of the windows that
-        :func:`chosen` gives.
+        For each symbol the importance of each token from saturation mutagenesis, for the rows
+        that :func:`curve_rows` selects.
     windows : int
-        So many of each type.
+        Maximum number of windows of each type.
     seed : int
     show_progress : bool
 
     Returns
     -------
     pandas.DataFrame
-        One row a type, order and step: ``modification``, ``order``, ``tokens``, ``windows``,
-        ``logit`` (mean), ``lost`` (share of what replacing all tokens takes away).
+        One row per type, order and step: ``modification``, ``order``, ``tokens``, ``windows``,
+        ``logit`` (mean), ``lost`` (share of the decrease when all tokens are replaced).
     """
     substitutes = Substitutes(strings.usage(), seed)
     rng = np.random.default_rng(seed)
     rows = []
     with progress(len(modified), "deletion curve", unit="types", show=show_progress) as bar:
         for m, column, candidates in modified:
-            took = chosen(strings, column, candidates, windows)
-            codes = strings.codes[took]
+            codes = strings.codes[curve_rows(strings, column, candidates, windows)]
             if len(codes):
                 code_rank = rng.random((len(codes), strings.codebook_size))
                 orders = {
@@ -253,10 +248,10 @@ def deletion(
     return table.assign(lost=(first - table.logit) / (first - last))
 
 
-def chosen(
-    strings: CodeStrings, column: int, candidates: np.ndarray, windows: int = WINDOWS
+def curve_rows(
+    strings: WindowCodes, column: int, candidates: np.ndarray, windows: int = CURVE_WINDOWS
 ) -> np.ndarray:
-    """Rows that a deletion curve is made of: the first that the model predicts."""
+    """Return the first `windows` rows of `candidates` with a logit above 0."""
     return candidates[strings.logits[candidates, column] > 0][:windows]
 
 
@@ -267,14 +262,14 @@ def _curve(
     column: int,
     substitutes: Substitutes,
 ) -> list[tuple[int, float]]:
-    """Mean logits of windows (N, T) with their n heaviest tokens replaced, for each step n."""
+    """Return each step n and the mean logit of windows (N, T) without their n heaviest tokens."""
     width = codes.shape[1]
     rank = np.argsort(np.argsort(-weight, axis=1, kind="stable"), axis=1)
-    found = []
-    for step in steps(width):
-        repeats = 1 if step == 0 else _DRAWS
+    curve = []
+    for step in curve_steps(width):
+        repeats = 1 if step == 0 else _CURVE_DRAWS
         before = np.tile(codes, (repeats, 1))
         out = np.tile(rank < step, (repeats, 1))
-        after = np.where(out, substitutes.other_than(before), before)
-        found.append((int(step), float(logits_of_codes(model, after)[:, column].mean())))
-    return found
+        after = np.where(out, substitutes.draw(before), before)
+        curve.append((int(step), float(logits_from_codes(model, after)[:, column].mean())))
+    return curve

@@ -1,6 +1,8 @@
-"""Motifs in the MEME format: written, and read from wherever a user has them.
+"""Read and write motifs in MEME format, and compare motifs with Tomtom.
 
-Motifs held against those of a user, by Tomtom, on one strand.
+`read_meme` replaces `memelite.io.read_meme`, which was tried and raises tracebacks or silently
+drops matrices for malformed files, keeps one motif of several with the same name, cannot read
+gzip or standard input, and imports numba.
 """
 
 from __future__ import annotations
@@ -20,20 +22,25 @@ from vqrna.errors import DataError, UsageError
 from vqrna.interpret.discovery import Motif
 from vqrna.sequence import ALPHABET
 
-_SIZE = re.compile(r"\b(alength|w)\s*=\s*(\d+)")
+MIN_TARGETS = 25
+"""Tomtom's p-values are unreliable with fewer motifs to compare with."""
+
+_SIZE = re.compile(r"\b(alength|w)\s*=\s*(\S+)")
+_WIDTH = re.compile(r"[1-9][0-9]{0,5}")
+_HEADER_LINES = 50
 
 
 class MemeMotif(NamedTuple):
-    """A motif as the MEME format has it.
+    """A motif of a MEME file.
 
     Attributes
     ----------
     name, consensus : str
         Without blanks.
     frequencies : np.ndarray, shape (4, W)
-        Of the bases, each column summing to 1.
+        Base frequencies; each column sums to 1.
     sites : int
-        How many sequences are behind it.
+        Number of sequences that the motif is based on.
     """
 
     name: str
@@ -42,19 +49,21 @@ class MemeMotif(NamedTuple):
     sites: int
 
 
-def meme(motifs: Iterable[MemeMotif], background: np.ndarray, told: Sequence[str] = ()) -> str:
-    """Write motifs in the minimal MEME format, version 4.
+def meme_text(
+    motifs: Iterable[MemeMotif], background: np.ndarray, header: Sequence[str] = ()
+) -> str:
+    """Return motifs in minimal MEME format, version 4.
 
     Parameters
     ----------
     motifs : iterable of MemeMotif
     background : np.ndarray, shape (4,)
         Frequencies of the bases.
-    told : sequence of str
-        Lines that say where they come from.
+    header : sequence of str
+        Comment lines.
     """
     base = " ".join(f"{b} {f:.5f}" for b, f in zip(ALPHABET, background, strict=True))
-    lines = ["MEME version 4", "", *told, "", f"ALPHABET= {ALPHABET}", "", "strands: +", ""]
+    lines = ["MEME version 4", "", *header, "", f"ALPHABET= {ALPHABET}", "", "strands: +", ""]
     lines += ["Background letter frequencies", base, ""]
     for motif in motifs:
         lines.append(f"MOTIF {motif.name} {motif.consensus or 'N'}")
@@ -75,92 +84,89 @@ def read_meme(path: str | PathLike[str]) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    path : path
+    path : path-like
         Plain or gzip; ``-`` is standard input.
 
     Returns
     -------
     dict of str to np.ndarray, shape (4, W), float64
-        Frequencies by name, with the alternate name behind a blank where there is one; of
-        motifs that share a name the second is `name (2)`.
+        Frequencies by name, followed by a blank and the alternate name if there is one; the
+        second motif with the same name is `name (2)`.
 
     Raises
     ------
     DataError
-        If it is no MEME file, of another alphabet, or a matrix is not whole.
+        If the file is not in MEME format, has another alphabet, or a matrix is incomplete.
     """
     file = str(path)
-    found: dict[str, np.ndarray] = {}
-    name, wanted, first = "", 0, 0
+    motifs: dict[str, np.ndarray] = {}
+    name, width, first_line = "", 0, 0
     rows: list[list[float]] = []
-    seen = False
+    has_version = False
     with open_text(path) as lines:
         for number, raw in enumerate(lines, start=1):
             text = raw.decode("utf-8", "replace").strip()
-            seen = seen or text.startswith("MEME version")
-            if not seen and text and number > 50:
+            has_version = has_version or text.startswith("MEME version")
+            if not has_version and text and number > _HEADER_LINES:
                 break
-            if wanted:
-                rows.append(_row(text, file, name, number))
-                if len(rows) == wanted:
-                    found[name] = _whole(np.array(rows).T, file, name, first)
-                    wanted, rows = 0, []
+            if width:
+                rows.append(_matrix_row(text, file, name, number))
+                if len(rows) == width:
+                    motifs[name] = _normalised(np.array(rows).T, file, name, first_line)
+                    width, rows = 0, []
             elif text.upper().startswith("ALPHABET="):
                 letters = text.partition("=")[2].strip().upper()
                 if letters.replace("T", "U") != ALPHABET:
-                    words = f"the alphabet is {letters}, not {ALPHABET} or ACGT"
-                    raise DataError(words, file=file, line=number)
+                    reason = f"invalid alphabet {letters} (expected {ALPHABET} or ACGT)"
+                    raise DataError(reason, file=file, line=number)
             elif text.startswith("MOTIF"):
-                name = _unlike(" ".join(text.split()[1:3]) or f"motif_{len(found) + 1}", found)
+                name = " ".join(text.split()[1:3]) or f"motif_{len(motifs) + 1}"
+                name = _unique(name, motifs)
             elif text.startswith("letter-probability matrix"):
-                sizes = {key: int(value) for key, value in _SIZE.findall(text)}
-                if sizes.get("alength", len(ALPHABET)) != len(ALPHABET) or not sizes.get("w"):
-                    words = "the matrix needs alength= 4 and its width w= in this line"
-                    raise DataError(words, file=file, record=name, line=number)
-                wanted, first = sizes["w"], number
-    if not seen:
-        raise DataError("is no MEME file: it needs a line 'MEME version 4'", file=file)
-    if wanted:
-        words = f"the matrix ends after {len(rows)} of {wanted} rows"
-        raise DataError(words, file=file, record=name, line=first)
-    if not found:
-        raise DataError("holds no motif with a letter-probability matrix", file=file)
-    return found
+                sizes = dict(_SIZE.findall(text))
+                if sizes.get("alength", "4") != "4" or not _WIDTH.fullmatch(sizes.get("w", "")):
+                    reason = "expected alength= 4 and a width w= from 1 to 999999 in this line"
+                    raise DataError(reason, file=file, record=name, line=number)
+                width, first_line = int(sizes["w"]), number
+    if not has_version:
+        raise DataError("not a MEME file: there is no line 'MEME version 4'", file=file)
+    if width:
+        reason = f"the matrix ends after {len(rows)} of {width} rows"
+        raise DataError(reason, file=file, record=name, line=first_line)
+    if not motifs:
+        raise DataError("there is no motif with a letter-probability matrix", file=file)
+    return motifs
 
 
-def _unlike(name: str, taken: Container[str]) -> str:
-    """Give a number to a name that another motif of the file has, so that none is lost."""
-    found, n = name, 2
-    while found in taken:
-        found, n = f"{name} ({n})", n + 1
-    return found
+def _unique(name: str, taken: Container[str]) -> str:
+    """Append a number to a name that another motif of the file has."""
+    unique, n = name, 2
+    while unique in taken:
+        unique, n = f"{name} ({n})", n + 1
+    return unique
 
 
-def _row(text: str, file: str, name: str, number: int) -> list[float]:
+def _matrix_row(text: str, file: str, name: str, number: int) -> list[float]:
     try:
         row = [float(cell) for cell in text.split()]
     except ValueError:
         row = []
     if len(row) != len(ALPHABET) or not all(0 <= value <= 1 for value in row):
-        words = f"'{text[:40]}' is no row of four frequencies"
-        raise DataError(words, file=file, record=name, line=number)
+        reason = f"expected four frequencies from 0 to 1, not '{text[:40]}'"
+        raise DataError(reason, file=file, record=name, line=number)
     return row
 
 
-def _whole(matrix: np.ndarray, file: str, name: str, line: int) -> np.ndarray:
-    """Make the columns sum to 1, which rounding may have spoilt a little."""
+def _normalised(matrix: np.ndarray, file: str, name: str, line: int) -> np.ndarray:
+    """Correct rounding errors: return columns that sum to 1."""
     total = matrix.sum(axis=0)
     if (np.abs(total - 1) > 0.05).any():
         raise DataError("frequencies do not sum to 1", file=file, record=name, line=line)
     return matrix / total
 
 
-FEW = 25
-"""With fewer motifs to compare with, Tomtom's p-values are not to be trusted."""
-
-
 def compare(motifs: Sequence[Motif], known: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Compare motifs with known ones.
+    """Compare motifs with known motifs by Tomtom, on one strand.
 
     Parameters
     ----------
@@ -171,9 +177,10 @@ def compare(motifs: Sequence[Motif], known: Mapping[str, np.ndarray]) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        A row a pair, the best first for each motif: ``motif``, ``consensus``, ``known``,
-        ``p_value``, ``e_value`` (times the number of known ones), ``q_value``, ``offset`` (column
-        of the known one where ours begins; below 0 if it begins before), ``overlap`` (columns).
+        One row per pair, for each motif by ascending p-value: ``motif``, ``consensus``,
+        ``known``, ``p_value``, ``e_value`` (p-value times the number of known motifs),
+        ``q_value``, ``offset`` (column of the known motif at which ours begins; negative if it
+        begins before), ``overlap`` (columns).
 
     Raises
     ------
@@ -188,7 +195,7 @@ def compare(motifs: Sequence[Motif], known: Mapping[str, np.ndarray]) -> pd.Data
     rows = []
     if motifs:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that there are few is told by whoever asked
+            warnings.simplefilter("ignore")  # callers warn if there are fewer than MIN_TARGETS
             p, _, offset, overlap, _ = tomtom(
                 [m.frequencies for m in motifs],
                 [known[name] for name in names],

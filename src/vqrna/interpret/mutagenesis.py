@@ -1,4 +1,4 @@
-"""Saturation mutagenesis: what every substitution of a window does to its logits."""
+"""Saturation mutagenesis: the logits of a window with every possible substitution."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from vqrna.nn.model import Network
 from vqrna.sequence import ALPHABET, one_hot
 
 AT_ONCE = 2048
-"""Substitutions at a time."""
+"""Substitutions evaluated at a time."""
 
 BATCH = 64
-"""Windows at a time where a network is evaluated window by window."""
+"""Windows evaluated at a time for networks without incremental evaluation."""
 
 
 class Mutated(NamedTuple):
-    """A window with every one of its substitutions.
+    """Logits of a window with every substitution.
 
     Attributes
     ----------
     logits : np.ndarray, shape (4, L, M), float64
-        With each base at each column; `reference` where it is the one that stands there.
+        Logits with each base at each column; `reference` for the observed base.
     reference : np.ndarray, shape (M,), float64
-        Of the window itself.
+        Logits of the unchanged window.
     """
 
     logits: np.ndarray
@@ -49,7 +49,7 @@ def substitutions(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     columns, bases : np.ndarray, shape (N,), int64
-        By column, then by base; three a column, four where the letter is ambiguous.
+        Sorted by column, then base; three per column, four for an ambiguous letter.
     """
     other = tokens[:, None] != np.arange(len(ALPHABET))
     columns, bases = np.nonzero(other)
@@ -60,21 +60,21 @@ def substitutions(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def mutate(network: Network, tokens: np.ndarray) -> Iterator[Mutated]:
     """Evaluate windows with every one of their substitutions.
 
-    Our network is recomputed only where a substitution reaches, and the context only where codes
-    change; the numbers are those of whole evaluations, to within rounding. Others are evaluated
-    whole up to the codes, and from there once for each different string of codes.
+    A `SiteNetwork` is recomputed only within the receptive field of a substitution, and its
+    context only where codes change; the results equal complete evaluations up to rounding. Other
+    networks are evaluated completely up to the codes, then once for each distinct string of codes.
 
     Parameters
     ----------
     network : Network
-        In evaluation mode. Ours is worked on on the CPU, wherever it is.
+        In evaluation mode. A `SiteNetwork` is evaluated on the CPU.
     tokens : np.ndarray, shape (N, L), uint8
         Windows of the network's length.
 
     Yields
     ------
     Mutated
-        A window at a time.
+        For each window.
     """
     if supports_dense(network):
         on_cpu = next(network.parameters()).device.type == "cpu"
@@ -87,7 +87,7 @@ def mutate(network: Network, tokens: np.ndarray) -> Iterator[Mutated]:
 
 
 class LocalMutagenesis:
-    """Mutates windows in our network, recomputing only what a substitution reaches.
+    """Mutagenesis of a `SiteNetwork` that recomputes only the receptive field of a substitution.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From FASTA to attributions, motifs and pictures in a folder."""
+"""Compute attributions and motifs of the windows of a FASTA file, and write them to a folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from vqrna.interpret.attributions import CONVENTIONS, Attributions, attribute, member
+from vqrna.interpret.attributions import CONVENTIONS, Attributions, attribute, model_for
 from vqrna.interpret.discovery import Motif, find_motifs
 from vqrna.interpret.files import (
     FORMATS,
@@ -16,10 +16,10 @@ from vqrna.interpret.files import (
     write_motifs,
     write_pictures,
 )
-from vqrna.interpret.meme import FEW, compare, read_meme
-from vqrna.interpret.site_windows import SiteWindows, windows_at, windows_of
+from vqrna.interpret.meme import MIN_TARGETS, compare, read_meme
+from vqrna.interpret.site_windows import SiteWindows, centred_windows, windows_at_sites
 from vqrna.model import Model
-from vqrna.modifications import modification as find
+from vqrna.modifications import modification as find_modification
 from vqrna.plots.style import type_colors
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.provenance import facts, signature
@@ -28,8 +28,8 @@ Input = str | PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
-class Explained:
-    """What was found of one type.
+class Explanation:
+    """Attributions and motifs of one type.
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ class Explained:
     attributions : Attributions
     motifs : tuple of Motif
     seqlets : int
-        How many stretches matter; some join no motif.
+        Number of seqlets, including those that belong to no motif.
     written : tuple of pathlib.Path
     few_known : int
-        How many motifs there were to compare with, if too few for p-values.
+        Number of known motifs if too few for reliable p-values, else 0.
     """
 
     windows: SiteWindows
@@ -64,8 +64,8 @@ def explain(
     known: Input | None = None,
     palette: str = "types",
     show_progress: bool = False,
-) -> Explained:
-    """Mutate windows, find motifs in what that shows, and write all of it to a folder.
+) -> Explanation:
+    """Mutate windows, find motifs in the attributions, and write both to a folder.
 
     Parameters
     ----------
@@ -73,11 +73,11 @@ def explain(
         Windows with the site in their centre; with `sites`, sequences.
     model : Model
     modification : str
-        One type of the model.
+        A type that the model predicts.
     out : path
         Folder.
     sites : path, optional
-        Table of ``vqrna predict``: windows are cut around its sites of the type.
+        Table of ``vqrna predict``: windows around its sites of the type are explained.
     convention : str
         ``projected`` or ``hypothetical``.
     paper : bool
@@ -93,36 +93,36 @@ def explain(
     Raises
     ------
     DataError
-        If an input is wrong.
+        If an input file is invalid.
     UsageError
-        If a setting is.
+        If a setting is invalid.
     """
-    kind = find(modification, model.modifications)
+    target = find_modification(modification, model.modifications)
     type_colors((), palette)
     matrices = None if known is None else read_meme(known)
-    model = member(model, kind)
+    model = model_for(model, target)
     with results_directory(out) as folder:
         if sites is None:
-            windows = windows_of(fasta, kind, model.length)
+            windows = centred_windows(fasta, target, model.length)
         else:
-            windows = windows_at(fasta, sites, kind, model.length)
-        found = attribute(
-            model, windows.tokens, kind, convention=convention, paper=paper,
+            windows = windows_at_sites(fasta, sites, target, model.length)
+        attributions = attribute(
+            model, windows.tokens, target, convention=convention, paper=paper,
             show_progress=show_progress,
         )  # fmt: skip
-        motifs, seqlets = find_motifs(found, kind)
-        told = facts(
+        motifs, seqlets = find_motifs(attributions, target)
+        header = facts(
             model.hash,
-            modification=kind.symbol,
+            modification=target.symbol,
             windows=str(len(windows)),
             target="sigmoid of the log-odds" if paper else "log-odds",
             convention=convention,
         )
         remark = signature(model.hash)
-        written = write_attributions(folder, windows, found, formats, told)
-        written += write_pictures(folder, found, kind, palette, remark)
-        written += write_motifs(folder, motifs, len(windows), kind, palette, told, remark)
+        written = write_attributions(folder, windows, attributions, formats, header)
+        written += write_pictures(folder, attributions, target, palette, remark)
+        written += write_motifs(folder, motifs, len(windows), target, palette, header, remark)
         if matrices is not None:
-            written.append(write_comparison(folder, compare(motifs, matrices), told))
-    few = len(matrices) if matrices is not None and len(matrices) < FEW else 0
-    return Explained(windows, found, tuple(motifs), seqlets, tuple(written), few)
+            written.append(write_comparison(folder, compare(motifs, matrices), header))
+    few = len(matrices) if matrices is not None and len(matrices) < MIN_TARGETS else 0
+    return Explanation(windows, attributions, tuple(motifs), seqlets, tuple(written), few)

@@ -1,4 +1,4 @@
-"""Which sites are looked at: those of labelled windows, or those that are called in sequences."""
+"""Select sites to explain: labelled windows, centred windows, or sites called in sequences."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from vqrna.prediction import Settings, make_settings, scan_sequence
 from vqrna.sequence import AMBIGUOUS, centre, recentre, windows_around
 from vqrna.stats.tiers import tier_index
 
-CHOSEN_SPLIT = "valid"
-"""Labelled windows that are looked at where nobody says which."""
+DEFAULT_SPLIT = "valid"
+"""Split of a benchmark folder that is used by default."""
 
-_LIKELIER = 0.5
-"""Score from which a site counts where nothing was measured of the model's tiers."""
+_MIN_SCORE = 0.5
+"""Score from which a site is called by a model without confidence tiers."""
 
 
 @dataclass(frozen=True, eq=False)
-class ChosenSites:
+class SelectedSites:
     """Sites with the windows around them.
 
     Parameters
@@ -35,14 +35,14 @@ class ChosenSites:
     tokens : np.ndarray, shape (N, L), uint8
         Windows, the site at ``L // 2``.
     names : tuple of str, length N
-        Record or window that each is from.
+        Record of each window.
     positions : np.ndarray, shape (N,), int
-        0-based place in the record (of a window: its centre).
+        0-based position of the site in the record.
     labels : np.ndarray, shape (N, M), int8
-        1 modified (or called so), 0 not, -1 not known.
+        1 modified (or called), 0 unmodified, -1 unknown.
     modifications : tuple of Modification, length M
     called : bool
-        Whether the labels are the model's own calls, and no knowledge.
+        Whether the labels are calls of the model.
     """
 
     tokens: np.ndarray
@@ -56,13 +56,13 @@ class ChosenSites:
         return len(self.names)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Give what files tell of the sites: ``sequence``, and ``position``, which is from 1."""
+        """Return the arrays ``sequence`` and ``position`` (1-based) for npz files."""
         names = np.array(self.names, dtype=np.str_)
         return {"sequence": names, "position": np.asarray(self.positions) + 1}
 
-    def take(self, rows: np.ndarray) -> ChosenSites:
-        """Return some of the sites."""
-        return ChosenSites(
+    def take(self, rows: np.ndarray) -> SelectedSites:
+        """Return the sites of some rows."""
+        return SelectedSites(
             self.tokens[rows],
             tuple(self.names[i] for i in rows),
             self.positions[rows],
@@ -72,10 +72,10 @@ class ChosenSites:
         )
 
 
-def labelled_sites(windows: Windows) -> ChosenSites:
-    """Take the centres of all windows of which a label is known."""
+def labelled_sites(windows: Windows) -> SelectedSites:
+    """Return the centres of all windows with at least one known label."""
     windows = windows.take((windows.labels != UNKNOWN).any(axis=1))
-    return ChosenSites(
+    return SelectedSites(
         windows.tokens,
         windows.names,
         np.full(len(windows), centre(windows.length)),
@@ -91,50 +91,65 @@ def called_sites(
     *,
     modifications: str | list[str] | None = None,
     confidence: str = "low",
-) -> ChosenSites:
-    """Take the sites that a model calls in the sequences of a FASTA file.
+) -> SelectedSites:
+    """Return the sites that a model calls in the sequences of a FASTA file.
 
-    Where no tiers were measured, as of imported weights, sites with a score of at least 0.5 count.
+    A model without confidence tiers, for example with imported weights, calls sites with a score
+    of at least 0.5.
 
     Parameters
     ----------
     model : Model
     path : path-like
     modifications : str or list of str, optional
-        Types that are called; all of the model if not given.
+        Types to call; all types of the model if not given.
     confidence : str
         Lowest tier.
 
     Raises
     ------
     DataError
-        If nothing is called.
+        If no site is called.
     """
-    measured = bool(model.tiers.measured.any())
+    has_tiers = bool(model.tiers.measured.any())
     settings = make_settings(
         model.modifications,
         modifications=modifications,
         confidence=confidence,
-        threshold=None if measured else _LIKELIER,
+        threshold=None if has_tiers else _MIN_SCORE,
     )
-    found = [
-        sites
+    parts = [
+        part
         for record in read_fasta(path)
         if len(record.tokens)
-        for sites in _called(model, record, settings)
+        for part in _called(model, record, settings)
     ]
-    if not found:
-        kinds = ", ".join(m.symbol for m in settings.modifications)
-        what = f"confidence {confidence}" if measured else f"score {_LIKELIER}"
-        raise DataError(f"no site of {kinds} is called at {what} or higher", file=path)
-    return ChosenSites(
-        np.concatenate([tokens for tokens, _, _, _ in found]),
-        tuple(name for _, names, _, _ in found for name in names),
-        np.concatenate([positions for _, _, positions, _ in found]),
-        np.concatenate([labels for _, _, _, labels in found]),
+    if not parts:
+        symbols = ", ".join(m.symbol for m in settings.modifications)
+        limit = f"confidence {confidence}" if has_tiers else f"score {_MIN_SCORE}"
+        raise DataError(f"no site of {symbols} is called at {limit} or higher", file=path)
+    tokens, names, positions, labels = zip(*parts, strict=True)
+    return SelectedSites(
+        np.concatenate(tokens),
+        tuple(name for part in names for name in part),
+        np.concatenate(positions),
+        np.concatenate(labels),
         settings.modifications,
         called=True,
     )
+
+
+def _called(
+    model: Model, record: FastaRecord, settings: Settings
+) -> Iterator[tuple[np.ndarray, list[str], np.ndarray, np.ndarray]]:
+    """Yield windows, names, positions and labels of the called sites of a record, if any."""
+    sites = scan_sequence(model, record.name, record.tokens, settings)
+    positions, row = np.unique(sites.position, return_inverse=True)
+    if len(positions):
+        labels = np.full((len(positions), len(settings.modifications)), UNKNOWN, dtype=np.int8)
+        labels[row, sites.modification_index] = POSITIVE
+        windows = windows_around(record.tokens, positions, model.length)
+        yield windows, [record.name] * len(positions), positions, labels
 
 
 def central_sites(
@@ -142,25 +157,24 @@ def central_sites(
     length: int,
     modifications: tuple[Modification, ...],
     on_notice: Notice | None = None,
-) -> ChosenSites:
-    """Take the centre of every record: the file holds windows.
+) -> SelectedSites:
+    """Return the centre of every record of a FASTA file of windows; all labels are unknown.
 
     Parameters
     ----------
     path : path-like
     length : int
-        Windows are cut or padded to so many nt.
+        Length in nt to which windows are cut or padded.
     modifications : tuple of Modification
-        Types of which then nothing is known.
     on_notice : callable, optional
-        Is given a line on windows without letters, which are left out, and shorter and longer ones.
+        Receives a line about empty records, which are skipped, and about shorter and longer ones.
 
     Raises
     ------
     DataError
-        If a record has an even length, or there is none.
+        If a record has an even length, or the file has no records.
     """
-    tokens, names, places = [], [], []
+    tokens, names, positions = [], [], []
     empty = 0
     for record in read_fasta(path):
         if not len(record.tokens):
@@ -174,35 +188,27 @@ def central_sites(
             )  # fmt: skip
         tokens.append(recentre(record.tokens[None], length))
         names.append(record.name)
-        places.append(centre(len(record.tokens)))
+        positions.append(centre(len(record.tokens)))
     if not names:
         raise DataError("holds no records", file=path)
-    lengths = 2 * np.array(places) + 1
+    lengths = 2 * np.array(positions) + 1
     shorter, longer = int((lengths < length).sum()), int((lengths > length).sum())
     for line in window_remarks(length, empty=empty, shorter=shorter, longer=longer):
         if on_notice is not None:
             on_notice(line)
     labels = np.full((len(names), len(modifications)), UNKNOWN, dtype=np.int8)
-    return ChosenSites(
-        np.concatenate(tokens), tuple(names), np.array(places), labels, modifications, called=False
+    return SelectedSites(
+        np.concatenate(tokens),
+        tuple(names),
+        np.array(positions),
+        labels,
+        modifications,
+        called=False,
     )
 
 
-def _called(
-    model: Model, record: FastaRecord, settings: Settings
-) -> Iterator[tuple[np.ndarray, list[str], np.ndarray, np.ndarray]]:
-    """Windows, names, places and labels of the called sites of one record, if there are any."""
-    sites = scan_sequence(model, record.name, record.tokens, settings)
-    places, row = np.unique(sites.position, return_inverse=True)
-    if len(places):
-        labels = np.full((len(places), len(settings.modifications)), UNKNOWN, dtype=np.int8)
-        labels[row, sites.modification_index] = POSITIVE
-        windows = windows_around(record.tokens, places, model.length)
-        yield windows, [record.name] * len(places), places, labels
-
-
 def base_letters(tokens: np.ndarray) -> list[str]:
-    """Letter at the site of each window (N, L)."""
+    """Return the letter at the site of each window (N, L)."""
     bases = tokens[:, centre(tokens.shape[1])]
     return ["ACGUN"[min(int(b), AMBIGUOUS)] for b in bases]
 
@@ -217,35 +223,41 @@ def choose_sites(
     confidence: str = "low",
     windows: bool = False,
     on_missing: Notice | None = None,
-) -> ChosenSites:
-    """Choose sites as a command line names them: sequences, windows, or labelled windows.
+) -> SelectedSites:
+    """Select sites from sequences, centred windows, or labelled windows.
 
     Parameters
     ----------
     model : Model
     fasta, data : path-like, optional
-        Exactly one of them.
+        A FASTA file, or a benchmark folder; exactly one.
     split : str, optional
-        With `data`; its validation windows if not given.
-    modifications, confidence, windows, on_missing
-        As in the functions above and in :func:`vqrna.data.benchmark.load_benchmark`.
+        Split of `data`; `DEFAULT_SPLIT` if not given.
+    modifications : list of str, optional
+        Types; all if not given.
+    confidence : str
+        Lowest tier of sites called in `fasta`.
+    windows : bool
+        Whether the records of `fasta` are windows with the site in their centre.
+    on_missing : callable, optional
+        Receives a line about each missing or skipped part of the input.
 
     Raises
     ------
     UsageError
-        If both or none is given, or `split` without `data`.
+        If both or neither of `fasta` and `data` are given, or `split` without `data`.
     DataError
         If there are no sites.
     """
     if (fasta is None) == (data is None):
         raise UsageError("give either a FASTA file or --data DIR")
     if split is not None and data is None:
-        raise UsageError("--split goes with --data")
+        raise UsageError("--split needs --data")
     tier_index(confidence)
     if data is not None:
         wanted = select_modifications(data, modifications) if Path(data).is_dir() else None
         sites = labelled_sites(
-            load_benchmark(data, split or CHOSEN_SPLIT, wanted, on_missing=on_missing)
+            load_benchmark(data, split or DEFAULT_SPLIT, wanted, on_missing=on_missing)
         )
         if not len(sites):
             raise DataError("holds no windows", file=data)
@@ -256,17 +268,17 @@ def choose_sites(
     return called_sites(model, fasta, modifications=modifications, confidence=confidence)
 
 
-def likeliest(
+def top_sites(
     model: TrainedModel,
-    sites: ChosenSites,
+    sites: SelectedSites,
     modification: Modification,
-    most: int,
+    count: int,
     on_notice: Notice | None = None,
-) -> ChosenSites:
-    """Keep the sites of one type that a model is surest of, the likeliest first.
+) -> SelectedSites:
+    """Return the `count` sites with the highest logits of one type, in descending order.
 
-    Sites that are known not to carry the type are left out. Where nothing is known of any, those
-    stay whose base can carry it; `on_notice` is given a line on the others.
+    Only sites labelled as modified are ranked. If no label is known, all sites with a base that
+    can carry the type are; `on_notice` then receives a line about the others.
 
     Raises
     ------
@@ -277,16 +289,16 @@ def likeliest(
     label = sites.labels[:, column]
     rows = np.flatnonzero(label == POSITIVE)
     if not len(rows) and (label == UNKNOWN).all():
-        fit = modification.candidates(sites.tokens)[:, centre(sites.tokens.shape[1])]
-        rows = np.flatnonzero(fit)
+        candidate = modification.candidates(sites.tokens)[:, centre(sites.tokens.shape[1])]
+        rows = np.flatnonzero(candidate)
         if not len(rows):
             base = modification.context
             raise DataError(f"no site has a base that can carry {modification.symbol} ({base})")
-        for line in window_remarks(model.length, left_out=len(fit) - len(rows)):
+        for line in window_remarks(model.length, left_out=len(candidate) - len(rows)):
             if on_notice is not None:
                 on_notice(line)
     if not len(rows):
         raise DataError(f"there are no sites of {modification.symbol}")
     head = [m.symbol for m in model.modifications].index(modification.symbol)
     logits = model.logits(sites.tokens[rows])[:, head]
-    return sites.take(rows[np.argsort(-logits, kind="stable")[:most]])
+    return sites.take(rows[np.argsort(-logits, kind="stable")[:count]])

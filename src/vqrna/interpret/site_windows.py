@@ -1,4 +1,4 @@
-"""The windows that are to be explained: with the site in their centre, or about predicted sites."""
+"""Windows to explain: centred records of a FASTA file, or windows around sites of a table."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _NEEDED = ("sequence", "position", "modification")
 
 @dataclass(frozen=True, eq=False)
 class SiteWindows:
-    """Windows with where they come from.
+    """Windows with their origin.
 
     Parameters
     ----------
     tokens : np.ndarray, shape (N, L), uint8
         The site is at ``L // 2``.
     names : tuple of str, length N
-        Of their sequences.
+        Names of their sequences.
     positions : np.ndarray, shape (N,), int64
         0-based positions of the sites in their sequences.
     left_out : int
-        Windows that were given, but whose centre cannot carry the modification.
+        Number of windows skipped because their centre cannot carry the modification.
     shorter, longer : int
-        Records with fewer or more letters than a window has, of those that are left.
+        Number of records with fewer or more letters than a window.
     empty : int
-        Records without letters, left out.
+        Number of records skipped because they have no letters.
     """
 
     tokens: np.ndarray
@@ -52,7 +52,7 @@ class SiteWindows:
         return len(self.tokens)
 
     def remarks(self) -> list[str]:
-        """Tell in a line each what was done to the windows that were given."""
+        """Return a line for each kind of window that was skipped, cut or padded."""
         return window_remarks(
             self.tokens.shape[1],
             empty=self.empty,
@@ -62,71 +62,72 @@ class SiteWindows:
         )
 
 
-def windows_of(
+def centred_windows(
     files: Sequence[str | PathLike[str]], modification: Modification, length: int
 ) -> SiteWindows:
-    """Take records as windows, the site in their centre.
+    """Return the records of FASTA files as windows with the site in their centre.
 
     Parameters
     ----------
     files : sequence of path
         FASTA; ``-`` is standard input.
     modification : Modification
-        Records whose centre cannot carry it are left out.
+        Records whose centre cannot carry it are skipped.
     length : int
-        Wanted length in nt: longer records are cut, shorter ones stand among ambiguous letters.
+        Length in nt: longer records are cut, shorter ones padded with ambiguous letters.
 
     Raises
     ------
     DataError
         If a record has an even length, or no centre can carry the modification.
     """
-    everything = [record for file in files for record in read_fasta(file)]
-    records = [record for record in everything if len(record.tokens)]
+    all_records = [record for file in files for record in read_fasta(file)]
+    records = [record for record in all_records if len(record.tokens)]
     for record in records:
         if len(record.tokens) % 2 == 0:
             raise DataError(
-                f"{len(record.tokens)} nt are no window, which has an odd length and the site in "
-                "its centre; for sites in longer sequences give --sites TABLE",
+                f"the window is {len(record.tokens)} nt long; a window needs an odd length, "
+                "with the site in its centre (for sites in longer sequences use --sites TABLE)",
                 file=record.file,
                 record=record.name,
                 line=record.line,
             )
-    piled = recentre(stack(records), length)
+    tokens = recentre(stack(records), length)
     positions = np.array([centre(len(record.tokens)) for record in records], dtype=np.int64)
-    found = _candidates(piled, [r.name for r in records], positions, modification, files[0])
-    lengths = 2 * found.positions + 1
+    names = [record.name for record in records]
+    windows = _candidates(tokens, names, positions, modification, files[0])
+    lengths = 2 * windows.positions + 1
     return dataclasses.replace(
-        found,
+        windows,
         shorter=int((lengths < length).sum()),
         longer=int((lengths > length).sum()),
-        empty=len(everything) - len(records),
+        empty=len(all_records) - len(records),
     )
 
 
-def windows_at(
+def windows_at_sites(
     files: Sequence[str | PathLike[str]],
     table: str | PathLike[str],
     modification: Modification,
     length: int,
 ) -> SiteWindows:
-    """Cut windows around the sites of a table, such as ``vqrna predict`` writes.
+    """Return windows around the sites of a table that ``vqrna predict`` wrote.
 
     Parameters
     ----------
     files : sequence of path
-        FASTA with the sequences that the table names; of records that share a name the first.
+        FASTA with the sequences of the table; the first record of each name is used.
     table : path
-        Tab-separated with columns ``sequence``, ``position`` (from 1), ``modification`` and
-        perhaps ``strand``; plain or gzip. Rows of other types are passed over.
+        Tab-separated with columns ``sequence``, ``position`` (1-based), ``modification`` and
+        optionally ``strand``; plain or gzip. Rows of other types are ignored.
     modification : Modification
     length : int
-        In nt; beyond the ends of a sequence stand ambiguous letters.
+        Length in nt; ambiguous letters beyond the ends of a sequence.
 
     Raises
     ------
     DataError
-        If the table is none, names what is not in the FASTA, or has no site of the type.
+        If the table is malformed, refers to a missing sequence, or has no site of the type.
     """
     wanted = _sites(table, modification)
     tokens: list[np.ndarray] = []
@@ -144,16 +145,16 @@ def windows_at(
                 positions.append(position)
     if missing:
         first = min(missing, key=lambda name: wanted[name][0][2])
-        words = f"the sequence is not in {', '.join(map(str, files))}"
-        raise DataError(words, file=str(table), record=first, line=wanted[first][0][2])
+        reason = f"the sequence is not in {', '.join(map(str, files))}"
+        raise DataError(reason, file=str(table), record=first, line=wanted[first][0][2])
     return _candidates(np.stack(tokens), names, np.array(positions), modification, table)
 
 
 def _sites(
     table: str | PathLike[str], modification: Modification
 ) -> dict[str, list[tuple[int, bool, int]]]:
-    """Read positions (from 0), strands and lines of the sites of a type, by sequence."""
-    found: dict[str, list[tuple[int, bool, int]]] = defaultdict(list)
+    """Read 0-based positions, strands and line numbers of the sites of a type, by sequence."""
+    sites: dict[str, list[tuple[int, bool, int]]] = defaultdict(list)
     columns: dict[str, int] = {}
     with open_text(table) as lines:
         for number, raw in enumerate(lines, start=1):
@@ -163,10 +164,10 @@ def _sites(
             cells = text.split("\t")
             if not columns:
                 columns = {name: i for i, name in enumerate(cells)}
-                lacking = [name for name in _NEEDED if name not in columns]
-                if lacking:
-                    words = f"has no column {', '.join(lacking)}: is it a table of vqrna predict?"
-                    raise DataError(words, file=str(table), line=number)
+                missing = [name for name in _NEEDED if name not in columns]
+                if missing:
+                    reason = f"missing column {', '.join(missing)} (expected sites.tsv of predict)"
+                    raise DataError(reason, file=str(table), line=number)
                 continue
             if len(cells) < len(columns):
                 raise DataError("the line is cut short", file=str(table), line=number)
@@ -174,22 +175,22 @@ def _sites(
                 continue
             text = cells[columns["position"]]
             if not text.isdecimal() or int(text) < 1:
-                words = f"'{text}' is no position (whole numbers from 1)"
-                raise DataError(words, file=str(table), line=number)
+                reason = f"invalid position '{text}' (expected a whole number from 1)"
+                raise DataError(reason, file=str(table), line=number)
             reverse = "strand" in columns and cells[columns["strand"]] == "-"
-            found[cells[columns["sequence"]]].append((int(text) - 1, reverse, number))
-    if not found:
-        raise DataError(f"holds no site of {modification.symbol}", file=str(table))
-    return found
+            sites[cells[columns["sequence"]]].append((int(text) - 1, reverse, number))
+    if not sites:
+        raise DataError(f"there are no sites of {modification.symbol}", file=str(table))
+    return sites
 
 
 def _cut(
     record: FastaRecord, position: int, reverse: bool, length: int, table: str, line: int
 ) -> np.ndarray:
-    """Cut a window out of a record, read along its strand."""
+    """Return a window of a record, reverse-complemented for the minus strand."""
     if position >= len(record.tokens):
-        words = f"position {position + 1} is beyond the end ({len(record.tokens)} nt)"
-        raise DataError(words, file=table, record=record.name, line=line)
+        reason = f"position {position + 1} is beyond the end ({len(record.tokens)} nt)"
+        raise DataError(reason, file=table, record=record.name, line=line)
     half = centre(length)
     low, high = max(0, position - half), min(len(record.tokens), position + half + 1)
     window = windows_around(record.tokens[low:high], np.array([position - low]), length)[0]
@@ -208,12 +209,12 @@ def _candidates(
     """Keep the windows whose site can carry the modification."""
     fit = modification.candidates(tokens)[:, centre(tokens.shape[1])]
     if not fit.any():
-        words = (
+        reason = (
             f"no window has a site of {modification.symbol} ({modification.context}) in its centre"
             if len(tokens)
-            else "holds no window"
+            else "there are no windows"
         )
-        raise DataError(words, file=str(file))
+        raise DataError(reason, file=str(file))
     kept = np.flatnonzero(fit)
     return SiteWindows(
         np.ascontiguousarray(tokens[kept]),

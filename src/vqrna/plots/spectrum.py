@@ -16,7 +16,7 @@ def feature_spectrum(
     names: Sequence[str],
     colors: Sequence[str],
     *,
-    sure: np.ndarray | None = None,
+    significant: np.ndarray | None = None,
     unit: str = "",
     title: str = "",
     remark: str = "",
@@ -30,7 +30,7 @@ def feature_spectrum(
     group : np.ndarray, shape (U,), int
         The type that each code belongs to; its strip is tinted there.
     names, colors : sequence of str, length M
-    sure : np.ndarray, shape (U, M), bool, optional
+    significant : np.ndarray, shape (U, M), bool, optional
         Values that are drawn in full colour; the others are pale. All if not given.
     unit : str
         What the values are.
@@ -54,7 +54,7 @@ def feature_spectrum(
             own = np.flatnonzero(group == t)
             if len(own):
                 ax.axvspan(own[0], own[-1] + 1, color=tint(colors[t], 0.13), lw=0, zorder=0)
-            strong = np.ones(n, dtype=bool) if sure is None else sure[:, t]
+            strong = np.ones(n, dtype=bool) if significant is None else significant[:, t]
             for chosen, color in ((~strong, tint(colors[t], 0.4)), (strong, colors[t])):
                 if chosen.any():
                     ax.stairs(np.where(chosen, shown[:, t], 0), edges, fill=True, color=color)

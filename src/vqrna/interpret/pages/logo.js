@@ -4,7 +4,7 @@ const GLYPHS = {
   G: "M95.7 32A49 50 0 1 0 95.7 68L75 64A28 31 0 1 1 75 36ZM52 46H97V90H77V62H52Z",
   U: "M4 0V62A46 38 0 0 0 96 62V0H74V62A24 18 0 0 1 26 62V0Z",
 };
-// A logo as SVG: bits[base][place]; `first` is the place of its first column beside the middle
+// Draw a logo as SVG: bits[base][column]; `first` is the offset of the first column from the centre
 function logo(bits, colors, first, width, height, most) {
   const n = bits[0].length, step = width / n, letters = Object.keys(GLYPHS);
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img" });

@@ -6,10 +6,10 @@ function make(tag, attributes, text) {
   if (text !== undefined) node.textContent = text;
   return node;
 }
-function put(parent, tag, text, kind) {
+function put(parent, tag, text, className) {
   const node = document.createElement(tag);
   if (text !== undefined) node.textContent = text;
-  if (kind) node.className = kind;
+  if (className) node.className = className;
   parent.appendChild(node);
   return node;
 }
@@ -17,4 +17,4 @@ const number = (x, n) => x === null || x === undefined ? "–"
   : (Math.abs(x) < 0.001 && x !== 0 ? x.toExponential(1) : x.toFixed(n === undefined ? 2 : n));
 byId("about").textContent = D.about;
 byId("facts").textContent = D.facts;
-for (const line of D.reading) put(byId("reading"), "p", line);
+for (const line of D.notes) put(byId("notes"), "p", line);
