@@ -98,12 +98,12 @@ def attention_maps(
     if not len(tokens):
         raise UsageError("there are no windows")
     layout = token_layout(model.network)
-    total: np.ndarray | float = 0.0
+    total = np.zeros(1)
     site = []
     outputs = network_outputs(model, tokens, "attention", batch=_BATCH, show_progress=show_progress)
     for _, output in outputs:
         assert output.attention is not None
-        total += output.attention.double().sum(dim=0).cpu().numpy()
+        total = total + output.attention.double().sum(dim=0).cpu().numpy()
         site.append(output.attention[:, :, :, layout.site_token].float().cpu().numpy())
     return AttentionMaps(total / len(tokens), np.concatenate(site), layout)
 
