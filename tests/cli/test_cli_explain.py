@@ -61,7 +61,7 @@ def test_what_stands_for_attention_in_ours(vqrna_main, fasta, model, tmp_path):
         (("embed", "FASTA", "--out", "OUT", "--method", "tsne"), 2, "tsne"),
         (("embed", "FASTA", "--out", "OUT", "--palette", "x"), 2, "'x'"),
         (("embed", "FASTA", "--windows", "--out", "OUT"), 1, "odd length"),
-        (("embed", "FASTA", "--split", "train", "--out", "OUT"), 2, "--split goes with --data"),
+        (("embed", "FASTA", "--split", "train", "--out", "OUT"), 2, "--split needs --data"),
         (("attention", "FASTA", "--out", "OUT", "-m", "m5C"), 2, "m5C"),
         (("attention", "FASTA", "--out", "OUT", "-m", "Am", "--confidence", "x"), 2, "'x'"),
     ],
