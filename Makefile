@@ -11,7 +11,7 @@ export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format clean weights pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
-	benchmark-tail benchmark-memory benchmark-ism benchmark-quality benchmark-ideas
+	compare-commits benchmark-tail benchmark-memory benchmark-ism benchmark-quality benchmark-ideas
 
 help:  ## tell what there is to do
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
@@ -96,6 +96,10 @@ benchmark-quality: $(STAMP)  ## baselines and networks, cell by cell, and their 
 benchmark-ideas: $(STAMP)  ## ideas for the network, a short training each (VQRNA_DATA; IDEAS="--ideas rotation")
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-ideas: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python -m benchmarks.ideas "$(VQRNA_DATA)" $(IDEAS)
+
+compare-commits: $(STAMP)  ## show that results are those of another commit: BASE=COMMIT (VQRNA_DATA, COMPARE="--jobs train")
+	@test -n "$(BASE)" || { echo "make compare-commits: set BASE to a commit"; exit 2; }
+	$(BIN)/python -m benchmarks.compare_commits "$(BASE)" $(if $(VQRNA_DATA),--data "$(VQRNA_DATA)") $(COMPARE)
 
 format: $(STAMP)  ## put the code into its format
 	$(BIN)/ruff check --fix
