@@ -36,6 +36,8 @@ from benchmarks.compare_files import FileComparison
 ROOT = Path(__file__).resolve().parents[1]
 
 RENAMED: dict[str, str] = {
+    "examination": "positions",
+    "rivals": "decoys",
     "unlike": "ood",
 }
 """Whole words or phrases in files and file names: in the base -> now. Either side may have either
@@ -53,7 +55,7 @@ IGNORED = {
 }
 """Keys, columns and header lines that may differ."""
 
-WINDOWS = 40
+WINDOWS = 24
 """Windows of each file of the benchmark that are used."""
 
 SHOWN = 5
