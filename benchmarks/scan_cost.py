@@ -104,7 +104,7 @@ def measure() -> dict[str, Any]:
     tiles = max(1, NT // TILE // 2)
     with tempfile.TemporaryDirectory() as place:
         sources = inputs(Path(place), model.length)
-        nt = {name: source.total() for name, source in sources.items()}
+        nt = {name: source.count_positions() for name, source in sources.items()}
         taken: dict[str, list[float]] = {name: [] for name in ("network", *sources)}
         model.scan_batch(tile)
         for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""Modified sites, column by column: what a scan finds and what every file of results is made of."""
+"""Modified sites as columns: the result of a scan and the content of every output file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from vqrna.sequence import ALPHABET
 from vqrna.stats.tiers import TIERS
 
 FLAGS = ("short", "end", "edge", "ambiguous", "ood", "in_training")
-"""What is to be known of a site's window; a site's flags are one bit each, in this order."""
+"""Flags of a site, one bit each in this order; see :func:`vqrna.prediction.calling.call`."""
 
 DECIMALS = 6
-"""Scores are rounded to so many decimals before anything is written, so that files agree."""
+"""Decimals of scores; they are rounded before anything is written, so that all files agree."""
 
 DIGITS = 4
-"""Probabilities, p-values and q-values are rounded to so many significant digits."""
+"""Significant digits of probabilities, p-values and q-values."""
 
 COLUMNS = (
     "sequence",
@@ -36,7 +36,7 @@ COLUMNS = (
     "call",
     "flags",
 )
-"""Columns of a table of sites; ``position`` is 1-based there, and 0-based in :class:`Sites`."""
+"""Columns of a table of sites; ``position`` is 1-based here, and 0-based in :class:`Sites`."""
 
 _LETTERS = np.array([*ALPHABET, "N"], dtype=object)
 _NAMES = np.array(["", *TIERS], dtype=object)
@@ -44,22 +44,22 @@ _NAMES = np.array(["", *TIERS], dtype=object)
 
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """Sites of one sequence or of many.
+    """Sites of one sequence or several.
 
     Attributes
     ----------
     sequence : np.ndarray, shape (N,), object
         Name of the sequence (a record, a chromosome or a transcript) of each site.
     position : np.ndarray, shape (N,), int64
-        0-based place in that sequence, on its forward strand.
+        0-based, on the forward strand of that sequence.
     reverse : np.ndarray, shape (N,), bool
-        Whether the site lies on the reverse strand.
+        Whether the site is on the reverse strand.
     base : np.ndarray, shape (N,), uint8
-        Token of the site's base, as transcribed (see :func:`vqrna.sequence.encode`).
+        Token of the base, as transcribed (see :func:`vqrna.sequence.encode`).
     modification_index : np.ndarray, shape (N,), uint8
-        Which of the scan's modifications.
+        Index of the modification among those of the scan.
     score, probability, p_value, q_value : np.ndarray, shape (N,), float64
-        Rounded (`DECIMALS`, `DIGITS`); nan where not known.
+        Rounded (`DECIMALS`, `DIGITS`); nan if unknown.
     tier : np.ndarray, shape (N,), uint8
         0 for no call, 1 ``low``, 2 ``medium``, 3 ``high``.
     flags : np.ndarray, shape (N,), uint8
@@ -85,33 +85,34 @@ class Sites:
         return len(self.position)
 
     @classmethod
-    def none(cls, extra: Mapping[str, type] | None = None) -> Sites:
-        """Give no sites at all.
+    def empty(cls, extra: Mapping[str, type] | None = None) -> Sites:
+        """Return no sites.
 
         Parameters
         ----------
         extra : mapping of str to type, optional
-            Further columns and what they would hold.
+            Further columns and their types.
         """
-        columns: dict[str, Any] = {n: np.empty(0, dtype) for n, dtype in DTYPES.items()}
-        return cls(**columns, extra={n: np.empty(0, kind) for n, kind in (extra or {}).items()})
+        columns: dict[str, Any] = {name: np.empty(0, dtype) for name, dtype in DTYPES.items()}
+        more: dict[str, Any] = {name: np.empty(0, dtype) for name, dtype in (extra or {}).items()}
+        return cls(**columns, extra=more)
 
     def take(self, rows: np.ndarray | slice) -> Sites:
-        """Give some of the sites, by indices, mask or slice."""
+        """Return some of the sites, by indices, mask or slice."""
         columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in DTYPES}
         return Sites(**columns, extra={name: x[rows] for name, x in self.extra.items()})
 
     def replace(self, **columns: np.ndarray | Mapping[str, np.ndarray]) -> Sites:
-        """Give the same sites with other columns."""
+        """Return the same sites with other columns."""
         return dataclasses.replace(self, **columns)  # type: ignore[arg-type]
 
     def table(self, modifications: Sequence[Modification]) -> pd.DataFrame:
-        """Make a table with `COLUMNS`, then the extra ones.
+        """Return a table with `COLUMNS` and the extra ones.
 
         Parameters
         ----------
         modifications : sequence of Modification
-            The scan's.
+            Modifications of the scan.
         """
         symbols = np.array([m.symbol for m in modifications], dtype=object)
         texts = {
@@ -129,9 +130,9 @@ class Sites:
             "p_value": self.p_value,
             "q_value": self.q_value,
         }
-        # Text is told as text even where there are no rows to tell it by
-        told = numbers | {name: pd.Series(column, dtype="str") for name, column in texts.items()}
-        return pd.DataFrame({name: told[name] for name in COLUMNS} | dict(self.extra))
+        # An explicit type, since pandas cannot infer text from no rows
+        columns = numbers | {name: pd.Series(text, dtype="str") for name, text in texts.items()}
+        return pd.DataFrame({name: columns[name] for name in COLUMNS} | dict(self.extra))
 
 
 DTYPES: dict[str, type] = {
@@ -147,14 +148,14 @@ DTYPES: dict[str, type] = {
     "tier": np.uint8,
     "flags": np.uint8,
 }
-"""Columns of :class:`Sites` and what they hold."""
+"""Columns of :class:`Sites` and their types."""
 
 
-def joined(parts: Iterable[Sites]) -> Sites:
-    """Put sites together, in order; extra columns are those of the first part that has sites."""
+def concat_sites(parts: Iterable[Sites]) -> Sites:
+    """Concatenate sites; extra columns are those of the first part that has sites."""
     filled = [part for part in parts if len(part)]
     if not filled:
-        return Sites.none()
+        return Sites.empty()
     if len(filled) == 1:
         return filled[0]
     columns = {name: np.concatenate([getattr(part, name) for part in filled]) for name in DTYPES}
@@ -164,7 +165,7 @@ def joined(parts: Iterable[Sites]) -> Sites:
 
 
 def flag_names(flags: np.ndarray) -> np.ndarray:
-    """Spell out flags, comma-separated: shape (N,), object; empty for none."""
+    """Return the names of flags, comma-separated: shape (N,), object."""
     words = [
         ",".join(name for bit, name in enumerate(FLAGS) if value >> bit & 1)
         for value in range(1 << len(FLAGS))
@@ -172,8 +173,8 @@ def flag_names(flags: np.ndarray) -> np.ndarray:
     return np.array(words, dtype=object)[flags]
 
 
-def significant(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
-    """Round to significant digits; nan and 0 stay as they are.
+def round_significant(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
+    """Round to significant digits; nan and 0 are unchanged.
 
     Parameters
     ----------
@@ -187,5 +188,5 @@ def significant(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
         # Powers of ten are exact up to 22; beyond, two steps keep the last digit
         high = np.minimum(power, 22)
         scaled = np.round(values * 10.0**high * 10.0 ** (power - high))
-        found = scaled / 10.0**high / 10.0 ** (power - high)
-    return np.where(values > 0, found, values)
+        rounded = scaled / 10.0**high / 10.0 ** (power - high)
+    return np.where(values > 0, rounded, values)

@@ -12,7 +12,7 @@ from seeded import files_in, letters, write_fasta
 
 
 def missing(path):
-    return "there is no such file"
+    return "no such file"
 
 
 def folder(path):
@@ -151,16 +151,16 @@ def test_an_unknown_preset(fails, data, out):
     ("options", "told"),
     [
         (["--confidence", "sure"], "unknown confidence 'sure' (known: low, medium, high)"),
-        (["--threshold", "2"], "the threshold is a score from 0 to 1, not 2"),
+        (["--threshold", "2"], "invalid threshold 2"),
         (["--threshold", "high"], "Invalid value for '--threshold'"),
-        (["--prior", "0"], "a prior lies between 0 and 1"),
-        (["--prior", "m6A=much"], "'m6A=much' is no prior"),
+        (["--prior", "0"], "expected between 0 and 1"),
+        (["--prior", "m6A=much"], "invalid prior 'm6A=much'"),
         (["--prior", "0.1,0.2"], "--prior is given twice for all types"),
         (["--prior", "m6A=0.1", "--prior", " m6A=0.1"], "--prior is given twice for m6A"),
-        (["--organism", "human"], "--organism is an NCBI taxonomy number"),
-        (["--organism", "96²"], "not '96²'"),
+        (["--organism", "human"], "expected an NCBI taxonomy number"),
+        (["--organism", "96²"], "invalid organism '96²'"),
         (["--prior", "m9Z=0.1"], "unknown modification 'm9Z'"),
-        (["--modifications", ""], "names no modification"),
+        (["--modifications", ""], "no modification in"),
         (["--device", "tpu"], "unknown device 'tpu'"),
         (["--nonsense"], "--nonsense"),
     ],

@@ -75,7 +75,7 @@ def test_a_disk_that_fills_up_under_predict(
         (line,) = done.err.splitlines()
         assert line.startswith(f"vqrna: error: {place}")
         assert "the disk is full" in line
-        assert ("what is finished is kept" in line) == (call > 1)
+        assert ("finished parts are kept" in line) == (call > 1)
     assert [name for name in files_in(old) if not name.startswith(".vqrna-parts-")] == FILES
     assert (old / "sites.tsv").read_bytes() == before
     monkeypatch.setattr(files, "_rename", real)

@@ -245,7 +245,7 @@ def test_however_it_is_typed_the_file_is_the_same(vqrna_main, fasta, model, tmp_
 def test_an_empty_folder_name_is_a_fault_of_the_command(vqrna_main, fasta, model):
     done = vqrna_main("predict", fasta, "--model", model, "--out", "")
     assert (done.code, done.out) == (2, "")
-    assert "--out names no folder" in done.err
+    assert "--out is empty" in done.err
     assert vqrna_main("predict", fasta, "--model", model, "--out", "x", "--format", "").code == 2
 
 

@@ -59,14 +59,14 @@ def test_a_missing_file_is_named_and_the_others_go_on(lay_out: LayOut) -> None:
     assert symbols(windows.modifications) == ["m6A", "Psi"]  # the same columns in every split
     assert windows.labels.tolist() == [[1, -1]]
     assert notices == [
-        f"{root}/valid/8-0.fasta[.gz]: there is no such file; m6A has no unmodified sites",
-        f"{root}/valid/10-0.fasta[.gz]: there is no such file; Psi has no unmodified sites",
-        f"{root}/valid/10-1.fasta[.gz]: there is no such file; Psi has no modified sites",
+        f"{root}/valid/8-0.fasta[.gz]: no such file; m6A has no unmodified sites",
+        f"{root}/valid/10-0.fasta[.gz]: no such file; Psi has no unmodified sites",
+        f"{root}/valid/10-1.fasta[.gz]: no such file; Psi has no modified sites",
     ]
 
 
 def test_without_a_callback_a_missing_file_is_a_warning(lay_out: LayOut) -> None:
-    with pytest.warns(UserWarning, match=r"8-0\.fasta\[\.gz\]: there is no such file") as caught:
+    with pytest.warns(UserWarning, match=r"8-0\.fasta\[\.gz\]: no such file") as caught:
         load_benchmark(lay_out(SMALL), "valid", [modification("m6A")])
     assert caught[0].filename == __file__
 

@@ -171,7 +171,7 @@ def test_bad_files_are_named_in_one_line(fasta: Path, content: bytes, told: str)
 
 
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
-    assert refused(tmp_path / "no.fa") == f"{tmp_path / 'no.fa'}: there is no such file"
+    assert refused(tmp_path / "no.fa") == f"{tmp_path / 'no.fa'}: no such file"
     assert refused(tmp_path) == f"{tmp_path}: is a directory, not a file"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from vqrna.formats import Description
 from vqrna.modifications import modification
-from vqrna.sites import FLAGS, Sites, significant
+from vqrna.sites import FLAGS, Sites, round_significant
 from vqrna.stats.tiers import TIERS
 
 KINDS = tuple(modification(name) for name in ("m6A", "Psi", "m5C"))
@@ -61,9 +61,9 @@ def random_sites(count: int, seed: int = 0, name: str = "chr1", length: int = 0)
         modification_index=kind,
         base=rng.integers(0, 5, count),
         score=rng.random(count).round(6),
-        probability=significant(rng.random(count) ** 4),
-        p_value=significant(rng.random(count) ** 8),
-        q_value=significant(rng.random(count)),
+        probability=round_significant(rng.random(count) ** 4),
+        p_value=round_significant(rng.random(count) ** 8),
+        q_value=round_significant(rng.random(count)),
         tier=rng.integers(0, len(TIERS) + 1, count),
         flags=rng.integers(0, 1 << len(FLAGS), count),
     )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqrna.formats.tsv import column_line, lines
-from vqrna.sites import COLUMNS, flag_names, significant
+from vqrna.sites import COLUMNS, flag_names, round_significant
 
 
 def read(text: str) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def test_what_is_read_back_is_what_was_there(rows, chance):
         names,
         positions,
         score=np.round(scores, 6),
-        p_value=significant(np.array(shares)),
+        p_value=round_significant(np.array(shares)),
         reverse=[chance.random() < 0.5 for _ in rows],
         modification_index=[chance.randrange(3) for _ in rows],
         flags=[chance.randrange(16) for _ in rows],

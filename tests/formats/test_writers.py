@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vqrna.errors import DataError, UsageError
 from vqrna.formats import FORMATS, writers, writing
 from vqrna.runtime import files
-from vqrna.sites import joined
+from vqrna.sites import concat_sites
 
 GIVEN = {"organism": "9606", "assembly": "x", "annotation": "y 1"}
 
@@ -57,7 +57,7 @@ def test_an_unknown_format_is_told(tmp_path):
 def test_the_same_sites_cut_in_any_way_give_the_same_bytes(tmp_path_factory, cuts):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writing, "BATCH", 300)
-        sites = joined(some())
+        sites = concat_sites(some())
         whole, pieces = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("pieces")
         write(whole, [sites])
         edges = [0, *sorted(cuts), len(sites)]

@@ -32,7 +32,7 @@ def opened(tmp_path):
             annotation=annotation,
             context=context,
             flank=centre(calling_model().length),
-            kinds=calling_model().modifications,
+            modifications=calling_model().modifications,
         )
 
     return call
@@ -102,5 +102,5 @@ def test_shards_are_joined_with_the_annotation_that_they_saw(opened, tmp_path, c
     else:
         file.write_text(before.replace('"T1"', '"T2"') if change == "renamed" else before)
         os.utime(file, ns=(1, 1))
-    with pytest.raises(DataError, match=r"a\.gtf: (has changed|there is no such file)"):
+    with pytest.raises(DataError, match=r"a\.gtf: (has changed|no such file)"):
         join([tmp_path / "out"])

@@ -31,7 +31,7 @@ def opened(tmp_path):
 def told(source: GenomeSource) -> list[tuple]:
     """Write stretches as name, letters, start, stop, first, strand, m6Am's places."""
     rows = []
-    for s in source.stretches():
+    for s in source.regions():
         places = s.only["m6Am"].tolist() if "m6Am" in s.only else None
         strand = "-" if s.reverse else "+"
         rows.append((s.name, decode(s.tokens), s.start, s.stop, s.first, strand, places))
@@ -51,22 +51,21 @@ def test_exons_in_their_genome(opened):
         ("chr1", "AACGUACUG", 3, 6, 8, "-", []),
     ]
     assert other_strand(CHR1[17:29]) == "UGCAGCAUGUCA"
-    assert all(s.wanted is None for s in source.stretches())
-    assert source.count() == (4, 4 + 4 + 6 + 3)
-    assert source.total() == 17
+    assert all(s.wanted is None for s in source.regions())
+    assert source.count_positions() == 17
 
 
 def test_introns_that_cost_less_than_flanks_are_evaluated_but_not_wanted(opened):
     # P1's intron has 10 nt, M1's 11: two flanks of 5 are 10.
     source = opened(flank=5)
-    first, *others = source.stretches()
+    first, *others = source.regions()
     assert (first.start, first.stop, first.first) == (4, 22, 4)  # only 4 nt before the exon
     assert decode(first.tokens) == rna(CHR1[:27])
     assert "".join("01"[int(x)] for x in first.wanted) == "1111" + 10 * "0" + "1111"
     assert [(s.first, s.stop - s.start, s.wanted) for s in others] == [(25, 6, None), (8, 3, None)]
-    assert source.count() == (3, 18 + 6 + 3)
+    assert source.count_positions() == 18 + 6 + 3
     # On the reverse strand the mask runs 5' to 3', too.
-    *_, last = opened(flank=6).stretches()
+    *_, last = opened(flank=6).regions()
     assert (last.first, last.reverse) == (25, True)
     assert "".join("01"[int(x)] for x in last.wanted) == "111111" + 11 * "0" + "111"
     assert last.only["m6Am"].tolist() == [last.start]
@@ -79,7 +78,7 @@ def test_unspliced_in_the_genome(opened):
         ("chr1", rna(CHR1[1:25]), 3, 21, 4, "+", [3]),
         ("chr1", other_strand(CHR1[3:29]), 3, 23, 25, "-", [3]),
     ]
-    assert source.told()["transcripts"] == "unspliced"
+    assert source.describe()["transcripts"] == "unspliced"
 
 
 def test_what_transcripts_share_is_scanned_once(opened):
@@ -101,19 +100,19 @@ def test_each_transcript_by_itself(opened):
         ("chr1", "UGCAGCA", 3, 4, 25, "-", [3]),
         ("M1", MINUS, 0, 9, 0, "+", []),
     ]
-    single = next(source.stretches())
+    single = next(source.regions())
     assert set(single.only) == SYMBOLS
     assert all(len(single.only[symbol]) == 0 for symbol in SYMBOLS - {"m6Am"})
-    assert source.count() == (4, 1 + 8 + 1 + 9)
+    assert source.count_positions() == 1 + 8 + 1 + 9
 
 
 def test_transcripts_by_themselves_unspliced_and_without_first_bases(opened):
-    source = opened(context="transcript", unspliced=True, kinds=["m6A", "Psi"])
+    source = opened(context="transcript", unspliced=True, modifications=["m6A", "Psi"])
     assert told(source) == [
         ("P1", rna(CHR1[4:22]), 0, 18, 0, "+", None),
         ("M1", other_strand(CHR1[6:26]), 0, 20, 0, "+", None),
     ]
-    assert source.count() == (2, 38)
+    assert source.count_positions() == 38
 
 
 def test_a_first_base_that_transcripts_share_is_given_once_before_the_first_of_them(opened):
@@ -131,7 +130,7 @@ def test_a_first_base_that_transcripts_share_is_given_once_before_the_first_of_t
 @pytest.mark.parametrize("context", ["genome", "transcript"])
 def test_regions_are_no_transcripts_and_have_m6am_anywhere(opened, context):
     source = opened(genes=None, bed="chr1\t4\t8\tx\t0\t+\n", context=context)
-    (stretch,) = source.stretches()
+    (stretch,) = source.regions()
     assert stretch.only == {}
 
 
@@ -146,10 +145,10 @@ def test_m6am_where_regions_and_transcripts_meet(opened):
 @pytest.mark.parametrize("context", ["genome", "transcript"])
 def test_every_type_that_says_so_is_restricted_to_first_bases(opened, context):
     cap = Modification("capX", "mine", "N", first_base_only=True)
-    source = opened(context=context, kinds=[cap, "Psi", "m6Am"])
+    source = opened(context=context, modifications=[cap, "Psi", "m6Am"])
     assert source.first_base_only == ("capX", "m6Am")
     for each in (source, open_genome(**source.spec())):
-        restricted = [s.only for s in each.stretches() if s.only]
+        restricted = [s.only for s in each.regions() if s.only]
         assert restricted
         for only in restricted:
             assert only["capX"].tolist() == only["m6Am"].tolist()
@@ -162,11 +161,13 @@ def test_both_strands_of_a_region(opened):
         ("chr1", "GUCAGUACGU", 3, 7, 4, "+", None),
         ("chr1", "ACGUACUGAC", 3, 7, 7, "-", None),
     ]
-    assert list(source.scanned()) == [("chr1", 4, 8, False), ("chr1", 4, 8, True)]
+    assert list(source.tables.intervals()) == [("chr1", 4, 8, False), ("chr1", 4, 8, True)]
 
 
 def test_what_counts_is_told_in_order(opened):
-    assert list(opened(bed="chr2\t2\t5\tx\t0\t-\nchr1\t8\t9\tx\t0\t+\n", flank=9).scanned()) == [
+    assert list(
+        opened(bed="chr2\t2\t5\tx\t0\t-\nchr1\t8\t9\tx\t0\t+\n", flank=9).tables.intervals()
+    ) == [
         ("chr1", 4, 9, False),
         ("chr1", 6, 9, True),
         ("chr1", 18, 22, False),
@@ -179,7 +180,7 @@ def test_long_regions_are_cut_into_windows_that_rise(opened, monkeypatch):
     monkeypatch.setattr(regions, "WINDOW", 10)
     source = opened(genes=None, bed="chr1\t2\t27\nchr1\t28\t30\tx\t0\t-\nchr2\t1\t3\ty\t0\t+\n")
     places = [
-        (s.name, s.first, s.stop - s.start, "-" if s.reverse else "+") for s in source.stretches()
+        (s.name, s.first, s.stop - s.start, "-" if s.reverse else "+") for s in source.regions()
     ]
     assert places == [
         ("chr1", 2, 10, "+"),
@@ -191,7 +192,7 @@ def test_long_regions_are_cut_into_windows_that_rise(opened, monkeypatch):
         ("chr1", 29, 8, "-"),
         ("chr2", 1, 2, "+"),
     ]
-    for stretch in source.stretches():
+    for stretch in source.regions():
         low = (
             stretch.first - (stretch.stop - stretch.start - 1) if stretch.reverse else stretch.first
         )
@@ -210,7 +211,7 @@ def test_the_same_every_time_and_after_a_journey(opened):
 
 def test_what_it_says_of_itself(opened, tmp_path):
     source = opened(bed="chr1\t4\t8\n", context="transcript")
-    assert source.told() == {
+    assert source.describe() == {
         "genome": "genome.fa",
         "regions": "r.bed",
         "annotation": "a.gtf",
@@ -218,13 +219,9 @@ def test_what_it_says_of_itself(opened, tmp_path):
         "transcripts": "spliced",
     }
     assert [path.name for path in source.inputs()] == ["genome.fa", "r.bed", "a.gtf"]
-    assert list(source.sequences()) == [("chr1", 30), ("chr2", 10)]
-    assert list(source.transcript_sequences()) == [
-        ("chr1:4-8(+)", 4),
-        ("chr1:4-8(-)", 4),
-        ("P1", 8),
-        ("M1", 9),
-    ]
+    assert list(source.tables.sequence_lengths()) == [("chr1", 30), ("chr2", 10)]
+    assert source.transcripts.names.tolist() == ["chr1:4-8(+)", "chr1:4-8(-)", "P1", "M1"]
+    assert source.transcripts.lengths.tolist() == [4, 4, 8, 9]
 
 
 def test_what_cannot_be(opened, tmp_path):
@@ -247,7 +244,7 @@ def test_the_largest_chromosome_number_and_strand_do_not_meet():
 
 @pytest.mark.parametrize("context", ["genome", "transcript"])
 def test_what_lies_beyond_a_stretch_is_counted_in_its_own_direction(opened, context):
-    for s in opened(context=context).stretches():
+    for s in opened(context=context).regions():
         if s.name.startswith("chr"):
             length = s.before + len(s.tokens) + s.after
             assert length == len(CHR1)

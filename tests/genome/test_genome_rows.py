@@ -11,7 +11,7 @@ from toy_genome import CHR1, GENES, gtf, other_strand, rna, scan, score, write, 
 
 from vqrna.genome import liftover, open_genome, regions
 from vqrna.modifications import MODIFICATIONS
-from vqrna.sites import joined
+from vqrna.sites import concat_sites
 
 ISOFORMS = GENES | {
     "P2": ("P", "chr1", "+", [(5, 8), (10, 12)]),
@@ -28,14 +28,15 @@ def opened(tmp_path):
         if bed:
             options["regions"] = write(tmp_path, "r.bed", bed)
         annotation = write(tmp_path, "a.gtf", gtf(genes))
-        return open_genome(genome, annotation=annotation, **{"flank": 3, "kinds": KINDS} | options)
+        options = {"flank": 3, "modifications": KINDS} | options
+        return open_genome(genome, annotation=annotation, **options)
 
     return call
 
 
 def rows(blocks, *columns: str) -> list[tuple]:
     kinds = [m for symbol in KINDS for m in MODIFICATIONS if m.symbol == symbol]
-    table = joined(blocks).table(kinds)
+    table = concat_sites(blocks).table(kinds)
     return list(table[list(columns)].itertuples(index=False, name=None))
 
 
@@ -44,7 +45,7 @@ PLACE = ("sequence", "position", "strand", "base", "modification")
 
 def test_the_genome_is_told_once_and_in_order(opened):
     source = opened()
-    found = rows(source.arranged(scan(source)), *PLACE, "transcript", "transcripts", "gene")
+    found = rows(source.tables.main_rows(scan(source)), *PLACE, "transcript", "transcripts", "gene")
     assert found == [
         # P1 is AGUA..GACA at 5-8 and 19-22 (1-based), P2 GUA..GU at 6-8 and 11-12
         ("chr1", 5, "+", "A", "m6A", "P1", 1, "P"),
@@ -69,7 +70,7 @@ def test_the_genome_is_told_once_and_in_order(opened):
 def test_a_genome_is_given_back_to_its_transcripts(opened):
     source = opened(GENES)
     columns = (*PLACE, "chromosome", "genome_position", "genome_strand", "gene")
-    assert rows(source.by_transcript(scan(source)), *columns) == [
+    assert rows(source.tables.transcript_rows(scan(source)), *columns) == [
         ("P1", 1, "+", "A", "m6A", "chr1", 5, "+", "P"),
         ("P1", 1, "+", "A", "m6Am", "chr1", 5, "+", "P"),
         ("P1", 3, "+", "U", "Psi", "chr1", 7, "+", "P"),
@@ -89,9 +90,10 @@ def test_both_contexts_have_the_same_sites(opened):
     for unspliced in (False, True):
         inside = opened(unspliced=unspliced)
         alone = opened(unspliced=unspliced, context="transcript")
-        for method in ("arranged", "by_transcript"):
+        for method in ("main_rows", "transcript_rows"):
             one, two = (
-                rows(getattr(source, method)(scan(source)), *PLACE) for source in (inside, alone)
+                rows(getattr(source.tables, method)(scan(source)), *PLACE)
+                for source in (inside, alone)
             )
             assert one == two
             assert len(one) >= 14
@@ -100,7 +102,7 @@ def test_both_contexts_have_the_same_sites(opened):
 def test_the_highest_of_several_transcripts_is_told_with_the_lowest(opened):
     source = opened(context="transcript")
     columns = ("score", "lowest_score", "transcript", "transcripts", "reported_in")
-    found = rows(source.arranged(scan(source)), "position", "modification", *columns)
+    found = rows(source.tables.main_rows(scan(source)), "position", "modification", *columns)
     # Letter 8 of the genome, A, is 4th of P1, 3rd of P2 and 1st of P0.
     scores = {
         name: score(name, position, False, "m6A")
@@ -118,13 +120,15 @@ def test_what_is_not_reported_in_some_transcript_is_counted(opened):
         score(name, position, False, "m6A") for name, position in [("P1", 3), ("P2", 2), ("P0", 0)]
     )
     columns = ("position", "modification", "lowest_score", "transcripts", "reported_in")
-    found = rows(source.arranged(scan(source, least=scores[1])), *columns)
+    found = rows(source.tables.main_rows(scan(source, least=scores[1])), *columns)
     assert (8, "m6A", scores[1], 3, 2) in found
 
 
 def test_of_equal_scores_the_transcript_first_by_name_is_told(opened):
     source = opened(context="transcript")
-    found = rows(source.arranged(scan(source, levels=1)), "position", "modification", "transcript")
+    found = rows(
+        source.tables.main_rows(scan(source, levels=1)), "position", "modification", "transcript"
+    )
     assert (8, "m6A", "P0") in found
     assert (7, "Psi", "P1") in found
 
@@ -136,22 +140,24 @@ def test_m6am_of_transcripts_that_begin_together(opened):
         "brief": ("i", "chr1", "+", [(4, 9)]),
     }
     for context in ("genome", "transcript"):
-        source = opened(genes, context=context, kinds=["m6Am"])
+        source = opened(genes, context=context, modifications=["m6Am"])
         columns = ("position", "transcript", "transcripts", "reported_in", "gene")
-        assert rows(source.arranged(scan(source)), *columns) == [(5, "brief", 3, 2, "i")]
-        found = rows(source.by_transcript(scan(source)), "sequence", "position", "genome_position")
+        assert rows(source.tables.main_rows(scan(source)), *columns) == [(5, "brief", 3, 2, "i")]
+        found = rows(
+            source.tables.transcript_rows(scan(source)), "sequence", "position", "genome_position"
+        )
         assert found == [("brief", 1, 5), ("long", 1, 5)]
 
 
 def test_no_sites_at_all(opened):
     for context in ("genome", "transcript"):
         source = opened(context=context)
-        assert list(source.arranged(iter([]))) == []
-        assert list(source.by_transcript(scan(source, least=2))) == []
+        assert list(source.tables.main_rows(iter([]))) == []
+        assert list(source.tables.transcript_rows(scan(source, least=2))) == []
 
 
 @pytest.mark.parametrize("context", ["genome", "transcript"])
-@pytest.mark.parametrize("method", ["arranged", "by_transcript"])
+@pytest.mark.parametrize("method", ["main_rows", "transcript_rows"])
 def test_rows_are_given_before_all_have_come(opened, monkeypatch, context, method):
     monkeypatch.setattr(liftover, "BATCH", 4)
     monkeypatch.setattr(regions, "WINDOW", 6)
@@ -164,17 +170,17 @@ def test_rows_are_given_before_all_have_come(opened, monkeypatch, context, metho
             taken += 1
             yield block
 
-    next(getattr(source, method)(counted()))
+    next(getattr(source.tables, method)(counted()))
     assert 4 <= taken < sum(1 for _ in scan(source, size=1))
 
 
 def test_the_page_tells_the_columns(opened, root):
     text = (root / "docs" / "genome.md").read_text(encoding="utf-8")
     source = opened()
-    for method, title in [("arranged", "The main table"), ("by_transcript", "The table by")]:
+    for method, title in [("main_rows", "The main table"), ("transcript_rows", "The table by")]:
         section = text.partition(f"## {title}")[2].partition("\n## ")[0]
         told = [row.split("`")[1] for row in section.splitlines() if row.startswith("| `")]
-        assert told == list(joined(getattr(source, method)(scan(source))).extra)
+        assert told == list(concat_sites(getattr(source.tables, method)(scan(source))).extra)
 
 
 # A plain count, position by position, of what the rows should be.
@@ -263,7 +269,7 @@ def test_rows_are_those_of_a_plain_count(tmp_path_factory, seed, context, unspli
         context=context,
         unspliced=unspliced,
         flank=rng.choice([2, 5]),
-        kinds=KINDS,
+        modifications=KINDS,
     )
     told = Told(source)
     found = list(expected_rows(told, (sequences, entries), levels, least))
@@ -271,10 +277,10 @@ def test_rows_are_those_of_a_plain_count(tmp_path_factory, seed, context, unspli
         patch.setattr(liftover, "BATCH", rng.choice([1, 7, 1000]))
         patch.setattr(regions, "WINDOW", rng.choice([9, 25, 1000]))
         blocks = list(scan(source, size=rng.choice([1, 4, 50]), levels=levels, least=least))
-        main = joined(source.arranged(iter(blocks)))
-        each = joined(source.by_transcript(iter(blocks)))
+        main = concat_sites(source.tables.main_rows(iter(blocks)))
+        each = concat_sites(source.tables.transcript_rows(iter(blocks)))
     check_main(main, found, told, list(sequences))
-    names = [name for name, _ in source.transcript_sequences()]
+    names = source.transcripts.names.tolist()
     expected = sorted((names.index(n), i, k, value, gene) for _, (n, i, k, value, gene) in found)
     genes_told = each.extra.get("gene", [])
     assert expected == [

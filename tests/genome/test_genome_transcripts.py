@@ -97,7 +97,7 @@ def random_genes(rng: random.Random, count: int) -> dict:
 
 
 def sequences_of(source) -> dict[str, str]:
-    return {s.name: decode(s.tokens) for s in source.stretches() if s.name not in "ab"}
+    return {s.name: decode(s.tokens) for s in source.regions() if s.name not in "ab"}
 
 
 @pytest.fixture
@@ -129,8 +129,8 @@ def fasta(text: str) -> dict[str, str]:
 def test_by_hand(tmp_path):
     genome = write_genome(tmp_path)
     path = write(tmp_path, "a.gtf", gtf(GENES))
-    source = open_genome(genome, annotation=path, context="transcript", kinds=["m6A"])
-    assert [decode(stretch.tokens) for stretch in source.stretches()] == [PLUS, MINUS]
+    source = open_genome(genome, annotation=path, context="transcript", modifications=["m6A"])
+    assert [decode(stretch.tokens) for stretch in source.regions()] == [PLUS, MINUS]
 
 
 def test_spliced_sequences_as_bedtools_has_them(tmp_path, random_world):
@@ -151,7 +151,7 @@ def test_regions_as_bedtools_has_and_names_them(tmp_path, random_world):
     source = open_genome(genome, regions=path, context="transcript")
     expected = run("bedtools", "getfasta", "-fi", genome, "-bed", path, "-s")
     names = [record.partition("\n")[0] for record in expected.split(">")[1:]]
-    assert {s.name for s in source.stretches()} == set(names)
+    assert {s.name for s in source.regions()} == set(names)
     trimmed = {name[:-3]: letters for name, letters in sequences_of(source).items()}
     assert trimmed == fasta(expected)
 

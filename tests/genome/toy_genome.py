@@ -12,7 +12,7 @@ from vqrna.genome import GenomeSource
 from vqrna.modifications import MODIFICATIONS
 from vqrna.region import Region
 from vqrna.sequence import encode
-from vqrna.sites import Sites, joined
+from vqrna.sites import Sites, concat_sites
 
 #       0         10        20
 #       012345678901234567890123456789
@@ -108,7 +108,7 @@ def scan(
 
     Candidates under `least` are not reported, like those that are not called.
     """
-    found = joined(_scored(stretch, source.kinds, levels) for stretch in source.stretches())
+    found = concat_sites(_scored(stretch, source.symbols, levels) for stretch in source.regions())
     found = found.take(found.score >= least)
     for at in range(0, len(found), size):
         yield found.take(slice(at, at + size))

@@ -17,9 +17,9 @@ PIECE = 3000
 class SmallPieces(FastaSource):
     """FASTA files that are cut into small pieces wherever they are read."""
 
-    def stretches(self):
+    def regions(self):
         tiles.PIECE = PIECE
-        return super().stretches()
+        return super().regions()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +28,10 @@ class OnlyHere(FastaSource):
 
     pid: int = dataclasses.field(default_factory=os.getpid)
 
-    def stretches(self):
+    def regions(self):
         if os.getpid() != self.pid:
-            raise DataError("there is no such file", file=self.files[0])
-        return super().stretches()
+            raise DataError("no such file", file=self.files[0])
+        return super().regions()
 
 
 class Waiting(TrainedModel):

@@ -164,16 +164,16 @@ def test_a_pipe_is_read_once_and_leaves_no_parts(model, fasta, tmp_path):
 
 def test_a_pipe_that_fails_leaves_the_parts_of_others(model, tmp_path, monkeypatch):
     other = PartStore(tmp_path / "out", "other")
-    other.keep_plan({})
+    other.write_plan({})
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b">a\nMEEPQ\n")))
     with pytest.raises(DataError, match="standard input, record 'a', line 2"):
         run("-", tmp_path / "out", model)
-    assert [store.key for store in PartStore.found_in(tmp_path / "out")] == ["other"]
+    assert [store.key for store in PartStore.list_in(tmp_path / "out")] == ["other"]
 
 
 def test_the_last_of_several_files_is_looked_for_first(model, fasta, tmp_path, monkeypatch):
     monkeypatch.setattr(type(model), "scan_batch", lambda *_: pytest.fail("worked already"))
-    with pytest.raises(DataError, match=r"nowhere\.fa: there is no such file"):
+    with pytest.raises(DataError, match=r"nowhere\.fa: no such file"):
         run([fasta, tmp_path / "nowhere.fa"], tmp_path / "out", model)
     assert not (tmp_path / "out").exists()
 

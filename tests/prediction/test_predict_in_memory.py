@@ -231,7 +231,7 @@ def test_a_wrong_letter_is_told_with_its_record(model):
 
 
 def test_a_missing_file_is_told(model, tmp_path):
-    with pytest.raises(DataError, match=r"no\.fa: there is no such file"):
+    with pytest.raises(DataError, match=r"no\.fa: no such file"):
         predict(tmp_path / "no.fa", model=model)
 
 

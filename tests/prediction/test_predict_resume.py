@@ -137,8 +137,7 @@ def test_ctrl_c_says_that_it_goes_on_from_there(words, whole, out, vqrna_main, s
     died = killed_at(words, "TrainedModel", "scan_batch", 4, "SIGINT")
     assert died.returncode == 130
     assert died.stderr == (
-        "vqrna: stopped: interrupted; "
-        "what is finished is kept: the same command goes on from there\n"
+        "vqrna: stopped: interrupted; finished parts are kept: the same command resumes the run\n"
     )
     kept = files_in(out)
     assert 2 <= len(kept) <= 3

@@ -153,15 +153,15 @@ def test_chance_is_what_shuffled_sequence_gives_at_the_same_threshold(model):
     [
         ({"modifications": ["m9Z"]}, "unknown modification 'm9Z' (known: Am, m6A, m6Am, Psi)"),
         ({"modifications": "m7G"}, "unknown modification 'm7G'"),
-        ({"modifications": ""}, "names no modification"),
-        ({"modifications": [","]}, "names no modification"),
+        ({"modifications": ""}, "no modification in"),
+        ({"modifications": [","]}, "no modification in"),
         ({"confidence": "sure"}, "unknown confidence 'sure'"),
-        ({"threshold": 1.5}, "the threshold is a score from 0 to 1, not 1.5"),
-        ({"threshold": float("nan")}, "the threshold is a score from 0 to 1"),
-        ({"prior": 0}, "a prior lies between 0 and 1, not 0"),
-        ({"prior": 1.0}, "a prior lies between 0 and 1, not 1"),
+        ({"threshold": 1.5}, "invalid threshold 1.5 (expected a score from 0 to 1)"),
+        ({"threshold": float("nan")}, "invalid threshold nan"),
+        ({"prior": 0}, "invalid prior 0 (expected between 0 and 1)"),
+        ({"prior": 1.0}, "invalid prior 1"),
         ({"prior": {"m9Z": 0.1}}, "unknown modification 'm9Z'"),
-        ({"prior": {"m6A": float("nan")}}, "a prior lies between 0 and 1"),
+        ({"prior": {"m6A": float("nan")}}, "invalid prior nan"),
     ],
 )
 def test_impossible_settings_are_told(model, settings, words):

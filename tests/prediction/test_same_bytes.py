@@ -161,12 +161,12 @@ def test_shards_may_be_moved_and_the_model_too(fasta, saved, tmp_path, whole):
 
 def test_what_is_missing_is_told(fasta, saved, tmp_path):
     work(fasta, tmp_path / "out", saved, shard=Shard(2, 3))
-    with pytest.raises(DataError, match=r"of \d+ parts are missing, the first is number 1"):
+    with pytest.raises(DataError, match=r"of \d+ parts are missing \(the first is part 1\)"):
         join([tmp_path / "out"])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no shards"):
+    with pytest.raises(DataError, match="no shards of a scan"):
         join([tmp_path / "empty"])
-    with pytest.raises(DataError, match="there is no such folder"):
+    with pytest.raises(DataError, match="no such folder"):
         join([tmp_path / "nowhere"])
 
 
@@ -197,11 +197,11 @@ def test_a_shard_needs_files_that_can_be_read_again(saved, tmp_path):
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2", "", "²/3"])
 def test_what_is_no_shard(text):
-    with pytest.raises(UsageError, match="is no shard"):
-        Shard.of(text)
+    with pytest.raises(UsageError, match="invalid shard"):
+        Shard.parse(text)
 
 
 def test_shards_share_the_work():
-    assert Shard.of("2/3") == Shard(2, 3)
+    assert Shard.parse("2/3") == Shard(2, 3)
     held = [[n for n in range(10) if Shard(i, 3).holds(n)] for i in (1, 2, 3)]
     assert sorted(number for numbers in held for number in numbers) == list(range(10))

@@ -10,7 +10,7 @@ from vqrna.prediction import Part, Parts, PartStore, make_settings, scan_units
 from vqrna.prediction.parts import Spans
 from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.source import MemorySource
-from vqrna.prediction.tiles import units
+from vqrna.prediction.tiles import cut_units
 from vqrna.region import Region
 from vqrna.sequence import decode
 from vqrna.sites import DTYPES, Sites, flag_names
@@ -33,7 +33,7 @@ def spans(*rows) -> Part:
     )
     made = Spans(columns[0].astype(object), columns[1], columns[2], columns[3].astype(bool))
     counts = PValueCounts(1)
-    return Part(Sites.none(), np.zeros(1, np.int64), counts, made, 0, len(rows), 0)
+    return Part(Sites.empty(), np.zeros(1, np.int64), counts, made, 0, len(rows), 0)
 
 
 @pytest.mark.parametrize("settings", [{"all_sites": True}, {}, {"modifications": "Am"}])
@@ -81,7 +81,7 @@ def test_a_broken_part_is_not_there(tmp_path, broken):
     file.write_bytes(data[: len(data) // 2] if broken is None else broken)
     assert not store.has(0)
     assert store.read(0) is None
-    with pytest.raises(DataError, match="part 1 is broken or gone"):  # join counts from 1, too
+    with pytest.raises(DataError, match="part 1 is missing or damaged"):  # join counts from 1, too
         list(Parts([store]))
 
 
@@ -103,12 +103,12 @@ def test_parts_are_removed_by_number_by_run_or_all(tmp_path):
     for store in (one, two):
         for number in range(4):
             store.write(number, spans())
-        store.keep_plan({})
+        store.write_plan({})
     one.drop(lambda number: number % 2 == 0)
     assert [one.has(number) for number in range(4)] == [False, True, False, True]
-    assert one.plans() == [{}]
+    assert one.read_plans() == [{}]
     one.remove()
-    assert [store.key for store in PartStore.found_in(tmp_path)] == ["two"]
+    assert [store.key for store in PartStore.list_in(tmp_path)] == ["two"]
     assert all(two.has(number) for number in range(4))
 
 
@@ -125,20 +125,20 @@ def test_stores_are_found_and_cleared(tmp_path):
     for key in ("one", "two"):
         PartStore(tmp_path, key).write(0, part())
     (tmp_path / "mine.tsv").touch()
-    assert [store.key for store in PartStore.found_in(tmp_path)] == ["one", "two"]
+    assert [store.key for store in PartStore.list_in(tmp_path)] == ["one", "two"]
     PartStore(tmp_path, "two").clear()
     assert files_in(tmp_path) == ["mine.tsv"]
 
 
 def test_a_plan_is_kept_and_a_broken_one_told(tmp_path):
     store = PartStore(tmp_path, "key")
-    assert store.plans() == []
+    assert store.read_plans() == []
     for shard in (10, 2, 1, 2):
-        store.keep_plan({"units": shard}, shard)
-    assert store.plans() == [{"units": 1}, {"units": 2}, {"units": 10}]
-    (store.place / "plan-000000002.json").write_text("{")
-    with pytest.raises(DataError, match=r"plan-000000002\.json: is no plan"):
-        store.plans()
+        store.write_plan({"units": shard}, shard)
+    assert store.read_plans() == [{"units": 1}, {"units": 2}, {"units": 10}]
+    (store.directory / "plan-000000002.json").write_text("{")
+    with pytest.raises(DataError, match=r"plan-000000002\.json: invalid plan"):
+        store.read_plans()
 
 
 def test_spans_of_one_sequence_are_put_together():
@@ -161,8 +161,8 @@ def test_what_is_between_the_wanted_positions_does_not_count():
     tokens = random_tokens(1, 200, seed=1)[0]
     wanted = np.zeros(100, dtype=bool)
     wanted[:10] = wanted[50:70] = True
-    stretch = Region("chr", tokens, 60, 160, 1000, False, wanted)
-    (unit,) = units([stretch], 35, 35)
+    region = Region("chr", tokens, 60, 160, 1000, False, wanted)
+    (unit,) = cut_units([region], 35, 35)
     found = score_unit(model, unit, chosen)
     assert (unit.nt, unit.wanted, found.nt) == (100, 30, 30)
     assert set(found.sites.position.tolist()) <= {*range(1000, 1010), *range(1050, 1070)}
@@ -173,8 +173,8 @@ def test_a_type_may_be_looked_for_in_some_places_alone():
     model = calling_model()
     chosen = make_settings(model.modifications, all_sites=True, modifications="m6A,Psi")
     tokens = np.zeros(90, dtype=np.uint8)  # A throughout
-    stretch = Region("t", tokens, 0, 90, 0, False, None, {"m6A": np.array([3, 40])})
-    (unit,) = units([stretch], 35, 35)
+    region = Region("t", tokens, 0, 90, 0, False, None, {"m6A": np.array([3, 40])})
+    (unit,) = cut_units([region], 35, 35)
     assert score_unit(model, unit, chosen).sites.position.tolist() == [3, 40]
 
 
@@ -184,7 +184,7 @@ def test_the_reverse_strand_counts_down():
     tokens = random_tokens(1, 120, seed=2)[0]
     ahead = Region("chr", tokens, 20, 100, 500)
     back = Region("chr", tokens, 20, 100, 579, True)
-    parts = [score_unit(model, next(units([s], 35, 35)), chosen) for s in (ahead, back)]
+    parts = [score_unit(model, next(cut_units([s], 35, 35)), chosen) for s in (ahead, back)]
     places = [p.sites.position for p in parts]
     assert (places[1] == 1079 - places[0]).all()
     assert (parts[0].sites.score == parts[1].sites.score).all()
@@ -200,7 +200,7 @@ def test_what_was_cut_out_of_a_long_sequence_is_not_short():
     tokens = random_tokens(1, 60, seed=3)[0]
     flags = {}
     for name, before in (("alone", 0), ("within", 5000)):
-        stretch = Region("chr", tokens, 40, 60, 5040, before=before)
-        (unit,) = units([stretch], 35, 35)
+        region = Region("chr", tokens, 40, 60, 5040, before=before)
+        (unit,) = cut_units([region], 35, 35)
         flags[name] = set(flag_names(score_unit(model, unit, chosen).sites.flags))
     assert flags == {"alone": {"short,end,edge"}, "within": {"end,edge"}}

@@ -107,7 +107,7 @@ def test_interrupted_and_resumed_it_gives_the_bytes_of_one_process(
     stopped = vqrna_main(*on_ray)
     watcher.join()
     assert stopped.code == 130, stopped.err
-    assert "stopped: interrupted; what is finished is kept" in stopped.err
+    assert "stopped: interrupted; finished parts are kept" in stopped.err
     assert 1 <= len(list(tmp_path.glob("ray/.vqrna-parts-*/[0-9]*.npz"))) < 4
 
     done = vqrna_main(*on_ray)
@@ -176,7 +176,7 @@ def test_a_worker_that_cannot_open_the_input_is_told_in_one_line(cluster, tmp_pa
     settings, source = make_settings(model.modifications), OnlyHere((str(fasta),))
     with (
         ray_cluster(cluster.address) as found,
-        pytest.raises(DataError, match=r"all workers see: .*in\.fa: there is no such file") as told,
+        pytest.raises(DataError, match=r"all workers see: .*in\.fa: no such file") as told,
     ):
         list(
             RayEngine(found, source, model, settings).run(scan_units(source, model, settings), int)
@@ -191,25 +191,25 @@ def no_store(monkeypatch):
 
 
 def rows_of(source, numbers, sums, folder):
-    from vqrna.prediction.ray_engine import Opening, _read
+    from vqrna.prediction.ray_engine import ReaderInputs, read_share
 
-    opening = Opening(pickle.dumps(source), 35, 35, folder)
-    return list(_read(opening, np.array(numbers), np.array(sums)))
+    inputs = ReaderInputs(pickle.dumps(source), 35, 35, folder)
+    return list(read_share(inputs, np.array(numbers), np.array(sums)))
 
 
 def test_a_share_holds_what_is_wanted_and_nothing_else(no_store, tmp_path, monkeypatch):
-    from vqrna.prediction.ray_engine import fingerprint
+    from vqrna.prediction.ray_engine import checksum
 
     monkeypatch.setattr(tiles, "PIECE", PIECE)
     write_fasta(tmp_path / "in.fa", {f"s{i}": letters(3000, i) for i in range(6)})
     source = FastaSource((str(tmp_path / "in.fa"),))
-    cut = list(tiles.units(source.stretches(), 35, 35))
+    cut = list(tiles.cut_units(source.regions(), 35, 35))
     assert len(cut) == 6
-    sums = [fingerprint(unit) for unit in cut]
+    sums = [checksum(unit) for unit in cut]
     assert len(set(sums)) == 6
     rows = rows_of(source, [1, 4], [sums[1], sums[4]], tmp_path)
     assert [row["number"][0].as_py() for row in rows] == [1, 4]
-    assert all(row["fault"][0].as_py() == "" for row in rows)
+    assert all(row["error"][0].as_py() == "" for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_another_input_on_a_worker_is_noticed(no_store, tmp_path, numbers, sums)
     write_fasta(tmp_path / "in.fa", {"s": letters(300)})
     rows = rows_of(FastaSource((str(tmp_path / "in.fa"),)), numbers, sums, tmp_path)
     assert len(rows) == 1
-    with pytest.raises(DataError, match=f"worker {socket.gethostname()} .* not the same there"):
+    with pytest.raises(DataError, match=f"worker {socket.gethostname()} .* differs from the input"):
         part_of(rows[0])
 
 
@@ -229,14 +229,14 @@ def test_a_folder_that_a_worker_does_not_have_is_told(no_store, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     write_fasta(tmp_path / "in.fa", {"s": letters(300)})
     rows = rows_of(FastaSource(("in.fa",)), [0], [0], tmp_path / "elsewhere")
-    assert "elsewhere" in rows[0]["fault"][0].as_py()
+    assert "elsewhere" in rows[0]["error"][0].as_py()
 
 
 def test_an_actor_of_another_version_says_so(no_store):
-    from vqrna.prediction.ray_engine import Scorer, _row, part_of
+    from vqrna.prediction.ray_engine import Scorer, part_of, row_of
 
     actor = Scorer(b"", "cpu", "99.0")
-    answer = actor(_row(3, b"", ""))
+    answer = actor(row_of(3))
     assert isinstance(answer, pa.Table)
     with pytest.raises(DataError, match=rf"has vqrna {vqrna.__version__}, .* needs 99\.0"):
         part_of(answer)

@@ -11,15 +11,15 @@ import pytest
 from seeded import write_fasta
 from vqrna.data.fasta import FastaRecord
 from vqrna.errors import DataError, VqrnaError
-from vqrna.prediction import FastaSource, MemorySource, source_of
-from vqrna.prediction.source import Names
+from vqrna.prediction import FastaSource, MemorySource, as_source
+from vqrna.prediction.scan import NameCounter
 from vqrna.sequence import decode, encode
 
 RECORDS = {"one": "ACGUN", "two": "", "three": "GGACU"}
 
 
 def told(source):
-    return [(s.name, decode(s.tokens[s.start : s.stop])) for s in source.stretches()]
+    return [(s.name, decode(s.tokens[s.start : s.stop])) for s in source.regions()]
 
 
 @pytest.fixture
@@ -32,31 +32,31 @@ def test_files_are_read_one_after_another_and_again(fasta, tmp_path):
     zipped.write_bytes(gzip.compress(fasta.read_bytes()))
     source = FastaSource((str(fasta), str(zipped)))
     assert told(source) == told(source) == 2 * list(RECORDS.items())
-    assert source.again
-    assert source.total() == 20
+    assert source.rereadable
+    assert source.count_positions() == 20
     assert told(pickle.loads(pickle.dumps(source))) == told(source)
     assert source.inputs() == (fasta, zipped)
 
 
 def test_standard_input_and_pipes_cannot_be_read_again(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
-    assert not FastaSource((str(tmp_path / "pipe"),)).again
+    assert not FastaSource((str(tmp_path / "pipe"),)).rereadable
     stdin = FastaSource(("-",))
-    assert not stdin.again
-    assert stdin.total() is None  # and nothing was read
+    assert not stdin.rereadable
+    assert stdin.count_positions() is None  # and nothing was read
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b">a\nAC\n")))
     assert told(stdin) == [("a", "AC")]
 
 
 def test_a_missing_file_is_told_at_once(fasta, tmp_path):
-    with pytest.raises(DataError, match=r"no\.fa: there is no such file"):
+    with pytest.raises(DataError, match=r"no\.fa: no such file"):
         FastaSource((str(fasta), str(tmp_path / "no.fa")))
 
 
 def test_a_fault_at_the_end_of_a_file_is_told_before_the_work(tmp_path):
     wrong = write_fasta(tmp_path / "w.fa", {"a": "ACGU", "b": "ACE"})
     with pytest.raises(DataError, match="record 'b', line 4"):
-        FastaSource((str(wrong),)).total()
+        FastaSource((str(wrong),)).count_positions()
 
 
 def test_memory(fasta):
@@ -69,35 +69,38 @@ def test_memory(fasta):
 
 def test_a_caller_may_give_anything(fasta):
     for form in (fasta, str(fasta), [fasta], (str(fasta),)):
-        assert isinstance(source_of(form), FastaSource)
-        assert told(source_of(form)) == list(RECORDS.items())
+        assert isinstance(as_source(form), FastaSource)
+        assert told(as_source(form)) == list(RECORDS.items())
     for form in (RECORDS, iter([fasta])):
-        assert told(source_of(form)) == list(RECORDS.items())
+        assert told(as_source(form)) == list(RECORDS.items())
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("GGACU" * 100, "'GGACUGGACUGGACUGGACU' is no file; letters are given by name"),
-        ("ggact", "'ggact' is no file; letters are given by name"),
-        ("x" * 999, f"{'x' * 40}...: there is no such file"),
-        (["x" * 999], f"{'x' * 40}...: there is no such file"),
-        ({"a": None}, "the sequence 'a' is no text, but NoneType"),
-        ({"a": b"ACGU"}, "the sequence 'a' is no text, but bytes"),
-        ([None], "NoneType is neither a record nor a path"),
-        (None, "sequences are paths, letters by name, or records, not NoneType"),
+        (
+            "GGACU" * 100,
+            "no file 'GGACUGGACUGGACUGGACU'; if it is a sequence, name it: {'name': 'GGACU...'}",
+        ),
+        ("ggact", "no file 'ggact'; if it is a sequence, name it"),
+        ("x" * 999, f"{'x' * 40}...: no such file"),
+        (["x" * 999], f"{'x' * 40}...: no such file"),
+        ({"a": None}, "sequence 'a' must be a str, not NoneType"),
+        ({"a": b"ACGU"}, "sequence 'a' must be a str, not bytes"),
+        ([None], "expected a FastaRecord or a path, not NoneType"),
+        (None, "sequences must be paths, a mapping of name to sequence, or records, not NoneType"),
     ],
 )
 def test_what_is_no_source_is_told(given, words):
     with pytest.raises(VqrnaError) as error:
-        told(source_of(given))
+        told(as_source(given))
     assert str(error.value).startswith(words)
 
 
 def test_repeated_names_are_counted(monkeypatch):
-    monkeypatch.setattr(Names, "_LOT", 3)
-    names = Names()
+    monkeypatch.setattr(NameCounter, "_BLOCK", 3)
+    names = NameCounter()
     for name in "abcabxay":
         names.add(name)
     assert names.repeated() == 3
-    assert Names().repeated() == 0
+    assert NameCounter().repeated() == 0

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from vqrna.sites import significant
+from vqrna.sites import round_significant
 from vqrna.stats.fdr import PValueCounts
 from vqrna.stats.null_distribution import FEWEST, TRUSTED
 
@@ -43,15 +43,15 @@ def test_by_hand():
 
 @given(st.lists(P_VALUES, min_size=1, max_size=200))
 def test_it_is_benjamini_and_hochberg_on_the_rounded_p_values(p):
-    rounded = significant(np.array(p))
-    expected = significant(false_discovery_control(rounded, method="bh"))
+    rounded = round_significant(np.array(p))
+    expected = round_significant(false_discovery_control(rounded, method="bh"))
     np.testing.assert_array_equal(q_of(rounded), expected)
     np.testing.assert_array_equal(q_of(p), expected)  # it rounds what was not rounded
 
 
 def test_many_p_values_at_once():
-    p = significant(np.random.default_rng(0).uniform(size=300_000) ** 3)
-    expected = significant(false_discovery_control(p))
+    p = round_significant(np.random.default_rng(0).uniform(size=300_000) ** 3)
+    expected = round_significant(false_discovery_control(p))
     np.testing.assert_array_equal(q_of(p), expected)
 
 
@@ -59,7 +59,7 @@ def test_many_p_values_at_once():
 def test_rounding_is_that_of_the_tables(p):
     p = np.array(p)
     places = counted(p)
-    rounded = significant(p)
+    rounded = round_significant(p)
     if (rounded > 1e-300).all():
         told = places.to_json()
         assert told == counted(rounded).to_json()
@@ -101,12 +101,12 @@ def test_without_a_p_value_there_is_no_q_value():
 
 @given(st.lists(P_VALUES, min_size=1, max_size=100))
 def test_q_values_rise_with_p_values_and_are_no_lower_nor_above_1(p):
-    p = np.sort(significant(np.array(p)))
+    p = np.sort(round_significant(np.array(p)))
     q = np.array(q_of(p))
     assert (np.diff(q) >= 0).all()
     assert (q <= 1).all()
     assert (q >= p).all()
-    np.testing.assert_array_equal(q, significant(q))
+    np.testing.assert_array_equal(q, round_significant(q))
 
 
 def test_memory_is_bounded_by_the_digits():

@@ -94,7 +94,7 @@ def open_source(
         context=context,
         unspliced=unspliced,
         flank=centre(model.length),
-        kinds=settings.modifications,
+        modifications=settings.modifications,
     )
     for note in source.notes:
         say("note", note)
@@ -328,7 +328,7 @@ def predict(
 
     engine_type = engine_class(engine, address)
     in_genome = regions is not None or gtf is not None
-    part = None if shard is None else Shard.of(shard)
+    part = None if shard is None else Shard.parse(shard)
     if out == "-":
         refuse_in_stream(
             plot=plot,

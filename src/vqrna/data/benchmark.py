@@ -211,7 +211,7 @@ def read_sets(
             if not any(file.label == label for file in ours):
                 missing = directory / split / file_name(m, label)
                 kind = "modified" if label == POSITIVE else "unmodified"
-                notice(f"{missing}[.gz]: there is no such file; {m.symbol} has no {kind} sites")
+                notice(f"{missing}[.gz]: no such file; {m.symbol} has no {kind} sites")
         for file in sorted(ours, key=lambda file: (file.label, file.negatives != RANDOM)):
             records = list(read_fasta(file.path))
             names = tuple(record.header for record in records)

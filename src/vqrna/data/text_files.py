@@ -79,7 +79,7 @@ def _open_raw(file: str) -> io.BufferedReader:
     try:
         return cast(io.BufferedReader, Path(file).open("rb", buffering=_BUFFER))
     except FileNotFoundError:
-        raise DataError("there is no such file", file=file) from None
+        raise DataError("no such file", file=file) from None
     except IsADirectoryError:
         raise DataError("is a directory, not a file", file=file) from None
     except OSError as error:

@@ -12,7 +12,7 @@ from vqrna.formats.description import Description
 from vqrna.formats.registry import WRITERS, SiteWriter
 from vqrna.formats.tracks import TrackCollector, TrackWriter
 from vqrna.runtime.files import OutputFiles, output_files
-from vqrna.sites import Sites, joined
+from vqrna.sites import Sites, concat_sites
 
 BATCH = 1 << 17
 """Sites in a batch. Files are written in full batches, so that they do not depend on the blocks
@@ -68,7 +68,7 @@ class Writers:
             self._count += stop - start
             start = stop
             if self._count == BATCH:
-                self._write_batch(joined(self._waiting))
+                self._write_batch(concat_sites(self._waiting))
 
     def _write_batch(self, batch: Sites) -> None:
         self._waiting, self._count, self._begun = [], 0, True
@@ -77,9 +77,9 @@ class Writers:
 
     def _finish(self) -> None:
         if self._count:
-            self._write_batch(joined(self._waiting))
+            self._write_batch(concat_sites(self._waiting))
         if not self._begun:
-            self._write_batch(Sites.none() if self._empty is None else self._empty)
+            self._write_batch(Sites.empty() if self._empty is None else self._empty)
         for writer in self._writers:
             writer.finish()
         self.notes = tuple(self._output.notes[self._first_note :])

@@ -21,7 +21,7 @@ from vqrna.genome.coordinates import (
 )
 from vqrna.genome.fasta import Genome
 from vqrna.genome.transcripts import Coverage, Transcripts, TranscriptStarts
-from vqrna.sites import Sites, joined
+from vqrna.sites import Sites, concat_sites
 
 BATCH = 1 << 17
 """Rows are processed in batches of at least this size; larger if few of them are complete."""
@@ -88,7 +88,7 @@ def _concatenate(parts: list[LocatedSites]) -> LocatedSites:
         return parts[0]
     columns = ("offset", "reverse", "owner", "low")
     arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in columns]
-    return LocatedSites(joined(part.sites for part in parts), *arrays)
+    return LocatedSites(concat_sites(part.sites for part in parts), *arrays)
 
 
 def locate_in_genome(

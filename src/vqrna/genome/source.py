@@ -1,12 +1,16 @@
-"""A genome with its regions or transcripts as something to be scanned."""
+"""Scan a genome: which regions are read of it, and which rows its sites become.
+
+:class:`GenomeSource` reads the regions, :class:`GenomeTables` turns scanned sites into rows of the
+main table and of the table by transcript.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,7 +29,6 @@ from vqrna.genome.liftover import (
     locate_in_transcripts,
 )
 from vqrna.genome.regions import (
-    Pieces,
     covered_intervals,
     cut_pieces,
     genome_regions,
@@ -46,30 +49,121 @@ CONTEXTS = ("genome", "transcript")
 
 
 @dataclass(frozen=True, eq=False)
-class GenomeSource:
-    """What is scanned of a genome; made by :func:`open_genome`.
+class GenomeTables:
+    """Turns sites as they were scanned into the rows of the output tables.
 
-    It holds no open file and can be pickled; every method that gives sequence opens the genome
-    anew, and gives the same in the same order every time.
+    Scanned sites come in the order of :meth:`GenomeSource.regions`, in blocks of any size; those
+    that were filtered out before are missing.
+
+    Parameters
+    ----------
+    genome : Genome
+    transcripts : Transcripts
+    context : str
+        One of `CONTEXTS`.
+    flank : int
+        Nt of genomic context on both sides.
+    first_base_only : np.ndarray, shape (M,), bool
+        Which of the scan's modifications occur only at the first base of a transcript.
+    """
+
+    genome: Genome
+    transcripts: Transcripts
+    context: str
+    flank: int
+    first_base_only: np.ndarray
+
+    stranded: ClassVar[bool] = True
+    main_columns: ClassVar[Mapping[str, type]] = GENOME_COLUMNS
+    transcript_columns: ClassVar[Mapping[str, type]] = TRANSCRIPT_COLUMNS
+
+    def main_rows(self, scanned: Iterator[Sites]) -> Iterator[Sites]:
+        """Return the rows of the main table: one for each site of the genome and modification.
+
+        Sorted by chromosome, position, strand (+ before -) and modification. A row has the values
+        of the transcript with the highest score (of equal scores, the first by name) and five more
+        columns: ``lowest_score`` among the scanned rows, ``transcript`` (that of the highest) and
+        its ``gene``, ``transcripts``, the number of those that contain the site, and
+        ``reported_in``, the number of those in which it is among the scanned rows.
+        """
+        if self._genomic:
+            located = self._in_genome(scanned)
+        else:
+            starts = self.transcripts.starts
+            parts = self._in_transcripts(scanned)
+            located = (replace(part, low=starts[part.low]) for part in parts)
+        return collapse_to_genome(
+            located, self.genome, self.transcripts, self.first_base_only, genomic=self._genomic
+        )
+
+    def transcript_rows(self, scanned: Iterator[Sites]) -> Iterator[Sites]:
+        """Return the rows of the table by transcript: one a transcript, site and modification.
+
+        Sorted by transcript, position and modification. Positions count from the 5' end of the
+        transcript; further columns: ``chromosome``, ``genome_position`` (1-based),
+        ``genome_strand`` and ``gene``.
+        """
+        table = TranscriptTable(self.genome, self.transcripts, self.first_base_only)
+        if self._genomic:
+            return table.rows_from_genome(self._in_genome(scanned))
+        starts = TranscriptStarts.of(self.transcripts)
+        return table.rows_from_transcripts(self._in_transcripts(scanned), starts)
+
+    def sequence_lengths(self) -> Iterator[tuple[str, int]]:
+        """Return names and lengths of all chromosomes, in the order of the genome."""
+        return zip(self.genome.names, self.genome.lengths, strict=True)
+
+    def intervals(self) -> Iterator[tuple[str, int, int, bool]]:
+        """Return the evaluated intervals: chromosome, start, stop (0-based), whether reverse.
+
+        Sorted like the main table; intervals that touch are joined.
+        """
+        lines = covered_intervals(self.transcripts)
+        offsets, reverse = split_strand(lines[:, 0])
+        order = np.lexsort((reverse, offsets))
+        starts = position_of(offsets[order])
+        stops = starts + (lines[:, 1] - lines[:, 0])[order]
+        chromosomes = chromosome_of(offsets[order]).tolist()
+        names = (self.genome.names[number] for number in chromosomes)
+        return zip(names, starts.tolist(), stops.tolist(), reverse[order].tolist(), strict=True)
+
+    @property
+    def _genomic(self) -> bool:
+        return self.context == "genome"
+
+    def _in_genome(self, scanned: Iterator[Sites]) -> Iterator[LocatedSites]:
+        windows = cut_pieces(self.transcripts, self.flank).windows
+        return locate_in_genome(scanned, self.genome, windows)
+
+    def _in_transcripts(self, scanned: Iterator[Sites]) -> Iterator[LocatedSites]:
+        starts = TranscriptStarts.of(self.transcripts)
+        return locate_in_transcripts(scanned, self.genome, self.transcripts, starts)
+
+
+@dataclass(frozen=True, eq=False)
+class GenomeSource:
+    """Regions of a genome to be scanned; made by :func:`open_genome`.
+
+    It holds no open file and can be pickled. Each call of :meth:`regions` opens the genome again
+    and yields the same regions in the same order.
 
     Attributes
     ----------
     genome : Genome
     transcripts : Transcripts
-        Transcripts and regions; each one block where they are taken unspliced.
+        Transcripts and regions; each one block where they are unspliced.
     context : str
         One of `CONTEXTS`.
     unspliced : bool
     flank : int
         Nt of genomic context on both sides.
-    kinds : tuple of str
-        Symbols of the scan's modifications, as `Sites.modification_index` counts them.
+    symbols : tuple of str
+        Symbols of the scan's modifications, in the order of `Sites.modification_index`.
     first_base_only : tuple of str
-        Those of `kinds` that occur only at the first base of a transcript.
-    regions, annotation : pathlib.Path or None
-        The files.
+        Those of `symbols` that occur only at the first base of a transcript.
+    regions_path, annotation_path : pathlib.Path or None
     notes : tuple of str
-        What a user should be told once.
+        Notes for the user.
     """
 
     genome: Genome
@@ -77,159 +171,70 @@ class GenomeSource:
     context: str
     unspliced: bool
     flank: int
-    kinds: tuple[str, ...]
+    symbols: tuple[str, ...]
     first_base_only: tuple[str, ...]
-    regions: Path | None
-    annotation: Path | None
+    regions_path: Path | None
+    annotation_path: Path | None
     notes: tuple[str, ...]
 
-    again = True
-    """It can be read as often as it is wanted."""
+    rereadable: ClassVar[bool] = True
 
-    stranded = True
-    """Sites lie on both strands."""
+    @property
+    def tables(self) -> GenomeTables:
+        """Output tables of its sites."""
+        restricted = np.array([s in self.first_base_only for s in self.symbols], dtype=bool)
+        return GenomeTables(self.genome, self.transcripts, self.context, self.flank, restricted)
 
-    def stretches(self) -> Iterator[Region]:
-        """Give all stretches, in order of the genome.
+    def regions(self) -> Iterator[Region]:
+        """Yield all regions, in the order of the genome.
 
-        Named by chromosome in context ``genome``; by transcript in context ``transcript``, but
-        for the one-base stretches of annotated first bases, which are named by chromosome.
+        They are named by chromosome in context ``genome``, and by transcript in context
+        ``transcript``, where the one-base regions of annotated first bases keep the chromosome's.
         """
-        if self._genomic:
+        if self.context == "genome":
             return genome_regions(self.genome, self.transcripts, self.flank, self.first_base_only)
         return transcript_regions(
-            self.genome, self.transcripts, self.flank, self.kinds, self.first_base_only
+            self.genome, self.transcripts, self.flank, self.symbols, self.first_base_only
         )
 
-    def count(self) -> tuple[int, int]:
-        """Give the number of stretches and of nt evaluated in them, without reading sequence."""
-        if self._genomic:
-            pieces = self._pieces()
-            return len(pieces), int((pieces.stops - pieces.starts).sum())
+    def count_positions(self) -> int:
+        """Count the positions to be evaluated, without reading sequence."""
+        if self.context == "genome":
+            pieces = cut_pieces(self.transcripts, self.flank)
+            return int((pieces.stops - pieces.starts).sum())
         extra = len(TranscriptStarts.of(self.transcripts).offsets) if self.first_base_only else 0
-        return len(self.transcripts) + extra, int(self.transcripts.lengths.sum()) + extra
-
-    def total(self) -> int:
-        """Count the positions to be evaluated."""
-        return self.count()[1]
-
-    def scanned(self) -> Iterator[tuple[str, int, int, bool]]:
-        """Give the intervals that count: chromosome, start, stop (0-based), whether reverse.
-
-        In the order of the main table, + before -, joined where they touch.
-        """
-        lines = covered_intervals(self.transcripts)
-        places, reverse = split_strand(lines[:, 0])
-        order = np.lexsort((reverse, places))
-        starts = position_of(places[order])
-        stops = starts + (lines[:, 1] - lines[:, 0])[order]
-        chromosomes = chromosome_of(places[order]).tolist()
-        names = (self.genome.names[number] for number in chromosomes)
-        return zip(names, starts.tolist(), stops.tolist(), reverse[order].tolist(), strict=True)
+        return int(self.transcripts.lengths.sum()) + extra
 
     def inputs(self) -> tuple[Path, ...]:
-        """Give the files that the result follows from."""
-        return tuple(
-            path for path in (self.genome.path, self.regions, self.annotation) if path is not None
-        )
+        """Return the files that the result depends on."""
+        paths = (self.genome.path, self.regions_path, self.annotation_path)
+        return tuple(path for path in paths if path is not None)
 
-    def told(self) -> dict[str, str]:
-        """Give the settings that the result follows from, for the heads of files."""
-        told = {"genome": self.genome.path.name}
-        if self.regions is not None:
-            told["regions"] = self.regions.name
-        if self.annotation is not None:
-            told["annotation"] = self.annotation.name
-        told["context"] = self.context
-        told["transcripts"] = "unspliced" if self.unspliced else "spliced"
-        return told
+    def describe(self) -> dict[str, str]:
+        """Return the settings that the result depends on, for the header lines of files."""
+        names = {"genome": self.genome.path.name}
+        if self.regions_path is not None:
+            names["regions"] = self.regions_path.name
+        if self.annotation_path is not None:
+            names["annotation"] = self.annotation_path.name
+        spliced = "unspliced" if self.unspliced else "spliced"
+        return names | {"context": self.context, "transcripts": spliced}
 
     def spec(self) -> dict[str, Any]:
-        """Give what :func:`open_genome` makes the same source from, as JSON can hold it."""
-        files = {"genome": self.genome.path, "regions": self.regions, "annotation": self.annotation}
+        """Return the arguments with which :func:`open_genome` makes the same source, for JSON."""
+        files = {
+            "genome": self.genome.path,
+            "regions": self.regions_path,
+            "annotation": self.annotation_path,
+        }
         return {
             **{name: str(path.resolve()) for name, path in files.items() if path is not None},
             "context": self.context,
             "unspliced": self.unspliced,
             "flank": self.flank,
-            "kinds": list(self.kinds),
+            "modifications": list(self.symbols),
             "first_base_only": list(self.first_base_only),
         }
-
-    def sequences(self) -> Iterator[tuple[str, int]]:
-        """Give names and lengths of all chromosomes, in the genome's order."""
-        return zip(self.genome.names, self.genome.lengths, strict=True)
-
-    def transcript_sequences(self) -> Iterator[tuple[str, int]]:
-        """Give names and lengths of the transcripts, in the order of the table by transcript."""
-        names, lengths = self.transcripts.names.tolist(), self.transcripts.lengths.tolist()
-        return zip(names, lengths, strict=True)
-
-    def arranged(self, found: Iterator[Sites]) -> Iterator[Sites]:
-        """Turn sites as scanned into the main table: a row a site of the genome and type.
-
-        In the genome's order: chromosome, position, + before -, kind. A row has all from where
-        its score is highest (of equals, the transcript first by name) and five columns more:
-        ``lowest_score`` among the rows given, ``transcript`` (of the highest) and its ``gene``,
-        ``transcripts``, the number of those that hold the site, and ``reported_in``, the number
-        of those in which it is among the rows given.
-
-        Parameters
-        ----------
-        found : iterator of Sites
-            In the order of :meth:`stretches`, cut anywhere; whatever was filtered out is missing.
-        """
-        return collapse_to_genome(
-            self._located(found, by_place=True),
-            self.genome,
-            self.transcripts,
-            self._restricted,
-            genomic=self._genomic,
-        )
-
-    def by_transcript(self, found: Iterator[Sites]) -> Iterator[Sites]:
-        """Turn sites as scanned into the table by transcript: a row a transcript, site and type.
-
-        In the order of :meth:`transcript_sequences`, then position and kind. Positions count from
-        the transcript's 5' end; columns more: ``chromosome``, ``genome_position`` (1-based),
-        ``genome_strand`` and ``gene``.
-
-        Parameters
-        ----------
-        found : iterator of Sites
-            As for :meth:`arranged`.
-        """
-        unfolder = TranscriptTable(self.genome, self.transcripts, self._restricted)
-        parts = self._located(found, by_place=False)
-        if self._genomic:
-            return unfolder.rows_from_genome(parts)
-        return unfolder.rows_from_transcripts(parts, TranscriptStarts.of(self.transcripts))
-
-    def none(self, *, by_transcript: bool = False) -> Sites:
-        """Give no sites, with the columns of the main table or of that by transcript."""
-        return Sites.none(TRANSCRIPT_COLUMNS if by_transcript else GENOME_COLUMNS)
-
-    @property
-    def _genomic(self) -> bool:
-        return self.context == "genome"
-
-    @property
-    def _restricted(self) -> np.ndarray:
-        return np.array([kind in self.first_base_only for kind in self.kinds], dtype=bool)
-
-    def _pieces(self) -> Pieces:
-        return cut_pieces(self.transcripts, self.flank)
-
-    def _located(self, found: Iterator[Sites], *, by_place: bool) -> Iterator[LocatedSites]:
-        """Find the places of rows, and before what no later row comes: a place or transcript."""
-        if self._genomic:
-            return locate_in_genome(found, self.genome, self._pieces().windows)
-        beginnings = TranscriptStarts.of(self.transcripts)
-        parts = locate_in_transcripts(found, self.genome, self.transcripts, beginnings)
-        if not by_place:
-            return parts
-        starts = self.transcripts.starts
-        return (replace(part, low=starts[part.low]) for part in parts)
 
 
 def open_genome(
@@ -240,15 +245,15 @@ def open_genome(
     context: str = "genome",
     unspliced: bool = False,
     flank: int = 250,
-    kinds: Sequence[Modification | str] = MODIFICATIONS,
+    modifications: Sequence[Modification | str] = MODIFICATIONS,
     first_base_only: Sequence[str] | None = None,
 ) -> GenomeSource:
-    """Read and check all that says what of a genome is scanned.
+    """Read what is to be scanned of a genome, and check it.
 
     Parameters
     ----------
     genome : path-like
-        FASTA, plain or bgzip; its index (``.fai``) is made where it is missing.
+        FASTA, plain or bgzip; its index (``.fai``) is written if missing.
     regions : path-like, optional
         BED file; with twelve columns its regions are transcripts.
     annotation : path-like, optional
@@ -256,14 +261,14 @@ def open_genome(
     context : str
         One of `CONTEXTS`.
     unspliced : bool
-        Take transcripts with their introns.
+        Keep the introns of transcripts.
     flank : int
-        Nt of genomic context on both sides of what is evaluated: half a window.
-    kinds : sequence of Modification or str
-        What is looked for, in the scan's order; a symbol stands for the known type.
+        Nt of genomic context on both sides of the evaluated positions: half a window.
+    modifications : sequence of Modification or str
+        Modifications of the scan, in order; a symbol is that of a known one.
     first_base_only : sequence of str, optional
-        Symbols of those that occur only at the first base of a transcript; by default, as the
-        types say.
+        Symbols of those that occur only at the first base of a transcript; by default, taken from
+        the modifications.
 
     Raises
     ------
@@ -276,19 +281,19 @@ def open_genome(
         raise UsageError(f"unknown context '{context}' (known: {', '.join(CONTEXTS)})")
     if regions is None and annotation is None:
         raise UsageError("a genome needs regions (BED) or an annotation (GTF, GFF3)")
-    symbols = tuple(kind if isinstance(kind, str) else kind.symbol for kind in kinds)
+    symbols = tuple(m if isinstance(m, str) else m.symbol for m in modifications)
     if first_base_only is None:
-        types = [m for m in (*MODIFICATIONS, *kinds) if isinstance(m, Modification)]
+        types = [m for m in (*MODIFICATIONS, *modifications) if isinstance(m, Modification)]
         restricted = {m.symbol: m.first_base_only for m in types}
         first_base_only = [symbol for symbol in symbols if restricted.get(symbol)]
     opened = Genome.open(genome)
-    gathered = AnnotationRecords()
+    records = AnnotationRecords()
     notes: list[str] = []
     if annotation is not None:
-        gathered, notes = read_annotation(annotation, opened)
+        records, notes = read_annotation(annotation, opened)
     if regions is not None:
-        gathered.extend(read_bed(regions, opened))
-    transcripts = build_transcripts(gathered, opened)
+        records.extend(read_bed(regions, opened))
+    transcripts = build_transcripts(records, opened)
     return GenomeSource(
         opened,
         transcripts.unspliced() if unspliced else transcripts,

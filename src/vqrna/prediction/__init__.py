@@ -16,7 +16,7 @@ from vqrna.prediction.run import predict, predict_files
 from vqrna.prediction.scan import Shard, Tally, scan, scan_sequence, scan_units
 from vqrna.prediction.settings import Settings, make_settings, parse_priors
 from vqrna.prediction.shards import join
-from vqrna.prediction.source import FastaSource, MemorySource, Source, source_of
+from vqrna.prediction.source import FastaSource, MemorySource, Source, as_source
 
 __all__ = [
     "ENGINES",
@@ -33,6 +33,7 @@ __all__ = [
     "Source",
     "Tally",
     "ThreadEngine",
+    "as_source",
     "draw_first",
     "engine_class",
     "join",
@@ -46,5 +47,4 @@ __all__ = [
     "scan",
     "scan_sequence",
     "scan_units",
-    "source_of",
 ]

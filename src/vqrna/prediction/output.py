@@ -1,4 +1,4 @@
-"""Write the parts of a scan to files: q-values, filters, formats, and what was scanned."""
+"""Write the parts of a scan to files, with q-values and a BED file of the scanned intervals."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ SCANNED = "scanned.bed"
 RUN = "run.json"
 
 PICTURES = "tracks"
-"""Folder of the pictures of a scan, in that of its files."""
+"""Subfolder of the pictures."""
 
-_OURS = re.compile(rf"(sites|transcripts)\.[\w.]+|{PICTURES}/[\w.-]+\.(png|svg)")
+_OUTPUT_NAME = re.compile(rf"(sites|transcripts)\.[\w.]+|{PICTURES}/[\w.-]+\.(png|svg)")
 
 
 @dataclass(frozen=True)
 class Output:
-    """Which files are wanted, and what they say of themselves.
+    """The files to write, and the metadata in their headers.
 
     Parameters
     ----------
     formats : tuple of str
-        Of :data:`vqrna.formats.FORMATS`.
+        Names in :data:`vqrna.formats.FORMATS`.
     organism, assembly, annotation : str
-        For the head of bedRMod; the organism is a taxonomy number.
+        For the header of bedRMod; the organism is an NCBI taxonomy number.
     by_transcript : bool
-        Whether the table of sites by transcript is wanted, too.
+        Whether to write the table of sites by transcript, too.
     """
 
     formats: tuple[str, ...] = ("tsv",)
@@ -56,23 +56,23 @@ class Output:
     by_transcript: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a format that is not known, and an organism that is no number."""
+        """Check formats and organism."""
         for name in self.formats:
             if name not in FORMATS:
                 raise UsageError(f"unknown format '{name}' (known: {', '.join(FORMATS)})")
         if self.organism and not (self.organism.isascii() and self.organism.isdigit()):
             raise UsageError(
-                "--organism is an NCBI taxonomy number, such as 9606 for human, "
-                f"not '{self.organism}'"
+                f"invalid organism '{self.organism}' (expected an NCBI taxonomy number, such as "
+                "9606 for human)"
             )
 
-    def told(self) -> dict[str, object]:
-        """Give it as plain values."""
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as plain values."""
         return asdict(self)
 
 
 def parse_formats(texts: Sequence[str] | None) -> tuple[str, ...]:
-    """Read formats as the command line gives them: ``tsv,bed``, or repeated."""
+    """Parse formats of the command line: ``tsv,bed``, or repeated options."""
     names = [part.strip().lower() for text in texts or ("tsv",) for part in text.split(",")]
     return tuple(dict.fromkeys(names))
 
@@ -87,65 +87,69 @@ def write_results(
     command: str,
     run: Mapping[str, object],
 ) -> Prediction:
-    """Turn finished parts into the files that are wanted.
+    """Write the output files of a scan.
 
     Parameters
     ----------
     parts : Parts
-        All of them.
+        All parts.
     folder : pathlib.Path
     source : Source
-        What was scanned.
     model : Model
     settings : Settings
     output : Output
     command : str
-        How the result was made, without what has no bearing on it.
+        The command, without options that do not affect the result.
     run : mapping
-        How it was made here and now; kept in ``run.json`` alone, since it may differ where the
-        result does not.
+        Details of this run, written to ``run.json`` only, since they may differ for the same
+        result.
 
     Returns
     -------
     Prediction
-        Without its sites.
+        Without sites.
     """
-    total = Totals.of(parts, len(settings.modifications))
-    told = facts(model.hash, command, **settings.told(), **source.told(), **total.facts(settings))
+    tables, total = source.tables, Totals(len(settings.modifications))
+    for part in parts:
+        total.add(part)
+    header = facts(
+        model.hash, command, **settings.describe(), **source.describe(), **total.facts(settings)
+    )
 
     def sequences() -> Iterator[tuple[str, int]]:
-        known = source.sequences()
-        return _scanned_lengths(parts) if known is None else known
+        lengths = tables.sequence_lengths()
+        return _scanned_lengths(parts) if lengths is None else lengths
 
     def description(prefix: str) -> Description:
         return Description(
-            facts={PROGRAM: __version__, **told},
+            facts={PROGRAM: __version__, **header},
             modifications=settings.modifications,
             sequences=sequences,
             organism=output.organism,
             assembly=output.assembly,
             annotation=output.annotation,
             prefix=prefix,
-            stranded=source.stranded,
+            stranded=tables.stranded,
         )
 
     with output_files(folder) as files:
         rows = with_q_values(parts.sites(), total, settings)
         with writers(output.formats, folder, description("sites"), files) as out:
-            out.write(source.none())  # tells the columns where nothing is found
-            for block in total.counted(source.arranged(rows)):
+            out.write(Sites.empty(tables.main_columns))  # sets the columns if there are no sites
+            for block in total.count_calls(tables.main_rows(rows)):
                 out.write(block)
         if output.by_transcript:
             rows = with_q_values(parts.sites(), total, settings)
             with writers(("tsv",), folder, description("transcripts"), files) as out:
-                out.write(source.none(by_transcript=True))
-                for block in source.by_transcript(rows):
+                out.write(Sites.empty(tables.transcript_columns))
+                for block in tables.transcript_rows(rows):
                     out.write(block)
         paths = list(files.paths)
         with translate_errors(folder / SCANNED), files.open(SCANNED) as file:
-            spans = source.scanned()
-            file.writelines(_bed_lines(parts.spans() if spans is None else spans, told))
-        how = {
+            intervals = tables.intervals()
+            spans = parts.spans() if intervals is None else intervals
+            file.writelines(_bed_lines(spans, header))
+        details = {
             "vqrna": __version__,
             "model": model.hash,
             **run,
@@ -156,12 +160,12 @@ def write_results(
             "files": [*(path.name for path in paths), SCANNED],
         }
         with translate_errors(folder / RUN), files.open(RUN) as file:
-            file.write(f"{json.dumps(how, indent=1)}\n".encode())
-        older = _older(folder)
-        for name in older:
+            file.write(f"{json.dumps(details, indent=1)}\n".encode())
+        stale = _previous_files(folder)
+        for name in stale:
             files.remove(name)
-    if any(name.startswith(f"{PICTURES}/") for name in older):
-        with suppress(OSError):  # something else lies there, too
+    if any(name.startswith(f"{PICTURES}/") for name in stale):
+        with suppress(OSError):  # it has other files
             (folder / PICTURES).rmdir()
     return Prediction(
         None,
@@ -172,16 +176,16 @@ def write_results(
         empty_records=total.empty,
         unreachable=unreachable(model, settings, total),
         notes=tuple(files.notes),
-        in_genome=source.stranded,
+        in_genome=tables.stranded,
         near_ties=(total.near_ties, total.tokens),
     )
 
 
-def with_q_values(found: Iterator[Sites], total: Totals, settings: Settings) -> Iterator[Sites]:
-    """Give sites their q-values, and take back the calls that are beyond the rate asked for."""
-    known = total.p_values.q_values()
-    for block in found:
-        block = block.replace(q_value=known.of(block.p_value, block.modification_index))
+def with_q_values(blocks: Iterator[Sites], total: Totals, settings: Settings) -> Iterator[Sites]:
+    """Yield blocks of sites with q-values, without the calls above the false discovery rate."""
+    q_values = total.p_values.q_values()
+    for block in blocks:
+        block = block.replace(q_value=q_values.of(block.p_value, block.modification_index))
         if settings.fdr is not None:
             passed = block.q_value <= settings.fdr
             block = block.replace(tier=np.where(passed, block.tier, 0).astype(np.uint8))
@@ -192,57 +196,57 @@ def with_q_values(found: Iterator[Sites], total: Totals, settings: Settings) -> 
 
 
 def unreachable(model: Model, settings: Settings, total: Totals) -> tuple[str, ...]:
-    """Say for which types no q-value could be as small as asked for, and why."""
+    """Return notes on modifications for which no q-value could be as small as requested."""
     if settings.fdr is None or not model.off_site:
         return ()
     nulls = [model.off_site[column] for column in settings.columns]
-    found = total.p_values.q_values().unreachable(settings.fdr, [null.floor for null in nulls])
+    floors = [null.floor for null in nulls]
     return tuple(
         each.told(
             settings.modifications[each.modification_index].symbol,
             nulls[each.modification_index].count,
             settings.fdr,
         )
-        for each in found
+        for each in total.p_values.q_values().unreachable(settings.fdr, floors)
     )
 
 
 def _scanned_lengths(parts: Parts) -> Iterator[tuple[str, int]]:
-    """Give names and lengths of sequences that were scanned whole; of one name, the longest."""
+    """Yield names and lengths of the scanned sequences; of adjacent equal names, the longest."""
     for name, group in groupby(parts.spans(), key=lambda span: span[0]):
         yield name, max(stop for _, _, stop, _ in group)
 
 
-def note_pictures(folder: Path, pictures: Sequence[Path]) -> None:
-    """Add pictures of a scan to its ``run.json``, so that the next scan there removes them."""
-    told = _run(folder)
-    if told and pictures:
+def record_pictures(folder: Path, pictures: Sequence[Path]) -> None:
+    """Add pictures to the ``run.json`` of a folder, so that the next scan there removes them."""
+    run = _read_run(folder)
+    if run and pictures:
         names = [path.relative_to(folder).as_posix() for path in pictures]
-        write_text(folder / RUN, json.dumps(told | {"pictures": names}, indent=1) + "\n")
+        write_text(folder / RUN, json.dumps(run | {"pictures": names}, indent=1) + "\n")
 
 
-def _run(folder: Path) -> dict[str, object]:
-    """Read the ``run.json`` of a folder; nothing where there is none."""
+def _read_run(folder: Path) -> dict[str, object]:
+    """Return the content of ``run.json``; empty if it is missing or invalid."""
     try:
-        told = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        run = json.loads((folder / RUN).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return run if isinstance(run, dict) else {}
 
 
-def _older(folder: Path) -> list[str]:
-    """Name the files of the scan before: what is not replaced would seem to be of this one."""
-    told = _run(folder)
-    listed = [told.get("files"), told.get("pictures")]
+def _previous_files(folder: Path) -> list[str]:
+    """Return the names of the files of the previous scan: they would seem to be of this one."""
+    run = _read_run(folder)
+    listed = [run.get("files"), run.get("pictures")]
     names = [name for each in listed if isinstance(each, list) for name in each]
-    return [name for name in names if isinstance(name, str) and _OURS.fullmatch(name)]
+    return [name for name in names if isinstance(name, str) and _OUTPUT_NAME.fullmatch(name)]
 
 
 def _bed_lines(
-    spans: Iterator[tuple[str, int, int, bool]], told: Mapping[str, str]
+    spans: Iterator[tuple[str, int, int, bool]], header: Mapping[str, str]
 ) -> Iterator[bytes]:
-    """Write which stretches were scanned, as BED6."""
-    for line in lines_of(told):
+    """Yield the scanned intervals as lines of BED6."""
+    for line in lines_of(header):
         yield f"{line}\n".encode()
     for name, start, stop, reverse in spans:
         strand = "-" if reverse else "+"

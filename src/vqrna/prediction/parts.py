@@ -1,4 +1,4 @@
-"""What a unit of work gives, in memory and on disk."""
+"""The results of units, in memory and on disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ARRAYS = tuple(name for name in DTYPES if name not in ("sequence", "q_value"))
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """Which positions of which sequences were evaluated.
+    """Evaluated intervals of sequences.
 
     Attributes
     ----------
@@ -43,21 +43,23 @@ class Spans:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What the units of a scan add up to.
+    """Result of a unit.
 
     Attributes
     ----------
     sites : Sites
-        Reported sites, in the order of the positions.
+        Reported sites, in the order of the scan.
     candidates : np.ndarray, shape (K,), int64
-        How many positions could carry each type.
+        Number of candidates of each modification.
     p_values : PValueCounts
-        Of all candidates.
+        P-values of all candidates.
     spans : Spans
-    nt, records, empty : int
-        Positions that count; sequences begun; those of them without a letter.
+    nt : int
+        Number of positions whose sites are reported.
+    records, empty : int
+        Number of regions that begin in the unit, and of those without a position.
     near_ties, tokens : int
-        Codes that were nearly tied, of so many that were assigned.
+        Number of tokens whose codes were nearly tied, and of all tokens.
     """
 
     sites: Sites
@@ -72,127 +74,128 @@ class Part:
 
 
 class PartStore:
-    """A hidden folder of finished parts inside the folder of the results.
+    """A hidden directory of finished parts inside the folder of the results.
 
-    Its name follows from model, settings and input: another run never takes them for its own.
+    Its name depends on model, settings and input, so that no other run takes the parts for its
+    own.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Of the results.
+        Folder of the results.
     key : str
-        Names the run.
+        Identifier of the run.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
         self.folder = folder
         self.key = key
-        self.place = folder / f"{_PREFIX}{key}"
+        self.directory = folder / f"{_PREFIX}{key}"
 
     @classmethod
-    def found_in(cls, folder: Path) -> list[PartStore]:
-        """List the stores that runs have left in a folder."""
-        places = sorted(folder.glob(f"{_PREFIX}*"))
-        return [cls(folder, place.name.removeprefix(_PREFIX)) for place in places]
+    def list_in(cls, folder: Path) -> list[PartStore]:
+        """Return the stores in a folder."""
+        directories = sorted(folder.glob(f"{_PREFIX}*"))
+        return [cls(folder, path.name.removeprefix(_PREFIX)) for path in directories]
 
     def has(self, number: int) -> bool:
-        """Tell whether a finished part is there, and whole."""
+        """Return whether a part is there and its file is complete (a quick check)."""
         return zipfile.is_zipfile(self._path(number))
 
     def read(self, number: int) -> Part | None:
-        """Give a finished part, or None if it has to be made: one that is broken is removed."""
+        """Return a part, or None if it is missing or damaged; a damaged file is removed."""
         try:
             with (
                 self._path(number).open("rb") as file,
                 np.load(file, allow_pickle=False) as arrays,
             ):
-                return unpacked({name: arrays[name] for name in arrays.files})
+                return from_arrays({name: arrays[name] for name in arrays.files})
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, EOFError, IndexError, AttributeError, zipfile.BadZipFile):
-            with suppress(OSError):  # damage within the file shows only here: has() is quick
+            with suppress(OSError):
                 self._path(number).unlink()
             return None
 
     def write(self, number: int, part: Part) -> None:
-        """Keep a finished part; it appears whole or not at all."""
-        self._make()
+        """Write a part, completely or not at all."""
+        self._make_directory()
         with atomic_path(self._path(number)) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **packed(part))
+            np.savez(file, allow_pickle=False, **to_arrays(part))
 
-    def plans(self) -> list[dict[str, Any]]:
-        """Give what was kept with :meth:`keep_plan`, in the order of the shards."""
-        found = []
-        for path in sorted(self.place.glob(f"{_PLAN}*.json")):
+    def read_plans(self) -> list[dict[str, Any]]:
+        """Return what :meth:`write_plan` wrote, in the order of the shards."""
+        plans = []
+        for path in sorted(self.directory.glob(f"{_PLAN}*.json")):
             try:
-                found.append(dict(json.loads(path.read_text(encoding="utf-8"))))
+                plans.append(dict(json.loads(path.read_text(encoding="utf-8"))))
             except ValueError:
-                raise DataError("is no plan of a scan", file=path) from None
-        return found
+                raise DataError("invalid plan of a scan: run the shard again", file=path) from None
+        return plans
 
-    def keep_plan(self, plan: dict[str, Any], shard: int = 1) -> None:
-        """Keep what the parts are parts of, for whoever joins them; a file for each shard."""
-        self._make()
-        write_text(self.place / f"{_PLAN}{shard:09d}.json", json.dumps(plan, indent=1) + "\n")
+    def write_plan(self, plan: dict[str, Any], shard: int = 1) -> None:
+        """Write what is needed to join the parts; one file a shard."""
+        self._make_directory()
+        write_text(self.directory / f"{_PLAN}{shard:09d}.json", json.dumps(plan, indent=1) + "\n")
 
-    def drop(self, held: Callable[[int], bool]) -> None:
-        """Remove those parts of this run whose numbers are held."""
-        for path in self.place.glob("*.npz"):
-            if path.stem.isdigit() and held(int(path.stem)):
+    def drop(self, selected: Callable[[int], bool]) -> None:
+        """Remove the parts of this run whose numbers are selected."""
+        for path in self.directory.glob("*.npz"):
+            if path.stem.isdigit() and selected(int(path.stem)):
                 path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove all parts of this run."""
-        shutil.rmtree(self.place, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def clear(self) -> None:
-        """Remove all parts, those that other runs left in this folder included."""
-        for store in self.found_in(self.folder):
+        """Remove all parts in the folder, those of other runs included."""
+        for store in self.list_in(self.folder):
             store.remove()
 
-    def kept(self) -> bool:
-        """Tell whether anything is kept; a folder of nothing is removed."""
-        with suppress(OSError):  # something lies there, or there is no folder
-            self.place.rmdir()
-        return self.place.exists()
+    def remove_if_empty(self) -> bool:
+        """Remove the directory if it is empty; return whether it is still there."""
+        with suppress(OSError):  # it is not empty, or missing
+            self.directory.rmdir()
+        return self.directory.exists()
 
-    def _make(self) -> None:
+    def _make_directory(self) -> None:
         try:
-            self.place.mkdir(parents=True, exist_ok=True)
+            self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise write_error(error, self.folder) from error
 
     def _path(self, number: int) -> Path:
-        return self.place / f"{number:07d}.npz"
+        return self.directory / f"{number:07d}.npz"
 
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Finished parts in order, that can be gone through more than once.
+    """All parts of a scan, in order; they can be iterated more than once.
 
     Parameters
     ----------
     stores : sequence of PartStore or Part
-        Where each part lies, or the part itself.
+        The store of each part, or the part itself.
     """
 
     stores: Sequence[PartStore | Part]
 
     def __iter__(self) -> Iterator[Part]:
-        for number, place in enumerate(self.stores):
-            part = place if isinstance(place, Part) else place.read(number)
+        for number, store in enumerate(self.stores):
+            part = store if isinstance(store, Part) else store.read(number)
             if part is None:
-                raise DataError(f"part {number + 1} is broken or gone: run the scan again")
+                raise DataError(f"part {number + 1} is missing or damaged: run the scan again")
             yield part
 
     def sites(self) -> Iterator[Sites]:
-        """Give the sites of all parts, a block at a time."""
+        """Yield the sites of each part."""
         for part in self:
             if len(part.sites):
                 yield part.sites
 
     def spans(self) -> Iterator[tuple[str, int, int, bool]]:
-        """Give name, start, stop and strand of what was scanned; pieces of one row put together."""
+        """Yield name, start, stop and strand of the scanned intervals, adjacent ones joined."""
         last: tuple[str, int, int, bool] | None = None
         for part in self:
             s = part.spans
@@ -215,44 +218,44 @@ class Parts:
             yield last
 
 
-def packed(part: Part) -> dict[str, np.ndarray]:
-    """Lay a part out as arrays of plain numbers and bytes."""
-    names, places = _indexed(np.concatenate([part.spans.sequence, part.sites.sequence]))
-    cut = len(part.spans.start)
+def to_arrays(part: Part) -> dict[str, np.ndarray]:
+    """Return a part as arrays of numbers and bytes."""
+    names, index = _factorize(np.concatenate([part.spans.sequence, part.sites.sequence]))
+    count = len(part.spans.start)
     arrays = {f"site_{name}": getattr(part.sites, name) for name in _ARRAYS}
     counts = [part.nt, part.records, part.empty, part.near_ties, part.tokens]
     return arrays | {
         "names": np.frombuffer("\n".join(names).encode(), dtype=np.uint8),
-        "span_sequence": places[:cut],
+        "span_sequence": index[:count],
         "span_start": part.spans.start,
         "span_stop": part.spans.stop,
         "span_reverse": part.spans.reverse,
-        "site_sequence": places[cut:],
+        "site_sequence": index[count:],
         "candidates": part.candidates,
         "counts": np.array(counts, dtype=np.int64),
         **{f"p_{name}": np.array(x) for name, x in part.p_values.to_json().items()},
     }
 
 
-def unpacked(arrays: dict[str, np.ndarray]) -> Part:
-    """Make a part again of what :func:`packed` gave."""
+def from_arrays(arrays: dict[str, np.ndarray]) -> Part:
+    """Return the part of :func:`to_arrays`."""
     names = np.array(arrays["names"].tobytes().decode().split("\n"), dtype=object)
     columns: dict[str, Any] = {name: arrays[f"site_{name}"] for name in _ARRAYS}
-    nothing = np.full(len(columns["position"]), np.nan)
-    columns |= {"sequence": names[arrays["site_sequence"]], "q_value": nothing}
+    unknown = np.full(len(columns["position"]), np.nan)
+    columns |= {"sequence": names[arrays["site_sequence"]], "q_value": unknown}
     spans = Spans(
         names[arrays["span_sequence"]],
         arrays["span_start"],
         arrays["span_stop"],
         arrays["span_reverse"],
     )
-    counted = {k.removeprefix("p_"): array for k, array in arrays.items() if k.startswith("p_")}
-    counts = PValueCounts.from_json(counted | {"types": int(counted["types"])})
+    p_values = {k.removeprefix("p_"): array for k, array in arrays.items() if k.startswith("p_")}
+    counts = PValueCounts.from_json(p_values | {"types": int(p_values["types"])})
     return Part(Sites(**columns), arrays["candidates"], counts, spans, *arrays["counts"].tolist())
 
 
-def _indexed(names: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Give each name once, in the order of their first use, and where each row's name stands."""
-    places: dict[str, int] = {}
-    rows = [places.setdefault(name, len(places)) for name in names.tolist()]
-    return list(places), np.array(rows, dtype=np.int64)
+def _factorize(names: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Return the unique names in order of first use, and the index of each name among them."""
+    unique: dict[str, int] = {}
+    index = [unique.setdefault(name, len(unique)) for name in names.tolist()]
+    return list(unique), np.array(index, dtype=np.int64)

@@ -12,7 +12,7 @@ from pathlib import Path
 from vqrna.model import Model
 from vqrna.plots.style import save_figure
 from vqrna.plots.tracks import site_tracks
-from vqrna.prediction.output import PICTURES, note_pictures
+from vqrna.prediction.output import PICTURES, record_pictures
 from vqrna.prediction.scan import scan_sequence
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import FastaSource
@@ -20,10 +20,10 @@ from vqrna.runtime.files import output_directory
 from vqrna.sequence import decode
 
 LONGEST = 5000
-"""Sequences beyond so many nt are not drawn: nobody could read them."""
+"""Longer sequences are not drawn: the picture would be unreadable."""
 
 FIRST = 6
-"""So many sequences are drawn."""
+"""Number of sequences to draw."""
 
 
 def draw_first(
@@ -33,37 +33,37 @@ def draw_first(
     settings: Settings,
     count: int = FIRST,
 ) -> tuple[list[Path], int]:
-    """Draw the first sequences that are not too long to ``FOLDER/tracks/``.
+    """Draw the first sequences of a prediction into ``FOLDER/tracks/``.
 
     Parameters
     ----------
     inputs : sequence of path-like
-        FASTA files; they are read anew.
+        FASTA files; they are read again.
     folder : pathlib.Path
-        Of the results.
+        Folder of the results.
     model : Model
     settings : Settings
         All candidates are drawn, called or not.
     count : int
-        How many sequences are looked at.
+        Number of sequences to read.
 
     Returns
     -------
     written : list of pathlib.Path
         PNG and SVG files.
-    left_out : int
-        How many of the first were too long or empty.
+    skipped : int
+        Number of sequences that were not drawn: empty, or longer than `LONGEST`.
     """
-    everything = dataclasses.replace(settings, all_sites=True)
-    records = FastaSource(tuple(str(path) for path in inputs)).stretches()
+    all_sites = dataclasses.replace(settings, all_sites=True)
+    records = FastaSource(tuple(str(path) for path in inputs)).regions()
     written: list[Path] = []
-    left_out = 0
+    skipped = 0
     for number, record in enumerate(islice(records, count), start=1):
         if not 0 < len(record.tokens) <= LONGEST:
-            left_out += 1
+            skipped += 1
             continue
-        places = output_directory(folder / PICTURES)
-        sites = scan_sequence(model, record.name, record.tokens, everything)
+        pictures = output_directory(folder / PICTURES)
+        sites = scan_sequence(model, record.name, record.tokens, all_sites)
         figure = site_tracks(
             sites.table(settings.modifications),
             record.name,
@@ -72,6 +72,6 @@ def draw_first(
             sequence=decode(record.tokens),
         )
         safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", record.name)[:80]
-        written.extend(save_figure(figure, places / f"{number:02d}_{safe}.png"))
-        note_pictures(folder, written)
-    return written, left_out
+        written.extend(save_figure(figure, pictures / f"{number:02d}_{safe}.png"))
+        record_pictures(folder, written)
+    return written, skipped

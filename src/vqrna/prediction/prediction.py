@@ -1,4 +1,4 @@
-"""What a prediction gives: sites, and a summary of them by modification."""
+"""The result of a prediction: sites, and a summary by modification."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ class Prediction:
     Attributes
     ----------
     sites : pandas.DataFrame, or None
-        A row a site with the columns of :data:`vqrna.sites.COLUMNS`: ``position`` is 1-based,
+        One row a site with the columns :data:`vqrna.sites.COLUMNS`: ``position`` is 1-based,
         ``score`` calibrated at the even class ratio, ``probability`` at the prior, ``p_value``
-        against the off-site null, ``q_value`` over all candidates of the type, ``call`` empty,
-        ``low``, ``medium`` or ``high``. None where they were written to files.
+        against the off-site null, ``q_value`` over all candidates of the modification, ``call``
+        empty, ``low``, ``medium`` or ``high``. None if the sites were written to files.
     summary : pandas.DataFrame
-        A row a modification: ``modification``, ``base``, ``candidates``, calls by tier,
-        ``calls_per_kb``, and ``chance_per_kb``, what shuffled sequence gives at this threshold
-        (nan with a false discovery rate, which is known for no other scan).
+        One row a modification: ``modification``, ``base``, ``candidates``, ``called``, calls by
+        tier, ``calls_per_kb``, and ``chance_per_kb``, the calls in shuffled sequence at this
+        threshold (nan with a false discovery rate, which depends on the scan).
     nt, records : int
-        How much sequence in how many records, or stretches of a genome.
-    in_genome : bool
-        Whether it was a genome.
-    near_ties : tuple of two int
-        How many codes were nearly tied and settled in double precision, and of how many.
+        Number of positions, and of sequences or regions of a genome.
     paths : tuple of pathlib.Path
-        What was written, the sites first.
+        Written files, the sites first.
     repeated_names, empty_records : int
-        Records whose name another one had before, and records without a letter.
+        Number of sequences with the name of an earlier one, and of those without a letter.
     unreachable : tuple of str
-        What to say of types for which no q-value could be as small as asked for.
+        Notes on modifications for which no q-value could be as small as requested.
     notes : tuple of str
-        What to say of files that could not be made as they should.
+        Notes on files.
+    in_genome : bool
+        Whether a genome was scanned.
+    near_ties : tuple of two int
+        Number of codes that were nearly tied and resolved in double precision, and of all codes.
     """
 
     sites: pd.DataFrame | None
@@ -62,21 +62,21 @@ class Prediction:
 
     @property
     def path(self) -> Path | None:
-        """Where the sites were written."""
+        """File of the sites."""
         return self.paths[0] if self.paths else None
 
 
 @dataclass
 class Totals:
-    """What the parts of a scan add up to.
+    """Sums over the parts of a scan.
 
     Parameters
     ----------
-    kinds : int
+    modifications : int
         Number of modifications K.
     """
 
-    kinds: int
+    modifications: int
     candidates: np.ndarray = field(init=False)
     calls: np.ndarray = field(init=False)
     p_values: PValueCounts = field(init=False)
@@ -87,21 +87,13 @@ class Totals:
     tokens: int = 0
 
     def __post_init__(self) -> None:
-        """Begin with nothing."""
-        self.candidates = np.zeros(self.kinds, dtype=np.int64)
-        self.calls = np.zeros((self.kinds, len(TIERS)), dtype=np.int64)
-        self.p_values = PValueCounts(self.kinds)
-
-    @classmethod
-    def of(cls, parts: Iterable[Part], kinds: int) -> Totals:
-        """Add up parts."""
-        total = cls(kinds)
-        for part in parts:
-            total.add(part)
-        return total
+        """Start at zero."""
+        self.candidates = np.zeros(self.modifications, dtype=np.int64)
+        self.calls = np.zeros((self.modifications, len(TIERS)), dtype=np.int64)
+        self.p_values = PValueCounts(self.modifications)
 
     def add(self, part: Part) -> None:
-        """Add a part; its calls are counted where they are reported."""
+        """Add a part, except its calls (see :meth:`count_calls`)."""
         self.candidates += part.candidates
         self.p_values.merge(part.p_values)
         self.nt += part.nt
@@ -110,15 +102,15 @@ class Totals:
         self.near_ties += part.near_ties
         self.tokens += part.tokens
 
-    def counted(self, found: Iterable[Sites]) -> Iterator[Sites]:
-        """Count the calls among sites on their way, by type and tier."""
-        for block in found:
-            pairs = block.modification_index[block.tier > 0], block.tier[block.tier > 0] - 1
-            np.add.at(self.calls, pairs, 1)
+    def count_calls(self, blocks: Iterable[Sites]) -> Iterator[Sites]:
+        """Yield blocks of sites unchanged, and count their calls by modification and tier."""
+        for block in blocks:
+            called = block.tier > 0
+            np.add.at(self.calls, (block.modification_index[called], block.tier[called] - 1), 1)
             yield block
 
     def facts(self, settings: Settings) -> dict[str, str]:
-        """Tell how much was scanned, for the heads of files."""
+        """Return the size of the scan, for the header lines of files."""
         named = zip(settings.modifications, self.candidates.tolist(), strict=True)
         return {
             "sequences": str(self.records),
@@ -128,7 +120,7 @@ class Totals:
 
 
 def summarise(model: Model, settings: Settings, total: Totals) -> pd.DataFrame:
-    """Count calls by type and tier, beside what chance would give."""
+    """Return calls by modification and tier, and the calls expected by chance."""
     kb = max(total.nt, 1) / 1000
     rows = []
     for k, (m, column) in enumerate(zip(settings.modifications, settings.columns, strict=True)):
@@ -151,7 +143,7 @@ def summarise(model: Model, settings: Settings, total: Totals) -> pd.DataFrame:
 
 
 def _lowest_logit(model: Model, settings: Settings, column: int) -> float:
-    """Give the logit from which on a site is called."""
+    """Return the lowest logit that is called."""
     if settings.threshold is None:
         return float(model.tiers.logits[column, TIERS.index(settings.confidence)])
     return float(model.calibration.logit_of(settings.threshold)[column])

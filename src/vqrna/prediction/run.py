@@ -1,4 +1,4 @@
-"""Predict modified sites: of sequences in memory, or from files to a folder."""
+"""Predict modified sites of sequences in memory, or from files to a folder."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from vqrna.prediction.parts import Parts, PartStore
 from vqrna.prediction.prediction import Prediction, Totals, summarise
 from vqrna.prediction.scan import Shard, Tally, scan, scan_units
 from vqrna.prediction.settings import Settings, make_settings
-from vqrna.prediction.shards import key_of, plan_of
-from vqrna.prediction.source import FastaSource, Source, source_of
+from vqrna.prediction.shards import make_plan, run_key
+from vqrna.prediction.source import FastaSource, Source, as_source
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import command_line, facts, lines_of
-from vqrna.sites import Sites, joined
+from vqrna.sites import Sites, concat_sites
 from vqrna.stats.tiers import DEFAULT_TIER
 
 Input = str | PathLike[str]
@@ -51,25 +51,25 @@ def predict(
     Parameters
     ----------
     sequences : path, list of paths, mapping of name to sequence, or records
-        FASTA files (plain or gzipped; ``-`` is standard input), or letters.
+        FASTA files (plain or gzipped; ``-`` is standard input), or sequences.
     model : Model or path, optional
         The shipped one if not given.
     modifications : str or sequence of str, optional
-        Which types, such as ``"m6A,Psi"``; all that the model tells if not given.
+        Such as ``"m6A,Psi"``; all of the model if not given.
     confidence : {"medium", "low", "high"}
-        Lowest tier that is called; ``vqrna model info`` tells what the tiers mean.
+        Lowest tier that is called; ``vqrna model info`` describes the tiers.
     threshold : float, optional
-        Lowest score that is called, in place of the tiers.
+        Lowest score that is called, instead of the tiers.
     prior : float or mapping of str to float, optional
-        Assumed share of candidates that is modified, for all types or by type.
+        Assumed fraction of candidates that are modified, for all modifications or by symbol.
     all_sites : bool
-        Report the candidates that are not called, too.
+        Report candidates that are not called, too.
     fdr : float, optional
         Largest q-value that is called.
     device : str
-        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; for a model that has to be loaded.
+        Device for a model that is loaded: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     jobs : int, optional
-        Threads; as many as there are cores, up to 8, if not given.
+        Number of threads; one per core, up to 8, if not given.
     show_progress : bool
 
     Returns
@@ -79,15 +79,15 @@ def predict(
     Raises
     ------
     DataError
-        If a file or sequence is wrong.
+        If a file or sequence is invalid.
     UsageError
-        If a setting is.
+        If a setting is invalid.
 
     Examples
     --------
     >>> import vqrna
-    >>> found = vqrna.predict({"mine": "GGACU" * 30}, all_sites=True)
-    >>> found.sites.head()  # doctest: +SKIP
+    >>> prediction = vqrna.predict({"mine": "GGACU" * 30}, all_sites=True)
+    >>> prediction.sites.head()  # doctest: +SKIP
     """
     loaded = model if isinstance(model, Model) else load_model(model, device)
     settings = make_settings(
@@ -99,18 +99,18 @@ def predict(
         all_sites=all_sites,
         fdr=fdr,
     )
-    source, tally = source_of(sequences), Tally()
+    source, tally = as_source(sequences), Tally()
     engine = ThreadEngine(loaded, settings, resolve_jobs(jobs, loaded.device))
     total = Totals(len(settings.modifications))
-    parts = []
+    blocks = []
     with progress(None, "predicting", unit="nt", show=show_progress) as bar:
         for part in scan(scan_units(source, loaded, settings), engine, bar, tally=tally):
-            assert part is not None  # there is no store to keep it
+            assert part is not None  # without a store
             total.add(part)
-            parts.append(part.sites)
-    whole = joined(total.counted(with_q_values(iter(parts), total, settings)))
+            blocks.append(part.sites)
+    sites = concat_sites(total.count_calls(with_q_values(iter(blocks), total, settings)))
     return Prediction(
-        whole.table(settings.modifications),
+        sites.table(settings.modifications),
         summarise(loaded, settings, total),
         total.nt,
         total.records,
@@ -136,34 +136,35 @@ def predict_files(
     command: str | None = None,
     show_progress: bool = True,
 ) -> Prediction | None:
-    """Predict from files to files in the folder OUT, or to standard output (``-``).
+    """Predict from files to a folder, or to standard output (``-``).
 
-    Finished parts are kept in the folder until all is done: the same call after a kill, Ctrl-C or
-    a full disk goes on where it stopped, to the same bytes. Standard input and pipes cannot be
-    read twice, and a model that was never saved cannot be recognised: there it begins anew.
+    Finished parts are kept in the folder until the scan is complete: after a kill, Ctrl-C or a
+    full disk the same call resumes, and writes the same bytes. It starts over for standard input
+    and pipes, which cannot be read twice, and for a model that was never saved, which cannot be
+    recognised.
 
     Parameters
     ----------
     source : Source, or sequence of path
-        FASTA files, ``-`` being standard input; or a genome.
+        FASTA files (``-`` is standard input), or a genome.
     out : path-like or ``-``
     model : Model
     settings : Settings
     output : Output, optional
-        Which files; ``sites.tsv`` if not given.
+        Files to write; ``sites.tsv`` if not given.
     model_path : path, optional
-        Where `model` was loaded from, for whoever joins shards; the shipped one if not given.
+        File that `model` was loaded from, for :func:`vqrna.prediction.join`; the shipped one if
+        not given.
     jobs : int, optional
-        Threads; as many as there are cores, up to 8, if not given.
+        Number of threads; one per core, up to 8, if not given.
     engine : Engine, optional
-        What to use in place of threads.
+        Engine to use instead of threads.
     shard : Shard, optional
-        Make only its parts, and leave them to ``vqrna join``.
+        Score only its units, and keep the parts for ``vqrna join``.
     fresh : bool
-        Begin anew even where parts are left of the same scan.
+        Ignore the parts of an earlier run.
     command : str, optional
-        What the heads of files tell of how they were made; the command as it was typed if not
-        given.
+        Command for the header lines of files; the one that was typed if not given.
     show_progress : bool
 
     Returns
@@ -174,34 +175,38 @@ def predict_files(
     Raises
     ------
     DataError
-        If an input is missing or wrong, or `out` cannot be written.
+        If an input is missing or invalid, or `out` cannot be written.
     UsageError
-        If what is asked for cannot go together.
+        If options contradict each other.
     """
     if not str(out):
-        raise UsageError("--out names no folder")
+        raise UsageError("--out is empty (expected a folder, or - for standard output)")
     if isinstance(source, Sequence):
         source = FastaSource(tuple(str(file) for file in source))
     output = output or Output()
     engine = engine or ThreadEngine(model, settings, resolve_jobs(jobs, model.device))
     if str(out) == "-":
         if not engine.in_order:
-            raise UsageError("parts of this engine come in any order: give --out a folder")
+            raise UsageError(
+                f"--engine {engine.name} returns parts in any order: --out must be a folder"
+            )
         return _stream(source, model, settings, engine, command, show_progress)
-    again = bool(model.hash) and source.again
-    if shard is not None and not again:
-        raise UsageError("a shard needs files that can be read again and a model that was saved")
+    resumable = bool(model.hash) and source.rereadable
+    if shard is not None and not resumable:
+        raise UsageError("--shard needs files that can be read again and a saved model")
     command = command or command_line()
-    begun, tally = time.monotonic(), Tally()
+    start, tally = time.monotonic(), Tally()
     with results_directory(out) as folder:
-        key = key_of(source, model, settings, engine.device) if again else f"once-{os.getpid()}"
+        key = f"once-{os.getpid()}"
+        if resumable:
+            key = run_key(source, model, settings, engine.device)
         store = PartStore(folder, key)
         if fresh and shard is not None:
-            store.drop(shard.holds)  # those of the other shards may be at work, or done
+            store.drop(shard.holds)  # other shards may be running or complete
         elif fresh:
             store.clear()
         try:
-            total = source.total()
+            total = source.count_positions()
             with progress(total, "predicting", unit="nt", show=show_progress) as bar:
                 units = scan_units(source, model, settings)
                 for _ in scan(units, engine, bar, shard=shard, store=store, tally=tally):
@@ -213,24 +218,24 @@ def predict_files(
                 "engine": engine.name,
                 "parts": tally.units,
                 "resumed": tally.resumed,
-                "seconds": round(time.monotonic() - begun, 1),
+                "seconds": round(time.monotonic() - start, 1),
             }
             if shard is not None:
-                plan = plan_of(source, model, settings, output, command, tally, model_path)
-                store.keep_plan(plan | {"run": run}, shard.index)
+                plan = make_plan(source, model, settings, output, command, tally, model_path)
+                store.write_plan(plan | {"run": run}, shard.index)
                 return None
             parts = Parts([store] * tally.units)
-            found = write_results(parts, folder, source, model, settings, output, command, run)
+            prediction = write_results(parts, folder, source, model, settings, output, command, run)
         except BaseException as error:
-            if not again:
+            if not resumable:
                 store.remove()
-            elif store.kept():
-                error.add_note("what is finished is kept: the same command goes on from there")
+            elif store.remove_if_empty():
+                error.add_note("finished parts are kept: the same command resumes the run")
             raise
         store.clear()
-    if source.stranded:  # exons of a chromosome share its name
-        return found
-    return replace(found, repeated_names=tally.repeated_names)
+    if source.tables.stranded:  # regions of a chromosome share its name
+        return prediction
+    return replace(prediction, repeated_names=tally.repeated_names)
 
 
 def _stream(
@@ -241,34 +246,33 @@ def _stream(
     command: str | None,
     show_progress: bool,
 ) -> Prediction:
-    """Write sites to standard output as they come; q-values would have to wait for the last."""
+    """Write sites to standard output during the scan; q-values are known only after it."""
     if settings.fdr is not None:
-        raise UsageError("--fdr needs the whole scan: give --out a folder")
-    head = lines_of(facts(model.hash, command, **settings.told(), **source.told()))
+        raise UsageError("--fdr needs the whole scan: --out must be a folder")
+    header = lines_of(facts(model.hash, command, **settings.describe(), **source.describe()))
     total, tally = Totals(len(settings.modifications)), Tally()
-    kinds = settings.modifications
-    text = "".join(f"{line}\n" for line in head) + tsv.column_line(source.none().extra)
-    with progress(source.total(), "predicting", unit="nt", show=show_progress) as bar:
+    tables, modifications = source.tables, settings.modifications
+    text = "".join(f"{line}\n" for line in header) + tsv.column_line(tables.main_columns)
+    with progress(source.count_positions(), "predicting", unit="nt", show=show_progress) as bar:
 
-        def found() -> Iterator[Sites]:
+        def scanned() -> Iterator[Sites]:
             for part in scan(scan_units(source, model, settings), engine, bar, tally=tally):
-                assert part is not None  # there is no store to keep it
+                assert part is not None  # without a store
                 total.add(part)
                 yield part.sites
 
-        for block in total.counted(source.arranged(found())):
-            sys.stdout.write(text + tsv.lines(block, kinds))  # no head above a fault
+        for block in total.count_calls(tables.main_rows(scanned())):
+            sys.stdout.write(text + tsv.lines(block, modifications))  # no header before an error
             text = ""
     sys.stdout.write(text)
     sys.stdout.flush()
-    summary = summarise(model, settings, total)
     return Prediction(
         None,
-        summary,
+        summarise(model, settings, total),
         total.nt,
         total.records,
-        repeated_names=0 if source.stranded else tally.repeated_names,
+        repeated_names=0 if tables.stranded else tally.repeated_names,
         empty_records=total.empty,
-        in_genome=source.stranded,
+        in_genome=tables.stranded,
         near_ties=(total.near_ties, total.tokens),
     )

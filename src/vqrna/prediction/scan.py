@@ -1,4 +1,4 @@
-"""Scan a source: units in, finished parts out, in order."""
+"""Scan a source: cut it into units, let an engine score them, and keep the parts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from vqrna.prediction.engines import Engine, map_in_order
 from vqrna.prediction.parts import Part, PartStore
 from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.settings import Settings
-from vqrna.prediction.source import Names, Source
-from vqrna.prediction.tiles import Unit, units
+from vqrna.prediction.source import Source
+from vqrna.prediction.tiles import Unit, cut_units
 from vqrna.region import Region
 from vqrna.runtime.progress import Bar
 from vqrna.sequence import centre
-from vqrna.sites import Sites, joined
+from vqrna.sites import Sites, concat_sites
 
 
 @dataclass(frozen=True)
@@ -30,58 +30,85 @@ class Shard:
     Parameters
     ----------
     index, count : int
-        i of n, from 1.
+        i and n, from 1.
     """
 
     index: int = 1
     count: int = 1
 
     @classmethod
-    def of(cls, text: str) -> Shard:
+    def parse(cls, text: str) -> Shard:
         """Read ``2/8``.
 
         Raises
         ------
         UsageError
-            If it is anything else.
+            If it is not two numbers i/n with 1 <= i <= n.
         """
         match = re.fullmatch(r" *([0-9]{1,9}) */ *([0-9]{1,9}) *", text)
         if match and 1 <= int(match[1]) <= int(match[2]):
             return cls(int(match[1]), int(match[2]))
-        raise UsageError(f"'{text}' is no shard: say 1/8 for the first of eight, up to 8/8")
+        raise UsageError(f"invalid shard '{text}' (expected i/n, such as 1/8 to 8/8)")
 
     def holds(self, number: int) -> bool:
-        """Tell whether a unit belongs to it."""
+        """Return whether a unit belongs to the shard."""
         return number % self.count == self.index - 1
+
+
+class NameCounter:
+    """Counts repeated names, in 8 bytes a name: an input may have many millions."""
+
+    _BLOCK = 1 << 20
+
+    def __init__(self) -> None:
+        self._blocks: list[np.ndarray] = []
+        self._new: list[int] = []
+
+    def add(self, name: str) -> None:
+        """Add a name."""
+        self._new.append(hash(name))
+        if len(self._new) >= self._BLOCK:
+            self._close()
+
+    def repeated(self) -> int:
+        """Count names that were added before (two of 10^13 names may be confused)."""
+        self._close()
+        seen = np.concatenate([*self._blocks, np.empty(0, np.int64)])
+        return len(seen) - len(np.unique(seen))
+
+    def _close(self) -> None:
+        self._blocks.append(np.array(self._new, dtype=np.int64))
+        self._new = []
 
 
 @dataclass
 class Tally:
-    """What was met on the way through a source.
+    """Counts taken while a source is read.
 
     Attributes
     ----------
     units : int
-        How many there are in all, those of other shards too.
+        Number of units, those of other shards included.
     resumed : int
-        How many were there already.
-    names : Names
-        Of the sequences.
+        Number of units that were finished before.
+    names : NameCounter
+        Names of the sequences.
     """
 
     units: int = 0
     resumed: int = 0
-    names: Names = field(default_factory=Names)
+    names: NameCounter = field(default_factory=NameCounter)
 
     @property
     def repeated_names(self) -> int:
-        """How many sequences have a name that another one had before."""
+        """Number of sequences that have the name of an earlier one."""
         return self.names.repeated()
 
 
 def scan_units(source: Source, model: Model, settings: Settings) -> Iterator[Unit]:
-    """Cut a source into units, always the same."""
-    return units(source.stretches(), centre(model.length), reach_of(model, settings.modifications))
+    """Cut a source into units, the same ones every time."""
+    reach = reach_of(model, settings.modifications)
+    return cut_units(source.regions(), centre(model.length), reach)
 
 
 def scan(
@@ -93,25 +120,25 @@ def scan(
     store: PartStore | None = None,
     tally: Tally | None = None,
 ) -> Iterator[Part | None]:
-    """Score units; those that are finished already are passed over.
+    """Score units, except those that are finished already.
 
     Parameters
     ----------
     units : iterator of Unit
-        All of them.
+        All units of the source.
     engine : Engine
     bar : Bar
         Counts nt.
     shard : Shard, optional
         Score only its units; nothing is yielded for the others.
     store : PartStore, optional
-        Where parts are looked for and kept. Without it they are yielded and forgotten.
+        Where parts are looked up and written. Without it they are yielded.
     tally : Tally, optional
-        Filled on the way.
+        Updated while the units are read.
 
     Yields
     ------
-    Part, or None where it lies in the store
+    Part, or None where it was written to the store
     """
     shard, tally = shard or Shard(), tally or Tally()
 
@@ -120,7 +147,7 @@ def scan(
             tally.units += 1
             for piece in unit.pieces:
                 if piece.opens:
-                    tally.names.add(piece.stretch.name)
+                    tally.names.add(piece.region.name)
             if not shard.holds(unit.number):
                 continue
             if store is not None and store.has(unit.number):
@@ -138,7 +165,7 @@ def scan(
 
 
 def scan_sequence(model: Model, name: str, tokens: np.ndarray, settings: Settings) -> Sites:
-    """Scan one sequence, here and now.
+    """Scan one sequence in one thread.
 
     Parameters
     ----------
@@ -148,6 +175,6 @@ def scan_sequence(model: Model, name: str, tokens: np.ndarray, settings: Setting
     settings : Settings
     """
     reach = reach_of(model, settings.modifications)
-    cut = units([Region.whole(name, tokens)], centre(model.length), reach)
-    parts = map_in_order(cut, lambda unit, _: score_unit(model, unit, settings), jobs=1)
-    return joined(part.sites for _, part in parts)
+    units = cut_units([Region.whole(name, tokens)], centre(model.length), reach)
+    parts = map_in_order(units, lambda unit, _: score_unit(model, unit, settings), jobs=1)
+    return concat_sites(part.sites for _, part in parts)

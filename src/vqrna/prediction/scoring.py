@@ -11,13 +11,13 @@ from vqrna.model import Model
 from vqrna.prediction.calling import Rules, call, candidates
 from vqrna.prediction.parts import Part, Spans
 from vqrna.prediction.settings import Settings
-from vqrna.prediction.tiles import TILE, Piece, Unit, rows
+from vqrna.prediction.tiles import TILE, Piece, Unit, fill_rows
 from vqrna.sequence import centre
-from vqrna.sites import joined
+from vqrna.sites import concat_sites
 from vqrna.stats.fdr import PValueCounts
 
-AT_ONCE = 1 << 18
-"""Positions in one go on an accelerator; on a CPU it is one tile, for the sake of its caches."""
+GPU_ROW = 1 << 18
+"""Positions of a row on an accelerator; on a CPU a row is one tile, which fits its caches."""
 
 
 def score_unit(
@@ -31,35 +31,35 @@ def score_unit(
     unit : Unit
     settings : Settings
     advance : callable, optional
-        Is told how many nt are done.
+        Called with the number of nt that were scored since the last call.
     """
-    kinds = settings.modifications
+    modifications = settings.modifications
     rules = Rules.of(model, settings)
-    counts = PValueCounts(len(kinds))
-    found, p_values, of_kind = [], [], []
-    total = np.zeros(len(kinds), dtype=np.int64)
-    allowed = [candidates(piece, kinds) for piece in unit.pieces]
-    worth = [n for n, candidate in enumerate(allowed) if candidate.any()]
-    evaluated = _logits(model, [unit.pieces[n] for n in worth], settings, advance)
-    for n, logits, ood in zip(worth, evaluated.logits, evaluated.ood, strict=True):
-        total += allowed[n].sum(axis=0)
-        called = call(rules, unit.pieces[n], allowed[n], logits, ood)
+    counts = PValueCounts(len(modifications))
+    sites, p_values, indices = [], [], []
+    total = np.zeros(len(modifications), dtype=np.int64)
+    masks = [candidates(piece, modifications) for piece in unit.pieces]
+    scored = [n for n, mask in enumerate(masks) if mask.any()]
+    evaluated = _evaluate(model, [unit.pieces[n] for n in scored], settings, advance)
+    for n, logits, ood in zip(scored, evaluated.logits, evaluated.ood, strict=True):
+        total += masks[n].sum(axis=0)
+        called = call(rules, unit.pieces[n], masks[n], logits, ood)
         p_values.append(called.p_values)
-        of_kind.append(called.kinds)
-        found.append(called.sites)
+        indices.append(called.modification_index)
+        sites.append(called.sites)
     if p_values:
-        counts.add(np.concatenate(p_values), np.concatenate(of_kind))
+        counts.add(np.concatenate(p_values), np.concatenate(indices))
     if advance is not None:
-        advance(unit.nt - evaluated.tokens)  # where nothing can be modified
+        advance(unit.nt - evaluated.tokens)  # pieces without a candidate
     opened = [piece for piece in unit.pieces if piece.opens]
     return Part(
-        joined(found),
+        concat_sites(sites),
         total,
         counts,
         _spans(unit),
         unit.wanted,
         len(opened),
-        sum(piece.stretch.stop == piece.stretch.start for piece in opened),
+        sum(piece.count == 0 for piece in opened),
         evaluated.near_ties,
         evaluated.tokens,
     )
@@ -67,15 +67,15 @@ def score_unit(
 
 @dataclass
 class _Evaluated:
-    """What a network says of pieces.
+    """Output of a network for pieces.
 
     Attributes
     ----------
     logits : list of np.ndarray, shape (positions, M)
     ood : list of np.ndarray, shape (positions,), bool
-        Whose window is unlike the training windows.
+        Whether the window is out of distribution.
     near_ties, tokens : int
-        So many tokens were nearly tied, of so many.
+        Number of tokens whose codes were nearly tied, and of all tokens.
     """
 
     logits: list[np.ndarray]
@@ -84,7 +84,7 @@ class _Evaluated:
     tokens: int = 0
 
 
-def _logits(
+def _evaluate(
     model: Model,
     pieces: list[Piece],
     settings: Settings,
@@ -92,32 +92,32 @@ def _logits(
 ) -> _Evaluated:
     """Evaluate every position of pieces, in rows of one width."""
     half = centre(model.length)
-    found = _Evaluated(
-        [np.empty((p.stretch.stop - p.stretch.start, len(model.modifications))) for p in pieces],
-        [np.zeros(p.stretch.stop - p.stretch.start, dtype=bool) for p in pieces],
+    evaluated = _Evaluated(
+        [np.empty((piece.count, len(model.modifications))) for piece in pieces],
+        [np.zeros(piece.count, dtype=bool) for piece in pieces],
     )
     on_cpu = model.device.type == "cpu"
-    for row in rows(pieces, half, TILE if on_cpu else AT_ONCE, cut=on_cpu):
+    for row in fill_rows(pieces, half, TILE if on_cpu else GPU_ROW, cut=on_cpu):
         scanned = model.scan_batch(row.tokens[None], settings.precision)
-        for place in row.places:
-            there = slice(place.column, place.column + place.count)
-            here = slice(place.begin, place.begin + place.count)
-            found.logits[place.piece][here] = scanned.logits[0, there]
+        for tile in row.tiles:
+            columns = slice(tile.column, tile.column + tile.count)
+            positions = slice(tile.start, tile.start + tile.count)
+            evaluated.logits[tile.piece][positions] = scanned.logits[0, columns]
             if scanned.ood is not None:
-                found.ood[place.piece][here] = scanned.ood[0, there]
-            found.near_ties += int(scanned.near_ties[0, there].sum())
-            found.tokens += place.count
+                evaluated.ood[tile.piece][positions] = scanned.ood[0, columns]
+            evaluated.near_ties += int(scanned.near_ties[0, columns].sum())
+            evaluated.tokens += tile.count
         if advance is not None:
-            advance(sum(place.count for place in row.places))
-    return found
+            advance(sum(tile.count for tile in row.tiles))
+    return evaluated
 
 
 def _spans(unit: Unit) -> Spans:
-    """Tell where the positions of a unit lie in their sequences."""
-    filled = [p.stretch for p in unit.pieces if p.stretch.stop > p.stretch.start]
-    count = np.array([s.stop - s.start for s in filled], dtype=np.int64)
-    first = np.array([s.first for s in filled], dtype=np.int64)
-    reverse = np.array([s.reverse for s in filled], dtype=bool)
+    """Return where the positions of a unit are in their sequences."""
+    filled = [piece for piece in unit.pieces if piece.count]
+    count = np.array([piece.count for piece in filled], dtype=np.int64)
+    first = np.array([piece.region.first for piece in filled], dtype=np.int64)
+    reverse = np.array([piece.region.reverse for piece in filled], dtype=bool)
     start = np.where(reverse, first - count + 1, first)
-    names = np.array([s.name for s in filled] or [""], dtype=object)[: len(filled)]
+    names = np.array([piece.region.name for piece in filled] or [""], dtype=object)[: len(filled)]
     return Spans(names, start, start + count, reverse)

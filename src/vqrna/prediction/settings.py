@@ -1,4 +1,4 @@
-"""What is predicted and what counts as a call."""
+"""Settings of a prediction: modifications, priors, and which sites are called."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from vqrna.stats.tiers import DEFAULT_TIER, tier_index
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """Which types, which threshold, which priors.
+    """Modifications, thresholds and priors of a prediction.
 
     Parameters
     ----------
     columns : np.ndarray, shape (K,), int
-        Columns of the model's logits that are wanted.
+        Columns of the model's logits.
     modifications : tuple of Modification, length K
     priors : np.ndarray, shape (K,), float64
-        Assumed share of candidates that is modified.
+        Assumed fraction of candidates that are modified.
     confidence : str
         Lowest tier that is called.
     threshold : float or None
-        Lowest score that is called, in place of the tiers.
+        Lowest score that is called, instead of the tiers.
     all_sites : bool
-        Whether candidates that are not called are reported, too.
+        Whether to report candidates that are not called, too.
     fdr : float or None
         Largest q-value that is called.
     precision : {"float32", "fast"}
@@ -47,8 +47,8 @@ class Settings:
     fdr: float | None = None
     precision: Precision = "float32"
 
-    def told(self) -> dict[str, str]:
-        """Give the settings as text, for the head of a file; numbers to their last digit."""
+    def describe(self) -> dict[str, str]:
+        """Return the settings as text, for the header lines of a file; numbers are not rounded."""
         if self.threshold is None:
             called = f"confidence {self.confidence} or higher"
         else:
@@ -75,19 +75,19 @@ def make_settings(
     fdr: float | None = None,
     precision: Precision = "float32",
 ) -> Settings:
-    """Check and complete what a caller asks for.
+    """Check settings and fill in the defaults.
 
     Parameters
     ----------
     known : sequence of Modification
-        What the model tells.
+        Modifications of the model.
     modifications : str or sequence of str, optional
-        Which of them are wanted; all if not given.
+        Those to predict; all if not given.
     confidence : {"low", "medium", "high"}
     threshold : float, optional
         Between 0 and 1.
     prior : float or mapping of str to float, optional
-        One for all types, or by type; the documented ones where not given.
+        One for all modifications, or by symbol; the documented ones if not given.
     all_sites : bool
     fdr : float, optional
         Largest q-value that is called, above 0 and at most 1.
@@ -96,26 +96,26 @@ def make_settings(
     Raises
     ------
     UsageError
-        If a name is unknown or a number impossible.
+        If a name is unknown or a number out of range.
     """
     known = tuple(known)
     names = (modifications,) if isinstance(modifications, str) else tuple(modifications or ())
     wanted = find_modifications(names, known)
     if not wanted:
-        raise UsageError(f"'{','.join(names)}' names no modification")
+        raise UsageError(f"no modification in '{','.join(names)}'")
     tier_index(confidence)
     if threshold is not None and not 0 <= threshold <= 1:
-        raise UsageError(f"the threshold is a score from 0 to 1, not {threshold:g}")
+        raise UsageError(f"invalid threshold {threshold:g} (expected a score from 0 to 1)")
     if fdr is not None and not 0 < fdr <= 1:
-        raise UsageError(f"the false discovery rate lies between 0 and 1, not {fdr:g}")
-    given = {"": prior} if isinstance(prior, int | float) else dict(prior or {})
-    for name, value in given.items():
+        raise UsageError(f"invalid false discovery rate {fdr:g} (expected above 0, at most 1)")
+    by_name = {"": prior} if isinstance(prior, int | float) else dict(prior or {})
+    for name, value in by_name.items():
         if not 0 < value < 1:
-            raise UsageError(f"a prior lies between 0 and 1, not {value:g}")
+            raise UsageError(f"invalid prior {value:g} (expected between 0 and 1)")
         if name:
             find_modification(name, known)
-    by_symbol = {find_modification(n, known).symbol: v for n, v in given.items() if n}
-    default = given.get("")
+    by_symbol = {find_modification(n, known).symbol: v for n, v in by_name.items() if n}
+    default = by_name.get("")
     priors = [by_symbol.get(m.symbol, default if default else m.prior) for m in wanted]
     columns = np.array([known.index(m) for m in wanted])
     return Settings(
@@ -124,12 +124,12 @@ def make_settings(
 
 
 def parse_priors(texts: Sequence[str] | None) -> dict[str, float]:
-    """Read priors as the command line gives them: ``0.001`` or ``m6A=0.002,Psi=0.01``.
+    """Parse priors of the command line: ``0.001`` or ``m6A=0.002,Psi=0.01``.
 
     Raises
     ------
     UsageError
-        If one is no number, or there are two for the same types.
+        If one is not a number, or given twice.
     """
     priors: dict[str, float] = {}
     for text in (part for whole in texts or () for part in whole.split(",")):
@@ -140,5 +140,5 @@ def parse_priors(texts: Sequence[str] | None) -> dict[str, float]:
         try:
             priors[name] = float(value)
         except ValueError:
-            raise UsageError(f"'{text}' is no prior, such as 0.001 or m6A=0.002") from None
+            raise UsageError(f"invalid prior '{text}' (expected 0.001 or m6A=0.002)") from None
     return priors

@@ -1,4 +1,4 @@
-"""What the parts of a scan are parts of, as a small file: so that shards can be joined."""
+"""Plans of scans: small files that describe the parts, so that shards can be joined."""
 
 from __future__ import annotations
 
@@ -25,21 +25,22 @@ from vqrna.prediction.source import FastaSource, Source
 from vqrna.runtime.files import results_directory
 
 
-def key_of(source: Source, model: Model, settings: Settings, device: str) -> str:
-    """Name a scan by what its result follows from.
+def run_key(source: Source, model: Model, settings: Settings, device: str) -> str:
+    """Return an identifier of a scan that depends on all that its result depends on.
 
     Returns
     -------
     str
-        12 hexadecimal digits. Files are known by place, size and time of change.
+        12 hexadecimal digits. Files are identified by path, size and time of change.
     """
-    seen: list[object] = [__version__, tiles.PIECE, tiles.TILE, model.hash]
-    seen += [device.partition(":")[0], settings.told(), settings.columns.tolist(), source.told()]
-    seen += ([str(path.resolve()), *_stamp(path)] for path in source.inputs())
-    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:12]
+    facts: list[object] = [__version__, tiles.PIECE, tiles.TILE, model.hash]
+    facts += [device.partition(":")[0], settings.describe(), settings.columns.tolist()]
+    facts += [source.describe()]
+    facts += ([str(path.resolve()), *_stamp(path)] for path in source.inputs())
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 
-def plan_of(
+def make_plan(
     source: Source,
     model: Model,
     settings: Settings,
@@ -48,7 +49,8 @@ def plan_of(
     tally: Tally,
     model_path: str | PathLike[str] | None,
 ) -> dict[str, Any]:
-    """Put down all that is needed to make files of the parts, as plain values."""
+    """Return all that is needed to write the output files from the parts, as plain values."""
+    priors = zip(settings.modifications, settings.priors.tolist(), strict=True)
     return {
         "vqrna": __version__,
         "command": command,
@@ -60,19 +62,16 @@ def plan_of(
         },
         "settings": {
             "modifications": [m.symbol for m in settings.modifications],
-            "prior": {
-                m.symbol: p
-                for m, p in zip(settings.modifications, settings.priors.tolist(), strict=True)
-            },
+            "prior": {m.symbol: prior for m, prior in priors},
             "confidence": settings.confidence,
             "threshold": settings.threshold,
             "all_sites": settings.all_sites,
             "fdr": settings.fdr,
             "precision": settings.precision,
         },
-        "source": _spec(source),
+        "source": _source_spec(source),
         "inputs": {str(path.resolve()): _stamp(path) for path in source.inputs()},
-        "output": output.told(),
+        "output": output.to_dict(),
     }
 
 
@@ -83,39 +82,41 @@ def join(
     formats: tuple[str, ...] = (),
     model: str | PathLike[str] | None = None,
 ) -> Prediction:
-    """Put the shards of a scan together: the same bytes as if it had been made in one go.
+    """Join the shards of a scan; the files are the same as those of a scan without shards.
 
     Parameters
     ----------
     folders : sequence of path
-        The ``--out`` folders of the shards; they may be one and the same.
+        The ``--out`` folders of the shards; they may be the same.
     out : path, optional
-        Where the files go; the folder of the shards where there is only one.
+        Folder for the files; by default the first of `folders`.
     formats : tuple of str
-        Which files; those that the shards were asked for if not given.
+        Formats to write; those of the shards if not given.
     model : path, optional
-        Where the model lies, if no longer where the shards found it.
+        File of the model, if it was moved since the shards were made.
 
     Raises
     ------
     DataError
         If parts are missing, or of different scans.
     """
-    places = list(dict.fromkeys(Path(folder) for folder in folders))
-    stores = _of_one_scan([_stores(place) for place in places])
-    plans = [plan for store in stores for plan in store.plans()]
+    paths = list(dict.fromkeys(Path(folder) for folder in folders))
+    stores = _select_scan([_stores_in(path) for path in paths])
+    plans = [plan for store in stores for plan in store.read_plans()]
     if not plans:
-        raise DataError("no shard here has come to its end", file=places[0])
+        raise DataError("no shard in this folder is complete", file=paths[0])
     plan = plans[0]
     if plan["vqrna"] != __version__:
-        raise DataError(f"the shards were made by vqrna {plan['vqrna']}", file=places[0])
-    lying = _lying(stores, plan)
-    missing = [number for number, store in enumerate(lying) if store is None]
+        raise DataError(
+            f"the shards were made by vqrna {plan['vqrna']}, not {__version__}", file=paths[0]
+        )
+    located = _locate_parts(stores, plan)
+    missing = [number for number, store in enumerate(located) if store is None]
     if missing:
         raise DataError(
-            f"{len(missing):,} of {plan['units']:,} parts are missing, the first is number "
-            f"{missing[0] + 1}: has every shard come to its end?",
-            file=places[0],
+            f"{len(missing):,} of {plan['units']:,} parts are missing (the first is part "
+            f"{missing[0] + 1}): check that every shard is complete",
+            file=paths[0],
         )
     loaded = load_model(model or plan["model"]["path"], "cpu")
     if loaded.hash != plan["model"]["hash"]:
@@ -123,87 +124,88 @@ def join(
             f"the model is {loaded.hash}, but the shards were made with {plan['model']['hash']}"
         )
     settings = make_settings(loaded.modifications, **plan["settings"])
-    told = plan["output"] | ({"formats": formats} if formats else {})
-    output = Output(**told | {"formats": tuple(told["formats"])})
-    parts = Parts([store for store in lying if store is not None])
+    options = plan["output"] | ({"formats": formats} if formats else {})
+    output = Output(**options | {"formats": tuple(options["formats"])})
+    parts = Parts([store for store in located if store is not None])
     run = {"shards": [each.get("run") for each in plans]}
-    source = _source(plan["source"], plan["inputs"])
-    with results_directory(out or places[0]) as folder:
-        found = write_results(parts, folder, source, loaded, settings, output, plan["command"], run)
+    source = _open_source(plan["source"], plan["inputs"])
+    with results_directory(out or paths[0]) as folder:
+        prediction = write_results(
+            parts, folder, source, loaded, settings, output, plan["command"], run
+        )
     for store in stores:
         store.clear()
-    repeated = 0 if source.stranded else plan["repeated_names"]  # exons share a chromosome's name
-    return replace(found, repeated_names=repeated)
+    # Regions of a chromosome share its name
+    repeated = 0 if source.tables.stranded else plan["repeated_names"]
+    return replace(prediction, repeated_names=repeated)
 
 
-def _stores(folder: Path) -> list[PartStore]:
+def _stores_in(folder: Path) -> list[PartStore]:
     if not folder.is_dir():
-        raise DataError("there is no such folder", file=folder)
-    stores = PartStore.found_in(folder)
+        raise DataError("no such folder", file=folder)
+    stores = PartStore.list_in(folder)
     if not stores:
-        raise DataError("holds no shards of a scan", file=folder)
+        raise DataError("no shards of a scan in this folder", file=folder)
     return stores
 
 
-def _of_one_scan(found: Sequence[Sequence[PartStore]]) -> list[PartStore]:
-    """Choose the stores of the scan that all folders hold; of several, of the one that is whole."""
-    stores: dict[str, list[PartStore]] = {}
-    for held in found:
-        for store in held:
-            stores.setdefault(store.key, []).append(store)
-    shared = [each for each in stores.values() if len(each) == len(found)]
-    if len(shared) > 1:  # a folder may hold what an earlier attempt left
-        shared = [each for each in shared if _whole(each)]
+def _select_scan(folders: Sequence[Sequence[PartStore]]) -> list[PartStore]:
+    """Return the stores of the scan that all folders have; of several, of the complete one."""
+    scans: dict[str, list[PartStore]] = {}
+    for stores in folders:
+        for store in stores:
+            scans.setdefault(store.key, []).append(store)
+    shared = [stores for stores in scans.values() if len(stores) == len(folders)]
+    if len(shared) > 1:  # a folder may have the parts of an earlier attempt
+        shared = [stores for stores in shared if _is_complete(stores)]
     if len(shared) != 1:
-        told = (f"{store.place} ({_made_by(store)})" for each in stores.values() for store in each)
+        listed = (
+            f"{store.directory} ({_command(store)})"
+            for stores in scans.values()
+            for store in stores
+        )
         raise DataError(
-            f"the shards are of different scans: {', '.join(told)}; remove what does not belong"
+            f"the shards are of different scans: {', '.join(listed)}; remove those of other scans"
         )
     return shared[0]
 
 
-def _whole(stores: Sequence[PartStore]) -> bool:
-    """Tell whether all parts of a scan are there."""
-    plan = next((plan for store in stores for plan in store.plans()), None)
-    return plan is not None and None not in _lying(stores, plan)
+def _is_complete(stores: Sequence[PartStore]) -> bool:
+    plan = next((plan for store in stores for plan in store.read_plans()), None)
+    return plan is not None and None not in _locate_parts(stores, plan)
 
 
-def _lying(stores: Sequence[PartStore], plan: Mapping[str, Any]) -> list[PartStore | None]:
-    """Find which store each part lies in."""
+def _locate_parts(stores: Sequence[PartStore], plan: Mapping[str, Any]) -> list[PartStore | None]:
+    """Return the store of each part."""
     return [next((s for s in stores if s.has(n)), None) for n in range(plan["units"])]
 
 
-def _made_by(store: PartStore) -> str:
-    """Say what the parts in a store are of."""
-    plans = store.plans()
-    return plans[0]["command"] if plans else "no shard in it has come to its end"
+def _command(store: PartStore) -> str:
+    plans = store.read_plans()
+    return plans[0]["command"] if plans else "no complete shard"
 
 
 def _stamp(path: Path) -> list[int]:
-    """Give size and time of change of a file."""
+    """Return size and time of change of a file."""
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns]
 
 
-def _spec(source: Source) -> dict[str, Any]:
-    """Put down how to open a source again."""
+def _source_spec(source: Source) -> dict[str, Any]:
     if isinstance(source, FastaSource):
         return {"files": [str(Path(file).resolve()) for file in source.files]}
     if isinstance(source, GenomeSource):
         return {"genome": source.spec()}
-    raise TypeError("what is in memory has no shards")
+    raise TypeError(f"a {type(source).__name__} cannot be scanned in shards")
 
 
-def _source(spec: dict[str, Any], inputs: Mapping[str, list[int]]) -> Source:
-    """Open a source again.
-
-    What was read of a genome tells the places of its sites, so it must be as the shards saw it.
-    """
+def _open_source(spec: dict[str, Any], inputs: Mapping[str, list[int]]) -> Source:
+    """Open a source again; the rows of a genome depend on its files, which must be unchanged."""
     if "genome" not in spec:
         return FastaSource(tuple(spec["files"]))
     for path, stamp in inputs.items():
         if not Path(path).exists():
-            raise DataError("there is no such file, which the shards were made of", file=path)
+            raise DataError("no such file, but the shards were made from it", file=path)
         if _stamp(Path(path)) != stamp:
-            raise DataError("has changed since the shards were made of it", file=path)
+            raise DataError("has changed since the shards were made from it", file=path)
     return open_genome(**spec["genome"])

@@ -1,4 +1,9 @@
-"""Where the sequences of a scan come from."""
+"""The sequences of a scan and the tables that its sites go to.
+
+A :class:`Source` yields the regions to be scanned; its :class:`SiteTables` turn scanned sites into
+the rows of the output tables. For plain sequences both are here, for a genome in
+:mod:`vqrna.genome.source`.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
+from typing import ClassVar, Protocol
 
 from vqrna.data.fasta import FastaRecord, read_fasta
 from vqrna.errors import DataError, UsageError
@@ -19,223 +22,224 @@ from vqrna.sites import Sites
 
 Input = str | PathLike[str]
 
-_LONGEST = 250
-"""Names of files that are longer are not shown whole."""
+_LONGEST_SHOWN = 250
+"""Longer file names are abbreviated in messages."""
 
 _LETTERS = re.compile(r"(?i)[ACGTUN\s]+").fullmatch
 
 
-class Source(Protocol):
-    """Sequences to scan: the same ones in the same order, however often they are asked for."""
-
-    @property
-    def again(self) -> bool:
-        """Whether it can be read more than once."""
+class SiteTables(Protocol):
+    """Turns the sites of a scan into the rows of the output tables."""
 
     @property
     def stranded(self) -> bool:
-        """Whether sites lie on both strands of the main table's sequences."""
-
-    def stretches(self) -> Iterator[Region]:
-        """Give what is to be scanned, one stretch at a time."""
-
-    def inputs(self) -> tuple[Path, ...]:
-        """Name the files that the result follows from."""
-
-    def told(self) -> dict[str, str]:
-        """Give the settings that the result follows from, for the heads of files."""
-
-    def total(self) -> int | None:
-        """Count the positions to be evaluated; None where only a scan can tell."""
-
-    def sequences(self) -> Iterator[tuple[str, int]] | None:
-        """Give names and lengths of the sequences of the main table; None: those scanned."""
-
-    def scanned(self) -> Iterator[tuple[str, int, int, bool]] | None:
-        """Give the intervals that count (name, start, stop, whether reverse); None: all of them."""
-
-    def arranged(self, found: Iterator[Sites]) -> Iterator[Sites]:
-        """Turn sites as they were scanned into the rows of the main table."""
-
-    def by_transcript(self, found: Iterator[Sites]) -> Iterator[Sites]:
-        """Turn them into the rows of the table by transcript."""
-
-    def none(self, *, by_transcript: bool = False) -> Sites:
-        """Give no sites, with the columns of the main table or of that by transcript."""
-
-
-class _Plain:
-    """Sequences that are those of the main table themselves."""
-
-    stranded = False
+        """Whether the main table has sites on both strands of its sequences."""
 
     @property
-    def again(self) -> bool:
-        """It is read once."""
-        return False
+    def main_columns(self) -> Mapping[str, type]:
+        """Columns of the main table beyond those of every scan, and their types."""
 
-    def told(self) -> dict[str, str]:
-        """Nothing but the sequences bears on the result."""
-        return {}
+    @property
+    def transcript_columns(self) -> Mapping[str, type]:
+        """Columns of the table by transcript beyond those of every scan, and their types."""
 
-    def sequences(self) -> None:
-        """Those that were scanned."""
+    def main_rows(self, scanned: Iterator[Sites]) -> Iterator[Sites]:
+        """Return the rows of the main table, from sites in the order of the scan."""
 
-    def scanned(self) -> None:
-        """All of them."""
+    def transcript_rows(self, scanned: Iterator[Sites]) -> Iterator[Sites]:
+        """Return the rows of the table by transcript, from sites in the order of the scan."""
 
-    def arranged(self, found: Iterator[Sites]) -> Iterator[Sites]:
-        """They come as they were scanned."""
-        return found
+    def sequence_lengths(self) -> Iterator[tuple[str, int]] | None:
+        """Return names and lengths of the main table's sequences; None: those that were scanned."""
 
-    def by_transcript(self, found: Iterator[Sites]) -> Iterator[Sites]:
-        """Without an annotation each sequence is a transcript."""
-        return found
+    def intervals(self) -> Iterator[tuple[str, int, int, bool]] | None:
+        """Return the evaluated intervals (name, start, stop, reverse); None: all scanned ones."""
 
-    def none(self, *, by_transcript: bool = False) -> Sites:
-        """Both tables have the columns of every scan."""
-        return Sites.none()
+
+class Source(Protocol):
+    """Sequences to scan: the same ones in the same order every time."""
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether it can be read more than once."""
+
+    @property
+    def tables(self) -> SiteTables:
+        """Output tables of its sites."""
+
+    def regions(self) -> Iterator[Region]:
+        """Yield the regions to be scanned."""
+
+    def inputs(self) -> tuple[Path, ...]:
+        """Return the files that the result depends on."""
+
+    def describe(self) -> dict[str, str]:
+        """Return the settings that the result depends on, for the header lines of files."""
+
+    def count_positions(self) -> int | None:
+        """Count the positions to be evaluated; None where only a scan can."""
+
+
+class SequenceTables:
+    """Tables of plain sequences: the sites as they were scanned; each sequence is a transcript."""
+
+    stranded = False
+    main_columns: ClassVar[Mapping[str, type]] = {}
+    transcript_columns: ClassVar[Mapping[str, type]] = {}
+
+    def main_rows(self, scanned: Iterator[Sites]) -> Iterator[Sites]:
+        """Return the sites unchanged."""
+        return scanned
+
+    transcript_rows = main_rows
+
+    def sequence_lengths(self) -> None:
+        """Return None: the sequences are those that were scanned."""
+
+    def intervals(self) -> None:
+        """Return None: all scanned positions count."""
 
 
 @dataclass(frozen=True)
-class FastaSource(_Plain):
+class FastaSource:
     """FASTA files.
 
     Parameters
     ----------
     files : tuple of str
         ``-`` is standard input.
+
+    Raises
+    ------
+    DataError
+        If a file is missing.
     """
 
     files: tuple[str, ...]
 
+    tables: ClassVar[SiteTables] = SequenceTables()
+
     def __post_init__(self) -> None:
-        """Tell a wrong name before the work, wherever it stands."""
+        """Check that the files exist."""
         for file in self.files:
-            if file != "-" and not _there(file):
-                shown = file if len(file) <= _LONGEST else f"{file[:40]}..."
-                raise DataError("there is no such file", file=shown)
+            if file != "-" and not _exists(file):
+                shown = file if len(file) <= _LONGEST_SHOWN else f"{file[:40]}..."
+                raise DataError("no such file", file=shown)
 
     @property
-    def again(self) -> bool:
-        """Whether it can be read more than once: standard input and pipes cannot."""
+    def rereadable(self) -> bool:
+        """Whether it can be read more than once: not standard input and pipes."""
         return all(file != "-" and Path(file).is_file() for file in self.files)
 
-    def stretches(self) -> Iterator[Region]:
-        """Give each record."""
+    def regions(self) -> Iterator[Region]:
+        """Yield each record."""
         for file in self.files:
             for record in read_fasta(file):
                 yield Region.whole(record.name, record.tokens)
 
     def inputs(self) -> tuple[Path, ...]:
-        """Name the files."""
+        """Return the files."""
         return tuple(Path(file) for file in self.files)
 
-    def total(self) -> int | None:
-        """Count the letters: some 100 Mnt a second.
+    def describe(self) -> dict[str, str]:
+        """Return nothing: the result depends on the sequences only."""
+        return {}
+
+    def count_positions(self) -> int | None:
+        """Count the letters, some 100 Mnt a second; None if the files can be read only once.
 
         Raises
         ------
         DataError
-            If a file is wrong anywhere, which is told before any work is done.
+            If a file is invalid anywhere: before the work, not after hours.
         """
-        return sum(stretch.stop for stretch in self.stretches()) if self.again else None
+        return sum(region.stop for region in self.regions()) if self.rereadable else None
 
 
 @dataclass(frozen=True, eq=False)
-class MemorySource(_Plain):
+class MemorySource:
     """Sequences in memory.
 
     Parameters
     ----------
-    given : mapping of str to str, or iterable of FastaRecord or paths
+    sequences : mapping of str to str, or iterable of FastaRecord or paths
     """
 
-    given: Mapping[str, str] | Iterable[FastaRecord | Input]
+    sequences: Mapping[str, str] | Iterable[FastaRecord | Input]
 
-    def stretches(self) -> Iterator[Region]:
-        """Give each sequence, of the files among them each record."""
-        if isinstance(self.given, Mapping):
-            for name, letters in self.given.items():
+    rereadable: ClassVar[bool] = False
+    tables: ClassVar[SiteTables] = SequenceTables()
+
+    def regions(self) -> Iterator[Region]:
+        """Yield each sequence, and each record of files.
+
+        Raises
+        ------
+        DataError, UsageError
+            If a sequence has invalid letters, or an item is of another type.
+        """
+        if isinstance(self.sequences, Mapping):
+            for name, letters in self.sequences.items():
                 if not isinstance(letters, str):
-                    words = f"the sequence '{name}' is no text, but {type(letters).__name__}"
-                    raise UsageError(words)
+                    type_name = type(letters).__name__
+                    raise UsageError(f"sequence '{name}' must be a str, not {type_name}")
                 try:
                     yield Region.whole(name, encode("".join(letters.split())))
                 except DataError as error:
                     raise DataError(str(error), record=name) from None
             return
-        for each in self.given:
-            if not isinstance(each, FastaRecord | str | PathLike):
-                raise UsageError(f"{type(each).__name__} is neither a record nor a path")
-            records = [each] if isinstance(each, FastaRecord) else read_fasta(each)
+        for item in self.sequences:
+            if not isinstance(item, FastaRecord | str | PathLike):
+                raise UsageError(f"expected a FastaRecord or a path, not {type(item).__name__}")
+            records = [item] if isinstance(item, FastaRecord) else read_fasta(item)
             for record in records:
                 yield Region.whole(record.name, record.tokens)
 
     def inputs(self) -> tuple[Path, ...]:
-        """Nothing that could be read again."""
+        """Return nothing: there are no files to read again."""
         return ()
 
-    def total(self) -> None:
-        """Not known."""
+    def describe(self) -> dict[str, str]:
+        """Return nothing: the result depends on the sequences only."""
+        return {}
+
+    def count_positions(self) -> None:
+        """Return None: the sequences may be an iterator."""
 
 
-class Names:
-    """Counts repeated names at 8 bytes a name, which a million records make worth while."""
-
-    _LOT = 1 << 20
-
-    def __init__(self) -> None:
-        self._lots: list[np.ndarray] = []
-        self._new: list[int] = []
-
-    def add(self, name: str) -> None:
-        """Take a name."""
-        self._new.append(hash(name))
-        if len(self._new) >= self._LOT:
-            self._close()
-
-    def repeated(self) -> int:
-        """Count the names that were there before (two names in 10^13 might be confused)."""
-        self._close()
-        seen = np.concatenate([*self._lots, np.empty(0, np.int64)])
-        return len(seen) - len(np.unique(seen))
-
-    def _close(self) -> None:
-        self._lots.append(np.array(self._new, dtype=np.int64))
-        self._new = []
-
-
-def _there(file: str) -> bool:
-    """Tell whether a file is there: not, too, where the system takes it for no name at all."""
+def _exists(file: str) -> bool:
     try:
         return Path(file).exists()
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # too long, or not a name on this system
         return False
 
 
-def source_of(
+def as_source(
     sequences: Input | Sequence[Input] | Mapping[str, str] | Iterable[FastaRecord],
 ) -> FastaSource | MemorySource:
-    """Take whatever a caller has: a path, paths, letters by name, or records.
+    """Return a source of a path, paths, sequences by name, or records.
 
     Raises
     ------
     DataError
         If a file is missing.
     UsageError
-        If it is anything else, such as letters without a name.
+        If it is anything else, such as a sequence without a name.
     """
-    if isinstance(sequences, str) and _LETTERS(sequences) and not _there(sequences):
-        words = f"'{sequences[:20]}' is no file; letters are given by name"
-        raise UsageError(f"{words}: {{'mine': '{sequences[:5]}'}}")
+    if isinstance(sequences, str) and _LETTERS(sequences) and not _exists(sequences):
+        raise UsageError(
+            f"no file '{sequences[:20]}'; if it is a sequence, name it: "
+            f"{{'name': '{sequences[:5]}...'}}"
+        )
     if isinstance(sequences, str | PathLike):
         return FastaSource((str(sequences),))
     if isinstance(sequences, list | tuple) and all(
-        isinstance(each, str | PathLike) for each in sequences
+        isinstance(item, str | PathLike) for item in sequences
     ):
-        return FastaSource(tuple(str(each) for each in sequences))
+        return FastaSource(tuple(str(item) for item in sequences))
     if not isinstance(sequences, Iterable):
-        words = f"sequences are paths, letters by name, or records, not {type(sequences).__name__}"
-        raise UsageError(words)
+        raise UsageError(
+            f"sequences must be paths, a mapping of name to sequence, or records, "
+            f"not {type(sequences).__name__}"
+        )
     return MemorySource(sequences)

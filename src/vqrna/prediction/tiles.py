@@ -1,9 +1,16 @@
-"""Cut what is to be scanned into pieces and units of work: the same input, the same cuts.
+"""Cut the regions of a source into pieces, units of work, and rows of tiles.
 
-Whatever is cut here depends on the sequences alone, in their order, and never on how many workers
-there are, on a batch size or on what was finished before: so the results do not, either.
+- A *region* is a sequence of which some positions are evaluated (:class:`vqrna.region.Region`).
+- A *piece* is up to `PIECE` positions of one region, with their context; its sites are called
+  together.
+- A *tile* is up to `TILE` positions of one piece.
+- A *row* is what the network evaluates at once: tiles of several pieces side by side, so that few
+  columns are empty.
+- A *unit* is the pieces that a worker scores in one go; its result is a *part*
+  (:class:`vqrna.prediction.parts.Part`). A *shard* is every n-th unit.
 
-Lay tiles of many sequences side by side in rows of one width, so that little is left empty.
+Pieces and units depend only on the sequences and their order, never on the number of workers, a
+batch size or earlier results. So the results do not depend on these either.
 """
 
 from __future__ import annotations
@@ -17,31 +24,39 @@ from vqrna.region import Region
 from vqrna.sequence import AMBIGUOUS
 
 TILE = 1 << 14
-"""Positions of one sequence that a network evaluates at once: a long sequence is cut into tiles."""
+"""Most positions of a tile."""
 
 PIECE = 16 * TILE
-"""Positions of one sequence that are scored before their calls are picked out."""
+"""Most positions of a piece."""
+
+STEP = 128
+"""The last row of a unit is cut to a multiple of this."""
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Positions of a stretch with the context that they are judged in.
+    """Consecutive positions of a region.
 
     Attributes
     ----------
-    stretch : Region
-        The piece, its `tokens` being no more than the context.
+    region : Region
+        The piece; its `tokens` have only the context that the positions need.
     opens : bool
-        Whether it is the first piece of its stretch.
+        Whether it is the first piece of its region.
     """
 
-    stretch: Region
+    region: Region
     opens: bool
 
+    @property
+    def count(self) -> int:
+        """Number of positions that are evaluated."""
+        return self.region.stop - self.region.start
+
     def tiles(self) -> Iterator[tuple[int, int]]:
-        """Give first position (of ``stretch.tokens``) and number of positions of each tile."""
-        for at in range(self.stretch.start, self.stretch.stop, TILE):
-            yield at, min(TILE, self.stretch.stop - at)
+        """Yield first position (in ``region.tokens``) and number of positions of each tile."""
+        for start in range(self.region.start, self.region.stop, TILE):
+            yield start, min(TILE, self.region.stop - start)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +66,7 @@ class Unit:
     Attributes
     ----------
     number : int
-        Its place among all units.
+        Index among all units.
     pieces : tuple of Piece
     """
 
@@ -60,67 +75,63 @@ class Unit:
 
     @property
     def nt(self) -> int:
-        """How many positions are evaluated."""
-        return sum(piece.stretch.stop - piece.stretch.start for piece in self.pieces)
+        """Number of positions that are evaluated."""
+        return sum(piece.count for piece in self.pieces)
 
     @property
     def wanted(self) -> int:
-        """How many of them count."""
-        return sum(
-            p.stretch.stop - p.stretch.start
-            if p.stretch.wanted is None
-            else int(p.stretch.wanted.sum())
-            for p in self.pieces
-        )
+        """Number of positions whose sites are reported."""
+        wanted = [(piece.count, piece.region.wanted) for piece in self.pieces]
+        return sum(count if mask is None else int(mask.sum()) for count, mask in wanted)
 
 
-def pieces(stretch: Region, reach: int) -> Iterator[Piece]:
-    """Cut a stretch into pieces of `PIECE` positions, counted from its first.
+def cut_pieces(region: Region, reach: int) -> Iterator[Piece]:
+    """Cut a region into pieces of `PIECE` positions; an empty region has one empty piece.
 
     Parameters
     ----------
-    stretch : Region
+    region : Region
     reach : int
-        How many nt beside a position bear on it.
+        Number of nt on either side that the result at a position depends on.
     """
-    total = len(stretch.tokens)
-    for start in range(stretch.start, max(stretch.stop, stretch.start + 1), PIECE):
-        stop = min(start + PIECE, stretch.stop)
+    total = len(region.tokens)
+    for start in range(region.start, max(region.stop, region.start + 1), PIECE):
+        stop = min(start + PIECE, region.stop)
         offset, end = max(0, start - reach), min(total, stop + reach)
-        done = start - stretch.start
+        done = start - region.start
         wanted = None
-        if stretch.wanted is not None:
-            wanted = stretch.wanted[done : stop - stretch.start]
+        if region.wanted is not None:
+            wanted = region.wanted[done : stop - region.start]
         cut = Region(
-            stretch.name,
-            stretch.tokens[offset:end],
+            region.name,
+            region.tokens[offset:end],
             start - offset,
             stop - offset,
-            stretch.first + (-done if stretch.reverse else done),
-            stretch.reverse,
+            region.first + (-done if region.reverse else done),
+            region.reverse,
             wanted,
-            {symbol: at - offset for symbol, at in stretch.only.items()},
-            stretch.before + offset,
-            stretch.after + total - end,
+            {symbol: positions - offset for symbol, positions in region.only.items()},
+            region.before + offset,
+            region.after + total - end,
         )
-        yield Piece(cut, start == stretch.start)
+        yield Piece(cut, start == region.start)
 
 
-def units(stretches: Iterable[Region], half: int, reach: int) -> Iterator[Unit]:
-    """Put pieces together until they are about as much work as a whole one.
+def cut_units(regions: Iterable[Region], half: int, reach: int) -> Iterator[Unit]:
+    """Collect pieces until they are about as much work as a whole one.
 
     Parameters
     ----------
-    stretches : iterable of Region
+    regions : iterable of Region
     half : int
-        Context of a tile on either side, which two tiles share where it is empty. It is work, too:
-        many short sequences make a unit sooner.
+        Context of a tile on either side, which neighbouring tiles share where it is empty. It
+        counts as work: many short sequences fill a unit sooner.
     reach : int
-        See :func:`pieces`.
+        See :func:`cut_pieces`.
     """
     number, taken, work = 0, [], 0
-    for stretch in stretches:
-        for piece in pieces(stretch, reach):
+    for region in regions:
+        for piece in cut_pieces(region, reach):
             taken.append(piece)
             work += 1 + sum(count + half for _, count in piece.tiles())
             if work >= PIECE:
@@ -130,52 +141,48 @@ def units(stretches: Iterable[Region], half: int, reach: int) -> Iterator[Unit]:
         yield Unit(number, tuple(taken))
 
 
-STEP = 128
-"""The last row of a unit is cut to a multiple of this."""
-
-
 @dataclass(frozen=True)
-class Place:
-    """Where the positions of a tile stand in a row.
+class PlacedTile:
+    """A tile in a row.
 
     Parameters
     ----------
     piece : int
-        Which piece.
-    begin, count : int
-        Its positions, counted from its first.
+        Index of the piece.
+    start, count : int
+        Positions of the tile, counted from the first of the piece.
     column : int
-        Where the first of them stands among the positions of the row.
+        Column of the first of them among the positions of the row.
     """
 
     piece: int
-    begin: int
+    start: int
     count: int
     column: int
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Sequence that is evaluated in one go.
+    """Tiles side by side, evaluated at once.
 
     Parameters
     ----------
     tokens : np.ndarray, shape (positions + 2 * half,), uint8
-    places : list of Place
+    tiles : list of PlacedTile
     """
 
     tokens: np.ndarray
-    places: list[Place]
+    tiles: list[PlacedTile]
 
 
-def rows(
+def fill_rows(
     pieces: Sequence[Piece], half: int, positions: int = TILE, *, cut: bool = True
 ) -> Iterator[Row]:
-    """Fill rows with tiles, in order.
+    """Fill rows with the tiles of pieces, in order.
 
-    A tile comes with `half` columns of context on either side, `AMBIGUOUS` beyond the ends of its
-    sequence. Where the context of a tile ends so, that of the next one may begin with the same
-    columns: no position sees more of them than its window holds.
+    A tile has `half` columns of context on either side, `AMBIGUOUS` beyond the ends of its
+    sequence. Such empty columns after a tile may be those before the next one: no position sees
+    more of them than its window holds.
 
     Parameters
     ----------
@@ -184,27 +191,27 @@ def rows(
     positions : int
         Width of a row, without the context on both sides; at least `TILE`.
     cut : bool
-        Whether the last row is narrower if that is enough.
+        Whether to cut the last row to the columns in use (a multiple of `STEP`).
     """
     width = positions + 2 * half
-    row, places, end, empty = _blank(width), list[Place](), 0, 0
+    row, tiles, end, empty = _empty_row(width), list[PlacedTile](), 0, 0
     for number, piece in enumerate(pieces):
-        tokens = piece.stretch.tokens
-        for at, count in piece.tiles():
-            left, right = max(0, half - at), max(0, at + count + half - len(tokens))
+        tokens = piece.region.tokens
+        for start, count in piece.tiles():
+            left, right = max(0, half - start), max(0, start + count + half - len(tokens))
             first = end - min(empty, left)
             if first + count + 2 * half > width:
-                yield Row(row, places)
-                row, places, first = _blank(width), [], 0
-            seen = tokens[max(0, at - half) : at + count + half]
+                yield Row(row, tiles)
+                row, tiles, first = _empty_row(width), [], 0
+            seen = tokens[max(0, start - half) : start + count + half]
             row[first + left : first + left + len(seen)] = seen
-            places.append(Place(number, at - piece.stretch.start, count, first))
+            tiles.append(PlacedTile(number, start - piece.region.start, count, first))
             end, empty = first + count + 2 * half, right
-    if places:
+    if tiles:
         if cut:
             row = row[: min(width, -(-(end - 2 * half) // STEP) * STEP + 2 * half)]
-        yield Row(row, places)
+        yield Row(row, tiles)
 
 
-def _blank(width: int) -> np.ndarray:
+def _empty_row(width: int) -> np.ndarray:
     return np.full(width, AMBIGUOUS, dtype=np.uint8)
