@@ -82,7 +82,7 @@ def test_failed_cells_are_told_in_one_line_and_the_rest_is_written(
         (["--lengths", "51,x"], 2, "--lengths needs integers such as 1,2, not '51,x'"),
         (["--lengths", "52"], 2, "must be odd"),
         (["--seeds", "0,0"], 2, "--seeds holds 0 twice"),
-        (["--jobs", "0"], 2, "from 1 on, not 0"),
+        (["--jobs", "0"], 2, "invalid number of processes 0"),
         (["--engine", "x"], 2, "unknown engine 'x'"),
         (["--address", "auto"], 2, "--address goes with --engine ray"),
         (["--palette", "x"], 2, "unknown palette 'x'"),

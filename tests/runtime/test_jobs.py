@@ -69,7 +69,7 @@ def test_each_ends_alone_and_says_why(job):
     assert found["well"].job.log.read_text() == "doing well 1\n"
     assert (found["fail"].code, found["fail"].reason) == (1, "vqrna: error: it is broken")
     assert found["segfault"].code == -signal.SIGSEGV
-    assert found["segfault"].reason == "ended by SIGSEGV"
+    assert found["segfault"].reason == "killed by SIGSEGV"
 
 
 def test_jobs_are_taken_only_when_there_is_room(job):
@@ -116,7 +116,7 @@ def test_one_job_can_be_waited_for(job):
 def test_what_cannot_be_is_told(job, tmp_path):
     with pytest.raises(UsageError, match="unknown engine 'x'"):
         next(run_jobs([], engine="x"))
-    with pytest.raises(UsageError, match="from 1 on, not 0"):
+    with pytest.raises(UsageError, match="invalid number of processes 0"):
         next(run_jobs([], 0))
     (tmp_path / "logs").write_text("a file")
     assert "is a file" in next(run_jobs([job("well")], 1)).reason

@@ -87,3 +87,19 @@ def test_silence_where_it_is_wanted(monkeypatch):
         bar.say("y")
     assert terminal.getvalue() == ""
     assert bar.done == 3
+
+
+def test_work_goes_on_without_stderr(monkeypatch):
+    monkeypatch.setattr(module, "INTERVAL", 0.0)
+    closed = io.StringIO()
+    monkeypatch.setattr("sys.stderr", closed)
+    with progress(10, "predicting") as bar:
+        bar.advance()
+        closed.close()
+        bar.advance()
+        bar.say("a line")
+    for nothing in (closed, None):
+        monkeypatch.setattr("sys.stderr", nothing)
+        with progress(10, "predicting") as bar:
+            bar.advance()
+            assert bar.done == 1

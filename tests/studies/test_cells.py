@@ -102,7 +102,7 @@ def test_a_cell_that_was_changed_by_hand_is_noticed(tmp_path):
     told = json.loads(path.read_text())
     told["identity"]["config"]["a"]["b"] = 9
     path.write_text(json.dumps(told))
-    with pytest.raises(DataError, match="not what its name tells"):
+    with pytest.raises(DataError, match="does not match its name"):
         read_cell(path)
 
 

@@ -69,7 +69,7 @@ def test_whole_multiples_serve_whole_settings(nni_file):
     found, _ = value(nni_file, "batch_size", "quniform", [16, 64, 16], 41.0)
     assert found == 48
     assert type(found) is int
-    with pytest.raises(UsageError, match="'batch_size' holds whole numbers"):
+    with pytest.raises(UsageError, match="'batch_size' is an integer"):
         value(nni_file, "batch_size", "uniform", [16, 64], 41.0)
 
 
@@ -130,7 +130,7 @@ def test_the_published_search_is_understood(nni_file):
     assert "lr is learning_rate, loss1 is classification_weight" in told
     assert "data_index 4 is Um" in told
     assert "not executed: 'python3 main.py'" in told
-    assert "not honoured" not in told
+    assert "ignored" not in told
 
 
 def test_version_2_and_what_yaml_takes_for_words(tmp_path):
@@ -162,7 +162,7 @@ def test_what_cannot_be_honoured_is_named_in_one_line(nni_file):
             "trainingServicePlatform: remote\nmachineList: [{ip: 10.0.0.1}]\n",
         )
     )
-    (line,) = [note for note in search.notes if note.startswith("not honoured")]
+    (line,) = [note for note in search.notes if note.startswith("ignored")]
     for word in ("tuner 'SMAC'", "config_dedup", "'Curvefitting'", "'remote'", "machineList"):
         assert word in line
     assert search.settings.sampler == "tpe"
@@ -192,7 +192,7 @@ def test_tuners(nni_file, lines, sampler, pruner, metric):
         ({"nothing": {"_type": "choice", "_value": [1]}}, "unknown setting 'nothing'"),
         ({"seed": [0, 1]}, "'seed' has no _type"),
         ({"seed": {"_type": "choise", "_value": [1]}}, "unknown _type 'choise'"),
-        ({"seed": {"_type": "choice", "_value": []}}, "_value is no list"),
+        ({"seed": {"_type": "choice", "_value": []}}, "_value must be a list"),
         ({"dropout": {"_type": "uniform", "_value": [0]}}, "uniform takes 2 numbers"),
         ({"dropout": {"_type": "uniform", "_value": [0, "a"]}}, "uniform takes 2 numbers"),
         ({"dropout": {"_type": "quniform", "_value": [0, 1, 0]}}, "needs a q above 0"),
@@ -200,7 +200,7 @@ def test_tuners(nni_file, lines, sampler, pruner, metric):
         ({"dropout": {"_type": "normal", "_value": [0, 0]}}, "a deviation above 0"),
         ({"data_index": {"_type": "choice", "_value": [1, 4]}}, "one modification"),
         ({"data_index": {"_type": "choice", "_value": [99]}}, "one modification"),
-        ([], "no table of names"),
+        ([], "invalid search space"),
         ({"seed": {"_type": ["choice"], "_value": [1]}}, "unknown _type"),
         ({"dropout": {"_type": "uniform", "_value": [0, math.inf]}}, "finite numbers"),
         ({"data_index": {"_type": "choice", "_value": [{"_name": "1"}]}}, "one modification"),
@@ -216,14 +216,14 @@ def test_a_wrong_space_is_told(nni_file, space, told):
     ("text", "told"),
     [
         ("a: [1", "line 1.*not valid YAML|not valid YAML"),
-        ("just words", "is no configuration of NNI"),
-        ("a: 1", "names no search space"),
+        ("just words", "not an NNI configuration"),
+        ("a: 1", "no search space"),
         ("searchSpacePath: none.json", r"none\.json: No such file"),
         (
             "searchSpace: {seed: {_type: choice, _value: [1]}}\nmaxExecDuration: soon",
-            "no time such",
+            "invalid time",
         ),
-        ("searchSpace: {5: {_type: choice, _value: [1]}}", "'5' is no name of a setting"),
+        ("searchSpace: {5: {_type: choice, _value: [1]}}", "name of a setting: '5'"),
         ("searchSpace: !!python/object/apply:os.system ['touch hacked']", "not valid YAML"),
     ],
 )
@@ -239,7 +239,7 @@ def test_a_wrong_configuration_is_told(tmp_path, monkeypatch, text, told):
     ("lines", "told"),
     [
         ("maxTrialNum: 0", "trials: .*greater than or equal to 1"),
-        ("tuner: TPE", "tuner is no table"),
+        ("tuner: TPE", "tuner must be a table"),
         ("tuner: {name: TPE, classArgs: {optimize_mode: bigger}}", "maximize or minimize"),
     ],
 )
@@ -254,7 +254,7 @@ def test_what_is_wrong_in_the_configuration_is_not_blamed_on_the_space(nni_file,
         ("trial: python train.py\n", "'python train.py'"),
         ("trainingService: remote\n", "platform 'remote'"),
         ("trainingService: [{platform: remote}, {platform: local}]\n", "platform 'remote' "),
-        ("7: x\n", "not honoured: 7"),
+        ("7: x\n", "ignored: 7"),
         ("trialConcurrency: 1\n", "no maxTrialNumber: 40 trials"),
     ],
 )

@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from vqrna.config import preset
+from vqrna.config import preset, validated
 from vqrna.errors import DataError, UsageError
 from vqrna.studies import Parameter, Space, read_search
 
@@ -95,21 +95,21 @@ def test_options_go_before_the_file(search_file):
 @pytest.mark.parametrize(
     ("space", "told"),
     [
-        ("", "the space is empty"),
+        ("", "the space of the search is empty"),
         ("nothing = [1]", "unknown setting 'nothing'"),
-        ("seed = 3", "write a list of choices"),
-        ("seed = []", "choice is a list"),
-        ("seed = { low = 1 }", "low and high belong together"),
-        ("seed = { low = 1, high = 3, q = 1 }", "'q' is unknown here"),
-        ("seed = { low = 3, high = 1 }", "low has to be below high"),
-        ("seed = { low = 0.5, high = 3 }", "holds whole numbers"),
+        ("seed = 3", "expected a list of choices"),
+        ("seed = []", "choice must be a list"),
+        ("seed = { low = 1 }", "low and high are both needed"),
+        ("seed = { low = 1, high = 3, q = 1 }", "unknown key 'q'"),
+        ("seed = { low = 3, high = 1 }", "low must be below high"),
+        ("seed = { low = 0.5, high = 3 }", "is an integer"),
         ("learning_rate = { low = 0, high = 1, log = true }", "needs a low above 0"),
-        ("learning_rate = { low = 1, high = 2, log = true, step = 1 }", "does not go with log"),
-        ("optimizer = { low = 1, high = 2 }", "holds words"),
-        ("dropout = { low = 0.0, high = inf }", "are finite numbers"),
+        ("learning_rate = { low = 1, high = 2, log = true, step = 1 }", "cannot be combined with log"),
+        ("optimizer = { low = 1, high = 2 }", "is not a number"),
+        ("dropout = { low = 0.0, high = inf }", "must be finite"),
         ("seed = { low = 0, high = 20000000000000 }", "'seed' cannot be 20000000000000: "),
-        ("optimizer = [['adam']]", "a choice is one value"),
-        ("seed = { choice = [0], when = { optimizer = [['adam']] } }", "takes a value or a list"),
+        ("optimizer = [['adam']]", "a choice is a single value"),
+        ("seed = { choice = [0], when = { optimizer = [['adam']] } }", "expects a value or a list"),
         ("optimizer = ['adam', 'sgd']", "'optimizer' cannot be sgd"),
         ("dropout = { low = 0.0, high = 1.5 }", "'dropout' cannot be 1.5"),
         ("length = { low = 101, high = 201, step = 25 }", "'length' cannot be 126"),
@@ -122,7 +122,7 @@ def test_options_go_before_the_file(search_file):
         (
             "seed = { choice = [0], when = { epochs = 1 } }\n"
             "epochs = { choice = [1], when = { seed = 0 } }",
-            "in a circle",
+            "circular dependency",
         ),
     ],
 )
@@ -154,17 +154,23 @@ def test_a_wrong_file_is_told_in_one_line(search_file, text, told):
 def test_no_file_and_no_known_form(tmp_path):
     with pytest.raises(DataError, match="No such file"):
         read_search(tmp_path / "none.toml")
-    with pytest.raises(DataError, match=r"a \.toml file, or the \.yaml file of NNI"):
+    with pytest.raises(DataError, match="unknown format of a search"):
         read_search(tmp_path / "none.ini")
 
 
 def test_two_places_for_one_setting_are_told():
     twice = tuple(Parameter(label, "seed", "choice", (0, 1)) for label in ("a", "b"))
-    with pytest.raises(UsageError, match="'seed' is varied in two places"):
+    with pytest.raises(UsageError, match="'seed' is varied by two parameters"):
         Space(twice).check(preset("vqrna"))
 
 
 def test_a_grid_needs_an_end(search_file):
     space = read(search_file, "learning_rate = { low = 1e-3, high = 1e-2 }").space
-    with pytest.raises(UsageError, match="a grid needs a choice or steps: 'learning_rate'"):
+    with pytest.raises(UsageError, match="a grid needs choices or steps: 'learning_rate'"):
         space.grid(5)
+
+
+def test_records_of_earlier_versions_are_read():
+    values = {"label": "seed", "setting": "seed", "kind": "int", "low": 0, "high": 3}
+    parameter = validated(Parameter, values)
+    assert parameter == Parameter("seed", "seed", "int", (), 0, 3)

@@ -14,8 +14,8 @@ from vqrna import config as configs
 from vqrna.errors import DataError, UsageError
 from vqrna.studies import CellStore, cell, plan, run_cell
 from vqrna.studies.ablations import plan_ablations
-from vqrna.studies.cell import ERROR_NAME, BusyError, Task, _alone, attempt
-from vqrna.studies.estimate import estimate
+from vqrna.studies.cell import ERROR_NAME, BusyError, Task, locked, attempt
+from vqrna.studies.estimate import estimate_study
 from vqrna.studies.lengths import plan_lengths
 from vqrna.studies.plan import CELLS, run_plan
 from vqrna.training import from_benchmark
@@ -58,7 +58,7 @@ def test_a_study_survives_a_crash_and_a_full_disk_and_goes_on(data, tmp_path, mo
         patch.setattr(plan, "WORKER", "faulty_worker")
         failures = run_plan(cells, data, out, jobs=2, resamples=20, show_progress=False)
     found = {f.identity.variant: f.reason for f in failures}
-    assert found["101 nt"] == "ended by SIGSEGV"
+    assert found["101 nt"] == "killed by SIGSEGV"
     assert "the file would be larger than the system allows" in found["151 nt"]
     store = CellStore(out / CELLS)
     kept = store.all()
@@ -97,7 +97,7 @@ def test_a_killed_study_goes_on_from_its_checkpoint_to_the_same_end(data, tmp_pa
     until = time.monotonic() + 20
     while True:  # the worker ends with the study; its lock is free then
         try:
-            with _alone(run):
+            with locked(run):
                 break
         except BusyError:
             assert time.monotonic() < until
@@ -140,7 +140,7 @@ def test_why_an_attempt_failed_is_kept_until_one_does_not(tmp_path):
     with pytest.raises(ZeroDivisionError):
         attempt(made.identity, place, store, broken)
     assert "of all things" in (place / ERROR_NAME).read_text()
-    with _alone(place), pytest.raises(BusyError, match="another process"):
+    with locked(place), pytest.raises(BusyError, match="another process"):
         attempt(made.identity, place, store, lambda: made)
     assert attempt(made.identity, place, store, lambda: made) == made
     assert not (place / ERROR_NAME).exists()
@@ -150,16 +150,16 @@ def test_why_an_attempt_failed_is_kept_until_one_does_not(tmp_path):
 def test_the_time_of_a_study_is_measured(data, tmp_path, quick):
     made = planned(data, (51, 101), epochs=3)
     store = CellStore(tmp_path)
-    first, second = estimate(made, store, resamples=10, show_progress=False)
-    assert not first.there
+    first, second = estimate_study(made, store, resamples=10, show_progress=False)
+    assert not first.finished
     assert "measured" in first.source
     assert 0 < first.seconds < 600
     cell = run_cell(first.identity, made.source, tmp_path / "run", store, resamples=10)
     two = plan_lengths(made.source, data, tiny(epochs=3), (51,), (0, 1))
-    there, other = estimate(two, store, resamples=10, show_progress=False)
-    assert there.there
+    there, other = estimate_study(two, store, resamples=10, show_progress=False)
+    assert there.finished
     assert other.seconds == cell.seconds
-    assert other.source == "seed 0 took as long"
+    assert other.source == "time of seed 0"
     assert second.identity.variant == "101 nt"
 
 
@@ -172,7 +172,7 @@ def test_ablations_are_those_that_change_something(data):
     assert "context of 51 nt" not in names  # it has that already
     with pytest.raises(UsageError, match="'context-51' changes nothing here"):
         plan_ablations(source, data, tiny(), ["context-51"])
-    with pytest.raises(UsageError, match="'x' is not known"):
+    with pytest.raises(UsageError, match="'x' is unknown"):
         plan_ablations(source, data, tiny(), ["x"])
     single = plan_ablations(source.only(0), data, tiny())
     assert "one network a type" not in [v.name for v in single.variants]
@@ -198,7 +198,7 @@ def test_other_data_are_noticed(data, tmp_path, capsys):
     assert cell.main([str(task)]) == 1
     told = capsys.readouterr().err
     assert told.startswith(f"vqrna: error: {other}: ")
-    assert "not those that the study began with" in told
+    assert "windows have changed since the study began" in told
     assert told.count("\n") == 1
 
 

@@ -57,17 +57,17 @@ def test_pairs_are_compared_resample_by_resample():
     assert found.paired
     assert found.value == pytest.approx(0.02)
     assert found.high - found.value == pytest.approx(1.96 * 0.005, rel=0.01)
-    assert found.told_apart
+    assert found.significant
     assert best([ours, theirs], "Am", "all").tied == ()
 
 
 def test_without_resamples_only_intervals_apart_count():
     near = difference([cell("51 nt", 0.9, 0.06)], [cell("101 nt", 0.8, 0.06)], "Am", "all")
     assert not near.paired
-    assert not near.told_apart
+    assert not near.significant
     assert (near.low, near.high) == pytest.approx((0.1 - 0.12, 0.1 + 0.12))
     far = difference([cell("51 nt", 0.9, 0.04)], [cell("101 nt", 0.8, 0.04)], "Am", "all")
-    assert far.told_apart
+    assert far.significant
 
 
 def test_seeds_are_compared_in_pairs_and_their_spread_counts():
@@ -87,7 +87,7 @@ def test_ties_are_told_as_ties(tmp_path):
         "the shortest of these is 51 nt."
     )
     clear = [cell("101 nt", 0.95, 0.04), cell("51 nt", 0.7, 0.04)]
-    assert length_lines(clear, "all")[0].endswith("told apart from all others.")
+    assert length_lines(clear, "all")[0].endswith("distinguishable from all others.")
 
 
 def test_the_report_of_lengths_holds_what_the_cells_hold(tmp_path):
@@ -97,7 +97,7 @@ def test_the_report_of_lengths_holds_what_the_cells_hold(tmp_path):
     assert [file.name for file in files] == names
     text = files[1].read_text()
     lines = [line for line in text.splitlines() if line.startswith("| ")]
-    assert lines[0] == "| length | Am | Cm | mean | minutes a cell |"
+    assert lines[0] == "| length | Am | Cm | mean | minutes per cell |"
     assert lines[1].startswith("| 51 nt | 0.800 (0.790 to 0.810) | ")
     assert lines[2].startswith("| 101 nt | **0.950 (0.940 to 0.960)** | ")
     assert lines[3].startswith("| 151 nt | 0.945 (0.935 to 0.955) ≈ | ")
@@ -142,7 +142,7 @@ def test_cells_that_make_no_one_table_are_refused():
     with pytest.raises(DataError, match="no cells yet"):
         check_one_series([])
     mixed = [cell("51 nt"), cell("101 nt", epochs=9)]
-    with pytest.raises(DataError, match=r"several studies .*epochs: 2, 9; types: Am Cm"):
+    with pytest.raises(DataError, match=r"several studies.*epochs: 2, 9; types: Am Cm"):
         check_one_series(mixed)
     for other in ("51 nt", "101 nt"):
         with pytest.raises(DataError, match="several studies"):

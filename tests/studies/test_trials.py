@@ -17,18 +17,18 @@ from vqrna.studies import trial as trials
 from vqrna.studies.optuna_storage import (
     GRACE,
     RETRIES,
-    RETRY_OF,
     WORKER,
-    end_trials,
-    gone,
-    lay_out_grid,
+    enqueue_grid,
+    fail_ended_trials,
+    has_ended,
     new_worker,
     open_storage,
     open_study,
     retry,
+    retry_of,
 )
 from vqrna.studies.search_results import draw, importance, trials_table, write_results
-from vqrna.studies.trial import DONE, Order, work
+from vqrna.studies.trial import WorkerTask, run_trials
 from vqrna.training import from_benchmark
 
 EPOCHS = 4
@@ -64,24 +64,26 @@ def search(search_file):
 
 
 @pytest.fixture
-def order(search, data, tmp_path):
-    return Order(search, f"sqlite:///{tmp_path}/s.db", "id", str(data), ("Am",), str(tmp_path), 9)
+def task(search, data, tmp_path):
+    return WorkerTask(
+        search, f"sqlite:///{tmp_path}/s.db", "id", str(data), ("Am",), str(tmp_path), 9
+    )
 
 
-def study_of(order, heartbeat=False):
-    return open_study(open_storage(order.url, heartbeat), order.search, order.identity)
+def study_of(task, heartbeat=False):
+    return open_study(open_storage(task.url, heartbeat), task.search, task.identity)
 
 
-def changed(order, **settings):
-    new = dataclasses.replace(order.search.settings, **settings)
-    search = dataclasses.replace(order.search, settings=new)
-    return dataclasses.replace(order, search=search, limit=new.trials)
+def changed(task, **settings):
+    new = dataclasses.replace(task.search.settings, **settings)
+    search = dataclasses.replace(task.search, settings=new)
+    return dataclasses.replace(task, search=search, limit=new.trials)
 
 
-def test_hopeless_trials_are_pruned_and_the_best_is_found(order, trained, tmp_path):
-    assert work(order, new_worker()) == DONE
-    study = study_of(order)
-    result = write_results(study, order.search, tmp_path)
+def test_hopeless_trials_are_pruned_and_the_best_is_found(task, trained, tmp_path):
+    run_trials(task, new_worker())
+    study = study_of(task)
+    result = write_results(study, task.search, tmp_path)
     table = pd.read_csv(tmp_path / "trials.csv")
     assert list(table["trial"]) == list(range(9))
     assert set(table["state"]) == {"complete", "pruned"}
@@ -100,37 +102,37 @@ def test_hopeless_trials_are_pruned_and_the_best_is_found(order, trained, tmp_pa
     folder = trials.trial_folder(tmp_path, int(best["trial"]))
     assert configs.load(folder / "config.toml") == kept == result.config
     assert sorted(p.name for p in folder.iterdir()) == ["config.toml", "history.csv", "output.log"]
-    shares = importance(study, order.search)
+    shares = importance(study, task.search)
     assert next(iter(shares)) == "learning_rate"
     assert sum(shares.values()) == pytest.approx(1)
-    pictures = draw(study, order.search, tmp_path)
+    pictures = draw(study, task.search, tmp_path)
     assert {p.stem for p in pictures} == {"history", "importance", "slices"}
     assert all(p.with_suffix(".svg").exists() for p in pictures)
 
 
-def test_nothing_is_pruned_while_it_warms_up(order, trained):
-    warm = changed(order, warmup=3)
-    assert work(warm, new_worker()) == DONE
+def test_nothing_is_pruned_while_it_warms_up(task, trained):
+    warm = changed(task, warmup=3)
+    run_trials(warm, new_worker())
     table = trials_table(study_of(warm), warm.search.space)
     assert set(table[table["state"] == "pruned"]["epochs"]) == {3}
 
 
-def test_the_same_seed_gives_the_same_search_however_often_it_stops(order, trained, tmp_path):
-    assert work(order, new_worker()) == DONE
+def test_the_same_seed_gives_the_same_search_however_often_it_stops(task, trained, tmp_path):
+    run_trials(task, new_worker())
     whole, trained[:] = list(trained), []
-    again = dataclasses.replace(order, url=f"sqlite:///{tmp_path}/t.db", out=str(tmp_path / "t"))
+    again = dataclasses.replace(task, url=f"sqlite:///{tmp_path}/t.db", out=str(tmp_path / "t"))
     for limit in (2, 5, 9):
-        assert work(dataclasses.replace(again, limit=limit), new_worker()) == DONE
+        run_trials(dataclasses.replace(again, limit=limit), new_worker())
     assert trained == whole
     rates = {config.training.learning_rate for config in trained}
     assert len(rates) == 9  # and no draw comes twice
-    other = changed(dataclasses.replace(order, url=f"sqlite:///{tmp_path}/u.db"), seed=1)
+    other = changed(dataclasses.replace(task, url=f"sqlite:///{tmp_path}/u.db"), seed=1)
     trained.clear()
-    assert work(other, new_worker()) == DONE
+    run_trials(other, new_worker())
     assert trained[0] != whole[0]
 
 
-def test_a_trial_that_fails_is_told_and_counted(order, trained, monkeypatch, tmp_path):
+def test_a_trial_that_fails_is_told_and_counted(task, trained, monkeypatch, tmp_path):
     real = trials.train_network
 
     def sometimes(train, valid, out, config, **more):
@@ -142,8 +144,8 @@ def test_a_trial_that_fails_is_told_and_counted(order, trained, monkeypatch, tmp
         real(train, valid, out, config, **more)
 
     monkeypatch.setattr(trials, "train_network", sometimes)
-    assert work(order, new_worker()) == DONE
-    table = trials_table(study_of(order), order.search.space)
+    run_trials(task, new_worker())
+    table = trials_table(study_of(task), task.search.space)
     failed = table[table["state"] == "failed"]
     assert len(table) == 9
     assert set(failed["error"]) == {"ValueError: no such luck", "training has diverged"}
@@ -151,11 +153,11 @@ def test_a_trial_that_fails_is_told_and_counted(order, trained, monkeypatch, tmp
     log = (trials.trial_folder(tmp_path, number) / "output.log").read_text()
     assert "about to fail" in log
     assert "no such luck" in log
-    assert draw(study_of(order), order.search, tmp_path)  # failed ones do not hinder the pictures
+    assert draw(study_of(task), task.search, tmp_path)  # failed ones do not hinder the pictures
 
 
-def test_a_full_disk_stops_the_search_and_the_trial_is_tried_again(order, trained, monkeypatch):
-    assert work(dataclasses.replace(order, url=order.url + "2"), new_worker()) == DONE
+def test_a_full_disk_stops_the_search_and_the_trial_is_tried_again(task, trained, monkeypatch):
+    run_trials(dataclasses.replace(task, url=task.url + "2"), new_worker())
     whole = [(config.training.learning_rate, config.training.seed) for config in trained]
     trained.clear()
     real = trials.train_network
@@ -166,29 +168,30 @@ def test_a_full_disk_stops_the_search_and_the_trial_is_tried_again(order, traine
         real(train, valid, out, config, **more)
 
     monkeypatch.setattr(trials, "train_network", full)
-    assert work(order, new_worker()) == "cannot write: the disk is full"
-    states = [t.state.name for t in study_of(order).trials]
+    with pytest.raises(DataError, match="cannot write: the disk is full"):
+        run_trials(task, new_worker())
+    states = [t.state.name for t in study_of(task).trials]
     assert states == ["COMPLETE", "COMPLETE", "FAIL"]
     monkeypatch.setattr(trials, "train_network", real)
-    assert work(order, new_worker()) == DONE
+    run_trials(task, new_worker())
     got = [(config.training.learning_rate, config.training.seed) for config in trained]
     assert got == whole  # as if it had never stopped
-    table = trials_table(study_of(order), order.search.space)
+    table = trials_table(study_of(task), task.search.space)
     assert table["state"].tolist()[2:4] == ["interrupted", "complete"]
 
 
-def test_a_trial_whose_process_is_gone_begins_again_from_its_checkpoint(order, trained, tmp_path):
-    study = study_of(order)
+def test_a_trial_whose_process_is_gone_begins_again_from_its_checkpoint(task, trained, tmp_path):
+    study = study_of(task)
     lost = study.ask()
-    chosen = order.search.space.suggest(lost)
+    chosen = task.search.space.suggest(lost)
     lost.set_user_attr(WORKER, new_worker().replace(f":{os.getpid()}:", ":999999:"))
     folder = trials.trial_folder(tmp_path, 0)
     folder.mkdir(parents=True)
     (folder / "mark").write_text("of the first attempt")
-    assert end_trials(study, gone) == [0]
-    assert end_trials(study, gone) == []
-    assert work(dataclasses.replace(order, limit=1), new_worker()) == DONE
-    table = trials_table(study_of(order), order.search.space)
+    assert fail_ended_trials(study, has_ended) == [0]
+    assert fail_ended_trials(study, has_ended) == []
+    run_trials(dataclasses.replace(task, limit=1), new_worker())
+    table = trials_table(study_of(task), task.search.space)
     assert list(table["state"]) == ["interrupted", "complete"]
     assert table["retry_of"].tolist()[1] == 0
     assert table["learning_rate"].tolist()[1] == chosen["learning_rate"]
@@ -197,44 +200,44 @@ def test_a_trial_whose_process_is_gone_begins_again_from_its_checkpoint(order, t
 
 
 def test_a_process_that_works_is_not_gone():
-    assert not gone(new_worker())
-    assert not gone("another machine:999999:abc")  # only time tells
-    assert gone(new_worker().rpartition(":")[0].rpartition(":")[0] + ":999999:abc")
+    assert not has_ended(new_worker())
+    assert not has_ended("another machine:999999:abc")  # only time tells
+    assert has_ended(new_worker().rpartition(":")[0].rpartition(":")[0] + ":999999:abc")
 
 
-def test_silence_of_another_machine_is_mended(order, trained):
-    study = study_of(order)
+def test_silence_of_another_machine_is_mended(task, trained):
+    study = study_of(task)
     lost = study.ask()
-    order.search.space.suggest(lost)
+    task.search.space.suggest(lost)
     lost.set_user_attr(WORKER, "another machine:1:abc")
-    storage = study_of(order, heartbeat=True)._storage._backend
+    storage = study_of(task, heartbeat=True)._storage._backend
     storage.record_heartbeat(lost._trial_id)
     with storage.engine.begin() as connection:
         from sqlalchemy import text
 
         ago = f"datetime('now', '-{2 * GRACE} seconds')"
         connection.execute(text(f"UPDATE trial_heartbeats SET heartbeat = {ago}"))
-    assert work(dataclasses.replace(order, limit=1), new_worker()) == DONE
-    table = trials_table(study_of(order), order.search.space)
+    run_trials(dataclasses.replace(task, limit=1), new_worker())
+    table = trials_table(study_of(task), task.search.space)
     assert table["state"].tolist()[0] == "interrupted"
     assert 0 in table["retry_of"].dropna().tolist()
 
 
-def test_what_vanishes_again_and_again_is_given_up(order):
-    study = study_of(order)
+def test_what_vanishes_again_and_again_is_given_up(task):
+    study = study_of(task)
     for _ in range(RETRIES + 2):
         trial = study.ask()
-        order.search.space.suggest(trial)
+        task.search.space.suggest(trial)
         frozen = study._storage.get_trial(trial._trial_id)
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        if frozen.number and RETRY_OF not in frozen.user_attrs:
+        if frozen.number and retry_of(frozen) is None:
             break
         retry(study, frozen)
-    assert [t.user_attrs.get(RETRY_OF) for t in study.trials] == [None, 0, 1, 2, None]
+    assert [retry_of(t) for t in study.trials] == [None, 0, 1, 2, None]
 
 
-def test_one_too_many_is_left_out(order, trained):
-    one = dataclasses.replace(order, limit=2)
+def test_one_too_many_is_left_out(task, trained):
+    one = dataclasses.replace(task, limit=2)
     study = study_of(one)
     source = from_benchmark(one.data, one.modifications)
     objective = trials.Objective(one.search, source, Path(one.out), 2, new_worker(), "cpu")
@@ -244,27 +247,27 @@ def test_one_too_many_is_left_out(order, trained):
     assert len(trained) == 2
 
 
-def test_a_grid_is_gone_through_in_order(order, trained, search_file):
+def test_a_grid_is_gone_through_in_order(task, trained, search_file):
     file = search_file(
         "[search]\nsampler = 'grid'\npruner = 'none'\ntrials = 99\n[training]\nepochs = 1\n"
         "[space]\nlearning_rate = [0.1, 0.01]\nseed = { low = 0, high = 2 }\n"
     )
-    grid = dataclasses.replace(order, search=read_search(file))
+    grid = dataclasses.replace(task, search=read_search(file))
     study = study_of(grid)
-    assert lay_out_grid(study, grid.search) == 6
-    assert lay_out_grid(study, grid.search) == 6  # not twice
-    assert work(dataclasses.replace(grid, limit=6), new_worker()) == DONE
+    assert enqueue_grid(study, grid.search) == 6
+    assert enqueue_grid(study, grid.search) == 6  # not twice
+    run_trials(dataclasses.replace(grid, limit=6), new_worker())
     got = [(c.training.learning_rate, c.training.seed) for c in trained]
     assert got == [(rate, seed) for rate in (0.1, 0.01) for seed in (0, 1, 2)]
 
 
 @pytest.mark.parametrize("sampler", ["random", "evolution"])
 @pytest.mark.parametrize("pruner", ["none", "hyperband"])
-def test_other_samplers_and_pruners(order, trained, sampler, pruner):
-    few = changed(order, sampler=sampler, pruner=pruner, trials=5, population=3)
-    assert work(few, new_worker()) == DONE
+def test_other_samplers_and_pruners(task, trained, sampler, pruner):
+    few = changed(task, sampler=sampler, pruner=pruner, trials=5, population=3)
+    run_trials(few, new_worker())
     assert len(trials_table(study_of(few), few.search.space)) == 5
 
 
-def test_an_order_survives_its_journey(order):
-    assert Order.from_json(order.to_json()) == order
+def test_an_order_survives_its_journey(task):
+    assert WorkerTask.from_json(task.to_json()) == task

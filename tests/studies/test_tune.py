@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -20,7 +21,7 @@ from vqrna import config as configs
 from vqrna.studies import read_search, search
 from vqrna.studies.optuna_storage import new_worker, open_storage, open_study
 from vqrna.studies.search_results import write_results
-from vqrna.studies.trial import DONE, Order, work
+from vqrna.studies.trial import WorkerTask, run_trials
 from vqrna.training import Source, from_benchmark
 
 LONG = TINY.replace("epochs = 2", "epochs = 20").replace("[training]", "[training]\npatience = 99")
@@ -38,18 +39,28 @@ def tune(vqrna_main, data, tmp_path):
 
 
 def running_trials(out):
-    """Processes of the trials that run and have told an epoch, by number; quick to ask."""
-    asked = """
+    """Processes of the running trials that have reported an epoch, by number; quick to call."""
+    query = """
         SELECT number, value_json FROM trials JOIN trial_user_attributes USING (trial_id)
         WHERE state = 'RUNNING' AND key = 'worker'
         AND trial_id IN (SELECT trial_id FROM trial_intermediate_values)
     """
     try:
         with closing(sqlite3.connect(f"file:{out / 'study.db'}?mode=ro", uri=True)) as database:
-            rows = database.execute(asked).fetchall()
+            rows = database.execute(query).fetchall()
     except sqlite3.OperationalError:  # no study yet, or it is being written
         return {}
-    return {number: int(json.loads(worker).split(":")[1]) for number, worker in rows}
+    processes = {number: process_of(json.loads(worker)) for number, worker in rows}
+    return {number: pid for number, pid in processes.items() if pid}
+
+
+def process_of(worker):
+    """Process with the name of the worker among its arguments."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if worker.encode() in (folder / "cmdline").read_bytes().split(b"\0"):
+                return int(folder.name)
+    return None
 
 
 def wait_for(condition, seconds=200):
@@ -82,7 +93,7 @@ def test_a_search_from_the_command_line(tune, search_file, tmp_path):
         assert "validation AUROC" in log
     again = tune(search_file())
     assert again.code == 0
-    assert "goes on: 3 of 3 trials are there" in again.err
+    assert "resuming: 3 of 3 trials are done" in again.err
     assert pd.read_csv(out / "trials.csv").equals(table)
 
 
@@ -111,7 +122,7 @@ def test_what_is_killed_goes_on(tune, search_file, data, tmp_path):
     assert checkpoint.exists()
     done = tune(search_file(text))
     assert done.code == 0, done.err
-    assert "interrupted ones begin again" in done.err
+    assert "interrupted trials are retried" in done.err
     table = pd.read_csv(out / "trials.csv").set_index("trial")
     assert sorted(table["state"]) == ["complete", "complete", "interrupted"]
     assert table.loc[number, "state"] == "interrupted"
@@ -141,7 +152,7 @@ def test_a_trial_that_dies_takes_nobody_along(tune, search_file, tmp_path):
     assert done.code == 0, done.err
     table = pd.read_csv(out / "trials.csv").set_index("trial")
     assert table.loc[killed[0], "state"] == "failed"
-    assert table.loc[killed[0], "error"] == "its process died (signal SIGKILL)"
+    assert table.loc[killed[0], "error"] == "its process died: killed by SIGKILL (out of memory?)"
     assert sorted(table["state"]) == ["complete", "failed"]
     assert f"trial {killed[0]}: failed: its process died" in done.err
 
@@ -205,9 +216,7 @@ def test_a_published_experiment_runs(nni_file, data, tmp_path):
     search = read_search(nni_file(space, lines), length=51, epochs=1)
     url = f"sqlite:///{tmp_path}/s.db"
     assert search.modifications == ("Um",)
-    assert (
-        work(Order(search, url, "id", str(data), ("Um",), str(tmp_path), 1), new_worker()) == DONE
-    )
+    run_trials(WorkerTask(search, url, "id", str(data), ("Um",), str(tmp_path), 1), new_worker())
     study = open_study(open_storage(url), search, "id")
     result = write_results(study, search, tmp_path)
     assert list(result.table["state"]) == ["complete"]
@@ -222,7 +231,7 @@ def test_a_live_page_shows_the_study(tmp_path, data, search_file):
     url = f"sqlite:///{tmp_path}/s.db"
     study = open_study(open_storage(url), search, "id")
     study.enqueue_trial({"learning_rate": 0.01})
-    with search.reserved(0) as server, search.serving(server, url, 1) as address:
+    with search.reserve_port(0) as server, search.serve_page(server, url, 1) as address:
         base = address.partition("/dashboard")[0]
         assert b"<html" in urllib.request.urlopen(address, timeout=30).read().lower()
         told = json.load(urllib.request.urlopen(f"{base}/api/studies/1", timeout=30))
@@ -250,7 +259,7 @@ def test_ray_makes_trials_too(tune, search_file, tmp_path, monkeypatch):
     ("arguments", "code", "told"),
     [
         ((), 2, "give --config and --data (or --serve)"),
-        (("--serve",), 1, "holds no search"),
+        (("--serve",), 1, "no search"),
         (("--serve", "--dry-run"), 2, "--serve shows what is in --out"),
         (("--address", "auto"), 2, "--address goes with --engine ray"),
         (("--config", "SEARCH", "--data", "none"), 1, "none"),
@@ -286,10 +295,10 @@ def test_another_search_needs_another_folder(tune, search_file, tmp_path):
 
 
 def test_a_busy_port_is_told_before_any_work(tune, search_file, tmp_path):
-    with search.reserved(0) as server:
+    with search.reserve_port(0) as server:
         done = tune(search_file(), "--port", server.server_port)
     assert done.code == 1
-    assert f"port {server.server_port} is in use: give --port another one" in done.err
+    assert f"port {server.server_port} is in use: choose another --port" in done.err
     assert not (tmp_path / "out").exists()
 
 
@@ -306,7 +315,7 @@ def test_a_search_knows_its_negatives_and_contexts(search_file, data, tmp_path, 
     def keep(folder, record):
         raise ToldError(record.identity)
 
-    monkeypatch.setattr(search, "keep_record", keep)
+    monkeypatch.setattr(search, "write_record", keep)
     found = []
     for each in (
         source,

@@ -32,7 +32,7 @@ def test_more_jobs_than_cores_are_no_faster(
 ):
     for name in ("vqrna.studies.search", "vqrna.studies.estimate"):
         monkeypatch.setattr(sys.modules[name], "cores", lambda: cores)
-    monkeypatch.setattr(sys.modules["vqrna.studies.estimate"], "_seconds", lambda *_: 10.0)
+    monkeypatch.setattr(sys.modules["vqrna.studies.estimate"], "_seconds", lambda *_: (10.0, 0.0))
     search = read_search(search_file(FILE.format(jobs=jobs)))
     source = from_benchmark(data, ["Am"], lambda line: None)
     told = estimate_search(search, source, "cpu", engine=engine)

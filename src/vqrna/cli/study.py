@@ -172,18 +172,18 @@ def _show_plan(plan: Plan, out: Path, jobs: int, device: str, resamples: int) ->
     """Print the cells of a plan and their expected time."""
     from vqrna.runtime.progress import duration
     from vqrna.studies.cells import CellStore
-    from vqrna.studies.estimate import estimate
+    from vqrna.studies.estimate import estimate_study
     from vqrna.studies.plan import CELLS
 
-    expected = estimate(plan, CellStore(out / CELLS), device=device, resamples=resamples)
+    expected = estimate_study(plan, CellStore(out / CELLS), device=device, resamples=resamples)
     table = new_table(("variant",), ("seed", "epochs", "time", "estimated from"))
     for one in expected:
         identity = one.identity
-        time = "finished" if one.there else duration(one.seconds)
+        time = "finished" if one.finished else duration(one.seconds)
         table.add_row(identity.variant, str(identity.seed), str(identity.epochs), time, one.source)
     console = new_console()
     console.print(table)
-    todo = [one.seconds for one in expected if not one.there]
+    todo = [one.seconds for one in expected if not one.finished]
     total = sum(todo)
     longest = max([total / jobs, *todo], default=0.0)
     console.print(

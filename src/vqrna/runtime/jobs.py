@@ -1,12 +1,14 @@
-"""Run many jobs, each a process of its own, on this machine or on a Ray cluster.
+"""Run jobs side by side, each in a process of its own, on this machine or on a Ray cluster.
 
-A job that crashes, is killed or runs out of memory ends alone. Jobs end when who started them
-ends. What they have to say goes to a log.
-
+A job that crashes, is killed or runs out of memory does not affect the others. Jobs end when the
+process that started them ends, even by SIGKILL (see ``parent_watchdog.py``). One retry policy
+holds for studies and searches: a job whose machine was lost is run again once; a job that failed
+is reported.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,10 +16,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from vqrna.errors import DataError, UsageError
 from vqrna.runtime.files import output_directory, write_error
@@ -26,60 +28,89 @@ ENGINES = ("local", "ray")
 """Where jobs can run."""
 
 _TICK = 0.05
+"""Seconds between two looks at the running jobs."""
+
 _PATIENCE = 10.0
-"""Seconds between two looks at the jobs, and for a job to end by itself when asked to."""
+"""Seconds that a terminated job has to end before it is killed."""
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_WATCHDOG = Path(__file__).with_name("parent_watchdog.py")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One thing to run.
+    """A Python module to run as a program.
 
     Parameters
     ----------
     name : str
-        What it is called to people.
+        Unique among the jobs of a pool.
     module : str
-        Is run as ``python -m MODULE``.
+        Run as ``python -m MODULE ARGUMENTS``.
     arguments : tuple of str
-        Paths among them should be whole, and on a cluster such as all machines see.
+        Paths must be absolute, and on a cluster visible to all machines.
     log : pathlib.Path
-        What it prints is added here.
-    threads : int
-        Of its arithmetic.
+        Standard output and standard error are appended here.
+    threads : int or None
+        CPU threads of numerical libraries; None keeps their default.
+    input : str
+        What the program reads from standard input.
     """
 
     name: str
     module: str
     arguments: tuple[str, ...]
     log: Path
-    threads: int = 1
+    threads: int | None = 1
+    input: str = ""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended.
+    """The result of a job.
 
     Parameters
     ----------
     job : Job
     code : int
-        Its exit code; the negative number of the signal that killed it.
+        Exit code, or the negative number of the signal that killed the job.
     seconds : float
     reason : str
-        Why it failed, one line; empty if it did not.
+        Why it failed, in one line; empty on success.
+    lost : bool
+        True if the machine was lost, so that another attempt may succeed.
     """
 
     job: Job
     code: int
     seconds: float
     reason: str = ""
+    lost: bool = False
 
     @property
     def ok(self) -> bool:
-        """Whether all went well."""
+        """Whether the job succeeded."""
         return self.code == 0
+
+
+class Pool(Protocol):
+    """Running jobs, at most `size` at a time."""
+
+    size: int
+    machines: int
+
+    @property
+    def running(self) -> int:
+        """Number of jobs that run."""
+
+    def start(self, job: Job) -> None:
+        """Start a job; raise DataError if its log cannot be written."""
+
+    def ended(self) -> list[Outcome]:
+        """Return the outcomes since the last call, without waiting."""
+
+    def stop(self) -> None:
+        """End all running jobs."""
 
 
 def run_jobs(
@@ -90,42 +121,95 @@ def run_jobs(
     address: str | None = None,
     device: str = "auto",
 ) -> Iterator[Outcome]:
-    """Run jobs side by side; gives each outcome as it is there.
+    """Run jobs side by side and yield each outcome when it is available.
 
-    Jobs are taken from `jobs` only when there is room for them, so that it may be a generator that
-    decides late. Whoever stops asking for outcomes stops the jobs that run.
+    A job is taken from `jobs` only when a process is free, so `jobs` may be a generator that
+    decides late. Closing the iterator ends the running jobs.
 
     Parameters
     ----------
     jobs : iterable of Job
-    workers : int, optional
-        How many at a time; with Ray, what fits the cluster if not given.
-    engine : {"local", "ray"}
-    address : str, optional
-        Of the Ray cluster (see :func:`vqrna.runtime.ray_cluster.ray_cluster`).
-    device : str
-        With Ray: ``auto`` gives each job a share of a GPU where there are any.
+    workers, engine, address, device
+        See :func:`open_pool`.
 
     Raises
     ------
     UsageError
-        If there is no such engine or `workers` is no number from 1 on.
+        If the engine is unknown or `workers` is below 1.
     DataError
         If the cluster cannot be reached.
     """
+    waiting, again, more = iter(jobs), set[str](), True
+    with open_pool(workers, engine=engine, address=address, device=device) as pool:
+        while more or pool.running:
+            while more and pool.running < pool.size:
+                job = next(waiting, None)
+                if job is None:
+                    more = False
+                    break
+                try:
+                    pool.start(job)
+                except DataError as error:  # for example a full disk: the next job may succeed
+                    yield Outcome(job, error.exit_code, 0.0, str(error))
+            outcomes = pool.ended()
+            for outcome in outcomes:
+                if outcome.lost and outcome.job.name not in again:
+                    again.add(outcome.job.name)
+                    pool.start(outcome.job)
+                else:
+                    yield outcome
+            if pool.running and not outcomes:
+                time.sleep(_TICK)
+
+
+@contextmanager
+def open_pool(
+    workers: int | None = 1,
+    *,
+    engine: str = "local",
+    address: str | None = None,
+    device: str = "auto",
+) -> Iterator[Pool]:
+    """Open a pool; jobs that still run when the body ends are stopped.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Jobs at a time; None fills the Ray cluster, and is 1 without Ray.
+    engine : {"local", "ray"}
+    address : str, optional
+        Of the Ray cluster (see :func:`vqrna.runtime.ray_cluster.ray_cluster`).
+    device : str
+        With Ray: ``auto`` assigns each job a share of a GPU if the cluster has any.
+
+    Raises
+    ------
+    UsageError, DataError
+        See :func:`run_jobs`.
+    """
     check_pool(workers, engine, address)
-    if engine == "ray":
-        yield from _on_ray(iter(jobs), workers, address, device)
-    else:
-        yield from _here(iter(jobs), workers or 1)
+    if engine == "local":
+        yield from _until_closed(_LocalPool(workers or 1))
+        return
+    from vqrna.runtime.ray_cluster import ray_cluster
+
+    with ray_cluster(address, workers, device) as cluster:
+        yield from _until_closed(_RayPool(cluster.actors, cluster.nodes, cluster.resources))
+
+
+def _until_closed(pool: Pool) -> Iterator[Pool]:
+    try:
+        yield pool
+    finally:
+        pool.stop()
 
 
 def check_pool(workers: int | None, engine: str, address: str | None) -> None:
-    """Refuse what :func:`run_jobs` would refuse, before any work (UsageError)."""
+    """Check the arguments of :func:`open_pool` before any work (UsageError)."""
     if engine not in ENGINES:
         raise UsageError(f"unknown engine '{engine}' (known: {', '.join(ENGINES)})")
     if workers is not None and workers < 1:
-        raise UsageError(f"--jobs is a number of processes from 1 on, not {workers}")
+        raise UsageError(f"invalid number of processes {workers} for --jobs (expected 1 or more)")
     if address is not None and engine != "ray":
         raise UsageError("--address goes with --engine ray")
 
@@ -144,78 +228,93 @@ def run_job(job: Job) -> Outcome:
         _end(process)
 
 
-def _here(waiting: Iterator[Job], workers: int) -> Iterator[Outcome]:
-    running: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
-    more = True
-    try:
-        while more or running:
-            while more and len(running) < workers:
-                job = next(waiting, None)
-                if job is None:
-                    more = False
-                    break
-                try:
-                    running[_start(job)] = (job, time.monotonic())
-                except DataError as error:  # a full disk, say: the next may have better luck
-                    yield Outcome(job, error.exit_code, 0.0, str(error))
-            ended = [process for process in running if process.poll() is not None]
-            for process in ended:
-                job, began = running.pop(process)
-                _let_go(process)
-                yield _outcome(job, process.returncode, time.monotonic() - began)
-            if running and not ended:
-                time.sleep(_TICK)
-    finally:
-        for process in running:
+class _LocalPool:
+    """Child processes of this one."""
+
+    machines = 1
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._processes: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
+
+    @property
+    def running(self) -> int:
+        return len(self._processes)
+
+    def start(self, job: Job) -> None:
+        self._processes[_start(job)] = job, time.monotonic()
+
+    def ended(self) -> list[Outcome]:
+        outcomes = []
+        for process in [p for p in self._processes if p.poll() is not None]:
+            job, began = self._processes.pop(process)
+            _close(process)
+            outcomes.append(_outcome(job, process.returncode, time.monotonic() - began))
+        return outcomes
+
+    def stop(self) -> None:
+        for process in self._processes:
             process.terminate()
-        for process in running:
+        for process in self._processes:
             _end(process)
+        self._processes.clear()
 
 
-def _on_ray(
-    waiting: Iterator[Job], workers: int | None, address: str | None, device: str
-) -> Iterator[Outcome]:
-    from vqrna.runtime.ray_cluster import ray_cluster
+class _RayPool:
+    """Tasks of a Ray cluster, each of which waits for a child process."""
 
-    with ray_cluster(address, workers, device) as cluster:
+    def __init__(self, size: int, machines: int, resources: dict[str, float]) -> None:
+        self.size, self.machines, self._resources = size, machines, resources
+        self._tasks: dict[Any, tuple[Job, float]] = {}
+
+    @property
+    def running(self) -> int:
+        return len(self._tasks)
+
+    def start(self, job: Job) -> None:
         import ray
 
-        task = ray.remote(run_job).options(**cluster.resources, max_retries=1)
-        running: dict[Any, tuple[Job, float]] = {}
-        more = True
-        try:
-            while more or running:
-                while more and len(running) < cluster.actors:
-                    job = next(waiting, None)
-                    if job is None:
-                        more = False
-                        break
-                    running[task.remote(job)] = (job, time.monotonic())
-                ready, _ = ray.wait(list(running), num_returns=1, timeout=1) if running else ([], 0)
-                for reference in ready:
-                    job, began = running.pop(reference)
-                    try:
-                        yield ray.get(reference)
-                    except ray.exceptions.RayError as error:
-                        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                        yield Outcome(job, 1, time.monotonic() - began, f"Ray: {said}")
-        finally:
-            for reference in running:
-                with suppress(Exception):
-                    ray.cancel(reference, force=True)
+        task = ray.remote(run_job).options(**self._resources, max_retries=0)
+        self._tasks[task.remote(job)] = job, time.monotonic()
+
+    def ended(self) -> list[Outcome]:
+        import ray
+
+        if not self._tasks:
+            return []
+        outcomes = []
+        ready, _ = ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=0)
+        for reference in ready:
+            job, began = self._tasks.pop(reference)
+            try:
+                outcomes.append(ray.get(reference))
+            except ray.exceptions.RayError as error:
+                words = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                lost = not isinstance(error, ray.exceptions.RayTaskError)
+                seconds = time.monotonic() - began
+                outcomes.append(Outcome(job, 1, seconds, f"Ray: {words}", lost))
+        return outcomes
+
+    def stop(self) -> None:
+        import ray
+
+        for reference in self._tasks:
+            with suppress(Exception):
+                ray.cancel(reference, force=True)
+        self._tasks.clear()
 
 
 def _start(job: Job) -> subprocess.Popen[bytes]:
-    """Start a job in a session of its own: Ctrl-C reaches us, and we end it."""
+    """Start a job in its own session: Ctrl-C reaches only this process, which ends the job."""
     output_directory(job.log.parent)
-    number = str(job.threads)
-    environment = os.environ | dict.fromkeys(_THREADS, number) | {"PYTHONUNBUFFERED": "1"}
-    # As a file, not as a module: the parent_watchdog needs nothing of this package, and it is at once there
-    parent_watchdog = str(Path(__file__).with_name("parent_watchdog.py"))
-    command = [sys.executable, "-P", parent_watchdog, job.module, *job.arguments]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    if job.threads is not None:
+        environment |= dict.fromkeys(_THREADS, str(job.threads))
+    # By its path, not as a module: importing this package first would take a second
+    command = [sys.executable, "-P", str(_WATCHDOG), job.module, *job.arguments]
     try:
         with job.log.open("ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -225,10 +324,14 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
             )
     except OSError as error:
         raise write_error(error, job.log) from error
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(job.input).encode() + b"\n")
+        process.stdin.flush()
+    return process
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Make sure that a job has ended."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -236,10 +339,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    _let_go(process)
+    _close(process)
 
 
-def _let_go(process: subprocess.Popen[bytes]) -> None:
+def _close(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         with suppress(OSError):
             process.stdin.close()
@@ -250,13 +353,13 @@ def _outcome(job: Job, code: int, seconds: float) -> Outcome:
 
 
 def _reason(job: Job, code: int) -> str:
-    """Find one line that says why a job failed."""
+    """Explain a failure in one line."""
     if code < 0:
         try:
             name = signal.Signals(-code).name
         except ValueError:
             name = f"signal {-code}"
-        return f"ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+        return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
     if _full(job.log.parent):
         return "the disk is full"
     try:

@@ -1,11 +1,11 @@
-"""How far along is it: a bar on a terminal, a plain line every few seconds elsewhere."""
+"""Progress of a loop on stderr: rich's bar on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ INTERVAL = 10.0
 
 
 class Bar:
-    """What a loop tells of its progress; this one tells it to nobody.
+    """Progress of a loop; this one is not shown.
 
     Attributes
     ----------
     done : int
-        How much is done so far.
+        Finished units.
     """
 
     def __init__(self) -> None:
@@ -32,47 +32,36 @@ class Bar:
         self.done += amount
 
     def note(self, text: str) -> None:
-        """Show a short text beside the bar in place of the last one."""
+        """Replace the short text beside the bar."""
 
     def say(self, line: str) -> None:
         """Print a line that stays, above the bar."""
 
-    def close(self) -> None:
-        """Show the end of it."""
 
-
-class PlainBar(Bar):
-    """Lines on stderr, at most one every `INTERVAL` seconds."""
+class _PlainBar(Bar):
+    """Lines on stderr, at most one every `INTERVAL` seconds; nothing for short work."""
 
     def __init__(self, total: int | None, what: str, unit: str) -> None:
         super().__init__()
-        self.total, self.what, self.unit = total, what, unit
-        self.text = ""
+        self.total, self.what, self.unit, self.text = total, what, unit, ""
         self.start = self.last = time.monotonic()
-        self.told = False
+        self.printed = False
 
     def advance(self, amount: int = 1) -> None:
-        """Count, and print a line if the last one is long ago."""
         super().advance(amount)
         now = time.monotonic()
         if now - self.last >= INTERVAL:
-            self.last, self.told = now, True
-            self._print()
+            self.last, self.printed = now, True
+            self.print()
 
     def note(self, text: str) -> None:
-        """Keep the text for the next line."""
         self.text = text
 
     def say(self, line: str) -> None:
-        """Print the line."""
-        print(line, file=sys.stderr, flush=True)
+        with suppress(OSError, ValueError):  # stderr may be closed
+            print(line, file=sys.stderr, flush=True)
 
-    def close(self) -> None:
-        """Print how it ended, if lines were printed on the way."""
-        if self.told:
-            self._print()
-
-    def _print(self) -> None:
+    def print(self) -> None:
         amount = f"{self.done:,}" + (f" of {self.total:,}" if self.total else "")
         share = f" ({self.done / self.total:.0%})" if self.total else ""
         seconds = time.monotonic() - self.start
@@ -80,36 +69,31 @@ class PlainBar(Bar):
         if self.total and 0 < self.done < self.total:
             speed += f", {duration(seconds * (self.total / self.done - 1))} to go"
         text = f"  {self.text}" if self.text else ""
-        print(f"{self.what}: {amount} {self.unit}{share}{speed}{text}", file=sys.stderr, flush=True)
+        self.say(f"{self.what}: {amount} {self.unit}{share}{speed}{text}")
 
 
-def duration(seconds: float) -> str:
-    """Tell a time as people do: ``40 s``, ``12 min``, ``3 h 20 min``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
-
-
-class RichBar(Bar):
-    """A bar drawn by rich."""
-
+class _RichBar(Bar):
     def __init__(self, display: Progress, task: TaskID) -> None:
         super().__init__()
         self.display, self.task = display, task
 
     def advance(self, amount: int = 1) -> None:
-        """Count and move the bar."""
         super().advance(amount)
         self.display.advance(self.task, amount)
 
     def note(self, text: str) -> None:
-        """Show a text beside the bar."""
         self.display.update(self.task, note=text)
 
     def say(self, line: str) -> None:
-        """Print a line above the bar."""
         self.display.console.print(line, markup=False, highlight=False)
+
+
+def duration(seconds: float) -> str:
+    """Format a time: ``40 s``, ``12 min``, ``3 h 20 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @contextmanager
@@ -119,32 +103,30 @@ def progress(total: int | None, what: str, *, unit: str = "", show: bool = True)
     Parameters
     ----------
     total : int or None
-        How many units there are; None where that is not known.
+        Number of units; None if unknown.
     what : str
-        What is being done, such as ``predicting``.
+        Description, such as ``predicting``.
     unit : str
-        What is counted, such as ``nt``.
+        Such as ``nt``.
     show : bool
-        False keeps silent.
 
     Yields
     ------
     Bar
-        With the methods ``advance(n)``, ``note(text)`` and ``say(line)``.
     """
-    if not show:
+    if not show or sys.stderr is None or sys.stderr.closed:
         yield Bar()
     elif sys.stderr.isatty():
         with _display(unit) as display:
-            yield RichBar(display, display.add_task(what, total=total, note=""))
+            yield _RichBar(display, display.add_task(what, total=total, note=""))
     else:
-        bar = PlainBar(total, what, unit)
+        bar = _PlainBar(total, what, unit)
         yield bar
-        bar.close()
+        if bar.printed:
+            bar.print()
 
 
 def _display(unit: str) -> Progress:
-    """Lay out the columns of a rich bar."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -158,9 +140,9 @@ def _display(unit: str) -> Progress:
 
     class Amount(ProgressColumn):
         def render(self, task) -> Text:  # type: ignore[no-untyped-def]
-            of = f"/{task.total:,.0f}" if task.total else ""
+            total = f"/{task.total:,.0f}" if task.total else ""
             speed = f" {task.speed:,.0f}/s" if task.speed else ""
-            return Text(f"{task.completed:,.0f}{of} {unit}{speed}", style="progress.data.speed")
+            return Text(f"{task.completed:,.0f}{total} {unit}{speed}", style="progress.data.speed")
 
     return Progress(
         TextColumn("{task.description}"),

@@ -1,8 +1,8 @@
-"""Many trainings measured side by side: window lengths, ablations, baselines; cell by cell.
+"""Studies that compare many trainings, and searches for settings.
 
-A cell is one finished training with its scores, in a small file of its own. A study names the
-cells that it wants; those that are not there are made, by processes of their own, and the table
-and picture follow from the files.
+A cell is one finished training with its scores, in a small file. A study lists the cells that it
+needs, trains the missing ones in processes of their own, and makes its table and picture from the
+files. A search trains trials with settings drawn by Optuna.
 """
 
 from vqrna.studies.cell import attempt, run_cell

@@ -1,4 +1,4 @@
-"""The study of ablations: what is lost when one part of the model or its training is left out."""
+"""The ablation study: the effect of leaving out one part of the model or its training."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from vqrna.training import Source
 STUDY = "ablations"
 
 FULL = "full"
-"""Name of the variant with nothing left out."""
+"""Name of the variant without any change."""
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """One change to the whole.
+    """One change to the full configuration.
 
     Parameters
     ----------
     key : str
-        Its name on the command line.
+        Name on the command line.
     name : str
-        What tables and pictures call it.
+        Name in tables and pictures.
     changes : dict
         Settings and their new values.
     joint : bool or None
-        One network for all types, or one each; None leaves it as it is.
+        One network for all types, or one each; None changes nothing.
     """
 
     key: str
@@ -58,21 +58,19 @@ ABLATIONS = (
     Ablation("codebook-128", "128 codes", {"codebook_size": 128}),
     Ablation("codebook-2048", "2048 codes", {"codebook_size": 2048}),
 )
-"""What can be left out or changed, in the order of tables and pictures."""
+"""All ablations, in the order of tables and pictures."""
 
 
-def offered(config: Config, joint: bool = True) -> tuple[Ablation, ...]:
-    """Tell which ablations change a configuration: what it does not have cannot be left out."""
-    values = configs.to_dict(config)
-    flat = {name: value for part in values.values() for name, value in part.items()}
-    found = []
-    for ablation in ABLATIONS:
+def applicable(config: Config, joint: bool = True) -> tuple[Ablation, ...]:
+    """Return the ablations that change a configuration."""
+    flat = {k: v for part in configs.to_dict(config).values() for k, v in part.items()}
+
+    def applies(ablation: Ablation) -> bool:
         known = all(name in flat for name in ablation.changes)
         differs = any(flat.get(name) != value for name, value in ablation.changes.items())
-        one_each = ablation.joint is not None and ablation.joint != joint
-        if known and (differs or one_each):
-            found.append(ablation)
-    return tuple(found)
+        return known and (differs or ablation.joint not in (None, joint))
+
+    return tuple(filter(applies, ABLATIONS))
 
 
 def plan_ablations(
@@ -84,20 +82,20 @@ def plan_ablations(
     *,
     joint: bool = True,
 ) -> Plan:
-    """Plan the whole and each ablation of it, for each seed.
+    """Plan the full model and its ablations, for each seed.
 
     Parameters
     ----------
     source : Source
     directory : path-like
-        Where it was read from.
+        Folder of the data.
     config : Config
-        The whole.
+        Of the full model.
     keys : sequence of str, optional
         Of `ABLATIONS`; all that change something if not given.
     seeds : sequence of int
     joint : bool
-        Whether the whole is one network for all types.
+        Whether the full model is one network for all types.
 
     Raises
     ------
@@ -105,13 +103,13 @@ def plan_ablations(
         If a name is unknown or changes nothing.
     """
     check_numbers(seeds, "--seeds")
-    able = {ablation.key: ablation for ablation in offered(config, joint)}
+    able = {ablation.key: ablation for ablation in applicable(config, joint)}
     chosen = list(able) if keys is None else list(dict.fromkeys(keys))
     for key in chosen:
         if key not in able:
             known = {ablation.key for ablation in ABLATIONS}
-            why = "changes nothing here" if key in known else "is not known"
-            raise UsageError(f"ablation '{key}' {why} (there are: {', '.join(able)})")
+            why = "changes nothing here" if key in known else "is unknown"
+            raise UsageError(f"ablation '{key}' {why} (choose from: {', '.join(able)})")
     variants = [Variant(FULL, config, joint)]
     for key, ablation in able.items():
         if key in chosen:
@@ -119,5 +117,5 @@ def plan_ablations(
             together = joint if ablation.joint is None else ablation.joint
             variants.append(Variant(ablation.name, changed, together))
     if len(source.train.modifications) == 1:
-        variants = [v for v in variants if v.joint == joint]  # one type: joint is no question
+        variants = [v for v in variants if v.joint == joint]  # joint has no effect on one type
     return Plan(STUDY, tuple(variants), tuple(seeds), Path(directory), source)

@@ -1,8 +1,6 @@
-"""Make one cell: train or go on, measure, keep the result; what fails leaves its reason.
+"""Make one cell: train or resume, evaluate, and keep the result, or the reason of a failure.
 
-The process that makes one cell: reads its task, trains, measures, keeps the result.
-
-``python -m vqrna.studies.cell TASK.json``; exit code 0 if the cell is there in the end.
+Run as a program: ``python -m vqrna.studies.cell TASK.json``.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from vqrna.config import validated
 from vqrna.errors import DataError, VqrnaError
@@ -26,12 +23,12 @@ from vqrna.evaluation import evaluate
 from vqrna.model import ModelSet
 from vqrna.runtime.files import output_directory, write_text
 from vqrna.stats.bootstrap import RESAMPLES
-from vqrna.studies.cells import Cell, CellStore, Identity, config_of
-from vqrna.training import Source, TrainingResult, train_network
+from vqrna.studies.cells import Cell, CellStore, Identity, config_of, data_name
+from vqrna.training import Source, TrainingResult, from_benchmark, train_network
 from vqrna.training.checkpoint import FILE_NAME as CHECKPOINT
 
 ERROR_NAME = "error.txt"
-"""Why the last attempt at a cell failed; not there if it did not."""
+"""File with the traceback of the last attempt at a cell, if it failed."""
 
 
 class BusyError(DataError):
@@ -49,29 +46,28 @@ def run_cell(
     command: str | None = None,
     show_progress: bool = False,
 ) -> Cell:
-    """Give the cell of a network: from the store, or trained (from its checkpoint if there is one).
+    """Return the cell of a network from the store, or train it, from its checkpoint if possible.
 
     Parameters
     ----------
     identity : Identity
         Of a network (see :func:`~vqrna.studies.cells.network_identity`).
     source : Source
-        Training windows, and those to measure, of the types of the identity.
+        Training windows, and those to evaluate, of the types of the identity.
     folder : path-like
-        For the run: config, log, curves, and the kept weights as ``best.safetensors``; of this
-        cell alone.
+        For config, log, curves and ``best.safetensors`` of this cell.
     store : CellStore
     device : str
     resamples : int
         For the intervals.
     command : str, optional
-        How the cell is said to have been made; the command that runs if not given.
+        Recorded in the cell; the running command if not given.
     show_progress : bool
 
     Raises
     ------
     VqrnaError, OSError
-        What went wrong; it is kept as ``error.txt`` in the folder, too.
+        Also written to ``error.txt`` in the folder.
     """
 
     def work() -> Cell:
@@ -79,7 +75,7 @@ def run_cell(
         results = _train(identity, source, Path(folder), device, show_progress)
         models = tuple(result.model for result in results.values())
         model = models[0] if identity.joint else ModelSet(models)
-        found = evaluate(
+        evaluation = evaluate(
             model,
             source.valid,
             split=identity.split,
@@ -90,10 +86,10 @@ def run_cell(
         histories = {name: result.history for name, result in results.items()}
         epochs = sum(float(history["seconds"].sum()) for history in histories.values())
         kept = {name: int(h.epoch[h.best].max()) for name, h in histories.items()}
-        # Epochs of earlier attempts count, too: they are in the history
+        # The history includes the epochs of earlier attempts
         return Cell.measured(
             identity,
-            found,
+            evaluation,
             max(time.monotonic() - started, epochs),
             device=str(model.device),
             command=command,
@@ -108,75 +104,73 @@ def run_cell(
 def attempt(
     identity: Identity, folder: str | PathLike[str], store: CellStore, work: Callable[[], Cell]
 ) -> Cell:
-    """Give a cell from the store, or do the work that makes it, and keep it.
+    """Return a cell from the store, or make and keep it.
 
     Parameters
     ----------
     identity : Identity
     folder : path-like
-        Where the work leaves what it has to leave, made if need be; ``error.txt`` tells there why
-        it failed.
+        For the files of the work; the traceback of a failure is written to ``error.txt``.
     store : CellStore
     work : callable
-        Gives the cell.
+        Makes the cell.
 
     Raises
     ------
     BusyError
-        If another process has this folder at work.
+        If another process works in this folder.
     Exception
-        Whatever the work raises.
+        Any error of the work.
     """
-    if (found := store.get(identity)) is not None:
-        return found
-    place = output_directory(folder)
-    with _alone(place):
-        if (found := store.get(identity)) is not None:  # somebody else was faster
-            return found
+    if (cell := store.get(identity)) is not None:
+        return cell
+    run = output_directory(folder)
+    with locked(run):
+        if (cell := store.get(identity)) is not None:  # another process was faster
+            return cell
         try:
             cell = work()
             store.put(cell)
         except Exception:
-            with suppress(DataError, OSError):  # the disk may be what is full
-                write_text(place / ERROR_NAME, traceback.format_exc())
+            with suppress(DataError, OSError):  # the disk may be full
+                write_text(run / ERROR_NAME, traceback.format_exc())
             raise
-        (place / ERROR_NAME).unlink(missing_ok=True)
-        for left in (place / CHECKPOINT, *place.glob(f"*/{CHECKPOINT}")):
-            left.unlink(missing_ok=True)  # large, and of no use any more
+        (run / ERROR_NAME).unlink(missing_ok=True)
+        for checkpoint in (run / CHECKPOINT, *run.glob(f"*/{CHECKPOINT}")):
+            checkpoint.unlink(missing_ok=True)  # large, and no longer needed
     return cell
 
 
 def _train(
     identity: Identity, source: Source, folder: Path, device: str, show_progress: bool
 ) -> dict[str, TrainingResult]:
-    """Train or go on: one network in the folder itself, or one a type in folders within.
+    """Train or resume one network in the folder, or one per type in its subfolders.
 
-    They are not calibrated: scores are compared, and windows that set a calibration should not
-    judge it.
+    They are not calibrated: the evaluation must not use the windows that set a calibration.
     """
     config = config_of(identity)
     parts = {"joint": (source, folder)}
     if not identity.joint:
-        kinds = source.train.modifications
-        parts = {m.symbol: (source.only(i), folder / m.symbol) for i, m in enumerate(kinds)}
+        types = source.train.modifications
+        parts = {m.symbol: (source.only(i), folder / m.symbol) for i, m in enumerate(types)}
     return {
         name: train_network(
             windows.train,
             windows.valid,
-            place,
+            run,
             config,
             resume=True,
             device=device,
             show_progress=show_progress,
             calibrate=False,
         )
-        for name, (windows, place) in parts.items()
+        for name, (windows, run) in parts.items()
     }
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder; the system lets go of it however the process ends."""
+def locked(folder: Path) -> Iterator[None]:
+    """Lock a folder; the system releases the lock even if the process is killed."""
     with (folder / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -191,7 +185,7 @@ LOG_NAME = "log.txt"
 
 @dataclass(frozen=True)
 class Task:
-    """What a process needs to make a cell.
+    """Everything that a process needs to make a cell.
 
     Parameters
     ----------
@@ -201,11 +195,11 @@ class Task:
     store : str
         Folder of the cells.
     folder : str
-        Of this cell's run.
+        For the run of this cell.
     device : str
     resamples : int
     command : str
-        How the study was called.
+        Command of the study.
     """
 
     identity: Identity
@@ -217,14 +211,14 @@ class Task:
     command: str
 
     def write(self) -> Path:
-        """Leave the task in the folder of its run."""
+        """Write the task to the folder of its run."""
         path = output_directory(self.folder) / TASK_NAME
         write_text(path, json.dumps(dataclasses.asdict(self), indent=1) + "\n")
         return path
 
 
 def main(arguments: list[str]) -> int:
-    """Make the cell of a task; gives the exit code."""
+    """Make the cell of a task and return the exit code."""
     try:
         task: Task = validated(Task, json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
         _make(task)
@@ -237,14 +231,11 @@ def main(arguments: list[str]) -> int:
 def _make(task: Task) -> None:
     import torch
 
-    from vqrna.studies.cells import CellStore, data_name
-    from vqrna.training import from_benchmark
-
     torch.set_num_threads(1)
     identity = task.identity
-    source = from_benchmark(task.data, identity.types, _ignore)
+    source = from_benchmark(task.data, identity.types, lambda line: None)  # reported by the study
     if data_name(source.train, source.valid) != identity.data:
-        raise DataError("its windows are not those that the study began with", file=task.data)
+        raise DataError("the windows have changed since the study began", file=task.data)
     run_cell(
         identity,
         source,
@@ -255,10 +246,6 @@ def _make(task: Task) -> None:
         command=task.command,
         show_progress=True,
     )
-
-
-def _ignore(line: str) -> Any:
-    """Missing files were told when the study began."""
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
-"""Cells of a study: what was trained, what it scored, each in a small file of its own.
+"""Cells of a study: one finished training with its scores, in a small JSON file.
 
-A study is a folder of such files. They are written once, whole or not at all, so that a study
-accumulates over days and machines: what is there is not trained again.
-
-What a cell of a study is: all that its scores follow from, and the name of its file.
+The identity of a cell holds everything that determines its scores, and names its file. Files are
+written atomically and never changed, so a study accumulates over days and machines.
 """
 
 from __future__ import annotations
@@ -21,20 +19,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqrna._version import __version__
-from vqrna.config import validated
+from vqrna.config import Config, effective, from_dict, validated
 from vqrna.errors import DataError
 from vqrna.runtime.files import output_directory, write_text
 from vqrna.runtime.provenance import command_line, git_commit, machine_facts, without_places
 
 if TYPE_CHECKING:
-    from vqrna.config import Config
     from vqrna.data.windows import Windows
     from vqrna.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
 class Identity:
-    """All that the scores of a cell follow from.
+    """Everything that determines the scores of a cell.
 
     Parameters
     ----------
@@ -43,16 +40,16 @@ class Identity:
     model : str
         Preset or name of the model, such as ``vqrna``, ``paper``, ``trees``.
     variant : str
-        What a reader calls this cell within its study, such as ``501 nt``.
+        Name within the study, such as ``501 nt``.
     config : dict
-        Every setting that has an effect but the seed, epochs among them; plain values only.
+        Every setting with an effect, except the seed; plain values only.
     seed : int
     types : tuple of str
         Symbols of the modifications.
     data : str
-        Names the windows (see :func:`data_name`).
+        Name of the windows (see :func:`data_name`).
     split : str
-        Which windows were measured: ``valid``, or a fold such as ``fold-0``.
+        The evaluated windows: ``valid``, or a fold such as ``fold-0``.
     joint : bool
         One model for all types, or one each.
     """
@@ -73,25 +70,25 @@ class Identity:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with any part."""
-        told = json.dumps(dataclasses.asdict(self), sort_keys=True, allow_nan=False)
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def name(self) -> str:
-        """Name of the cell's file without its ending; the same wherever it is made."""
+        """Name of the file, without suffix."""
         words = "-".join(filter(None, (self.study, self.model, self.variant)))
         plain = re.sub(r"[^A-Za-z0-9.]+", "-", words).strip("-.")[:80]
         return f"{plain}-seed{self.seed}-{self.digest}"
 
     @property
     def epochs(self) -> int | None:
-        """At most so many epochs; None for what is not trained in epochs."""
+        """Maximal number of epochs; None for models that are not trained in epochs."""
         training = self.config.get("training")
         return training.get("epochs") if isinstance(training, Mapping) else None
 
 
 def data_name(train: Windows, valid: Windows) -> str:
-    """Name windows by their content: the same windows and labels have the same name anywhere."""
+    """Return a name that is a hash of windows and labels."""
     digest = hashlib.sha256()
     for windows in (train, valid):
         for array in (windows.tokens, windows.labels, windows.negative_set):
@@ -111,19 +108,17 @@ def network_identity(
     joint: bool = True,
     model: str | None = None,
 ) -> Identity:
-    """Give the identity of a network with its whole configuration.
+    """Return the identity of a network.
 
     Parameters
     ----------
     study, variant, types, data, split, joint
         See :class:`Identity`.
     config : Config
-        Its seed becomes the cell's.
+        Its seed becomes that of the cell.
     model : str, optional
         Name of the model; that of its architecture if not given.
     """
-    from vqrna.config import effective
-
     values = effective(config)
     seed = values["training"].pop("seed")
     name = model or config.model.architecture
@@ -131,61 +126,49 @@ def network_identity(
 
 
 def config_of(identity: Identity) -> Config:
-    """Give back the configuration of a network's cell, seed and all.
+    """Return the configuration of the cell of a network, with its seed.
 
     Raises
     ------
     ValueError
-        With one line, if this version does not know one of its settings.
+        If this version does not know one of its settings.
     """
-    from vqrna.config import from_dict
-
     training = {**identity.config["training"], "seed": identity.seed}
     return from_dict({**identity.config, "training": training})
 
 
-__all__ = [
-    "Cell",
-    "CellStore",
-    "Identity",
-    "config_of",
-    "data_name",
-    "network_identity",
-    "read_cell",
-]
-
 SCHEMA_VERSION = 1
 
 RESAMPLED = 200
-"""So many resamples are kept, to compare cells pair by pair."""
+"""Number of resamples that a cell keeps, for paired comparisons."""
 
 _WINDOWS = ("modification", "windows", "negatives", "flanks")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One finished training with its measurement.
+    """One finished training with its scores.
 
     Parameters
     ----------
     identity : Identity
     scores : list of dict
-        As :meth:`vqrna.evaluation.Evaluation.to_json` has them under ``results``: per type (and
-        ``mean``, ``mean9``), on ``all`` and on ``non_overlapping`` windows, each measure as
+        The ``results`` of :meth:`vqrna.evaluation.Evaluation.to_json`: per type (and ``mean``,
+        ``mean9``), on ``all`` and on ``non_overlapping`` windows, each measure as
         ``{value, low, high}``, and the AUROC of the first `RESAMPLED` bootstrap resamples as
-        ``resampled_auroc``: on the same data these are the same resamples for every model.
+        ``resampled_auroc``; resamples of the same data are the same for every model.
     seconds : float
-        Wall-clock time of training and measurement, of all attempts together where known.
+        Wall-clock time of training and evaluation, summed over attempts where known.
     machine : dict
-        What it ran on; no names of hosts.
+        Processor, libraries and threads, without host names.
     version : str
         Of vqrna.
     commit : str or None
-        Of the checkout, with ``+`` behind it if files differ from it.
+        Of the checkout, with a trailing ``+`` if files differ from it.
     command, date : str
-        How (without the folders of the machine) and on which day (UTC) the cell was made.
+        The command (without folders of the machine), and the day (UTC).
     more : dict
-        Whatever else is worth keeping: the epoch that was kept, the time of an epoch.
+        Additional facts, such as the best epoch and the time of an epoch.
     """
 
     identity: Identity
@@ -209,7 +192,7 @@ class Cell:
         command: str | None = None,
         **more: Any,
     ) -> Cell:
-        """Make a cell of an evaluation that was just made here, with the facts of this run."""
+        """Return the cell of an evaluation, with the facts of this run."""
         return cls(
             identity=identity,
             scores=_scores(evaluation),
@@ -231,12 +214,12 @@ class Cell:
         negatives: str = "random",
         flanks: str = "none",
     ) -> tuple[float, float, float]:
-        """Look up value, low and high of one measure (KeyError if it is not there)."""
+        """Return value, low and high of one measure (KeyError if it is missing)."""
         wanted = (modification, windows, negatives, flanks)
         for row in self.scores:
             if tuple(row[key] for key in _WINDOWS) == wanted:
-                found = (row[metric][bound] for bound in ("value", "low", "high"))
-                value, low, high = (float("nan") if x is None else float(x) for x in found)
+                bounds = (row[metric][bound] for bound in ("value", "low", "high"))
+                value, low, high = (float("nan") if x is None else float(x) for x in bounds)
                 return value, low, high
         raise KeyError((*wanted, metric))
 
@@ -247,18 +230,18 @@ class CellStore:
     Parameters
     ----------
     folder : path-like
-        Made when the first cell is put.
+        Created with the first cell.
     """
 
     def __init__(self, folder: str | PathLike[str]) -> None:
         self.folder = Path(folder)
 
     def path(self, identity: Identity) -> Path:
-        """Tell where a cell lies, or would lie."""
+        """Return the path of a cell."""
         return self.folder / f"{identity.name}.json"
 
     def get(self, identity: Identity) -> Cell | None:
-        """Read a cell; None if it is not there.
+        """Read a cell; None if it does not exist.
 
         Raises
         ------
@@ -269,7 +252,7 @@ class CellStore:
         return read_cell(path) if path.exists() else None
 
     def put(self, cell: Cell) -> Path:
-        """Write a cell, whole or not at all.
+        """Write a cell atomically.
 
         Raises
         ------
@@ -278,15 +261,15 @@ class CellStore:
         """
         output_directory(self.folder)
         path = self.path(cell.identity)
-        told = {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(cell)}
-        rows = told.pop("scores")
-        head = json.dumps(told, indent=1, allow_nan=False).removesuffix("\n}")
-        lines = ",\n  ".join(json.dumps(row, allow_nan=False) for row in rows)  # a line a row
+        values = {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(cell)}
+        rows = values.pop("scores")
+        head = json.dumps(values, indent=1, allow_nan=False).removesuffix("\n}")
+        lines = ",\n  ".join(json.dumps(row, allow_nan=False) for row in rows)  # one line each
         write_text(path, f'{head},\n "scores": [\n  {lines}\n ]\n}}\n')
         return path
 
     def all(self) -> list[Cell]:
-        """Read all cells, in the order of their names.
+        """Read all cells, sorted by name.
 
         Raises
         ------
@@ -302,26 +285,25 @@ def read_cell(path: str | PathLike[str]) -> Cell:
     Raises
     ------
     DataError
-        If it cannot be read, is no cell, or is not the cell that its name tells.
+        If it cannot be read, or its content is damaged or does not match its name.
     """
     path = Path(path)
     try:
-        told = validated(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
-        if told.pop("schema_version", None) != SCHEMA_VERSION:
+        values = validated(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
+        if values.pop("schema_version", None) != SCHEMA_VERSION:
             raise ValueError(f"its schema_version is not {SCHEMA_VERSION}")
-        cell: Cell = validated(Cell, told)
+        cell: Cell = validated(Cell, values)
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", file=path) from None
+        raise DataError(f"cannot read: {error.strerror or error}", file=path) from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"the cell is damaged: {error}", file=path) from None
     if not path.stem.endswith(cell.identity.digest):
-        message = "the cell is damaged: its content is not what its name tells"
-        raise DataError(message, file=path)
+        raise DataError("the cell is damaged: its content does not match its name", file=path)
     return cell
 
 
 def _scores(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Take the scores of an evaluation, six digits of each, with the resamples that are kept."""
+    """Return the scores of an evaluation, rounded to six digits, with the kept resamples."""
     rows: list[dict[str, Any]] = evaluation.to_json()["results"]
     for row in rows:
         for name, value in row.items():

@@ -1,6 +1,7 @@
-"""How long a study will take: from its finished cells, or from a short epoch at each variant.
+"""Estimate how long a study or a search will take, from short epochs that are timed here.
 
-How long a search will take, from two short epochs.
+The time of an epoch is linear in the number of windows: two short epochs yield its slope and its
+constant part. Where a cell of a study is finished, with another seed, its own time is used.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,32 +28,130 @@ from vqrna.studies.search import cores, threads_each
 from vqrna.studies.search_config import Search
 from vqrna.training import Source, train_network
 
-PROBE = 640
-"""About so many training windows are in the short epoch."""
+_SHORT, _LONG = 128, 768
+"""Training windows of the two short epochs."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Measured times of a training.
+
+    Parameters
+    ----------
+    windows : int
+        Training windows of the longer of the short epochs.
+    epoch : float
+        Seconds of a whole epoch, with its validation.
+    evaluation : float
+        Seconds of the evaluation afterwards; 0 if it was not asked for.
+    """
+
+    windows: int
+    epoch: float
+    evaluation: float = 0.0
+
+
+def time_training(
+    config: Config,
+    source: Source,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    resamples: int | None = None,
+) -> Timing:
+    """Time short epochs of a training and extrapolate to all windows.
+
+    On one thread of a CPU the time is that of the processor: the load of a busy machine does not
+    count. Elsewhere it is wall-clock time.
+
+    Parameters
+    ----------
+    config : Config
+    source : Source
+    device : str
+    threads : int, optional
+        CPU threads; torch's default if not given.
+    resamples : int, optional
+        Time an evaluation with this number of bootstrap resamples, too.
+    """
+    import torch
+
+    on_cpu = choose_device(device).name == "cpu"
+    clock = time.process_time if on_cpu and threads == 1 else time.monotonic
+    n = len(source.train)
+    few, many = min(_SHORT, n), min(_LONG, n)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        _seconds(source, config, few, device, clock)  # the first epoch includes one-time costs
+        short, _ = _seconds(source, config, few, device, clock)
+        epoch, evaluation = short, 0.0
+        if many > few or resamples:
+            long, evaluation = _seconds(source, config, many, device, clock, resamples)
+            if many > few:
+                epoch += max(0.0, (long - short) / (many - few)) * (n - few)
+    finally:
+        torch.set_num_threads(before)
+    return Timing(many, epoch, evaluation * n / many)
+
+
+def _seconds(
+    source: Source,
+    config: Config,
+    windows: int,
+    device: str,
+    clock: Callable[[], float],
+    resamples: int | None = None,
+) -> tuple[float, float]:
+    """Time an epoch on some windows and on the same share of the validation windows."""
+    share = windows / len(source.train)
+    train = _some(source.train, windows)
+    valid = _some(source.valid, round(share * len(source.valid)))
+    short = configs.replace(config, epochs=1, average_decay=0.0)
+    with tempfile.TemporaryDirectory() as folder:
+        began = clock()
+        result = train_network(
+            train, valid, Path(folder), short, device=device, show_progress=False, calibrate=False
+        )
+        epoch = clock() - began
+    if resamples is None:
+        return epoch, 0.0
+    began = clock()
+    evaluate(result.model, valid, reference=train, resamples=resamples)
+    return epoch, clock() - began
+
+
+def _some(windows: Windows, count: int) -> Windows:
+    """Draw windows at random, and add a few of each class of every type."""
+    order = np.random.default_rng(0).permutation(len(windows))
+    kept = set(order[:count].tolist())
+    for column in windows.labels.T:
+        for label in (POSITIVE, NEGATIVE):
+            kept.update(order[column[order] == label][:4].tolist())
+    return windows.take(np.array(sorted(kept)))
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a cell of a plan will cost.
+    """Expected cost of a cell.
 
     Parameters
     ----------
     identity : Identity
-    there : bool
-        It is finished already.
+    finished : bool
     seconds : float
-        Expected wall-clock time on one core (0 if it is there).
+        On one core; 0 if the cell is finished.
     source : str
-        What the expectation follows from.
+        How the time was estimated.
     """
 
     identity: Identity
-    there: bool
+    finished: bool
     seconds: float
     source: str
 
 
-def estimate(
+def estimate_study(
     plan: Plan,
     store: CellStore,
     *,
@@ -59,12 +159,7 @@ def estimate(
     resamples: int = RESAMPLES,
     show_progress: bool = True,
 ) -> list[Expected]:
-    """Tell what each cell of a plan will cost.
-
-    Where a cell of the same variant is finished, with another seed, its time is taken. Elsewhere
-    one epoch on about `PROBE` windows and a measurement of as large a share of the validation
-    windows are timed here, on one thread, and taken times the number of windows and epochs. On a
-    CPU the time is that of the processor: what others do on a busy machine is not in it.
+    """Estimate the cost of each cell of a plan, from another seed if finished, else measured.
 
     Parameters
     ----------
@@ -75,19 +170,20 @@ def estimate(
     show_progress : bool
     """
     cells = plan.cells()
-    finished = {i: store.get(i) for i in cells}
+    finished = {identity: store.get(identity) for identity in cells}
     known: dict[Variant, tuple[float, str]] = {}
     for identity, variant in cells.items():
         cell = finished[identity]
         if cell is not None and cell.seconds > 0:
-            known.setdefault(variant, (cell.seconds, f"seed {identity.seed} took as long"))
+            known.setdefault(variant, (cell.seconds, f"time of seed {identity.seed}"))
     todo = dict.fromkeys(v for i, v in cells.items() if finished[i] is None and v not in known)
     with progress(len(todo), "measuring", unit="variants", show=show_progress) as bar:
         for variant in todo:
-            known[variant] = (
-                probe(variant, plan.source, device=device, resamples=resamples),
-                "a short epoch, measured",
+            timing = time_training(
+                variant.config, plan.source, device=device, threads=1, resamples=resamples
             )
+            seconds = timing.epoch * variant.config.training.epochs + timing.evaluation
+            known[variant] = seconds, "measured on short epochs"
             bar.advance()
     return [
         Expected(identity, True, 0.0, "")
@@ -97,71 +193,22 @@ def estimate(
     ]
 
 
-def probe(
-    variant: Variant, source: Source, *, device: str = "cpu", resamples: int = RESAMPLES
-) -> float:
-    """Time one short epoch and a small measurement; gives the seconds of the whole cell."""
-    import torch
-
-    share = min(1.0, PROBE / len(source.train))
-    small = Source(_share(source.train, share, 0), _share(source.valid, share, 1))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    clock = time.process_time if choose_device(device).name == "cpu" else time.monotonic
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            wall, begun = time.monotonic(), clock()
-            result = train_network(
-                small.train,
-                small.valid,
-                Path(folder) / "run",
-                configs.replace(variant.config, epochs=1, average_decay=0.0),
-                device=device,
-                show_progress=False,
-                calibrate=False,
-            )
-            share_of_wall = min(1.0, (clock() - begun) / (time.monotonic() - wall))
-        epoch = float(result.history["seconds"].iloc[0]) * share_of_wall
-        started = clock()
-        evaluate(result.model, small.valid, reference=small.train, resamples=resamples)
-        measuring = clock() - started
-    finally:
-        torch.set_num_threads(threads)
-    grown = len(source.train) / len(small.train)
-    return (epoch * variant.config.training.epochs + measuring) * grown
-
-
-def _share(windows: Windows, share: float, seed: int) -> Windows:
-    """Draw a share of the windows, some of each label of each type among them."""
-    rng = np.random.default_rng(seed)
-    chosen = rng.random(len(windows)) < share
-    for column in windows.labels.T:
-        for label in (0, 1):
-            of_kind = np.flatnonzero(column == label)
-            chosen[rng.permutation(of_kind)[:4]] = True
-    return windows.take(np.flatnonzero(chosen))
-
-
-_SHORT, _LONG = 128, 768
-"""Training windows of the two epochs; their difference tells the time of a window."""
-
-
 @dataclass(frozen=True)
 class Estimate:
-    """How long a search will take.
+    """Expected duration of a search.
 
     Parameters
     ----------
     config : Config
-        What was measured: settings from the middle of the space.
+        The settings that were timed: the middle of the space.
     windows : int
-        Training windows of the longer epoch that was measured.
+        Training windows of the longest epoch that was timed.
     epoch : float
         Seconds of a whole epoch.
     total : float
         Seconds of the search if nothing is pruned and no training stops early.
     at_once : int
-        Trials that can really go on side by side: on a CPU, no more than it has cores.
+        Trials that really run side by side: on a CPU, at most one per core.
     """
 
     config: Config
@@ -178,7 +225,7 @@ def estimate_search(
     threads: int | None = None,
     engine: str = "local",
 ) -> Estimate:
-    """Measure two short epochs and tell how long the whole search will take.
+    """Estimate the duration of a search.
 
     Parameters
     ----------
@@ -188,22 +235,11 @@ def estimate_search(
     threads : int, optional
         CPU threads of each trial; the share of one process if not given.
     engine : str
-        With ``ray`` the cluster is taken to have room for all jobs.
+        With ``ray`` all jobs are assumed to run at once.
     """
-    import torch
-
-    if (each := threads or threads_each(search, engine)) is not None:
-        torch.set_num_threads(each)
-    chosen = search.space.middle()
-    config = configs.replace(search.base, **search.space.settings(chosen))
-    n = len(source.train)
-    few, many = min(_SHORT, n), min(_LONG, n)
-    _seconds(source, config, few, device)  # what is slow only the first time
-    short = _seconds(source, config, few, device)
-    epoch = short
-    if many > few:
-        window = max(0.0, (_seconds(source, config, many, device) - short) / (many - few))
-        epoch = short + window * (n - few)
+    each = threads or threads_each(search, engine)
+    config = configs.replace(search.base, **search.space.settings(search.space.middle()))
+    timing = time_training(config, source, device=device, threads=each)
     settings = search.settings
     trials = settings.trials
     if settings.sampler == "grid":
@@ -211,29 +247,5 @@ def estimate_search(
     at_once = min(settings.jobs, trials)
     if engine == "local" and choose_device(device).name == "cpu":
         at_once = min(at_once, max(1, cores() // (each or 1)))
-    total = epoch * config.training.epochs * math.ceil(trials / at_once)
-    return Estimate(config, many, epoch, total, at_once)
-
-
-def _seconds(source: Source, config: Config, windows: int, device: str) -> float:
-    """Time an epoch on some of the windows, and on the same share of the validation windows."""
-    share = windows / len(source.train)
-    train = _some(source.train, windows)
-    valid = _some(source.valid, round(share * len(source.valid)))
-    short = configs.replace(config, epochs=1)
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.monotonic()
-        train_network(
-            train, valid, Path(folder), short, device=device, show_progress=False, calibrate=False
-        )
-        return time.monotonic() - started
-
-
-def _some(windows: Windows, count: int) -> Windows:
-    """Take some windows at random, and one of each class of every type in any case."""
-    order = np.random.default_rng(0).permutation(len(windows))
-    kept = set(order[:count].tolist())
-    for column in windows.labels.T:
-        for label in (POSITIVE, NEGATIVE):
-            kept.add(int(np.flatnonzero(column == label)[0]))
-    return windows.take(np.array(sorted(kept)))
+    total = timing.epoch * config.training.epochs * math.ceil(trials / at_once)
+    return Estimate(config, timing.windows, timing.epoch, total, at_once)

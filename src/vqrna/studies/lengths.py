@@ -1,4 +1,4 @@
-"""The study of window lengths: the same training at each length."""
+"""The study of window lengths: one training at each length."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def plan_lengths(
     source : Source
         Windows of the types to study.
     directory : path-like
-        Where they were read from.
+        Folder of the data.
     config : Config
-        All but length and seed.
+        Its length and seed are replaced.
     lengths : sequence of int
         In nt; odd.
     seeds : sequence of int
@@ -46,14 +46,14 @@ def plan_lengths(
     Raises
     ------
     UsageError
-        If a length or seed cannot be, or comes twice, or the windows are shorter than a length.
+        If a length or seed is invalid or repeated, or a length exceeds that of the windows.
     """
     check_numbers(lengths, "--lengths")
     check_numbers(seeds, "--seeds")
     if max(lengths) > source.train.length:
         raise UsageError(
-            f"the windows are {source.train.length} nt long: a length of {max(lengths)} nt says "
-            "nothing about them"
+            f"the windows are {source.train.length} nt long: a length of {max(lengths)} nt would "
+            "add nothing"
         )
     variants = tuple(
         Variant(f"{length} nt", configs.replace(config, length=length), joint)
@@ -63,7 +63,7 @@ def plan_lengths(
 
 
 def check_numbers(numbers: Sequence[int], option: str) -> None:
-    """Refuse an empty list and what comes twice (UsageError)."""
+    """Reject an empty list and repeated numbers (UsageError)."""
     if not numbers:
         raise UsageError(f"{option} is empty")
     twice = [n for n in numbers if list(numbers).count(n) > 1]

@@ -1,6 +1,7 @@
-"""Read the `config.yaml` of an NNI experiment; what cannot be honoured is named.
+"""Read an NNI experiment: ``config.yaml`` (versions 2 and 3) and its search space.
 
-Read NNI's search space: its ten distributions, nested choices, and the published names.
+The space may use all ten distributions of NNI, nested choices, and the names of the published
+search. Settings that have no equivalent here are listed in the notes of the search.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +25,19 @@ PUBLISHED = {
     "loss2": "quantization_weight",
     "loss3": "reconstruction_weight",
 }
-"""Names of the published search that we call otherwise."""
+"""Names of the published search and the settings that they mean."""
 
 DATA_INDEX = "data_index"
-"""The published number of a modification: no setting, but which windows are read."""
+"""Name of the published number of a modification, which selects the windows."""
 
 _BARE_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
-"""What YAML 1.1 takes for a word, such as ``1e-3``."""
+"""Numbers such as ``1e-3``, which YAML 1.1 reads as strings."""
 
 _COUNTS = {
     "randint": 2, "uniform": 2, "quniform": 3, "loguniform": 2, "qloguniform": 3,
     "normal": 2, "qnormal": 3, "lognormal": 2, "qlognormal": 3,
 }  # fmt: skip
-"""How many numbers a distribution takes."""
+"""Numbers that each distribution takes."""
 
 
 def read_space(space: Any) -> tuple[Space, list[Any] | None, list[str]]:
@@ -46,36 +46,36 @@ def read_space(space: Any) -> tuple[Space, list[Any] | None, list[str]]:
     Parameters
     ----------
     space : object
-        As JSON or YAML gave it: ``{"name": {"_type": "uniform", "_value": [0, 1]}}``.
+        Parsed JSON or YAML: ``{"name": {"_type": "uniform", "_value": [0, 1]}}``.
 
     Returns
     -------
     space : Space
     data_index : list or None
-        The published numbers of modifications, if there are any.
+        The published numbers of modifications, if present.
     renamed : list of str
-        Published names that became ours, such as ``lr is learning_rate``.
+        Translated names, such as ``lr is learning_rate``.
 
     Raises
     ------
     UsageError
-        If it is no such space, or a name is unknown.
+        If the space is invalid or a name is unknown.
     """
     if not isinstance(space, dict):
-        raise UsageError("the search space is no table of names")
+        raise UsageError("invalid search space (expected names with _type and _value)")
     rest = dict(space)
     index = None
     if DATA_INDEX in rest:
-        told = rest.pop(DATA_INDEX)
-        index = _values(DATA_INDEX, told) if isinstance(told, dict) else None
-        if not index or told.get("_type") != "choice":
-            raise UsageError(f"'{DATA_INDEX}' has to be a choice of numbers of modifications")
+        entry = rest.pop(DATA_INDEX)
+        index = _values(DATA_INDEX, entry) if isinstance(entry, dict) else None
+        if not index or entry.get("_type") != "choice":
+            raise UsageError(f"'{DATA_INDEX}' must be a choice of numbers of modifications")
     renamed: list[str] = []
     return Space(tuple(_level(rest, "", (), renamed))), index, renamed
 
 
 def number(value: Any) -> Any:
-    """Give a number for what YAML 1.1 took for a word; all else as it is."""
+    """Convert a number that YAML 1.1 reads as a string; return other values unchanged."""
     if isinstance(value, str) and _BARE_EXPONENT.fullmatch(value):
         return float(value)
     return value
@@ -87,16 +87,16 @@ def _level(
     when: tuple[tuple[str, tuple[Any, ...]], ...],
     renamed: list[str],
 ) -> list[Parameter]:
-    """Read one level; what depends on a choice stands behind it."""
-    found = []
-    for name, told in space.items():
+    """Read one level of the space; parameters that depend on a choice follow it."""
+    parameters = []
+    for name, entry in space.items():
         if name == "_name":
             continue
         if not isinstance(name, str):
-            raise UsageError(f"'{name}' is no name of a setting")
-        if not isinstance(told, dict) or "_type" not in told:
+            raise UsageError(f"invalid name of a setting: '{name}'")
+        if not isinstance(entry, dict) or "_type" not in entry:
             raise UsageError(f"'{name}' has no _type and _value")
-        values = _values(name, told)
+        values = _values(name, entry)
         nested = any(isinstance(value, dict) for value in values)
         setting: str | None = PUBLISHED.get(name, name).removeprefix("model.")
         setting = str(setting).removeprefix("training.")
@@ -108,70 +108,75 @@ def _level(
         if name in PUBLISHED:
             renamed.append(f"{name} is {setting}")
         label = prefix + (setting or name)
-        if told["_type"] != "choice":
-            found.append(_number(label, setting, told["_type"], values, when))
+        if entry["_type"] != "choice":
+            parameters.append(_number(label, setting, entry["_type"], values, when))
             continue
         names = tuple(value["_name"] if isinstance(value, dict) else value for value in values)
-        found.append(Parameter(label, setting, "choice", names, when=when))
+        parameters.append(Parameter(label, setting, "choice", names, when=when))
         for value in values:
             if isinstance(value, dict):
                 branch = value["_name"]
                 below = (*when, (label, (branch,)))
-                found += _level(value, f"{label}={branch}/", below, renamed)
-    return found
+                parameters += _level(value, f"{label}={branch}/", below, renamed)
+    return parameters
 
 
-def _values(name: str, told: dict[str, Any]) -> list[Any]:
-    """Take ``_value``, checked."""
-    values, kind = told.get("_value"), told.get("_type")
+def _values(name: str, entry: dict[str, Any]) -> list[Any]:
+    """Return the checked ``_value``."""
+    values, distribution = entry.get("_value"), entry.get("_type")
     if not isinstance(values, list) or not values:
-        raise UsageError(f"'{name}': _value is no list of values")
+        raise UsageError(f"'{name}': _value must be a list")
     values = [number(value) for value in values]
-    if kind == "choice":
+    if distribution == "choice":
         for value in values:
             if isinstance(value, dict) and not isinstance(value.get("_name"), str):
                 raise UsageError(f"'{name}': a nested choice has no _name")
             if isinstance(value, list):
-                raise UsageError(f"'{name}': a choice of lists is nothing that a setting can take")
+                raise UsageError(f"'{name}': a choice must not contain lists")
         nested = [value["_name"] for value in values if isinstance(value, dict)]
         if len(set(nested)) < len(nested):
             raise UsageError(f"'{name}': two nested choices have the same _name")
         return values
-    if not isinstance(kind, str) or kind not in _COUNTS:
+    if not isinstance(distribution, str) or distribution not in _COUNTS:
         known = ", ".join(["choice", *_COUNTS])
-        raise UsageError(f"'{name}': unknown _type '{kind}' (known: {known})")
-    if len(values) != _COUNTS[kind] or any(
+        raise UsageError(f"'{name}': unknown _type '{distribution}' (known: {known})")
+    if len(values) != _COUNTS[distribution] or any(
         isinstance(value, bool) or not isinstance(value, int | float) for value in values
     ):
-        raise UsageError(f"'{name}': {kind} takes {_COUNTS[kind]} numbers")
+        raise UsageError(f"'{name}': {distribution} takes {_COUNTS[distribution]} numbers")
     if not all(math.isfinite(value) for value in values):
-        raise UsageError(f"'{name}': {kind} takes finite numbers")
+        raise UsageError(f"'{name}': {distribution} takes finite numbers")
     return values
 
 
 def _number(
     label: str,
     setting: str | None,
-    kind: str,
+    distribution: str,
     values: list[Any],
     when: tuple[tuple[str, tuple[Any, ...]], ...],
 ) -> Parameter:
-    """Read a distribution of numbers."""
+    """Return the parameter of a numeric distribution."""
     low, high = values[:2]
     multiple = float(values[2]) if len(values) == 3 else None
-    wrong: Callable[[str], UsageError] = lambda words: UsageError(f"'{label}': {kind} {words}")  # noqa: E731
+
+    def wrong(words: str) -> UsageError:
+        return UsageError(f"'{label}': {distribution} {words}")
+
     if multiple is not None and multiple <= 0:
         raise wrong("needs a q above 0")
-    if kind.endswith("normal"):
+    if distribution.endswith("normal"):
         if high <= 0:
             raise wrong("needs a deviation above 0")
-        log = "log" in kind
+        log = "log" in distribution
         return Parameter(label, setting, "normal", (), low, high, log, multiple=multiple, when=when)
-    if low >= high or (kind == "randint" and not all(float(v).is_integer() for v in values)):
-        raise wrong("needs a lower and, above it, an upper bound")
-    if kind == "randint":  # numpy's: the upper bound is left out
+    if low >= high or (
+        distribution == "randint" and not all(float(v).is_integer() for v in values)
+    ):
+        raise wrong("needs a lower bound below an upper bound")
+    if distribution == "randint":  # like numpy's, without the upper bound
         return Parameter(label, setting, "int", (), int(low), int(high) - 1, when=when)
-    log = "log" in kind
+    log = "log" in distribution
     if log and low <= 0:
         raise wrong("needs bounds above 0")
     return Parameter(
@@ -196,16 +201,16 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def read_nni(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
-    """Read an experiment of NNI, in the form of its version 2 or 3.
+    """Read an experiment of NNI, version 2 or 3.
 
-    Its command is not executed, here or later: a trial is a training of ours.
+    Its trial command is never executed: a trial trains a model of vqrna.
 
     Parameters
     ----------
     path : pathlib.Path
         The ``config.yaml``; the path of the search space is relative to its folder.
     preset : str or None
-        Where it is None, a space with published names searches the published network.
+        If None, a space with published names uses the published network.
     changes : dict
         Settings that all trials share.
 
@@ -216,10 +221,10 @@ def read_nni(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
     UsageError
         If a preset or a setting is unknown.
     """
-    told = _read(path)
-    if not isinstance(told, dict):
-        raise DataError("is no configuration of NNI", file=path)
-    space_file, raw = _space(path, told)
+    experiment = _read(path)
+    if not isinstance(experiment, dict):
+        raise DataError("not an NNI configuration", file=path)
+    space_file, raw = _space(path, experiment)
     try:
         space, index, renamed = read_space(raw)
         types, words = _types(index)
@@ -227,38 +232,40 @@ def read_nni(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
         raise DataError(str(error), file=space_file) from None
     published = bool(renamed) or index is not None
     base = configs.replace(configs.preset(preset or ("paper" if published else "vqrna")), **changes)
-    lacking: list[str] = []
+    unsupported: list[str] = []
     try:
-        given = _settings(told, lacking)
+        given = _settings(experiment, unsupported)
         base, settings = with_metric(base, space, configs.validated(Settings, given), given)
     except (ValueError, UsageError) as error:
         raise DataError(str(error), file=path) from None
     notes = []
     if published and preset is None:
-        notes.append("published names in the space: trials are of preset paper (--preset changes)")
+        notes.append(
+            "published names in the space: trials use preset paper (override with --preset)"
+        )
     if renamed:
         notes.append("names: " + ", ".join(dict.fromkeys(renamed)))
     if words:
         notes.append(words)
     if any(parameter.setting == "seed" for parameter in space.parameters):
-        notes.append("seed is searched, too: what it gains is luck")
+        notes.append("seed is searched, too: gains from it are chance")
     if given.get("metric") == "loss":
-        notes.append("optimize_mode minimize: what is minimised is the validation loss")
+        notes.append("optimize_mode minimize: the validation loss is minimised")
     if "trials" not in given:
-        notes.append(f"no maxTrialNumber: {settings.trials} trials (--trials changes)")
-    trial = told.get("trial")
-    command = told.get("trialCommand") or (
+        notes.append(f"no maxTrialNumber: {settings.trials} trials (override with --trials)")
+    trial = experiment.get("trial")
+    command = experiment.get("trialCommand") or (
         trial.get("command") if isinstance(trial, dict) else trial
     )
     if command:
         notes.append(f"not executed: '{command}'; a trial trains a model of vqrna")
-    if lacking:
-        notes.append("not honoured: " + "; ".join(lacking))
+    if unsupported:
+        notes.append("ignored: " + "; ".join(unsupported))
     return Search(space, base, settings, types, tuple(notes))
 
 
 def _read(path: Path) -> Any:
-    """Read YAML, plain data only."""
+    """Read YAML (plain data only)."""
     try:
         import yaml
     except ImportError:
@@ -276,18 +283,20 @@ def _read(path: Path) -> Any:
         raise DataError(f"not valid YAML: {words}", file=path, line=line) from None
 
 
-def _space(path: Path, told: dict[str, Any]) -> tuple[Path, Any]:
-    """Find the search space: in a file beside the configuration, or inside it."""
-    if "searchSpace" in told:
-        return path, told["searchSpace"]
-    name = _first(told, _SPACE_KEYS)
+def _space(path: Path, experiment: dict[str, Any]) -> tuple[Path, Any]:
+    """Return the search space and its file: the configuration or a file beside it."""
+    if "searchSpace" in experiment:
+        return path, experiment["searchSpace"]
+    name = _first(experiment, _SPACE_KEYS)
     if not isinstance(name, str):
-        raise DataError("names no search space (searchSpacePath)", file=path)
+        raise DataError("no search space (searchSpacePath or searchSpace)", file=path)
     file = path.parent / name
     if file.suffix.lower() in {".yaml", ".yml"}:
         return file, _read(file)
     try:
-        return file, json.loads(file.read_text(encoding="utf-8-sig"))  # some editors mark it
+        return file, json.loads(
+            file.read_text(encoding="utf-8-sig")
+        )  # some editors write a byte-order mark
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(getattr(error, "strerror", None) or "not a text file", file=file) from None
     except json.JSONDecodeError as error:
@@ -296,98 +305,100 @@ def _space(path: Path, told: dict[str, Any]) -> tuple[Path, Any]:
         raise DataError(f"not valid JSON: {error}", file=file) from None
 
 
-def _settings(told: dict[str, Any], lacking: list[str]) -> dict[str, Any]:
-    """Read how to search; adds to `lacking` what cannot be honoured."""
-    found: dict[str, Any] = {"pruner": "none"}  # NNI prunes only where an assessor is named
-    if told.get("experimentName") not in (None, ""):
-        found["name"] = str(told["experimentName"])
-    trials = _first(told, _TRIALS_KEYS)
+def _settings(experiment: dict[str, Any], unsupported: list[str]) -> dict[str, Any]:
+    """Return the settings of the search; append ignored entries to `unsupported`."""
+    settings: dict[str, Any] = {"pruner": "none"}  # NNI prunes only where an assessor is named
+    if experiment.get("experimentName") not in (None, ""):
+        settings["name"] = str(experiment["experimentName"])
+    trials = _first(experiment, _TRIALS_KEYS)
     if trials is not None:
-        found["trials"] = trials
-    if "trialConcurrency" in told:
-        found["jobs"] = told["trialConcurrency"]
-    duration = _first(told, _DURATION_KEYS)
+        settings["trials"] = trials
+    if "trialConcurrency" in experiment:
+        settings["jobs"] = experiment["trialConcurrency"]
+    duration = _first(experiment, _DURATION_KEYS)
     if duration is not None:
-        found["hours"] = _hours(duration)
-    tuner = told.get("tuner") or told.get("advisor") or {}
+        settings["hours"] = _hours(duration)
+    tuner = experiment.get("tuner") or experiment.get("advisor") or {}
     name, arguments = _algorithm(tuner, "tuner")
-    if "advisor" in told and name.lower() == "hyperband":
-        found |= {"sampler": "random", "pruner": "hyperband"}
-    elif "advisor" in told and name.lower() == "bohb":
-        found |= {"sampler": "tpe", "pruner": "hyperband"}
+    if "advisor" in experiment and name.lower() == "hyperband":
+        settings |= {"sampler": "random", "pruner": "hyperband"}
+    elif "advisor" in experiment and name.lower() == "bohb":
+        settings |= {"sampler": "tpe", "pruner": "hyperband"}
     elif name.lower() in _SAMPLERS:
-        found["sampler"] = _SAMPLERS[name.lower()]
+        settings["sampler"] = _SAMPLERS[name.lower()]
     elif name:
-        lacking.append(f"tuner '{name}' (TPE stands in)")
+        unsupported.append(f"tuner '{name}' (TPE is used)")
     mode = str(arguments.get("optimize_mode") or "maximize").lower()
     if mode not in {"maximize", "minimize"}:
-        raise UsageError(f"optimize_mode is maximize or minimize, not '{mode}'")
+        raise UsageError(f"invalid optimize_mode '{mode}' (expected maximize or minimize)")
     if mode == "minimize":
-        found["metric"] = "loss"
+        settings["metric"] = "loss"
     for ours, theirs in (("seed", "seed"), ("population", "population_size")):
         if arguments.get(theirs) is not None:
-            found[ours] = arguments[theirs]
-    lacking += [f"classArgs.{key}" for key in arguments if key not in _OWN_ARGUMENTS]
-    if told.get("assessor"):
-        name, arguments = _algorithm(told["assessor"], "assessor")
+            settings[ours] = arguments[theirs]
+    unsupported += [f"classArgs.{key}" for key in arguments if key not in _OWN_ARGUMENTS]
+    if experiment.get("assessor"):
+        name, arguments = _algorithm(experiment["assessor"], "assessor")
         if name.lower() in _PRUNERS:
-            found["pruner"] = _PRUNERS[name.lower()]
+            settings["pruner"] = _PRUNERS[name.lower()]
             if arguments.get("start_step") is not None:
-                found["warmup"] = arguments["start_step"]
+                settings["warmup"] = arguments["start_step"]
         else:
-            lacking.append(f"assessor '{name}' (nothing is pruned)")
-    platforms = ", ".join(name for name in _platforms(told) if name.lower() != "local")
+            unsupported.append(f"assessor '{name}' (nothing is pruned)")
+    platforms = ", ".join(name for name in _platforms(experiment) if name.lower() != "local")
     if platforms:
-        lacking.append(f"platform '{platforms}' (trials run here; --engine ray takes a cluster)")
-    lacking += [str(key) for key in told if key not in _READ | _WITHOUT_EFFECT and told[key]]
-    return found
+        unsupported.append(f"platform '{platforms}' (trials run here; --engine ray uses a cluster)")
+    unsupported += [
+        str(key) for key in experiment if key not in _READ | _WITHOUT_EFFECT and experiment[key]
+    ]
+    return settings
 
 
-def _platforms(told: dict[str, Any]) -> list[str]:
-    """Name where the trials were to run: version 2 may list several."""
-    service = told.get("trainingServicePlatform") or told.get("trainingService") or []
+def _platforms(experiment: dict[str, Any]) -> list[str]:
+    """Return the platforms of the experiment: version 2 may list several."""
+    service = experiment.get("trainingServicePlatform") or experiment.get("trainingService") or []
     every = service if isinstance(service, list) else [service]
     named = (one.get("platform", "local") if isinstance(one, dict) else one for one in every)
     return [str(name) for name in named]
 
 
-def _algorithm(told: Any, what: str) -> tuple[str, dict[str, Any]]:
-    """Give the name of a tuner or assessor and its arguments."""
-    if not isinstance(told, dict):
-        raise UsageError(f"{what} is no table")
+def _algorithm(entry: Any, what: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and arguments of a tuner or assessor."""
+    if not isinstance(entry, dict):
+        raise UsageError(f"{what} must be a table")
     builtin = f"builtin{what.capitalize()}Name"
-    name = told.get("name") or told.get(builtin) or told.get("builtinAdvisorName")
-    name = name or told.get("className") or ""
-    arguments = told.get("classArgs") or {}
+    name = entry.get("name") or entry.get(builtin) or entry.get("builtinAdvisorName")
+    name = name or entry.get("className") or ""
+    arguments = entry.get("classArgs") or {}
     if not isinstance(name, str) or not isinstance(arguments, dict):
-        raise UsageError(f"{what} has no name, or its classArgs are no table")
+        raise UsageError(f"{what} needs a name, and its classArgs must be a table")
     return name, arguments
 
 
 def _hours(duration: Any) -> float:
-    """Read ``24h``, ``1h 30m``, ``90s``, or seconds."""
+    """Convert ``24h``, ``1h 30m``, ``90s`` or seconds to hours."""
     if isinstance(duration, int | float) and not isinstance(duration, bool):
         return duration / 3600
     text = str(duration).replace(" ", "")
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
     if not parts or "".join(a + b for a, b in parts) != text:
-        raise UsageError(f"'{duration}' is no time such as 24h or 90m")
+        raise UsageError(f"invalid time '{duration}' (expected for example 24h or 90m)")
     return sum(float(amount) * _SECONDS[unit] for amount, unit in parts) / 3600
 
 
 def _types(index: list[Any] | None) -> tuple[tuple[str, ...] | None, str]:
-    """Turn published numbers into a modification."""
+    """Return the modification of a published number, and a note."""
     if index is None:
         return None, ""
     known = {m.index: m.symbol for m in MODIFICATIONS}
     if len(index) > 1 or isinstance(index[0], dict) or index[0] not in known:
         raise UsageError(
             f"{DATA_INDEX} {index}: a search compares trials of one modification "
-            f"(1 to {len(known)}); search each on its own"
+            f"(1 to {len(known)}): run a search for each"
         )
     symbol = known[index[0]]
-    return (symbol,), f"{DATA_INDEX} {index[0]} is {symbol} (--modifications changes)"
+    return (symbol,), f"{DATA_INDEX} {index[0]} is {symbol} (override with --modifications)"
 
 
-def _first(told: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((told[key] for key in keys if told.get(key) is not None), None)
+def _first(experiment: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((experiment[key] for key in keys if experiment.get(key) is not None), None)

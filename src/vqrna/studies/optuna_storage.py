@@ -1,12 +1,14 @@
-"""The study on disk or in a database: open or join it, count its trials, retry what was killed.
+"""The Optuna study of a search: its storage, sampler, pruner, trial states and retries.
 
-What draws values, and what ends hopeless trials: Optuna's, as the settings want them.
-
-How a trial stands, and what it tells of itself in the study.
+Interrupted trials are retried by Optuna's callback, and Optuna's heartbeats detect machines that
+were lost. Heartbeats alone need two minutes, and miss a trial that was killed before its first one;
+so each trial also records its process, and on the same machine an ended process is detected at
+once: a killed search resumes immediately.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 import socket
 import time
@@ -28,30 +30,32 @@ if TYPE_CHECKING:
 
 
 CHOSEN, WORKER, ERROR = "chosen", "worker", "error"
-"""The values it got, the process that trains it, and why it failed."""
+"""User attributes of a trial: its values, the process that trains it, and why it failed."""
 
-SURPLUS, RETRY_OF, ATTEMPT = "surplus", "retry of", "attempt"
-"""It was one too many; whose values it got again, and how often that happened."""
-
-BEST_EPOCH, EPOCHS = "best epoch", "epochs"
-
-_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "RUNNING": "running", "WAITING": "waiting"}
+SURPLUS, BEST_EPOCH, EPOCHS = "surplus", "best epoch", "epochs"
+"""User attributes of a trial: begun after enough others; its best epoch; its finished epochs."""
 
 
 def counts(trial: FrozenTrial) -> bool:
-    """Tell whether a trial is one of those asked for: not if it was killed, or one too many."""
+    """Return whether a trial counts towards the requested number: not if interrupted or surplus."""
     return trial.state.name != "FAIL" or ERROR in trial.user_attrs
 
 
-def state_of(trial: FrozenTrial) -> str:
-    """Tell how a trial stands: complete, pruned, running, waiting, failed or interrupted."""
+def trial_state(trial: FrozenTrial) -> str:
+    """Return ``complete``, ``pruned``, ``running``, ``waiting``, ``failed`` or ``interrupted``."""
     if trial.state.name == "FAIL":
         return "failed" if ERROR in trial.user_attrs else "interrupted"
-    return _STATES[trial.state.name]
+    return trial.state.name.lower()
+
+
+def retry_of(trial: FrozenTrial) -> int | None:
+    """Return the number of the trial whose values this one tries again, if any."""
+    history = trial.system_attrs.get("retry_history")
+    return history[-1] if history else trial.user_attrs.get("retry of")  # written before 0.1
 
 
 def optuna_module() -> Any:
-    """Import Optuna, quiet, or say how to get it."""
+    """Import Optuna and silence its log (UsageError if it is not installed)."""
     try:
         import optuna
     except ImportError:
@@ -61,7 +65,7 @@ def optuna_module() -> Any:
 
 
 def sampler(search: Search) -> BaseSampler:
-    """Make what draws values, from the seed, the place in line and earlier trials."""
+    """Return a sampler whose draws depend on the seed, the rank of a trial and earlier trials."""
     optuna = optuna_module()
     settings = search.settings
 
@@ -70,10 +74,10 @@ def sampler(search: Search) -> BaseSampler:
             return optuna.samplers.TPESampler(seed=seed, n_startup_trials=settings.startup)
         if settings.sampler == "evolution":
             return optuna.samplers.NSGAIISampler(seed=seed, population_size=settings.population)
-        return optuna.samplers.RandomSampler(seed=seed)  # of a grid all points are laid out before
+        return optuna.samplers.RandomSampler(seed=seed)  # the points of a grid are enqueued
 
     class ByTrial(optuna.samplers.BaseSampler):  # type: ignore[name-defined]
-        """Begins anew for each trial, so that a search that goes on repeats no draws."""
+        """Seeds anew for each trial, so that a resumed search repeats no draws."""
 
         def __init__(self) -> None:
             self.inner = make(settings.seed)
@@ -101,7 +105,7 @@ def sampler(search: Search) -> BaseSampler:
 
 
 def pruner(search: Search) -> BasePruner:
-    """Make what ends hopeless trials."""
+    """Return the pruner that the settings name."""
     optuna = optuna_module()
     settings = search.settings
     if settings.pruner == "median":
@@ -115,17 +119,17 @@ def pruner(search: Search) -> BasePruner:
 
 DATABASE = "study.db"
 RETRIES = 3
-"""A trial whose process vanishes again and again is given up after so many new attempts."""
+"""New attempts at a trial that is interrupted again and again."""
 
 HEARTBEAT, GRACE = 20, 120
-"""Seconds between two signs of life of a trial, and of silence until another machine retries it."""
+"""Seconds between two heartbeats of a trial, and of silence until another machine retries it."""
 
 _ATTEMPTS = 8
-"""Several processes may make the tables of a new database at the same moment."""
+"""Attempts at opening a database: several processes may create its tables at the same time."""
 
 
 def database_url(storage: str | None, out: Path) -> str:
-    """Say where the study is: a database of the user's, or a file in the folder of results."""
+    """Return the URL of the user's database, or of a file in the folder of results."""
     if storage is None:
         return f"sqlite:///{(out / DATABASE).resolve()}"
     if "://" not in storage:
@@ -134,7 +138,7 @@ def database_url(storage: str | None, out: Path) -> str:
 
 
 def open_storage(url: str, heartbeat: bool = True) -> Any:
-    """Open the database.
+    """Open the database, with heartbeats unless it is only read.
 
     Raises
     ------
@@ -167,7 +171,7 @@ def open_storage(url: str, heartbeat: bool = True) -> Any:
 
 @contextmanager
 def database_errors(url: str) -> Iterator[None]:
-    """Tell what goes wrong with the database as one line, without a password."""
+    """Raise errors of the database as DataError with one line that contains no password."""
     place = url.partition("://")[2].rpartition("@")[2] or url
     place = place.removeprefix("/") if url.startswith("sqlite") else place
     try:
@@ -182,12 +186,12 @@ def database_errors(url: str) -> Iterator[None]:
             raise UsageError(f"the database needs a driver: {error}") from None
         full = disk_is_full(error)
         words = str(error.__cause__ or error).strip().splitlines()[0]
-        told = "the disk is full" if full else words
-        raise DataError(f"the database of the search cannot be used: {told}", file=place) from error
+        reason = "the disk is full" if full else words
+        raise DataError(f"cannot use the database of the search: {reason}", file=place) from error
 
 
 def disk_is_full(error: BaseException | None) -> bool:
-    """Tell whether the disk is what an error is about, and not the trial."""
+    """Return whether an error is about a full disk rather than the trial."""
     words = ("disk is full", "No space left", "cannot write:", "disk I/O error")
     while error is not None:
         if any(word in str(error) for word in words):
@@ -197,40 +201,39 @@ def disk_is_full(error: BaseException | None) -> bool:
 
 
 def open_study(storage: Any, search: Search, identity: str, samples: bool = True) -> optuna.Study:
-    """Begin a study or join it.
+    """Create a study or join it.
 
     Parameters
     ----------
     storage : optuna.storages.RDBStorage
     search : Search
     identity : str
-        Of the search and its data; part of the study's name, so that others never mix with it.
+        Of the search and its data; part of the study's name, so that searches never mix.
     samples : bool
         Whether this process draws values.
     """
     library = optuna_module()
-    name = study_name(search, identity)
     for attempt in range(_ATTEMPTS):
         try:
             study: optuna.Study = library.create_study(
                 storage=storage,
-                study_name=name,
+                study_name=f"{search.settings.name} {identity}",
                 direction=search.direction,
                 sampler=sampler(search) if samples else None,
                 pruner=pruner(search),
                 load_if_exists=True,
             )
-            _name(study, search)
+            _set_metric_name(study, search)
             return study
-        except Exception as error:  # two that begin it at the same moment
+        except Exception as error:  # another process may create it at the same time
             if attempt + 1 == _ATTEMPTS or "UNIQUE" not in str(error.__cause__ or error):
                 raise
             time.sleep(0.1 * (attempt + 1))
     raise AssertionError
 
 
-def _name(study: optuna.Study, search: Search) -> None:
-    """Tell the live page what the score is, instead of ``Objective 0``."""
+def _set_metric_name(study: optuna.Study, search: Search) -> None:
+    """Name the score for the live page, which shows ``Objective 0`` otherwise."""
     words = [f"validation {search.settings.metric}"]
     if study.metric_names != words:
         with warnings.catch_warnings():
@@ -238,44 +241,39 @@ def _name(study: optuna.Study, search: Search) -> None:
             study.set_metric_names(words)
 
 
-def study_name(search: Search, identity: str) -> str:
-    """Name a study so that another search never gets the same name."""
-    return f"{search.settings.name} {identity}"
-
-
-def lay_out_grid(study: optuna.Study, search: Search) -> int:
-    """Put all points of a grid into the line of waiting trials; gives how many there are.
+def enqueue_grid(study: optuna.Study, search: Search) -> int:
+    """Enqueue the points of a grid that are not there yet; return the number of all points.
 
     Raises
     ------
     UsageError
-        If the grid has no end.
+        If the grid is infinite.
     """
     grid = search.space.grid(search.settings.trials)
-    there = sum(counts(trial) for trial in study.get_trials(deepcopy=False))
-    for point in grid[there:]:
+    present = sum(counts(trial) for trial in study.get_trials(deepcopy=False))
+    for point in grid[present:]:
         study.enqueue_trial(point)
     return len(grid)
 
 
 def new_worker() -> str:
-    """Name this process as one that trains: machine, process, and a word that never comes again."""
+    """Return a unique name of something that ends with this process: ``MACHINE:PID:MARK``."""
     return f"{machine()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 def machine() -> str:
-    """Name this machine, or the container that has processes of its own."""
+    """Return a name of this machine, or of the container with its own process numbers."""
     space = ""
-    with suppress(OSError):  # containers may share a name, but not the space of processes
+    with suppress(OSError):  # containers may share a host name, but not the process namespace
         space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115
     return f"{socket.gethostname()}{space}".replace(":", "")
 
 
-def gone(worker: str) -> bool:
-    """Tell whether a process of this machine has ended; of other machines only time tells."""
-    place, _, rest = worker.partition(":")
+def has_ended(worker: str) -> bool:
+    """Return whether the process of a worker is known to have ended; False on other machines."""
+    host, _, rest = worker.partition(":")
     pid = rest.partition(":")[0]
-    if place != machine() or not pid.isdigit():
+    if host != machine() or not pid.isdigit():
         return False
     try:
         os.kill(int(pid), 0)
@@ -283,7 +281,7 @@ def gone(worker: str) -> bool:
         return True
     except OSError:
         return False
-    with suppress(OSError):  # the number may be another program's by now
+    with suppress(OSError):  # another program may have got the number since
         words = Path(f"/proc/{pid}/cmdline").read_bytes()
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         ours = any(word in words for word in (b"vqrna", b"ray::", b"pytest"))
@@ -291,63 +289,67 @@ def gone(worker: str) -> bool:
     return False
 
 
-def end_trials(
+def fail_ended_trials(
     study: optuna.Study, ended: Callable[[str], bool], error: str | None = None
 ) -> list[int]:
-    """End trials whose process has ended.
+    """Mark running trials whose process has ended as failed, and retry them.
 
     Parameters
     ----------
     study : optuna.Study
     ended : callable
-        Tells it for the name of a process.
+        Returns whether the process of this name has ended.
     error : str, optional
-        They have failed by this; if not given, they are tried again.
+        Why they failed; if given, they are not tried again.
 
     Returns
     -------
     list of int
-        Their numbers.
+        Numbers of the trials.
     """
     from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
-    found = []
+    numbers = []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         worker = trial.user_attrs.get(WORKER)
         if worker is None or not ended(worker):
             continue
-        told = error
-        if told is None and trial.user_attrs.get(ATTEMPT, 0) >= RETRIES:
-            told = f"its process ended {RETRIES + 1} times before it was done"
-        with suppress(UpdateFinishedTrialError):  # another process was quicker
-            if told is not None:
-                study._storage.set_trial_user_attr(trial._trial_id, ERROR, told)
+        reason = error
+        if reason is None and len(trial.system_attrs.get("retry_history", ())) >= RETRIES:
+            reason = f"its process ended {RETRIES + 1} times before the trial was complete"
+        with suppress(UpdateFinishedTrialError):  # another process was faster
+            if reason is not None:
+                study._storage.set_trial_user_attr(trial._trial_id, ERROR, reason)
             study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-            if told is None:
+            if reason is None:
                 retry(study, trial)
-            found.append(trial.number)
-    return found
+            numbers.append(trial.number)
+    return numbers
 
 
-def mend(study: optuna.Study) -> None:
-    """End trials of other machines that are silent; put back in line what was lost on the way."""
+def retry_interrupted(study: optuna.Study) -> None:
+    """Retry trials without a heartbeat, and interrupted ones that nobody has retried yet."""
     from optuna.storages import fail_stale_trials
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental
         fail_stale_trials(study)
     trials = study.get_trials(deepcopy=False)
-    again = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+    retried = {retry_of(trial) for trial in trials}
     for trial in trials:
-        lost = trial.state.name == "FAIL" and not {ERROR, SURPLUS} & set(trial.user_attrs)
-        if lost and trial.params and trial.number not in again:
+        interrupted = trial_state(trial) == "interrupted" and SURPLUS not in trial.user_attrs
+        if interrupted and trial.params and trial.number not in retried:
             retry(study, trial)
 
 
 def retry(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Put the values of a trial that vanished back in line, unless it did so again and again."""
-    attempt = int(trial.user_attrs.get(ATTEMPT, 0)) + 1
-    if attempt <= RETRIES:
-        told = {RETRY_OF: trial.number, ATTEMPT: attempt}
-        study.enqueue_trial(dict(trial.params), user_attrs=told)
+    """Enqueue the values of an interrupted trial again, at most `RETRIES` times.
+
+    User attributes are not inherited: the name of the process that ended would end the new trial.
+    """
+    again = copy.deepcopy(trial)
+    again.user_attrs = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # experimental
+        optuna_module().storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)(study, again)

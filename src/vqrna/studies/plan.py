@@ -1,4 +1,4 @@
-"""What a study consists of, and the making of the cells that are not there yet."""
+"""The plan of a study, and the jobs that make its missing cells."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from vqrna.studies.cells import Cell, CellStore, Identity, data_name, network_id
 from vqrna.training import Source
 
 WORKER = "vqrna.studies.cell"
-"""Module that makes a cell, as a program."""
+"""Module that makes a cell, run as a program."""
 
 CELLS, RUNS = "cells", "runs"
-"""Folders of a study: its small result files, and what each training left."""
+"""Folders of a study: its result files, and the files of its trainings."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One thing that a study compares with others.
+    """A configuration that a study compares with others.
 
     Parameters
     ----------
     name : str
     config : Config
-        Its seed does not count.
+        Its seed is ignored.
     joint : bool
         One network for all types, or one each.
     """
@@ -56,9 +56,9 @@ class Plan:
     directory : pathlib.Path
         Of the data, in the benchmark layout.
     source : Source
-        What was read of it.
+        The windows of this folder.
     model : str
-        What the cells' models are called; that of the architecture if empty.
+        Name of the model; that of the architecture if empty.
     """
 
     study: str
@@ -74,7 +74,7 @@ class Plan:
         return tuple(m.symbol for m in self.source.train.modifications)
 
     def cells(self) -> dict[Identity, Variant]:
-        """Name all cells, seed by seed, so that a first look at all variants comes early."""
+        """Return all cells, seed by seed, so that the first results cover all variants."""
         data = data_name(self.source.train, self.source.valid)
         return {
             network_identity(
@@ -101,7 +101,7 @@ class Failure:
     reason : str
         One line.
     folder : pathlib.Path
-        Where its log and its error lie.
+        With its log and traceback.
     """
 
     identity: Identity
@@ -122,10 +122,10 @@ def run_plan(
     resamples: int = RESAMPLES,
     show_progress: bool = True,
 ) -> list[Failure]:
-    """Make the cells that are not there, each in a process of its own.
+    """Make the missing cells, each in a process of its own.
 
-    A cell that fails, crashes or is killed is told and does not end the study. Called again after
-    whatever happened, it goes on where it was.
+    A cell that fails, crashes or is killed is reported and does not end the study. Calling this
+    again resumes the study.
 
     Parameters
     ----------
@@ -133,11 +133,11 @@ def run_plan(
     directory : path-like
         The data; on a cluster, a folder that all machines see.
     out : path-like
-        The cells come into its folder ``cells``.
+        Cells are written to its folder ``cells``.
     runs : path-like, optional
-        For what the trainings leave; ``OUT/runs`` if not given.
+        For the files of the trainings; ``OUT/runs`` if not given.
     jobs, engine, address, device
-        See :func:`vqrna.runtime.jobs.run_jobs`.
+        See :func:`vqrna.runtime.jobs.open_pool`.
     resamples : int
         For the intervals.
     show_progress : bool
@@ -148,7 +148,7 @@ def run_plan(
     """
     folder = output_directory(out).absolute()
     store = CellStore(folder / CELLS)
-    place = (folder / RUNS) if runs is None else output_directory(runs).absolute()
+    run_folder = (folder / RUNS) if runs is None else output_directory(runs).absolute()
     todo = [identity for identity in identities if store.get(identity) is None]
     named = {identity.name: identity for identity in todo}
     command = command_line()
@@ -156,7 +156,7 @@ def run_plan(
 
     def waiting() -> Iterator[Job]:
         for identity in todo:
-            run = place / identity.name
+            run = run_folder / identity.name
             task = Task(
                 identity,
                 str(Path(directory).absolute()),
@@ -168,7 +168,7 @@ def run_plan(
             )
             try:
                 path = str(task.write())
-            except DataError as error:  # a full disk, say: the next may have better luck
+            except DataError as error:  # for example a full disk: the next cell may succeed
                 failures.append(Failure(identity, str(error), run))
                 continue
             yield Job(identity.name, WORKER, (path,), run / LOG_NAME)
@@ -177,21 +177,20 @@ def run_plan(
         outcomes = run_jobs(waiting(), jobs, engine=engine, address=address, device=device)
         for outcome in outcomes if todo else ():
             identity = named[outcome.job.name]
-            told = f"{identity.variant}, seed {identity.seed}"
+            name = f"{identity.variant}, seed {identity.seed}"
             cell = store.get(identity)
             if cell is None:
-                reason = outcome.reason or "its process ended well, but there is no cell"
-                failures.append(Failure(identity, reason, place / identity.name))
-                bar.say(f"{told}: failed: {reason}")
+                reason = outcome.reason or "its process succeeded without writing the cell"
+                failures.append(Failure(identity, reason, run_folder / identity.name))
+                bar.say(f"{name}: failed: {reason}")
             else:
-                bar.say(f"{told}: {_in_short(cell)} ({duration(outcome.seconds)})")
+                bar.say(f"{name}: {_summary(cell)} ({duration(outcome.seconds)})")
             bar.advance()
     return failures
 
 
-def _in_short(cell: Cell) -> str:
-    """Tell the AUROC of a cell, all types together."""
+def _summary(cell: Cell) -> str:
     symbol = "mean" if len(cell.identity.types) > 1 else cell.identity.types[0]
-    whole = cell.score(symbol)[0]
-    apart = cell.score(symbol, windows="non_overlapping")[0]
-    return f"AUROC {whole:.4f}, non-overlapping {apart:.4f}"
+    every = cell.score(symbol)[0]
+    non_overlapping = cell.score(symbol, windows="non_overlapping")[0]
+    return f"AUROC {every:.4f}, non-overlapping {non_overlapping:.4f}"

@@ -1,7 +1,4 @@
-"""What a study leaves to look at: table as CSV and Markdown, and a picture.
-
-From cells to a table: every variant on every type, with intervals and honest comparisons.
-"""
+"""Report of a study: table as CSV and Markdown, picture, intervals and paired comparisons."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ from vqrna.stats.bootstrap import LEVEL
 from vqrna.studies.cells import Cell, Identity
 
 METRICS = ("auroc", "auprc", "acc", "mcc")
-"""Measures that the table holds."""
+"""Measures of the table."""
 
 WINDOWS = ("all", "non_overlapping")
 """All validation windows, and those that overlap no training window."""
@@ -41,10 +38,10 @@ COLUMNS = (
 
 
 class Difference(NamedTuple):
-    """How much better one variant is than another (AUROC), with its interval.
+    """Difference in AUROC between two variants, with its interval.
 
-    ``paired`` tells whether the same resamples of the same windows were compared; if not, the two
-    count as different only where their own intervals do not overlap.
+    ``paired``: the same resamples of the same windows were compared. If False, the variants count
+    as different only where their own intervals do not overlap.
     """
 
     value: float
@@ -53,15 +50,15 @@ class Difference(NamedTuple):
     paired: bool
 
     @property
-    def told_apart(self) -> bool:
-        """Whether the interval leaves out 0."""
+    def significant(self) -> bool:
+        """Whether the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
 
 def series(identity: Identity) -> tuple[object, ...]:
-    """Tell what has to be the same for cells to stand in one table."""
+    """Return what must be equal for cells of one table."""
     rest: object = identity.epochs
-    if identity.study == "lengths":  # nothing but the length may differ
+    if identity.study == "lengths":  # only the length may differ
         model = {**identity.config["model"], "length": None}
         rest = json.dumps([identity.config | {"model": model}, identity.joint], sort_keys=True)
     known = (identity.study, identity.model, identity.types, identity.data, identity.split)
@@ -69,36 +66,36 @@ def series(identity: Identity) -> tuple[object, ...]:
 
 
 def check_one_series(cells: Sequence[Cell]) -> None:
-    """Make sure that cells can be compared.
+    """Check that cells can be compared.
 
     Raises
     ------
     DataError
-        If there are none, or they are of different types, data, models, numbers of epochs.
+        If there are no cells, or their types, data, models or numbers of epochs differ.
     """
     if not cells:
         raise DataError("there are no cells yet")
-    told = {series(c.identity) for c in cells}
+    distinct = {series(c.identity) for c in cells}
     names = {(c.identity.variant, c.identity.seed) for c in cells}
-    if len(told) > 1 or len(names) < len(cells):
+    if len(distinct) > 1 or len(names) < len(cells):
         epochs = ", ".join(sorted({str(c.identity.epochs) for c in cells}))
-        kinds = "; ".join(sorted({" ".join(c.identity.types) for c in cells}))
+        types = "; ".join(sorted({" ".join(c.identity.types) for c in cells}))
         raise DataError(
-            "the folder holds cells of several studies that make no one table "
-            f"(epochs: {epochs}; types: {kinds}): name one with the options that began it"
+            "the folder contains cells of several studies, which cannot share a table "
+            f"(epochs: {epochs}; types: {types}): select one with the options that began it"
         )
 
 
 def tabulate(cells: Sequence[Cell]) -> pd.DataFrame:
-    """Give the table of a study: a row a variant, type, set of windows and measure.
+    """Return the table of a study: a row per variant, type, set of windows and measure.
 
     The value is the mean over seeds. Its interval is that of the resampled windows; with several
-    seeds the t interval of their mean is added to it, as independent errors add up.
+    seeds the t interval of their mean is added in quadrature.
 
     Parameters
     ----------
     cells : sequence of Cell
-        Of one series; variants stand in the order in which they come.
+        Of one series; the order of variants is kept.
 
     Returns
     -------
@@ -109,11 +106,11 @@ def tabulate(cells: Sequence[Cell]) -> pd.DataFrame:
     for variant, own in by_variant(cells).items():
         first = own[0].identity
         model = first.config.get("model", {})
-        for symbol in _identity_symbols(first):
+        for symbol in _symbols(own):
             for windows in WINDOWS:
                 counts = _counts(own[0], symbol, windows)
                 for metric in METRICS:
-                    value, low, high = _together([_score(c, symbol, metric, windows) for c in own])
+                    value, low, high = _mean([_score(c, symbol, metric, windows) for c in own])
                     how = SEVERAL_SEEDS.format(len(own)) if len(own) > 1 else ONE_SEED
                     seconds = float(np.mean([c.seconds for c in own]))
                     rows.append(
@@ -125,14 +122,14 @@ def tabulate(cells: Sequence[Cell]) -> pd.DataFrame:
 
 
 def difference(one: Sequence[Cell], other: Sequence[Cell], symbol: str, windows: str) -> Difference:
-    """Compare the AUROC of two variants on one type: `one` less `other`.
+    """Return the difference in AUROC of two variants on one type, `one` minus `other`.
 
     Parameters
     ----------
     one, other : sequence of Cell
         The seeds of each.
     symbol, windows : str
-        Which type (or ``mean``) and which windows.
+        Type (or ``mean``) and set of windows.
     """
     ours = {c.identity.seed: c for c in one}
     theirs = {c.identity.seed: c for c in other}
@@ -151,13 +148,13 @@ def difference(one: Sequence[Cell], other: Sequence[Cell], symbol: str, windows:
         spread = float(np.nanstd(samples, ddof=1)) * 1.96 if not np.isnan(samples).all() else np.nan
         half = math.hypot(spread, _seed_half_width(values))
         return Difference(value, value - half, value + half, True)
-    a = _together([_score(c, symbol, "auroc", windows) for c in one])
-    b = _together([_score(c, symbol, "auroc", windows) for c in other])
+    a = _mean([_score(c, symbol, "auroc", windows) for c in one])
+    b = _mean([_score(c, symbol, "auroc", windows) for c in other])
     return Difference(a[0] - b[0], a[1] - b[2], a[2] - b[1], False)
 
 
 class Best(NamedTuple):
-    """Which variant serves a type best, and which others cannot be told from it."""
+    """The best variant for a type, and those that do not differ significantly from it."""
 
     variant: str
     value: float
@@ -167,39 +164,41 @@ class Best(NamedTuple):
 
 
 def best(cells: Sequence[Cell], symbol: str, windows: str) -> Best | None:
-    """Find the variant with the highest AUROC on a type; None if none has a value."""
-    kinds = by_variant(cells)
+    """Return the variant with the highest AUROC on a type; None if there are no values."""
+    variants = by_variant(cells)
     values = {
-        name: _together([_score(c, symbol, "auroc", windows) for c in own])
-        for name, own in kinds.items()
+        name: _mean([_score(c, symbol, "auroc", windows) for c in own])
+        for name, own in variants.items()
     }
-    values = {name: found for name, found in values.items() if not math.isnan(found[0])}
+    values = {name: bounds for name, bounds in values.items() if not math.isnan(bounds[0])}
     if not values:
         return None
     top = max(values, key=lambda name: values[name][0])
     tied = tuple(
         name
         for name in values
-        if name != top and not difference(kinds[top], kinds[name], symbol, windows).told_apart
+        if name != top
+        and not difference(variants[top], variants[name], symbol, windows).significant
     )
     return Best(top, *values[top], tied)
 
 
 def by_variant(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
-    """Put the seeds of each variant together."""
-    found: dict[str, list[Cell]] = {}
+    """Group cells by variant."""
+    groups: dict[str, list[Cell]] = {}
     for cell in cells:
-        found.setdefault(cell.identity.variant, []).append(cell)
-    return found
+        groups.setdefault(cell.identity.variant, []).append(cell)
+    return groups
 
 
-def _identity_symbols(identity: Identity) -> tuple[str, ...]:
-    return (*identity.types, "mean") if len(identity.types) > 1 else identity.types
+def _symbols(cells: Sequence[Cell]) -> tuple[str, ...]:
+    types = cells[0].identity.types
+    return (*types, MEAN) if len(types) > 1 else types
 
 
-def _together(found: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
-    """Mean over seeds, with the errors of windows and of seeds added."""
-    values, lows, highs = np.array(found).T
+def _mean(bounds: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    """Return the mean over seeds, with the errors of windows and seeds added."""
+    values, lows, highs = np.array(bounds).T
     value = float(values.mean())
     more = _seed_half_width(values)
     below, above = value - float(lows.mean()), float(highs.mean()) - value
@@ -207,7 +206,7 @@ def _together(found: Sequence[tuple[float, float, float]]) -> tuple[float, float
 
 
 def _seed_half_width(values: Sequence[float] | np.ndarray) -> float:
-    """Half the width of the t interval of a mean over seeds; 0 for one seed."""
+    """Return half the width of the t interval of a mean over seeds; 0 for one seed."""
     k = len(values)
     if k < 2:
         return 0.0
@@ -266,10 +265,12 @@ def write_lengths(
     check_one_series(cells)
     table = tabulate(cells)
     drawn = table[table.metric == "auroc"]
-    parts = [f"# Window lengths\n\n{_what(cells)}\n"]
+    parts = [f"# Window lengths\n\n{_introduction(cells)}\n"]
     for windows in WINDOWS:
         parts.append(f"## {_HEADINGS[windows]}\n\n{_markdown(cells, drawn, windows, 'length')}\n")
-        parts.append("Which length serves:\n\n" + "\n".join(length_lines(cells, windows)) + "\n")
+        parts.append(
+            "Best length of each type:\n\n" + "\n".join(length_lines(cells, windows)) + "\n"
+        )
     figure = against_length(drawn, _colors(cells, palette), title=_title("Window length", cells))
     return _write(out, "lengths", table, parts, figure)
 
@@ -288,7 +289,7 @@ def write_ablations(
         Of one study of ablations, in the order of the table.
     out : path-like
     reference : str
-        The variant that the others are compared with.
+        Variant that the others are compared with.
     palette : str
 
     Raises
@@ -299,15 +300,15 @@ def write_ablations(
     check_one_series(cells)
     table = tabulate(cells)
     compared = differences_from(cells, reference)
-    found = compared.rename(columns={"low": "difference_low", "high": "difference_high"})
-    keys = ["variant", "modification", "windows"]
-    table = table.merge(found.assign(metric="auroc"), how="left", on=[*keys, "metric"])
+    columns = compared.rename(columns={"low": "difference_low", "high": "difference_high"})
+    keys = ["variant", "modification", "windows", "metric"]
+    table = table.merge(columns.assign(metric="auroc"), how="left", on=keys)
     drawn = table[table.metric == "auroc"]
-    parts = [f"# Ablations\n\n{_what(cells)}\n"]
+    parts = [f"# Ablations\n\n{_introduction(cells)}\n"]
     for windows in WINDOWS:
         parts.append(f"## {_HEADINGS[windows]}\n\n{_markdown(cells, drawn, windows, 'variant')}\n")
         parts.append(
-            f"AUROC less that of '{reference}', on the same resamples of windows:\n\n"
+            f"Difference in AUROC from '{reference}', on the same resamples of windows:\n\n"
             + _difference_table(compared, windows)
             + "\n"
         )
@@ -318,54 +319,49 @@ def write_ablations(
 
 
 def differences_from(cells: Sequence[Cell], reference: str) -> pd.DataFrame:
-    """Compare every variant with one of them.
+    """Compare every variant with a reference.
 
     Returns
     -------
     pandas.DataFrame
-        ``variant``, ``modification``, ``windows``, ``difference``, ``low``, ``high`` (AUROC), a row
-        each; none if the reference is not there.
+        Columns ``variant``, ``modification``, ``windows``, ``difference``, ``low``, ``high``
+        (AUROC); empty if the reference is missing.
     """
-    kinds = by_variant(cells)
+    variants = by_variant(cells)
     rows = []
-    for variant, own in kinds.items():
-        if variant == reference or reference not in kinds:
+    for variant, own in variants.items():
+        if variant == reference or reference not in variants:
             continue
         for symbol in _symbols(cells):
             for windows in WINDOWS:
-                found = difference(own, kinds[reference], symbol, windows)
-                rows.append((variant, symbol, windows, found.value, found.low, found.high))
+                value, low, high, _ = difference(own, variants[reference], symbol, windows)
+                rows.append((variant, symbol, windows, value, low, high))
     names = ["variant", "modification", "windows", "difference", "low", "high"]
     return pd.DataFrame(rows, columns=names)
 
 
-def served(found: Best | None, unit: str = "") -> str:
-    """Say which variant is best, and which cannot be told from it."""
-    if found is None:
-        return "no value"
-    text = f"{found.variant}{unit} (AUROC {_number(found.value, found.low, found.high)})"
-    if not found.tied:
-        return f"{text}, told apart from all others"
-    return f"{text}; not distinguishable from {', '.join(found.tied)}"
-
-
 def length_lines(cells: Sequence[Cell], windows: str) -> list[str]:
-    """Say for each type, in a line, which length serves it best."""
+    """Return a line per type with its best length and those that do not differ from it."""
     lines = []
     for symbol in _symbols(cells):
-        found = best(cells, symbol, windows)
-        line = f"- {symbol}: {served(found)}"
-        if found is not None and found.tied:
-            every = (*found.tied, found.variant)
-            shortest = min(every, key=lambda name: int(name.split()[0]))
-            if shortest != found.variant:
-                line += f"; the shortest of these is {shortest}"
+        top = best(cells, symbol, windows)
+        if top is None:
+            lines.append(f"- {symbol}: no value.")
+            continue
+        line = f"- {symbol}: {top.variant} (AUROC {_number(top.value, top.low, top.high)})"
+        if not top.tied:
+            lines.append(f"{line}, distinguishable from all others.")
+            continue
+        line += f"; not distinguishable from {', '.join(top.tied)}"
+        shortest = min((*top.tied, top.variant), key=lambda name: int(name.split()[0]))
+        if shortest != top.variant:
+            line += f"; the shortest of these is {shortest}"
         lines.append(f"{line}.")
     return lines
 
 
 def ablation_lines(cells: Sequence[Cell], reference: str = "full") -> list[str]:
-    """Say for each variant, in a line, how it differs from the whole over all types."""
+    """Return a line per variant with its difference from the reference over all types."""
     compared = differences_from(cells, reference)
     shown = compared[(compared.windows == "all") & (compared.modification == _symbols(cells)[-1])]
     lines = []
@@ -376,15 +372,10 @@ def ablation_lines(cells: Sequence[Cell], reference: str = "full") -> list[str]:
     return lines
 
 
-def _symbols(cells: Sequence[Cell]) -> tuple[str, ...]:
-    types = cells[0].identity.types
-    return (*types, MEAN) if len(types) > 1 else types
-
-
 def _epochs(cells: Sequence[Cell]) -> str:
-    """Say how many epochs there were, and whether they are fewer than the preset's.
+    """Return the number of epochs, marked as reduced if the preset has more.
 
-    Not how many those are: another version may have others, and the table stay as it is.
+    The number of the preset itself is not shown: it may change with the version.
     """
     identity = cells[0].identity
     if identity.epochs is None:
@@ -399,12 +390,11 @@ def _epochs(cells: Sequence[Cell]) -> str:
 
 def _title(name: str, cells: Sequence[Cell]) -> str:
     seeds = sorted({c.identity.seed for c in cells})
-    many = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
-    return f"{name}: model {cells[0].identity.model}, {_epochs(cells)}, {many}"
+    count = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
+    return f"{name}: model {cells[0].identity.model}, {_epochs(cells)}, {count}"
 
 
-def _what(cells: Sequence[Cell]) -> str:
-    """Say what was trained, on what, and what the intervals are."""
+def _introduction(cells: Sequence[Cell]) -> str:
     first = cells[0].identity
     seeds = sorted({c.identity.seed for c in cells})
     how = ONE_SEED if len(seeds) == 1 else SEVERAL_SEEDS.format(len(seeds))
@@ -417,23 +407,23 @@ def _what(cells: Sequence[Cell]) -> str:
             f"{hours:.1f} hours in all. Made with `{cells[0].command}`"
             + (f" (commit {commits})." if commits else "."),
             "",
-            f"AUROC with its 95 % interval ({how}). The best of a column is bold; `≈` marks what "
-            "cannot be told from it.",
+            f"AUROC with its 95 % interval ({how}). The best of a column is bold; `≈` marks values "
+            "that are not significantly lower.",
         ]
     )
 
 
 def _markdown(cells: Sequence[Cell], table: pd.DataFrame, windows: str, heading: str) -> str:
-    """Lay out one set of windows: a row a variant, a column a type."""
+    """Return the table of one set of windows: a row per variant, a column per type."""
     symbols = _symbols(cells)
     tops = {symbol: best(cells, symbol, windows) for symbol in symbols}
-    lines = [f"| {heading} | " + " | ".join(symbols) + " | minutes a cell |"]
+    lines = [f"| {heading} | " + " | ".join(symbols) + " | minutes per cell |"]
     lines.append("|---|" + "---|" * (len(symbols) + 1))
     for variant, own in by_variant(cells).items():
         written = [variant]
         for symbol in symbols:
-            of = table[(table.variant == variant) & (table.modification == symbol)]
-            row = of[of.windows == windows].iloc[0]
+            where = (table.variant == variant) & (table.modification == symbol)
+            row = table[where & (table.windows == windows)].iloc[0]
             text, top = _number(row.value, row.low, row.high), tops[symbol]
             if top is not None and variant == top.variant:
                 text = f"**{text}**"
@@ -459,11 +449,11 @@ def _difference_table(compared: pd.DataFrame, windows: str) -> str:
             text = _signed(float(one.difference), float(one.low), float(one.high))
             written.append(f"**{text}**" if one.low > 0 or one.high < 0 else text)
         lines.append(f"| {variant} | " + " | ".join(written) + " |")
-    return "\n".join(lines) + "\n\nBold: the interval leaves out 0.\n"
+    return "\n".join(lines) + "\n\nBold: the interval excludes 0.\n"
 
 
 def _number(value: float, low: float, high: float) -> str:
-    """Write a value with its interval; nothing where there is none."""
+    """Format a value with its interval; empty for NaN."""
     if math.isnan(value):
         return ""
     if math.isnan(low):
@@ -476,11 +466,11 @@ def _signed(value: float, low: float, high: float) -> str:
 
 
 def _colors(cells: Sequence[Cell], palette: str) -> dict[str, str]:
-    """Give each type its colour; types of one's own get those that are left."""
+    """Return the colour of each type; types that are not built in get the remaining colours."""
     known = {m.symbol: m for m in MODIFICATIONS}
     types = cells[0].identity.types
-    kinds = [known.get(symbol) or Modification(symbol, symbol, "N") for symbol in types]
-    return dict(zip(types, type_colors(kinds, palette), strict=True))
+    modifications = [known.get(symbol) or Modification(symbol, symbol, "N") for symbol in types]
+    return dict(zip(types, type_colors(modifications, palette), strict=True))
 
 
 def _write(

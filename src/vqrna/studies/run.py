@@ -1,4 +1,4 @@
-"""Run a study: make its missing cells, then its table and picture from all that are there."""
+"""Run a study: make its missing cells, then the table and picture of all its cells."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from vqrna.studies.report import check_one_series, write_ablations, write_length
 
 @dataclass(frozen=True, eq=False)
 class StudyResult:
-    """What a study has so far.
+    """Results of a study.
 
     Attributes
     ----------
     cells : tuple of Cell
-        Those of the plan that are there.
+        The finished cells of the plan.
     failures : tuple of Failure
-        Those that could not be made this time.
+        Cells that failed in this run.
     files : tuple of pathlib.Path
-        Table and picture; none as long as there is no cell.
+        Table and picture; empty without cells.
     """
 
     cells: tuple[Cell, ...]
@@ -47,7 +47,7 @@ def run_study(
     palette: str = "types",
     show_progress: bool = True,
 ) -> StudyResult:
-    """Make what is missing of a study, and write its table and picture.
+    """Make the missing cells of a study, and write its table and picture.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def run_study(
     Raises
     ------
     DataError
-        If a kept cell is damaged or a file cannot be written; not if cells fail.
+        If a kept cell is damaged or a file cannot be written (not if cells fail).
     UsageError
-        If the engine, the number of jobs or the palette cannot be.
+        If the engine, the number of jobs or the palette is invalid.
     """
     identities = list(plan.cells())
     failures = run_plan(
@@ -89,7 +89,7 @@ def run_study(
 
 
 def collect_study(study: str, out: str | PathLike[str], palette: str = "types") -> StudyResult:
-    """Write table and picture of the cells that lie in a folder, whoever made them.
+    """Write table and picture of the cells in a folder.
 
     Parameters
     ----------
@@ -101,34 +101,36 @@ def collect_study(study: str, out: str | PathLike[str], palette: str = "types") 
     Raises
     ------
     DataError
-        If there are none, one is damaged, or they are of several studies.
+        If there are no cells, one is damaged, or they belong to several studies.
     """
     store = CellStore(Path(out) / CELLS)
     cells = [cell for cell in store.all() if cell.identity.study == study]
     if not cells:
-        raise DataError("there are no cells of this study yet: give --data", file=store.folder)
+        raise DataError(
+            "contains no cells of this study yet (add --data to make them)", file=store.folder
+        )
     check_one_series(cells)
     cells = in_order(study, cells)
     return StudyResult(tuple(cells), (), tuple(write_report(study, cells, out, palette)))
 
 
 def in_order(study: str, cells: Sequence[Cell]) -> list[Cell]:
-    """Put cells in the order of tables: by length, or as the ablations are listed; then by seed."""
+    """Sort cells for tables: by length or in the order of the ablations, then by seed."""
     names = [ablations.FULL, *(ablation.name for ablation in ablations.ABLATIONS)]
     known = {name: i for i, name in enumerate(names)}
 
-    def place(cell: Cell) -> tuple[int, int]:
+    def rank(cell: Cell) -> tuple[int, int]:
         if study == lengths.STUDY:
             return cell.identity.config["model"]["length"], cell.identity.seed
         return known.get(cell.identity.variant, len(known)), cell.identity.seed
 
-    return sorted(cells, key=place)
+    return sorted(cells, key=rank)
 
 
 def write_report(
     study: str, cells: Sequence[Cell], out: str | PathLike[str], palette: str
 ) -> list[Path]:
-    """Write the table and picture of a study, its cells in the order of :func:`in_order`."""
+    """Write the table and picture of a study from sorted cells (:func:`in_order`)."""
     if study == lengths.STUDY:
         return write_lengths(cells, out, palette)
     return write_ablations(cells, out, ablations.FULL, palette)

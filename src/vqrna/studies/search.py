@@ -1,6 +1,7 @@
-"""Search: open or join the study, have trials made, tell of each, write the results.
+"""Search for settings: open or join the study, run its workers, report trials, write the results.
 
-The live page of a search in the browser, by optuna-search.
+Workers are jobs of a :class:`~vqrna.runtime.jobs.Pool` that train trials (see ``trial.py``) and
+share nothing but the database. The live page in the browser is optuna-dashboard.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -19,6 +20,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from vqrna.errors import DataError, UsageError
 from vqrna.runtime.devices import choose_device
 from vqrna.runtime.files import results_directory
+from vqrna.runtime.jobs import Job, Outcome, Pool, check_pool, open_pool
 from vqrna.runtime.progress import Bar, duration, progress
 from vqrna.studies.optuna_storage import (
     ERROR,
@@ -26,27 +28,37 @@ from vqrna.studies.optuna_storage import (
     counts,
     database_errors,
     database_url,
-    end_trials,
-    gone,
-    lay_out_grid,
-    mend,
+    enqueue_grid,
+    fail_ended_trials,
+    has_ended,
+    new_worker,
     open_storage,
     open_study,
     optuna_module,
-    state_of,
+    retry_interrupted,
+    trial_state,
 )
-from vqrna.studies.search_config import Record, Search, keep_record, read_record
+from vqrna.studies.search_config import Record, Search, read_record, write_record
 from vqrna.studies.search_results import TuningResult, best_trial, draw, write_results
-from vqrna.studies.search_workers import Workers, local_workers, ray_workers
-from vqrna.studies.trial import Order
+from vqrna.studies.trial import STOP, WorkerTask
 from vqrna.training import Source
 
 if TYPE_CHECKING:
     import optuna
 
-
 HOST = "127.0.0.1"
-"""Only this machine sees the page: it has no password."""
+"""The live page is visible on this machine only: it has no password."""
+
+POLL = 0.25
+"""Seconds between two looks at workers and trials."""
+
+LOGS = "workers"
+"""Folder with the output of workers outside of trials."""
+
+_MAX_DEATHS = 3
+"""Deaths of workers without a trial, or failed trials before any success, that end the search."""
+
+KEPT = "finished trials are kept: the same command resumes the search"
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -55,17 +67,17 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *words: Any) -> None:
-        """Say nothing of requests."""
+        """Log no requests."""
 
 
 @contextmanager
-def reserved(port: int | None) -> Iterator[_Server | None]:
-    """Take a port at once, before any work is done; nobody is answered yet.
+def reserve_port(port: int | None) -> Iterator[_Server | None]:
+    """Bind a port before any work is done; requests are not answered yet.
 
     Parameters
     ----------
     port : int or None
-        0 takes any free one; None takes none.
+        0 takes any free port; None takes no port.
 
     Raises
     ------
@@ -86,7 +98,7 @@ def reserved(port: int | None) -> Iterator[_Server | None]:
         server = make_server(HOST, port, _nothing_yet, _Server, _Quiet)
     except OSError as error:
         why = "is in use" if error.errno in (98, 48) else f"cannot be used ({error.strerror})"
-        raise DataError(f"port {port} {why}: give --port another one") from None
+        raise DataError(f"port {port} {why}: choose another --port") from None
     try:
         yield server
     finally:
@@ -94,13 +106,13 @@ def reserved(port: int | None) -> Iterator[_Server | None]:
 
 
 @contextmanager
-def serving(server: Any, url: str, study: int) -> Iterator[str]:
-    """Show a study in the browser while the body runs.
+def serve_page(server: Any, url: str, study: int) -> Iterator[str]:
+    """Serve the live page of a study while the body runs.
 
     Parameters
     ----------
     server : object
-        From :func:`reserved`.
+        From :func:`reserve_port`.
     url : str
         Of the database.
     study : int
@@ -125,14 +137,7 @@ def serving(server: Any, url: str, study: int) -> Iterator[str]:
 
 def _nothing_yet(environ: Any, start_response: Any) -> list[bytes]:
     start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
-    return [b"the search begins soon\n"]
-
-
-POLL = 0.25
-_DEATHS = 3
-"""So many processes may die without a trial in hand, and so many trials fail at the start."""
-
-KEPT = "what is finished is kept: the same command goes on from there"
+    return [b"the search starts soon\n"]
 
 
 def tune(
@@ -150,7 +155,7 @@ def tune(
     say: Callable[[str], object] = lambda line: None,
     show_progress: bool = True,
 ) -> TuningResult:
-    """Search for settings on validation windows; go on with what is there, or join others.
+    """Search for settings with the best score on validation windows; resume or join a search.
 
     Parameters
     ----------
@@ -168,12 +173,12 @@ def tune(
     address : str, optional
         Of the Ray cluster.
     port : int, optional
-        Where to show the live page; 0 for any free port, no page if not given.
+        Of the live page; 0 for any free port, no page if not given.
     device : str
     threads : int, optional
         CPU threads of each process.
     say : callable
-        Is given lines for the user: notes, and the address of the page.
+        Called with lines for the user: notes, and the address of the page.
     show_progress : bool
 
     Raises
@@ -182,25 +187,24 @@ def tune(
         If no trial could be completed, a file cannot be written, the database cannot be used, the
         port is busy, or the Ray cluster cannot be reached.
     UsageError
-        If `out` holds another search, or the engine cannot do what is asked for.
+        If `out` holds another search, or the engine cannot run this one.
     """
-    if engine not in {"local", "ray"}:
-        raise UsageError(f"unknown engine '{engine}' (known: local, ray)")
+    check_pool(None, engine, address)
     if engine == "local":
-        choose_device(device)  # what is not there is told once, not by every trial
+        choose_device(device)  # reports a missing device once instead of in every trial
     identity = search.identity(source.train.digest + source.valid.digest)
     with ExitStack() as stack:
-        server = stack.enter_context(reserved(port))
-        if storage is not None:  # what cannot be reached leaves no folder behind
+        server = stack.enter_context(reserve_port(port))
+        if storage is not None:  # creates no folder if the database cannot be reached
             with database_errors(storage):
                 open_storage(database_url(storage, Path()))
         folder = stack.enter_context(results_directory(out))
-        keep_record(folder, Record(identity, search))
+        write_record(folder, Record(identity, search))
         url = database_url(storage, folder.resolve())
         stack.enter_context(database_errors(url))
         study = open_study(open_storage(url), search, identity)
-        limit = _prepare(study, search, say)
-        order = Order(
+        limit = _resume(study, search, say)
+        task = WorkerTask(
             search,
             url,
             identity,
@@ -213,11 +217,16 @@ def tune(
             threads_each(search, engine) if threads is None else threads,
         )
         if server is not None:
-            say(f"live page: {stack.enter_context(serving(server, url, study._study_id))}")
-        if _open(study, limit):
-            jobs = search.settings.jobs
-            with _workers(engine, url, address, jobs, device, limit) as pool:
-                _supervise(pool, study, search, order, folder, show_progress)
+            say(f"live page: {stack.enter_context(serve_page(server, url, study._study_id))}")
+        if _open_trials(study, limit):
+            jobs = search.settings.jobs if engine == "ray" else min(search.settings.jobs, limit)
+            with open_pool(jobs, engine=engine, address=address, device=device) as pool:
+                if pool.machines > 1 and url.startswith("sqlite"):
+                    raise UsageError(
+                        "a Ray cluster of several machines needs a database that all of them "
+                        "reach: --storage postgresql://..."
+                    )
+                _supervise(pool, study, search, task, folder, show_progress)
         result = write_results(study, search, folder)
         draw(study, search, folder)
         if result.config is None:
@@ -228,21 +237,21 @@ def tune(
 def serve(
     out: str | PathLike[str], port: int, storage: str | None, say: Callable[[str], object]
 ) -> None:
-    """Show a search in the browser until Ctrl-C.
+    """Serve the live page of a search until Ctrl-C.
 
     Parameters are those of :func:`tune`.
 
     Raises
     ------
     DataError
-        If the folder holds no search, or the port is busy.
+        If the folder contains no search, or the port is busy.
     """
     folder = Path(out)
     record = read_record(folder)
     url = database_url(storage, folder.resolve())
-    with reserved(port) as server, database_errors(url):
+    with reserve_port(port) as server, database_errors(url):
         study = open_study(open_storage(url, False), record.search, record.identity, False)
-        with serving(server, url, study._study_id) as address:
+        with serve_page(server, url, study._study_id) as address:
             trials = len(study.get_trials(deepcopy=False))
             say(f"{trials} trials; live page: {address} (Ctrl-C ends)")
             with suppress(KeyboardInterrupt):
@@ -251,99 +260,113 @@ def serve(
 
 
 def cores() -> int:
-    """Count the cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def threads_each(search: Search, engine: str = "local") -> int | None:
-    """Divide the cores among the processes; Ray gives one to each, None leaves torch its choice."""
+    """Return the CPU threads of a worker: one with Ray; None for a single one, torch's default."""
     if engine == "ray":
         return 1
     return max(1, cores() // search.settings.jobs) if search.settings.jobs > 1 else None
 
 
-def _prepare(study: optuna.Study, search: Search, say: Callable[[str], object]) -> int:
-    """Put the study in order; gives how many trials are wanted."""
+def _resume(study: optuna.Study, search: Search, say: Callable[[str], object]) -> int:
+    """Enqueue what a new or interrupted study needs; return the number of trials of the search."""
     limit = search.settings.trials
     if search.settings.sampler == "grid":
-        limit = lay_out_grid(study, search)
-    again = end_trials(study, gone)
-    mend(study)
-    there = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished() and counts(t)]
-    if there or again:
-        more = f", {len(again)} interrupted ones begin again" if again else ""
-        say(f"goes on: {len(there)} of {limit} trials are there{more}")
+        limit = enqueue_grid(study, search)
+    again = fail_ended_trials(study, has_ended)
+    retry_interrupted(study)
+    done = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished() and counts(t)]
+    if done or again:
+        more = f", {len(again)} interrupted trials are retried" if again else ""
+        say(f"resuming: {len(done)} of {limit} trials are done{more}")
     return limit
 
 
-def _open(study: optuna.Study, limit: int) -> int:
-    """Count the trials that nobody has begun."""
+def _open_trials(study: optuna.Study, limit: int) -> int:
+    """Return the number of trials that nobody has begun."""
     trials = study.get_trials(deepcopy=False)
     waiting = sum(trial.state.name == "WAITING" for trial in trials)
     return max(waiting, limit - sum(counts(trial) for trial in trials))
 
 
-@contextmanager
-def _workers(
-    engine: str, url: str, address: str | None, jobs: int, device: str, limit: int
-) -> Iterator[Workers]:
-    chosen: AbstractContextManager[Any] = (
-        ray_workers(url, address, jobs, device)
-        if engine == "ray"
-        else local_workers(min(jobs, limit))
-    )
-    with chosen as pool:
-        yield pool
-
-
 def _supervise(
-    pool: Workers,
+    pool: Pool,
     study: optuna.Study,
     search: Search,
-    order: Order,
+    task: WorkerTask,
     folder: Path,
     show_progress: bool,
 ) -> None:
-    """Have trials made until there are enough; what dies is told and replaced."""
-    seen = {t.number for t in study.get_trials(deepcopy=False) if t.state.is_finished()}
+    """Run workers until there are enough trials; report and replace those that die."""
+    workers: set[str] = set()
     deaths = 0
+
+    def start() -> None:
+        name = new_worker()  # of this process: its workers end with it
+        log = folder / LOGS / f"{name.rpartition(':')[2]}.log"
+        job = Job(name, "vqrna.studies.trial", (name,), log, task.threads, task.to_json())
+        workers.add(name)
+        pool.start(job)
+
+    seen = {t.number for t in study.get_trials(deepcopy=False) if t.state.is_finished()}
     try:
-        with progress(order.limit, "searching", unit="trials", show=show_progress) as bar:
+        with progress(task.limit, "searching", unit="trials", show=show_progress) as bar:
             bar.done = sum(counts(t) for t in study.get_trials(deepcopy=False) if t.number in seen)
-            for _ in range(min(pool.jobs, _open(study, order.limit))):
-                pool.start(order)
-            while pool.running():
+            for _ in range(min(pool.size, _open_trials(study, task.limit))):
+                start()
+            while pool.running:
                 time.sleep(POLL)
-                for end in pool.ended():
-                    if end.fault:
-                        error = DataError(end.fault)
-                        error.add_note(KEPT)
-                        raise error
-                    if end.died:
-                        told = None if end.mend else f"its process died ({end.died})"
-                        lost = end_trials(study, {end.worker}.__contains__, told)
-                        deaths += not lost
-                        if deaths >= _DEATHS:
-                            raise DataError(f"processes that train die: {end.died}")
-                        late = order.until is not None and time.time() >= order.until
-                        if _open(study, order.limit) and not late:
-                            pool.start(order)
-                if _news(study, search, seen, bar):
+                for outcome in pool.ended():
+                    if outcome.ok:
+                        continue
+                    deaths += not _trials_of(study, outcome)
+                    if deaths >= _MAX_DEATHS:
+                        raise DataError(f"workers of the search die: {outcome.reason}")
+                    late = task.until is not None and time.time() >= task.until
+                    if _open_trials(study, task.limit) and not late:
+                        start()
+                if _report_finished(study, search, seen, bar):
                     write_results(study, search, folder)
     finally:
-        with suppress(Exception):  # the database may be what failed
-            names = pool.names()
-            stop: Callable[[], object] = getattr(pool, "stop", lambda: None)
-            stop()
-            end_trials(study, names.__contains__)
-            mend(study)
+        with suppress(Exception):  # the database may be the cause of the failure
+            pool.stop()
+            fail_ended_trials(study, workers.__contains__)
+            retry_interrupted(study)
             write_results(study, search, folder)
+        _remove_empty_logs(folder / LOGS)
 
 
-def _news(study: optuna.Study, search: Search, seen: set[int], bar: Bar) -> bool:
-    """Tell of the trials that ended since the last look; stop if nothing but failures comes."""
+def _trials_of(study: optuna.Study, outcome: Outcome) -> list[int]:
+    """Fail the trial of a worker that died, or retry it if its machine was lost.
+
+    Raises
+    ------
+    DataError
+        If the worker ended because the whole search has to stop.
+    """
+    if outcome.code == STOP:
+        error = DataError(outcome.reason.removeprefix("vqrna: error: "))
+        error.add_note(KEPT)
+        raise error
+    reason = None if outcome.lost else f"its process died: {outcome.reason}"
+    return fail_ended_trials(study, outcome.job.name.__eq__, reason)
+
+
+def _remove_empty_logs(folder: Path) -> None:
+    with suppress(OSError):
+        for log in folder.glob("*.log"):
+            if not log.stat().st_size:
+                log.unlink()
+        folder.rmdir()
+
+
+def _report_finished(study: optuna.Study, search: Search, seen: set[int], bar: Bar) -> bool:
+    """Report the trials that ended since the last call; raise DataError if all of them fail."""
     fresh = [
         trial
         for trial in study.get_trials(deepcopy=False)
@@ -353,7 +376,7 @@ def _news(study: optuna.Study, search: Search, seen: set[int], bar: Bar) -> bool
         seen.add(trial.number)
         if trial.user_attrs.get(SURPLUS):
             continue
-        state = state_of(trial)
+        state = trial_state(trial)
         words = f"trial {trial.number}: {state}"
         if state == "complete":
             best = best_trial(study)
@@ -366,16 +389,17 @@ def _news(study: optuna.Study, search: Search, seen: set[int], bar: Bar) -> bool
         if counts(trial):
             bar.advance()
         bar.say(words)
-    ended = [state_of(t) for t in study.get_trials(deepcopy=False) if t.number in seen]
-    if ended.count("failed") >= _DEATHS and not {"complete", "pruned"} & set(ended):
-        raise DataError(f"the first {ended.count('failed')} trials failed{_last_error(study)}")
+    states = [trial_state(t) for t in study.get_trials(deepcopy=False) if t.number in seen]
+    failed = states.count("failed")
+    if failed >= _MAX_DEATHS and not {"complete", "pruned"} & set(states):
+        raise DataError(f"the first {failed} trials failed{_last_error(study)}")
     return bool(fresh)
 
 
 def _last_error(study: optuna.Study) -> str:
-    told: Sequence[str] = [
+    errors = [
         trial.user_attrs[ERROR]
         for trial in study.get_trials(deepcopy=False)
         if ERROR in trial.user_attrs
     ]
-    return f": {told[-1]}" if told else ""
+    return f": {errors[-1]}" if errors else ""

@@ -1,4 +1,4 @@
-"""What a search is: its space, what all trials share, how it looks and how long."""
+"""Configuration of a search: its space, the settings that trials share, sampler and budget."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from vqrna.runtime.files import write_text
 from vqrna.studies.search_space import Space
 
 RECORD = "search.json"
-"""In the folder of a search: what it is, and the identity of its data."""
+"""File in the folder of a search: the search and the identity of its data."""
 
 METRICS = {"auroc": "auroc", "accuracy": "acc", "mcc": "mcc", "loss": "loss"}
-"""What can be searched for, and its name in the history of a training."""
+"""Metrics of a search, and their columns in the history of a training."""
 
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
 class Settings:
-    """How to search.
+    """Settings of a search.
 
     Parameters
     ----------
     name : str
         Of the study.
     metric : {"auroc", "accuracy", "mcc", "loss"}
-        Validation score, mean over modifications: the best epoch's is the trial's.
+        Validation score of a trial's best epoch, mean over modifications.
     sampler : {"tpe", "random", "grid", "evolution"}
-        Tree-structured Parzen estimator; at random; every point in order; NSGA-II.
+        Tree-structured Parzen estimator; random; every point in order; NSGA-II.
     startup : int
-        So many trials at random before the estimator begins.
+        Random trials before the Parzen estimator begins.
     population : int
-        Trials a generation of the evolution.
+        Trials per generation of NSGA-II.
     pruner : {"median", "hyperband", "none"}
-        What ends hopeless trials: worse than the median of earlier ones at the same epoch; by
-        brackets of growing length; nothing.
+        Stops trials that are worse than the median of earlier ones at the same epoch; by brackets
+        of growing length; never.
     warmup : int
-        So many epochs are always trained.
+        Epochs before a trial can be pruned.
     trials : int
-        So many in all, pruned and failed ones included.
+        Total number of trials, including pruned and failed ones.
     jobs : int
-        Processes that train at once.
+        Trials that run at once.
     hours : float or None
-        No trial begins after so many hours.
+        No trial begins after this time.
     seed : int
-        Of the sampler. With one job, the same seed gives the same search.
+        Of the sampler. With one job, the same seed repeats the search.
     """
 
     name: str = "vqrna"
@@ -69,18 +69,18 @@ class Settings:
 
 @dataclass(frozen=True)
 class Search:
-    """A search, whole.
+    """A search.
 
     Parameters
     ----------
     space : Space
     base : Config
-        What all trials share.
+        Settings that all trials share.
     settings : Settings
     modifications : tuple of str or None
-        The types, if the file names them.
+        The types, if the file lists them.
     notes : tuple of str
-        What a user should know of how the file was read.
+        Remarks for the user on how the file was read.
     """
 
     space: Space
@@ -91,46 +91,39 @@ class Search:
 
     @property
     def column(self) -> str:
-        """Name of the score in a training's history."""
+        """Column of the score in the history of a training."""
         return METRICS[self.settings.metric]
 
     @property
     def direction(self) -> str:
-        """``maximize`` or ``minimize``, as Optuna calls them."""
+        """Direction for Optuna: ``maximize`` or ``minimize``."""
         return "minimize" if self.settings.metric == "loss" else "maximize"
 
     def identity(self, source: str) -> str:
-        """Name a search by all that its trials' values follow from; not by how long it looks.
+        """Return a hash of everything that determines the values of trials; not of the budget.
 
         Parameters
         ----------
         source : str
-            Tells the data.
+            Identifies the data.
         """
-        told = [asdict(self.space), asdict(self.base), self.settings.metric, source]
-        return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:16]
-
-    def to_json(self) -> str:
-        """Write it for another process."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Search:
-        """Read what :meth:`to_json` wrote."""
-        found: Search = validated(cls, json.loads(text))
-        return found
+        parameters = [
+            {{"distribution": "kind"}.get(key, key): value for key, value in asdict(p).items()}
+            for p in self.space.parameters
+        ]  # "kind" is the name in the identities of earlier versions
+        parts = [{"parameters": parameters}, asdict(self.base), self.settings.metric, source]
+        return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Record:
-    """What the folder of a search tells of it.
+    """Contents of `RECORD`.
 
     Parameters
     ----------
     identity : str
         Of the search and its data.
     search : Search
-        As it was understood.
     """
 
     identity: str
@@ -138,33 +131,32 @@ class Record:
 
 
 def read_record(folder: Path) -> Record:
-    """Read what a folder tells of its search.
+    """Read the record of a folder.
 
     Raises
     ------
     DataError
-        If it holds none, or what it holds is damaged.
+        If it is missing or damaged.
     """
     try:
-        found: Record = validated(Record, json.loads((folder / RECORD).read_text("utf-8")))
-        return found
+        record: Record = validated(Record, json.loads((folder / RECORD).read_text("utf-8")))
+        return record
     except OSError:
-        raise DataError("holds no search", file=folder) from None
+        raise DataError(f"contains no search (no {RECORD})", file=folder) from None
     except ValueError as error:
-        raise DataError(f"is damaged: {error}", file=folder / RECORD) from None
+        raise DataError(f"the record is damaged: {error}", file=folder / RECORD) from None
 
 
-def keep_record(folder: Path, record: Record) -> None:
-    """Leave the search in its folder.
+def write_record(folder: Path, record: Record) -> None:
+    """Write the record to the folder of the search.
 
     Raises
     ------
     UsageError
-        If the folder is that of another search.
+        If the folder contains another search.
     """
     if (folder / RECORD).exists() and read_record(folder).identity != record.identity:
         raise UsageError(
-            f"{folder} holds a search with another space, other settings or data: choose another "
-            "--out"
+            f"{folder} contains a search with another space, settings or data: choose another --out"
         )
     write_text(folder / RECORD, json.dumps(asdict(record), indent=1) + "\n")

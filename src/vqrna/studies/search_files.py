@@ -13,22 +13,22 @@ from vqrna.studies.search_toml import read_toml
 
 
 def read_search(path: str | PathLike[str], preset: str | None = None, **changes: Any) -> Search:
-    """Read a search: our own form (TOML), or the ``config.yaml`` of an NNI experiment.
+    """Read a search from TOML, or from the ``config.yaml`` of an NNI experiment.
 
     Parameters
     ----------
     path : path-like
     preset : str, optional
-        What all trials share, in place of what the file says.
+        Overrides the preset of the file.
     **changes
-        Settings of the model or the training that all trials share; None leaves the file's.
+        Settings of model or training that override the file; None keeps its value.
 
     Raises
     ------
     DataError
         If the file is missing or broken.
     UsageError
-        If what it asks for is impossible.
+        If a setting is invalid.
     """
     file = Path(path)
     suffix = file.suffix.lower()
@@ -37,7 +37,9 @@ def read_search(path: str | PathLike[str], preset: str | None = None, **changes:
     elif suffix in {".yaml", ".yml"}:
         search = read_nni(file, preset, changes)
     else:
-        raise DataError("a search is a .toml file, or the .yaml file of NNI", file=file)
+        raise DataError(
+            "unknown format of a search (expected .toml, or the .yaml of NNI)", file=file
+        )
     try:
         search.space.check(search.base)
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""What a search leaves: a table of all trials, the best settings, and pictures."""
+"""Results of a search: a table of all trials, the best settings, and pictures."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from vqrna.studies.optuna_storage import (
     CHOSEN,
     EPOCHS,
     ERROR,
-    RETRY_OF,
     SURPLUS,
-    state_of,
+    retry_of,
+    trial_state,
 )
 from vqrna.studies.search_config import Search
 from vqrna.studies.search_space import Space
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 TABLE, BEST = "trials.csv", "config.toml"
 _FEWEST = 4
-"""With fewer complete trials nothing is said of importance."""
+"""Complete trials that the importance of parameters needs."""
 
 _FIRST = ["trial", "state", "value", "epochs", "best_epoch", "seconds"]
 _LAST = ["retry_of", "error"]
@@ -39,14 +39,14 @@ _LAST = ["retry_of", "error"]
 
 @dataclass(frozen=True, eq=False)
 class TuningResult:
-    """What :func:`vqrna.studies.tune` gives.
+    """Result of :func:`vqrna.studies.tune`.
 
     Attributes
     ----------
     table : pandas.DataFrame
-        A row a trial, as in ``trials.csv``.
+        A row per trial, as in ``trials.csv``.
     config : Config or None
-        Settings of the best complete trial; None if there is none.
+        Settings of the best complete trial, if any.
     value : float or None
         Its validation score.
     number : int or None
@@ -62,41 +62,41 @@ class TuningResult:
 
 
 def trials_table(study: optuna.Study, space: Space) -> pd.DataFrame:
-    """Make a table of all trials, a row each.
+    """Return the table of all trials, without surplus ones.
 
     Parameters
     ----------
     study : optuna.Study
     space : Space
-        Gives the columns of values; what is not there in a trial is empty.
+        Has a column per parameter; empty where a trial does not use it.
 
     Returns
     -------
     pandas.DataFrame
-        With the columns trial, state, value (of the best epoch), epochs, best_epoch, seconds, each
-        parameter, retry_of, error. Trials that were one too many are left out.
+        Columns trial, state, value (of the best epoch), epochs, best_epoch, seconds, each
+        parameter, retry_of, error.
     """
     rows = []
     lowest = study.direction.name == "MINIMIZE"
     for trial in study.get_trials(deepcopy=False):
-        told = trial.user_attrs
-        if told.get(SURPLUS):
+        attributes = trial.user_attrs
+        if attributes.get(SURPLUS):
             continue
         seen = list(trial.intermediate_values.values())
         value = trial.value if trial.state.name == "COMPLETE" else None
         if value is None and seen:
             value = min(seen) if lowest else max(seen)
         spent = trial.duration.total_seconds() if trial.duration is not None else None
-        chosen = told.get(CHOSEN, {})
+        chosen = attributes.get(CHOSEN, {})
         row: dict[str, Any] = {
             "trial": trial.number,
-            "state": state_of(trial),
+            "state": trial_state(trial),
             "value": value,
-            "epochs": told.get(EPOCHS),
-            "best_epoch": told.get(BEST_EPOCH),
+            "epochs": attributes.get(EPOCHS),
+            "best_epoch": attributes.get(BEST_EPOCH),
             "seconds": None if spent is None else round(spent, 1),
-            "retry_of": told.get(RETRY_OF),
-            "error": told.get(ERROR),
+            "retry_of": retry_of(trial),
+            "error": attributes.get(ERROR),
         }
         row |= {f"={p.label}": chosen.get(p.label) for p in space.parameters}
         rows.append(row)
@@ -114,7 +114,7 @@ def trials_table(study: optuna.Study, space: Space) -> pd.DataFrame:
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:
-    """Find the best complete trial; the earliest of equal ones."""
+    """Return the best complete trial; the earliest of equal ones."""
     complete = [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
     sign = -1 if study.direction.name == "MINIMIZE" else 1
     return max(complete, key=lambda t: (sign * (t.value or 0.0), -t.number), default=None)
@@ -134,16 +134,16 @@ def write_results(study: optuna.Study, search: Search, out: Path) -> TuningResul
     if best is None:
         return TuningResult(table, None, None, None, out)
     config = configs.replace(search.base, **search.space.settings(best.user_attrs[CHOSEN]))
-    told = (
+    comment = (
         f"# trial {best.number} of a search with vqrna tune: "
         f"validation {search.settings.metric} {best.value:.4f}\n"
     )
-    write_text(out / BEST, told + configs.dump(config))
+    write_text(out / BEST, comment + configs.dump(config))
     return TuningResult(table, config, best.value, best.number, out)
 
 
 def draw(study: optuna.Study, search: Search, out: Path) -> list[Path]:
-    """Draw what there is to draw; gives the PNG files (an SVG file lies beside each)."""
+    """Draw the pictures of a search; return the PNG files (each with an SVG file beside it)."""
     from vqrna.plots import search as plots
     from vqrna.plots.style import save_figure
 
@@ -179,10 +179,10 @@ def draw(study: optuna.Study, search: Search, out: Path) -> list[Path]:
 
 
 def importance(study: optuna.Study, search: Search) -> dict[str, float]:
-    """Tell how much of the differences each parameter explains, the most important first.
+    """Return the share of the variance that each parameter explains, in decreasing order.
 
-    Only of parameters that are in all complete trials; empty if there are too few trials, or all
-    score the same.
+    Only of parameters that all complete trials use; empty if there are too few trials, or all
+    scores are equal.
     """
     import optuna
 
@@ -194,7 +194,7 @@ def importance(study: optuna.Study, search: Search) -> dict[str, float]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    except (ValueError, RuntimeError):  # no parameter is in all trials, or none ever differed
+            shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    except (ValueError, RuntimeError):  # no parameter is in all trials, or none differs
         return {}
-    return {drawn.get(name, name): float(share) for name, share in found.items()}
+    return {drawn.get(name, name): float(share) for name, share in shares.items()}

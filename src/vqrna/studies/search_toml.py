@@ -1,4 +1,4 @@
-"""Read a search in our own form: TOML with tables search, space, model and training."""
+"""Read a search from TOML with the tables search, space, model and training."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def read_toml(path: Path, preset: str | None, changes: dict[str, Any]) -> Search
     ----------
     path : pathlib.Path
     preset : str or None
-        Goes before the file's.
+        Overrides the preset of the file.
     changes : dict
-        Settings that go before those of the file.
+        Override settings of the file.
 
     Raises
     ------
     DataError
-        If the file is missing, no TOML, or holds what it cannot hold.
+        If the file is missing, not valid TOML, or has an invalid value.
     UsageError
         If a preset or a setting is unknown.
     """
@@ -41,7 +41,7 @@ def read_toml(path: Path, preset: str | None, changes: dict[str, Any]) -> Search
         raise DataError(f"unknown table or setting '{next(iter(values))}'", file=path)
     for name, table in tables.items():
         if not isinstance(table, dict):
-            raise DataError(f"'{name}' is a table: write [{name}]", file=path)
+            raise DataError(f"'{name}' must be a table: write [{name}]", file=path)
     search = dict(tables["search"])
     own_preset = search.pop("preset", None)
     types = search.pop("modifications", None)
@@ -50,7 +50,7 @@ def read_toml(path: Path, preset: str | None, changes: dict[str, Any]) -> Search
     if types is not None and not (
         isinstance(types, list) and all(isinstance(t, str) for t in types)
     ):
-        raise DataError("search.modifications is a list of types", file=path)
+        raise DataError("search.modifications must be a list of types", file=path)
     base = configs.preset(str(preset or own_preset or "vqrna"))
     try:
         whole = configs.to_dict(base)
@@ -68,7 +68,7 @@ def read_toml(path: Path, preset: str | None, changes: dict[str, Any]) -> Search
 def with_metric(
     base: Config, space: Space, settings: Settings, given: dict[str, Any]
 ) -> tuple[Config, Settings]:
-    """Let the epoch that a training keeps be chosen by the score that is searched for.
+    """Make a training keep the epoch with the best score of the search.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def with_metric(
     space : Space
     settings : Settings
     given : dict
-        What of the settings was said: without a metric, the training's own is taken.
+        Settings of the file; without a metric, that of the training is used.
     """
     if "metric" not in given:
         settings = dataclasses.replace(settings, metric=base.training.select_by)
@@ -98,97 +98,98 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _parameters(space: dict[str, Any], base: Config) -> list[Parameter]:
-    """Read ``[space]``; names may stand as ``training.seed``, in ``[space.training]``, or alone."""
+    """Read ``[space]``; names are ``training.seed``, in ``[space.training]``, or ``seed``."""
     flat: dict[str, Any] = {}
-    for name, told in space.items():
-        if name in {"model", "training"} and isinstance(told, dict):
-            flat |= told
+    for name, entry in space.items():
+        if name in {"model", "training"} and isinstance(entry, dict):
+            flat |= entry
         else:
-            flat[name.removeprefix("model.").removeprefix("training.")] = told
-    return [_parameter(name, told, flat, base) for name, told in flat.items()]
+            flat[name.removeprefix("model.").removeprefix("training.")] = entry
+    return [_parameter(name, entry, flat, base) for name, entry in flat.items()]
 
 
-def _parameter(name: str, told: Any, space: dict[str, Any], base: Config) -> Parameter:
+def _parameter(name: str, entry: Any, space: dict[str, Any], base: Config) -> Parameter:
     if name not in FIELDS:
         raise UsageError(f"space: unknown setting '{name}' (known: {', '.join(FIELDS)})")
-    if isinstance(told, list):
-        told = {"choice": told}
-    if not isinstance(told, dict):
-        raise UsageError(f"space.{name}: write a list of choices, or {{ low = ..., high = ... }}")
-    kept = {key: value for key, value in told.items() if key != "when"}
-    when = _when(name, told.get("when", {}), space, base)
+    if isinstance(entry, list):
+        entry = {"choice": entry}
+    if not isinstance(entry, dict):
+        raise UsageError(
+            f"space.{name}: expected a list of choices, or {{ low = ..., high = ... }}"
+        )
+    kept = {key: value for key, value in entry.items() if key != "when"}
+    when = _when(name, entry.get("when", {}), space, base)
     if set(kept) == {"choice"}:
         choices = kept["choice"]
         if not isinstance(choices, list) or not choices:
-            raise UsageError(f"space.{name}: choice is a list of values")
+            raise UsageError(f"space.{name}: choice must be a list of values")
         if any(isinstance(choice, list | dict) for choice in choices):
-            raise UsageError(f"space.{name}: a choice is one value, not a list of them")
+            raise UsageError(f"space.{name}: a choice is a single value, not a list")
         return Parameter(name, name, "choice", tuple(choices), when=when)
     unknown = set(kept) - _NUMBER
     if unknown or not {"low", "high"} <= set(kept):
-        said = f"'{min(unknown)}' is unknown here" if unknown else "low and high belong together"
-        raise UsageError(f"space.{name}: {said} (choice; or low, high, log, step; and when)")
+        reason = f"unknown key '{min(unknown)}'" if unknown else "low and high are both needed"
+        raise UsageError(
+            f"space.{name}: {reason} (expected choice, or low, high, log, step; and when)"
+        )
     low, high, step, log = kept["low"], kept["high"], kept.get("step"), kept.get("log", False)
     numbers = [low, high] if step is None else [low, high, step]
     if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
-        raise UsageError(f"space.{name}: low, high and step are numbers")
+        raise UsageError(f"space.{name}: low, high and step must be numbers")
     if not all(math.isfinite(n) for n in numbers):
-        raise UsageError(f"space.{name}: low, high and step are finite numbers")
+        raise UsageError(f"space.{name}: low, high and step must be finite")
     if FIELDS[name] not in {"int", "float"}:
-        raise UsageError(f"space.{name}: holds words, so give it a choice")
+        raise UsageError(f"space.{name}: is not a number: it needs a choice")
     whole = FIELDS[name] == "int"
     if whole and any(not float(n).is_integer() for n in numbers):
-        raise UsageError(f"space.{name}: holds whole numbers")
+        raise UsageError(f"space.{name}: is an integer: low, high and step must be integers")
     if not low < high:
-        raise UsageError(f"space.{name}: low has to be below high")
+        raise UsageError(f"space.{name}: low must be below high")
     if not isinstance(log, bool) or (log and low <= 0):
-        raise UsageError(f"space.{name}: log is true or false, and needs a low above 0")
+        raise UsageError(f"space.{name}: log must be true or false, and needs a low above 0")
     if step is not None and (log or step <= 0):
-        raise UsageError(f"space.{name}: a step is above 0 and does not go with log")
+        raise UsageError(f"space.{name}: step must be above 0 and cannot be combined with log")
     return Parameter(name, name, "int" if whole else "float", (), low, high, log, step, when=when)
 
 
 def _when(
-    name: str, told: Any, space: dict[str, Any], base: Config
+    name: str, conditions: Any, space: dict[str, Any], base: Config
 ) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    """Read on what a parameter depends; what is the same in all trials is settled here."""
-    if not isinstance(told, dict):
-        raise UsageError(f'space.{name}: write when = {{ SETTING = "VALUE" }}')
+    """Read the conditions of a parameter; check those on settings that are equal in all trials."""
+    if not isinstance(conditions, dict):
+        raise UsageError(f'space.{name}: expected when = {{ SETTING = "VALUE" }}')
     fixed = {k: v for part in configs.to_dict(base).values() for k, v in part.items()}
-    found = []
-    for key, values in told.items():
+    when = []
+    for key, values in conditions.items():
         other = key.removeprefix("model.").removeprefix("training.")
         allowed = tuple(values) if isinstance(values, list) else (values,)
         if not all(isinstance(value, str | int | float) for value in allowed):
-            raise UsageError(f"space.{name}: when = {{ {key} = ... }} takes a value or a list")
+            raise UsageError(f"space.{name}: when = {{ {key} = ... }} expects a value or a list")
         if other in space and other != name:
-            found.append((other, allowed))
+            when.append((other, allowed))
         elif other not in fixed or other == name:
             raise UsageError(f"space.{name}: depends on the unknown setting '{other}'")
         elif fixed[other] not in allowed:
-            raise UsageError(
-                f"space.{name}: is never there, since {other} is {fixed[other]} in all trials"
-            )
-    return tuple(found)
+            raise UsageError(f"space.{name}: never active: {other} is {fixed[other]} in all trials")
+    return tuple(when)
 
 
 def _sorted(parameters: list[Parameter]) -> tuple[Parameter, ...]:
-    """Put each behind those that it depends on."""
+    """Sort parameters so that each comes after those that it depends on."""
     waiting, done = list(parameters), list[Parameter]()
     while waiting:
         ready = {p.label for p in done}
         free = [p for p in waiting if all(label in ready for label, _ in p.when)]
         if not free:
             names = ", ".join(p.label for p in waiting)
-            raise UsageError(f"space: these depend on one another in a circle: {names}")
+            raise UsageError(f"space: circular dependency between {names}")
         done.append(free[0])
         waiting.remove(free[0])
-    choices = {p.label: p.choices for p in done if p.kind == "choice"}
+    choices = {p.label: p.choices for p in done if p.distribution == "choice"}
     for parameter in done:
         for label, values in parameter.when:
             if label in choices and not set(values) & set(choices[label]):
-                told = (
-                    f"space.{parameter.label}: is never there, since {label} is never {values[0]}"
+                raise UsageError(
+                    f"space.{parameter.label}: never active: {label} is never {values[0]}"
                 )
-                raise UsageError(told)
     return tuple(done)

@@ -1,15 +1,14 @@
-"""One trial: draw settings, train on them, tell every epoch, leave a folder with log and config.
+"""Trials of a search: draw settings, train, report every epoch, write a folder with log and config.
 
-A process that makes trials of a study, one after another, until there are enough.
+Run as a program, ``python -m vqrna.studies.trial WORKER`` reads a :class:`WorkerTask` as JSON from
+standard input and trains one trial after another until the search has enough.
 """
 
 from __future__ import annotations
 
 import faulthandler
 import json
-import os
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -20,22 +19,22 @@ from typing import TYPE_CHECKING, Any
 
 from vqrna import config as configs
 from vqrna.config import validated
-from vqrna.errors import VqrnaError
+from vqrna.errors import DataError, VqrnaError
 from vqrna.runtime.files import output_directory, write_text
 from vqrna.studies.optuna_storage import (
     BEST_EPOCH,
     CHOSEN,
     EPOCHS,
     ERROR,
-    RETRY_OF,
     SURPLUS,
     WORKER,
     counts,
     database_errors,
     disk_is_full,
-    mend,
     open_storage,
     open_study,
+    retry_interrupted,
+    retry_of,
 )
 from vqrna.studies.search_config import Search
 from vqrna.training import Source, train_network
@@ -45,28 +44,30 @@ from vqrna.training.loop import BEST_NAME
 if TYPE_CHECKING:
     from optuna import Trial
 
-
 FOLDER = "trials"
 OUTPUT = "output.log"
-"""What a training printed, and the traceback if it failed."""
+"""File in the folder of a trial with what the training printed, and the traceback if it failed."""
+
+STOP = 75
+"""Exit code of a worker after an error that would end all other trials, too."""
 
 
 class TrialError(Exception):
-    """A trial failed by its own fault; the search goes on."""
+    """A trial failed; the search goes on."""
 
 
-class StopSearchError(Exception):
-    """Something is wrong that would end all other trials, too."""
+class StopSearchError(DataError):
+    """An error that would end all other trials, too."""
 
 
 def trial_folder(out: Path, number: int) -> Path:
-    """Say where a trial keeps its log and its settings."""
+    """Return the folder of a trial with its log and settings."""
     return out / FOLDER / f"{number:04d}"
 
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """What Optuna calls for every trial.
+    """The function that Optuna calls for every trial.
 
     Parameters
     ----------
@@ -76,9 +77,9 @@ class Objective:
     out : pathlib.Path
         Folder of the search.
     limit : int
-        So many trials are wanted in all.
+        Number of trials of the search.
     worker : str
-        Name of this process (:func:`~vqrna.studies.optuna_storage.new_worker`).
+        Name from :func:`~vqrna.studies.optuna_storage.new_worker`.
     device : str
     """
 
@@ -90,14 +91,14 @@ class Objective:
     device: str
 
     def __call__(self, trial: Trial) -> float:
-        """Train; gives the best epoch's score."""
+        """Train and return the score of the best epoch."""
         import optuna
 
         trial.set_user_attr(WORKER, self.worker)
         earlier = trial.study.get_trials(deepcopy=False)[: trial.number]
         if sum(counts(t) for t in earlier) >= self.limit:
-            trial.set_user_attr(SURPLUS, True)  # others of this study were quicker
-            raise TrialError("one more than asked for")
+            trial.set_user_attr(SURPLUS, True)  # other processes were faster
+            raise TrialError("the search has enough trials")
         chosen = self.search.space.suggest(trial)
         trial.set_user_attr(CHOSEN, chosen)
         folder = trial_folder(self.out, trial.number)
@@ -110,7 +111,7 @@ class Objective:
             _tidy(folder)
             raise
         except optuna.exceptions.UpdateFinishedTrialError:
-            raise TrialError("was silent for so long that another process took it over") from None
+            raise TrialError("no heartbeat for so long that another process retried it") from None
         except Exception as error:
             if disk_is_full(error) or isinstance(error, optuna.exceptions.StorageInternalError):
                 raise StopSearchError(str(error)) from error
@@ -124,8 +125,8 @@ class Objective:
         return value
 
     def _take_over(self, trial: Trial, folder: Path) -> None:
-        """Go on with the files of the attempt before, where they are on this machine."""
-        before = trial.user_attrs.get(RETRY_OF)
+        """Continue with the files of the previous attempt, if they are on this machine."""
+        before = retry_of(trial.study.get_trials(deepcopy=False)[trial.number])
         if before is not None and not folder.exists():
             with suppress(OSError):
                 trial_folder(self.out, before).rename(folder)
@@ -138,7 +139,7 @@ class Objective:
         best = min if self.search.direction == "minimize" else max
         values: list[float] = []
 
-        def tell(history: list[dict[str, Any]]) -> None:
+        def report(history: list[dict[str, Any]]) -> None:
             for row in history[len(values) :]:
                 values.append(float(row["valid"]["mean"][self.search.column]))
                 trial.report(values[-1], len(values))
@@ -154,7 +155,7 @@ class Objective:
             config,
             resume=True,
             device=self.device,
-            on_epoch=tell,
+            on_epoch=report,
             calibrate=False,
         )
         return best(values)
@@ -162,7 +163,7 @@ class Objective:
 
 @contextmanager
 def _recorded(path: Path) -> Iterator[None]:
-    """Write down what is printed and why it failed; a crash below Python leaves its stack."""
+    """Write output and traceback to a file; a crash outside Python leaves its stack there."""
     with (
         path.open("a", encoding="utf-8", buffering=1) as file,
         redirect_stdout(file),
@@ -180,18 +181,15 @@ def _recorded(path: Path) -> Iterator[None]:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove what only a training that goes on would need."""
+    """Remove files that only a resumed training needs."""
     for name in (CHECKPOINT, BEST_NAME):
         with suppress(OSError):
             (folder / name).unlink()
 
 
-DONE = "done"
-
-
 @dataclass(frozen=True)
-class Order:
-    """What a worker is told.
+class WorkerTask:
+    """Everything that a process needs to train trials.
 
     Parameters
     ----------
@@ -206,12 +204,12 @@ class Order:
     out : str
         Folder of the search.
     limit : int
-        So many trials are wanted in all.
+        Number of trials of the search.
     until : float or None
         No trial begins after this time (seconds since 1970).
     device : str
     threads : int or None
-        Of torch; its own choice if None.
+        CPU threads; None keeps torch's default.
     """
 
     search: Search
@@ -226,77 +224,64 @@ class Order:
     threads: int | None = None
 
     def to_json(self) -> str:
-        """Write it for another process."""
+        """Serialise for another process."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Order:
+    def from_json(cls, text: str) -> WorkerTask:
         """Read what :meth:`to_json` wrote."""
-        found: Order = validated(cls, json.loads(text))
-        return found
+        task: WorkerTask = validated(cls, json.loads(text))
+        return task
 
 
-def work(order: Order, worker: str) -> str:
-    """Make trials until there are enough.
+def run_trials(task: WorkerTask, worker: str) -> None:
+    """Train trials until the search has enough.
 
     Parameters
     ----------
-    order : Order
+    task : WorkerTask
     worker : str
-        Name of this process (:func:`~vqrna.studies.optuna_storage.new_worker`).
+        Name from :func:`~vqrna.studies.optuna_storage.new_worker`.
 
-    Returns
-    -------
-    str
-        `DONE`, or why the whole search has to stop.
+    Raises
+    ------
+    VqrnaError
+        If the whole search has to stop.
     """
     import torch
 
     from vqrna.training import from_benchmark
 
-    if order.threads is not None:
-        torch.set_num_threads(order.threads)
-    try:
-        source = from_benchmark(order.data, order.modifications, lambda line: None)
-        with database_errors(order.url):
-            study = open_study(open_storage(order.url), order.search, order.identity)
-            objective = Objective(
-                order.search, source, Path(order.out), order.limit, worker, order.device
-            )
-            while _wanted(study, order):
-                study.optimize(objective, n_trials=1, catch=(TrialError,))
-    except StopSearchError as error:
-        return str(error)
-    except VqrnaError as error:
-        return str(error)
-    return DONE
+    if task.threads is not None:
+        torch.set_num_threads(task.threads)
+    source = from_benchmark(task.data, task.modifications, lambda line: None)
+    with database_errors(task.url):
+        study = open_study(open_storage(task.url), task.search, task.identity)
+        out = Path(task.out)
+        objective = Objective(task.search, source, out, task.limit, worker, task.device)
+        while _needs_trial(study, task):
+            study.optimize(objective, n_trials=1, catch=(TrialError,))
 
 
-def _wanted(study: Any, order: Order) -> bool:
-    """Tell whether one more trial may begin."""
-    if order.until is not None and time.time() >= order.until:
+def _needs_trial(study: Any, task: WorkerTask) -> bool:
+    if task.until is not None and time.time() >= task.until:
         return False
-    mend(study)
+    retry_interrupted(study)
     trials = study.get_trials(deepcopy=False)
     if any(trial.state.name == "WAITING" for trial in trials):
         return True
-    return sum(counts(trial) for trial in trials) < order.limit
+    return sum(counts(trial) for trial in trials) < task.limit
 
 
-def main() -> None:
-    """Be a worker: the order is the first line of standard input, the answer the last of output.
+def main(arguments: list[str]) -> int:
+    """Run a worker and return the exit code: 0 or `STOP`."""
+    try:
+        run_trials(WorkerTask.from_json(sys.stdin.read()), arguments[0])
+    except VqrnaError as error:
+        print(f"vqrna: error: {error}", file=sys.stderr)
+        return STOP
+    return 0
 
-    When the input ends, the process that gave the order has died, and this one ends, too.
-    """
-    first = sys.stdin.readline()
-    told = json.loads(first)
-    answer, sys.stdout = sys.stdout, sys.stderr
 
-    def outlive_nobody() -> None:
-        sys.stdin.read()
-        os._exit(1)
-
-    threading.Thread(target=outlive_nobody, daemon=True).start()
-    said = work(Order.from_json(told["order"]), told["worker"])
-    print(json.dumps(said), file=answer, flush=True)
-    os._exit(0)  # the thread above still waits
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
