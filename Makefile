@@ -1,4 +1,4 @@
-# What there is to do here; `make help` tells it. Set-up happens by itself, once.
+# Development tasks; `make help` lists them. The environment is set up on first use.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,13 +10,13 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format clean weights pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
+.PHONY: help setup demo test check format clean weights pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
 	compare-commits benchmark-tail benchmark-memory benchmark-ism benchmark-quality benchmark-ideas
 
-help:  ## tell what there is to do
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
 
-setup: $(STAMP)  ## make .venv with all that is needed (the others call it)
+setup: $(STAMP)  ## create .venv with all dependencies (other targets depend on it)
 
 $(STAMP): pyproject.toml constraints.txt
 	@echo "setup: $(VENV) with $$($(PYTHON) --version)"
@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 	@echo "setup: done; 'source $(BIN)/activate' puts vqrna on your path"
 
-demo: $(STAMP)  ## find modified sites in a small synthetic input
+demo: $(STAMP)  ## predict sites in a small synthetic input
 	@rm -rf demo-out
 	$(BIN)/vqrna predict examples/demo.fasta --out demo-out --plot
 	@echo && echo "demo-out/sites.tsv:" && cat demo-out/sites.tsv
@@ -39,20 +39,23 @@ demo: $(STAMP)  ## find modified sites in a small synthetic input
 test: $(STAMP)  ## run the tests
 	$(BIN)/pytest
 
-check: $(STAMP)  ## lint, format and types
+check: $(STAMP)  ## check lint, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-weights: $(STAMP)  ## train the shipped weights anew (VQRNA_DATA names the benchmark; about an hour)
-	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the benchmark's folder"; exit 2; }
+weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the benchmark; about an hour)
+	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --out runs/vqrna-501 --teacher trees --epochs 8 --seed 2 --threads 1 --resume
 	$(BIN)/python benchmarks/install_weights.py runs/vqrna-501 "of seeds 0, 1 and 2 the one with the best AUROC of validation windows"
 
-benchmark-training: $(STAMP)  ## windows a second in training: the published network and ours
-	$(BIN)/python benchmarks/training_speed.py
+pages: $(STAMP)  ## regenerate the tables of README and docs from kept results
+	$(BIN)/python -m benchmarks.pages
 
-benchmark-validation: $(STAMP)  ## the shipped model on validation windows: the README's table (VQRNA_DATA)
+benchmark-training: $(STAMP)  ## training speed of the published network and ours: docs/speed.md
+	$(BIN)/python -m benchmarks.training_speed
+
+benchmark-validation: $(STAMP)  ## the shipped model on validation windows: docs/evaluation.md (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-validation: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python -m benchmarks.validation_table "$(VQRNA_DATA)"
 
@@ -60,51 +63,51 @@ benchmark-evaluation: $(STAMP)  ## localisation, calibration, prevalence, false 
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-evaluation: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python -m benchmarks.evaluation_tables "$(VQRNA_DATA)"
 
-pictures: $(STAMP)  ## pictures and tables of what the shipped model reads: README, docs (VQRNA_DATA; half an hour)
-	@test -n "$(VQRNA_DATA)" || { echo "make pictures: set VQRNA_DATA to the benchmark's folder"; exit 2; }
+pictures: $(STAMP)  ## pictures and tables of motifs and codes: docs (VQRNA_DATA; half an hour)
+	@test -n "$(VQRNA_DATA)" || { echo "make pictures: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	$(BIN)/python -m benchmarks.pictures "$(VQRNA_DATA)" $(PARTS)
 
-benchmark-adapter: $(STAMP)  ## adapter-like sequence at the benchmark's sites (VQRNA_DATA)
+benchmark-adapter: $(STAMP)  ## adapter-like sequence at sites of the benchmark (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-adapter: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python benchmarks/adapter_match.py "$(VQRNA_DATA)"
 
-benchmark-tail: $(STAMP)  ## fitted tails of nulls against positions left out: docs/multiple_testing.md (VQRNA_DATA)
+benchmark-tail: $(STAMP)  ## fitted tails of nulls against held-out positions: docs/multiple_testing.md (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-tail: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python -m benchmarks.tail_check "$(VQRNA_DATA)"
 
-benchmark-ism: $(STAMP)  ## saturation mutagenesis: tangermeme's and ours (minutes)
-	$(BIN)/python benchmarks/ism_speed.py
+benchmark-ism: $(STAMP)  ## speed of saturation mutagenesis, tangermeme and ours: docs/motifs.md (minutes)
+	$(BIN)/python -m benchmarks.ism_speed
 
-benchmark-flags: $(STAMP)  ## how often windows of all kinds are flagged: docs/flags.md (VQRNA_DATA)
+benchmark-flags: $(STAMP)  ## share of flagged windows: docs/flags.md (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-flags: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python -m benchmarks.flags_check "$(VQRNA_DATA)"
 
-benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt (half an hour)
+benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt: docs/speed.md (half an hour)
 	$(BIN)/python -m benchmarks.scan_memory
 
-benchmark-scan: $(STAMP)  ## nt a second of scans: window by window, in batches, densely (minutes)
+benchmark-scan: $(STAMP)  ## speed of scans, by windows and densely: docs/speed.md (minutes)
 	$(BIN)/python -m benchmarks.scan_speed
 
-benchmark-exact: $(STAMP)  ## scans against their windows, near ties, the fast mode: docs/speed.md (VQRNA_DATA; minutes)
+benchmark-exact: $(STAMP)  ## exactness of scans, near ties, fast mode: docs/speed.md (VQRNA_DATA; minutes)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-exact: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python -m benchmarks.scan_exact "$(VQRNA_DATA)"
 
-benchmark-quality: $(STAMP)  ## baselines and networks, cell by cell, and their table (VQRNA_DATA; QUALITY="--models baselines")
+benchmark-quality: $(STAMP)  ## baselines and networks: docs/quality.md (VQRNA_DATA; QUALITY="--models baselines")
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-quality: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python -m benchmarks.quality "$(VQRNA_DATA)" $(QUALITY)
 
-benchmark-ideas: $(STAMP)  ## ideas for the network, a short training each (VQRNA_DATA; IDEAS="--ideas rotation")
+benchmark-ideas: $(STAMP)  ## short trainings of alternative parts: docs/experiments.md (VQRNA_DATA; IDEAS="--ideas rotation")
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-ideas: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python -m benchmarks.ideas "$(VQRNA_DATA)" $(IDEAS)
 
-compare-commits: $(STAMP)  ## show that results are those of another commit: BASE=COMMIT (VQRNA_DATA, COMPARE="--jobs train")
+compare-commits: $(STAMP)  ## compare results with those of another commit (BASE=COMMIT; VQRNA_DATA; COMPARE="--jobs train")
 	@test -n "$(BASE)" || { echo "make compare-commits: set BASE to a commit"; exit 2; }
 	$(BIN)/python -m benchmarks.compare_commits "$(BASE)" $(if $(VQRNA_DATA),--data "$(VQRNA_DATA)") $(COMPARE)
 
-format: $(STAMP)  ## put the code into its format
+format: $(STAMP)  ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-clean:  ## remove what the other targets made
+clean:  ## remove generated files
 	rm -rf $(VENV) demo-out build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,13 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import DOCS, into_page, read_results
+from benchmarks.pages import DOCS, update
 
 from vqrna.model.model_card import A_REGION, points_at
 from vqrna.model.protocol import NEAR
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.json"
-PAGE = DOCS / "evaluation.md"
 IMAGES = DOCS / "images"
 DIGITS = 5
 TIERS = ("low", "medium", "high")
@@ -314,15 +313,6 @@ TABLES: Tables = {
 }
 
 
-def main(arguments: list[str]) -> None:
-    """Measure if a data set is given; write the tables into the page."""
-    if arguments:
-        write_results(measure(arguments[0]))
-    measured = read_results(RESULTS)
-    for name, table in TABLES.items():
-        into_page(PAGE, name, table(measured))
-    print(reading(measured))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    write_results(measure(sys.argv[1]))
+    update(*TABLES)

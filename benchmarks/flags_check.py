@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import DOCS, into_page, read_results
+from benchmarks.pages import keep, update
 
 from vqrna.data.benchmark import load_benchmark
 from vqrna.data.overlap import clusters, overlapping
@@ -204,21 +203,17 @@ def table(measured: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure if a data set is given; put the tables into their page."""
+    """Measure, keep the counts, and write the tables into their page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", nargs="?", help="folder of the benchmark")
-    parser.add_argument("--model", help="weights; the shipped ones if not given")
+    parser.add_argument("data", help="folder of the benchmark")
+    parser.add_argument("--model", help="weights (default: the shipped ones)")
     given = parser.parse_args()
-    if given.data:
-        torch.set_num_threads(1)
-        train, valid = (load_benchmark(given.data, split) for split in ("train", "valid"))
-        model = load_model(given.model, "cpu")
-        assert isinstance(model, TrainedModel)
-        kept = json.dumps(measure(train, valid, model), indent=1)
-        RESULTS.write_text(kept + "\n", encoding="utf-8")
-    text = table(read_results(RESULTS))
-    into_page(DOCS / "flags.md", "flags", text)
-    print(text)
+    torch.set_num_threads(1)
+    train, valid = (load_benchmark(given.data, split) for split in ("train", "valid"))
+    model = load_model(given.model, "cpu")
+    assert isinstance(model, TrainedModel)
+    keep(RESULTS, measure(train, valid, model))
+    update("flags")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ processor's time is what counts: the machine may be shared. Run by ``make benchm
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 import warnings
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from tangermeme.saturation_mutagenesis import saturation_mutagenesis
+from benchmarks.pages import keep, update
 
 from vqrna.interpret.mutagenesis import mutate
 from vqrna.model import TrainedModel
@@ -58,6 +57,8 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def measure() -> dict[str, Any]:
     """Measure in turn; medians of `ROUNDS`."""
+    from tangermeme.saturation_mutagenesis import saturation_mutagenesis
+
     model = load_model(None, "cpu")
     assert isinstance(model, TrainedModel)
     network = model.network.eval()
@@ -92,6 +93,8 @@ def measure() -> dict[str, Any]:
 
 def fast(network: Any, tokens: np.ndarray) -> dict[str, Any]:
     """Let tangermeme try its own shortcut (fastISM), which it does where there is much to do."""
+    from tangermeme.saturation_mutagenesis import saturation_mutagenesis
+
     columns = one_hot(torch.from_numpy(tokens[:ENOUGH]))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -120,14 +123,7 @@ def table(measured: dict[str, Any]) -> str:
     )
 
 
-def main() -> None:
-    """Measure, keep and print."""
-    torch.set_num_threads(1)
-    measured = measure()
-    RESULTS.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(measured, indent=1))
-    print(table(measured))
-
-
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    keep(RESULTS, measure())
+    update("ism speed", "summary")

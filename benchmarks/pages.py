@@ -1,9 +1,18 @@
-"""What was measured, kept, and the tables of it in pages, each between two marks."""
+"""The generated blocks of README and docs: tables of kept results between two marks of a page.
+
+``make pages`` regenerates all of them without measuring anything. A benchmark that measures keeps
+its result with :func:`keep` and regenerates its own blocks with :func:`update`.
+"""
 
 from __future__ import annotations
 
+import io
 import json
+import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,49 +21,161 @@ from vqrna.runtime.files import write_text
 
 README = Path(__file__).parents[1] / "README.md"
 DOCS = README.parent / "docs"
+RESULTS = Path(__file__).parent / "results"
+DEMO = README.parent / "examples" / "demo.fasta"
 END = "<!-- -->"
 
-
-def into_page(page: Path, name: str, text: str) -> None:
-    """Replace what stands between the marks ``<!-- NAME -->`` and ``<!-- -->`` of a page.
-
-    Raises
-    ------
-    DataError
-        If the page has no such marks.
-    """
-    begin = f"<!-- {name} -->"
-    head, found, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, ended, tail = rest.partition(END)
-    if not found or not ended:
-        raise DataError(f"has no lines '{begin}' and '{END}'", file=page)
-    write_text(page, f"{head}{begin}\n{text}\n{END}{tail}")
-
-
 RENAMED = {"rivals": "decoys", "unlike": "ood"}
-"""Keys that older kept results have under another name."""
+"""Keys of older kept results, and their present names."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A generated part of a page.
+
+    Parameters
+    ----------
+    page : pathlib.Path
+    name : str
+        In the mark before the block, ``<!-- NAME -->``.
+    text : callable
+        Returns the block.
+    """
+
+    page: Path
+    name: str
+    text: Callable[[], str]
+
+
+def blocks() -> list[Block]:
+    """Return all generated blocks."""
+    from benchmarks import (
+        evaluation_tables,
+        flags_check,
+        ism_speed,
+        pictures,
+        scan_cost,
+        scan_exact,
+        scan_memory,
+        scan_speed,
+        search_table,
+        summary,
+        tail_check,
+        training_speed,
+        validation_table,
+    )
+
+    def results(module: Any, table: Callable[[Any], str], part: str | None = None) -> Any:
+        def text() -> str:
+            values = read_results(module.RESULTS)
+            return table(values if part is None else values[part])
+
+        return text
+
+    evaluation = DOCS / "evaluation.md"
+    return [
+        Block(README, "demo", demo),
+        Block(README, "summary", summary.summary),
+        Block(DOCS / "lengths.md", "lengths", lambda: study("lengths")),
+        Block(DOCS / "ablations.md", "ablations", lambda: study("ablations")),
+        Block(DOCS / "tuning.md", "search", search_table.table),
+        Block(evaluation, "validation", results(validation_table, validation_table.table)),
+        *(
+            Block(evaluation, name, results(evaluation_tables, table))
+            for name, table in evaluation_tables.TABLES.items()
+        ),
+        Block(DOCS / "speed.md", "exact", results(scan_exact, scan_exact.table)),
+        Block(DOCS / "speed.md", "scan speed", results(scan_speed, scan_speed.table)),
+        Block(DOCS / "speed.md", "engines", results(scan_speed, scan_speed.engines_table)),
+        Block(DOCS / "speed.md", "memory", results(scan_memory, scan_memory.table)),
+        Block(DOCS / "speed.md", "training speed", results(training_speed, training_speed.table)),
+        Block(DOCS / "clusters.md", "scan cost", results(scan_cost, scan_cost.block)),
+        Block(DOCS / "motifs.md", "ism speed", results(ism_speed, ism_speed.table)),
+        *(
+            Block(DOCS / page, part, results(pictures, pictures.TABLES[part], part))
+            for part, page in pictures.PAGES.items()
+        ),
+        Block(DOCS / "flags.md", "flags", results(flags_check, flags_check.table)),
+        Block(DOCS / "multiple_testing.md", "tails", results(tail_check, tail_check.table)),
+        Block(DOCS / "quality.md", "quality: tables", kept_text("quality/tables/tables.md")),
+        Block(DOCS / "experiments.md", "quality: ideas", kept_text("ideas/table.md")),
+    ]
+
+
+def study(name: str) -> str:
+    """Return the tables of a study from its kept cells, below a heading of the page."""
+    from vqrna.studies import CellStore, ablations
+    from vqrna.studies.plan import CELLS
+    from vqrna.studies.report import ablations_page, lengths_page
+    from vqrna.studies.run import in_order
+
+    cells = in_order(name, CellStore(RESULTS / name / CELLS).all())
+    page = lengths_page(cells) if name == "lengths" else ablations_page(cells, ablations.FULL)
+    return page.replace("\n## ", "\n### ").strip()
+
+
+def demo() -> str:
+    """Return the table that ``make demo`` prints."""
+    from vqrna.cli import main
+
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out"
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            main(["predict", str(DEMO), "--out", str(out), "--device", "cpu"])
+        lines = (out / "sites.tsv").read_text(encoding="utf-8").splitlines()
+    rows = "\n".join(line for line in lines if not line.startswith("# "))
+    return f"```\n{rows.removeprefix('#')}\n```"
+
+
+def kept_text(name: str) -> Callable[[], str]:
+    """Return the reader of a kept text; computing it from its cells takes minutes."""
+    return lambda: (RESULTS / name).read_text(encoding="utf-8").strip()
 
 
 def read_results(path: Path) -> Any:
     """Read kept results, with the present names of their keys."""
     return json.loads(
         path.read_text(encoding="utf-8"),
-        object_hook=lambda found: {RENAMED.get(key, key): value for key, value in found.items()},
+        object_hook=lambda values: {RENAMED.get(key, key): v for key, v in values.items()},
     )
 
 
-def kept(results: Path, measure: Callable[[str], Any], data: list[str]) -> Any:
-    """Measure and keep it, if there is a data set; give what is kept.
+def keep(path: Path, values: Any) -> None:
+    """Keep measured values as JSON."""
+    write_text(path, json.dumps(values, indent=1) + "\n")
 
-    Parameters
-    ----------
-    results : pathlib.Path
-        The file that keeps it, as JSON.
-    measure : callable
-        Is given the folder of the data set.
-    data : list of str
-        The folder, or nothing.
+
+def split_page(page: Path, name: str) -> tuple[str, str, str]:
+    """Return what is before, within and after a block of a page.
+
+    Raises
+    ------
+    DataError
+        If the page has no marks with this name.
     """
-    if data:
-        write_text(results, json.dumps(measure(data[0]), indent=1) + "\n")
-    return read_results(results)
+    begin = f"<!-- {name} -->"
+    head, mark, rest = page.read_text(encoding="utf-8").partition(begin)
+    block, end, tail = rest.partition(END)
+    if not mark or not end:
+        raise DataError(f"has no lines '{begin}' and '{END}'", file=page)
+    return head + begin, block, END + tail
+
+
+def into_page(page: Path, name: str, text: str) -> None:
+    """Replace a block of a page (DataError if it has no such block)."""
+    head, _, tail = split_page(page, name)
+    write_text(page, f"{head}\n{text.strip()}\n{tail}")
+
+
+def update(*names: str) -> None:
+    """Regenerate the blocks with these names, or all; print those that changed."""
+    for block in blocks():
+        if not names or block.name in names:
+            before = block.page.read_text(encoding="utf-8")
+            into_page(block.page, block.name, block.text())
+            if block.page.read_text(encoding="utf-8") != before:
+                print(f"updated {block.page.relative_to(README.parent)}: {block.name}")
+
+
+if __name__ == "__main__":
+    update(*sys.argv[1:])

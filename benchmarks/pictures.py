@@ -7,7 +7,6 @@ Chromium, where there is one, photographs the atlas.
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.pages import DOCS, into_page
+from benchmarks.pages import DOCS, keep, read_results, update
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "why.json"
@@ -227,15 +226,14 @@ PAGES = {"codes": "codes.md", "letters": "motifs.md"}
 
 
 def main(arguments: list[str]) -> None:
-    """Remake all parts, or those that are named, if a data set is given; fill in the pages."""
-    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    for part in arguments[1:] or (PARTS if arguments else ()):
+    """Remake all parts, or those that are named after the data set."""
+    kept = read_results(RESULTS) if RESULTS.exists() else {}
+    for part in arguments[1:] or PARTS:
         with tempfile.TemporaryDirectory() as scratch:
-            if found := PARTS[part](arguments[0], Path(scratch)):
-                kept[part] = found
-                RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    for part in kept:
-        into_page(DOCS / PAGES[part], part, TABLES[part](kept[part]))
+            if result := PARTS[part](arguments[0], Path(scratch)):
+                kept[part] = result
+                keep(RESULTS, kept)
+    update(*PAGES)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """What whole transcriptomes cost: hours on cores, GPUs and machines, from measured speeds.
 
-Prints the table of ``docs/clusters.md``. The network's speed is that of ``results/scan_speed.json``
-(``make benchmark-scan``); ``--measure`` measures how much more than the network a whole scan takes:
-reading, the context around short sequences, calls and files. It counts processor time, so a busy
-machine does little harm, and keeps the result in ``results/scan_cost.json``. ``--write`` puts the
-table into the page; ``--nt MILLIONS`` prices another input.
+The speed of the network is that of ``results/scan_speed.json`` (``make benchmark-scan``).
+``--measure`` measures how much longer a whole scan takes: reading, the context around short
+sequences, calls and files. It counts processor time, so a busy machine does little harm, and keeps
+the result in ``results/scan_cost.json``. ``--nt MILLIONS`` prices another input.
 """
 
 from __future__ import annotations
@@ -19,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.pages import keep, read_results, update
 
 RESULTS = Path(__file__).parent / "results" / "scan_cost.json"
 SPEED = Path(__file__).parent / "results" / "scan_speed.json"
-PAGE = Path(__file__).parents[1] / "docs" / "clusters.md"
-BEGIN, END = "<!-- benchmarks/scan_cost.py -->\n\n", "\n\n<!-- -->"
 
 ROUNDS = 3
 NT = 300_000
@@ -182,23 +180,16 @@ def block(measured: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure if asked to, and print."""
+    """Measure, or price another input."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--measure", action="store_true", help="measure again (some minutes)")
-    parser.add_argument("--write", action="store_true", help="put the table into the page")
     parser.add_argument("--nt", type=float, help="million nt of transcripts of another input")
-    asked = parser.parse_args()
-    if asked.measure:
-        RESULTS.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
-    measured = json.loads(RESULTS.read_text(encoding="utf-8"))
-    if asked.nt is not None:
-        print(table(measured, asked.nt))
-        return
-    print(block(measured))
-    if asked.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}{block(measured)}{END}{after}", encoding="utf-8")
+    given = parser.parse_args()
+    if given.measure:
+        keep(RESULTS, measure())
+        update("scan cost")
+    if given.nt is not None:
+        print(table(read_results(RESULTS), given.nt))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """How exactly a scan of the shipped weights gives the numbers of windows; print the table.
 
-Run by ``make benchmark-exact``. The numbers are kept in ``results/scan_exact.json``; without a
-data set the table is printed from there.
+Run by ``make benchmark-exact``; the numbers are kept in ``results/scan_exact.json``.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import DOCS, into_page, kept
+from benchmarks.pages import keep, update
 
 from vqrna.data.benchmark import load_benchmark
 from vqrna.model import TrainedModel
@@ -114,13 +113,7 @@ def table(measured: dict[str, Any]) -> str:
     )
 
 
-def main(arguments: list[str]) -> None:
-    """Measure if there are data, and put the table into the page."""
-    torch.set_num_threads(1)
-    text = table(kept(RESULTS, measure, arguments))
-    into_page(DOCS / "speed.md", "exact", text)
-    print(text)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    torch.set_num_threads(1)
+    keep(RESULTS, measure(sys.argv[1]))
+    update("exact")

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from benchmarks.pages import DOCS, into_page
+from benchmarks.pages import keep, update
 
 RESULTS = Path(__file__).with_name("results") / "scan_memory.json"
 LIMIT_MB = 1500
@@ -142,9 +142,8 @@ def main() -> None:
         by_name = {each["input"]: each for each in kept} | {name: row}
         rows = [by_name[each[0]] for each in INPUTS if each[0] in by_name]
         measured = {"limit_mb": LIMIT_MB, "rows": rows}
-        RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
-    into_page(DOCS / "speed.md", "memory", table(measured))
-    print(table(measured))
+        keep(RESULTS, measured)
+    update("memory")
     sys.exit(max(row["peak_mb"] for row in rows) > LIMIT_MB)
 
 

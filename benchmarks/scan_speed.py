@@ -6,7 +6,6 @@ Run by ``make benchmark-scan``, best on a machine that does nothing else.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import sys
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import DOCS, into_page
+from benchmarks.pages import keep, update
 
 from vqrna.config import preset, replace
 from vqrna.model import TrainedModel
@@ -314,10 +313,8 @@ def main() -> None:
     measured["us_per_nt"] = by_length(model)
     if torch.cuda.is_available():
         measured["cuda"] = on_gpu(model)
-    RESULTS.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    into_page(DOCS / "speed.md", "scan speed", table(measured))
-    into_page(DOCS / "speed.md", "engines", engines_table(measured))
-    print(table(measured), engines_table(measured), sep="\n\n")
+    keep(RESULTS, measured)
+    update("scan speed", "engines", "scan cost", "summary")
 
 
 if __name__ == "__main__":

@@ -7,19 +7,16 @@ wrote. Run by ``make pages``.
 from __future__ import annotations
 
 import csv
-import json
-from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import README, into_page
+from benchmarks.pages import RESULTS, read_results
 
-RESULTS = Path(__file__).parent / "results"
 MEAN = "mean9"
 
 
 def read(name: str) -> Any:
     """Return one kept result."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return read_results(RESULTS / f"{name}.json")
 
 
 def summary() -> str:
@@ -31,7 +28,8 @@ def by_modification() -> str:
     """Return one row a modification: between windows, within a window, and in a scan."""
     windows, scans = read("validation")["results"], read("evaluation")
     lines = [
-        "| | AUROC | AUROC, no overlap | site in its window | sites called | with `--confidence low` |",
+        "| | AUROC | AUROC, no overlap | site in its window | sites called "
+        "| with `--confidence low` |",
         "|---|---|---|---|---|---|",
     ]
     names = dict.fromkeys(row["modification"] for row in windows if row["flanks"] == "none")
@@ -105,7 +103,3 @@ def _folds(measure: str) -> tuple[str, str]:
 
 def _pick(rows: list[dict[str, Any]], **wanted: str) -> dict[str, Any]:
     return next(row for row in rows if all(row[key] == wanted[key] for key in wanted))
-
-
-if __name__ == "__main__":
-    into_page(README, "summary", summary())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.pages import DOCS, into_page, kept
+from benchmarks.pages import keep, update
 from scipy import stats
 
 from vqrna.data.annotated import annotated
@@ -138,12 +138,6 @@ def table(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: list[str]) -> None:
-    """Measure if a data set is given; put the table into its page."""
-    text = table(kept(RESULTS, measure, arguments))
-    into_page(DOCS / "multiple_testing.md", "tails", text)
-    print(text)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    keep(RESULTS, measure(sys.argv[1]))
+    update("tails")

@@ -5,13 +5,13 @@ Both in one run on random windows; the ratio is what counts. Run by ``make bench
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from benchmarks.pages import keep, update
 
 from vqrna.config import Config, preset
 from vqrna.data.windows import Windows
@@ -76,13 +76,12 @@ def table(measured: dict[str, float]) -> str:
 
 
 def main() -> None:
-    """Measure, keep and print; medians of `ROUNDS` taken in turn, since machines are shared."""
+    """Measure and keep the medians of `ROUNDS`, taken in turn, since machines are shared."""
     torch.set_num_threads(1)
     rounds = [(speed(preset("paper"), 1), speed(preset("vqrna"), 11)) for _ in range(ROUNDS)]
     paper, ours = (statistics.median(each) for each in zip(*rounds, strict=True))
-    measured = {"paper": round(paper, 1), "vqrna": round(ours, 1)}
-    RESULTS.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    print(table(measured))
+    keep(RESULTS, {"paper": round(paper, 1), "vqrna": round(ours, 1)})
+    update("training speed", "summary")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Measure the shipped model on validation windows; write their table in docs/evaluation.md.
 
-Run by ``make benchmark-validation``. The numbers are kept in ``results/validation.json``; without a
-data set the table is written from there.
+Run by ``make benchmark-validation``; the numbers are kept in ``results/validation.json``.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import DOCS, into_page, kept
+from benchmarks.pages import keep, update
 
 RESULTS = Path(__file__).parent / "results" / "validation.json"
 NINE = "mean9"
@@ -71,12 +70,6 @@ def table(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: list[str]) -> None:
-    """Measure if a data set is given; write the table into its page."""
-    text = table(kept(RESULTS, measure, arguments))
-    into_page(DOCS / "evaluation.md", "validation", text)
-    print(text)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    keep(RESULTS, measure(sys.argv[1]))
+    update("validation")

@@ -58,7 +58,9 @@ def write_report(results: Path, page: Path, picture: Path) -> list[Path]:
     written = [tables / "quality.csv", tables / "differences.csv"]
     write_text(written[0], values_csv(gathered, measured))
     write_text(written[1], differences_csv(gathered, measured))
-    into_page(page, "quality: tables", f"\n{page_tables(gathered, measured)}\n")
+    text = page_tables(gathered, measured)
+    write_text(tables / "tables.md", f"{text}\n")  # for `make pages`: measuring takes minutes
+    into_page(page, "quality: tables", text)
     return [*written, page, *save_figure(draw_picture(gathered, measured), picture)]
 
 

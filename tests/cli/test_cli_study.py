@@ -23,7 +23,7 @@ def test_a_plan_is_shown_and_nothing_made(vqrna_main, data, settings, tmp_path):
                        "--dry-run")  # fmt: skip
     assert found.code == 0
     assert "2 of 2 cells to train: " in found.out
-    assert "a short epoch, measured" in found.out
+    assert "measured on short epochs" in found.out
     assert not out.exists()
 
 
@@ -104,4 +104,4 @@ def test_without_data_there_is_no_plan(vqrna_main, tmp_path):
     assert "--dry-run needs --data" in vqrna_main("ablate", "--out", tmp_path, "--dry-run").err
     none = vqrna_main("ablate", "--out", tmp_path)
     assert none.code == 1
-    assert "there are no cells of this study yet" in none.err
+    assert "no cells of this study yet" in none.err

@@ -104,7 +104,10 @@ def test_options_go_before_the_file(search_file):
         ("seed = { low = 3, high = 1 }", "low must be below high"),
         ("seed = { low = 0.5, high = 3 }", "is an integer"),
         ("learning_rate = { low = 0, high = 1, log = true }", "needs a low above 0"),
-        ("learning_rate = { low = 1, high = 2, log = true, step = 1 }", "cannot be combined with log"),
+        (
+            "learning_rate = { low = 1, high = 2, log = true, step = 1 }",
+            "cannot be combined with log",
+        ),
         ("optimizer = { low = 1, high = 2 }", "is not a number"),
         ("dropout = { low = 0.0, high = inf }", "must be finite"),
         ("seed = { low = 0, high = 20000000000000 }", "'seed' cannot be 20000000000000: "),

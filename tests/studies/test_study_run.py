@@ -14,7 +14,7 @@ from vqrna import config as configs
 from vqrna.errors import DataError, UsageError
 from vqrna.studies import CellStore, cell, plan, run_cell
 from vqrna.studies.ablations import plan_ablations
-from vqrna.studies.cell import ERROR_NAME, BusyError, Task, locked, attempt
+from vqrna.studies.cell import ERROR_NAME, BusyError, Task, attempt, locked
 from vqrna.studies.estimate import estimate_study
 from vqrna.studies.lengths import plan_lengths
 from vqrna.studies.plan import CELLS, run_plan

@@ -18,7 +18,8 @@ import pytest
 
 from tiny_search import SEARCH, TINY
 from vqrna import config as configs
-from vqrna.studies import read_search, search
+from vqrna.studies import read_search
+from vqrna.studies import search as searching
 from vqrna.studies.optuna_storage import new_worker, open_storage, open_study
 from vqrna.studies.search_results import write_results
 from vqrna.studies.trial import WorkerTask, run_trials
@@ -231,7 +232,7 @@ def test_a_live_page_shows_the_study(tmp_path, data, search_file):
     url = f"sqlite:///{tmp_path}/s.db"
     study = open_study(open_storage(url), search, "id")
     study.enqueue_trial({"learning_rate": 0.01})
-    with search.reserve_port(0) as server, search.serve_page(server, url, 1) as address:
+    with searching.reserve_port(0) as server, searching.serve_page(server, url, 1) as address:
         base = address.partition("/dashboard")[0]
         assert b"<html" in urllib.request.urlopen(address, timeout=30).read().lower()
         told = json.load(urllib.request.urlopen(f"{base}/api/studies/1", timeout=30))
@@ -291,11 +292,11 @@ def test_another_search_needs_another_folder(tune, search_file, tmp_path):
     (tmp_path / "out" / "search.json").write_text(json.dumps(record))
     done = tune(search_file())
     assert done.code == 1
-    assert "search.json: is damaged" in done.err
+    assert "search.json: the record is damaged" in done.err
 
 
 def test_a_busy_port_is_told_before_any_work(tune, search_file, tmp_path):
-    with search.reserve_port(0) as server:
+    with searching.reserve_port(0) as server:
         done = tune(search_file(), "--port", server.server_port)
     assert done.code == 1
     assert f"port {server.server_port} is in use: choose another --port" in done.err
@@ -315,7 +316,7 @@ def test_a_search_knows_its_negatives_and_contexts(search_file, data, tmp_path, 
     def keep(folder, record):
         raise ToldError(record.identity)
 
-    monkeypatch.setattr(search, "write_record", keep)
+    monkeypatch.setattr(searching, "write_record", keep)
     found = []
     for each in (
         source,
@@ -324,7 +325,7 @@ def test_a_search_knows_its_negatives_and_contexts(search_file, data, tmp_path, 
         Source(other_context, source.valid),
     ):
         with pytest.raises(ToldError) as told:
-            search.tune(read_search(search_file()), each, data, tmp_path / "out", device="cpu")
+            searching.tune(read_search(search_file()), each, data, tmp_path / "out", device="cpu")
         found.append(str(told.value))
     assert found[0] == found[1]
     assert len(set(found)) == 3

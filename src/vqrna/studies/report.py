@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from vqrna.plots.style import save_figure, type_colors
 from vqrna.runtime.files import output_directory, write_text
 from vqrna.stats.bootstrap import LEVEL
 from vqrna.studies.cells import Cell, Identity
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 METRICS = ("auroc", "auprc", "acc", "mcc")
 """Measures of the table."""
@@ -265,14 +268,20 @@ def write_lengths(
     check_one_series(cells)
     table = tabulate(cells)
     drawn = table[table.metric == "auroc"]
-    parts = [f"# Window lengths\n\n{_introduction(cells)}\n"]
+    title = _title("Window length", cells)
+    figure = against_length(drawn, _colors(cells, palette), title=title)
+    return _write(out, "lengths", table, f"# Window lengths\n\n{lengths_page(cells)}", figure)
+
+
+def lengths_page(cells: Sequence[Cell]) -> str:
+    """Return the tables of a study of window lengths as Markdown."""
+    table = tabulate(cells)
+    parts = [f"{_introduction(cells)}\n"]
     for windows in WINDOWS:
-        parts.append(f"## {_HEADINGS[windows]}\n\n{_markdown(cells, drawn, windows, 'length')}\n")
-        parts.append(
-            "Best length of each type:\n\n" + "\n".join(length_lines(cells, windows)) + "\n"
-        )
-    figure = against_length(drawn, _colors(cells, palette), title=_title("Window length", cells))
-    return _write(out, "lengths", table, parts, figure)
+        parts.append(f"## {_HEADINGS[windows]}\n\n{_markdown(cells, table, windows, 'length')}\n")
+        lines = "\n".join(length_lines(cells, windows))
+        parts.append(f"Best length of each type:\n\n{lines}\n")
+    return "\n".join(parts)
 
 
 def write_ablations(
@@ -298,24 +307,28 @@ def write_ablations(
         If there are no cells, they do not belong together, or a file cannot be written.
     """
     check_one_series(cells)
-    table = tabulate(cells)
     compared = differences_from(cells, reference)
     columns = compared.rename(columns={"low": "difference_low", "high": "difference_high"})
     keys = ["variant", "modification", "windows", "metric"]
-    table = table.merge(columns.assign(metric="auroc"), how="left", on=keys)
-    drawn = table[table.metric == "auroc"]
-    parts = [f"# Ablations\n\n{_introduction(cells)}\n"]
+    table = tabulate(cells).merge(columns.assign(metric="auroc"), how="left", on=keys)
+    title = _title("Ablations", cells)
+    figure = differences(compared, _colors(cells, palette), reference, title=title)
+    page = f"# Ablations\n\n{ablations_page(cells, reference)}"
+    return _write(out, "ablations", table, page, figure)
+
+
+def ablations_page(cells: Sequence[Cell], reference: str) -> str:
+    """Return the tables of a study of ablations as Markdown."""
+    table, compared = tabulate(cells), differences_from(cells, reference)
+    parts = [f"{_introduction(cells)}\n"]
     for windows in WINDOWS:
-        parts.append(f"## {_HEADINGS[windows]}\n\n{_markdown(cells, drawn, windows, 'variant')}\n")
+        parts.append(f"## {_HEADINGS[windows]}\n\n{_markdown(cells, table, windows, 'variant')}\n")
         parts.append(
             f"Difference in AUROC from '{reference}', on the same resamples of windows:\n\n"
             + _difference_table(compared, windows)
             + "\n"
         )
-    figure = differences(
-        compared, _colors(cells, palette), reference, title=_title("Ablations", cells)
-    )
-    return _write(out, "ablations", table, parts, figure)
+    return "\n".join(parts)
 
 
 def differences_from(cells: Sequence[Cell], reference: str) -> pd.DataFrame:
@@ -423,7 +436,7 @@ def _markdown(cells: Sequence[Cell], table: pd.DataFrame, windows: str, heading:
         written = [variant]
         for symbol in symbols:
             where = (table.variant == variant) & (table.modification == symbol)
-            row = table[where & (table.windows == windows)].iloc[0]
+            row = table[where & (table.windows == windows) & (table.metric == "auroc")].iloc[0]
             text, top = _number(row.value, row.low, row.high), tops[symbol]
             if top is not None and variant == top.variant:
                 text = f"**{text}**"
@@ -474,10 +487,10 @@ def _colors(cells: Sequence[Cell], palette: str) -> dict[str, str]:
 
 
 def _write(
-    out: str | PathLike[str], name: str, table: pd.DataFrame, parts: list[str], figure: object
+    out: str | PathLike[str], name: str, table: pd.DataFrame, page: str, figure: Figure
 ) -> list[Path]:
     folder = output_directory(out)
     write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
-    write_text(folder / f"{name}.md", "\n".join(parts))
-    pictures = save_figure(figure, folder / f"{name}.png")  # type: ignore[arg-type]
+    write_text(folder / f"{name}.md", page)
+    pictures = save_figure(figure, folder / f"{name}.png")
     return [folder / f"{name}.csv", folder / f"{name}.md", *pictures]

@@ -6,12 +6,12 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked
 
-from vqrna.config import Config, validated
+from vqrna.config import RENAMED, Config, validated
 from vqrna.errors import DataError, UsageError
 from vqrna.runtime.files import write_text
 from vqrna.studies.search_space import Space
@@ -107,11 +107,14 @@ class Search:
         source : str
             Identifies the data.
         """
-        parameters = [
-            {{"distribution": "kind"}.get(key, key): value for key, value in asdict(p).items()}
-            for p in self.space.parameters
-        ]  # "kind" is the name in the identities of earlier versions
-        parts = [{"parameters": parameters}, asdict(self.base), self.settings.metric, source]
+        first_names = {"distribution": "kind"} | {new: old for old, new in RENAMED.items()}
+
+        def first_named(values: dict[str, Any]) -> dict[str, Any]:
+            return {first_names.get(name, name): value for name, value in values.items()}
+
+        space = {"parameters": [first_named(asdict(p)) for p in self.space.parameters]}
+        base = {part: first_named(values) for part, values in asdict(self.base).items()}
+        parts = [space, base, self.settings.metric, source]
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 

@@ -1,0 +1,29 @@
+"""Generated blocks of README and docs are those of the kept results."""
+
+import pytest
+
+from benchmarks import pages
+
+
+@pytest.mark.parametrize("block", pages.blocks(), ids=lambda b: f"{b.page.stem}-{b.name}")
+def test_a_generated_block_is_up_to_date(block):
+    _, text, _ = pages.split_page(block.page, block.name)
+    assert text.strip() == block.text().strip(), "run `make pages`"
+
+
+def test_blocks_have_different_names():
+    names = [block.name for block in pages.blocks()]
+    assert len(set(names)) == len(names)
+
+
+def test_renamed_keys_of_kept_results_are_read(tmp_path):
+    path = tmp_path / "old.json"
+    path.write_text('{"rows": [{"rivals": 15, "unlike": 3, "n": 1}]}')
+    assert pages.read_results(path) == {"rows": [{"decoys": 15, "ood": 3, "n": 1}]}
+
+
+def test_only_the_named_block_changes(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- x -->\nold\n<!-- -->\nb\n<!-- y -->\nkept\n<!-- -->\nc\n")
+    pages.into_page(page, "x", "new")
+    assert page.read_text() == ("a\n<!-- x -->\nnew\n<!-- -->\nb\n<!-- y -->\nkept\n<!-- -->\nc\n")
