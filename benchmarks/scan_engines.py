@@ -52,8 +52,8 @@ class Reader(nn.Module):
                 site.append(_middle(x, sites))
         region.append(_mean(x, sites, -context.coarse_half, context.coarse_half, stride))
         region.append(_middle(x, sites))
-        site += [_mean(near, sites, *span, TOKEN_STRIDE) for span in context.near]
-        region += [_mean(far, sites, *span, TOKEN_STRIDE) for span in context.stretches]
+        site += [_mean(near, sites, *span, TOKEN_STRIDE) for span in context.near_spans]
+        region += [_mean(far, sites, *span, TOKEN_STRIDE) for span in context.region_spans]
         return self.head.site(torch.cat(site, dim=1)) + self.head.region(torch.cat(region, dim=1))
 
 

@@ -12,8 +12,8 @@ from vqrna.interpret.mutagenesis import (
     substitutions,
 )
 from vqrna.model.weights import load_model
-from vqrna.nn.dense.variant_codes import TOKENS, Substituted, WindowCodes
-from vqrna.nn.dense.variant_rows import Changes, Place, alike
+from vqrna.nn.dense.variant_codes import TOKENS, VariantCodes, WindowCodes
+from vqrna.nn.dense.variant_rows import Changes, Geometry, group_equal
 from vqrna.nn.dense.weights import fold
 from vqrna.sequence import AMBIGUOUS, encode
 
@@ -96,9 +96,9 @@ def test_codes_around_a_substitution_are_those_of_the_mutated_window():
     net = network(tiny(), types=2)
     window = random_tokens(1, 51)[0]
     codes = WindowCodes(fold(net))
-    codes.begin(torch.from_numpy(window.astype(np.int64)))
+    codes.set_window(torch.from_numpy(window.astype(np.int64)))
     where, bases = substitutions(window)
-    found = codes.substituted(torch.from_numpy(where), torch.from_numpy(bases))
+    found = codes.substitute(torch.from_numpy(where), torch.from_numpy(bases))
     for n in range(0, len(where), 5):
         mutant = window.copy()
         mutant[where[n]] = bases[n]
@@ -118,13 +118,13 @@ def test_rows_that_see_the_same_codes_are_worked_out_once():
     codes = torch.tensor([[5, 6], [0, 7], [6, 9], [5, 6], [1, 1]])
     changed = torch.tensor([[0, 1], [1, 0], [1, 0], [0, 1], [0, 0]]).bool()
     # In token 1: code 6; in token 0: code 0; in token 1: code 6 again; the first again; nothing
-    found = Changes(Substituted(first, codes, changed)).frames(Place(9, 0, 1, 2))
+    found = Changes(VariantCodes(first, codes, changed)).rows(Geometry(9, 0, 1, 2))
     assert found.variant.tolist() == [0, 0, 1, 2, 2, 3, 3]
     assert found.row.tolist() == [0, 1, 0, 0, 1, 0, 1]
-    one, two, other, *again = found.kind.tolist()
+    one, two, other, *again = found.index.tolist()
     assert len({one, two, other}) == 3
     assert again == [one, two] * 2
-    assert len(found.chosen) == 3
+    assert len(found.representative) == 3
     places = found.first[:, None] + torch.arange(found.rows.shape[1])
     kept = found.rows < 9
     assert (~kept).sum() == 7
@@ -134,10 +134,10 @@ def test_rows_that_see_the_same_codes_are_worked_out_once():
 def test_one_of_each_key_is_chosen():
     each = torch.randint(-(1 << 62), 1 << 62, (500,), generator=torch.Generator().manual_seed(0))
     keys = each[torch.randint(0, 500, (3000,), generator=torch.Generator().manual_seed(1))]
-    chosen, kind = alike(keys)
-    assert (keys[chosen][kind] == keys).all()
-    assert len(keys.unique()) <= len(chosen) < 1.3 * len(keys.unique())
-    assert len(alike(keys[:0])[0]) == 0
+    representative, index = group_equal(keys)
+    assert (keys[representative][index] == keys).all()
+    assert len(keys.unique()) <= len(representative) < 1.3 * len(keys.unique())
+    assert len(group_equal(keys[:0])[0]) == 0
 
 
 def test_the_published_network_is_evaluated_once_a_string_of_codes():

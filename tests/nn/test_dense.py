@@ -12,7 +12,7 @@ from tiny import columns, network, random_tokens, tiny
 from vqrna.nn.dense import DenseOutput, dense_network, head
 from vqrna.nn.dense import network as engine
 from vqrna.nn.model import SiteNetwork
-from vqrna.nn.ties import nearest
+from vqrna.nn.ties import nearest_codes
 from vqrna.sequence import AMBIGUOUS, windows_around
 
 TYPES = 11
@@ -194,7 +194,7 @@ def test_the_two_nearest_are_those_of_a_sort(size):
     torch.manual_seed(size)
     cosines = torch.randn(50, size)
     expected = cosines.topk(2, dim=1)
-    code, gap = nearest(cosines.clone())
+    code, gap = nearest_codes(cosines.clone())
     assert code.equal(expected.indices[:, 0])
     torch.testing.assert_close(gap, expected.values[:, 0] - expected.values[:, 1])
 

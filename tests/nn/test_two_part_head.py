@@ -18,29 +18,29 @@ def doubled(length: int, **changes: object) -> SiteNetwork:
 def test_where_the_means_stand():
     context = ConvolutionalContext(79, 4, 4)  # 501 nt
     assert (context.fine_half, context.coarse_half, context.reach) == (77, 15, 60)
-    assert context.near == ((-2, 2), (-4, 4), (-8, -1), (1, 8), (-17, -1), (1, 17))
+    assert context.near_spans == ((-2, 2), (-4, 4), (-8, -1), (1, 8), (-17, -1), (1, 17))
     edges = [(-77, -61), (-60, -44), (-43, -26), (-25, -9), (-8, 8)]
     mirrored = [(-high, -low) for low, high in reversed(edges[:-1])]
-    assert context.stretches == (*edges, *mirrored)
+    assert context.region_spans == (*edges, *mirrored)
     assert context.site_features == 2 * 4 + 6 * 32
     assert context.region_features == 3 * 4 + 9 * 32
 
 
 def test_short_windows_have_fewer_means():
     context = ConvolutionalContext(4, 4, 4)  # 51 nt: five tokens behind the entry
-    assert context.near == ((-2, 2), (-2, -1), (1, 2))
-    assert context.stretches == ((-2, -2), (-1, -1), (0, 0), (1, 1), (2, 2))
+    assert context.near_spans == ((-2, 2), (-2, -1), (1, 2))
+    assert context.region_spans == ((-2, -2), (-1, -1), (0, 0), (1, 1), (2, 2))
     assert context.reach == 0
 
 
 @pytest.mark.parametrize("half", range(4, 165))
 def test_stretches_divide_the_window_evenly(half):
     context = ConvolutionalContext(half, 1, 1, mean_channels=1)
-    tokens = [t for low, high in context.stretches for t in range(low, high + 1)]
+    tokens = [t for low, high in context.region_spans for t in range(low, high + 1)]
     assert tokens == list(range(-context.fine_half, context.fine_half + 1))
-    sizes = {high - low + 1 for low, high in context.stretches}
+    sizes = {high - low + 1 for low, high in context.region_spans}
     assert max(sizes) - min(sizes) <= 1
-    assert len(context.stretches) == min(9, len(tokens))
+    assert len(context.region_spans) == min(9, len(tokens))
 
 
 def by_hand(context: ConvolutionalContext, codes: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -61,10 +61,10 @@ def by_hand(context: ConvolutionalContext, codes: torch.Tensor) -> tuple[torch.T
         middle = x.shape[1] // 2
         return sum(x[:, middle + t] for t in range(low, high + 1)) / (high - low + 1)
 
-    site = [at(entry), at(layers[0]), *(at(near, *span) for span in context.near)]
+    site = [at(entry), at(layers[0]), *(at(near, *span) for span in context.near_spans)]
     whole, coarse = (x.shape[1] // 2 for x in (entry, layers[-1]))
     region = [at(entry, -whole, whole), at(layers[-1], -coarse, coarse), at(layers[-1])]
-    region += [at(far, *span) for span in context.stretches]
+    region += [at(far, *span) for span in context.region_spans]
     return torch.cat(site), torch.cat(region)
 
 

@@ -103,12 +103,12 @@ class LocalMutagenesis:
     def __call__(self, window: np.ndarray) -> Mutated:
         """Mutate a window (L,), uint8, of the network's length."""
         columns, bases = (torch.from_numpy(part) for part in substitutions(window))
-        codes = self._codes.begin(torch.from_numpy(window.astype(np.int64)))
-        reference = self._context.begin(codes)
+        codes = self._codes.set_window(torch.from_numpy(window.astype(np.int64)))
+        reference = self._context.set_window(codes)
         found = reference.repeat(len(ALPHABET), len(window), 1)
         for at in range(0, len(columns), AT_ONCE):
             part = slice(at, at + AT_ONCE)
-            variants = self._codes.substituted(columns[part], bases[part])
+            variants = self._codes.substitute(columns[part], bases[part])
             found[bases[part], columns[part]] = self._context.logits(variants)
         return Mutated(found.double().numpy(), reference.double().numpy())
 

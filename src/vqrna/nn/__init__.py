@@ -1,1 +1,1 @@
-"""The networks, small to big: quantiser, coder, context, decoder, model; no training, no files."""
+"""The networks: encoder, quantiser, context, head, decoder, model; no training, no files."""

@@ -1,4 +1,4 @@
-"""From codes to what surrounds the site: residual convolutions (ours), attention (published)."""
+"""Contexts, from codes to features of the site: residual convolutions (ours), attention."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from vqrna.nn.encoder import Convolution, MaxPool, central, mean_around, mean_be
 KERNEL = 5
 SCALES = 3
 
-NEAR = ((-2, 2), (-4, 4), (-8, -1), (1, 8), (-17, -1), (1, 17))
-"""Means near the site: first and last token, counted from the central one."""
+Span = tuple[int, int]
+"""First and last token, counted from the central one."""
 
-STRETCHES = 9
-"""The window is divided into so many stretches, each with a mean of its own."""
+NEAR_SPANS: tuple[Span, ...] = ((-2, 2), (-4, 4), (-8, -1), (1, 8), (-17, -1), (1, 17))
+"""Tokens near the site whose features are averaged."""
+
+REGION_SPANS = 9
+"""Number of spans of equal size into which the window is divided; each is averaged."""
 
 
 class ResidualBlock(nn.Module):
-    """``x + relu(norm(conv(x)))`` without padding: two tokens are lost on either side."""
+    """``x + relu(norm(conv(x)))`` without padding: drops two tokens on either side."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -37,16 +40,16 @@ class ResidualBlock(nn.Module):
 
 
 class Features(NamedTuple):
-    """What the context tells of a site.
+    """Features of windows.
 
     Attributes
     ----------
     site : torch.Tensor, shape (N, S, 1)
-        Of the site itself and what is near it.
+        From the site and the tokens near it.
     region : torch.Tensor, shape (N, R, 1)
-        Of all the window.
+        From the whole window.
     candidates : torch.Tensor, shape (N, S, K), or None
-        What `site` would be at other tokens of the window.
+        The site features of other tokens of the window.
     """
 
     site: torch.Tensor
@@ -55,13 +58,13 @@ class Features(NamedTuple):
 
 
 class ConvolutionalContext(nn.Module):
-    """Our context: features of a site at growing scales, from its codes alone.
+    """Our context: features of the site and of its region at growing scales, from codes alone.
 
-    A convolution (the entry), then residual blocks with pooling by two between them, as many as the
-    window has room for. Of the site are told: the entry and the finest block there, and means of
-    the entry near it. Of the region: the means of the entry and of the coarsest block over all of
-    the window, the coarsest block at the site, and means of the entry by stretch, so that what
-    stands on either side, near and far, is told apart.
+    A convolution (the entry) is followed by residual blocks with pooling by two between them, as
+    many as fit into the window. Site features are the entry and the finest block at the site, and
+    means of the entry over spans near it. Region features are the means of the entry and of the
+    coarsest block over the window, the coarsest block at the site, and means of the entry over
+    spans that divide the window, so that sides and distances can be distinguished.
 
     Parameters
     ----------
@@ -70,16 +73,15 @@ class ConvolutionalContext(nn.Module):
     code_dim, width : int
         Channels of the codes and of the features.
     mean_channels : int
-        Channels of the means near the site and by stretch.
+        Channels of the means over spans.
 
     Attributes
     ----------
     fine_half, coarse_half : int
-        Tokens on each side of the central one behind the entry and behind the coarsest block.
-    near, stretches : tuple of (int, int)
-        First and last token of each mean, counted from the central one.
+        Tokens on each side of the central one after the entry and after the coarsest block.
+    near_spans, region_spans : tuple of Span
     reach : int
-        Tokens so far from the central one, and nearer ones, can be candidates.
+        Largest distance of a candidate from the central token.
     site_features, region_features : int
         Channels of the two outputs.
     """
@@ -100,16 +102,17 @@ class ConvolutionalContext(nn.Module):
             self.blocks.append(ResidualBlock(width))
             half = pooled - KERNEL // 2
         self.coarse_half = half
-        self.near = _clipped(NEAR, self.fine_half)
-        self.stretches = _stretches(self.fine_half)
-        farthest = max(max(-low, high) for low, high in self.near)
+        self.near_spans = _clipped(NEAR_SPANS, self.fine_half)
+        self.region_spans = _even_spans(self.fine_half)
+        farthest = max(max(-low, high) for low, high in self.near_spans)
         self.reach = self.fine_half - max(farthest, KERNEL // 2)
         self.near_project = nn.Conv1d(width, mean_channels, 1, bias=False)
         self.near_norm = nn.BatchNorm1d(mean_channels)
+        # The means by region span; named as in stored weights
         self.stretch_project = nn.Conv1d(width, mean_channels, 1, bias=False)
         self.stretch_norm = nn.BatchNorm1d(mean_channels)
-        self.site_features = 2 * width + len(self.near) * mean_channels
-        self.region_features = 3 * width + len(self.stretches) * mean_channels
+        self.site_features = 2 * width + len(self.near_spans) * mean_channels
+        self.region_features = 3 * width + len(self.region_spans) * mean_channels
 
     def forward(self, quantized: torch.Tensor, candidates: torch.Tensor | None = None) -> Features:
         """Summarise code vectors of windows.
@@ -118,52 +121,52 @@ class ConvolutionalContext(nn.Module):
         ----------
         quantized : torch.Tensor, shape (N, T, D)
         candidates : torch.Tensor, shape (N, K), int64, optional
-            Tokens to look at beside the central one, counted from it, at most `reach` away. Their
-            features are those of a window about them, since no layer pads.
+            Other tokens to return site features of, counted from the central one, at most `reach`
+            away. Since no layer pads, these are the features of a window around them.
         """
-        entry = torch.relu(self.enter_norm(self.enter(quantized.transpose(1, 2))))
+        entry = torch.relu(self.enter_norm(self.enter(quantized.transpose(1, 2))))  # (N, C, T')
         x = finest = self.blocks[0](entry)
         for pool, block in zip(self.pools, self.blocks[1:], strict=True):
             x = block(pool(x))
         near = torch.relu(self.near_norm(self.near_project(entry)))
-        far = torch.relu(self.stretch_norm(self.stretch_project(entry)))
+        regions = torch.relu(self.stretch_norm(self.stretch_project(entry)))
         site = [central(entry), central(finest)]
-        site += [mean_between(near, low, high) for low, high in self.near]
+        site += [mean_between(near, low, high) for low, high in self.near_spans]
         region = [mean_around(entry, self.fine_half), mean_around(x, self.coarse_half), central(x)]
-        region += [mean_between(far, low, high) for low, high in self.stretches]
+        region += [mean_between(regions, low, high) for low, high in self.region_spans]
         elsewhere = None
         if candidates is not None:
-            found = [_tokens_at(layer, candidates) for layer in (entry, finest)]
-            elsewhere = torch.cat([*found, *_means_at(near, candidates, self.near)], dim=1)
+            at = [_tokens_at(layer, candidates) for layer in (entry, finest)]
+            elsewhere = torch.cat([*at, *_means_at(near, candidates, self.near_spans)], dim=1)
         return Features(torch.cat(site, dim=1), torch.cat(region, dim=1), elsewhere)
 
 
-def _clipped(spans: tuple[tuple[int, int], ...], half: int) -> tuple[tuple[int, int], ...]:
-    """Cut spans off at `half` tokens from the centre; none is empty or there twice."""
+def _clipped(spans: tuple[Span, ...], half: int) -> tuple[Span, ...]:
+    """Clip spans to `half` tokens from the centre; drop empty and duplicate ones."""
     cut = [(max(low, -half), min(high, half)) for low, high in spans]
     return tuple(dict.fromkeys((low, high) for low, high in cut if low <= high))
 
 
-def _stretches(half: int) -> tuple[tuple[int, int], ...]:
-    """Divide ``2 * half + 1`` tokens evenly."""
+def _even_spans(half: int) -> tuple[Span, ...]:
+    """Divide ``2 * half + 1`` tokens into `REGION_SPANS` spans."""
     tokens = 2 * half + 1
-    count = min(STRETCHES, tokens)
+    count = min(REGION_SPANS, tokens)
     edges = [(2 * i * tokens + count) // (2 * count) - half for i in range(count + 1)]
     return tuple((low, after - 1) for low, after in pairwise(edges))
 
 
 def _tokens_at(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """Take tokens by their distance (N, K) from the centre: (N, C, T) -> (N, C, K)."""
-    places = offsets + (x.shape[-1] - 1) // 2
-    return x.gather(2, places[:, None].expand(-1, x.shape[1], -1))
+    """Return tokens by their distance (N, K) from the centre: (N, C, T) -> (N, C, K)."""
+    at = offsets + (x.shape[-1] - 1) // 2
+    return x.gather(2, at[:, None].expand(-1, x.shape[1], -1))
 
 
 def _means_at(
-    x: torch.Tensor, offsets: torch.Tensor, spans: tuple[tuple[int, int], ...]
+    x: torch.Tensor, offsets: torch.Tensor, spans: tuple[Span, ...]
 ) -> list[torch.Tensor]:
-    """Average (N, C, T) over each span about tokens (N, K): (N, C, K) each, from running sums."""
+    """Average (N, C, T) over each span around tokens (N, K): (N, C, K) each."""
     exact = torch.promote_types(x.dtype, torch.float32)
-    sums = F.pad(x.to(exact).cumsum(-1), (1, 0))  # of all tokens before each
+    sums = F.pad(x.to(exact).cumsum(-1), (1, 0))  # (N, C, T + 1): of all tokens before each
     centre = (x.shape[-1] - 1) // 2
     means = []
     for low, high in spans:
@@ -193,7 +196,7 @@ class PaperLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Transform (N, T, D); also gives the attention weights (N, heads, T, T)."""
+        """Transform (N, T, D); also return the attention weights (N, heads, T, T)."""
         y, weights = self.attention(x, x, x, average_attn_weights=False)
         x = self.norm1(x + self.dropout(y))
         y = self.linear2(self.dropout(torch.relu(self.linear1(x))))
@@ -216,7 +219,7 @@ class PaperContext(nn.Module):
         self.layers = nn.ModuleList(PaperLayer(dim, heads, dropout) for _ in range(layers))
 
     def forward(self, quantized: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Transform (N, T, D); gives also the attention (N, layers, heads, T, T)."""
+        """Transform (N, T, D); also return the attention (N, layers, heads, T, T)."""
         x, attention = quantized, []
         for layer in self.layers:
             x, weights = layer(x)

@@ -1,4 +1,4 @@
-"""From code vectors back to bases: what the codes remember of the sequence."""
+"""Decoders, from code vectors back to bases."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import nn
 
 from vqrna.nn.encoder import TOKEN_STRIDE
 
-# (kernel, stride, padding) of the three transposed convolutions that give exactly L nt back
+# By L: (kernel, stride, padding) of three transposed convolutions that return exactly L nt
 PAPER_GEOMETRY: dict[int, tuple[tuple[int, int, int], ...]] = {
     51: ((3, 2, 1), (4, 2, 1), (4, 3, 2)),
     101: ((3, 2, 1), (4, 2, 1), (4, 3, 1)),
@@ -22,7 +22,7 @@ PAPER_GEOMETRY: dict[int, tuple[tuple[int, int, int], ...]] = {
 
 
 class TripletDecoder(nn.Module):
-    """Our decoder: each code gives back, on its own, the three bases it stands on.
+    """Our decoder: predicts from each code alone the three bases at its centre.
 
     Parameters
     ----------
@@ -36,9 +36,10 @@ class TripletDecoder(nn.Module):
         self.bases = nn.Conv1d(width, 4 * TOKEN_STRIDE, 1)
 
     def forward(self, quantized: torch.Tensor) -> torch.Tensor:
-        """Decode (N, T, D) to base probabilities (N, 4, 3 T), central in the window."""
-        x = self.bases(torch.relu(self.hidden(quantized.transpose(1, 2))))
+        """Decode (N, T, D) to base probabilities (N, 4, 3 * T) of the central nt of the window."""
+        x = self.bases(torch.relu(self.hidden(quantized.transpose(1, 2))))  # (N, 12, T)
         n, _, t = x.shape
+        # (N, 4, 3, T) -> (N, 4, T, 3) -> (N, 4, 3 * T)
         x = x.view(n, 4, TOKEN_STRIDE, t).transpose(2, 3).reshape(n, 4, TOKEN_STRIDE * t)
         return torch.softmax(x.float(), dim=1)
 
@@ -63,6 +64,6 @@ class PaperDecoder(nn.Module):
 
     def forward(self, quantized: torch.Tensor) -> torch.Tensor:
         """Decode (N, T, D) to base probabilities (N, 4, L)."""
-        x = torch.relu(self.deconv1(quantized.transpose(1, 2)))
+        x = torch.relu(self.deconv1(quantized.transpose(1, 2)))  # from (N, D, T)
         x = torch.relu(self.deconv2(x))
         return torch.softmax(self.deconv3(x).float(), dim=1)

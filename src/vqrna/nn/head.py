@@ -1,4 +1,4 @@
-"""Our classifier, in two parts: one reads the site, the other its region; the log-odds add up."""
+"""Our classifier: the sum of the log-odds of a site part and a region part."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import nn
 from vqrna.nn.context import Features
 
 
-class PartedLogits(NamedTuple):
+class HeadOutput(NamedTuple):
     """Log-odds of each modification, float32 at least.
 
     Attributes
     ----------
     logits : torch.Tensor, shape (N, M)
-        Of both parts together: what the network says.
+        Sum of both parts.
     site : torch.Tensor, shape (N, M)
-        What the site part adds; the rest is the region's.
+        The share of the site part.
     candidates : torch.Tensor, shape (N, M, K), or None
-        What the site part says of other tokens of the window.
+        Logits of the site part at other tokens of the window.
     """
 
     logits: torch.Tensor
@@ -29,14 +29,14 @@ class PartedLogits(NamedTuple):
 
 
 class Part(nn.Module):
-    """A small classifier: features to one log-odds a modification.
+    """A small classifier, from features to one log-odds per modification.
 
     Parameters
     ----------
     features, hidden, modifications : int
-        Channels of the input, hidden units, and types M.
+        Channels of the input (F), hidden units (H), and types (M).
     dropout_in, dropout : float
-        On the normalised input and on the hidden units.
+        Rates on the normalised input and on the hidden units.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class Part(nn.Module):
 
 
 class TwoPartHead(nn.Module):
-    """Two parts, each with its own features, whose log-odds are added.
+    """Two classifiers with features of their own, whose log-odds are added.
 
-    A window can look modified for what stands at its centre or for the region it is from. Only the
-    first tells which position it is; so that it need not tell both, it has a part of its own.
+    A window can look modified because of its centre or because of its region. Only the centre
+    says which position is modified; a part of its own need not recognise regions as well.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ class TwoPartHead(nn.Module):
         super().__init__()
         self.site, self.region = site, region
 
-    def forward(self, features: Features) -> PartedLogits:
-        """Classify what a context tells; its candidates, if any, by the site part."""
+    def forward(self, features: Features) -> HeadOutput:
+        """Classify features; those of candidates, if any, by the site part."""
         if features.candidates is None:
             own, others = self.site(features.site), None
-        else:  # one pass: in training, the norm then is that of all positions alike
+        else:  # one pass: in training, the norm is over all positions alike
             both = self.site(torch.cat([features.site, features.candidates], dim=-1))
             own, others = both[..., :1], both[..., 1:]
         logits = own + self.region(features.region)
-        return PartedLogits(logits[..., 0], own[..., 0], others)
+        return HeadOutput(logits[..., 0], own[..., 0], others)

@@ -1,4 +1,7 @@
-"""The whole network: encoder, quantiser, decoder, context and heads; predicts from codes alone."""
+"""The networks, ours and the published one: encoder, quantiser, decoder, context and head.
+
+Both predict from the codes alone, except without a quantiser.
+"""
 
 from __future__ import annotations
 
@@ -11,37 +14,35 @@ from vqrna.config import ModelConfig
 from vqrna.nn.context import ConvolutionalContext, PaperContext
 from vqrna.nn.decoder import PaperDecoder, TripletDecoder
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
-from vqrna.nn.head import Part, PartedLogits, TwoPartHead
+from vqrna.nn.head import HeadOutput, Part, TwoPartHead
 from vqrna.nn.quantizer import CosineQuantizer, Quantized, make_quantizer
 from vqrna.nn.ties import resolve_near_ties
 
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """What the network says of a batch of windows.
+    """Output for a batch of windows.
 
     Attributes
     ----------
     logits : torch.Tensor, shape (N, M)
         Log-odds of each modification at the site.
     class_logits : torch.Tensor, shape (N, M, 2), or None
-        The published two logits a type (unmodified, modified); `logits` is their difference.
+        The two logits per type of the published network (unmodified, modified); `logits` is their
+        difference.
     codes : torch.Tensor, shape (N, T), int64
-        Codes of the window: all that the prediction has read.
     latents : torch.Tensor, shape (N, T, D)
-        What the codes were nearest to.
+        Output of the encoder, before quantisation.
     reconstruction : torch.Tensor, shape (N, 4, R)
         Base probabilities decoded from the codes, for the central R nt.
-    quantization_loss, codebook_loss, commitment_loss : torch.Tensor, scalar
-        Weighted sum and its two terms (see :mod:`vqrna.nn.quantizer`).
-    perplexity : torch.Tensor, scalar
-        Exponential of the entropy of code usage in the batch.
+    quantization_loss, codebook_loss, commitment_loss, perplexity : torch.Tensor, scalar
+        See :class:`vqrna.nn.quantizer.Quantized`.
     attention : torch.Tensor, shape (N, layers, heads, T, T), or None
-        Where the context has attention.
+        Attention weights of the published network.
     site_logits : torch.Tensor, shape (N, M), or None
-        What the part of our head that reads the site adds to `logits`.
+        The share of the site part of our head in `logits`.
     candidate_logits : torch.Tensor, shape (N, M, K), or None
-        What it says of other tokens, where it was asked.
+        Logits of the site part at other tokens, if requested.
     """
 
     logits: torch.Tensor
@@ -58,27 +59,27 @@ class ModelOutput:
     candidate_logits: torch.Tensor | None = None
 
     @classmethod
-    def of(
+    def combine(
         cls,
         logits: torch.Tensor,
         latents: torch.Tensor,
-        found: Quantized,
+        quantized: Quantized,
         reconstruction: torch.Tensor,
         class_logits: torch.Tensor | None = None,
         attention: torch.Tensor | None = None,
-        parts: PartedLogits | None = None,
+        parts: HeadOutput | None = None,
     ) -> ModelOutput:
-        """Put together what the parts of a network gave, `found` being the quantiser's."""
+        """Combine the outputs of the parts of a network."""
         return cls(
             logits,
             class_logits,
-            found.codes,
+            quantized.codes,
             latents,
             reconstruction,
-            found.loss,
-            found.codebook_loss,
-            found.commitment_loss,
-            found.perplexity,
+            quantized.loss,
+            quantized.codebook_loss,
+            quantized.commitment_loss,
+            quantized.perplexity,
             attention,
             parts and parts.site,
             parts and parts.candidates,
@@ -86,7 +87,7 @@ class ModelOutput:
 
 
 class PaperHead(nn.Module):
-    """The published classifier on one token: two logits a modification."""
+    """The published classifier of one token: two logits per modification."""
 
     def __init__(self, dim: int, modifications: int) -> None:
         super().__init__()
@@ -97,11 +98,13 @@ class PaperHead(nn.Module):
     def forward(self, token: torch.Tensor) -> torch.Tensor:
         """Classify (N, D) to class logits (N, M, 2)."""
         x = nn.functional.silu(self.norm(self.hidden(token)))
-        return self.logits(x).view(len(token), -1, 2)
+        return self.logits(x).view(len(token), -1, 2)  # (N, 2 * M) -> (N, M, 2)
 
 
 class SiteNetwork(nn.Module):
-    """Our network: one for all modifications, evaluated on windows or at every position.
+    """Our network, for all modifications at once.
+
+    :mod:`vqrna.nn.dense` evaluates it at every position of a sequence.
 
     Parameters
     ----------
@@ -138,30 +141,30 @@ class SiteNetwork(nn.Module):
         ----------
         one_hot : torch.Tensor, shape (N, 4, length)
         candidates : torch.Tensor, shape (N, K), int64, optional
-            Other tokens that the site part is to judge (see :class:`ConvolutionalContext`).
+            Other tokens for the site part to classify (see :class:`ConvolutionalContext`).
         """
-        latents = self.encoder(one_hot)
-        found = self.quantizer(latents)
+        latents = self.encoder(one_hot)  # (N, T, D)
+        output = self.quantizer(latents)
         if not self.training and isinstance(self.quantizer, CosineQuantizer):
             codes = resolve_near_ties(self.encoder, self.quantizer, one_hot, latents)
-            moved = (self.quantizer.lookup(codes) - found.quantized).detach()
-            found = found._replace(codes=codes, quantized=found.quantized + moved)
-        parts = self.head(self.context(found.quantized, candidates))
-        decoded = self.decoder(found.quantized)
-        return ModelOutput.of(parts.logits, latents, found, decoded, parts=parts)
+            moved = (self.quantizer.lookup(codes) - output.quantized).detach()
+            output = output._replace(codes=codes, quantized=output.quantized + moved)
+        parts = self.head(self.context(output.quantized, candidates))
+        decoded = self.decoder(output.quantized)
+        return ModelOutput.combine(parts.logits, latents, output, decoded, parts=parts)
 
     def logits_from_codes(self, codes: torch.Tensor) -> torch.Tensor:
-        """Predict from the codes of windows alone: (N, T) to logits (N, M)."""
+        """Predict logits (N, M) from the codes (N, T) of windows."""
         return self.parts_from_codes(codes).logits
 
-    def parts_from_codes(self, codes: torch.Tensor) -> PartedLogits:
-        """Predict from the codes of windows (N, T) alone, what the site part says apart."""
-        parts: PartedLogits = self.head(self.context(self.quantizer.lookup(codes)))
+    def parts_from_codes(self, codes: torch.Tensor) -> HeadOutput:
+        """Predict from the codes (N, T) of windows, with the share of the site part."""
+        parts: HeadOutput = self.head(self.context(self.quantizer.lookup(codes)))
         return parts
 
 
 class PaperNetwork(nn.Module):
-    """The published network (one binary type), or the same with heads for several types.
+    """The published network; for one type, or with a head for several.
 
     Parameters
     ----------
@@ -184,16 +187,16 @@ class PaperNetwork(nn.Module):
 
     def forward(self, one_hot: torch.Tensor) -> ModelOutput:
         """Evaluate windows of shape (N, 4, length) at their central site."""
-        latents = self.encoder(one_hot)
-        found = self.quantizer(latents)
-        tokens, attention = self.context(found.quantized)
+        latents = self.encoder(one_hot)  # (N, T, D)
+        output = self.quantizer(latents)
+        tokens, attention = self.context(output.quantized)
         class_logits = self.head(tokens[:, self.site_token])
         logits = class_logits[..., 1] - class_logits[..., 0]
-        decoded = self.decoder(found.quantized)
-        return ModelOutput.of(logits, latents, found, decoded, class_logits, attention)
+        decoded = self.decoder(output.quantized)
+        return ModelOutput.combine(logits, latents, output, decoded, class_logits, attention)
 
     def logits_from_codes(self, codes: torch.Tensor) -> torch.Tensor:
-        """Predict from the codes of windows alone: (N, T) to logits (N, M)."""
+        """Predict logits (N, M) from the codes (N, T) of windows."""
         tokens, _ = self.context(self.quantizer.lookup(codes))
         class_logits = self.head(tokens[:, self.site_token])
         return class_logits[..., 1] - class_logits[..., 0]
@@ -203,6 +206,6 @@ Network = SiteNetwork | PaperNetwork
 
 
 def build(config: ModelConfig, modifications: int) -> Network:
-    """Make a network with fresh weights for a number of modifications."""
-    kind = PaperNetwork if config.architecture == "paper" else SiteNetwork
-    return kind(config, modifications)
+    """Build a network with new weights for a number of modifications."""
+    network = PaperNetwork if config.architecture == "paper" else SiteNetwork
+    return network(config, modifications)

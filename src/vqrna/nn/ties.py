@@ -1,10 +1,8 @@
-"""Codes that do not hang on rounding: what nearly ties is decided in double precision.
+"""Codes that do not depend on rounding: near ties are decided in double precision.
 
-A window and a scan add up the same numbers in another order, so that their latents differ in the
-last digit. Where two codes are equally near, that digit would choose, and all positions that read
-the token would get another score: once in some thousand windows.
-
-The nearest of many codes, and by how much it is nearer than all others.
+A window and a scan add the same numbers in another order, so that their latents differ in the
+last digits. Where two codes are almost equally near, rounding would choose between them, and all
+positions that read the token would get another score (once in some thousand windows).
 """
 
 from __future__ import annotations
@@ -19,11 +17,14 @@ from vqrna.nn.quantizer import CosineQuantizer
 from vqrna.sequence import one_hot
 
 NEAR = 2e-5
-"""Cosines of two codes that differ by less, in single precision, are looked at again."""
+"""Codes whose cosines in single precision differ by less are compared in double precision."""
 
 TIE = 1e-6
-"""Cosines that differ by less, in double precision, are a near tie: single precision, which is off
-by 7e-7 at most, could have chosen either."""
+"""Codes whose cosines in double precision differ by less are reported as a near tie: in single
+precision, with an error of at most 7e-7, either could be chosen."""
+
+GROUPS = 16
+"""Groups into which :func:`nearest_codes` divides the codes."""
 
 
 @torch.no_grad()
@@ -33,7 +34,7 @@ def resolve_near_ties(
     columns: torch.Tensor,
     latents: torch.Tensor,
 ) -> torch.Tensor:
-    """Give the nearest code of each latent of windows, the same however it was computed.
+    """Return the nearest code of each latent of windows, independent of rounding.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def resolve_near_ties(
     columns : torch.Tensor, shape (N, 4, L)
         The windows, one-hot.
     latents : torch.Tensor, shape (N, T, D)
-        What the encoder made of them.
+        Output of the encoder for them.
 
     Returns
     -------
@@ -51,28 +52,28 @@ def resolve_near_ties(
     """
     with torch.autocast(latents.device.type, enabled=False):
         directions = F.normalize(latents.to(quantizer.codebook.dtype), dim=-1)
-        nearest = (directions @ quantizer.codebook.T).topk(2, dim=-1)
-    codes = nearest.indices[..., 0]
-    doubtful = nearest.values[..., 0] - nearest.values[..., 1] < NEAR
+        best = (directions @ quantizer.codebook.T).topk(2, dim=-1)  # (N, T, 2)
+    codes = best.indices[..., 0]
+    doubtful = best.values[..., 0] - best.values[..., 1] < NEAR
     row, token = torch.nonzero(doubtful, as_tuple=True)
     if not len(row):
         return codes
-    # Tokens stand about the centre; each reads `reach` columns
+    # Tokens are symmetric about the centre; each reads `reach` columns
     reach, tokens = encoder.reach, latents.shape[1]
     start = (columns.shape[-1] - reach - (tokens - 1) * TOKEN_STRIDE) // 2 + token * TOKEN_STRIDE
-    places = start[:, None] + torch.arange(reach, device=start.device)
-    seen = columns[row[:, None], :, places].transpose(1, 2)  # (K, 4, reach)
+    at = start[:, None] + torch.arange(reach, device=start.device)
+    seen = columns[row[:, None], :, at].transpose(1, 2)  # (doubtful, 4, reach)
     # In a copy: threads may share the network
     exact = copy.deepcopy(encoder).cpu().double()
-    codes[row, token] = _settle(exact, quantizer.codebook.cpu().double(), seen)[0].to(codes.device)
+    codes[row, token] = _exact(exact, quantizer.codebook.cpu().double(), seen)[0].to(codes.device)
     return codes
 
 
 @torch.no_grad()
-def settled(
+def exact_codes(
     encoder: ValidEncoder, codebook: torch.Tensor, tokens: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the nearest code of what latents see, and by how much it is nearer than all others.
+    """Return the nearest code of single latents, computed in double precision.
 
     Parameters
     ----------
@@ -81,54 +82,51 @@ def settled(
     codebook : torch.Tensor, shape (K, D)
         Likewise.
     tokens : torch.Tensor, shape (N, reach), integer
+        The letters that each latent sees.
 
     Returns
     -------
     codes : torch.Tensor, shape (N,), int64
-        On the device of the tokens.
     gaps : torch.Tensor, shape (N,), float32
-        Differences of cosines, on the device of the tokens.
+        Cosine of the nearest code minus that of the second; both on the device of the tokens.
     """
-    codes, gaps = _settle(encoder, codebook, one_hot(tokens))
+    codes, gaps = _exact(encoder, codebook, one_hot(tokens))
     return codes.to(tokens.device), gaps.float().to(tokens.device)
 
 
-def _settle(
+def _exact(
     encoder: ValidEncoder, codebook: torch.Tensor, columns: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    # On the CPU: few tokens, and not every device knows double precision
+    # On the CPU: they are few, and some devices have no double precision
     with torch.autocast("cpu", enabled=False):
-        latents = encoder(columns.cpu().double())[:, 0]  # (K, D)
-        cosines = F.normalize(latents, dim=-1) @ codebook.T
-    nearest = cosines.topk(2, dim=-1).values
-    return cosines.argmax(-1), nearest[:, 0] - nearest[:, 1]  # the first of equal codes
+        latents = encoder(columns.cpu().double())[:, 0]  # (N, D)
+        cosines = F.normalize(latents, dim=-1) @ codebook.T  # (N, K)
+    best = cosines.topk(2, dim=-1).values
+    return cosines.argmax(-1), best[:, 0] - best[:, 1]  # the first of equal codes
 
 
-GROUPS = 16
-"""Codes are held against one another in so many groups, which is faster than one by one."""
+def nearest_codes(cosines: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the column of each row's largest value, and its difference to the second largest.
 
-
-def nearest(cosines: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the column of each row's greatest value, and how much greater it is than all others.
+    Faster than ``topk``: codes are compared in groups first.
 
     Parameters
     ----------
     cosines : torch.Tensor, shape (T, K)
-        Is written over.
+        Is overwritten.
     """
-    lowest = -torch.inf
     size = cosines.shape[1]
     if size % GROUPS or size < 8 * GROUPS:
         first, code = cosines.max(1, keepdim=True)
-        cosines.scatter_(1, code, lowest)
+        cosines.scatter_(1, code, -torch.inf)
         return code[:, 0], first[:, 0] - cosines.amax(1)
-    decoys = cosines.unflatten(1, (GROUPS, -1))
-    best = decoys.amax(1)  # of each column of the groups
+    best = cosines.unflatten(1, (GROUPS, -1)).amax(1)  # (T, K / groups): over the groups
     first, column = best.max(1, keepdim=True)
-    places = torch.arange(0, size, size // GROUPS, device=cosines.device)
-    members = cosines.gather(1, column + places)
-    row = members.argmax(1, keepdim=True)
+    starts = torch.arange(0, size, size // GROUPS, device=cosines.device)
+    members = cosines.gather(1, column + starts)  # (T, groups): one column, all groups
+    group = members.argmax(1, keepdim=True)
     second = torch.maximum(
-        best.scatter_(1, column, lowest).amax(1), members.scatter_(1, row, lowest).amax(1)
+        best.scatter_(1, column, -torch.inf).amax(1),
+        members.scatter_(1, group, -torch.inf).amax(1),
     )
-    return (row * (size // GROUPS) + column)[:, 0], first[:, 0] - second
+    return (group * (size // GROUPS) + column)[:, 0], first[:, 0] - second

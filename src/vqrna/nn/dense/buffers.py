@@ -1,4 +1,4 @@
-"""Memory and tables of rows that serve again, a set for each thread."""
+"""Reused memory, and row slices that fit a processor cache."""
 
 from __future__ import annotations
 
@@ -8,41 +8,40 @@ from collections.abc import Iterator
 import torch
 
 
-class Spaces:
-    """Keeps memory by name; safe to share between threads, each of which has its own."""
+class Buffers:
+    """Matrices and index tables that are reused between calls; each thread has its own set."""
 
     def __init__(self) -> None:
-        self._own = threading.local()
+        self._local = threading.local()
 
     def matrix(self, name: str, rows: int, like: torch.Tensor) -> torch.Tensor:
-        """Give room for a matrix of as many columns as `like`, the same memory every time.
+        """Return an uninitialised matrix with as many columns as `like`, reusing its memory.
 
-        Fresh memory costs more than what is computed in it.
+        Allocating fresh memory costs more than the arithmetic on it.
         """
-        kept: dict[str, torch.Tensor] = self._own.__dict__
+        kept: dict[str, torch.Tensor] = self._local.__dict__
         columns = like.shape[-1]
-        space = kept.get(name)
-        if space is None or space.numel() < rows * columns:
-            # Plain memory, whatever mode it is first needed in: inference tensors take no more
-            # writing once that mode is left
+        memory = kept.get(name)
+        if memory is None or memory.numel() < rows * columns:
+            # Not an inference tensor: it must be writable after inference mode has ended
             with torch.inference_mode(mode=False):
-                space = torch.empty(rows * columns, dtype=like.dtype, device=like.device)
-            kept[name] = space
-        return space[: rows * columns].view(rows, columns)
+                memory = torch.empty(rows * columns, dtype=like.dtype, device=like.device)
+            kept[name] = memory
+        return memory[: rows * columns].view(rows, columns)
 
-    def places(self, count: int, kernel: int, stride: int, device: torch.device) -> torch.Tensor:
-        """Say which `kernel` rows lie `stride` apart, from each of `count` on: (count, kernel)."""
-        kept: dict[str, torch.Tensor] = self._own.__dict__
-        name = f"places {kernel} {stride}"
-        found = kept.get(name)
-        if found is None or len(found) < count:
+    def rows(self, count: int, kernel: int, stride: int, device: torch.device) -> torch.Tensor:
+        """Return the rows ``i, i + stride, ...`` (`kernel` of them) of each i: (count, kernel)."""
+        kept: dict[str, torch.Tensor] = self._local.__dict__
+        name = f"rows {kernel} {stride}"
+        table = kept.get(name)
+        if table is None or len(table) < count:
             steps = torch.arange(kernel, device=device) * stride
-            found = kept[name] = torch.arange(count, device=device)[:, None] + steps
-        return found[:count]
+            table = kept[name] = torch.arange(count, device=device)[:, None] + steps
+        return table[:count]
 
 
-def steps(x: torch.Tensor, rows: int) -> Iterator[slice]:
-    """Cut the rows of a matrix into pieces that fit a cache; a GPU takes all at once."""
+def row_slices(x: torch.Tensor, rows: int) -> Iterator[slice]:
+    """Cut a matrix into slices of `rows` rows on a CPU; on other devices, take all at once."""
     step = rows if x.device.type == "cpu" else max(1, len(x))
-    for at in range(0, len(x), step):
-        yield slice(at, min(at + step, len(x)))
+    for start in range(0, len(x), step):
+        yield slice(start, min(start + step, len(x)))

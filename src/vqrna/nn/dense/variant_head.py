@@ -1,4 +1,9 @@
-"""The head on variants of a window: what other rows of the context add to its hidden units."""
+"""The head of a window's variants: hidden units change by what the changed rows of the context add.
+
+The hidden units of the window are kept; for a variant, the difference of each sum of rows is
+multiplied by the weights that read it. Spans that overlap are cut into pieces that do not, so that
+each changed row counts in one piece.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,13 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 
-from vqrna.nn.dense.variant_rows import MARGIN, Frames, Store
-from vqrna.nn.dense.weights import FoldedNetwork, Layer, Span
+from vqrna.nn.context import Span
+from vqrna.nn.dense.variant_rows import MARGIN, ChangedRows, RowTable
+from vqrna.nn.dense.weights import FoldedNetwork, Layer
 
 
 class VariantHead:
-    """Logits of variants of a window, from the rows that differ.
+    """Logits of variants of a window.
 
     Parameters
     ----------
@@ -27,66 +33,68 @@ class VariantHead:
         site, region = folded.site.hidden.weight, folded.region.hidden.weight
         self._at_site = site[: 2 * width].split(width)  # entry and finest block
         self._of_region = region[: 3 * width].split(width)  # means of entry and coarsest; centre
-        self._near = _Sums(folded.near_project, folded.near, site[2 * width :], folded.fine_half)
-        self._far = _Sums(
-            folded.stretch_project, folded.stretches, region[3 * width :], folded.fine_half
-        )
+        half = folded.fine_half
+        self._near = _SpanSums(folded.near_project, folded.near, site[2 * width :], half)
+        self._regions = _SpanSums(folded.region_project, folded.regions, region[3 * width :], half)
 
-    def begin(self, entry: Store, finest: Store, coarsest: Store) -> torch.Tensor:
-        """Take the tables of a window and its variants; give the logits (M,) of the window."""
+    def set_window(self, entry: RowTable, finest: RowTable, coarsest: RowTable) -> torch.Tensor:
+        """Set the tables of the window and its variants; return the window's logits (M,)."""
         f = self._f
         self._entry, self._finest, self._coarsest = entry, finest, coarsest
-        self._own_site = (
+        self._site_hidden = (
             f.site.hidden.bias
             + _centre(entry) @ self._at_site[0]
             + _centre(finest) @ self._at_site[1]
-            + self._near.begin(entry)
+            + self._near.set_window(entry)
         )
-        self._own_region = (
+        self._region_hidden = (
             f.region.hidden.bias
-            + entry.own.sum(0) @ self._of_region[0]
-            + coarsest.own.sum(0) @ self._of_region[1]
+            + entry.window.sum(0) @ self._of_region[0]
+            + coarsest.window.sum(0) @ self._of_region[1]
             + _centre(coarsest) @ self._of_region[2]
-            + self._far.begin(entry)
+            + self._regions.set_window(entry)
         )
-        self._own_part = self._own_site.relu() @ f.site.logits
-        return f.logits_bias + self._own_part + self._own_region.relu() @ f.region.logits
+        self._site_logits = self._site_hidden.relu() @ f.site.logits
+        region_logits = self._region_hidden.relu() @ f.region.logits
+        return f.logits_bias + self._site_logits + region_logits
 
-    def logits(self, entry: Frames, finest: Frames, coarsest: Frames) -> torch.Tensor:
-        """Evaluate N variants: (N, M)."""
+    def logits(
+        self, entry: ChangedRows, finest: ChangedRows, coarsest: ChangedRows
+    ) -> torch.Tensor:
+        """Return the logits (N, M) of N variants."""
         f, count = self._f, len(entry.first)
-        region = self._own_region.repeat(count, 1)
-        region.addmm_(_more(entry, self._entry), self._of_region[0])
-        region.addmm_(_more(coarsest, self._coarsest), self._of_region[1])
+        region = self._region_hidden.repeat(count, 1)  # (N, H)
+        region.addmm_(_sum_differences(entry, self._entry), self._of_region[0])
+        region.addmm_(_sum_differences(coarsest, self._coarsest), self._of_region[1])
         _add_centre(region, coarsest, self._coarsest, self._of_region[2])
-        self._far.add(region, entry)
-        logits = torch.addmm(f.logits_bias + self._own_part, region.relu_(), f.region.logits)
-        # The site part differs in few variants
+        self._regions.add(region, entry)
+        logits = torch.addmm(f.logits_bias + self._site_logits, region.relu_(), f.region.logits)
+        # Few variants change the site part
         touched = torch.zeros(count, dtype=torch.bool)
-        for frames, store in ((entry, self._entry), (finest, self._finest)):
-            touched[frames.variant[frames.row == store.count // 2]] = True
-        self._near.touches(touched, entry)
-        those = torch.nonzero(touched)[:, 0]
-        site = self._own_site.repeat(count, 1)
+        for rows, table in ((entry, self._entry), (finest, self._finest)):
+            touched[rows.variant[rows.row == table.count // 2]] = True
+        self._near.mark(touched, entry)
+        changed = torch.nonzero(touched)[:, 0]
+        site = self._site_hidden.repeat(count, 1)
         _add_centre(site, entry, self._entry, self._at_site[0])
         _add_centre(site, finest, self._finest, self._at_site[1])
         self._near.add(site, entry)
-        logits[those] += site[those].relu_() @ f.site.logits - self._own_part
+        logits[changed] += site[changed].relu_() @ f.site.logits - self._site_logits
         return logits
 
 
-class _Sums:
-    """Sums over spans of projected rows, as what they add to hidden units.
+class _SpanSums:
+    """What sums over spans of projected rows add to hidden units.
 
-    Spans that overlap are cut into pieces that do not, each with the sum of the matrices of those
-    it is in.
+    The spans are cut into pieces that do not overlap, each with the sum of the weights of its
+    spans.
 
     Parameters
     ----------
     project : Layer
     spans : sequence of Span
     matrix : torch.Tensor, shape (len(spans) * C, H)
-        What reads the sums.
+        The weights that read the sums.
     half : int
         Rows on each side of the central one.
     """
@@ -95,80 +103,84 @@ class _Sums:
         self, project: Layer, spans: Sequence[Span], matrix: torch.Tensor, half: int
     ) -> None:
         self._project = project
-        each = matrix.double().chunk(len(spans))
+        by_span = matrix.double().chunk(len(spans))
         cuts = sorted({cut for low, high in spans for cut in (low, high + 1)})
-        pieces: list[torch.Tensor] = []
+        matrices: list[torch.Tensor] = []
         self._piece = torch.full((2 * half + 1,), -1)
         for start, stop in pairwise(cuts):
             inside = [
-                part for part, (low, high) in zip(each, spans, strict=True) if low <= start <= high
+                part
+                for part, (low, high) in zip(by_span, spans, strict=True)
+                if low <= start <= high
             ]
             if inside:
-                self._piece[half + start : half + stop] = len(pieces)
-                pieces.append(torch.stack(inside).sum(0).to(matrix.dtype))
-        self._pieces = len(pieces)
-        self._matrix = torch.cat(pieces)  # (pieces * C, H)
+                self._piece[half + start : half + stop] = len(matrices)
+                matrices.append(torch.stack(inside).sum(0).to(matrix.dtype))
+        self._pieces = len(matrices)
+        self._matrix = torch.cat(matrices)  # (pieces * C, H)
 
-    def begin(self, entry: Store) -> torch.Tensor:
-        """Take a window's rows, and the table of its variants; give what it adds: (H,)."""
+    def set_window(self, entry: RowTable) -> torch.Tensor:
+        """Set the table of the entry; return what the window's sums add: (H,)."""
         self._entry = entry
-        self._own = self._projected(entry.own)
-        sums = self._own.new_zeros(self._pieces, self._own.shape[1])
-        there = self._piece >= 0
-        sums.index_add_(0, self._piece[there], self._own[there])
+        self._window = self._projected(entry.window)
+        sums = self._window.new_zeros(self._pieces, self._window.shape[1])
+        inside = self._piece >= 0
+        sums.index_add_(0, self._piece[inside], self._window[inside])
         return sums.flatten() @ self._matrix
 
-    def touches(self, touched: torch.Tensor, entry: Frames) -> None:
-        """Mark the variants with other rows in a span."""
+    def mark(self, touched: torch.Tensor, entry: ChangedRows) -> None:
+        """Mark the variants (N,) with a changed row in a span."""
         touched[entry.variant[self._piece[entry.row] >= 0]] = True
 
-    def add(self, hidden: torch.Tensor, entry: Frames) -> None:
-        """Add by how much more variants add to hidden units (N, H)."""
+    def add(self, hidden: torch.Tensor, entry: ChangedRows) -> None:
+        """Add the change of the sums of each variant to hidden units (N, H)."""
         piece = self._piece[entry.row]
-        there = torch.nonzero(piece >= 0)[:, 0]
-        if not len(there):
+        inside = torch.nonzero(piece >= 0)[:, 0]
+        if not len(inside):
             return
-        variant, kind = entry.variant[there], entry.kind[there]
-        # Rows alike stand at the same place in the window: only those in a piece are projected
-        row = entry.row[entry.chosen]
-        those = torch.nonzero(self._piece[row] >= 0)[:, 0]
-        rows = self._entry.others
-        rows = rows if len(those) == len(row) else rows.index_select(0, those)
-        more = self._projected(rows).sub_(self._own[row[those]])
+        variant, index = entry.variant[inside], entry.index[inside]
+        # Equal rows are at the same place of the window: project only those in a piece
+        row = entry.row[entry.representative]
+        used = torch.nonzero(self._piece[row] >= 0)[:, 0]
+        rows = self._entry.variants
+        rows = rows if len(used) == len(row) else rows.index_select(0, used)
+        change = self._projected(rows).sub_(self._window[row[used]])
         number = torch.empty_like(row)
-        number[those] = torch.arange(len(those))
-        kind = number[kind]
+        number[used] = torch.arange(len(used))
+        index = number[index]
         low, high = int(variant[0]), int(variant[-1]) + 1
-        bag = (variant - low) * self._pieces + piece[there]
+        bag = (variant - low) * self._pieces + piece[inside]
         filled = torch.bincount(bag, minlength=(high - low) * self._pieces)
         starts = filled.cumsum(0).sub_(filled)
-        sums = F.embedding_bag(kind, more, starts, mode="sum")
+        sums = F.embedding_bag(index, change, starts, mode="sum")  # (variants * pieces, C)
         hidden[low:high].addmm_(sums.view(high - low, -1), self._matrix)
 
     def _projected(self, rows: torch.Tensor) -> torch.Tensor:
         return torch.addmm(self._project.bias, rows, self._project.weight).relu_()
 
 
-def _centre(store: Store) -> torch.Tensor:
-    return store.own[store.count // 2]
+def _centre(table: RowTable) -> torch.Tensor:
+    return table.window[table.count // 2]
 
 
-def _more(frames: Frames, store: Store) -> torch.Tensor:
-    """Say by how much more the sum of all rows is in each variant: (N, C)."""
-    rows = frames.rows[:, MARGIN:-MARGIN]
-    first = frames.first + MARGIN
-    low, high = int(first[0]), int(first[-1])  # they ascend, or do so the other way round
+def _sum_differences(changed: ChangedRows, table: RowTable) -> torch.Tensor:
+    """Return the sum of all rows of each variant minus that of the window: (N, C)."""
+    rows = changed.rows[:, MARGIN:-MARGIN]
+    first = changed.first + MARGIN
+    low, high = int(first[0]), int(first[-1])  # sorted, in either direction
     low, high = min(low, high), max(low, high)
     firsts = torch.arange(low, high + 1)
-    places = (firsts[:, None] + torch.arange(rows.shape[1])).clamp_(0, store.count - 1)
-    # Rows beyond the window are the same in both, so that they do not count
-    before = F.embedding_bag(places, store.own, mode="sum")
-    more = F.embedding_bag(rows, store.rows, mode="sum")
-    return more.sub_(before.index_select(0, first - low))
+    # Rows beyond the window are clamped likewise in both sums, so that they cancel
+    at = (firsts[:, None] + torch.arange(rows.shape[1])).clamp_(0, table.count - 1)
+    before = F.embedding_bag(at, table.window, mode="sum")
+    after = F.embedding_bag(rows, table.all, mode="sum")
+    return after.sub_(before.index_select(0, first - low))
 
 
-def _add_centre(hidden: torch.Tensor, frames: Frames, store: Store, matrix: torch.Tensor) -> None:
-    """Add by how much more the central row adds in each variant."""
-    at = torch.nonzero(frames.row == store.count // 2)[:, 0]
-    more = (store.others[frames.kind[at]] - _centre(store)) @ matrix
-    hidden.index_add_(0, frames.variant[at], more)
+def _add_centre(
+    hidden: torch.Tensor, changed: ChangedRows, table: RowTable, matrix: torch.Tensor
+) -> None:
+    """Add the change of the central row of each variant to hidden units (N, H)."""
+    at = torch.nonzero(changed.row == table.count // 2)[:, 0]
+    change = (table.variants[changed.index[at]] - _centre(table)) @ matrix
+    hidden.index_add_(0, changed.variant[at], change)

@@ -1,9 +1,11 @@
-"""Which rows of each layer of the context a substitution changes, and which of them are alike.
+"""Which rows of each layer of the context a substitution changes, and which of them are equal.
 
-No layer pads, so that a row hangs on the codes of the tokens it sees and on nothing else. Two
-variants of a window have the same row where they have the same codes there: it is worked out once.
+No layer pads, so that a row is a function of the codes of the tokens that it sees. Rows of two
+variants with the same codes there are equal, and are computed once. To see this without comparing
+codes, each change of a token gets a random-looking 64-bit number, and a run of tokens the sum of
+its numbers (a hash; 0 if nothing changed), which is a difference of two running sums.
 
-Tables of rows: those of a window, and behind them those of its variants.
+Rows of a layer are in a :class:`RowTable`: those of the window, then those of the variants.
 """
 
 from __future__ import annotations
@@ -14,26 +16,26 @@ import torch
 import torch.nn.functional as F
 
 from vqrna.nn.context import KERNEL
-from vqrna.nn.dense.variant_codes import Substituted
+from vqrna.nn.dense.variant_codes import VariantCodes
 
 POOL, FACTOR = 3, 2
 """Kernel and stride of the pools between the context's scales."""
 
 MARGIN = KERNEL - 1
-"""Rows beside those that may differ, which the next layer sees, too."""
+"""Rows beside those that can differ; the next layer reads them, too."""
 
 
-class Place(NamedTuple):
-    """Where the rows of a layer stand in a window.
+class Geometry(NamedTuple):
+    """Which tokens of a window the rows of a layer see.
 
     Attributes
     ----------
     rows : int
-        Of a window.
+        Rows per window.
     start, step : int
-        First token that the first row sees, and that of the next row less it.
+        First token seen by the first row, and the distance to that of the next row.
     reach : int
-        Tokens that a row sees.
+        Tokens seen by a row.
     """
 
     rows: int
@@ -41,220 +43,221 @@ class Place(NamedTuple):
     step: int
     reach: int
 
-    def convolved(self) -> Place:
-        """Give the place of a convolution without padding of this layer."""
+    def convolved(self) -> Geometry:
+        """Return the geometry after a convolution without padding."""
         return self._replace(
             rows=self.rows - KERNEL + 1, reach=self.reach + (KERNEL - 1) * self.step
         )
 
-    def pooled(self) -> tuple[Place, int]:
-        """Give the place of a pool of this layer, and the first row that it sees."""
+    def pooled(self) -> tuple[Geometry, int]:
+        """Return the geometry after a pool, and the first row that the pool reads."""
         # As many on each side of the central one as ``MaxPool`` keeps
         count = 2 * ((self.rows // 2 - POOL // 2) // FACTOR) + 1
         first = (self.rows - (count - 1) * FACTOR - POOL) // 2
         start, reach = self.start + first * self.step, self.reach + (POOL - 1) * self.step
-        return Place(count, start, FACTOR * self.step, reach), first
+        return Geometry(count, start, FACTOR * self.step, reach), first
 
 
-class Frames(NamedTuple):
-    """The rows of a layer that may differ, for each of N variants of a window.
+class ChangedRows(NamedTuple):
+    """The rows of a layer around the changes of N variants of a window.
 
     Attributes
     ----------
     first : torch.Tensor, shape (N,), int64
-        Position of the first in the window; may lie before the first row.
+        Row of the window where `rows` begins; can be negative.
     rows : torch.Tensor, shape (N, width), int64
-        Where each one stands in the table of the layer: unchanged ones at their own place in the
-        window, others behind the window's.
-    variant, row, kind : torch.Tensor, shape (E,), int64
-        What is changed, by variant, then by place: place in the window, and where behind the
-        window's rows it stands.
-    chosen : torch.Tensor, shape (U,), int64
-        One of these for each row behind the window's.
+        Index of each row in the table of the layer: unchanged rows are the window's.
+    variant, row, index : torch.Tensor, shape (E,), int64
+        The changed rows, by variant, then by row of the window: variant, row of the window, and
+        index among the variants' rows in the table.
+    representative : torch.Tensor, shape (U,), int64
+        For each of the variants' rows in the table, one of the E rows that are equal to it.
     """
 
     first: torch.Tensor
     rows: torch.Tensor
     variant: torch.Tensor
     row: torch.Tensor
-    kind: torch.Tensor
-    chosen: torch.Tensor
+    index: torch.Tensor
+    representative: torch.Tensor
 
-    def seen_by(self, later: Frames, kernel: int, start: int = 0, step: int = 1) -> torch.Tensor:
-        """Say where in the table stands what each row of a later layer sees: (U, kernel).
+    def seen_by(
+        self, later: ChangedRows, kernel: int, start: int = 0, step: int = 1
+    ) -> torch.Tensor:
+        """Return the table indices that each representative of a later layer reads: (U, kernel).
 
-        Its first row sees `kernel` rows from `start` on, each next one `step` further on.
+        Row i of the later layer reads `kernel` rows from ``start + i * step`` on.
         """
-        variant, row = later.variant[later.chosen], later.row[later.chosen]
+        variant, row = later.variant[later.representative], later.row[later.representative]
         at = variant * self.rows.shape[1] + (row * step + start - self.first[variant])
         return self.rows.take(at[:, None] + torch.arange(kernel))
 
 
-class _Lattice(NamedTuple):
-    """Rows of a layer that may differ, wherever the codes are changed.
+class _Candidates(NamedTuple):
+    """Rows of a layer that can differ, given the first token that can change.
 
     Attributes
     ----------
     first : torch.Tensor, shape (N,), int64
-    row, own : torch.Tensor, shape (N, width), int64
-        Place of each row in the window, and the same within its ends.
+    row, clamped : torch.Tensor, shape (N, width), int64
+        Rows of the window, and the same clamped to it.
     inside : torch.Tensor, shape (N, width), bool
     start, stop : torch.Tensor, shape (N, width), int64
-        Of the tokens that may be changed, those that it sees.
+        Which of the tokens that can change each row sees.
     """
 
     first: torch.Tensor
     row: torch.Tensor
-    own: torch.Tensor
+    clamped: torch.Tensor
     inside: torch.Tensor
     start: torch.Tensor
     stop: torch.Tensor
 
 
-class Lattices:
-    """What is the same for all windows that are varied at the same tokens."""
+class CandidateRows:
+    """Cache of the rows that can differ; the same for all windows varied at the same tokens."""
 
     def __init__(self) -> None:
         self._first: torch.Tensor | None = None
-        self._known: dict[Place, _Lattice] = {}
+        self._cache: dict[Geometry, _Candidates] = {}
 
-    def of(self, place: Place, first: torch.Tensor, tokens: int) -> _Lattice:
-        """Give the rows that may differ where `tokens` from each first on may."""
+    def get(self, geometry: Geometry, first: torch.Tensor, tokens: int) -> _Candidates:
+        """Return the rows that can differ where `tokens` tokens from each `first` (N,) can."""
         if self._first is None or not self._first.equal(first):
-            self._first, self._known = first, {}
-        if place not in self._known:
-            self._known[place] = _lattice(place, first, tokens)
-        return self._known[place]
+            self._first, self._cache = first, {}
+        if geometry not in self._cache:
+            self._cache[geometry] = _candidates(geometry, first, tokens)
+        return self._cache[geometry]
 
 
-def _lattice(place: Place, first: torch.Tensor, tokens: int) -> _Lattice:
-    # The first row that sees the first token, and a margin
-    ahead = place.start + place.reach - 1 - first
-    first_row = -torch.div(ahead, place.step, rounding_mode="floor") - MARGIN
-    width = (tokens + place.reach - 2) // place.step + 1 + 2 * MARGIN
+def _candidates(geometry: Geometry, first: torch.Tensor, tokens: int) -> _Candidates:
+    # From the first row that sees the first token, less a margin
+    ahead = geometry.start + geometry.reach - 1 - first
+    first_row = -torch.div(ahead, geometry.step, rounding_mode="floor") - MARGIN
+    width = (tokens + geometry.reach - 2) // geometry.step + 1 + 2 * MARGIN
     row = first_row[:, None] + torch.arange(width)
-    low = row * place.step + (place.start - first)[:, None]
-    return _Lattice(
+    low = row * geometry.step + (geometry.start - first)[:, None]
+    return _Candidates(
         first_row,
         row,
-        row.clamp(0, place.rows - 1),
-        (row >= 0) & (row < place.rows),
+        row.clamp(0, geometry.rows - 1),
+        (row >= 0) & (row < geometry.rows),
         low.clamp(0, tokens),
-        (low + place.reach).clamp(0, tokens),
+        (low + geometry.reach).clamp(0, tokens),
     )
 
 
 class Changes:
-    """What variants of a window change, told for any stretch of tokens by one number.
+    """The changes of variants of a window, as running sums of hashes over tokens.
 
     Parameters
     ----------
-    variants : Substituted
-    lattices : Lattices, optional
-        Those of earlier windows.
+    variants : VariantCodes
+    candidates : CandidateRows, optional
+        The cache of earlier windows.
     """
 
-    def __init__(self, variants: Substituted, lattices: Lattices | None = None) -> None:
+    def __init__(self, variants: VariantCodes, candidates: CandidateRows | None = None) -> None:
         self._first = variants.first
-        self._lattices = lattices or Lattices()
+        self._candidates = candidates or CandidateRows()
         tokens = variants.codes.shape[1]
         token = variants.first[:, None] + torch.arange(tokens)
-        # What is changed, and into what, as sums of arbitrary large numbers; they wrap around
-        each = _scattered(_scattered(token) + variants.codes) * variants.changed
+        # A hash of token and new code; sums wrap around
+        each = _hash(_hash(token) + variants.codes) * variants.changed
         self._before = F.pad(each.cumsum(1), (1, 0))  # (N, tokens + 1)
 
-    def frames(self, place: Place) -> Frames:
-        """Find the rows of a layer that differ; those alike point at the same place."""
-        lattice = self._lattices.of(place, self._first, self._before.shape[1] - 1)
-        key = self._before.gather(1, lattice.stop)
-        key -= self._before.gather(1, lattice.start)
-        at = torch.nonzero(((key != 0) & lattice.inside).view(-1))[:, 0]
-        row = lattice.row.take(at)
-        chosen, kind = alike(_scattered(row + key.take(at)))
-        rows = lattice.own.clone()
-        rows.view(-1)[at] = kind + place.rows
+    def rows(self, geometry: Geometry) -> ChangedRows:
+        """Return the rows of a layer that differ; equal rows share an index."""
+        candidates = self._candidates.get(geometry, self._first, self._before.shape[1] - 1)
+        key = self._before.gather(1, candidates.stop)
+        key -= self._before.gather(1, candidates.start)
+        at = torch.nonzero(((key != 0) & candidates.inside).view(-1))[:, 0]
+        row = candidates.row.take(at)
+        representative, index = group_equal(_hash(row + key.take(at)))
+        rows = candidates.clamped.clone()
+        rows.view(-1)[at] = index + geometry.rows
         variant = torch.div(at, rows.shape[1], rounding_mode="floor")
-        return Frames(lattice.first, rows, variant, row, kind, chosen)
+        return ChangedRows(candidates.first, rows, variant, row, index, representative)
 
 
-def alike(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Choose one of each key, as far as is found without sorting.
+def group_equal(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return one representative per key, without sorting; some equal keys can be missed.
 
     Parameters
     ----------
     keys : torch.Tensor, shape (N,), int64
-        Well scattered.
+        Hashes.
 
     Returns
     -------
-    chosen : torch.Tensor, shape (U,), int64
+    representative : torch.Tensor, shape (U,), int64
         Ascending.
-    kind : torch.Tensor, shape (N,), int64
-        Which of the chosen has the same key. A few keys may be there twice.
+    index : torch.Tensor, shape (N,), int64
+        Which of these has the same key.
     """
     count = len(keys)
     itself = torch.arange(count)
     bits = max(4, (4 * count).bit_length())
     slot = (keys >> 20) & ((1 << bits) - 1)
-    held = torch.empty(1 << bits, dtype=torch.int64)
-    held[slot] = itself  # one of those that fall together stays
-    other = held[slot]
+    last = torch.empty(1 << bits, dtype=torch.int64)
+    last[slot] = itself  # of those in one slot, one remains
+    other = last[slot]
     other = torch.where(keys[other] == keys, other, itself)
     kept = other == itself
     number = kept.cumsum(0).sub_(1)
     return torch.nonzero(kept)[:, 0], number[other]
 
 
-def _scattered(x: torch.Tensor) -> torch.Tensor:
-    """Make numbers that look random, and others of others."""
-    x = x + 0x1E3779B97F4A7C15  # or else nought would stay nought
+def _hash(x: torch.Tensor) -> torch.Tensor:
+    """Mix the bits of integers, one to one."""
+    x = x + 0x1E3779B97F4A7C15  # or 0 would remain 0
     x = (x ^ (x >> 31)) * 0x1B873593CC9E2D51
     x = (x ^ (x >> 29)) * 0x2545F4914F6CDD1D
     return x ^ (x >> 32)
 
 
-class Store:
-    """Rows of one layer: those of a window, and behind them those of variants.
+class RowTable:
+    """Rows of one layer: those of a window, then those of its variants.
 
-    The same memory serves all variants and windows, since fresh memory costs more than what is
-    computed in it.
+    The memory is reused for all variants and windows, since fresh memory costs more than the
+    arithmetic on it.
 
     Parameters
     ----------
     count : int
         Rows of a window.
     like : torch.Tensor, shape (..., C)
-        Rows are like its own.
+        Determines columns, precision and device.
     """
 
     def __init__(self, count: int, like: torch.Tensor) -> None:
         self.count = count
-        self.used = count
+        self._used = count
         self._rows = like.new_empty(2 * count, like.shape[1])
 
     @property
-    def rows(self) -> torch.Tensor:
-        """All rows there are: (count + N, C)."""
-        return self._rows[: self.used]
+    def all(self) -> torch.Tensor:
+        """All rows, (count + N, C)."""
+        return self._rows[: self._used]
 
     @property
-    def own(self) -> torch.Tensor:
-        """Those of the window: (count, C)."""
+    def window(self) -> torch.Tensor:
+        """Rows of the window, (count, C)."""
         return self._rows[: self.count]
 
     @property
-    def others(self) -> torch.Tensor:
-        """Those of variants: (N, C)."""
-        return self._rows[self.count : self.used]
+    def variants(self) -> torch.Tensor:
+        """Rows of the variants, (N, C)."""
+        return self._rows[self.count : self._used]
 
-    def room(self, number: int, own: bool) -> torch.Tensor:
-        """Give room for the window's rows, or for so many of variants in place of others."""
-        if own:
-            self.used = self.count
-            return self.own
+    def allocate(self, number: int, window: bool) -> torch.Tensor:
+        """Return memory for the window's rows, or for `number` rows of variants; drop the old."""
+        if window:
+            self._used = self.count
+            return self.window
         if self.count + number > len(self._rows):
             grown = self._rows.new_empty(self.count + 2 * number, self._rows.shape[1])
-            grown[: self.count] = self.own
+            grown[: self.count] = self.window
             self._rows = grown
-        self.used = self.count + number
-        return self.others
+        self._used = self.count + number
+        return self.variants
