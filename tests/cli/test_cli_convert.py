@@ -71,7 +71,7 @@ def test_the_order_of_bases_matters(vqrna_main, pth, tmp_path):
     ("arguments", "code", "words"),
     [
         (["--modification", "m9Z"], 2, "unknown modification 'm9Z'"),
-        (["--modification", ","], 2, "--modification must name each modification of the weights once"),
+        (["--modification", ","], 2, "--modification must name each"),
         (["--modification", "Am,Am"], 2, "of the weights once"),
         (["--modification", "Am,Cm"], 1, "does not fit the published network"),
         (["--modification", "Am", "--length", "500"], 2, "length must be odd"),

@@ -10,7 +10,6 @@ from scipy.stats import false_discovery_control
 
 from vqrna.sites import round_significant
 from vqrna.stats.fdr import PValueCounts
-from vqrna.stats.null_distribution import FEWEST, TRUSTED
 
 
 def counted(p, modification_index=0, types: int = 1) -> PValueCounts:
@@ -174,19 +173,3 @@ def test_types_without_a_null_or_candidates_are_not_blamed_on_it():
     assert found[0].lowest == pytest.approx(0.1)
     # the scores are to blame here, not the null
     assert counts.q_values().unreachable(0.01, [1e-9] * 3) == []
-
-
-def test_the_page_tells_what_the_tails_were_found_to_predict(root):
-    kept = json.loads((root / "benchmarks" / "results" / "tail.json").read_text())
-    page = (root / "docs" / "multiple_testing.md").read_text(encoding="utf-8")
-    too_small = []
-    for name, parts in kept["ratios"].items():
-        numbers = [value for part in ("1/2", "1/10") for value in parts[part]]
-        assert f"| {name} | " + " | ".join(f"{value:.2f}" for value in numbers) + " |" in page
-        beyond = parts["1/2"][1:] + parts["1/10"][1:]
-        if max(beyond) >= 1:
-            too_small.append(name)
-    but = f" but {', '.join(too_small)}" if too_small else ""
-    assert f"**The tail is conservative for all types{but}**" in page
-    assert f"fewer than {FEWEST:,} positions" in page
-    assert f"1 / ({TRUSTED} (n + 1))" in page
