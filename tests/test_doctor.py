@@ -5,7 +5,7 @@ import pytest
 
 import vqrna
 from vqrna import doctor
-from vqrna.doctor import Check, Report, examine
+from vqrna.doctor import Check, Report, check_installation
 from vqrna.errors import UsageError
 from vqrna.runtime import devices
 from vqrna.runtime.devices import choose_device
@@ -26,10 +26,10 @@ def found(report: Report, group: str) -> dict[str, Check]:
 
 
 def test_a_whole_installation_is_healthy(models):
-    report = examine(models)
+    report = check_installation(models)
     assert found(report, "system")["vqrna"].value == vqrna.__version__
     assert found(report, "needed packages")["torch"].value == metadata.version("torch")
-    assert found(report, "weights")["a.safetensors"].value.startswith("whole")
+    assert found(report, "weights")["a.safetensors"].value.startswith("ok")
     assert found(report, "device")["--device auto"].value.startswith(choose_device().name)
     assert [check for check in report.checks if check.state == "broken"] == []
     assert report.healthy
@@ -45,7 +45,7 @@ def test_a_whole_installation_is_healthy(models):
 )
 def test_weights_that_are_not_whole_are_broken(models, break_it, words):
     break_it(models)
-    report = examine(models)
+    report = check_installation(models)
     (check,) = found(report, "weights").values()
     assert check.state == "broken"
     assert words in check.value
@@ -55,7 +55,7 @@ def test_weights_that_are_not_whole_are_broken(models, break_it, words):
 def test_a_missing_package_is_told_with_its_cure(models, monkeypatch):
     wanted = ["no-such-package>=1", 'no-such-extra>=2; extra == "web"']
     monkeypatch.setattr(doctor.metadata, "requires", lambda name: wanted)
-    report = examine(models)
+    report = check_installation(models)
     needed = found(report, "needed packages")["no-such-package"]
     extra = found(report, "extra: web")["no-such-extra"]
     assert (needed.value, needed.state) == ("missing: pip install no-such-package", "broken")
@@ -65,10 +65,10 @@ def test_a_missing_package_is_told_with_its_cure(models, monkeypatch):
 def test_the_command_shows_all_and_exits_by_health(vqrna_main, models, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(doctor, "MODELS", models)
-    monkeypatch.setattr(doctor.examine, "__defaults__", (models,))
+    monkeypatch.setattr(doctor.check_installation, "__defaults__", (models,))
     done = vqrna_main("doctor")
     assert done.code == 0
-    for part in ("torch", "--device auto", "a.safetensors", "All that is needed is there."):
+    for part in ("torch", "--device auto", "a.safetensors", "All required parts work."):
         assert part in done.out
     (models / "a.safetensors").write_bytes(b"")
     done = vqrna_main("doctor")

@@ -1,4 +1,4 @@
-"""What is installed, which device will compute and why, and whether the weights are whole."""
+"""Check the installation: packages, device and shipped weights."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ SUMS = "SHA256SUMS"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
     Parameters
     ----------
     group : str
-        Heading it stands under, such as ``system`` or ``needed packages``.
+        Heading, such as ``system`` or ``needed packages``.
     name : str
-        What was looked at.
+        Subject of the check.
     value : str
-        What was found; for a missing package, how to get it.
+        The result; for a missing package, the command that installs it.
     state : {"ok", "absent", "broken"}
-        ``absent`` is a part one can do without; ``broken`` is one that nothing works without.
+        ``absent`` is an optional part that is missing; ``broken`` is an error.
     """
 
     group: str
@@ -47,34 +47,18 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was looked at.
-
-    Parameters
-    ----------
-    checks : tuple of Check
-        In the order of reading.
-    """
+    """All checks, in order."""
 
     checks: tuple[Check, ...]
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing essential is broken."""
+        """Whether nothing is broken."""
         return all(check.state != "broken" for check in self.checks)
 
 
-def examine(models: Path = MODELS) -> Report:
-    """Look at this installation.
-
-    Parameters
-    ----------
-    models : pathlib.Path
-        Folder of the shipped weights, with ``SHA256SUMS`` beside them.
-
-    Returns
-    -------
-    Report
-    """
+def check_installation(models: Path = MODELS) -> Report:
+    """Check this installation; `models` has the shipped weights and their ``SHA256SUMS``."""
     return Report((*_system(), *_packages(), *_device(), *_weights(models)))
 
 
@@ -87,7 +71,7 @@ def _system() -> list[Check]:
 
 
 def _packages() -> list[Check]:
-    """Compare what the package says that it needs with what is installed."""
+    """Compare the requirements of the package with what is installed."""
     try:
         lines = metadata.requires("vqrna") or []
     except metadata.PackageNotFoundError:
@@ -102,32 +86,31 @@ def _packages() -> list[Check]:
             checks.append(Check(group, name, metadata.version(name)))
         except metadata.PackageNotFoundError:
             wanted = f"'vqrna[{extra[1]}]'" if extra else name
-            state: State = "absent" if ";" in line else "broken"  # an extra, or other systems'
+            state: State = "absent" if ";" in line else "broken"  # an extra, or for other systems
             checks.append(Check(group, name, f"missing: pip install {wanted}", state))
     return checks
 
 
 def _device() -> list[Check]:
-    """Tell what ``--device auto`` takes; torch is imported here, which proves that it can be."""
+    """Report what ``--device auto`` selects; this imports torch."""
     try:
         import torch
 
         device = choose_device("auto")
     except Exception as error:
-        words = str(error).splitlines() or [type(error).__name__]
-        return [Check("device", "torch", f"cannot be imported: {words[0]}", "broken")]
+        lines = str(error).splitlines() or [type(error).__name__]
+        return [Check("device", "torch", f"cannot be imported: {lines[0]}", "broken")]
     build = torch.version.cuda or "none (CPU build)"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return [
         Check("device", "--device auto", f"{device.name}: {device.reason}"),
         Check("device", "CUDA build", build),
-        Check("device", "NVIDIA driver", nvidia_driver() or "none found"),
+        Check("device", "NVIDIA driver", nvidia_driver() or "none"),
         Check("device", "threads", f"{torch.get_num_threads()} of {cores} cores"),
     ]
 
 
 def _weights(models: Path) -> list[Check]:
-    """Compare the shipped weights with their checksums."""
     try:
         lines = (models / SUMS).read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -136,19 +119,17 @@ def _weights(models: Path) -> list[Check]:
     for line in lines:
         wanted, _, name = line.partition(" ")
         name = name.strip().removeprefix("*")
-        if not name:
-            continue
-        checks.append(_file(models / name, wanted))
+        if name:
+            checks.append(_weights_file(models / name, wanted))
     return checks
 
 
-def _file(path: Path, wanted: str) -> Check:
-    """Compare one file with its SHA-256 checksum."""
+def _weights_file(path: Path, wanted: str) -> Check:
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         return Check("weights", path.name, f"cannot be read: {error.strerror}", "broken")
-    if found != wanted:
+    if digest != wanted:
         return Check("weights", path.name, "damaged: install vqrna again", "broken")
     size = path.stat().st_size / 1e6
-    return Check("weights", path.name, f"whole ({size:.1f} MB, sha256 {found[:12]})")
+    return Check("weights", path.name, f"ok ({size:.1f} MB, sha256 {digest[:12]})")

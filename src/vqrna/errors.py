@@ -1,4 +1,4 @@
-"""What can go wrong with a user's input, each as one clear line with its exit code."""
+"""Errors that are reported to the user as one line, with the exit codes of the commands."""
 
 from __future__ import annotations
 
@@ -6,28 +6,22 @@ from os import PathLike
 
 
 class VqrnaError(Exception):
-    """Base of every error that is told to a user as one line.
-
-    Attributes
-    ----------
-    exit_code : int
-        What the command line exits with.
-    """
+    """Base of the errors that are reported as one line."""
 
     exit_code = 1
 
 
 class DataError(VqrnaError):
-    """Something in the user's data is wrong (exit 1).
+    """The user's data are invalid (exit 1).
 
     Parameters
     ----------
     message : str
-        What is wrong, without the place.
+        The error, without its place.
     file : path-like, optional
-        The file it was found in (``-`` stands for standard input).
+        File with the error (``-`` is standard input).
     record : str, optional
-        The name of the FASTA record or table row.
+        Name of the FASTA record or table row.
     line : int, optional
         1-based line in the file.
     """
@@ -53,6 +47,6 @@ class DataError(VqrnaError):
 
 
 class UsageError(VqrnaError):
-    """The command or call itself is wrong: an unknown name, an impossible value (exit 2)."""
+    """The command or call is invalid, such as an unknown name or a value out of range (exit 2)."""
 
     exit_code = 2

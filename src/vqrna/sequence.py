@@ -1,7 +1,4 @@
-"""Letters to numbers: the alphabet, tokens, one-hot columns, and where the site is in a window.
-
-Shuffled sequences that keep every dinucleotide: what a scan finds in them is found by chance.
-"""
+"""Sequences as arrays: tokens, one-hot columns, windows around sites, and shuffling."""
 
 from __future__ import annotations
 
@@ -14,12 +11,11 @@ from vqrna.errors import DataError
 if TYPE_CHECKING:
     import torch
 
-
 ALPHABET = "ACGU"
-"""Order of the bases, and of the rows of a one-hot array. Stored with every model."""
+"""Order of the bases and of the rows of a one-hot array; stored with every model."""
 
 AMBIGUOUS = 4
-"""Token of any letter that is no single base; an all-zero one-hot column."""
+"""Token of a letter that is not a single base; an all-zero one-hot column."""
 
 _MEANINGS = {
     "A": "A", "C": "C", "G": "G", "U": "U", "R": "AG", "Y": "CU", "S": "CG", "W": "AU",
@@ -30,7 +26,7 @@ IUPAC: dict[str, np.ndarray] = {
     letter: np.array([base in meaning for base in ALPHABET] + [False])
     for letter, meaning in _MEANINGS.items()
 }
-"""For each IUPAC letter, which tokens (0 to 4) it admits; AMBIGUOUS is never admitted."""
+"""For each IUPAC letter, which tokens (0 to 4) it matches; it never matches AMBIGUOUS."""
 
 INVALID = 255
 
@@ -46,10 +42,10 @@ _LETTERS = np.frombuffer((ALPHABET + "N").encode(), dtype=np.uint8)
 
 
 def encode(sequence: str | bytes) -> np.ndarray:
-    """Turn a sequence into tokens.
+    """Convert a sequence to tokens.
 
     Upper and lower case, U and T, IUPAC ambiguity, ``X``, ``*`` and the gaps ``-``, ``.``, ``~``
-    are understood; every letter keeps its position.
+    are allowed; every letter keeps its position.
 
     Parameters
     ----------
@@ -59,34 +55,34 @@ def encode(sequence: str | bytes) -> np.ndarray:
     Returns
     -------
     np.ndarray, shape (L,), uint8
-        0 to 3 for A, C, G, U; `AMBIGUOUS` for everything else that is allowed.
+        0 to 3 for A, C, G, U; `AMBIGUOUS` for the other allowed letters.
 
     Raises
     ------
     DataError
-        If a letter is no nucleotide code; the message tells letter and 1-based position.
+        With letter and 1-based position, if a letter is not a nucleotide code.
     """
     raw = sequence.encode("utf-8", "replace") if isinstance(sequence, str) else sequence
     tokens = _CODES[np.frombuffer(raw, dtype=np.uint8)]
-    wrong = np.flatnonzero(tokens == INVALID)
-    if wrong.size:
-        letter = chr(raw[wrong[0]])
-        raise DataError(f"{letter!r} at position {wrong[0] + 1} is not a nucleotide letter")
+    invalid = np.flatnonzero(tokens == INVALID)
+    if invalid.size:
+        letter = chr(raw[invalid[0]])
+        raise DataError(f"{letter!r} at position {invalid[0] + 1} is not a nucleotide letter")
     return tokens
 
 
 def decode(tokens: np.ndarray) -> str:
-    """Turn tokens back into RNA letters (``N`` for ambiguous ones)."""
+    """Convert tokens to RNA letters (``N`` for ambiguous ones)."""
     return _LETTERS[tokens].tobytes().decode()
 
 
 def centre(length: int) -> int:
-    """0-based index of the site in a window of `length` nt (odd)."""
+    """Return the 0-based index of the site in a window of `length` nt (odd)."""
     return length // 2
 
 
 def windows_around(tokens: np.ndarray, sites: np.ndarray, length: int) -> np.ndarray:
-    """Cut windows around sites; beyond the ends of the sequence stand ambiguous tokens.
+    """Cut windows around sites, with ambiguous tokens beyond the ends of the sequence.
 
     Parameters
     ----------
@@ -108,7 +104,7 @@ def windows_around(tokens: np.ndarray, sites: np.ndarray, length: int) -> np.nda
 
 
 def recentre(windows: np.ndarray, length: int) -> np.ndarray:
-    """Bring windows to another length about the same centre, cut or padded.
+    """Cut or pad windows to another length around the same centre.
 
     Parameters
     ----------
@@ -120,7 +116,7 @@ def recentre(windows: np.ndarray, length: int) -> np.ndarray:
     Returns
     -------
     np.ndarray, shape (N, length), uint8
-        The site is at ``length // 2``; what was not there is `AMBIGUOUS`.
+        The site is at ``length // 2``; padding is `AMBIGUOUS`.
     """
     have = windows.shape[-1]
     start = centre(have) - centre(length)
@@ -133,16 +129,9 @@ def recentre(windows: np.ndarray, length: int) -> np.ndarray:
 
 
 def extents(windows: np.ndarray) -> np.ndarray:
-    """Count the nt from the first known letter of each window to its last.
+    """Return the nt from first to last known letter of windows (N, L): shape (N,), int.
 
-    Parameters
-    ----------
-    windows : np.ndarray, shape (N, L), uint8
-
-    Returns
-    -------
-    np.ndarray, shape (N,), int
-        0 for a window without any.
+    Windows without known letters have 0.
     """
     known = windows != AMBIGUOUS
     outside = known.argmax(axis=1) + known[:, ::-1].argmax(axis=1)
@@ -150,7 +139,7 @@ def extents(windows: np.ndarray) -> np.ndarray:
 
 
 def one_hot(tokens: torch.Tensor) -> torch.Tensor:
-    """Turn tokens into one-hot columns.
+    """Convert tokens to one-hot columns.
 
     Parameters
     ----------
@@ -170,10 +159,10 @@ def one_hot(tokens: torch.Tensor) -> torch.Tensor:
 def dinucleotide_shuffle(tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Shuffle a sequence so that each dinucleotide occurs as often as before.
 
-    A random Eulerian path through the multigraph whose edges are the dinucleotides (Altschul and
-    Erickson, Molecular Biology and Evolution 2:526, 1985): the last exits from the letters form a
-    tree towards the final letter, drawn by a loop-erased random walk (Wilson, 1996), all other
-    exits are in random order. All such sequences are equally likely.
+    The result is a random Eulerian path through the multigraph whose edges are the dinucleotides
+    (Altschul and Erickson, Molecular Biology and Evolution 2:526, 1985): the last exits from the
+    letters form a tree towards the final letter, drawn by a loop-erased random walk (Wilson,
+    1996); the other exits are in random order. All possible sequences are equally likely.
 
     Parameters
     ----------
@@ -192,7 +181,7 @@ def dinucleotide_shuffle(tokens: np.ndarray, generator: np.random.Generator) -> 
     last = _last_exits(exits, int(tokens[-1]), generator)
     queues = []
     for letter, nexts in enumerate(exits):
-        end = np.flatnonzero(nexts == last.get(letter))[:1]  # the drawn exit, once: comes last
+        end = np.flatnonzero(nexts == last.get(letter))[:1]  # the drawn exit, once, is last
         order = generator.permutation(np.delete(nexts, end))
         queues.append(iter([*order.tolist(), *nexts[end].tolist()]))
     shuffled = np.empty_like(tokens)
@@ -207,7 +196,7 @@ def dinucleotide_shuffle(tokens: np.ndarray, generator: np.random.Generator) -> 
 def _last_exits(
     exits: list[np.ndarray], final: int, generator: np.random.Generator
 ) -> dict[int, int]:
-    """Draw, for each letter but the final one, the letter that its last exit leads to."""
+    """Draw, for each letter but the final one, the target of its last exit."""
     tree: dict[int, int] = {}
     for start in range(len(exits)):
         if not len(exits[start]):

@@ -33,7 +33,7 @@ def binary(path):
 def cut_short(path):
     whole = gzip.compress(write_fasta(path, {"a": letters(20_000)}).read_bytes())
     path.write_bytes(whole[: len(whole) // 2])
-    return "the file is cut short"
+    return "the file is truncated"
 
 
 def protein(path):
@@ -43,7 +43,7 @@ def protein(path):
 
 def no_fasta(path):
     path.write_text("ACGU\n")
-    return "line 1: no FASTA"
+    return "line 1: not FASTA"
 
 
 WRONG_FILES = [missing, folder, empty, binary, cut_short, protein, no_fasta]

@@ -82,9 +82,9 @@ def test_nothing_at_all_is_an_error(lay_out: LayOut, tmp_path: Path) -> None:
     root = lay_out(SMALL)
     with pytest.raises(DataError, match="no benchmark files"):
         load_benchmark(root, "test")
-    with pytest.raises(DataError, match=r"is no folder"):
+    with pytest.raises(DataError, match=r"not a folder"):
         load_benchmark(tmp_path / "nowhere", "train")
-    with pytest.raises(DataError, match=r"holds no windows of Am \(there are files of Psi, m6A\)"):
+    with pytest.raises(DataError, match=r"holds no windows of Am \(available: Psi, m6A\)"):
         load_benchmark(root, "train", [modification("Am")], on_missing=lambda line: None)
     with pytest.raises(UsageError, match="unknown split 'dev'"):
         load_benchmark(root, "dev")
@@ -111,7 +111,7 @@ def test_types_of_one_s_own_are_named_by_symbol(lay_out: LayOut) -> None:
     windows = load_benchmark(root, "train", on_missing=notices.append)
     assert symbols(windows.modifications) == ["m6A", "ac4C"]
     assert windows.modifications[1].context == "C"
-    assert notices == [f"{root}/train/12-1.fasta: no known type has the number 12; left out"]
+    assert notices == [f"{root}/train/12-1.fasta: no known type has the number 12; skipped"]
 
 
 def test_types_are_selected_by_name_those_of_one_s_own_too(lay_out: LayOut) -> None:

@@ -74,7 +74,7 @@ def test_missing_foreign_and_broken_files_are_told_and_the_rest_goes_on(root: Pa
         f"{root}/train: no unmodified and no modified sites of Psi",
         f"{root}/valid/10-1.fasta, record 'a', line 2: 'P' (column 1) is not a nucleotide letter; "
         "is this a protein?",
-        f"{root}/valid/77-1.fasta: no known type has the number 77; left out",
+        f"{root}/valid/77-1.fasta: no known type has the number 77; skipped",
         f"{root}/valid: no unmodified and no modified sites of Am",
         f"{root}/valid: no unmodified sites of Psi",
     ]
@@ -95,7 +95,7 @@ def test_a_broken_file_of_ones_own_type_is_told_once_and_the_rest_goes_on(root: 
 def test_a_data_set_with_nothing_in_it_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no benchmark files"):
         check_data(tmp_path)
-    with pytest.raises(DataError, match="no folder"):
+    with pytest.raises(DataError, match="not a folder"):
         check_data(tmp_path / "nowhere")
 
 

@@ -138,7 +138,7 @@ def test_largest_share() -> None:
 
 @pytest.mark.parametrize(("shared", "central"), [(0, 501), (60, 500), (60, 0)])
 def test_impossible_rules_are_refused(shared: int, central: int) -> None:
-    with pytest.raises(UsageError, match="impossible overlap rule"):
+    with pytest.raises(UsageError, match="invalid overlap rule"):
         clusters(random_windows(8, 2, 501), shared=shared, central=central)
 
 

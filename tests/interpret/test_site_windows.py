@@ -34,8 +34,8 @@ def test_what_was_done_to_the_windows_is_told(tmp_path):
     assert found.remarks() == [
         "1 window without letters: left out",
         "1 window that cannot carry the type in the centre: left out",
-        "1 window shorter than 5 nt: ambiguous letters stand beside",
-        "2 windows longer than 5 nt: the central 5 are looked at",
+        "1 window shorter than 5 nt: padded with ambiguous letters",
+        "2 windows longer than 5 nt: cut to the central 5",
     ]
     assert centred_windows([write(tmp_path / "b.fa", ">a\nGGACU\n")], M6A, 5).remarks() == []
 

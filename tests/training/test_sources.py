@@ -54,7 +54,7 @@ def test_types_can_be_chosen(benchmark):
 def test_where_no_type_is_whole_there_is_nothing_to_learn(benchmark, tmp_path):
     with pytest.raises(DataError, match="no type has modified and unmodified windows"):
         from_benchmark(benchmark, ["Cm"])
-    with pytest.raises(DataError, match="no folder"):
+    with pytest.raises(DataError, match="not a folder"):
         from_benchmark(tmp_path / "nowhere")
 
 
@@ -102,7 +102,7 @@ def test_windows_that_hang_together_cannot_be_divided(tmp_path):
     tokens = np.stack([transcript[s : s + 101] for s in range(0, 200, 10)])
     positives = fasta(tmp_path / "pos.fa", tokens)
     negatives = fasta(tmp_path / "neg.fa", random_tokens(4, 101, seed=1))
-    with pytest.raises(DataError, match="cannot be divided without a leak"):
+    with pytest.raises(DataError, match="no split without leaks"):
         from_fasta(positives, negatives, "Am", seed=0)
 
 

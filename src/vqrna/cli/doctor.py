@@ -16,9 +16,9 @@ def doctor() -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from vqrna.doctor import examine
+    from vqrna.doctor import check_installation
 
-    report = examine()
+    report = check_installation()
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
     table.add_column()
     table.add_column(style="bold", no_wrap=True)

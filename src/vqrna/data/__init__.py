@@ -1,1 +1,1 @@
-"""Reading, checking, splitting and fetching windows and sequences."""
+"""Read, check, split and fetch windows and sequences."""

@@ -1,9 +1,7 @@
-"""The benchmark layout: ``DIR/{train,valid,test}/K-{0,1}.fasta[.gz]``, named negatives ``K-NAME0``.
+"""Read and write the benchmark layout: ``DIR/{train,valid,test}/K-{0,1}.fasta[.gz]``.
 
-``K`` is the number of the modification in the public data set, or the symbol of a type of the
-user's own.
-
-Write windows in the benchmark layout: a whole new folder, or nothing.
+``K`` is the number of the modification in the public data set, or the symbol of a user-defined
+type. A further set of negatives has a name: ``K-NAME0.fasta``.
 """
 
 from __future__ import annotations
@@ -42,10 +40,10 @@ from vqrna.sequence import decode
 
 SPLITS = ("train", "valid", "test")
 
-_NAME = re.compile(rf"(?P<kind>.+?)-(?P<set>{SET_NAME}?)?(?P<label>[01])\.fasta(?P<gz>\.gz)?")
+_NAME = re.compile(rf"(?P<key>.+?)-(?P<set>{SET_NAME}?)?(?P<label>[01])\.fasta(?P<gz>\.gz)?")
 
 Notice = Callable[[str], object]
-"""Is given one line about something missing that does not stop the work."""
+"""Receives one line about missing data; the work goes on."""
 
 
 @dataclass(frozen=True, order=True)
@@ -55,8 +53,8 @@ class BenchmarkFile:
     Parameters
     ----------
     path : pathlib.Path
-    kind : str
-        The file name's ``K``: number or symbol.
+    key : str
+        ``K`` of the file name: number or symbol.
     label : int
         1 for modified sites, 0 for unmodified ones.
     negatives : str
@@ -64,71 +62,70 @@ class BenchmarkFile:
     """
 
     path: Path
-    kind: str
+    key: str
     label: int
     negatives: str
 
     @property
     def symbol(self) -> str:
         """Symbol of the type."""
-        known = _known(self.kind)
-        return self.kind if known is None else known.symbol
+        known = _known(self.key)
+        return self.key if known is None else known.symbol
 
     @property
     def is_foreign(self) -> bool:
-        """Whether `kind` is a number that no known type has."""
-        return self.kind.isdecimal() and _known(self.kind) is None
+        """Whether `key` is a number of no known type."""
+        return self.key.isdecimal() and _known(self.key) is None
 
 
-def _known(kind: str) -> Modification | None:
-    """Find the known type that a file name's ``K`` stands for."""
+def _known(key: str) -> Modification | None:
     try:
-        return known_modification(kind)
+        return known_modification(key)
     except UsageError:
         return None
 
 
 def file_name(modification: Modification, label: int, negatives: str = RANDOM) -> str:
-    """Name a file of the layout, without ``.gz``; for example ``8-hard0.fasta``."""
-    kind = modification.symbol if modification.index is None else str(modification.index)
+    """Return the name of a file of the layout without ``.gz``, for example ``8-hard0.fasta``."""
+    key = modification.symbol if modification.index is None else str(modification.index)
     name = "" if label == POSITIVE or negatives == RANDOM else negatives
-    return f"{kind}-{name}{label}.fasta"
+    return f"{key}-{name}{label}.fasta"
 
 
 def find_files(directory: str | PathLike[str], split: str) -> list[BenchmarkFile]:
-    """List the files of one split, in the order of their names; none if it is not there.
+    """List the files of one split in the order of their names; empty if it does not exist.
 
-    Of ``K-1.fasta`` and ``K-1.fasta.gz`` side by side the plain one is taken.
+    Of ``K-1.fasta`` and ``K-1.fasta.gz`` only the plain one is listed.
     """
     folder = Path(directory) / split
-    found: dict[tuple[str, int, str], BenchmarkFile] = {}
+    files: dict[tuple[str, int, str], BenchmarkFile] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         match = _NAME.fullmatch(path.name)
         if match is None or (match["set"] and match["label"] == "1"):
             continue
         label = int(match["label"])
-        file = BenchmarkFile(path, match["kind"], label, match["set"] or RANDOM)
-        found.setdefault((file.symbol, label, file.negatives), file)
-    return list(found.values())
+        file = BenchmarkFile(path, match["key"], label, match["set"] or RANDOM)
+        files.setdefault((file.symbol, label, file.negatives), file)
+    return list(files.values())
 
 
 def benchmark_modifications(
     directory: str | PathLike[str], on_problem: Notice | None = None
 ) -> tuple[Modification, ...]:
-    """Tell which types have a file in any split: the known ones first, then the user's own.
+    """Return the types that have a file in any split: known types, then user-defined ones.
 
-    The context of a type of one's own is read off its positives, of all splits.
+    The context of a user-defined type follows from its positives in all splits.
 
     Parameters
     ----------
     directory : path-like
     on_problem : callable, optional
-        Is given one line for each file that serves nothing, and the rest goes on.
+        Receives one line for each unusable file, which is skipped; otherwise it is an error.
 
     Raises
     ------
     DataError
-        If positives of a type of one's own are broken, or a file is named as no type can be.
+        If positives of a user-defined type cannot be read, or a file name holds no valid symbol.
     """
     files = [file for split in SPLITS for file in find_files(directory, split)]
     symbols = dict.fromkeys(file.symbol for file in files if not file.is_foreign)
@@ -139,9 +136,9 @@ def benchmark_modifications(
         records = []
         for path in (file.path for file in ours if file.label == POSITIVE):
             try:
-                found = list(read_fasta(path))
-                stack(found)
-                records += found
+                of_file = list(read_fasta(path))
+                stack(of_file)
+                records += of_file
             except DataError as error:
                 if on_problem is None:
                     raise
@@ -159,23 +156,23 @@ def benchmark_modifications(
 def select_modifications(
     directory: str | PathLike[str], names: Sequence[str] | None
 ) -> tuple[Modification, ...]:
-    """Find types by name among the known ones and the user's own in a data set.
+    """Return types by name, among the known ones and the user-defined ones of a data set.
 
     Parameters
     ----------
     directory : path-like
     names : sequence of str, optional
-        As :func:`vqrna.modifications.modifications` takes them; all that have a file if not given.
+        As for :func:`vqrna.modifications.modifications`; by default, all that have a file.
 
     Raises
     ------
     UsageError
         If a name is neither known nor that of a file.
     """
-    there = benchmark_modifications(directory)
+    available = benchmark_modifications(directory)
     if not names:
-        return there
-    own = [m for m in there if m not in MODIFICATIONS]
+        return available
+    own = [m for m in available if m not in MODIFICATIONS]
     return known_modifications(list(names), (*MODIFICATIONS, *own))
 
 
@@ -185,7 +182,7 @@ def read_sets(
     modifications: Sequence[Modification] | None = None,
     on_missing: Notice | None = None,
 ) -> list[WindowSet]:
-    """Read the files of one split as they are, nothing merged.
+    """Read the files of one split without merging windows.
 
     Parameters and errors are those of :func:`load_benchmark`.
     """
@@ -193,33 +190,33 @@ def read_sets(
     if split not in SPLITS:
         raise UsageError(f"unknown split '{split}' (known: {', '.join(SPLITS)})")
     if not directory.is_dir():
-        raise DataError("is no folder with benchmark data", file=directory)
+        raise DataError("not a folder with benchmark data", file=directory)
     files = find_files(directory, split)
     if not files:
-        message = f"no benchmark files (such as {split}/1-0.fasta and {split}/1-1.fasta) are here"
+        message = f"no benchmark files (such as {split}/1-0.fasta and {split}/1-1.fasta)"
         raise DataError(message, file=directory)
     notice = on_missing or _warn
     wanted = benchmark_modifications(directory) if modifications is None else modifications
     if modifications is None:
         for file in files:
             if file.is_foreign:
-                notice(f"{file.path}: no known type has the number {file.kind}; left out")
+                notice(f"{file.path}: no known type has the number {file.key}; skipped")
     sets = []
     for m in wanted:
         ours = [file for file in files if file.symbol == m.symbol]
         for label in (NEGATIVE, POSITIVE):
             if not any(file.label == label for file in ours):
                 missing = directory / split / file_name(m, label)
-                kind = "modified" if label == POSITIVE else "unmodified"
-                notice(f"{missing}[.gz]: no such file; {m.symbol} has no {kind} sites")
+                sites = "modified" if label == POSITIVE else "unmodified"
+                notice(f"{missing}[.gz]: no such file; {m.symbol} has no {sites} sites")
         for file in sorted(ours, key=lambda file: (file.label, file.negatives != RANDOM)):
             records = list(read_fasta(file.path))
             names = tuple(record.header for record in records)
             sets.append(WindowSet(stack(records), names, m, file.label, file.negatives))
     if not sets:
-        there = ", ".join(sorted({file.symbol for file in files}))
-        asked = ", ".join(m.symbol for m in wanted) or "a known type"
-        message = f"holds no windows of {asked} (there are files of {there})"
+        available = ", ".join(sorted({file.symbol for file in files}))
+        symbols = ", ".join(m.symbol for m in wanted) or "a known type"
+        message = f"holds no windows of {symbols} (available: {available})"
         raise DataError(message, file=directory / split)
     return sets
 
@@ -235,25 +232,25 @@ def load_benchmark(
     Parameters
     ----------
     directory : path-like
-        The folder that holds ``train``, ``valid``, ``test`` or some of them.
+        Folder with some of ``train``, ``valid`` and ``test``.
     split : str
         ``train``, ``valid`` or ``test``.
     modifications : sequence of Modification, optional
-        Which types; all that have a file in any split if not given.
+        By default, all types that have a file in any split.
     on_missing : callable, optional
-        Is given one line for each missing file; a Python warning if there is none.
+        Receives one line for each missing file; by default, a Python warning.
 
     Returns
     -------
     Windows
-        At the longest length in the files; shorter ones are padded about their site.
+        At the longest length in the files; shorter windows are padded around their site.
 
     Raises
     ------
     DataError
-        If nothing at all is there, a file is broken or a window has an even length.
+        If no file exists, a file cannot be read or a window has an even length.
     UsageError
-        If there is no such split.
+        If the split is unknown.
     """
     sets = read_sets(directory, split, modifications, on_missing)
     columns = modifications if modifications is not None else benchmark_modifications(directory)
@@ -265,7 +262,7 @@ def _warn(message: str) -> None:
 
 
 NOTE = "SPLIT.txt"
-"""Tells beside the data how they were divided."""
+"""File with the settings of the split."""
 
 
 def write_layout(
@@ -274,7 +271,7 @@ def write_layout(
     out: str | PathLike[str],
     facts: Mapping[str, str],
 ) -> Path:
-    """Write ``OUT/{train,valid,test}/K-{0,1}.fasta.gz`` and a note of how they came to be.
+    """Write ``OUT/{train,valid,test}/K-{0,1}.fasta.gz`` and `NOTE`: all files, or none.
 
     Headers are kept; letters become RNA, ambiguous ones ``N``.
 
@@ -282,16 +279,16 @@ def write_layout(
     ----------
     sets : sequence of WindowSet
     split : np.ndarray, shape (N,), int
-        Index into :data:`vqrna.data.benchmark.SPLITS` for each window of the sets in turn.
+        Index into `SPLITS` for each window of the sets in turn.
     out : path-like
-        A folder that is not there yet, or empty.
+        A new or empty folder.
     facts : mapping
-        What to tell in the note.
+        Content of the note.
 
     Raises
     ------
     DataError
-        If the folder holds something, or cannot be written.
+        If the folder is not empty, or cannot be written.
     """
     content: dict[str, list[str]] = {}
     start = 0
@@ -311,21 +308,15 @@ def write_layout(
 
 
 def check_new(out: str | PathLike[str]) -> None:
-    """Refuse a folder that holds something, before any work is done.
-
-    Raises
-    ------
-    DataError
-        If it does, or is a file.
-    """
+    """Raise a DataError if a folder is not new or empty."""
     folder = Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError("is there already: name a folder that is not, or is empty", file=folder)
+        raise DataError("already exists: use a new or empty folder", file=folder)
 
 
 @contextmanager
 def _new_folder(final: Path) -> Iterator[Path]:
-    """Give a folder to write to, beside `final`, that takes its place when all went well."""
+    """Yield a folder beside `final`, which replaces it if the body succeeds."""
     check_new(final)
     parent = output_directory(final.absolute().parent)
     # No process number in the name: the next run removes what a killed one left behind.

@@ -1,4 +1,4 @@
-"""Look over a data set before trusting it: counts, lengths, letters, duplicates, overlaps."""
+"""Check a data set: counts, lengths, letters, duplicates, overlaps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from vqrna.sequence import ALPHABET, AMBIGUOUS, centre
 if TYPE_CHECKING:
     import pandas as pd
 
-
 _CLASS = ["split", "modification", "label", "negatives"]
 _FILE_COLUMNS = [
     *_CLASS, "windows", "shortest", "longest", "even",
@@ -34,7 +33,7 @@ _OVERLAP_COLUMNS = [*_CLASS, "against", "windows", "overlapping", "share"]
 
 @dataclass(frozen=True, eq=False)
 class CheckReport:
-    """What is in a data set.
+    """Description of a data set.
 
     Parameters
     ----------
@@ -43,23 +42,23 @@ class CheckReport:
         A row for each file: ``split, modification, label, negatives, windows, shortest, longest,
         even, site_A, site_C, site_G, site_U, site_other, wrong_site, odd_letters, repeated,
         other_split, other_label, other_type``. The counts from ``even`` on are of windows: of
-        even length (their site is not known; they are left out of what follows); by the base in
-        the centre; whose centre the type cannot be on; with letters other than ACGUT; that stand
-        earlier in the same file; that stand in another split, in the same split for the same
-        type with the other label, and in the same split for another type.
+        even length (without a known site, not counted further); by the base in the centre; whose
+        centre cannot carry the type; with letters other than ACGUT; repeated in the same file;
+        also in another split, in the same split for the same type with the other label, and in
+        the same split for another type.
     overlaps : pandas.DataFrame
-        A row for each file of valid and test and each split before: ``split, modification, label,
-        negatives, against, windows, overlapping, share``.
+        A row for each file of valid and test and each earlier split: ``split, modification,
+        label, negatives, against, windows, overlapping, share``.
     n_windows : int
-        All windows of odd length.
+        Number of windows of odd length.
     n_distinct : int
-        Those that differ.
+        Number of distinct ones.
     n_clusters : int
-        Clusters of overlapping windows.
+        Number of clusters of overlapping windows.
     largest_cluster : float
-        Share of the distinct windows in the largest of them.
+        Share of the distinct windows in the largest cluster.
     problems : tuple of str
-        Files that are missing or cannot be read, a line each.
+        Files that are missing or cannot be read, one line each.
     """
 
     directory: Path
@@ -74,7 +73,7 @@ class CheckReport:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """One file that could be read."""
+    """A file and its windows of odd length."""
 
     split: str
     records: list[FastaRecord]
@@ -82,41 +81,40 @@ class _Part:
 
 
 def check_data(directory: str | PathLike[str], *, show_progress: bool = False) -> CheckReport:
-    """Look over a data set in the benchmark layout.
+    """Check a data set in the benchmark layout.
 
-    A broken file is told in the report, and the others are looked over.
+    A file that cannot be read is listed in the report, and the others are checked.
 
     Parameters
     ----------
     directory : path-like
-        The folder that holds ``train``, ``valid``, ``test`` or some of them.
+        Folder with some of ``train``, ``valid`` and ``test``.
     show_progress : bool
-        Whether to show a bar.
 
     Raises
     ------
     DataError
-        If there is no such folder, or no file of the layout in it.
+        If the folder does not exist, or holds no file of the layout.
     """
     import pandas as pd
 
     directory = Path(directory)
     if not directory.is_dir():
-        raise DataError("is no folder with benchmark data", file=directory)
+        raise DataError("not a folder with benchmark data", file=directory)
     files = {split: find_files(directory, split) for split in SPLITS}
     if not any(files.values()):
-        message = "no benchmark files (such as train/1-0.fasta and train/1-1.fasta) are here"
+        message = "no benchmark files (such as train/1-0.fasta and train/1-1.fasta)"
         raise DataError(message, file=directory)
     problems: list[str] = []
-    kinds = _types(directory, files, problems)
+    types = _types(directory, files, problems)
     with progress(4, "checking", unit="steps", show=show_progress) as bar:
         bar.note("reading")
-        parts = _read(files, kinds, problems)
+        parts = _read(files, types, problems)
         bar.advance()
         bar.note("comparing windows")
         tokens = pile([part.windows for part in parts])
-        first, kind = identical(tokens)
-        file_rows = _file_rows(parts, kind)
+        first, number = identical(tokens)
+        file_rows = _file_rows(parts, number)
         bar.advance()
         bar.note("finding clusters")
         cluster = clusters(tokens[first])
@@ -139,16 +137,16 @@ def check_data(directory: str | PathLike[str], *, show_progress: bool = False) -
 def _types(
     directory: Path, files: dict[str, list[BenchmarkFile]], problems: list[str]
 ) -> dict[str, Modification]:
-    """Find the types by symbol; complain of numbers that none has, and of missing files."""
-    kinds = {m.symbol: m for m in benchmark_modifications(directory, problems.append)}
-    for split, there in files.items():
+    """Return the types by symbol; add unknown numbers and missing files to the problems."""
+    types = {m.symbol: m for m in benchmark_modifications(directory, problems.append)}
+    for split, of_split in files.items():
         problems += [
-            f"{file.path}: no known type has the number {file.kind}; left out"
-            for file in there
+            f"{file.path}: no known type has the number {file.key}; skipped"
+            for file in of_split
             if file.is_foreign
         ]
-        for symbol in kinds if there else ():
-            labels = {file.label for file in there if file.symbol == symbol}
+        for symbol in types if of_split else ():
+            labels = {file.label for file in of_split if file.symbol == symbol}
             missing = [
                 name for label, name in enumerate(("unmodified", "modified")) if label not in labels
             ]
@@ -156,18 +154,18 @@ def _types(
                 problems.append(
                     f"{directory / split}: no {' and no '.join(missing)} sites of {symbol}"
                 )
-    return kinds
+    return types
 
 
 def _read(
-    files: dict[str, list[BenchmarkFile]], kinds: dict[str, Modification], problems: list[str]
+    files: dict[str, list[BenchmarkFile]], types: dict[str, Modification], problems: list[str]
 ) -> list[_Part]:
-    """Read all files, in the order of split, type and class."""
+    """Read all files in the order of split, type and class."""
     parts = []
-    order = list(kinds)
-    for split, there in files.items():
-        ours = [file for file in there if file.symbol in kinds]
-        for file in sorted(ours, key=lambda f: (order.index(f.symbol), f.label, f.negatives)):
+    order = list(types)
+    for split, of_split in files.items():
+        used = [file for file in of_split if file.symbol in types]
+        for file in sorted(used, key=lambda f: (order.index(f.symbol), f.label, f.negatives)):
             try:
                 records = list(read_fasta(file.path))
             except DataError as error:
@@ -176,25 +174,18 @@ def _read(
                 continue
             odd = [record for record in records if len(record.tokens) % 2]
             names = tuple(record.header for record in odd)
-            windows = WindowSet(stack(odd), names, kinds[file.symbol], file.label, file.negatives)
+            windows = WindowSet(stack(odd), names, types[file.symbol], file.label, file.negatives)
             parts.append(_Part(split, records, windows))
     return parts
 
 
-def _file_rows(parts: Sequence[_Part], kind: np.ndarray) -> list[dict[str, object]]:
-    """Describe each file.
-
-    Parameters
-    ----------
-    parts : sequence of _Part
-    kind : np.ndarray, shape (N,), int
-        The same number for identical windows, over all parts in turn.
-    """
+def _file_rows(parts: Sequence[_Part], number: np.ndarray) -> list[dict[str, object]]:
+    """Describe each file; `number` (N,) is the same for identical windows, over all parts."""
     ends = np.cumsum([len(part.windows) for part in parts])
-    kinds = np.split(kind, ends[:-1]) if len(parts) else []
+    numbers = np.split(number, ends[:-1]) if len(parts) else []
     rows = []
-    for i, (part, mine) in enumerate(zip(parts, kinds, strict=True)):
-        tokens, type_ = part.windows.tokens, part.windows.modification
+    for i, (part, mine) in enumerate(zip(parts, numbers, strict=True)):
+        tokens, m = part.windows.tokens, part.windows.modification
         lengths = [len(record.tokens) for record in part.records]
         middle = centre(tokens.shape[1])
         bases = np.bincount(tokens[:, middle], minlength=AMBIGUOUS + 1)
@@ -202,26 +193,23 @@ def _file_rows(parts: Sequence[_Part], kind: np.ndarray) -> list[dict[str, objec
         def among(others: list[np.ndarray], mine: np.ndarray = mine) -> int:
             return int(np.isin(mine, np.concatenate([*others, mine[:0]])).sum())
 
-        rest = [(p, k) for j, (p, k) in enumerate(zip(parts, kinds, strict=True)) if j != i]
+        rest = [(p, k) for j, (p, k) in enumerate(zip(parts, numbers, strict=True)) if j != i]
         beside = [(p.windows, k) for p, k in rest if p.split == part.split]
-        same = [(w, k) for w, k in beside if w.modification == type_]
+        same = [(w, k) for w, k in beside if w.modification == m]
         row: dict[str, object] = {
-            "split": part.split,
-            "modification": type_.symbol,
-            "label": part.windows.label,
-            "negatives": "" if part.windows.label == POSITIVE else part.windows.negatives,
+            **_class(part),
             "windows": len(lengths),
             "shortest": min(lengths),
             "longest": max(lengths),
             "even": len(lengths) - len(tokens),
             **{f"site_{base}": int(bases[b]) for b, base in enumerate(ALPHABET)},
             "site_other": int(bases[AMBIGUOUS]),
-            "wrong_site": int((~type_.candidates(tokens)[:, middle]).sum()),
+            "wrong_site": int((~m.candidates(tokens)[:, middle]).sum()),
             "odd_letters": sum(bool((r.tokens == AMBIGUOUS).any()) for r in part.records),
             "repeated": len(mine) - len(np.unique(mine)),
             "other_split": among([k for p, k in rest if p.split != part.split]),
             "other_label": among([k for w, k in same if w.label != part.windows.label]),
-            "other_type": among([k for w, k in beside if w.modification != type_]),
+            "other_type": among([k for w, k in beside if w.modification != m]),
         }
         rows.append(row)
     return rows
@@ -236,19 +224,21 @@ def _overlap_rows(parts: Sequence[_Part], tokens: np.ndarray) -> list[dict[str, 
     for part, mine in zip(parts, np.split(flags, np.cumsum(sizes)[:-1]), strict=False):
         for against in range(SPLITS.index(part.split)):
             if (group == against).any() and len(mine):
-                found = int(mine[:, against].sum())
+                overlapping = int(mine[:, against].sum())
                 rows.append(
                     {
-                        "split": part.split,
-                        "modification": part.windows.modification.symbol,
-                        "label": part.windows.label,
-                        "negatives": ""
-                        if part.windows.label == POSITIVE
-                        else part.windows.negatives,
+                        **_class(part),
                         "against": SPLITS[against],
                         "windows": len(mine),
-                        "overlapping": found,
-                        "share": found / len(mine),
+                        "overlapping": overlapping,
+                        "share": overlapping / len(mine),
                     }
                 )
     return rows
+
+
+def _class(part: _Part) -> dict[str, object]:
+    windows = part.windows
+    negatives = "" if windows.label == POSITIVE else windows.negatives
+    values = (part.split, windows.modification.symbol, windows.label, negatives)
+    return dict(zip(_CLASS, values, strict=True))

@@ -1,7 +1,7 @@
-"""Read FASTA as the world writes it, one record at a time.
+"""Read FASTA files, one record at a time.
 
-Why an own reader: pysam, dnaio and pyfaidx are quick, but none of them tells on which line of the
-file a wrong letter stands, and that line is what a user needs to mend the file.
+pysam, dnaio and pyfaidx are fast, but none reports the line of an invalid letter, which a user
+needs to correct the file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class FastaRecord:
     name : str
         First word of the header; ``unnamed_3`` for a third record without one. Names may repeat.
     description : str
-        What follows the first word.
+        Rest of the header.
     tokens : np.ndarray, shape (S,), uint8
         The sequence (see :func:`vqrna.sequence.encode`); may be empty.
     line : int
@@ -49,16 +49,16 @@ class FastaRecord:
 
     @property
     def header(self) -> str:
-        """Name and description as they stood after ``>``."""
+        """Name and description, as after ``>``."""
         return f"{self.name} {self.description}".rstrip()
 
 
 def read_fasta(path: str | PathLike[str]) -> Iterator[FastaRecord]:
     """Read the records of a FASTA file, one at a time.
 
-    Plain, gzip and bgzip; any line width and line end; upper and lower case; U and T; IUPAC
-    ambiguity, ``*`` and gaps, which keep their position as ambiguous tokens. Blank lines, lines
-    that begin with ``;``, white space inside sequence lines and a byte-order mark are passed over.
+    The file may be plain, gzip or bgzip, with any line width and line end, upper and lower case, U
+    and T, IUPAC ambiguity, ``*`` and gaps, which become ambiguous tokens. Blank lines, lines that
+    begin with ``;``, white space inside sequence lines and a byte-order mark are ignored.
 
     Parameters
     ----------
@@ -68,13 +68,13 @@ def read_fasta(path: str | PathLike[str]) -> Iterator[FastaRecord]:
     Yields
     ------
     FastaRecord
-        One at a time: no more than one sequence is held in memory.
+        Only one sequence is held in memory.
 
     Raises
     ------
     DataError
-        With file, record and line, if a letter is no nucleotide code, or if the file is missing,
-        a directory, empty, binary, cut short, or no FASTA at all.
+        With file, record and line, if a letter is not a nucleotide code, or if the file is missing,
+        a directory, empty, binary, truncated, or not FASTA.
     """
     file = str(path)
     with open_text(path) as lines:
@@ -86,13 +86,12 @@ class _Sequence:
 
     def __init__(self, file: str, record: str) -> None:
         self.file, self.record = file, record
-        self.encoded = bytearray()  # grows in place: a chromosome is never there twice
+        self.encoded = bytearray()  # grows in place: a chromosome is never held twice
         self.lines: list[bytes] = []
         self.numbers: list[int] = []
         self.waiting = 0
 
     def add(self, line: bytes, number: int) -> None:
-        """Take one line; its number is kept until its letters are known to be good."""
         self.lines.append(line)
         self.numbers.append(number)
         self.waiting += len(line)
@@ -100,15 +99,14 @@ class _Sequence:
             self.encode()
 
     def encode(self) -> None:
-        """Turn the waiting lines into tokens."""
         try:
             self.encoded += encode(b"".join(self.lines).translate(None, _BLANKS)).data
         except DataError:
-            raise self.blame() from None
+            raise self.error() from None
         self.lines, self.numbers, self.waiting = [], [], 0
 
-    def blame(self) -> DataError:
-        """Find the first wrong letter among the waiting lines."""
+    def error(self) -> DataError:
+        """Locate the first invalid letter among the waiting lines."""
         allowed = bytes(code for code in range(256) if _is_allowed(code))
         for line, number in zip(self.lines, self.numbers, strict=True):
             rest = line.lstrip(allowed)
@@ -118,16 +116,14 @@ class _Sequence:
                 hint = "; is this a protein?" if letter.upper() in _PROTEIN_ONLY else ""
                 message = f"{letter!r} (column {column}) is not a nucleotide letter{hint}"
                 return DataError(message, file=self.file, record=self.record, line=number)
-        raise AssertionError("encode() refused letters that it allows one by one")
+        raise AssertionError("encode() rejected letters that it accepts one by one")
 
     def tokens(self) -> np.ndarray:
-        """Return the whole sequence."""
         self.encode()
         return np.frombuffer(self.encoded, dtype=np.uint8)
 
 
 def _is_allowed(code: int) -> bool:
-    """Tell whether a byte may stand in a sequence line."""
     if code in _BLANKS:
         return True
     try:
@@ -138,12 +134,13 @@ def _is_allowed(code: int) -> bool:
 
 
 def _records(lines: Iterable[bytes], file: str) -> Iterator[FastaRecord]:
-    """Group lines into records."""
     sequence: _Sequence | None = None
     name, description, start, count = "", "", 0, 0
     for number, line in enumerate(lines, 1):
         first = line[0]
-        if first <= 32 or number == 1:  # white space or control; the first line may carry a mark
+        if (
+            first <= 32 or number == 1
+        ):  # white space or control; the first line may have a byte-order mark
             line = (line.removeprefix(_BOM) if number == 1 else line).lstrip(_BLANKS)
             if not line:
                 continue
@@ -160,7 +157,7 @@ def _records(lines: Iterable[bytes], file: str) -> Iterator[FastaRecord]:
             continue
         elif sequence is None:
             raise DataError(
-                "no FASTA: the first record must begin with '>'", file=file, line=number
+                "not FASTA: the first record must begin with '>'", file=file, line=number
             )
         else:
             sequence.add(line, number)

@@ -1,8 +1,7 @@
-"""Divide windows so that nothing leaks: those that overlap go to one split, as a cluster.
+"""Divide windows into splits or folds without overlap between them.
 
-Hand out clusters to splits so that every type and class is divided in the same proportions.
-
-Divide windows into folds for cross-validation so that no window overlaps one of another fold.
+Clusters of overlapping windows stay together; they are assigned so that every type and class is
+divided in the same proportions.
 """
 
 from __future__ import annotations
@@ -26,14 +25,24 @@ from vqrna.runtime.progress import progress
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_CLUSTER = 0.05
+"""Share of all windows that the largest cluster must stay below."""
+
+SHORTER = (31, 45)
+"""Lengths in nt of shorter shared pieces, which are counted across the splits."""
+
+FOLDS = 5
+
+_REMAINING = ["split", "against", "shared_nt", "windows", "sharing", "share"]
+
 
 def balance(
     cluster: np.ndarray, stratum: np.ndarray, fractions: Sequence[float], seed: int
 ) -> np.ndarray:
-    """Hand out whole clusters so that every stratum is divided as the fractions say.
+    """Assign whole clusters so that every stratum is divided by the fractions.
 
-    Largest first, each goes where the chi-square distance between the counts and what the
-    fractions ask for stays smallest; clusters of one size come in random order.
+    From the largest on, each cluster goes where the chi-square distance of the counts to those
+    expected stays smallest; clusters of the same size are in random order.
 
     Parameters
     ----------
@@ -56,30 +65,21 @@ def balance(
     have = np.zeros_like(wanted)
     order = np.random.default_rng(seed).permutation(n_clusters)
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
-    place = np.empty(n_clusters, dtype=np.int8)
+    assigned = np.empty(n_clusters, dtype=np.int8)
     for c in order:
-        held = np.flatnonzero(counts[c])
-        more, goal, now = counts[c, held], wanted[:, held], have[:, held]
+        used = np.flatnonzero(counts[c])
+        more, goal, now = counts[c, used], wanted[:, used], have[:, used]
         # (now + more - goal)^2 - (now - goal)^2, over goal
         rise = (more * (2 * (now - goal) + more) / goal).sum(axis=1)
         best = int(rise.argmin())
-        have[best, held] += more
-        place[c] = usable[best]
-    return place[cluster]
-
-
-MAX_CLUSTER = 0.05
-"""Share of all windows that the largest cluster must stay under."""
-
-_REMAINING = ["split", "against", "shared_nt", "windows", "sharing", "share"]
-
-SHORTER = (31, 45)
-"""Lengths of shared pieces, in nt, that are looked for across the splits that were made."""
+        have[best, used] += more
+        assigned[c] = usable[best]
+    return assigned[cluster]
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Which window goes where.
+    """The split of each window.
 
     Parameters
     ----------
@@ -94,12 +94,12 @@ class Split:
 
     @property
     def n_clusters(self) -> int:
-        """How many clusters there are."""
+        """Number of clusters."""
         return int(self.cluster.max(initial=-1)) + 1
 
     @property
     def largest(self) -> int:
-        """How many windows the largest cluster holds."""
+        """Number of windows in the largest cluster."""
         return int(np.bincount(self.cluster).max(initial=0))
 
     @property
@@ -110,7 +110,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class SplitReport:
-    """What was written, and what is left of similarity between the splits.
+    """The splits that were written, and the similarity that is left between them.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class SplitReport:
     counts : pandas.DataFrame
         A row for each type and class: ``modification, label, negatives, train, valid, test``.
     remaining : pandas.DataFrame
-        A row for each two splits and length of shared pieces: ``split, against, shared_nt,
+        A row for each pair of splits and length of shared pieces: ``split, against, shared_nt,
         windows, sharing, share``.
     """
 
@@ -136,17 +136,14 @@ def read_all_splits(
     modifications: Sequence[Modification] | None = None,
     on_missing: Notice | None = None,
 ) -> list[WindowSet]:
-    """Read all splits that a data set in the benchmark layout has, to divide them anew.
+    """Read all splits of a data set in the benchmark layout, to divide them again.
 
-    Parameters but the split are those of :func:`vqrna.data.benchmark.load_benchmark`.
-
-    Raises
-    ------
-    DataError
-        As :func:`vqrna.data.benchmark.read_sets`.
+    Parameters and errors are those of :func:`vqrna.data.benchmark.load_benchmark`.
     """
-    there = [split for split in SPLITS if find_files(directory, split)] or SPLITS[:1]
-    return [s for split in there for s in read_sets(directory, split, modifications, on_missing)]
+    available = [split for split in SPLITS if find_files(directory, split)] or SPLITS[:1]
+    return [
+        s for split in available for s in read_sets(directory, split, modifications, on_missing)
+    ]
 
 
 def split_windows(
@@ -156,39 +153,41 @@ def split_windows(
     seed: int = 0,
     max_cluster: float = MAX_CLUSTER,
 ) -> Split:
-    """Decide which window goes to which split.
+    """Assign windows to splits.
 
     Windows that share 60 contiguous nt within the central 501 form a cluster, over all types and
-    both classes; a cluster stays whole. Each type and class is divided as `fractions` say, as
-    nearly as whole clusters allow.
+    both classes; a cluster stays whole. Each type and class is divided by `fractions`, as nearly
+    as whole clusters allow.
 
     Parameters
     ----------
     sets : sequence of WindowSet
-        All windows of all types; the order of the result is theirs.
+        All windows of all types, in the order of the result.
     fractions : (float, float, float)
         Shares of train, valid and test; they sum to 1, and all but train may be 0.
     seed : int
-        Another seed gives another split.
+        Seed of the order of clusters of the same size.
     max_cluster : float
-        Share of all windows that the largest cluster must stay under.
+        Share of all windows that the largest cluster must stay below.
 
     Raises
     ------
     UsageError
-        If the fractions, the seed or `max_cluster` are impossible.
+        If the fractions, the seed or `max_cluster` are invalid.
     DataError
-        If there are no windows, or one cluster holds too large a share of them.
+        If there are no windows, or the largest cluster is too large.
     """
     possible = all(0 <= share <= 1 for share in fractions)  # no nan
     if len(fractions) != len(SPLITS) or not possible or fractions[0] <= 0:
-        raise UsageError(f"impossible fractions {fractions}: train, valid, test, none below 0")
+        raise UsageError(
+            f"invalid fractions {fractions} (expected train above 0, valid and test from 0 on)"
+        )
     if abs(sum(fractions) - 1) > 1e-6:
-        raise UsageError(f"the fractions {fractions} sum to {sum(fractions):g}, not to 1")
+        raise UsageError(f"the fractions {fractions} sum to {sum(fractions):g} (expected 1)")
     if not 0 < max_cluster <= 1:
-        raise UsageError(f"the largest cluster holds a share between 0 and 1, not {max_cluster:g}")
+        raise UsageError(f"invalid share of the largest cluster {max_cluster:g} (expected 0 to 1)")
     if seed < 0:
-        raise UsageError(f"a seed is 0 or more, not {seed}")
+        raise UsageError(f"invalid seed {seed} (expected 0 or more)")
     tokens = pile(sets)
     if not len(tokens):
         raise DataError("there are no windows to divide")
@@ -197,10 +196,10 @@ def split_windows(
     if largest > 1 and share >= max_cluster:
         raise DataError(
             f"{largest:,} of {len(tokens):,} windows ({share:.1%}) overlap in one cluster, "
-            f"{max_cluster:.1%} or more: they cannot be divided without a leak or a lopsided split"
+            f"{max_cluster:.1%} or more: no split without leaks would have the right proportions"
         )
-    kinds = list(dict.fromkeys(_stratum(s) for s in sets))
-    stratum = np.repeat([kinds.index(_stratum(s)) for s in sets], [len(s) for s in sets])
+    strata = list(dict.fromkeys(_stratum(s) for s in sets))
+    stratum = np.repeat([strata.index(_stratum(s)) for s in sets], [len(s) for s in sets])
     return Split(balance(cluster, stratum, fractions, seed), cluster)
 
 
@@ -213,22 +212,21 @@ def split_data(
     max_cluster: float = MAX_CLUSTER,
     show_progress: bool = False,
 ) -> SplitReport:
-    """Divide windows without a leak and write them in the benchmark layout.
+    """Divide windows without leaks and write them in the benchmark layout.
 
     Parameters are those of :func:`split_windows`, and
 
     out : path-like
-        A folder that does not exist yet or is empty. It is written whole or not at all; the same
-        windows and seed give the same bytes.
+        A new or empty folder. It is written completely or not at all; the same windows and seed
+        give the same bytes.
     show_progress : bool
-        Whether to show a bar.
 
     Raises
     ------
     DataError
-        As :func:`split_windows`; also if `out` holds something or cannot be written.
+        As :func:`split_windows`; also if `out` is not empty or cannot be written.
     UsageError
-        If the fractions are impossible.
+        As :func:`split_windows`.
     """
     import pandas as pd
 
@@ -240,16 +238,16 @@ def split_data(
         tokens = pile(sets)
         for shared in (*SHORTER, SHARED):
             bar.advance()
-            bar.note(f"looking for what still shares {shared} nt")
+            bar.note(f"finding windows that share {shared} nt")
             rows += _across(tokens, split.split, shared)
         bar.advance()
     remaining = pd.DataFrame(rows, columns=_REMAINING)
     leaks = remaining[remaining["shared_nt"] == SHARED]["sharing"].sum()
     if leaks:
-        raise AssertionError(f"{leaks} windows overlap across splits: a fault of vqrna")
+        raise AssertionError(f"{leaks} windows overlap across splits: a bug of vqrna")
     rule = f"{SHARED} identical contiguous nt within the central {CENTRAL}"
-    told = " ".join(f"{name}={share:g}" for name, share in zip(SPLITS, fractions, strict=True))
-    facts = {"overlap": rule, "fractions": told, "seed": str(seed)}
+    shares = " ".join(f"{name}={share:g}" for name, share in zip(SPLITS, fractions, strict=True))
+    facts = {"overlap": rule, "fractions": shares, "seed": str(seed)}
     directory = write_layout(sets, split.split, out, facts)
     return SplitReport(directory, split, _counts(sets, split.split), remaining)
 
@@ -261,15 +259,14 @@ def _stratum(s: WindowSet) -> tuple[str, int, str]:
 def _across(
     tokens: np.ndarray, split: np.ndarray, shared: int
 ) -> list[tuple[str, str, int, int, int, float]]:
-    """Count the windows of one split that share pieces with another."""
+    """Count the windows of each split that share pieces with an earlier one."""
     flags = overlapping_groups(tokens, split, shared=shared)
     rows = []
-    for ours, theirs in ((1, 0), (2, 0), (2, 1)):
-        mine = split == ours
-        if mine.any() and (split == theirs).any():
-            sharing = int(flags[mine, theirs].sum())
-            share = sharing / int(mine.sum())
-            rows.append((SPLITS[ours], SPLITS[theirs], shared, int(mine.sum()), sharing, share))
+    for later, earlier in ((1, 0), (2, 0), (2, 1)):
+        members = split == later
+        if members.any() and (split == earlier).any():
+            n, sharing = int(members.sum()), int(flags[members, earlier].sum())
+            rows.append((SPLITS[later], SPLITS[earlier], shared, n, sharing, sharing / n))
     return rows
 
 
@@ -283,32 +280,29 @@ def _counts(sets: Sequence[WindowSet], split: np.ndarray) -> pd.DataFrame:
         counts.update((_stratum(s), int(part)) for part in split[start : start + len(s)])
         start += len(s)
     rows = [
-        (*kind, *(counts[kind, part] for part in range(len(SPLITS))))
-        for kind in dict.fromkeys(_stratum(s) for s in sets)
+        (*stratum, *(counts[stratum, part] for part in range(len(SPLITS))))
+        for stratum in dict.fromkeys(_stratum(s) for s in sets)
     ]
     return pd.DataFrame(rows, columns=["modification", "label", "negatives", *SPLITS])
 
 
-FOLDS = 5
-
-
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """Which fold each window is in.
+    """The fold of each window.
 
     Parameters
     ----------
     fold : np.ndarray, shape (N,), int8
         From 0.
     cluster : np.ndarray, shape (N,), int
-        Cluster of overlapping windows; each lies in one fold as a whole.
+        Cluster of overlapping windows; each is in one fold as a whole.
     """
 
     fold: np.ndarray
     cluster: np.ndarray
 
     def rows(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows to train on, and rows of the fold that is held back; both shape (K,), int."""
+        """Return the rows to train on and those of the fold, which is held back: (K,), int."""
         held = self.fold == fold
         return np.flatnonzero(~held), np.flatnonzero(held)
 
@@ -316,18 +310,18 @@ class Folds:
 def make_folds(
     windows: Windows, folds: int = FOLDS, *, seed: int = 0, cluster: np.ndarray | None = None
 ) -> Folds:
-    """Divide windows by clusters, every type, class and set of negatives evenly.
+    """Divide windows by clusters, with equal shares of every type, class and set of negatives.
 
     Parameters
     ----------
     windows : Windows
-        With at least one known label each; at the longest length there is.
+        With at least one known label each, at their full length.
     folds : int
         At least 2.
     seed : int
-        Another seed gives another division.
+        Seed of the order of clusters of the same size.
     cluster : np.ndarray, shape (N,), int, optional
-        From :func:`vqrna.data.overlap.clusters`, if they are at hand.
+        From :func:`vqrna.data.overlap.clusters`, if already computed.
 
     Raises
     ------
@@ -337,12 +331,14 @@ def make_folds(
         If there are fewer clusters than folds.
     """
     if folds < 2:
-        raise UsageError(f"cross-validation needs two folds or more, not {folds}")
+        raise UsageError(f"invalid number of folds {folds} (expected two folds or more)")
     cluster = clusters(windows.tokens) if cluster is None else cluster
     n_clusters = len(np.unique(cluster))
     if n_clusters < folds:
-        raise DataError(f"{n_clusters} clusters of overlapping windows do not make {folds} folds")
-    return Folds(_handed_out(windows, cluster, [1 / folds] * folds, seed), cluster)
+        raise DataError(
+            f"{n_clusters} clusters of overlapping windows are too few for {folds} folds"
+        )
+    return Folds(_assign(windows, cluster, [1 / folds] * folds, seed), cluster)
 
 
 def hold_back(windows: Windows, cluster: np.ndarray, share: float, *, seed: int = 0) -> np.ndarray:
@@ -353,15 +349,15 @@ def hold_back(windows: Windows, cluster: np.ndarray, share: float, *, seed: int 
     windows : Windows
         With at least one known label each.
     cluster : np.ndarray, shape (N,), int
-        Of these windows.
+        Clusters of these windows.
     share : float
-        Of every type, class and set of negatives; between 0 and 1.
+        Share of every type, class and set of negatives; between 0 and 1.
     seed : int
 
     Returns
     -------
     np.ndarray, shape (N,), bool
-        True for what is held back.
+        True for the windows that are held back.
 
     Raises
     ------
@@ -369,20 +365,18 @@ def hold_back(windows: Windows, cluster: np.ndarray, share: float, *, seed: int 
         If the share is not between 0 and 1.
     """
     if not 0 < share < 1:
-        raise UsageError(f"the share that is held back lies between 0 and 1, not at {share:g}")
-    return _handed_out(windows, cluster, [1 - share, share], seed) == 1
+        raise UsageError(f"invalid share to hold back {share:g} (expected between 0 and 1)")
+    return _assign(windows, cluster, [1 - share, share], seed) == 1
 
 
-def _handed_out(
-    windows: Windows, cluster: np.ndarray, fractions: list[float], seed: int
-) -> np.ndarray:
-    """Hand out clusters; a window counts once for each type that it says something of."""
+def _assign(windows: Windows, cluster: np.ndarray, fractions: list[float], seed: int) -> np.ndarray:
+    """Assign clusters to the fractions; a window counts once for each of its known labels."""
     rows, column = np.nonzero(windows.labels != UNKNOWN)
     label = windows.labels[rows, column]
     named = np.where(label == NEGATIVE, windows.negative_set[rows, column], -1)
-    kind = np.stack([column, label, named], axis=1)
-    stratum = np.unique(kind, axis=0, return_inverse=True)[1].reshape(-1)
+    classes = np.stack([column, label, named], axis=1)
+    stratum = np.unique(classes, axis=0, return_inverse=True)[1].reshape(-1)
     number = np.unique(cluster, return_inverse=True)[1]
-    place = np.zeros(number.max(initial=0) + 1, dtype=np.int8)
-    place[number[rows]] = balance(number[rows], stratum, fractions, seed)
-    return place[number]
+    assigned = np.zeros(number.max(initial=0) + 1, dtype=np.int8)
+    assigned[number[rows]] = balance(number[rows], stratum, fractions, seed)
+    return assigned[number]

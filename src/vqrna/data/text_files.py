@@ -1,4 +1,4 @@
-"""Open what a user names: a file, plain or gzipped, or standard input, as a stream of bytes."""
+"""Open a file of the user, plain or gzipped, or standard input, as a stream of bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vqrna.errors import DataError
 _BUFFER = 1 << 20
 _PEEK = 1 << 16
 _GZIP = b"\x1f\x8b"
-# An empty block that bgzip writes last, so that a cut at a block's edge can be told.
+# The empty block that bgzip writes last; without it the file is truncated.
 _BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _FOREIGN = {
     b"BZh": "bzip2",
@@ -31,7 +31,7 @@ _FOREIGN = {
 def open_text(path: str | PathLike[str]) -> Iterator[io.BufferedReader]:
     """Open a text file for reading as bytes, decompressed where it is gzip or bgzip.
 
-    Compression is told by the first bytes, not by the name, so that it works on a pipe too.
+    Compression is recognised by the first bytes, not by the name, so that pipes work, too.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ def open_text(path: str | PathLike[str]) -> Iterator[io.BufferedReader]:
     Yields
     ------
     io.BufferedReader
-        Yields lines when iterated over. The body should do nothing but read: its errors of
-        reading are told as errors of this file.
+        Iterates over lines. The body should only read: its OSErrors are reported as errors of
+        this file.
 
     Raises
     ------
     DataError
         If the file is missing, a directory, unreadable, empty, binary, compressed in another
-        way, or broken in the middle; also when the latter shows only while it is read.
+        way, or damaged; also if this shows only while it is read.
     """
     file = str(path)
     raw = _open_raw(file)
@@ -56,7 +56,7 @@ def open_text(path: str | PathLike[str]) -> Iterator[io.BufferedReader]:
         yield _decompressed(raw, file)
     except EOFError:
         raise DataError(
-            "the gzip stream ends too early: the file is cut short", file=file
+            "the gzip stream ends too early: the file is truncated", file=file
         ) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"the gzip stream is damaged ({error})", file=file) from None
@@ -68,10 +68,9 @@ def open_text(path: str | PathLike[str]) -> Iterator[io.BufferedReader]:
 
 
 def _open_raw(file: str) -> io.BufferedReader:
-    """Open the bytes as they are stored."""
     if file == "-":
         stream = sys.stdin.buffer
-        # A stand-in for standard input, as in a notebook or a test, may not be able to peek.
+        # A replacement of standard input, as in a notebook or a test, may lack `peek`.
         return cast(
             io.BufferedReader,
             stream if hasattr(stream, "peek") else io.BufferedReader(cast(io.RawIOBase, stream)),
@@ -87,24 +86,26 @@ def _open_raw(file: str) -> io.BufferedReader:
 
 
 def _decompressed(raw: io.BufferedReader, file: str) -> io.BufferedReader:
-    """Look at the first bytes, and put a decompressor in front where it is needed."""
+    """Return the stream, decompressed if its first bytes are those of gzip."""
     start = raw.peek(_PEEK)
     if not start:
         raise DataError("is empty", file=file)
-    for magic, kind in _FOREIGN.items():
+    for magic, name in _FOREIGN.items():
         if start.startswith(magic):
-            raise DataError(f"is compressed with {kind}: only gzip and bgzip are read", file=file)
+            raise DataError(
+                f"is compressed with {name}: only gzip and bgzip are supported", file=file
+            )
     text = raw
     if start.startswith(_GZIP):
-        if start[12:14] == b"BC" and file != "-" and not _ends_whole(Path(file)):
-            raise DataError("bgzip's last block is missing: the file is cut short", file=file)
+        if start[12:14] == b"BC" and file != "-" and not _is_complete(Path(file)):
+            raise DataError("the last block of bgzip is missing: the file is truncated", file=file)
         # GzipFile's own readline is Python; a buffer in front reads lines in C.
         text = io.BufferedReader(
             cast(io.RawIOBase, gzip.GzipFile(fileobj=cast(BinaryIO, raw))), _BUFFER
         )
         start = text.peek(_PEEK)
         if not start:
-            raise DataError("is empty (a gzip file of nothing)", file=file)
+            raise DataError("is empty (a gzip file without content)", file=file)
     if b"\0" in start:
         raise DataError("is binary, not text", file=file)
     if b"\r" in start and b"\n" not in start and start.rstrip(b"\r").count(b"\r"):
@@ -112,8 +113,8 @@ def _decompressed(raw: io.BufferedReader, file: str) -> io.BufferedReader:
     return text
 
 
-def _ends_whole(path: Path) -> bool:
-    """Tell whether a bgzip file ends with its end block; what is no plain file is not judged."""
+def _is_complete(path: Path) -> bool:
+    """Return whether a bgzip file ends with its end block; True for a pipe."""
     if not path.is_file():
         return True
     size = path.stat().st_size

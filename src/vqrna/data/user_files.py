@@ -1,4 +1,4 @@
-"""The user's own windows: a FASTA of positives and one of negatives, or a table."""
+"""Read windows of the user: a FASTA file of positives and one of negatives, or a table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from vqrna.modifications import modification as known_modification
 from vqrna.sequence import AMBIGUOUS, centre, decode, encode
 
 AGREEMENT = 0.99
-"""Share of the positives that must have the same central base for it to be the type's base."""
+"""Share of the positives with the same central base, from which on it is the type's base."""
 
 _SET = re.compile(SET_NAME)
 _LABELS = {
@@ -41,28 +41,29 @@ _NEEDED = ("sequence", "modification", "label")
 
 
 def own_modification(symbol: str, positives: np.ndarray) -> Modification:
-    """Make a type of the user's own from its modified sites.
+    """Return a user-defined type, made from its modified sites.
 
     Parameters
     ----------
     symbol : str
-        A letter, then letters, digits and ``. + ' - _``: it becomes a part of file names.
+        A letter, then letters, digits and ``. + ' - _``; it is used in file names.
     positives : np.ndarray, shape (N, L), uint8
-        Windows about modified sites.
+        Windows around modified sites.
 
     Returns
     -------
     Modification
-        Its context is the central base that at least 99 % of the positives have, or ``N``.
+        Its context is the central base of at least 99 % of the positives, or ``N``.
 
     Raises
     ------
     UsageError
-        If the symbol cannot be used.
+        If the symbol is invalid.
     """
     if not re.fullmatch(SYMBOL, symbol):
         raise UsageError(
-            f"'{symbol}' cannot name a modification: a letter, then letters, digits or . + ' - _"
+            f"'{symbol}' cannot name a modification "
+            "(expected a letter, then letters, digits or . + ' - _)"
         )
     bases = positives[:, centre(positives.shape[1])]
     counts = np.bincount(bases, minlength=AMBIGUOUS + 1)[:AMBIGUOUS]
@@ -84,12 +85,12 @@ def load_windows_fasta(
     positives, negatives : path-like
         FASTA files of windows with the site in the centre.
     modification : Modification or str
-        A known type or the symbol of one's own.
+        A known type, or the symbol of a user-defined one.
 
     Raises
     ------
     DataError
-        If a file is broken, or a window has an even length.
+        If a file cannot be read, or a window has an even length.
     """
     return merge(fasta_sets(positives, negatives, modification))
 
@@ -99,11 +100,11 @@ def fasta_sets(
     negatives: str | PathLike[str],
     modification: Modification | str,
 ) -> list[WindowSet]:
-    """Read windows as :func:`load_windows_fasta` does, nothing merged."""
+    """Read windows as :func:`load_windows_fasta`, without merging them."""
     modified, unmodified = list(read_fasta(positives)), list(read_fasta(negatives))
-    kind = _type_of(modification, modified) if isinstance(modification, str) else modification
+    m = _type_of(modification, modified) if isinstance(modification, str) else modification
     return [
-        WindowSet(stack(records), tuple(r.header for r in records), kind, label)
+        WindowSet(stack(records), tuple(r.header for r in records), m, label)
         for label, records in ((NEGATIVE, unmodified), (POSITIVE, modified))
     ]
 
@@ -111,38 +112,37 @@ def fasta_sets(
 def load_table(path: str | PathLike[str]) -> Windows:
     """Read windows from a table with the columns ``sequence``, ``modification`` and ``label``.
 
-    Tabs or commas, with a header; plain or gzipped. ``label`` is 1 or 0 (or ``positive``,
-    ``true`` and the like). Two more columns are read if they are there: ``name``, and
-    ``negatives``, the name of the set that a row with label 0 belongs to.
+    The table has a header and tabs or commas; it may be gzipped. ``label`` is 1 or 0 (or
+    ``positive``, ``true`` and similar words). Two more columns are optional: ``name``, and
+    ``negatives``, the name of the set of a row with label 0.
 
     Raises
     ------
     DataError
-        With file and line, if a column or value is missing or wrong.
+        With file and line, if a column or value is missing or invalid.
     """
     return merge(table_sets(path))
 
 
 def table_sets(path: str | PathLike[str]) -> list[WindowSet]:
-    """Read a table as :func:`load_table` does, nothing merged."""
+    """Read a table as :func:`load_table`, without merging windows."""
     groups: dict[tuple[str, int, str], list[FastaRecord]] = {}
     for symbol, label, negatives, record in _rows(path):
         groups.setdefault((symbol, label, negatives), []).append(record)
-    kinds: dict[str, Modification] = {}
+    types: dict[str, Modification] = {}
     for symbol in dict.fromkeys(symbol for symbol, _, _ in groups):
         try:
-            kinds[symbol] = _type_of(symbol, groups.get((symbol, POSITIVE, RANDOM), []))
+            types[symbol] = _type_of(symbol, groups.get((symbol, POSITIVE, RANDOM), []))
         except UsageError as error:
             line = min(rows[0].line for key, rows in groups.items() if key[0] == symbol)
             raise DataError(str(error), file=path, line=line) from None
     return [
-        WindowSet(stack(rows), tuple(r.name for r in rows), kinds[symbol], label, negatives)
+        WindowSet(stack(rows), tuple(r.name for r in rows), types[symbol], label, negatives)
         for (symbol, label, negatives), rows in groups.items()
     ]
 
 
 def _type_of(symbol: str, positives: list[FastaRecord]) -> Modification:
-    """Find a known type, or make one."""
     try:
         return known_modification(symbol)
     except UsageError:
@@ -150,7 +150,7 @@ def _type_of(symbol: str, positives: list[FastaRecord]) -> Modification:
 
 
 def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecord]]:
-    """Read the rows: modification, label, set of negatives, and the window as a record."""
+    """Yield modification, label, set of negatives and window of each row."""
     file = str(path)
     with open_text(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", "replace", newline="") as text:
         header = text.readline()
@@ -162,7 +162,7 @@ def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecor
             raise DataError(message, file=file, line=1)
         counts: Counter[str] = Counter()
         reader = csv.reader(text, delimiter=delimiter)
-        for line, cells in _whole(reader, file):
+        for line, cells in _complete_rows(reader, file):
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(columns):
@@ -171,7 +171,9 @@ def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecor
             row = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
             label = _LABELS.get(row["label"].lower())
             if label is None:
-                raise DataError(f"'{row['label']}' is no label: 1 or 0", file=file, line=line)
+                raise DataError(
+                    f"invalid label '{row['label']}' (expected 1 or 0)", file=file, line=line
+                )
             if not row["modification"]:
                 raise DataError("the modification is empty", file=file, line=line)
             try:
@@ -181,8 +183,8 @@ def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecor
             negatives = row.get("negatives") or RANDOM if label == NEGATIVE else RANDOM
             if not _SET.fullmatch(negatives):
                 message = (
-                    f"'{negatives}' cannot name a set of negatives: a letter or _, then letters, "
-                    "digits, _ or ."
+                    f"'{negatives}' cannot name a set of negatives "
+                    "(expected a letter or _, then letters, digits, _ or .)"
                 )
                 raise DataError(message, file=file, line=line)
             counts[row["modification"]] += 1
@@ -193,8 +195,8 @@ def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecor
         raise DataError("the table has no rows", file=file)
 
 
-def _whole(reader: Any, file: str) -> Iterator[tuple[int, list[str]]]:
-    """Give the rows below the header with the lines that they begin in; a row is one line."""
+def _complete_rows(reader: Any, file: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows below the header with their lines; a row must be on one line."""
     while True:
         line = reader.line_num + 2
         try:
@@ -204,5 +206,5 @@ def _whole(reader: Any, file: str) -> Iterator[tuple[int, list[str]]]:
         if cells is None:
             return
         if reader.line_num + 1 > line:
-            raise DataError("a quote is opened and not closed", file=file, line=line)
+            raise DataError("a quote is not closed", file=file, line=line)
         yield line, cells

@@ -1,10 +1,10 @@
-"""Windows and what is known of them: identical windows are one row with several labels."""
+"""Windows and their labels: identical windows are one row with labels of several types."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,17 +14,17 @@ from vqrna.modifications import Modification
 from vqrna.sequence import centre, recentre
 
 RANDOM = "random"
-"""Name of the unnamed negatives (``K-0``): random sites of the same base."""
+"""Name of the negatives without a name (``K-0``): random sites of the same base."""
 
 SET_NAME = r"[A-Za-z_][\w.]*"
-"""Pattern of a named set of negatives: it becomes a part of file names."""
+"""Pattern of the name of a set of negatives, which is used in file names."""
 
 POSITIVE, NEGATIVE, UNKNOWN = 1, 0, -1
 
 
 @dataclass(frozen=True, eq=False)
 class WindowSet:
-    """Windows of one type and one class, as one file holds them: nothing merged.
+    """Windows of one type and one class, as in one file, not merged.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class WindowSet:
     label : int
         1 for modified sites, 0 for unmodified ones.
     negatives : str
-        Name of the set of negatives; no meaning for modified sites.
+        Name of the set of negatives; unused for modified sites.
     """
 
     tokens: np.ndarray
@@ -51,24 +51,23 @@ class WindowSet:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Different windows with what is known of each, for several modifications.
+    """Distinct windows with their labels for several modifications.
 
     Parameters
     ----------
     tokens : np.ndarray, shape (N, L), uint8
-        No two rows are alike. The site is at ``L // 2``.
+        Distinct rows, with the site at ``L // 2``.
     labels : np.ndarray, shape (N, M), int8
-        1 modified, 0 not, -1 not known.
+        1 modified, 0 unmodified, -1 unknown.
     negative_set : np.ndarray, shape (N, M), int8
-        Index into `negative_sets` of where a 0 in `labels` comes from; -1 elsewhere.
+        Index into `negative_sets` where `labels` is 0; -1 elsewhere.
     negative_sets : tuple of str
         The first is ``random``.
     names : tuple of str, length N
         Header of the first record with this window.
     modifications : tuple of Modification, length M
     conflicts : int
-        How many times a window was given as modified and as not modified for the same type;
-        it counts as modified.
+        Number of windows labelled both modified and unmodified for a type; they count as modified.
     """
 
     tokens: np.ndarray
@@ -89,77 +88,70 @@ class Windows:
 
     @property
     def digest(self) -> str:
-        """Hexadecimal digits that change with all that a training reads of the windows."""
-        kinds = [(m.symbol, m.context, m.offset) for m in self.modifications]
-        digest = hashlib.sha256(repr((self.negative_sets, kinds)).encode())
+        """SHA-256 of everything that a training reads of the windows, in hexadecimal."""
+        types = [(m.symbol, m.context, m.offset) for m in self.modifications]
+        digest = hashlib.sha256(repr((self.negative_sets, types)).encode())
         for array in (self.tokens, self.labels, self.negative_set):
-            # The shape, too: the same bytes may be other windows
+            # With the shape: the same bytes can be different windows
             digest.update(repr(array.shape).encode() + array.tobytes())
         return digest.hexdigest()
 
     def candidates(self) -> np.ndarray:
-        """Tell which types the base at the site and its context allow, shape (N, M), bool."""
-        found = []
-        for kind in self.modifications:
-            near = recentre(self.tokens, 2 * len(kind.context) + 1)
-            found.append(kind.candidates(near)[:, centre(near.shape[1])])
-        return np.stack(found, axis=1)
+        """Return which types the site can carry, by base and context: shape (N, M), bool."""
+        columns = []
+        for m in self.modifications:
+            near = recentre(self.tokens, 2 * len(m.context) + 1)
+            columns.append(m.candidates(near)[:, centre(near.shape[1])])
+        return np.stack(columns, axis=1)
 
     def take(self, rows: np.ndarray | Sequence[int] | slice) -> Windows:
-        """Return some of the windows.
-
-        Parameters
-        ----------
-        rows : np.ndarray, shape (N,), bool, or shape (K,), int, or slice
-            Which, and in which order.
-        """
+        """Return some of the windows: by mask (N,), by index (K,) in its order, or by slice."""
         chosen = np.arange(len(self))[rows]
-        return Windows(
+        return replace(
+            self,
             tokens=self.tokens[chosen],
             labels=self.labels[chosen],
             negative_set=self.negative_set[chosen],
-            negative_sets=self.negative_sets,
             names=tuple(self.names[i] for i in chosen),
-            modifications=self.modifications,
-            conflicts=self.conflicts,
         )
 
 
 def window_remarks(
     length: int, *, empty: int = 0, left_out: int = 0, shorter: int = 0, longer: int = 0
 ) -> list[str]:
-    """Tell in a line each what was done to windows that were given.
+    """Return a line for each change to windows of the user.
 
     Parameters
     ----------
     length : int
-        Of the windows that are looked at, in nt.
+        Length of the windows in use, in nt.
     empty, left_out, shorter, longer : int
-        How many had no letters, could not carry the type, had too few or too many letters.
+        Number of windows without letters, unable to carry the type, with too few or too many
+        letters.
     """
-    said = (
+    remarks = (
         (empty, "{} without letters: left out"),
         (left_out, "{} that cannot carry the type in the centre: left out"),
-        (shorter, f"{{}} shorter than {length} nt: ambiguous letters stand beside"),
-        (longer, f"{{}} longer than {length} nt: the central {length} are looked at"),
+        (shorter, f"{{}} shorter than {length} nt: padded with ambiguous letters"),
+        (longer, f"{{}} longer than {length} nt: cut to the central {length}"),
     )
-    return [words.format(f"{count:,} window{'s' * (count != 1)}") for count, words in said if count]
+    return [text.format(f"{n:,} window{'s' * (n != 1)}") for n, text in remarks if n]
 
 
 def stack(records: Sequence[FastaRecord]) -> np.ndarray:
-    """Put records of odd length under one another, site under site.
+    """Stack records of odd length with their sites in the same column.
 
-    Shorter ones get ambiguous tokens on both ends, so that the site stays in the centre.
+    Shorter ones get ambiguous tokens on both ends.
 
     Returns
     -------
     np.ndarray, shape (N, L), uint8
-        L is the longest length; shape (0, 1) for no records.
+        L is the longest length; shape (0, 1) without records.
 
     Raises
     ------
     DataError
-        If a record has an even length: which base is the site is not known then.
+        If a record has an even length, so that its site is unknown.
     """
     for record in records:
         if len(record.tokens) % 2 == 0:
@@ -181,12 +173,7 @@ def stack(records: Sequence[FastaRecord]) -> np.ndarray:
 
 
 def pile(sets: Sequence[WindowSet]) -> np.ndarray:
-    """Put the windows of all sets under one another, at the longest length of any.
-
-    Returns
-    -------
-    np.ndarray, shape (N, L), uint8
-    """
+    """Stack the windows of all sets at the longest length: (N, L), uint8."""
     longest = max((s.tokens.shape[1] for s in sets), default=1)
     return np.concatenate(
         [recentre(s.tokens, longest) for s in sets] or [np.empty((0, longest), np.uint8)]
@@ -194,42 +181,38 @@ def pile(sets: Sequence[WindowSet]) -> np.ndarray:
 
 
 def identical(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find rows that are alike.
-
-    Parameters
-    ----------
-    tokens : np.ndarray, shape (N, L), uint8
+    """Find identical rows of tokens (N, L), uint8.
 
     Returns
     -------
     first : np.ndarray, shape (K,), int
-        Index of the first row of each kind, rising.
-    kind : np.ndarray, shape (N,), int
-        Which of the K kinds each row is.
+        Index of the first of each distinct row, sorted.
+    distinct : np.ndarray, shape (N,), int
+        Which of the K distinct rows each row is.
     """
     if not len(tokens):
         return np.empty(0, dtype=int), np.empty(0, dtype=int)
     rows = np.ascontiguousarray(tokens).view(np.dtype((np.void, tokens.shape[1]))).ravel()
-    _, first, kind = np.unique(rows, return_index=True, return_inverse=True)
+    _, first, distinct = np.unique(rows, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return first[order], rank[kind.reshape(-1)]
+    return first[order], rank[distinct.reshape(-1)]
 
 
 def merge(
     sets: Sequence[WindowSet], modifications: Sequence[Modification] | None = None
 ) -> Windows:
-    """Join sets: windows that are alike become one row with several known labels.
+    """Merge sets: identical windows become one row with several known labels.
 
-    Where a set does not speak of a type, the label is unknown, not negative. A window that is
-    both modified and not for the same type counts as modified, and as one conflict.
+    Labels of types that no set covers are unknown, not negative. A window that is both modified
+    and unmodified for a type counts as modified, and as a conflict.
 
     Parameters
     ----------
     sets : sequence of WindowSet
     modifications : sequence of Modification, optional
-        Columns of the labels; the types of the sets in their order if not given.
+        Columns of the labels; by default the types of the sets, in their order.
     """
     if modifications is None:
         modifications = list(dict.fromkeys(s.modification for s in sets))
@@ -240,17 +223,17 @@ def merge(
     first, row = identical(tokens)
     labels = np.full((len(first), len(column)), UNKNOWN, dtype=np.int8)
     negative_set = np.full_like(labels, -1)
-    # Unnamed negatives last: a window in both sets then counts as one of the unnamed ones.
+    # Random negatives last: a window in two sets counts as random
     ends = np.cumsum([len(s) for s in sets])
-    placed = [(s, row[end - len(s) : end]) for s, end in zip(sets, ends, strict=True)]
-    placed.sort(key=lambda pair: -negative_sets.index(pair[0].negatives))
-    for s, rows in placed:
+    rows_of = [(s, row[end - len(s) : end]) for s, end in zip(sets, ends, strict=True)]
+    rows_of.sort(key=lambda pair: -negative_sets.index(pair[0].negatives))
+    for s, rows in rows_of:
         if s.label == NEGATIVE:
-            labels[rows, column[s.modification.symbol]] = NEGATIVE
-            which = negative_sets.index(s.negatives)
-            negative_set[rows, column[s.modification.symbol]] = which
+            at = column[s.modification.symbol]
+            labels[rows, at] = NEGATIVE
+            negative_set[rows, at] = negative_sets.index(s.negatives)
     conflicts = 0
-    for s, rows in placed:
+    for s, rows in rows_of:
         if s.label == POSITIVE:
             at = column[s.modification.symbol]
             conflicts += int((labels[np.unique(rows), at] == NEGATIVE).sum())
