@@ -105,7 +105,7 @@ def test_the_legend_tells_the_tiers_there_are(tiers):
     figure = agreement_figure(table(MODIFICATIONS[:1], tiers), MODIFICATIONS)
     told = [text.get_text() for text in figure.legends[0].get_texts()]
     wanted = {"medium": "medium or higher"}
-    assert told == [*(wanted.get(tier, tier) for tier in tiers), "none found"]
+    assert told == [*(wanted.get(tier, tier) for tier in tiers), "no known site called"]
 
 
 def test_the_same_table_gives_the_same_bytes(tmp_path):

@@ -15,7 +15,7 @@ def test_types_with_and_without_codes(tmp_path):
     assert len(shown) == 4
     assert shown[0].get_ylabel() == "Am"
     save_figure(figure, tmp_path / "x")
-    assert "none tells Cm" in (tmp_path / "x.svg").read_text()
+    assert "no specific code for Cm" in (tmp_path / "x.svg").read_text()
 
 
 def test_letters_of_more_than_two_bits_are_drawn_whole():

@@ -23,7 +23,7 @@ def test_a_panel_a_type_of_which_something_is_known(tmp_path, called):
 def test_sites_of_which_nothing_is_known(tmp_path):
     figure = embedding_map(np.zeros((1, 2)), np.full((1, 2), -1), ["Am", "Cm"], ["r", "g"])
     assert len(figure.axes) == 1
-    assert figure.axes[0].get_title(loc="left") == "nothing is known of these sites"
+    assert figure.axes[0].get_title(loc="left") == "no labels of these sites are known"
     save_figure(figure, tmp_path / "x")
 
 

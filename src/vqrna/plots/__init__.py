@@ -1,1 +1,1 @@
-"""Pictures: arrays and tables in, matplotlib figures out; no model, no pyplot state."""
+"""Figures: each function takes arrays or tables and returns a matplotlib figure, without pyplot."""

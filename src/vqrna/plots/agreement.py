@@ -1,4 +1,4 @@
-"""Agreement with known sites: precision, recall and enrichment of each type, a dot a tier."""
+"""Agreement with known sites: precision, recall and enrichment by type and confidence tier."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from vqrna.modifications import Modification
-from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style, tint
+from vqrna.plots.style import FAINT, HAIR, INK, dark, frame, new_figure, style, tint
 from vqrna.stats.tiers import TIERS
 
 _WIDTH = 9.0
 _ROW, _ABOVE_AND_BELOW = 0.55, 1.35  # inches
-_STEP = 0.24  # of a row, between two tiers
+_STEP = 0.24  # rows between two tiers
 _SHADES = (0.35, 0.65, 1.0)
 _MARKERS = ("o", "s", "D")
 _MEASURES = ("precision", "recall", "enrichment")
 _MEANING = {
     "precision": "share of called sites\nthat are known",
     "recall": "share of known sites\nthat are called",
-    "enrichment": "known sites among called ones,\ntimes what chance gives",
+    "enrichment": "known sites among called sites,\nrelative to chance",
 }
 
 
@@ -36,17 +36,12 @@ def agreement_figure(
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a type and tier: ``modification``, ``tier``, ``called``, ``known``, ``found``, and
-        each of ``precision``, ``recall`` and ``enrichment`` with ``_low`` and ``_high``; nan
-        where not known. Without any enrichment its panel is left out.
+        One row per type and tier: ``modification``, ``tier``, ``called``, ``known``, ``found``,
+        and each of ``precision``, ``recall`` and ``enrichment`` with ``_low`` and ``_high``; nan
+        if unknown. The panel of the enrichment is omitted if all of it is unknown.
     modifications : sequence of Modification
-        Types from top to bottom; those that are not in the table are left out.
+        Types from top to bottom; types that are not in the table are left out.
     title : str
-        Above the panels.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     drawn = [m for m in modifications if (table["modification"] == m.symbol).any()]
     measures = [name for name in _MEASURES if name != "enrichment" or table[name].notna().any()]
@@ -54,7 +49,7 @@ def agreement_figure(
         figure = new_figure(_WIDTH, _ABOVE_AND_BELOW + _ROW * max(len(drawn), 1))
         panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
         for ax, measure in zip(panels, measures, strict=True):
-            _frame(ax, len(drawn))
+            _rows(ax, len(drawn))
             _scale(ax, table, measure)
             for row, m in enumerate(drawn):
                 of_type = table[table["modification"] == m.symbol]
@@ -64,13 +59,12 @@ def agreement_figure(
             ax.set_title(measure)
         _names(panels[0], table, drawn)
         _legend(figure, list(dict.fromkeys(table["tier"])))
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        frame(figure, title)
     return figure
 
 
-def _frame(ax: Axes, rows: int) -> None:
-    """Give every type a band, the first on top."""
+def _rows(ax: Axes, rows: int) -> None:
+    """Separate the types by lines, the first on top."""
     ax.set_ylim(max(rows, 1) - 0.5, -0.5)
     ax.grid(visible=False, axis="y")
     ax.spines["left"].set_visible(False)
@@ -80,7 +74,7 @@ def _frame(ax: Axes, rows: int) -> None:
 
 
 def _scale(ax: Axes, table: pd.DataFrame, measure: str) -> None:
-    """Reach from 0 to the highest interval; enrichment in powers of ten, and across 1."""
+    """Set the scale: from 0 to the highest interval; logarithmic around 1 for the enrichment."""
     highest = table[f"{measure}_high"].max()
     if measure != "enrichment":
         top = 1.0 if np.isnan(highest) else min(1.0, 1.05 * float(highest))
@@ -98,11 +92,11 @@ def _scale(ax: Axes, table: pd.DataFrame, measure: str) -> None:
 
 
 def _dot(ax: Axes, row: int, color: str, values: dict, measure: str) -> None:
-    """Draw a value and its interval; one of 0 on a scale of powers stands at its edge."""
+    """Draw a value and its interval; 0 is drawn at the edge of a logarithmic scale."""
     value, low, high = (float(values[measure + end]) for end in ("", "_low", "_high"))
     if np.isnan(value):
         return
-    tier = _place(values["tier"])
+    tier = _tier_index(values["tier"])
     at = row + _STEP * (tier - 1)
     shade = tint(dark(color, 3), _SHADES[tier])
     edge = ax.get_xlim()[0]
@@ -115,13 +109,13 @@ def _dot(ax: Axes, row: int, color: str, values: dict, measure: str) -> None:
     )  # fmt: skip
 
 
-def _place(tier: str) -> int:
-    """Give the place of a tier; one that is not known looks like the middle one."""
+def _tier_index(tier: str) -> int:
+    """Return the index of a tier, the middle one for an unknown tier."""
     return TIERS.index(tier) if tier in TIERS else 1
 
 
 def _names(ax: Axes, table: pd.DataFrame, drawn: Sequence[Modification]) -> None:
-    """Write beside each row its type, and below it how many sites are known."""
+    """Write the type and the number of known sites beside each row."""
     ax.set_yticks(range(len(drawn)), [""] * len(drawn))
     for row, m in enumerate(drawn):
         known = int(table["known"][table["modification"] == m.symbol].max())
@@ -136,16 +130,17 @@ def _names(ax: Axes, table: pd.DataFrame, drawn: Sequence[Modification]) -> None
 
 
 def _legend(figure: Figure, tiers: Sequence[str]) -> None:
-    """Tell what the shapes mean."""
     shapes = [
         Line2D(
-            [], [], color=tint(INK, _SHADES[_place(tier)]), marker=_MARKERS[_place(tier)], ms=5,
-            lw=1.6, label=f"{tier} or higher" if tier in TIERS[:-1] else tier,
+            [], [], color=tint(INK, _SHADES[i]), marker=_MARKERS[i], ms=5, lw=1.6,
+            label=f"{tier} or higher" if tier in TIERS[:-1] else tier,
         )
-        for tier in tiers
+        for tier, i in zip(tiers, map(_tier_index, tiers), strict=True)
     ]  # fmt: skip
-    empty = Line2D([], [], color=INK, marker="o", mfc="white", ms=5, lw=0, label="none found")
+    empty = Line2D(
+        [], [], color=INK, marker="o", mfc="white", ms=5, lw=0, label="no known site called"
+    )
     figure.legend(
         handles=[*shapes, empty], loc="outside upper right", ncols=len(shapes) + 1,
-        title="called as (with 95 % interval)", title_fontsize=8, alignment="right",
+        title="confidence (with 95 % interval)", title_fontsize=8, alignment="right",
     )  # fmt: skip

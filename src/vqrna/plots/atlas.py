@@ -18,28 +18,27 @@ ORDERS = {
     "specific": ("most specific codes", ORANGE, "-"),
     "random": ("random codes", FAINT, "-"),
     "mutagenesis": ("mutagenesis", BLUE, "-"),
-    "occlusion": ("tokens that matter most", GREEN, (0, (4, 1.5))),
+    "occlusion": ("tokens with the largest effect", GREEN, (0, (4, 1.5))),
 }
-"""How the orders of a deletion curve are called and drawn."""
+"""Name, colour and dashes of each order of a deletion curve."""
 
 
 @dataclass(frozen=True, eq=False)
 class CodeLogo:
-    """One code among the most specific of a type.
+    """Logo of one code.
 
     Parameters
     ----------
     bits : np.ndarray, shape (4, W)
         Heights of A, C, G, U.
     offsets : np.ndarray, shape (W,), int
-        Places beside the middle of what the code sees.
-    words : str
-        Beside the logo.
+        Offsets of the columns from the centre of the code.
+    label : str
     """
 
     bits: np.ndarray
     offsets: np.ndarray
-    words: str
+    label: str
 
 
 def top_codes(
@@ -51,32 +50,31 @@ def top_codes(
     title: str = "",
     remark: str = "",
 ) -> Figure:
-    """Draw the logos of the most specific codes of each type, a row a type.
+    """Draw the logos of the most specific codes, one row per type.
 
     Parameters
     ----------
     codes : sequence of sequence of CodeLogo
-        For each type its codes; at most four are drawn.
+        Codes of each type; at most four are drawn.
     names, colors : sequence of str
-        Of the types.
+        Names and colours of the types.
     bases : mapping of str to str
         Colour of each base.
     title, remark : str
-        Above and below.
     """
     with style():
-        there = [entry for entry in zip(codes, names, colors, strict=True) if entry[0]]
+        present = [entry for entry in zip(codes, names, colors, strict=True) if entry[0]]
         without = [name for own, name in zip(codes, names, strict=True) if not own]
-        figure = new_figure(11, 1.15 * max(len(there), 1) + 0.9)
-        axes = figure.subplots(max(len(there), 1), _COLUMNS, squeeze=False, sharey=True)
-        # Against a background of rare bases a letter can tell more than two bits.
-        tallest = [logo.bits.sum(axis=0).max() for own, _, _ in there for logo in own[:_COLUMNS]]
+        figure = new_figure(11, 1.15 * max(len(present), 1) + 0.9)
+        axes = figure.subplots(max(len(present), 1), _COLUMNS, squeeze=False, sharey=True)
+        # Bases that are rare in the background can have more than two bits
+        tallest = [logo.bits.sum(axis=0).max() for own, _, _ in present for logo in own[:_COLUMNS]]
         highest = max(2.0, 1.05 * max(tallest, default=0.0))
-        if not there:
+        if not present:
             for ax in axes[0]:
                 ax.set_axis_off()
-        for row, (own, name, color) in enumerate(there):
-            below = there[row + 1][0] if row + 1 < len(there) else ()
+        for row, (own, name, color) in enumerate(present):
+            below = present[row + 1][0] if row + 1 < len(present) else ()
             for column, ax in enumerate(axes[row]):
                 if column >= len(own):
                     ax.set_axis_off()
@@ -84,14 +82,14 @@ def top_codes(
                 draw_logo(ax, own[column].bits, own[column].offsets, bases)
                 ax.set_ylim(0, highest)
                 ax.axvline(0, color=HAIR, lw=0.8, zorder=0)
-                ax.set_title(own[column].words, fontsize=7, fontweight="normal", pad=2)
+                ax.set_title(own[column].label, fontsize=7, fontweight="normal", pad=2)
                 lowest = column >= len(below)
                 ax.tick_params(labelsize=6.5, length=2, labelbottom=lowest)
-                ax.set_xlabel("nt from the middle" if lowest else "", fontsize=7)
+                ax.set_xlabel("nt from the centre" if lowest else "", fontsize=7)
             axes[row, 0].set_ylabel(name, color=dark(color), fontweight="bold", fontsize=10)
         figure.supylabel("bits", fontsize=8.5)
         if without:
-            title = f"{title}; none tells {', '.join(without)}"
+            title = f"{title}; no specific code for {', '.join(without)}"
         frame(figure, title, remark)
     return figure
 
@@ -104,31 +102,32 @@ def deletion_curves(
     title: str = "",
     remark: str = "",
 ) -> Figure:
-    """Draw how a prediction falls as tokens are replaced.
+    """Draw the decrease of a prediction as tokens are replaced.
 
     Parameters
     ----------
     table : pandas.DataFrame
         ``modification``, ``order`` (any of `ORDERS`), ``tokens``, ``lost``.
     names, colors : sequence of str
-        Of the types; those that are not in the table are left out.
+        Names and colours of the types; types that are not in the table are left out.
     title, remark : str
-        Above and below.
     """
-    there = [(n, c) for n, c in zip(names, colors, strict=True) if (table.modification == n).any()]
-    columns = min(_COLUMNS, max(len(there), 1))
-    rows = -(-max(len(there), 1) // columns)
+    present = [
+        (n, c) for n, c in zip(names, colors, strict=True) if (table.modification == n).any()
+    ]
+    columns = min(_COLUMNS, max(len(present), 1))
+    rows = -(-max(len(present), 1) // columns)
     with style():
         figure = new_figure(2.6 * columns + 0.4, 2.1 * rows + 1.1)
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-        for ax in axes[len(there) :]:
+        for ax in axes[len(present) :]:
             ax.set_visible(False)
-        for at, (ax, (name, color)) in enumerate(zip(axes, there, strict=False)):
+        for at, (ax, (name, color)) in enumerate(zip(axes, present, strict=False)):
             of_type = table[table.modification == name]
-            for order, (words, line, dashes) in ORDERS.items():
+            for order, (label, line, dashes) in ORDERS.items():
                 curve = of_type[of_type.order == order].sort_values("tokens")
                 if len(curve):
-                    ax.plot(curve.tokens, curve.lost, color=line, ls=dashes, label=words,
+                    ax.plot(curve.tokens, curve.lost, color=line, ls=dashes, label=label,
                             marker="o", ms=2.5)  # fmt: skip
             ax.axhline(0, color=FAINT, lw=0.6)
             ax.set_xscale("symlog", base=2, linthresh=1)
@@ -137,10 +136,10 @@ def deletion_curves(
             ticks = sorted({0, 1, 4, 16, 64} | {int(table.tokens.max())})
             ax.set_xticks(ticks, [str(t) for t in ticks])
             ax.xaxis.minorticks_off()
-            lowest = at + columns >= len(there)
+            lowest = at + columns >= len(present)
             ax.xaxis.set_tick_params(labelbottom=lowest)
             ax.set_xlabel("tokens replaced" if lowest else "")
-        figure.supylabel("share of the logit that is lost", fontsize=8.5)
+        figure.supylabel("share of the logit lost", fontsize=8.5)
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
         frame(figure, title, remark)

@@ -1,4 +1,4 @@
-"""Where a prediction looks: attention maps of a network that has them, effects of tokens of any."""
+"""Attention maps of a network, and effects of tokens on a prediction (code occlusion)."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def attention_figure(
     title: str = "",
     remark: str = "",
 ) -> Figure:
-    """Draw attention: a map a layer, and below it what the site's token attends to.
+    """Draw the attention map of each layer, and below it the attention of the site's token.
 
     Parameters
     ----------
     mean : np.ndarray, shape (layers, heads, T, T)
-        Weights; of a token (third axis) they sum to 1.
+        Weights; those of a token (third axis) sum to 1.
     site : np.ndarray, shape (layers, heads, T)
-        Those of the token that the prediction is read from.
+        Weights of the site's token.
     places : np.ndarray, shape (T,)
-        Where the tokens are, in nt from the site.
+        Positions of the tokens in nt from the site.
     color : str
-        Of the type.
+        Colour of the type.
     title, remark : str
     """
     layers, heads, width, _ = mean.shape
@@ -55,9 +55,11 @@ def attention_figure(
             if layer:
                 above.tick_params(labelleft=False)
                 below.tick_params(labelleft=False)
-        axes[0, 0].set_ylabel("token that attends (nt)")
+        axes[0, 0].set_ylabel("position of the token (nt)")
         axes[1, 0].set_ylabel("attention of\nthe site's token")
-        axes[1, layers // 2].set_xlabel("nt from the site; dashed: even attention; pale: heads")
+        axes[1, layers // 2].set_xlabel(
+            "nt from the site (dashed: uniform attention; pale: single heads)"
+        )
         figure.colorbar(image, ax=axes[0, :].tolist(), label="weight", shrink=0.9, pad=0.01)
         frame(figure, title, remark)
     return figure
@@ -71,16 +73,16 @@ def effects_figure(
     title: str = "",
     remark: str = "",
 ) -> Figure:
-    """Draw code occlusion: the mean over windows, whole and about the site, and every window.
+    """Draw code occlusion: the mean over windows, in full and near the site, and every window.
 
     Parameters
     ----------
     effects : np.ndarray, shape (N, T)
-        Fall of the logit without each token.
+        Decrease of the logit when each token is replaced.
     places : np.ndarray, shape (T,)
-        Where the tokens are, in nt from the site.
+        Positions of the tokens in nt from the site.
     color : str
-        Of the type.
+        Colour of the type.
     title, remark : str
     """
     n, width = effects.shape
@@ -102,10 +104,10 @@ def effects_figure(
             ax.set_xlabel("nt from the site")
         near.tick_params(labelleft=False)
         near.sharey(whole)
-        words = "mean; dark: middle half of the windows" if n > 1 else "one window"
-        whole.set_title(f"effect of each token on the logit ({words})")
-        near.set_title("about the site")
-        whole.set_ylabel("fall of the logit")
+        shown = "mean; dark: interquartile range of the windows" if n > 1 else "one window"
+        whole.set_title(f"effect of each token on the logit ({shown})")
+        near.set_title("near the site")
+        whole.set_ylabel("decrease of the logit")
         every = figure.add_subplot(grid[1, :])
         most = float(np.quantile(np.abs(effects), 0.995)) or 1.0
         image = every.imshow(
@@ -115,6 +117,6 @@ def effects_figure(
         every.grid(False)
         every.set_yticks(*(([0, n], ["1", str(n)]) if n > 1 else ([n / 2], ["1"])))
         every.set(ylabel="window", xlabel="nt from the site")
-        figure.colorbar(image, ax=every, label="fall of the logit", pad=0.01, extend="both")
+        figure.colorbar(image, ax=every, label="decrease of the logit", pad=0.01, extend="both")
         frame(figure, title, remark)
     return figure

@@ -1,4 +1,4 @@
-"""Heat maps of calls: how often sites of one type are called another type of the same base."""
+"""Heat maps of calls: how often sites of one type are called as another type of the same base."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vqrna.plots.style import BLUE, FAINT, HAIR, INK, dark, frame, new_figure, s
 
 _SIDE = 3.5
 _READABLE = 0.5
-"""From this share on, numbers stand in white."""
+"""Share from which numbers are white."""
 
 
 def cross_type_maps(
@@ -27,23 +27,18 @@ def cross_type_maps(
     remark: str = "",
     windows: str = "all",
 ) -> Figure:
-    """Draw a map for each tier: a row a type of the site, a column a type that it is called.
+    """Draw a map for each tier: rows are true types, columns are called types.
 
     Parameters
     ----------
     table : pandas.DataFrame
         ``site``, ``called``, ``windows``, ``tier``, ``sites``, ``value`` (a share, nan for no
-        sites). What is not there (another base) is left empty.
+        sites). Missing pairs (different bases) are left empty.
     modifications : sequence of Modification
-        Types to draw; types of one base stand together.
+        Types to draw, sorted by base.
     title, remark : str
-        Above and below the maps.
     windows : str
-        Which set of windows.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+        Set of windows.
     """
     table = table[table["windows"] == windows]
     drawn = sorted(
@@ -56,17 +51,17 @@ def cross_type_maps(
         for ax, tier in zip(axes, tiers, strict=False):
             _map(ax, table[table["tier"] == tier], drawn)
             ax.set_title(f"{tier} or higher" if tier != tiers[-1] else tier)
-            ax.set_xlabel("called")
+            ax.set_xlabel("called as")
         if not tiers:
             axes[0].set_axis_off()
             figure.text(0.5, 0.5, "the model has no tiers", ha="center", color=FAINT)
-        axes[0].set_ylabel("type and number of the sites")
+        axes[0].set_ylabel("true type and number of sites")
         frame(figure, title, remark, foot=0.05)
     return figure
 
 
 def _map(ax: Axes, table: pd.DataFrame, drawn: Sequence[Modification]) -> None:
-    """Draw one tier: a share in percent in each field."""
+    """Draw the shares of one tier in percent."""
     place = {m.symbol: i for i, m in enumerate(drawn)}
     n = len(drawn)
     shares = np.full((n, n), np.nan)
@@ -95,7 +90,7 @@ def _map(ax: Axes, table: pd.DataFrame, drawn: Sequence[Modification]) -> None:
 
 
 def _percent(share: float) -> str:
-    """Write a share in percent; what is not 0 does not look like it."""
+    """Format a share in percent; only 0 is written as 0."""
     if share == 0:
         return "0"
     return "<1" if share < 0.005 else f"{100 * share:.0f}"

@@ -1,4 +1,4 @@
-"""How training went: losses, validation scores, use of the codebook, learning rate."""
+"""Training curves: losses, validation scores, use of the codebook, learning rate."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from vqrna.plots.style import (
     INK,
     ORANGE,
     PURPLE,
-    dark,
+    frame,
+    label_lines,
     new_figure,
-    spread,
     style,
 )
 
@@ -38,8 +38,9 @@ _CODEBOOK = {"codes_used": ("codes used", PURPLE), "perplexity": ("perplexity", 
 
 _RATE = {"learning_rate": ("", INK)}
 
+_RIGHT = 1.015
 _LINE = 0.065
-"""Height of a line of text as a share of a panel."""
+"""Height of a text line as a share of a panel."""
 
 
 def training_curves(history: pd.DataFrame, title: str = "") -> Figure:
@@ -48,35 +49,30 @@ def training_curves(history: pd.DataFrame, title: str = "") -> Figure:
     Parameters
     ----------
     history : pandas.DataFrame
-        One row an epoch, columns ``epoch``, ``loss``, ``loss_classification``,
+        One row per epoch: ``epoch``, ``loss``, ``loss_classification``,
         ``loss_reconstruction``, ``loss_quantization``, ``perplexity``, ``codes_used``,
-        ``learning_rate``, ``valid_loss``, ``valid_auroc``, ``valid_acc``, ``seconds``; those that
-        are missing or empty are not drawn.
+        ``learning_rate``, ``valid_loss``, ``valid_auroc``, ``valid_acc``, ``seconds``.
+        Missing or empty columns are not drawn.
     title : str
-        Above the panels.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     with style():
         figure = new_figure(9.5, 5.6)
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        frame(figure, title)
         (losses, scores), (codebook, rate) = figure.subplots(2, 2, sharex=True)
         ends = _lines(losses, history, _LOSSES, "Loss")
         _logarithmic(losses)
-        _name(losses, ends)
-        _name(scores, _lines(scores, history, _SCORES, "Validation", best=True))
+        label_lines(losses, ends, _LINE, _RIGHT)
+        ends = _lines(scores, history, _SCORES, "Validation", best=True)
+        label_lines(scores, ends, 2 * _LINE, _RIGHT)
         ends = _lines(codebook, history, _CODEBOOK, "Codebook")
         codebook.set_ylim(bottom=0)
-        _name(codebook, ends)
+        label_lines(codebook, ends, _LINE, _RIGHT)
         ends = _lines(rate, history, _RATE, "Learning rate")
         rate.set_ylim(bottom=0)
         if ends:
             _in_powers_of_ten(rate)
         for ax in (codebook, rate):
-            ax.set_xlabel(f"epoch{_each(history)}")
+            ax.set_xlabel(f"epoch{_duration(history)}")
             ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
 
@@ -89,7 +85,7 @@ def _lines(
     *,
     best: bool = False,
 ) -> list[tuple[float, str, str]]:
-    """Draw the columns that are there; give the end, name and colour of each line."""
+    """Draw the available columns; return the last value, name and colour of each line."""
     ax.set_title(title)
     ends = []
     for column, (label, color) in columns.items():
@@ -112,21 +108,8 @@ def _lines(
     return ends
 
 
-def _name(ax: Axes, ends: list[tuple[float, str, str]]) -> None:
-    """Name the lines beside their ends: no legend to look up, none to lie on a curve."""
-    ends = sorted(ends, key=lambda end: end[0])
-    ax.get_ylim()  # settles the limits, which the transform below reads
-    to_axes = ax.transScale + ax.transLimits
-    at = [to_axes.transform((1.0, y))[1] for y, *_ in ends]
-    lines = max((label.count("\n") + 1 for _, label, _ in ends), default=1)
-    for place, (_, label, color) in zip(spread(at, lines * _LINE, 0.02, 1), ends, strict=True):
-        ax.text(
-            1.015, place, label, transform=ax.transAxes, va="center", color=dark(color), fontsize=8
-        )
-
-
 def _logarithmic(ax: Axes) -> None:
-    """Use a logarithmic axis where all is positive: the terms lie decades apart."""
+    """Use a logarithmic axis if all values are positive: the terms differ by decades."""
     values = np.concatenate([line.get_ydata() for line in ax.lines] or [np.zeros(1)])
     if (values > 0).all():
         ax.set_yscale("log")
@@ -138,15 +121,15 @@ def _logarithmic(ax: Axes) -> None:
 
 
 def _in_powers_of_ten(ax: Axes) -> None:
-    """Say the power of ten once, in the title, and short numbers beside the ticks."""
+    """Write the power of ten in the title, and short numbers at the ticks."""
     exponent = math.floor(math.log10(max(ax.get_ylim()[1], 1e-300)))
     digits = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     ax.set_title(f"{ax.get_title(loc='left')} (×10{digits})")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10**exponent:.3g}"))
 
 
-def _each(history: pd.DataFrame) -> str:
-    """Say how long an epoch took."""
+def _duration(history: pd.DataFrame) -> str:
+    """Return the median duration of an epoch as text."""
     if "seconds" not in history or history["seconds"].isna().all():
         return ""
     seconds = history["seconds"].median()

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from vqrna.plots.style import BLUE, FAINT, HAIR, INK, dark, frame, new_figure, style
 
 NEAR = 20
-"""Nt on either side of the site that are also drawn large."""
+"""Nt on either side of the site that are also drawn enlarged."""
 
 
 def importance_bars(
@@ -20,9 +20,9 @@ def importance_bars(
     color: str = BLUE,
     remark: str = "",
 ) -> Figure:
-    """Draw the importance of all positions, and those near the site once more, large.
+    """Draw the importance of all positions, and those near the site enlarged.
 
-    The site itself, whose change ends the site, stands apart with a scale of its own.
+    The site has a separate panel and scale: substituting it removes the site.
 
     Parameters
     ----------
@@ -30,10 +30,8 @@ def importance_bars(
     offsets : np.ndarray, shape (L,), int
         Positions relative to the site.
     label : str
-        What importance is.
-    title, color : str
-    remark : str
-        At the foot.
+        Name of the importance.
+    title, color, remark : str
     """
     beside = np.where(offsets == 0, 0, importance)
     near = np.abs(offsets) <= NEAR
@@ -49,7 +47,7 @@ def importance_bars(
         close.bar(offsets[near], beside[near], width=0.85, color=strong, lw=0)
         close.axvspan(-0.5, 0.5, color=HAIR, lw=0, zorder=0)
         close.set_xlim(max(-NEAR, offsets[0]) - 0.7, min(NEAR, offsets[-1]) + 0.7)
-        close.set_xlabel("the same near the site, which is drawn on the right")
+        close.set_xlabel("near the site (the site itself: on the right)")
         for ax in (whole, close):
             ax.grid(visible=False, axis="x")
             ax.xaxis.set_major_locator(MaxNLocator(21, integer=True, steps=[1, 2, 2.5, 5, 10]))

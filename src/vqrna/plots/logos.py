@@ -1,4 +1,4 @@
-"""Sequence logos: of importance around a site in stacked panels, and of motifs."""
+"""Sequence logos: importance around a site in stacked panels, and motifs."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 from vqrna.plots.style import FAINT, HAIR, INK, frame, new_figure, style
 
 PANEL = 100
-"""Nt side by side."""
+"""Nt per panel."""
 
 _LETTER = 0.94
 """Width of a letter in nt."""
 
 _FEW = 12
-"""So many nt at an end join the panel beside them."""
+"""Largest number of nt at an end that join the neighbouring panel."""
 
 _FONT = FontProperties(family="DejaVu Sans", weight="bold")
 
 
 @dataclass(frozen=True, eq=False)
 class MotifLogo:
-    """One motif as it is drawn.
+    """Logo of one motif.
 
     Parameters
     ----------
     heights : np.ndarray, shape (4, W)
-        Of A, C, G, U in bits.
+        Heights of A, C, G, U in bits.
     title, remark : str
-        Above the logo, bold and plain.
+        Written above the logo.
     offsets : np.ndarray, shape (S,), int
-        Where it begins beside the site, for each time it was found.
+        First position of each occurrence relative to the site.
     usual : int
-        The offset that the logo's positions are counted from.
+        First position of the logo.
     """
 
     heights: np.ndarray
@@ -53,15 +53,15 @@ class MotifLogo:
 
 
 def draw_logo(ax: Axes, heights: np.ndarray, places: np.ndarray, colors: Mapping[str, str]) -> None:
-    """Draw letters on one another, the tallest on top.
+    """Draw stacked letters, the tallest on top.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
     heights : np.ndarray, shape (bases, W)
-        Not negative; rows in the order of `colors`.
+        Non-negative; rows in the order of `colors`.
     places : np.ndarray, shape (W,)
-        Where the middles of the letters stand.
+        Centres of the letters.
     colors : mapping of str to str
         Letter to colour.
     """
@@ -86,17 +86,17 @@ def draw_logo(ax: Axes, heights: np.ndarray, places: np.ndarray, colors: Mapping
 
 
 def panels(offsets: np.ndarray) -> list[np.ndarray]:
-    """Divide columns into panels of `PANEL` nt, the one about the site first.
+    """Divide columns into panels of `PANEL` nt, the one around the site first.
 
     Parameters
     ----------
     offsets : np.ndarray, shape (L,), int
-        Positions relative to the site, rising by one.
+        Consecutive positions relative to the site.
 
     Returns
     -------
     list of np.ndarray
-        Indices of columns: about the site, then from left to right.
+        Indices of columns: around the site, then from left to right.
     """
     number = (offsets + PANEL // 2) // PANEL
     for end, beside in ((number.min(), number.min() + 1), (number.max(), number.max() - 1)):
@@ -114,9 +114,9 @@ def importance_logos(
     title: str = "",
     remark: str = "",
 ) -> Figure:
-    """Draw how much each base matters, in panels of 100 nt, the centre on top.
+    """Draw the importance of each base, in panels of 100 nt, the centre on top.
 
-    The site itself, whose change ends the site, stands apart with a scale of its own.
+    The site has a separate panel and scale: substituting it removes the site.
 
     Parameters
     ----------
@@ -126,9 +126,8 @@ def importance_logos(
     colors : mapping of str to str
         Base to colour, in the order of the rows.
     label : str
-        What the heights are.
+        Name of the heights.
     title, remark : str
-        Above the panels and at their foot.
     """
     parts = panels(offsets)
     beside = np.where(offsets == 0, 0, heights)
@@ -156,14 +155,14 @@ def importance_logos(
         if len(parts) > 1 and highest > 1.5 * away:
             note = figure.add_subplot(grid[1, 1])
             note.set_axis_off()
-            note.text(0.5, 0.5, f"scale of the\npanels below:\n{highest / away:.0f} times\nfiner",
+            note.text(0.5, 0.5, f"panels below:\nscale enlarged\n{highest / away:.0f} times",
                       ha="center", va="center", fontsize=7, color=FAINT)  # fmt: skip
         frame(figure, title, remark, 0.25 / figure.get_figheight())
     return figure
 
 
 def _site(ax: Axes, heights: np.ndarray, colors: Mapping[str, str]) -> None:
-    """Draw the site's own column."""
+    """Draw the column of the site."""
     if heights.shape[1]:
         draw_logo(ax, heights, np.zeros(1), colors)
     ax.yaxis.tick_right()
@@ -180,18 +179,16 @@ def motif_logos(
     nothing: str = "",
     remark: str = "",
 ) -> Figure:
-    """Draw motifs below one another, and beside each where it stands relative to the site.
+    """Draw motifs below one another, and beside each its positions relative to the site.
 
     Parameters
     ----------
     motifs : sequence of MotifLogo
     colors : mapping of str to str
         Base to colour, in the order of the rows of the heights.
-    title : str
+    title, remark : str
     nothing : str
-        What is said where there are no motifs.
-    remark : str
-        At the foot.
+        Text if there are no motifs.
     """
     with style():
         figure = new_figure(9.5, 1.6 * max(1, len(motifs)) + 0.6)
@@ -212,13 +209,13 @@ def motif_logos(
             if 0 <= -motif.usual < width:
                 logo.axvspan(-0.5, 0.5, color=HAIR, lw=0, zorder=0)
             _offsets(where, motif, reach)
-        axes[-1, 0].set_xlabel("position relative to the site where it usually stands (nt)")
-        axes[-1, 1].set_xlabel("begins at, relative to the site (nt)")
+        axes[-1, 0].set_xlabel("most frequent position relative to the site (nt)")
+        axes[-1, 1].set_xlabel("first position relative to the site (nt)")
     return figure
 
 
 def _offsets(ax: Axes, motif: MotifLogo, reach: int) -> None:
-    """Draw how often a motif begins where."""
+    """Draw a histogram of the first positions of a motif."""
     edges = np.linspace(-reach, reach, 2 * min(reach, 50) + 1) - 0.5 * (reach <= 50)
     ax.hist(motif.offsets, bins=edges.tolist(), color=INK, lw=0)
     ax.set_xlim(-reach, reach)

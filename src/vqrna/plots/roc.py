@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves: for every type a small panel of each."""
+"""ROC and precision-recall curves: two small panels for every type."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vqrna.modifications import Modification
-from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style
+from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style, unit_square
 from vqrna.stats.metrics import measure
 
 _COLUMNS = 6
-"""Types side by side; curves of eleven types on one panel cannot be told apart."""
+"""Types side by side."""
 
 _WIDE = 2
-"""Up to so many types stand below one another, their two panels side by side."""
+"""Largest number of types that are drawn with their two panels side by side."""
 
 _DASHES = (0, (2.2, 1.4))
 
@@ -29,8 +29,8 @@ _SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
-class _Contest(NamedTuple):
-    """Windows of one type that are compared, and how their curve is drawn."""
+class _Curve(NamedTuple):
+    """Scores of one curve, and how it is drawn."""
 
     name: str
     rows: pd.DataFrame
@@ -42,40 +42,35 @@ def roc_and_pr(
 ) -> Figure:
     """Draw both curves of each type.
 
-    Solid lines are all windows, dashed ones those that overlap no training window. The first set
+    Solid lines are all windows, dashed lines those that overlap no training window. The first set
     of negatives has the colour of the type, others are grey.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        One row a window and type: ``modification``, ``label``, ``negatives`` (empty for a
-        positive), ``score``, and if known ``non_overlapping`` and ``flanks`` (only ``none`` is
+        One row per window and type: ``modification``, ``label``, ``negatives`` (empty for a
+        positive), ``score``, and optionally ``non_overlapping`` and ``flanks`` (only ``none`` is
         drawn).
     modifications : sequence of Modification
-        Types to draw, in this order; those without both classes are left out.
+        Types to draw, in this order; types without both classes are left out.
     title : str
-        Above the panels.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     if "flanks" in scores:
         scores = scores[scores.flanks == "none"]
-    contests = {m.symbol: list(_contests(scores[scores.modification == m.symbol], m.color))
+    curves = {m.symbol: list(_curves(scores[scores.modification == m.symbol], m.color))
                 for m in modifications}  # fmt: skip
-    drawn = [m for m in modifications if contests[m.symbol]]
+    drawn = [m for m in modifications if curves[m.symbol]]
     with style():
         figure, panels = _panels(len(drawn))
         for i, (m, (roc, pr)) in enumerate(zip(drawn, panels, strict=True)):
             edge = i % _COLUMNS == 0 or len(drawn) <= _WIDE
-            _roc(roc, contests[m.symbol], "true positive rate" if edge else "")
+            _roc(roc, curves[m.symbol], "true positive rate" if edge else "")
             roc.set_title(m.symbol, color=dark(m.color), fontsize=10)
-            _pr(pr, contests[m.symbol], "precision" if edge else "")
-            if i + _COLUMNS >= len(drawn):  # nothing below
+            _pr(pr, curves[m.symbol], "precision" if edge else "")
+            if i + _COLUMNS >= len(drawn):  # last row
                 roc.set_xlabel("false positive rate")
                 pr.set_xlabel("recall")
-        _heading(figure, title, [c for m in drawn for c in contests[m.symbol]])
+        _heading(figure, title, [c for m in drawn for c in curves[m.symbol]])
     return figure
 
 
@@ -100,8 +95,8 @@ def _panels(n: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
     return figure, pairs[:n]
 
 
-def _contests(rows: pd.DataFrame, color: str) -> Iterator[_Contest]:
-    """Pair the positives of one type with each set of negatives, if both are there."""
+def _curves(rows: pd.DataFrame, color: str) -> Iterator[_Curve]:
+    """Yield the positives of one type with each set of negatives, if there are both."""
     sets = [name for name in rows.negatives.unique() if name]
     for negatives in sorted(sets, key=lambda name: (name != "random", name)):
         used = rows[(rows.label == 1) | (rows.negatives == negatives)]
@@ -114,47 +109,42 @@ def _contests(rows: pd.DataFrame, color: str) -> Iterator[_Contest]:
             if used.label.nunique() == 2:
                 name = f"{negatives} negatives" + (", non-overlapping windows" if apart else "")
                 line = {"color": color, "lw": 1.1 if apart else 1.6}
-                yield _Contest(name, used, line | ({"ls": _DASHES} if apart else {}))
+                yield _Curve(name, used, line | ({"ls": _DASHES} if apart else {}))
 
 
-def _roc(ax: Axes, contests: Sequence[_Contest], ylabel: str) -> None:
+def _roc(ax: Axes, curves: Sequence[_Curve], ylabel: str) -> None:
     from sklearn.metrics import roc_curve
 
-    _square(ax, ylabel)
+    unit_square(ax, 0.02, left=bool(ylabel))
+    ax.set_ylabel(ylabel)
     ax.plot([0, 1], [0, 1], color=HAIR, lw=1)
-    for contest in contests:
-        labels, p = contest.rows.label.to_numpy(), contest.rows.score.to_numpy()
+    for curve in curves:
+        labels, p = curve.rows.label.to_numpy(), curve.rows.score.to_numpy()
         x, y, _ = roc_curve(labels, p)
-        ax.plot(x, y, label=f"{measure(labels, p)['auroc']:.3f}", **contest.line)
+        ax.plot(x, y, label=f"{measure(labels, p)['auroc']:.3f}", **curve.line)
     ax.legend(loc="lower right", title="AUROC", **_SMALL)
 
 
-def _pr(ax: Axes, contests: Sequence[_Contest], ylabel: str) -> None:
+def _pr(ax: Axes, curves: Sequence[_Curve], ylabel: str) -> None:
     from sklearn.metrics import precision_recall_curve
 
-    _square(ax, ylabel)
-    for contest in contests:
-        labels, p = contest.rows.label.to_numpy(), contest.rows.score.to_numpy()
+    unit_square(ax, 0.02, left=bool(ylabel))
+    ax.set_ylabel(ylabel)
+    for curve in curves:
+        labels, p = curve.rows.label.to_numpy(), curve.rows.score.to_numpy()
         precision, recall, _ = precision_recall_curve(labels, p, drop_intermediate=True)
         value = f"{measure(labels, p)['auprc']:.3f}"
-        ax.plot(recall, precision, drawstyle="steps-post", label=value, **contest.line)
+        ax.plot(recall, precision, drawstyle="steps-post", label=value, **curve.line)
     ax.legend(loc="lower left", title="AUPRC", **_SMALL)
 
 
-def _square(ax: Axes, ylabel: str) -> None:
-    """Set up a panel from 0 to 1 both ways; the numbers stand at the edge only."""
-    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", ylabel=ylabel)
-    ax.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
-    ax.set_yticks([0, 0.5, 1], ["0", ".5", "1"] if ylabel else ["", "", ""])
-
-
-def _heading(figure: Figure, title: str, contests: Sequence[_Contest]) -> None:
-    """Write the title, and once what the kinds of line mean."""
-    if not contests:
+def _heading(figure: Figure, title: str, curves: Sequence[_Curve]) -> None:
+    """Write the title and one legend for all panels."""
+    if not curves:
         figure.text(0.5, 0.5, "no type has both classes", ha="center", color=FAINT)
         return
-    lines = {contest.name: contest.line for contest in contests}
-    many = len({contest.line["color"] for contest in contests}) > 2
+    lines = {curve.name: curve.line for curve in curves}
+    many = len({curve.line["color"] for curve in curves}) > 2
     handles = [
         Line2D([], [], **(line | ({"color": INK} if many and line["color"] != FAINT else {})))
         for line in lines.values()

@@ -1,4 +1,4 @@
-"""Pictures of a search: its history, what mattered, and the score against every setting."""
+"""Pictures of a search: history, importance of settings, and score against every setting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from vqrna.plots.style import BLUE, FAINT, INK, ORANGE, new_figure, style, tint
 
 _COLUMNS, _MARKED = 3, 6
-"""Panels side by side, and values that get a tick each."""
+"""Panels side by side, and largest number of values with a tick each."""
 
 
 def search_history(
@@ -26,13 +26,13 @@ def search_history(
     Parameters
     ----------
     number : np.ndarray, shape (N,), int
-        Of the trials, rising.
+        Numbers of the trials, ascending.
     value : np.ndarray, shape (N,)
-        Score; NaN for a trial that failed.
+        Score; NaN for a failed trial.
     pruned : np.ndarray, shape (N,), bool
-        Ended early: drawn hollow, and never the best.
+        Whether the trial was pruned: drawn hollow, and never the best.
     score : str
-        What is on the axis, such as ``validation AUROC``.
+        Label of the axis, for example ``validation AUROC``.
     lowest : bool
         Whether lower is better.
     """
@@ -63,16 +63,15 @@ def search_history(
 
 
 def search_importance(names: Sequence[str], shares: Sequence[float], title: str) -> Figure:
-    """Draw how much of the differences between trials each setting explains.
+    """Draw the share of the variance between trials that each setting explains.
 
     Parameters
     ----------
     names : sequence of str
-        Settings, the most important first.
+        Settings, most important first.
     shares : sequence of float
-        They add up to 1.
+        Sum to 1.
     title : str
-        How it was found.
     """
     with style():
         figure = new_figure(5.2, 0.9 + 0.26 * len(names))
@@ -97,20 +96,20 @@ def search_slices(
     axis: str,
     logarithmic: Sequence[str] = (),
 ) -> Figure:
-    """Draw the score against every setting, a panel each.
+    """Draw the score against every setting, one panel each.
 
     Parameters
     ----------
     values : mapping of str to sequence of length N
-        Values of each setting; None where a trial does not have it. Words get places side by side.
+        Values of each setting; None for trials without it. Strings are categories.
     score : np.ndarray, shape (N,)
         Not NaN.
     pruned : np.ndarray, shape (N,), bool
-        Ended early: drawn hollow.
+        Whether the trial was pruned: drawn hollow.
     number : np.ndarray, shape (N,), int
-        Of the trials; later ones are darker.
+        Numbers of the trials; later ones are darker.
     axis : str
-        What the score is.
+        Label of the score.
     logarithmic : sequence of str
         Settings with a logarithmic axis.
     """
@@ -126,30 +125,31 @@ def search_slices(
         shades = {"cmap": later, "vmin": 0, "vmax": last}
         shown = None
         for axes, (name, column) in zip(grid.flat, values.items(), strict=False):
-            there = np.array([value is not None for value in column], dtype=bool)
-            places = _places(axes, [value for value in column if value is not None])
-            whole = ~pruned[there]
+            present = np.array([value is not None for value in column], dtype=bool)
+            own = [value for value in column if value is not None]
+            x, y = _positions(axes, own), score[present]
+            whole = ~pruned[present]
             shown = axes.scatter(
-                places[whole], score[there][whole], c=number[there][whole], s=22,
-                edgecolors="white", linewidths=0.4, zorder=3, **shades,
+                x[whole], y[whole], c=number[present][whole], s=22, edgecolors="white",
+                linewidths=0.4, zorder=3, **shades,
             )  # fmt: skip
-            axes.scatter(places[~whole], score[there][~whole], s=14, facecolors="white",
-                         edgecolors=FAINT, linewidths=0.7, zorder=2)  # fmt: skip
-            _ticks(axes, [value for value in column if value is not None], name in logarithmic)
+            axes.scatter(x[~whole], y[~whole], s=14, facecolors="white", edgecolors=FAINT,
+                         linewidths=0.7, zorder=2)  # fmt: skip
+            _ticks(axes, own, name in logarithmic)
             axes.set_title(name)
         for axes in grid[:, 0]:
             axes.set_ylabel(axis)
         if shown is not None:
             figure.colorbar(shown, ax=grid.ravel().tolist(), label="trial", shrink=0.7)
-        kinds = [Line2D([], [], ls="", marker="o", mfc=BLUE, mec="white"),
+        marks = [Line2D([], [], ls="", marker="o", mfc=BLUE, mec="white"),
                  Line2D([], [], ls="", marker="o", mfc="white", mec=FAINT, ms=4)]  # fmt: skip
         if pruned.any():
-            figure.legend(kinds, ["complete", "pruned"], loc="outside upper right", ncols=2)
+            figure.legend(marks, ["complete", "pruned"], loc="outside upper right", ncols=2)
     return figure
 
 
 def _ticks(axes: Axes, values: list[object], logarithmic: bool) -> None:
-    """Mark few different numbers each; write powers of ten as numbers."""
+    """Give few distinct numbers a tick each; write powers of ten as numbers."""
     different = sorted({value for value in values if isinstance(value, int | float)})
     if logarithmic:
         axes.set_xscale("log")
@@ -161,11 +161,10 @@ def _ticks(axes: Axes, values: list[object], logarithmic: bool) -> None:
         axes.minorticks_off()
 
 
-def _places(axes: Axes, values: list[object]) -> np.ndarray:
-    """Give numbers as they are; put words side by side."""
+def _positions(axes: Axes, values: list[object]) -> np.ndarray:
+    """Return numbers unchanged, and the index of each category."""
     different = list(dict.fromkeys(values))
-    words = any(isinstance(value, str | bool) for value in different)
-    if not words:
+    if not any(isinstance(value, str | bool) for value in different):
         return np.array(values, dtype=float)
     different.sort(key=str)
     axes.set_xticks(range(len(different)), [str(value) for value in different])

@@ -1,4 +1,4 @@
-"""The feature spectrum: for every type a strip with a bar for each code."""
+"""Feature spectrum: one strip per type with a bar for each code."""
 
 from __future__ import annotations
 
@@ -26,25 +26,20 @@ def feature_spectrum(
     Parameters
     ----------
     values : np.ndarray, shape (U, M)
-        A row a code, in the order of the picture.
+        Values of the codes, in the order of the picture.
     group : np.ndarray, shape (U,), int
-        The type that each code belongs to; its strip is tinted there.
+        Type of each code; its strip is tinted there.
     names, colors : sequence of str, length M
     significant : np.ndarray, shape (U, M), bool, optional
-        Values that are drawn in full colour; the others are pale. All if not given.
+        Values in full colour; the others are pale. All if not given.
     unit : str
-        What the values are.
+        Label of the values.
     title, remark : str
-        Above and below the strips.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     n, m = values.shape
     shown = np.nan_to_num(values)
     low, high = min(0.0, shown.min(initial=0)), max(0.0, shown.max(initial=0))
-    room = 0.04 * (high - low) or 1.0
+    margin = 0.04 * (high - low) or 1.0
     edges = np.arange(n + 1)
     with style():
         figure = new_figure(10, 0.58 * m + 1.25)
@@ -55,11 +50,11 @@ def feature_spectrum(
             if len(own):
                 ax.axvspan(own[0], own[-1] + 1, color=tint(colors[t], 0.13), lw=0, zorder=0)
             strong = np.ones(n, dtype=bool) if significant is None else significant[:, t]
-            for chosen, color in ((~strong, tint(colors[t], 0.4)), (strong, colors[t])):
-                if chosen.any():
-                    ax.stairs(np.where(chosen, shown[:, t], 0), edges, fill=True, color=color)
+            for drawn, color in ((~strong, tint(colors[t], 0.4)), (strong, colors[t])):
+                if drawn.any():
+                    ax.stairs(np.where(drawn, shown[:, t], 0), edges, fill=True, color=color)
             ax.axhline(0, color=FAINT, lw=0.5)
-            ax.set(xlim=(0, max(n, 1)), ylim=(low - room, high + room))
+            ax.set(xlim=(0, max(n, 1)), ylim=(low - margin, high + margin))
             ax.set_ylabel(names[t], rotation=0, ha="right", va="center", color=dark(colors[t]),
                           fontsize=9, fontweight="bold")  # fmt: skip
             ax.tick_params(length=2, labelsize=6.5)
@@ -70,7 +65,7 @@ def feature_spectrum(
         for ax in axes:
             for start in starts:
                 ax.axvline(start, color=HAIR, lw=0.6, zorder=0.5)
-        axes[-1].set_xlabel(f"{n} codes, by the type that has most of them, falling")
+        axes[-1].set_xlabel(f"{n} codes, grouped by the type with the highest value, descending")
         figure.supylabel(unit, fontsize=8.5, color=INK)
         frame(figure, title, remark)
     return figure

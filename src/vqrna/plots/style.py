@@ -1,9 +1,4 @@
-"""How all pictures look, and how they are written.
-
-Colours of types and bases: their own, or sets that colour-blind readers tell apart.
-
-Put labels side by side that would lie on one another, each as near its place as can be.
-"""
+"""Common style of all pictures: colours, frames, placement of labels, and writing of files."""
 
 from __future__ import annotations
 
@@ -17,6 +12,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
@@ -25,21 +21,21 @@ from vqrna.modifications import Modification
 from vqrna.runtime.files import atomic_path
 
 INK = "#222222"
-"""Text and whatever carries a statement."""
+"""Colour of text and main lines."""
 
 FAINT = "#8a8a8a"
-"""Axes, ticks and remarks."""
+"""Colour of axes, ticks and remarks."""
 
 HAIR = "#e4e4e4"
-"""Grid lines and baselines."""
+"""Colour of grid lines and baselines."""
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
-"""Colours of curves that belong to no modification; told apart by colour-blind readers."""
+"""Colours of curves without a modification, safe for colour-blind readers."""
 
 DPI = 200
 
 _STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
+    "font.family": "DejaVu Sans",  # part of matplotlib: the same picture on every machine
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
@@ -67,21 +63,21 @@ _STYLE: Any = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "text.color": INK,
-    "text.parse_math": False,  # a `$` in the name of a sequence is a dollar sign
-    "svg.fonttype": "path",  # letters as outlines: the same without the font
-    "svg.hashsalt": "vqrna",  # the same bytes from the same numbers
+    "text.parse_math": False,  # a `$` in the name of a sequence is not math
+    "svg.fonttype": "path",  # letters as outlines: independent of installed fonts
+    "svg.hashsalt": "vqrna",  # reproducible bytes
 }
 
 
 def frame(figure: Figure, title: str = "", remark: str = "", foot: float = 0.03) -> None:
-    """Write a title above a figure of :func:`new_figure`, and a remark at its foot.
+    """Write a title above a figure of :func:`new_figure`, and a remark below.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
     title, remark : str
     foot : float
-        Share of the height that the remark takes.
+        Share of the height for the remark.
     """
     if title:
         figure.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left", color=INK)
@@ -92,18 +88,18 @@ def frame(figure: Figure, title: str = "", remark: str = "", foot: float = 0.03)
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in the style of this project, and leave matplotlib's settings as they were."""
+    """Apply the style of this project, and restore matplotlib's settings afterwards."""
     with mpl.rc_context(_STYLE):
         yield
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure, in inches, whose parts make room for one another."""
+    """Return an empty figure with constrained layout; size in inches."""
     return Figure(figsize=(width, height), facecolor="white", layout="constrained")
 
 
 def dark(color: str, contrast: float = 4.5) -> str:
-    """Darken a colour until text in it can be read on white (WCAG contrast ratio)."""
+    """Darken a colour to a minimum WCAG contrast ratio to white."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(color))
     while 1.05 / (_luminance(color) + 0.05) < contrast:
         lightness *= 0.95
@@ -112,7 +108,7 @@ def dark(color: str, contrast: float = 4.5) -> str:
 
 
 def _luminance(color: str) -> float:
-    """Relative luminance as WCAG 2 defines it: 0 for black, 1 for white."""
+    """Return the relative luminance of WCAG 2: 0 for black, 1 for white."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -124,15 +120,13 @@ def tint(color: str, amount: float) -> str:
 
 
 def save_figure(figure: Figure, path: str | PathLike[str]) -> tuple[Path, Path]:
-    """Write a figure as PNG and as SVG, each whole or not at all.
-
-    The same figure gives the same bytes: no date is written.
+    """Write a figure as PNG and SVG with reproducible bytes.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
     path : path-like
-        Name of the picture; its ending is replaced if it is ``.png`` or ``.svg``.
+        Name of the picture; the extension ``.png`` or ``.svg`` is replaced.
 
     Returns
     -------
@@ -141,14 +135,14 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> tuple[Path, Path]:
     Raises
     ------
     DataError
-        If a file cannot be written.
+        If a file cannot be written; no file is left incomplete.
     """
     stem = Path(path)
     if stem.suffix in (".png", ".svg"):
         stem = stem.with_suffix("")
     written = []
     with style(), warnings.catch_warnings():
-        # Names of sequences may hold letters that the font lacks; a box stands for them.
+        # Letters missing from the font are drawn as boxes
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         for kind, metadata in (("png", {}), ("svg", {"Date": None})):
             final = stem.with_name(f"{stem.name}.{kind}")
@@ -165,29 +159,22 @@ COLORBLIND = (
     "#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee", "#882255",
     "#44aa99", "#999933", "#aa4499", "#000000", "#9a9a9a",
 )  # fmt: skip
-"""Paul Tol's "muted" set (SRON technical note 09-002), its grey darkened to be seen on white."""
+"""Paul Tol's "muted" palette (SRON technical note 09-002), with a darker grey."""
 
 BASES = {
     "types": {"A": "#d7301f", "C": "#2166ac", "G": "#f28e1c", "U": "#1a9850"},
     "colorblind": {"A": "#882255", "C": "#0072b2", "G": "#e69f00", "U": "#009e73"},
 }
-"""Colours of the bases in logos, for each palette: A red, C blue, G orange, U green by default."""
+"""Colours of the bases in logos for each palette."""
 
 
 def type_colors(modifications: Sequence[Modification], palette: str = PALETTES[0]) -> list[str]:
-    """Give every type its colour.
-
-    Parameters
-    ----------
-    modifications : sequence of Modification
-    palette : str
-        One of `PALETTES`. A known type has the same colour in every picture; types of one's own
-        take the colours that are left.
+    """Return the colour of each type: fixed for known types, unused colours for a user's own.
 
     Raises
     ------
     UsageError
-        If there is no such palette.
+        If the palette is not one of `PALETTES`.
     """
     if palette not in PALETTES:
         raise UsageError(f"unknown palette '{palette}' (known: {', '.join(PALETTES)})")
@@ -195,35 +182,34 @@ def type_colors(modifications: Sequence[Modification], palette: str = PALETTES[0
         return [m.color for m in modifications]
     taken = {m.index for m in modifications if m.index is not None}
     free = [i for i in range(1, len(COLORBLIND) + 1) if i not in taken] or [len(COLORBLIND)]
-    found, own = [], 0
+    colors, own = [], 0
     for m in modifications:
         if m.index is not None and m.index <= len(COLORBLIND):
-            found.append(COLORBLIND[m.index - 1])
+            colors.append(COLORBLIND[m.index - 1])
         else:
-            found.append(COLORBLIND[free[own % len(free)] - 1])
+            colors.append(COLORBLIND[free[own % len(free)] - 1])
             own += 1
-    return found
+    return colors
 
 
 def spread(places: Sequence[float] | np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
-    """Move places apart.
-
-    Of all ways to keep the order and the gap, the one with the smallest sum of squared moves
-    (isotonic regression, by pooling neighbours that would collide).
+    """Move labels apart with the smallest sum of squared moves (isotonic regression).
 
     Parameters
     ----------
     places : sequence of float, shape (N,)
-        Where the labels would stand, rising.
+        Preferred positions, ascending.
     gap : float
-        Smallest distance of two.
+        Smallest distance between two labels.
     low, high : float
-        Bounds; if there is no room for all, they stand evenly between them.
+        Bounds; labels are spaced evenly if they do not fit.
 
     Returns
     -------
     np.ndarray, shape (N,)
     """
+    from scipy.optimize import isotonic_regression
+
     wanted = np.asarray(places, dtype=float)
     n = len(wanted)
     if n == 0:
@@ -231,12 +217,35 @@ def spread(places: Sequence[float] | np.ndarray, gap: float, low: float, high: f
     if n > 1 and (n - 1) * gap > high - low:
         return np.linspace(low, high, n)
     steps = gap * np.arange(n)
-    pools: list[list[float]] = []  # each a mean and how many it stands for
-    for place in wanted - steps:
-        pools.append([place, 1])
-        while len(pools) > 1 and pools[-2][0] >= pools[-1][0]:
-            mean, count = pools.pop()
-            before, pooled = pools[-1]
-            pools[-1] = [(before * pooled + mean * count) / (pooled + count), pooled + count]
-    level = np.concatenate([np.full(int(count), mean) for mean, count in pools])
-    return np.clip(level, low, high - steps[-1]) + steps
+    return np.clip(isotonic_regression(wanted - steps).x, low, high - steps[-1]) + steps
+
+
+def label_lines(
+    ax: Axes, ends: Sequence[tuple[float, str, str]], gap: float, x: float = 1.01
+) -> None:
+    """Write names beside the right ends of lines, without overlap.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    ends : sequence of (y, label, color)
+    gap : float
+        Smallest vertical distance as a share of the panel.
+    x : float
+        Position as a share of the panel.
+    """
+    ends = sorted(ends)
+    ax.get_ylim()  # updates the limits that the transform below reads
+    to_axes = ax.transScale + ax.transLimits
+    at = [to_axes.transform((1.0, y))[1] for y, *_ in ends]
+    for place, (_, label, color) in zip(spread(at, gap, 0.02, 1), ends, strict=True):
+        ax.text(x, place, label, transform=ax.transAxes, va="center", color=dark(color), fontsize=8)
+
+
+def unit_square(ax: Axes, margin: float, *, bottom: bool = True, left: bool = True) -> None:
+    """Set up a square panel from 0 to 1, with numbers only at the given edges."""
+    limits = (-margin, 1 + margin)
+    ax.set(xlim=limits, ylim=limits, aspect="equal")
+    ticks, numbers = [0, 0.5, 1], ["0", ".5", "1"]
+    ax.set_xticks(ticks, numbers if bottom else [""] * 3)
+    ax.set_yticks(ticks, numbers if left else [""] * 3)

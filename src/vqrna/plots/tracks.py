@@ -1,4 +1,4 @@
-"""The modified sites of one sequence: a row for each modification, along the positions."""
+"""Modified sites of one sequence: one row per modification, along the positions."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _WIDTH, _LEFT, _RIGHT = 11.0, 0.9, 0.8
 _TOP, _BOTTOM, _ROW = 0.72, 0.56, 0.66
 _SPAN = (_WIDTH - _LEFT - _RIGHT) / _POINT  # points along the sequence
 
-_CEILING = 1.72  # scores end at 1; names of called sites stand above
+_CEILING = 1.72  # scores end at 1; names of called sites are above
 _NAME_AT = 1.25
 _NAME_SIZE = 7
-_FARTHEST = 45.0  # points that a name may stand beside its site
+_FARTHEST = 45.0  # largest distance of a name from its site in points
 
 _TITLE = 90
-"""Letters of the name that are shown."""
+"""Largest number of letters of a name."""
 
 _LETTERS = 120
-"""Up to so many nt the letters of the sequence are written below."""
+"""Largest length in nt of a sequence whose letters are written below."""
 
 _COLUMNS = 1400
-"""Sticks drawn side by side at most; beyond, the highest of neighbours stands for all."""
+"""Largest number of lines side by side; in longer sequences only the highest of each bin."""
 
 
 def site_tracks(
@@ -49,30 +49,24 @@ def site_tracks(
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a candidate: ``position`` (1-based), ``base``, ``modification``, ``score``
-        (0 to 1), ``call`` (empty or one of `tiers`). Rows of other sequences, told by a column
-        ``sequence``, must not be among them.
+        One row per candidate of this sequence: ``position`` (1-based), ``base``,
+        ``modification``, ``score`` (0 to 1), ``call`` (empty or one of `tiers`).
     name : str
-        Of the sequence, for the title.
+        Name of the sequence.
     length : int
-        Of the sequence in nt.
+        Length of the sequence in nt.
     modifications : sequence of Modification
-        Rows from top to bottom; those without a candidate are left out.
+        Rows from top to bottom; types without a candidate are left out.
     tiers : sequence of str
-        Names of the confidence tiers, rising.
+        Names of the confidence tiers, ascending.
     sequence : str
-        Its letters; written below if there are at most 120.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+        Letters of the sequence; written below if there are at most 120.
     """
-    there = set(table["modification"])
-    rows = [m for m in modifications if m.symbol in there]
+    rows = [m for m in modifications if (table["modification"] == m.symbol).any()]
     height = _TOP + _BOTTOM + _ROW * max(1, len(rows))
     with style():
         figure = new_figure(_WIDTH, height)
-        figure.set_layout_engine("none")  # names are placed by the point: sizes must stay
+        figure.set_layout_engine("none")  # names are placed in points: sizes must not change
         _heading(figure, name, length, tiers)
         step = _ROW / height
         for i, m in enumerate(rows or [None]):
@@ -91,7 +85,7 @@ def site_tracks(
 
 
 def _frame(ax: Axes, length: int) -> None:
-    """Bring out the score from 0 to 1 and nothing else."""
+    """Draw the scale of the score, from 0 to 1."""
     ax.set(xlim=(0.5 - 0.004 * length, length + 0.5 + 0.004 * length), ylim=(-0.04, _CEILING))
     ax.grid(visible=False)
     for side in ax.spines.values():
@@ -104,7 +98,7 @@ def _frame(ax: Axes, length: int) -> None:
 
 
 def _row(ax: Axes, table: pd.DataFrame, m: Modification, length: int, tiers: Sequence[str]) -> None:
-    """Draw one modification: a stick for every candidate, a lollipop for every call."""
+    """Draw one modification: a line for every candidate, a marker for every call."""
     ax.text(
         -0.028, 0.5 / _CEILING, m.symbol, transform=ax.transAxes, ha="right", va="center",
         color=dark(m.color), fontweight="bold", fontsize=min(10, 70 / len(m.symbol)),
@@ -130,7 +124,7 @@ def _row(ax: Axes, table: pd.DataFrame, m: Modification, length: int, tiers: Seq
 
 
 def _highest(position: np.ndarray, score: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Thin out what lies closer than a picture can show, keeping the highest of neighbours."""
+    """Keep the highest score of each bin if there are more positions than `_COLUMNS`."""
     if length <= _COLUMNS:
         return position, score
     bins = (position - 1) * _COLUMNS // length
@@ -140,9 +134,9 @@ def _highest(position: np.ndarray, score: np.ndarray, length: int) -> tuple[np.n
 
 
 def _names(ax: Axes, called: pd.DataFrame, m: Modification, length: int) -> None:
-    """Name called sites (A123) above, joined by a thin line where a name had to move."""
+    """Write the names of called sites (A123) above, joined to the site by a thin line."""
     nt = _SPAN / length
-    width = (len(str(length)) + 1) * 0.64 * _NAME_SIZE + 3.5  # points that the longest name takes
+    width = (len(str(length)) + 1) * 0.64 * _NAME_SIZE + 3.5  # width of the longest name in points
     kept = called.nlargest(int(_SPAN // width), "score").sort_values("position")
     while True:
         x = (kept["position"].to_numpy() - 0.5) * nt
@@ -151,7 +145,7 @@ def _names(ax: Axes, called: pd.DataFrame, m: Modification, length: int) -> None
         if moved.max() <= _FARTHEST:
             break
         near = kept.iloc[np.flatnonzero(np.abs(x - x[moved.argmax()]) <= 2 * _FARTHEST)]
-        kept = kept.drop(near["score"].idxmin())  # a crowd: the weakest goes without a name
+        kept = kept.drop(near["score"].idxmin())  # too many: drop the lowest score
     for (_, site), place in zip(kept.iterrows(), places, strict=True):
         at = place / nt + 0.5
         ax.text(at, _NAME_AT, f"{site['base']}{site['position']}", ha="center", va="bottom",
@@ -181,14 +175,14 @@ def _positions(ax: Axes, length: int, sequence: str, called: set[int]) -> None:
 
 
 def _heading(figure: Figure, name: str, length: int, tiers: Sequence[str]) -> None:
-    """Write whose sites these are, and what the marks mean."""
+    """Write the name of the sequence and the legend."""
     from_top = 1 / figure.get_figheight()
     title = name if len(name) <= _TITLE else name[: _TITLE - 1] + "…"
     figure.text(_LEFT / _WIDTH, 1 - 0.13 * from_top, f"{title}, {length:,} nt", va="top",
                 fontsize=12, fontweight="bold")  # fmt: skip
     figure.text(1 - (_RIGHT - 0.06) / _WIDTH, 1 - 0.46 * from_top, "sites called", va="top",
                 fontsize=7, color=FAINT)  # fmt: skip
-    handles = [Line2D([], [], color=tint(INK, 0.4), lw=2, label="score of a candidate, 0 to 1")]
+    handles = [Line2D([], [], color=tint(INK, 0.4), lw=2, label="score of a candidate (0 to 1)")]
     handles += [
         Line2D([], [], ls="", marker="o", ms=5, mfc=_shade(INK, tier, tiers), mec=INK, mew=0.8,
                label=f"called, {tier} confidence")
@@ -200,6 +194,6 @@ def _heading(figure: Figure, name: str, length: int, tiers: Sequence[str]) -> No
 
 
 def _shade(color: str, tier: str, tiers: Sequence[str]) -> str:
-    """Fill a mark the more, the surer the call."""
+    """Return the fill of a marker: stronger for higher tiers."""
     last = len(tiers) - 1
     return tint(color, list(tiers).index(tier) / last if last else 1)
