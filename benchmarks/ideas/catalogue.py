@@ -9,14 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.ideas.quantizers import (
-    DroppedCodes,
-    FiniteScalars,
-    LateCodes,
-    Residual,
-    RotatedGradients,
-    quantizer,
-)
+import benchmarks.ideas.quantizers  # noqa: F401  (registers quantisers)
 from benchmarks.ideas.structure import fit_structured
 from benchmarks.ideas.teachers import taught_by_networks
 from benchmarks.ideas.training import (
@@ -29,7 +22,6 @@ from benchmarks.quality.models import Spec, spec
 
 from vqrna.config import preset, replace
 from vqrna.errors import UsageError
-from vqrna.nn.quantizer import EuclideanQuantizer
 
 BASE = replace(preset("vqrna"), epochs=3)
 """The network as it is, without a teacher, for three epochs: short, the same for all ideas."""
@@ -87,47 +79,47 @@ IDEAS: tuple[Idea, ...] = (
         "published-loss",
         "codes nearest by distance, learned by gradient, as published",
         "few codes in use, worse",
-        changed=partial(quantizer, EuclideanQuantizer),
+        quantizer="euclidean",
         scans=False,
     ),
     _network(
         "finite-scalars",
         "three numbers of eight levels each in place of a codebook (FSQ, ICLR 2024)",
         "as good, without a codebook to look after",
-        changed=partial(quantizer, FiniteScalars),
+        quantizer="fsq",
         scans=False,
     ),
     _network(
         "residual",
         "a second code for what the first leaves (as in VQDNA, ICML 2024)",
         "nearer to no quantiser",
-        changed=partial(quantizer, Residual),
+        quantizer="residual",
         scans=False,
     ),
     _network(
         "rotation",
         "gradients turned as the latent is turned to its code (rotation trick, arXiv 2410.06424)",
         "more codes in use, a little better",
-        changed=partial(quantizer, RotatedGradients),
+        quantizer="rotation",
     ),
     _network(
         "late-codes",
         "latents become codes little by little, all of them from two thirds of the training on",
         "a share of what codes cost is won back",
-        changed=partial(quantizer, partial(LateCodes, until=1400)),
+        quantizer="late-codes",
     ),
     _network(
         "late-codes-2048",
         "the same with 2,048 codes",
         "more of it",
         config=replace(BASE, codebook_size=2048),
-        changed=partial(quantizer, partial(LateCodes, until=1400)),
+        quantizer="late-codes",
     ),
     _network(
         "dropped-codes",
         "a tenth of the codes hidden in training",
         "less learned by heart; worse in three epochs, perhaps better in more",
-        changed=partial(quantizer, DroppedCodes),
+        quantizer="dropped-codes",
     ),
     _network(
         "typed-parts",

@@ -130,7 +130,7 @@ def make(
             at = window_by_window(lambda w, m: fitted.of_type(w, m.symbol), fitted.length)
             more: dict[str, Any] = {"windows": {"train": len(task.train)}}
         else:
-            config = job.spec.configured(job.seed, job.epochs)
+            config = job.spec.trained(job.seed, job.epochs)
             if weights is not None:
                 model, more = trained_before(config, task, job.types, weights, device)
             else:

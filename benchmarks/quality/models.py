@@ -43,6 +43,9 @@ class Spec:
         Whether its localisation is measured.
     scans : bool
         Whether positions are scored by dense scans; window by window if not.
+    quantizer : str
+        Entry of `vqrna.nn.quantizer.QUANTIZERS` to train with, in place of that of the
+        configuration; the cell is still identified by name and configuration.
     changed : callable
         Opens a block in which the network is built, trained and measured: what an idea changes.
     minutes : float
@@ -59,6 +62,7 @@ class Spec:
     seeded: bool = True
     localises: bool = True
     scans: bool = True
+    quantizer: str = ""
     changed: Callable[[], AbstractContextManager[object]] = nullcontext
     minutes: float = 1.0
 
@@ -67,6 +71,10 @@ class Spec:
         if self.config is None:
             raise UsageError(f"{self.name} is not trained in epochs")
         return replace(self.config, seed=seed, epochs=epochs)
+
+    def trained(self, seed: int, epochs: int | None) -> Config:
+        """Return the configuration to train with."""
+        return replace(self.configured(seed, epochs), quantizer=self.quantizer or None)
 
 
 _TREES = {**teacher.TREES, "library": "LightGBM", "rounds": teacher.ROUNDS}

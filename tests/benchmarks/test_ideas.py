@@ -19,7 +19,7 @@ from tiny import planted, tiny
 from vqrna.errors import DataError, UsageError
 from vqrna.nn.head import Part
 from vqrna.nn.model import SiteNetwork, build
-from vqrna.nn.quantizer import CosineQuantizer
+from vqrna.nn.quantizer import QUANTIZERS, CosineQuantizer
 from vqrna.sequence import AMBIGUOUS
 from vqrna.studies import CellStore
 from vqrna.training import batches, losses
@@ -57,12 +57,14 @@ def test_nothing_of_an_idea_stays():
 
 
 def test_the_swapped_part_is_in_the_network():
-    with quantizers.quantizer(quantizers.FiniteScalars):
-        assert isinstance(SiteNetwork(tiny().model, 2).quantizer, quantizers.FiniteScalars)
+    for idea in NETWORKS:
+        if name := idea.spec.quantizer:
+            model = tiny(quantizer=name).model
+            assert type(SiteNetwork(model, 2).quantizer) is type(QUANTIZERS[name](model))
     with training.typed_parts():
         network = SiteNetwork(tiny().model, 2)
     assert isinstance(network.head.site, training.TypedPart)
-    # What one type says hangs on its own hidden units alone
+    # The logits of a type depend on its own hidden units alone
     assert network.head.site.logits.groups == 2
 
 
@@ -81,25 +83,6 @@ def test_gradients_are_rotated():
     across = torch.linalg.cross(z.detach(), code)
     rotated(z).quantized.backward(across)
     assert torch.allclose(z.grad, across, atol=1e-6)
-
-
-def test_finite_scalars_have_512_codes_and_straight_gradients():
-    torch.manual_seed(0)
-    fsq = quantizers.FiniteScalars(512, 4)
-    with torch.no_grad():
-        fsq.down.weight.mul_(3)
-    z = torch.randn(50, 40, 4, requires_grad=True)
-    found = fsq(z)
-    assert found.codes.min() >= 0
-    assert found.codes.max() < 512
-    assert len(found.codes.unique()) > 100
-    level, place = fsq.rounded(z)
-    assert torch.allclose(level, place * 2 / 7 - 1, atol=1e-6)
-    # Each level is the nearest to where the number was
-    bounded = torch.tanh(fsq.down(z)) * 3.5
-    assert ((level * 3.5 - bounded).abs() <= 0.5 + 1e-5).all()
-    found.quantized.sum().backward()
-    assert z.grad.abs().sum() > 0
 
 
 def test_a_second_code_comes_nearer():
