@@ -8,7 +8,7 @@ from vqrna.formats import text
 from vqrna.formats.bed import bed_columns
 from vqrna.formats.description import PROGRAM, Description, one_line, rgb
 from vqrna.formats.registry import SiteWriter, register
-from vqrna.runtime.files import OutputFiles, translate_errors
+from vqrna.runtime.files import OutputFiles
 from vqrna.sites import Sites
 
 VERSION = "bedRModv1.8"
@@ -47,12 +47,10 @@ class BedRModWriter(SiteWriter):
         super().__init__(output, description)
         name = f"{description.prefix}.bedrmod"
         modifications = description.modifications
-        self.path = output.folder / name
         self._names = [text.bed_name(m.modomics or m.symbol) for m in modifications]
         self._colors = [rgb(m.color) for m in modifications]
         self._file = output.open(name)
-        with translate_errors(self.path):
-            self._file.write(header(description).encode())
+        self._file.write(header(description).encode())
         fields = ("organism", "assembly", "annotation")
         missing = [f"--{field}" for field in fields if not getattr(description, field)]
         if missing:
@@ -62,15 +60,13 @@ class BedRModWriter(SiteWriter):
     def write(self, sites: Sites) -> None:
         """Write sites."""
         zeros = np.zeros(len(sites), np.int64)
-        with translate_errors(self.path):
-            columns = bed_columns(sites, self._names, self._colors)
-            columns += [text.choices([str(value)], zeros) for value in (COVERAGE, FREQUENCY)]
-            self._file.write(text.lines(columns))
+        columns = bed_columns(sites, self._names, self._colors)
+        columns += [text.choices([str(value)], zeros) for value in (COVERAGE, FREQUENCY)]
+        self._file.write(text.lines(columns))
 
     def finish(self) -> None:
         """Close the file."""
-        with translate_errors(self.path):
-            self._file.close()
+        self._file.close()
 
 
 def header(description: Description) -> str:

@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqrna.runtime.files import OutputFiles, probe, translate_errors, write_error
+from vqrna.errors import DataError
+from vqrna.runtime.files import OutputFiles, probe, write_error
 
 if TYPE_CHECKING:
     import pysam
@@ -27,25 +28,19 @@ class BgzipWriter:
         File name; ends in ``.gz``.
     head : str
         First lines, which the index skips.
-
-    Raises
-    ------
-    DataError
-        Here and below, if the file cannot be written.
     """
 
     def __init__(self, output: OutputFiles, name: str, head: str) -> None:
-        self.path = output.folder / name
+        self._path = output.folder / name
         self._output = output
         self._skip = head.count("\n")
         self._temporary = output.path(name)
-        with translate_errors(self.path):
-            self._file = output.enter(_opened(self._temporary))
+        self._file = output.enter(_opened(self._temporary, self._path))
         self.write(head.encode())
 
     def write(self, text: bytes | memoryview) -> None:
         """Write UTF-8 text."""
-        with _quiet(), translate_errors(self.path):
+        with _translate_errors(self._path):
             self._file.write(bytes(text))
 
     def finish(self, end: int) -> None:
@@ -56,42 +51,38 @@ class BgzipWriter:
         end : int
             Greatest end of a row, which determines the type of the index.
         """
-        with _quiet(), translate_errors(self.path):
+        with _translate_errors(self._path):
             self._file.close()
         ending, other = (".csi", ".tbi") if end > TABIX_REACH else (".tbi", ".csi")
-        name = self.path.name + ending
-        index = self._temporary.with_name(f"{name}-new")
-        self._output.remove(self.path.name + other)
-        if self._write_index(index, csi=ending == ".csi"):
-            index.replace(self._output.path(name))
-        else:
-            self._output.remove(name)
-
-    def _write_index(self, index: Path, *, csi: bool) -> bool:
-        """Write the index; return False if the order of the rows prevents that."""
-        import pysam
-
+        name = self._path.name
+        index = self._temporary.with_name(f"{name}{ending}-new")
+        self._output.remove(name + other)
         try:
-            with _quiet():
-                pysam.tabix_index(
-                    str(self._temporary),
-                    seq_col=0,
-                    start_col=1,
-                    end_col=2,
-                    zerobased=True,
-                    line_skip=self._skip,
-                    csi=csi,
-                    index=str(index),
-                    force=True,
-                )
-        except OSError as error:
-            probe(self.path)
+            self._write_index(index, csi=ending == ".csi")
+        except DataError:
             reason = _unsorted_reason(self._temporary, self._skip)
             if reason is None:
-                raise write_error(error, self.path) from error
-            self._output.notes.append(f"{self.path.name} has no index: {reason}")
-            return False
-        return True
+                raise
+            self._output.notes.append(f"{name} has no index: {reason}")
+            self._output.remove(name + ending)
+        else:
+            index.replace(self._output.path(name + ending))
+
+    def _write_index(self, index: Path, *, csi: bool) -> None:
+        import pysam
+
+        with _translate_errors(self._path):
+            pysam.tabix_index(
+                str(self._temporary),
+                seq_col=0,
+                start_col=1,
+                end_col=2,
+                zerobased=True,
+                line_skip=self._skip,
+                csi=csi,
+                index=str(index),
+                force=True,
+            )
 
 
 def _unsorted_reason(path: Path, skip: int) -> str | None:
@@ -113,25 +104,30 @@ def _unsorted_reason(path: Path, skip: int) -> str | None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[pysam.BGZFile]:
+def _opened(temporary: Path, path: Path) -> Iterator[pysam.BGZFile]:
     """Open a file; an error on closing it must not hide an earlier one."""
     import pysam
 
-    file = pysam.BGZFile(str(path), "wb", None)
+    with _translate_errors(path):
+        file = pysam.BGZFile(str(temporary), "wb", None)
     try:
         yield file
     finally:
-        with _quiet(), suppress(OSError):
+        with suppress(DataError), _translate_errors(path):
             file.close()
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the C library from printing its errors, which we report."""
+def _translate_errors(path: Path) -> Iterator[None]:
+    """Raise the errors of htslib as errors about writing `path`, and keep it from printing them."""
     import pysam
 
-    before = pysam.set_verbosity(0)
+    verbosity = pysam.set_verbosity(0)
     try:
         yield
+    except OSError as error:
+        if error.errno is None:  # the library hides the reason; writing a little shows it
+            probe(path.parent)
+        raise write_error(error, path) from error
     finally:
-        pysam.set_verbosity(before)
+        pysam.set_verbosity(verbosity)

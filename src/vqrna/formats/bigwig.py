@@ -20,7 +20,6 @@ import numpy as np
 
 from vqrna.formats.registry import register
 from vqrna.formats.tracks import Track, TrackWriter
-from vqrna.runtime.files import translate_errors
 
 _BOUNDS = [(name, "<u4") for name in ("first", "start", "last", "end")]
 
@@ -197,34 +196,33 @@ class BigWigWriter(TrackWriter):
 
     def write_track(self, name: str, track: Track) -> None:
         """Write a track to the file `name`."""
-        with translate_errors(self.output.folder / name):
-            file = self.output.open(name)
-            file.write(bytes(_HEADER.size + ZOOMS * _ZOOM.size + _TOTAL.size))
-            values = _Values(track)
-            names = [track.sequences.names[i] for i in values.shown]
-            names_at = write_names(file, names, track.sequences.lengths[values.shown])
-            total = _Total()
-            data_at = file.tell()
-            file.write(bytes(8))
-            index = _write_blocks(file, _blocks(values, total))
-            index_at = write_index(file, index, ITEMS)
-            zooms = _write_zooms(file, values, total)
-            file.write(struct.pack("<I", _MAGIC))
-            total_at = _HEADER.size + ZOOMS * _ZOOM.size
-            buffer = max(_BLOCK.size + ITEMS * _ITEM.itemsize, ITEMS * _SUMMARY.itemsize)
-            file.seek(0)
-            file.write(
-                _HEADER.pack(
-                    _MAGIC, 4, len(zooms), names_at, data_at, index_at, 0, 0, 0, total_at, buffer, 0
-                )
+        file = self.output.open(name)
+        file.write(bytes(_HEADER.size + ZOOMS * _ZOOM.size + _TOTAL.size))
+        values = _Values(track)
+        names = [track.sequences.names[i] for i in values.shown]
+        names_at = write_names(file, names, track.sequences.lengths[values.shown])
+        total = _Total()
+        data_at = file.tell()
+        file.write(bytes(8))
+        index = _write_blocks(file, _blocks(values, total))
+        index_at = write_index(file, index, ITEMS)
+        zooms = _write_zooms(file, values, total)
+        file.write(struct.pack("<I", _MAGIC))
+        total_at = _HEADER.size + ZOOMS * _ZOOM.size
+        buffer = max(_BLOCK.size + ITEMS * _ITEM.itemsize, ITEMS * _SUMMARY.itemsize)
+        file.seek(0)
+        file.write(
+            _HEADER.pack(
+                _MAGIC, 4, len(zooms), names_at, data_at, index_at, 0, 0, 0, total_at, buffer, 0
             )
-            for level in zooms:
-                file.write(_ZOOM.pack(*level))
-            file.seek(total_at)
-            file.write(_TOTAL.pack(total.count, total.least, total.most, total.sum, total.squares))
-            file.seek(data_at)
-            file.write(struct.pack("<Q", len(index)))
-            file.close()
+        )
+        for level in zooms:
+            file.write(_ZOOM.pack(*level))
+        file.seek(total_at)
+        file.write(_TOTAL.pack(total.count, total.least, total.most, total.sum, total.squares))
+        file.seek(data_at)
+        file.write(struct.pack("<Q", len(index)))
+        file.close()
 
 
 def _starts(sequence: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from vqrna.formats.description import PROGRAM, Description
 from vqrna.formats.registry import SiteWriter, register
 from vqrna.modifications import Modification
-from vqrna.runtime.files import OutputFiles, translate_errors
+from vqrna.runtime.files import OutputFiles
 from vqrna.sequence import ALPHABET
 from vqrna.sites import COLUMNS, FLAGS, Sites, flag_names
 from vqrna.stats.tiers import TIERS
@@ -46,26 +46,22 @@ class ParquetWriter(SiteWriter):
 
     def __init__(self, output: OutputFiles, description: Description) -> None:
         super().__init__(output, description)
-        name = f"{description.prefix}.parquet"
-        self.path = output.folder / name
-        self._temporary = output.path(name)
+        self._temporary = output.path(f"{description.prefix}.parquet")
         self._file: pq.ParquetWriter | None = None
 
     def write(self, sites: Sites) -> None:
         """Write sites; the first batch determines the columns."""
         batch = table(sites, self.description.modifications)
-        with translate_errors(self.path):
-            if self._file is None:
-                schema = batch.schema.with_metadata(_metadata(self.description))
-                self._file = self.output.enter(_opened(self._temporary, schema))
-            if len(sites):
-                self._file.write_table(batch, row_group_size=len(sites))
+        if self._file is None:
+            schema = batch.schema.with_metadata(_metadata(self.description))
+            self._file = self.output.enter(_opened(self._temporary, schema))
+        if len(sites):
+            self._file.write_table(batch, row_group_size=len(sites))
 
     def finish(self) -> None:
         """Write the footer and close the file."""
-        with translate_errors(self.path):
-            if self._file is not None:
-                self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def table(sites: Sites, modifications: Sequence[Modification]) -> pa.Table:

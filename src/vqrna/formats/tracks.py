@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 import numpy as np
@@ -20,7 +19,7 @@ from vqrna.formats import text
 from vqrna.formats.bgzip import BgzipWriter
 from vqrna.formats.description import Description, rgb
 from vqrna.formats.registry import FormatWriter, SiteWriter, register
-from vqrna.runtime.files import OutputFiles, translate_errors
+from vqrna.runtime.files import OutputFiles
 from vqrna.sites import Sites
 
 VALUE = np.dtype([("sequence", "<u4"), ("position", "<u4"), ("value", "<f4")])
@@ -100,9 +99,8 @@ class SequenceTable:
 class _Spill:
     """Values of one track in a file without a name, which the system removes in any case."""
 
-    def __init__(self, file: BinaryIO, folder: Path) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._folder = folder
         self._last: tuple[int, int] = (-1, -1)
 
     def add(self, values: np.ndarray) -> np.ndarray:
@@ -111,14 +109,12 @@ class _Spill:
         position = np.concatenate([[self._last[1]], values["position"].astype(np.int64)])
         unsorted = (np.diff(sequence) == 0) & (np.diff(position) <= 0)
         self._last = (int(sequence[-1]), int(position[-1]))
-        with translate_errors(self._folder):
-            self._file.write(values.tobytes())
+        self._file.write(values.tobytes())
         return np.unique(values["sequence"][unsorted])
 
     def read(self) -> Iterator[np.ndarray]:
         """Read all values, `BATCH` at a time."""
-        with translate_errors(self._folder):
-            self._file.seek(0)
+        self._file.seek(0)
         while raw := self._file.read(BATCH * VALUE.itemsize):
             yield np.frombuffer(raw, VALUE)
 
@@ -199,10 +195,8 @@ class TrackCollector(SiteWriter):
         for key in np.unique(keys[keys >= 0]).tolist():
             index, reverse = key // 2, bool(key % 2)
             if (index, reverse) not in self._spills:
-                folder = self.output.folder
-                with translate_errors(folder):
-                    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
-                self._spills[index, reverse] = _Spill(self.output.enter(file), folder)
+                file = tempfile.TemporaryFile(dir=self.output.folder)  # noqa: SIM115
+                self._spills[index, reverse] = _Spill(self.output.enter(file))
             self._sequences.exclude(self._spills[index, reverse].add(values[keys == key]))
 
     def finish(self) -> None:

@@ -11,7 +11,7 @@ from vqrna.formats.description import Description
 from vqrna.formats.registry import SiteWriter, register
 from vqrna.formats.text import EMPTY
 from vqrna.modifications import Modification
-from vqrna.runtime.files import OutputFiles, translate_errors
+from vqrna.runtime.files import OutputFiles
 from vqrna.sequence import ALPHABET
 from vqrna.sites import COLUMNS, FLAGS, Sites, flag_names
 from vqrna.stats.tiers import TIERS
@@ -26,24 +26,20 @@ class TsvWriter(SiteWriter):
 
     def __init__(self, output: OutputFiles, description: Description) -> None:
         super().__init__(output, description)
-        name = f"{description.prefix}.tsv"
-        self.path = output.folder / name
-        self._file = output.open(name)
+        self._file = output.open(f"{description.prefix}.tsv")
         self._begun = False
 
     def write(self, sites: Sites) -> None:
         """Write sites; the first batch determines the columns."""
-        with translate_errors(self.path):
-            if not self._begun:
-                head = self.description.head() + column_line(sites.extra)
-                self._file.write(head.encode())
-                self._begun = True
-            self._file.write(raw_lines(sites, self.description.modifications))
+        if not self._begun:
+            head = self.description.head() + column_line(sites.extra)
+            self._file.write(head.encode())
+            self._begun = True
+        self._file.write(raw_lines(sites, self.description.modifications))
 
     def finish(self) -> None:
         """Close the file."""
-        with translate_errors(self.path):
-            self._file.close()
+        self._file.close()
 
 
 def column_line(extra: Iterable[str] = ()) -> str:

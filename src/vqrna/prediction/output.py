@@ -22,7 +22,7 @@ from vqrna.prediction.parts import Parts
 from vqrna.prediction.prediction import Prediction, Totals, summarise
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Source
-from vqrna.runtime.files import output_files, translate_errors, write_text
+from vqrna.runtime.files import output_files, write_text
 from vqrna.runtime.provenance import facts, lines_of
 from vqrna.sites import Sites
 
@@ -145,7 +145,7 @@ def write_results(
                 for block in tables.transcript_rows(rows):
                     out.write(block)
         paths = list(files.paths)
-        with translate_errors(folder / SCANNED), files.open(SCANNED) as file:
+        with files.open(SCANNED) as file:
             intervals = tables.intervals()
             spans = parts.spans() if intervals is None else intervals
             file.writelines(_bed_lines(spans, header))
@@ -159,7 +159,7 @@ def write_results(
             "tokens": total.tokens,
             "files": [*(path.name for path in paths), SCANNED],
         }
-        with translate_errors(folder / RUN), files.open(RUN) as file:
+        with files.open(RUN) as file:
             file.write(f"{json.dumps(details, indent=1)}\n".encode())
         stale = _previous_files(folder)
         for name in stale:

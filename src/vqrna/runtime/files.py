@@ -77,10 +77,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     final = Path(os.path.realpath(path))
     if not _is_replaceable(final, path):
-        with _translate_body_errors(path, final):
+        with _translate_errors(path, final):
             yield final
         return
-    with _temporary_folder(final.parent, path) as folder, _translate_body_errors(path, folder):
+    with _temporary_folder(final.parent, path) as folder, _translate_errors(path, folder):
         temporary = folder / final.name
         yield temporary
         _flush(temporary)
@@ -214,18 +214,15 @@ class OutputFiles:
 
     def open(self, name: str) -> BinaryIO:
         """Open a new file for writing; it is closed automatically."""
-        temporary = self.path(name)
-        with translate_errors(self.folder / name):
-            return self.enter(temporary.open("wb", buffering=1 << 20))
+        return self.enter(self.path(name).open("wb", buffering=1 << 20))
 
     def remove(self, name: str) -> None:
         """Delete an outdated file of this name, unless it is replaced, after the renames."""
         self._outdated.append(self.folder / name)
 
     def _commit(self) -> None:
-        for temporary, final in self._renames:
-            with translate_errors(final):
-                _flush(temporary)
+        for temporary, _ in self._renames:
+            _flush(temporary)
         older = self._temporary / _OLDER
         older.mkdir()
         try:
@@ -263,7 +260,7 @@ def output_files(folder: Path) -> Iterator[OutputFiles]:
     """
     with (
         _temporary_folder(Path(os.path.realpath(folder)), folder) as temporary,
-        _translate_body_errors(folder, temporary),
+        _translate_errors(folder, temporary),
         ExitStack() as links,
         ExitStack() as files,
     ):
@@ -279,30 +276,19 @@ def write_error(error: OSError, path: str | os.PathLike[str]) -> DataError:
     return DataError(reason, file=path)
 
 
-@contextmanager
-def translate_errors(path: Path) -> Iterator[None]:
-    """Raise every OSError of the body as a DataError about writing `path`."""
+def probe(folder: Path) -> None:
+    """Write a little to a folder; raises DataError if the disk is full or failing."""
     try:
-        yield
-    except OSError as error:
-        if error.errno is None:  # pysam does not pass the reason on: write something to get it
-            probe(path)
-        raise write_error(error, path) from error
-
-
-def probe(path: Path) -> None:
-    """Write a little beside `path`; raises DataError if the disk is full or failing."""
-    try:
-        with tempfile.TemporaryFile(dir=path.parent) as file:
+        with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(_PROBE_SIZE))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise write_error(error, path) from error
+        raise write_error(error, folder) from error
 
 
 @contextmanager
-def _translate_body_errors(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
+def _translate_errors(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
     """Raise errors about `temporary`, or files in it, as errors of `path`; pass others on."""
     try:
         yield
