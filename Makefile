@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format clean weights pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
+.PHONY: architecture help setup demo test check format clean weights pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
 	compare-commits benchmark-tail benchmark-memory benchmark-ism benchmark-quality benchmark-ideas
 
 help:  ## list the targets
@@ -48,6 +48,9 @@ weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the bench
 	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --out runs/vqrna-501 --teacher trees --epochs 8 --seed 2 --threads 1 --resume
 	$(BIN)/python benchmarks/install_weights.py runs/vqrna-501 "of seeds 0, 1 and 2 the one with the best AUROC of validation windows"
+
+architecture: $(STAMP)  ## draw docs/images/architecture.png from the imports
+	$(BIN)/python -m benchmarks.architecture
 
 pages: $(STAMP)  ## regenerate the tables of README and docs from kept results
 	$(BIN)/python -m benchmarks.pages

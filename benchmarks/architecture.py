@@ -1,7 +1,7 @@
 """Draw the packages of vqrna and their imports, as the code has them.
 
 Run by ``make architecture``; writes ``docs/images/architecture.png`` and ``.svg``. Boxes in one row
-are on one level (the levels of ``tests/test_layers.py``); an arrow points from a package to one that
+are on one level (of ``tests/test_layers.py``); an arrow points from a package to one that
 it imports. Imports that follow from others (A imports C, and B that imports C) are left out.
 """
 

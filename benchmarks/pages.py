@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def blocks() -> list[Block]:
         scan_memory,
         scan_speed,
         search_table,
+        settings_table,
         summary,
         tail_check,
         training_speed,
@@ -76,6 +78,10 @@ def blocks() -> list[Block]:
     return [
         Block(README, "demo", demo),
         Block(README, "summary", summary.summary),
+        *(
+            Block(DOCS / "training.md", f"settings: {part}", partial(settings_table.table, part))
+            for part in settings_table.PARTS
+        ),
         Block(DOCS / "lengths.md", "lengths", lambda: study("lengths")),
         Block(DOCS / "ablations.md", "ablations", lambda: study("ablations")),
         Block(DOCS / "tuning.md", "search", search_table.table),

@@ -1,13 +1,12 @@
 """What the pages under docs say is what the code does."""
 
 import dataclasses
-import inspect
 import re
 from pathlib import Path
 
 import pytest
 
-from vqrna.config import ModelConfig, TrainingConfig, preset
+from benchmarks import settings_table
 from vqrna.data.user_files import load_table, load_windows_fasta
 from vqrna.data.windows import NEGATIVE, POSITIVE
 from vqrna.stats.tiers import TIERS
@@ -20,40 +19,10 @@ def read(root, page: str) -> str:
     return (root / "docs" / f"{page}.md").read_text(encoding="utf-8")
 
 
-def settings(part: type) -> list[tuple[list[str], str]]:
-    """Names and meaning of the settings, from a numpy docstring."""
-    body = inspect.getdoc(part).partition("Parameters\n----------\n")[2]
-    found = []
-    for line in body.splitlines():
-        if line.startswith(" "):
-            found[-1][1].append(line.strip())
-        elif line:
-            found.append((line.partition(" :")[0].split(", "), []))
-    return [(names, " ".join(words)) for names, words in found]
-
-
-def as_table(part: type, table: str) -> str:
-    """The settings with their values in both presets, as Markdown."""
-    lines = ["| key | `vqrna` | `paper` | meaning |", "|---|---|---|---|"]
-    for names, words in settings(part):
-        values = [
-            ", ".join(f"{getattr(getattr(preset(which), table), name):.4g}"
-                      if isinstance(getattr(getattr(preset(which), table), name), float)
-                      else str(getattr(getattr(preset(which), table), name)) for name in names)
-            for which in ("vqrna", "paper")
-        ]  # fmt: skip
-        keys = ", ".join(f"`{name}`" for name in names)
-        meaning = re.sub(r"`+(\w+)`+", r"`\1`", words)
-        lines.append(f"| {keys} | {values[0]} | {values[1]} | {meaning} |")
-    return "\n".join(lines)
-
-
-@pytest.mark.parametrize(("part", "table"), [(ModelConfig, "model"), (TrainingConfig, "training")])
-def test_the_page_of_training_tells_every_setting_as_the_code_does(root, part, table):
-    names = [name for some, _ in settings(part) for name in some]
+@pytest.mark.parametrize(("name", "part"), settings_table.PARTS.items())
+def test_every_setting_is_described(name, part):
+    names = [name for some, _ in settings_table.described(part) for name in some]
     assert names == [field.name for field in dataclasses.fields(part)]
-    expected = as_table(part, table)
-    assert expected in read(root, "training"), f"docs/training.md needs:\n{expected}"
 
 
 @pytest.mark.parametrize("page", PAGES)
