@@ -37,8 +37,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 RENAMED: dict[str, str] = {
     "examination": "positions",
+    "reading": "notes",  # in pages of codes
     "rivals": "decoys",
     "unlike": "ood",
+    "weak_share": "unlabelled_share",
 }
 """Whole words or phrases in files and file names: in the base -> now. Either side may have either
 name, so that an entry may come before the change."""
@@ -241,16 +243,19 @@ def help_page(tree: Tree, command: str, folder: Path) -> str:
         return ""
 
 
-def run_job(tree: Tree, job: str, work: Path, inputs: str) -> tuple[Path, float]:
+def run_job(
+    tree: Tree, job: str, *, work: Path, inputs: str, run_again: bool = True
+) -> tuple[Path, float]:
     """Run a job; return the folder of its results, and the seconds it took.
 
-    Both trees run in ``WORK/run``, so that paths in results are the same. Results that are there of
-    the same commit, commands and inputs (a hash) are used again.
+    Both trees run in ``WORK/run``, so that paths in results are the same. Results of a commit are
+    used again if commands and inputs (a hash) are the same; those of a working tree only on
+    request.
     """
     result = work / tree.side / job
     marker = result.with_suffix(".json")
     made_by = json.dumps([tree.commit, JOBS[job], RENAMED_ARGUMENTS, inputs])
-    if tree.commit and marker.exists() and marker.read_text() == made_by:
+    if (tree.commit or not run_again) and marker.exists() and marker.read_text() == made_by:
         return result, 0.0
     marker.unlink(missing_ok=True)
     run = work / "run"
@@ -272,11 +277,14 @@ def run_job(tree: Tree, job: str, work: Path, inputs: str) -> tuple[Path, float]
 
 
 def compare_job(
-    job: str, trees: tuple[Tree, Tree], work: Path, inputs: str, pictures: bool
+    job: str,
+    trees: tuple[Tree, Tree],
+    run: Callable[[Tree, str], tuple[Path, float]],
+    pictures: bool = True,
 ) -> bool:
     """Run a job with both trees and print its row; return whether the results are the same."""
     try:
-        (base, before), (head, after) = (run_job(tree, job, work, inputs) for tree in trees)
+        (base, before), (head, after) = (run(tree, job) for tree in trees)
     except RuntimeError as error:
         print(f"{job:20} failed\n    {error}", flush=True)
         return False
@@ -296,14 +304,14 @@ def compare_job(
 def worktree(side: str, name: str) -> Iterator[Tree]:
     """Check a commit out into a temporary worktree, removed at the end."""
     git = ["git", "-C", str(ROOT)]
-    found = subprocess.run(
+    resolved = subprocess.run(
         [*git, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"],
         capture_output=True,
         text=True,
     )
-    if found.returncode:
+    if resolved.returncode:
         raise SystemExit(f"compare_commits: no commit '{name}' in this repository")
-    commit = found.stdout.strip()
+    commit = resolved.stdout.strip()
     with tempfile.TemporaryDirectory(prefix="vqrna-tree-") as folder:
         path = str(Path(folder) / side)
         add = ["worktree", "add", "--quiet", "--detach", path, commit]
@@ -342,6 +350,11 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="DIR",
         help="keep inputs and results here, and use results of commits in it again",
     )
+    parser.add_argument(
+        "--no-run",
+        action="store_true",
+        help="compare what is in --work already, for example after an addition to RENAMED",
+    )
     given = parser.parse_args(arguments)
     jobs = sorted(given.jobs.split(",") if given.jobs else JOBS)
     if unknown := sorted(set(jobs) - set(JOBS)):
@@ -352,6 +365,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if given.base is None:
         parser.error("name the base commit")
+    if given.data and not (given.data / "valid").is_dir():
+        parser.error(f"no folder {given.data}/valid: --data must be in the benchmark layout")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # removes the worktrees
     with ExitStack() as stack:
         base = stack.enter_context(worktree("base", given.base))
@@ -371,7 +386,8 @@ def main(arguments: list[str] | None = None) -> int:
             f"{'base':>10}{'head':>7}",
             flush=True,
         )
-        same = [compare_job(job, (base, head), work, inputs, not given.no_pictures) for job in jobs]
+        run = partial(run_job, work=work, inputs=inputs, run_again=not given.no_run)
+        same = [compare_job(job, (base, head), run, not given.no_pictures) for job in jobs]
     failed = [job for job, equal in zip(jobs, same, strict=True) if not equal]
     print(f"different: {', '.join(failed)}" if failed else "no result differs")
     return int(bool(failed))
