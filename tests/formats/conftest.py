@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from found_sites import describe
+from example_sites import describe
 
 from vqrna.formats import Writers, writers
 from vqrna.sites import Sites

@@ -4,7 +4,7 @@ import gzip
 
 import pysam
 import pytest
-from found_sites import KINDS, make_sites, random_sites
+from example_sites import KINDS, make_sites, random_sites
 
 from vqrna.formats.description import rgb
 from vqrna.formats.text import bed_name

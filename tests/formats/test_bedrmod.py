@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from found_sites import FACTS, describe, make_sites, random_sites
+from example_sites import FACTS, describe, make_sites, random_sites
 from ruamel.yaml import YAML
 
 from vqrna.formats.bedrmod import COLUMNS, COVERAGE, FREQUENCY, header

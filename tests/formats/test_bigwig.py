@@ -6,7 +6,7 @@ import numpy as np
 import pybigtools
 import pyBigWig
 import pytest
-from found_sites import make_sites
+from example_sites import make_sites
 
 from vqrna.formats import bigwig, tracks
 

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from found_sites import random_sites
+from example_sites import random_sites
 
 from vqrna.formats import FORMATS
 from vqrna.formats.bedrmod import COVERAGE, FREQUENCY, UNIDENTIFIED

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from found_sites import FACTS, KINDS, make_sites, random_sites
+from example_sites import FACTS, KINDS, make_sites, random_sites
 
 from vqrna.formats import writing
 from vqrna.sites import COLUMNS

@@ -1,7 +1,7 @@
 """The registry: an output format is one class and one entry."""
 
 import pytest
-from found_sites import describe, make_sites
+from example_sites import describe, make_sites
 
 from vqrna.formats import WRITERS, writers
 from vqrna.formats.registry import SiteWriter, register

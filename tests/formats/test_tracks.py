@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyBigWig
 import pytest
-from found_sites import KINDS, describe, make_sites, random_sites
+from example_sites import KINDS, describe, make_sites, random_sites
 
 from vqrna.formats.text import bed_name
 

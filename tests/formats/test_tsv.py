@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from found_sites import KINDS, make_sites, random_sites
+from example_sites import KINDS, make_sites, random_sites
 from hypothesis import given
 from hypothesis import strategies as st
 

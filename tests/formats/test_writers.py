@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from found_sites import describe, make_sites, random_sites
+from example_sites import describe, make_sites, random_sites
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -168,7 +168,7 @@ def test_memory_does_not_grow_with_the_number_of_sites(tmp_path):
     """Ten times the sites, each in a process of its own: the peak hardly moves."""
     code = (
         "import resource, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from found_sites import describe, random_sites\n"
+        "from example_sites import describe, random_sites\n"
         "from vqrna.formats import FORMATS, tracks, writers, writing\n"
         "import numpy as np\n"
         "sites = random_sites(5000)\n"

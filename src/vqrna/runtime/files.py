@@ -1,12 +1,12 @@
 """Write files that appear whole or not at all, with a one-line error when writing fails.
 
-New files are written to a hidden folder beside their destination (``.part-HOST-PID-…``), pushed to
-the disk, and renamed into place at the end. Where several files belong together
+New files are written to a hidden folder beside their destination (``.part-...``), pushed to the
+disk, and renamed into place at the end. Where several files belong together
 (:func:`output_files`), the files that they replace are moved into the hidden folder first, and
-moved back if any rename fails. Renaming is all that is needed, so this works on file systems
-without hard links, too. A process killed between two renames leaves each name with a whole file,
-old or new; at most one older file is then still in the hidden folder, and the next writer in the
-destination folder moves it back before it removes what killed writers left.
+moved back if a rename fails. Only renames are needed, so this works without hard links, too. A
+process that is killed between two renames leaves whole files, some old and some new; one older
+file may then still be in the hidden folder. The next writer in the same destination folder moves
+it back before it removes what killed writers left.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_PREFIX = f".part-{socket.gethostname()}-"
 _OLDER = ".older"
 _PROBE_SIZE = 1 << 16
 
@@ -332,13 +331,14 @@ def _is_replaceable(final: Path, path: str | os.PathLike[str]) -> bool:
 @contextmanager
 def _temporary_folder(folder: Path, path: str | os.PathLike[str]) -> Iterator[Path]:
     """Create a hidden folder in `folder` and remove it afterwards, and those of killed writers."""
+    prefix = f".part-{socket.gethostname()}-{_process_namespace()}-"
     with suppress(OSError):
-        for left in folder.glob(f"{_PREFIX}*"):
-            owner = left.name.removeprefix(_PREFIX).partition("-")[0]
+        for left in folder.glob(f"{prefix}*"):
+            owner = left.name.removeprefix(prefix).partition("-")[0]
             if owner.isdigit() and not _is_alive(int(owner)):
                 _remove_temporary(left)
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder))
+        temporary = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=folder))
     except OSError as error:
         raise write_error(error, path) from error
     try:
@@ -370,6 +370,13 @@ def _rename(temporary: Path, final: Path, older: Path | None = None) -> None:
         if older is not None:
             final.rename(older / final.name)
     temporary.replace(final)
+
+
+def _process_namespace() -> int:
+    """Return a number that differs between containers, whose process numbers may coincide."""
+    with suppress(OSError):
+        return Path("/proc/self/ns/pid").stat().st_ino
+    return 0
 
 
 def _is_alive(pid: int) -> bool:
