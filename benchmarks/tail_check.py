@@ -45,7 +45,7 @@ MADE_UP = {
 
 def too_often(null: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """Count what reaches rare p-values in the rest, and how much should: (2, factors)."""
-    sketch = NullDistribution.of(null, 1)
+    sketch = NullDistribution.from_logits(null, 1)
     p = sketch.p_value(rest[rest > null.max()])
     rare = [1 / (factor * (len(null) + 1)) for factor in FACTORS]
     found = [(p <= level * (1 + 1e-9)).sum() for level in rare]

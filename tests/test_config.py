@@ -1,13 +1,18 @@
 import dataclasses
+import hashlib
+import json
 
 import pytest
+from safetensors import safe_open
 
 from vqrna.config import (
     PAPER_LENGTHS,
+    RENAMED,
     Config,
     ModelConfig,
     TrainingConfig,
     dump,
+    effective,
     from_dict,
     load,
     preset,
@@ -15,6 +20,7 @@ from vqrna.config import (
     to_dict,
 )
 from vqrna.errors import DataError, UsageError
+from vqrna.model.weights import SHIPPED, load_model
 
 
 def test_the_paper_preset_holds_the_published_numbers():
@@ -147,3 +153,40 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="not a text file"):
         load(tmp_path / "binary.toml")
+
+
+def test_old_names_of_settings_are_still_read(tmp_path):
+    expected = replace(Config(), decoys=7, unlabelled_share=0.25)
+    path = tmp_path / "config.toml"
+    path.write_text("[training]\nrivals = 7\nweak_share = 0.25\n", encoding="utf-8")
+    assert load(path) == expected
+    assert replace(Config(), rivals=7, weak_share=0.25) == expected
+    assert TrainingConfig(rivals=7, weak_share=0.25) == expected.training
+    assert from_dict({"training": {"rivals": 7, "weak_share": 0.25}}) == expected
+    assert "decoys = 7" in dump(expected)
+    with pytest.raises(UsageError, match=r"training\.decoys"):
+        replace(Config(), rivals=0)
+
+
+def test_weights_with_old_names_of_settings_are_still_read():
+    with safe_open(SHIPPED, framework="pt") as file:
+        (text,) = file.metadata().values()
+    stored = json.loads(text)["config"]["training"]
+    assert stored.keys() >= RENAMED.keys()
+    training = load_model(SHIPPED, "cpu").config.training
+    assert (training.decoys, training.unlabelled_share) == (stored["rivals"], stored["weak_share"])
+
+
+@pytest.mark.parametrize(
+    ("config", "digest"),
+    [
+        (preset("vqrna"), "d171c7882f4fbbd6"),
+        (preset("paper"), "b7d1fc9afb81bc26"),
+        (replace(Config(), teacher="trees", decoys=7, unlabelled_share=0.25), "427736253c20f962"),
+    ],
+    ids=["vqrna", "paper", "teacher"],
+)
+def test_identities_are_those_of_the_first_names(config, digest):
+    """Kept results are matched by these; the digests are those of version 0.1."""
+    text = json.dumps(effective(config))
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == digest

@@ -129,7 +129,7 @@ def measured(symbols: Sequence[str] = ("Am", "Cm"), seed: int = 0) -> TrainedMod
     rng = np.random.default_rng(seed)
 
     def nulls(count: int, nt: int) -> tuple[NullDistribution, ...]:
-        return tuple(NullDistribution.of(rng.normal(size=count), nt) for _ in range(m))
+        return tuple(NullDistribution.from_logits(rng.normal(size=count), nt) for _ in range(m))
 
     return dataclasses.replace(
         model,

@@ -1,4 +1,4 @@
-"""What a model is and how it is trained: frozen, validated, read from and written to TOML."""
+"""Settings of a model and its training: frozen, validated, read from and written to TOML."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ MIN_LENGTH, MAX_LENGTH = 51, 1001
 PAPER_LENGTHS = (51, 101, 201, 301, 401, 501, 701, 901, 1001)
 
 _strict = ConfigDict(extra="forbid")
-_adapter = cache(TypeAdapter)  # to make one takes longer than to validate
+_adapter = cache(TypeAdapter)  # creating one takes longer than validating
 
 
 @dataclass(frozen=True, config=_strict)
 class ModelConfig:
-    """The network.
+    """Settings of the network.
 
     Parameters
     ----------
     architecture : {"vqrna", "paper"}
-        Ours (valid convolutions, can be evaluated densely) or the published one.
+        This package's network (valid convolutions, evaluated densely) or the published one.
     length : int
-        Window length in nt; odd, 51 to 1001; one of nine for ``paper``.
+        Window length in nt: odd, from 51 to 1001; one of nine lengths for ``paper``.
     codebook_size, code_dim : int
-        Number of codes and their width.
+        Number of codes and their dimension.
     quantizer : str
         Name of an entry of `vqrna.nn.quantizer.QUANTIZERS`, where it is checked: ``vq`` (the
-        architecture's own), or ``none`` for latents as they are, to measure what codes cost.
+        architecture's own), or ``none`` for latents without quantisation, to measure its cost.
     stem_width, width : int
         Channels of the first convolution and of all later ones (``vqrna`` only).
     head_width, region_width : int
-        Hidden units of the classifier's two parts, that of the site and that of the region
-        (``vqrna`` only; the paper's has 32).
+        Hidden units of the site part and the region part of the classifier (``vqrna`` only; the
+        paper's has 32).
     dropout : float
-        In the classifier (``vqrna``) or in the Transformer layers (``paper``).
+        Dropout in the classifier (``vqrna``) or in the Transformer layers (``paper``).
     region_dropout : float
-        On what the region part reads (``vqrna`` only).
+        Dropout on the input of the region part (``vqrna`` only).
     """
 
     architecture: Preset = "vqrna"
@@ -66,19 +66,21 @@ class ModelConfig:
     @model_validator(mode="after")
     def _length_fits(self) -> ModelConfig:
         if self.length % 2 == 0:
-            raise ValueError(f"length must be odd, so that the site is central, not {self.length}")
+            raise ValueError(f"length must be odd so that the site is central, not {self.length}")
         if self.architecture == "paper" and self.length not in PAPER_LENGTHS:
-            raise ValueError(f"the paper preset knows the lengths {PAPER_LENGTHS}")
+            raise ValueError(f"length must be one of {PAPER_LENGTHS} for the paper's network")
         return self
 
 
 RENAMED = {"rivals": "decoys", "weak_share": "unlabelled_share"}
-"""Training settings by the name that they had before version 0.2; still read, and still used to
-compute identities, so that kept results stay valid."""
+"""New names of training settings by their names before version 0.2.
+
+Old names are still read, and identities still use them, so that kept results stay valid.
+"""
 
 
 def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Rename keys; the new value wins over one that is already there under the new name."""
+    """Rename keys; a value under an old name replaces one under the new name."""
     values = dict(values)
     for old, new in names.items():
         if old in values:
@@ -88,61 +90,62 @@ def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, A
 
 @dataclass(frozen=True, config=_strict)
 class TrainingConfig:
-    """The training.
+    """Settings of the training.
 
     Parameters
     ----------
     epochs, patience : int
-        At most so many epochs; stop after `patience` without a better validation score.
+        Most epochs, and epochs without a better validation score after which training stops.
     batch_size : int
-        Windows a step, at least two (statistics over a batch need them).
+        Windows per step, at least two (for batch statistics).
     optimizer : {"adamw", "adam"}
-        AdamW leaves biases and normalisation without weight decay.
+        AdamW applies no weight decay to biases and normalisation.
     learning_rate, weight_decay : float
         `learning_rate` is the peak of a one-cycle schedule or the constant rate.
     schedule : {"one-cycle", "constant"}
-        One-cycle needs the number of epochs, so it is rarely stopped early.
+        One-cycle spans all epochs, so `patience` rarely ends it early.
     classification_weight, quantization_weight, reconstruction_weight : float
-        Weights of the three loss terms; reconstruction is a cross-entropy over the bases
+        Weights of the three main loss terms; reconstruction is a cross-entropy over the bases
         (``vqrna``) or a squared error (``paper``).
     label_smoothing : float
-        Share of a label's certainty that is taken away.
+        Targets are half of this away from 0 and 1.
     substitution_rate : float
-        Share of bases outside the central 11 nt that are drawn anew in training.
+        Share of bases outside the central 11 nt that are redrawn at random.
     mask_rate : float
-        Share of windows in training of which one or both flanks are hidden (all-zero columns).
+        Share of training windows with one or both flanks hidden (all-zero columns).
     mask_min_flank : int
-        A hidden flank leaves at least so many nt beside the site.
+        Fewest nt on each side of the site that are never hidden.
     off_site_weight : float
-        Weight of the loss on same-base positions beside modified sites, as weak negatives; 0
-        leaves them out (``vqrna`` only).
+        Weight of the loss on unlabelled negatives beside modified sites, at positions with the
+        same base; 0 for none (``vqrna`` only).
     shuffled_weight : float
-        Weight of the loss on windows with their dinucleotides shuffled, as weak negatives; 0
-        leaves them out (``vqrna`` only).
+        Weight of the loss on unlabelled negatives in shuffled windows, which keep their
+        dinucleotides; 0 for none (``vqrna`` only).
     unlabelled_share : float
-        Weak negatives of either kind that join a batch, as a share of its windows.
+        Unlabelled negatives of each of the two sorts in a batch, as a share of its windows.
     ranking_weight : float
-        Weight of the loss on the rank of each modified site among other positions of its window, as
-        the site part of the classifier sees them; 0 leaves it out (``vqrna`` only).
+        Weight of the loss on the rank of each modified site among its decoys, by the site part of
+        the classifier; 0 for none (``vqrna`` only).
     decoys : int
-        Unannotated positions with the type's base and context that a site is ranked among, at most;
-        windows shorter than 143 nt have none.
+        Most decoys of a site: unannotated positions of its window with the type's base and
+        context. Windows shorter than 143 nt have none.
     other_type_weight : float
-        Weight of random negatives of one type as negatives of the other types that their base and
-        context fit; 0 leaves them out.
+        Weight of random negatives of one type as negatives of other types with a matching base and
+        context; 0 for none.
     teacher : {"none", "trees"}
-        Who else judges the training windows: gradient-boosted trees, grown out of fold by the
-        training windows themselves (see :mod:`vqrna.training.teacher`).
+        Gradient-boosted trees that score the training windows out of fold, as additional targets
+        (see :mod:`vqrna.training.teacher`).
     teacher_share : float
-        Share of the loss on labels that the teacher's teacher_logits have in their place.
+        Share of the classification loss that uses the teacher's scores in place of labels.
     average_decay : float
-        Decay a step of the moving average of the weights that is validated and kept; 0 for none.
+        Decay per step of the moving average of the weights that is validated and kept; 0 for no
+        average.
     select_by : {"auroc", "accuracy"}
-        Validation score (mean over modifications) that decides which epoch is kept.
+        Validation score (mean over modifications) by which the best epoch is chosen.
     precision : {"float32", "bfloat16"}
         Arithmetic of the network in training. Weights and codes are always float32.
     seed : int
-        Of every random choice.
+        Seed of all random choices.
     """
 
     epochs: int = Field(default=5, ge=1)
@@ -170,7 +173,7 @@ class TrainingConfig:
     average_decay: float = Field(default=0.999, ge=0, lt=1)
     select_by: Literal["auroc", "accuracy"] = "auroc"
     precision: Literal["float32", "bfloat16"] = "bfloat16"
-    seed: int = Field(default=0, ge=0, lt=2**31)  # what libraries take
+    seed: int = Field(default=0, ge=0, lt=2**31)  # the range that all libraries accept
 
     @model_validator(mode="before")
     @classmethod
@@ -182,18 +185,18 @@ class TrainingConfig:
 
 @dataclass(frozen=True, config=_strict)
 class Config:
-    """A model and its training, as ``config.toml`` holds them."""
+    """Settings of a model and its training, the content of ``config.toml``."""
 
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
 
 
 PAPER_LOSS_WEIGHTS = (0.05819746775986198, 0.04187829891956044, 0.6804473004341116)
-"""Classification, quantisation, reconstruction: the published numbers, found by its search."""
+"""Published weights of classification, quantisation and reconstruction."""
 
 
 def preset(name: str) -> Config:
-    """Give the configuration of a preset: ``vqrna`` (ours) or ``paper`` (as published)."""
+    """Return the configuration of a preset: ``vqrna``, or ``paper`` as published."""
     if name == "vqrna":
         return Config()
     if name == "paper":
@@ -227,12 +230,12 @@ def preset(name: str) -> Config:
 
 
 def replace(config: Config, **changes: Any) -> Config:
-    """Change named fields of the model or the training; None leaves a field as it is.
+    """Return a copy with changed fields; None keeps a field.
 
     Raises
     ------
     UsageError
-        If a field is unknown or a value impossible.
+        If a field is unknown or a value invalid.
     """
     values = to_dict(config)
     for name, value in changes.items():
@@ -250,14 +253,15 @@ def replace(config: Config, **changes: Any) -> Config:
 
 
 def to_dict(config: Config) -> dict[str, dict[str, Any]]:
-    """Give plain nested dictionaries, as TOML and JSON want them."""
+    """Return nested dictionaries of plain values."""
     return dataclasses.asdict(config)
 
 
 def effective(config: Config) -> dict[str, dict[str, Any]]:
-    """Give what results follow from: plain dictionaries without settings that have no effect.
+    """Return the settings that determine results, for hashes that identify a run.
 
-    What was made before there were teachers keeps its name.
+    Settings of an unused teacher are left out and old names are used, so that identities from
+    earlier versions do not change.
     """
     values = to_dict(config)
     if config.training.teacher == "none":
@@ -268,36 +272,35 @@ def effective(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def from_dict(values: dict[str, Any]) -> Config:
-    """Build a configuration; raises ValueError with one line that names the wrong field."""
+    """Build a configuration; raises ValueError with one line that names the invalid field."""
     return validated(Config, values)
 
 
-def validated(kind: Any, value: Any, *, strict: bool = False) -> Any:
-    """Give a plain value as a type, all within it checked.
+def validated(target: Any, value: Any, *, strict: bool = False) -> Any:
+    """Convert a plain value from JSON or TOML to a type, with all its parts checked.
 
     Parameters
     ----------
-    kind : type
-        Of frozen dataclasses and plain types, such as ``Config`` or ``tuple[Modification, ...]``.
+    target : type
+        For example ``Config`` or ``tuple[Modification, ...]``.
     value : Any
-        As JSON or TOML hold it.
     strict : bool
-        Whether ``"7"`` is no number.
+        Reject strings in place of numbers.
 
     Raises
     ------
     ValueError
-        With one line that names the wrong place, if it is of another type.
+        With one line that names the first invalid part.
     """
     try:
-        return _adapter(kind).validate_python(value, strict=strict)
+        return _adapter(target).validate_python(value, strict=strict)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
+        message = first["msg"].removeprefix("Value error, ")
         if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            said = "unknown setting"
-        raise ValueError(f"{where}: {said}" if where else said) from None
+            message = "unknown setting"
+        raise ValueError(f"{where}: {message}" if where else message) from None
 
 
 def load(path: Path, base: Config | None = None) -> Config:
@@ -307,12 +310,12 @@ def load(path: Path, base: Config | None = None) -> Config:
     ----------
     path : pathlib.Path
     base : Config, optional
-        Gives what the file does not hold; the ``vqrna`` preset if not given.
+        Values that the file does not set; the ``vqrna`` preset by default.
 
     Raises
     ------
     DataError
-        If the file is missing, no TOML, or holds an unknown or impossible setting.
+        If the file is missing or not valid TOML, or a setting is unknown or invalid.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -336,7 +339,7 @@ def load(path: Path, base: Config | None = None) -> Config:
 
 
 def dump(config: Config) -> str:
-    """Write a configuration as TOML."""
+    """Return a configuration as TOML."""
     import tomli_w
 
     return tomli_w.dumps(to_dict(config))

@@ -75,7 +75,7 @@ def test_the_order_of_bases_matters(vqrna_main, pth, tmp_path):
         (["--modification", "Am,Am"], 2, "of the weights once"),
         (["--modification", "Am,Cm"], 1, "does not fit the published network"),
         (["--modification", "Am", "--length", "500"], 2, "length must be odd"),
-        (["--modification", "Am", "--length", "601"], 2, "the paper preset knows the lengths"),
+        (["--modification", "Am", "--length", "601"], 2, "length must be one of"),
         (["--modification", "Am", "--length", "501"], 1, "does not fit the published network"),
         (["--modification", "Am", "--base-order", "ACG"], 2, "no order of the four bases"),
         ([], 2, "Missing option '--modification'"),

@@ -157,7 +157,7 @@ def test_windows_of_ones_own_that_are_too_short_are_told(train, tmp_path):
     done = train(*files, "--epochs", "1", "--length", "81")
     assert done.code == 0, done.err
     assert "vqrna: note: " in done.err
-    assert "--length 61 is closest to them" in done.err
+    assert "--length 61 fits them best" in done.err
     fasta(tmp_path / "off.fa", np.roll(windows.tokens[windows.labels[:, 0] == 1], 1, axis=1))
     done = train("--positives", tmp_path / "off.fa", *files[2:5], "m1A", out=tmp_path / "two")
     assert "modified m1A have no A in the centre" in one_line(done, 1)
@@ -168,7 +168,7 @@ def test_it_begins_with_other_weights(train, data, tmp_path):
     assert train("--data", data, "--from", tmp_path / "start.safetensors").code == 0
     save_model(fresh(tiny(width=16)), tmp_path / "other.safetensors")
     done = train("--data", data, "--from", tmp_path / "other.safetensors", out=tmp_path / "two")
-    assert "the weights to start from are of another network" in one_line(done, 1)
+    assert "the weights to start from belong to another network" in one_line(done, 1)
 
 
 def test_a_run_is_not_overwritten_but_goes_on(train, data, tmp_path):
@@ -191,7 +191,7 @@ def test_a_run_is_not_overwritten_but_goes_on(train, data, tmp_path):
         (["--length", "500"], 2, "model: length must be odd"),
         (["--length", "1003"], 2, "model.length: "),
         (["--length", "49"], 2, "model.length: "),
-        (["--preset", "paper", "--length", "601"], 2, "the paper preset knows the lengths"),
+        (["--preset", "paper", "--length", "601"], 2, "length must be one of"),
         (["--length", "long"], 2, "Invalid value for '--length'"),
         (["--batch-size", "1"], 2, "training.batch_size: "),
         (["--learning-rate", "0"], 2, "training.learning_rate: "),

@@ -143,7 +143,7 @@ def test_chance_is_what_shuffled_sequence_gives_at_the_same_threshold(model):
             for k, sketch in enumerate(model.shuffled)
         ]
         assert summary["chance_per_kb"].tolist() == expected
-    half = model.calibration.logit_of(0.5)
+    half = model.calibration.logit_at(0.5)
     chosen = predict({"a": "A"}, model=model, threshold=0.5, modifications="Psi").summary
     assert chosen["chance_per_kb"].tolist() == [model.shuffled[3].calls_per_kb(half[3])]
 

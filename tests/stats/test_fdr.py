@@ -20,7 +20,7 @@ def counted(p, modification_index=0, types: int = 1) -> PValueCounts:
 
 def q_of(p) -> list[float]:
     p = np.asarray(p, dtype=float)
-    return counted(p).q_values().of(p, 0).tolist()
+    return counted(p).q_values().lookup(p, 0).tolist()
 
 
 P_VALUES = st.one_of(
@@ -81,12 +81,14 @@ def test_parts_in_any_order_give_the_same(rows, cuts):
     whole = counted(p, kind, 3)
     assert merged.to_json() == whole.to_json()
     assert merged.candidates.tolist() == np.bincount(kind, minlength=3).tolist()
-    np.testing.assert_array_equal(merged.q_values().of(p, kind), whole.q_values().of(p, kind))
+    np.testing.assert_array_equal(
+        merged.q_values().lookup(p, kind), whole.q_values().lookup(p, kind)
+    )
 
 
 def test_types_know_nothing_of_one_another():
     p, kind = np.array([0.01, 0.02, 0.02, 0.5]), np.array([0, 1, 0, 1])
-    q = counted(p, kind, 2).q_values().of(p, kind)
+    q = counted(p, kind, 2).q_values().lookup(p, kind)
     assert q.tolist() == [0.02, 0.04, 0.02, 0.5]
 
 
@@ -94,8 +96,8 @@ def test_without_a_p_value_there_is_no_q_value():
     p = np.array([0.01, np.nan, 0.04])
     counts = counted(p)
     assert counts.candidates.tolist() == [2]
-    np.testing.assert_array_equal(counts.q_values().of(p, 0), [0.02, np.nan, 0.04])
-    assert np.isnan(counted([np.nan] * 3).q_values().of(np.array([np.nan]), 0)).all()
+    np.testing.assert_array_equal(counts.q_values().lookup(p, 0), [0.02, np.nan, 0.04])
+    assert np.isnan(counted([np.nan] * 3).q_values().lookup(np.array([np.nan]), 0)).all()
 
 
 @given(st.lists(P_VALUES, min_size=1, max_size=100))
@@ -128,8 +130,8 @@ def test_what_was_not_counted_has_no_q_value():
     q_values = counted([0.5, 0.01], [0, 1], 2).q_values()
     for p, kind in ((0.51, 0), (0.01, 0), (0.5, 1)):
         with pytest.raises(ValueError, match="not among"):
-            q_values.of(np.array([p]), kind)
-    with pytest.raises(ValueError, match="no part"):
+            q_values.lookup(np.array([p]), kind)
+    with pytest.raises(ValueError, match="cannot add"):
         PValueCounts(2).merge(PValueCounts(3))
 
 
@@ -159,9 +161,9 @@ def test_a_null_that_is_too_small_is_told(lowest, told):
     (only,) = found
     assert (only.modification_index, only.candidates) == (0, 100_000)
     assert only.lowest == pytest.approx(told, rel=1e-3)
-    line = only.told("m6A", 9_999, 0.05)
+    line = only.describe("m6A", 9_999, 0.05)
     assert line == (
-        f"m6A: no q-value below {told:.2g} can come out of a null of 9,999 positions "
+        f"m6A: a null of 9,999 positions cannot support a q-value below {told:.2g} "
         "over 100,000 candidates: --fdr 0.05 filters out everything"
     )
 

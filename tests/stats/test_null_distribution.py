@@ -23,7 +23,7 @@ def brute(null: np.ndarray, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("n", [1, 7, EXACT - 1, EXACT, EXACT + 1, 5_000, 60_000])
 def test_counts_are_exact_at_the_top_and_on_the_safe_side_below(n, ties):
     null = sample(n, ties=ties)
-    sketch = NullDistribution.of(null, nt=10 * n)
+    sketch = NullDistribution.from_logits(null, nt=10 * n)
     asked = np.concatenate([null[:500], sample(500, seed=1), [-9.0, 9.0]])
     true, told = brute(null, asked), sketch.at_least(asked)
     top = true < min(EXACT, n)
@@ -34,7 +34,7 @@ def test_counts_are_exact_at_the_top_and_on_the_safe_side_below(n, ties):
 
 
 def test_a_large_null_is_kept_in_few_numbers():
-    sketch = NullDistribution.of(sample(1_000_000), nt=1)
+    sketch = NullDistribution.from_logits(sample(1_000_000), nt=1)
     assert len(sketch.values) < 800
     assert sketch.values.dtype == np.float32
     assert (np.diff(sketch.values) <= 0).all()
@@ -43,7 +43,7 @@ def test_a_large_null_is_kept_in_few_numbers():
 
 
 def test_p_values_by_hand():
-    sketch = NullDistribution.of(np.array([1.0, 2.0, 3.0, 4.0]), nt=100)
+    sketch = NullDistribution.from_logits(np.array([1.0, 2.0, 3.0, 4.0]), nt=100)
     asked = np.array([5.0, 4.0, 3.5, 1.0, 0.0])
     assert sketch.at_least(asked).tolist() == [0, 1, 1, 4, 4]
     np.testing.assert_allclose(sketch.p_value(asked), [0.2, 0.4, 0.4, 1, 1])
@@ -51,13 +51,13 @@ def test_p_values_by_hand():
 
 
 def test_shapes_are_kept():
-    sketch = NullDistribution.of(sample(50), nt=100)
+    sketch = NullDistribution.from_logits(sample(50), nt=100)
     assert sketch.p_value(np.zeros((3, 4))).shape == (3, 4)
     assert sketch.p_value(np.array(0.0)).shape == ()
 
 
 def test_p_values_of_the_null_itself_are_even_or_larger():
-    sketch = NullDistribution.of(sample(20_000), nt=1)
+    sketch = NullDistribution.from_logits(sample(20_000), nt=1)
     p = sketch.p_value(sample(20_000, seed=5))
     for level in (0.001, 0.01, 0.1, 0.5):
         assert (p <= level).mean() == pytest.approx(level, rel=0.2, abs=5e-4)
@@ -69,7 +69,7 @@ def test_p_values_of_the_null_itself_are_even_or_larger():
 def test_a_threshold_respects_its_bound(n, per_kb, ties, seed):
     null = sample(n, seed, ties)
     nt = 50_000
-    sketch = NullDistribution.of(null, nt)
+    sketch = NullDistribution.from_logits(null, nt)
     threshold = sketch.threshold(per_kb)
     reached = int((null >= threshold).sum())
     bound = per_kb * (1 + 1e-12)  # 48 / 50,000 * 1,000 is more than 0.96 in doubles
@@ -80,7 +80,7 @@ def test_a_threshold_respects_its_bound(n, per_kb, ties, seed):
 
 
 def test_thresholds_by_hand():
-    sketch = NullDistribution.of(np.array([1.0, 2.0, 2.0, 3.0]), nt=1000)
+    sketch = NullDistribution.from_logits(np.array([1.0, 2.0, 2.0, 3.0]), nt=1000)
     assert sketch.threshold(0) == pytest.approx(3, abs=1e-5)
     assert sketch.threshold(0) > 3
     assert 2 < sketch.threshold(1) < 2.001
@@ -92,11 +92,11 @@ def test_thresholds_by_hand():
 
 @pytest.mark.parametrize(("nt", "enough"), [(0, False), (39_999, False), (40_000, True)])
 def test_a_bound_takes_a_null_in_which_it_allows_a_call(nt, enough):
-    assert NullDistribution.of(np.zeros(10), nt).supports(0.025) == enough
+    assert NullDistribution.from_logits(np.zeros(10), nt).supports(0.025) == enough
 
 
 def test_an_empty_null_says_nothing():
-    sketch = NullDistribution.of(np.empty(0), nt=0)
+    sketch = NullDistribution.from_logits(np.empty(0), nt=0)
     assert sketch.p_value(np.array([0.0, 9.0])).tolist() == [1, 1]
     assert sketch.threshold(0.05) == -np.inf
     assert np.isnan(sketch.calls_per_kb(0.0))
@@ -112,7 +112,7 @@ SHAPES = {
 
 def drawn(name: str, n: int = 20_000, seed: int = 0) -> NullDistribution:
     logits = SHAPES[name].rvs(n, random_state=seed)
-    return NullDistribution.of(logits, nt=4 * n)
+    return NullDistribution.from_logits(logits, nt=4 * n)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -169,7 +169,7 @@ def test_a_tail_errs_on_the_safe_side_but_not_by_more_than_it_has_to(name):
     ids=["small", "all equal", "few values", "endless", "empty"],
 )
 def test_what_says_nothing_of_a_tail_has_none(logits):
-    sketch = NullDistribution.of(logits, nt=10_000)
+    sketch = NullDistribution.from_logits(logits, nt=10_000)
     assert sketch.tail is None
     assert sketch.floor == 1 / (len(logits) + 1)
     above = np.isinf(logits).sum()

@@ -19,7 +19,7 @@ from vqrna.training.calibrate import (
     calibrate_model,
     site_ranks,
 )
-from vqrna.training.nulls import STRETCHES, cut_windows, with_nulls
+from vqrna.training.nulls import REGIONS, cut_windows, with_nulls
 
 OFF_SITE = {"low": 200.0, "medium": 100.0, "high": 20.0}
 SHUFFLED = {"low": 100.0, "medium": 50.0, "high": 5.0}
@@ -190,7 +190,7 @@ def test_cut_nulls_are_made_of_stretches_that_are_sequences_of_their_own(valid, 
     train = planted(4, 101, seed=2)
     found = with_nulls(model, train, valid, show_progress=False)
     whole, cut = scanned[: 2 * len(valid)], scanned[2 * len(valid) :]
-    assert len(cut) == (1 + STRETCHES) * len(valid)
+    assert len(cut) == (1 + REGIONS) * len(valid)
     assert {(len(tokens), start, stop) for tokens, start, stop in whole} == {(101, 25, 76)}
     lengths = np.array([len(tokens) for tokens, _, _ in cut])
     assert lengths.min() >= 51

@@ -59,7 +59,7 @@ def test_decoys_are_candidates_at_tokens():
     assert drawn.modification_index.tolist() == [0]
 
 
-def test_rivals_have_the_context_of_the_type():
+def test_decoys_have_the_context_of_the_type():
     text = list("G" * 25)
     for at in (-7, -4, -1, 0, 2, 3, 5, 6):
         text[12 + at] = "A"

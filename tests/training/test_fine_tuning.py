@@ -62,7 +62,7 @@ def test_the_codebook_is_not_begun_anew():
     ids=["width", "codebook", "length", "architecture"],
 )
 def test_another_network_is_refused(other):
-    with pytest.raises(DataError, match=r"of another network \(vqrna, 51 nt\)"):
+    with pytest.raises(DataError, match=r"belong to another network \(vqrna, 51 nt\)"):
         transfer(fresh(tiny(), ["Am"]), network(other, 1), modifications(["Am"]))
 
 

@@ -119,7 +119,7 @@ def test_it_may_die_again_and_again(tmp_path, no_curves, whole):
 
 
 @pytest.mark.parametrize("moment", ["in the third epoch", "while it validates"])
-def test_ranks_among_rivals_go_on_too(tmp_path, no_curves, whole, moment):
+def test_ranks_among_decoys_resume_too(tmp_path, no_curves, whole, moment):
     with pytest.MonkeyPatch.context() as patch:
         dies_at(patch, *MOMENTS[moment])
         with pytest.raises(Killed):

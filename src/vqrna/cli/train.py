@@ -114,7 +114,7 @@ def train(
         start=SHIPPED if start == Path("shipped") else start,
         resume=resume,
         device=device,
-        on_remark=lambda line: say("note", line),
+        on_warning=lambda line: say("note", line),
     )
     _show(run)
 

@@ -185,7 +185,7 @@ def with_q_values(blocks: Iterator[Sites], total: Totals, settings: Settings) ->
     """Yield blocks of sites with q-values, without the calls above the false discovery rate."""
     q_values = total.p_values.q_values()
     for block in blocks:
-        block = block.replace(q_value=q_values.of(block.p_value, block.modification_index))
+        block = block.replace(q_value=q_values.lookup(block.p_value, block.modification_index))
         if settings.fdr is not None:
             passed = block.q_value <= settings.fdr
             block = block.replace(tier=np.where(passed, block.tier, 0).astype(np.uint8))
@@ -202,7 +202,7 @@ def unreachable(model: Model, settings: Settings, total: Totals) -> tuple[str, .
     nulls = [model.off_site[column] for column in settings.columns]
     floors = [null.floor for null in nulls]
     return tuple(
-        each.told(
+        each.describe(
             settings.modifications[each.modification_index].symbol,
             nulls[each.modification_index].count,
             settings.fdr,

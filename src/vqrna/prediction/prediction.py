@@ -146,4 +146,4 @@ def _lowest_logit(model: Model, settings: Settings, column: int) -> float:
     """Return the lowest logit that is called."""
     if settings.threshold is None:
         return float(model.tiers.logits[column, TIERS.index(settings.confidence)])
-    return float(model.calibration.logit_of(settings.threshold)[column])
+    return float(model.calibration.logit_at(settings.threshold)[column])

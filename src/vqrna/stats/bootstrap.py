@@ -1,4 +1,8 @@
-"""How sure is a measure: intervals from resampling clusters of overlapping windows."""
+"""Bootstrap intervals from resampled clusters of overlapping windows.
+
+Own code in place of :func:`scipy.stats.bootstrap`, which cannot reuse one set of resampled clusters
+for several types and models.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,11 @@ RESAMPLES = 1000
 LEVEL = 0.95
 
 _BLOCK = 500_000
-"""Weights held in memory at once; small enough to stay in the processor's cache."""
+"""Weights in memory at once; few enough for the processor's cache."""
 
 
 class Estimate(NamedTuple):
-    """A value and the bounds of its interval; nan where there is none."""
+    """A value and the bounds of its interval; nan if undefined."""
 
     value: float
     low: float
@@ -27,8 +31,8 @@ class Estimate(NamedTuple):
 def draw(n_clusters: int, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
     """Draw clusters with replacement.
 
-    Windows that overlap are not independent, so whole clusters are drawn. One set of draws serves
-    all types and models: then means over types, and differences between models, can be taken
+    Overlapping windows are not independent, so whole clusters are drawn. All types and models use
+    the same draws, so that means over types and differences between models can be computed
     resample by resample.
 
     Parameters
@@ -40,7 +44,7 @@ def draw(n_clusters: int, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarr
     Returns
     -------
     np.ndarray, shape (resamples, n_clusters), int16
-        How often each cluster was drawn; a row sums to `n_clusters`.
+        Number of draws of each cluster; a row sums to `n_clusters`.
     """
     if n_clusters == 0:
         return np.zeros((resamples, 0), dtype=np.int16)
@@ -59,14 +63,14 @@ def resample(
     *,
     threshold: float = 0.5,
 ) -> dict[str, np.ndarray]:
-    """All measures of each resample.
+    """Compute all measures for each resample.
 
     Parameters
     ----------
     labels, probabilities : np.ndarray, shape (N,)
         As in :func:`vqrna.stats.metrics.measure`.
     clusters : np.ndarray, shape (N,), int
-        Column of `draws` that each window belongs to.
+        Column of `draws` for each window.
     draws : np.ndarray, shape (R, C)
         From :func:`draw`.
     threshold : float
@@ -89,37 +93,35 @@ def resample(
 def estimates(
     values: Mapping[str, float], samples: Mapping[str, np.ndarray], *, level: float = LEVEL
 ) -> dict[str, Estimate]:
-    """Give each measure its interval.
+    """Return each measure with its percentile interval.
 
-    Percentiles of the resamples. Only the calibration error needs more care: a resample holds the
-    chance differences of the sample and its own on top, of which the correction takes off one, so
-    its resamples lie too high. They are moved so that their median is the value, and end at 0.
+    Resamples of the calibration error are too high: a resample adds its own chance differences to
+    those of the sample, and the bias correction removes only one of the two. They are shifted so
+    that their median is the value, and cut off at 0.
 
     Parameters
     ----------
     values : mapping of str to float
-        Measures of the windows as they are.
+        Measures of the windows.
     samples : mapping of str to np.ndarray, shape (R,)
-        The same of each resample.
+        Measures of each resample.
     level : float
 
     Returns
     -------
     dict of str to Estimate
     """
-    found = {}
+    intervals = {}
     for name, value in values.items():
         resampled = samples[name]
         if name == "ece" and not np.isnan(resampled).all():
             resampled = np.maximum(resampled - np.nanmedian(resampled) + value, 0.0)
-        found[name] = Estimate(value, *interval(resampled, level=level))
-    return found
+        intervals[name] = Estimate(value, *interval(resampled, level=level))
+    return intervals
 
 
 def interval(samples: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:
-    """Percentile interval of resampled values.
-
-    Resamples in which the measure has no meaning (nan) are left out.
+    """Return the percentile interval of resampled values, nan left out.
 
     Parameters
     ----------

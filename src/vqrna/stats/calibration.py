@@ -1,4 +1,8 @@
-"""From log-odds to probabilities: at the benchmark's even ratio, and at a realistic prior."""
+"""Calibration of log-odds, and probabilities at a prior.
+
+`sigmoid` and `log_odds` are not those of scipy.special, which differ in the last bits and take long
+to import.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,12 @@ import numpy as np
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Turn log-odds into probabilities without overflow."""
+    """Convert log-odds to probabilities without overflow."""
     return 0.5 * (1 + np.tanh(0.5 * np.asarray(x, dtype=np.float64)))
 
 
 def log_odds(p: np.ndarray | float) -> np.ndarray:
-    """Turn probabilities into log-odds; 0 and 1 become finite (about 1e-15 away)."""
+    """Convert probabilities to log-odds, finite for 0 and 1 (clipped at a distance of 1e-15)."""
     p = np.clip(np.asarray(p, dtype=np.float64), 1e-15, 1 - 1e-15)
     return np.log(p) - np.log1p(-p)
 
@@ -26,9 +30,10 @@ class Calibration:
     Parameters
     ----------
     slope, intercept : np.ndarray, shape (M,), float64
-        ``score = sigmoid(slope * logit + intercept)``; slopes are positive, so that ranks stay.
+        ``score = sigmoid(slope * logit + intercept)``; slopes are positive, so that the order of
+        scores does not change.
     fitted_on : str
-        What it was fitted on, for the model card; empty if it was not fitted.
+        Description of the data, for the model card; empty if not fitted.
     """
 
     slope: np.ndarray
@@ -37,7 +42,7 @@ class Calibration:
 
     @classmethod
     def identity(cls, modifications: int) -> Calibration:
-        """Give the calibration that changes nothing, for M modifications."""
+        """Return the calibration that changes nothing, for M modifications."""
         return cls(np.ones(modifications), np.zeros(modifications))
 
     def log_odds(self, logits: np.ndarray) -> np.ndarray:
@@ -48,13 +53,13 @@ class Calibration:
         """Calibrate logits (..., M) to probabilities at the even class ratio (..., M)."""
         return sigmoid(self.log_odds(logits))
 
-    def logit_of(self, score: float) -> np.ndarray:
-        """Give, for each type, the logit (M,) that has a given score."""
+    def logit_at(self, score: float) -> np.ndarray:
+        """Return the logit (M,) of each type that has a given score."""
         return (log_odds(score) - self.intercept) / self.slope
 
 
 def at_prior(score: np.ndarray, prior: np.ndarray | float) -> np.ndarray:
-    """Move a probability from the even class ratio to a prior.
+    """Convert a probability at the even class ratio to one at a prior.
 
     By Bayes' rule the log-odds shift by those of the prior (Elkan, The foundations of
     cost-sensitive learning, 2001, theorem 2, from a base rate of one half).
@@ -62,18 +67,18 @@ def at_prior(score: np.ndarray, prior: np.ndarray | float) -> np.ndarray:
     Parameters
     ----------
     score : np.ndarray, shape (...)
-        Probability where half of all candidates are modified.
+        Probability if half of all candidates were modified.
     prior : np.ndarray or float
-        Share of candidates that is modified.
+        Share of candidates that are modified.
     """
     return sigmoid(log_odds(score) + log_odds(prior))
 
 
 def fit_line(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Fit slope and intercept by logistic regression in which both classes weigh the same.
+    """Fit slope and intercept by logistic regression with equal weight for both classes.
 
-    Targets are drawn in a little from 0 and 1, as Platt does, so that few or separable windows
-    give no infinite slope.
+    Targets are moved slightly away from 0 and 1, as Platt does, so that the slope is finite for
+    few or separable windows.
 
     Parameters
     ----------
@@ -83,7 +88,7 @@ def fit_line(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     Returns
     -------
     slope, intercept : float
-        (1, 0) if only one class is there or the logits do not rise with the label.
+        (1, 0) with a single class, or if the logits do not rise with the label.
     """
     from scipy.optimize import minimize
 
@@ -101,23 +106,23 @@ def fit_line(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
         value = weight * (np.logaddexp(0, z) - target * z)
         return float(value.sum()), np.array([error @ x, error.sum()])
 
-    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
-    return (float(found[0]), float(found[1])) if found[0] > 0 else (1.0, 0.0)
+    line = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
+    return (float(line[0]), float(line[1])) if line[0] > 0 else (1.0, 0.0)
 
 
 def cross_fitted(
     logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, *, folds: int = 5, seed: int = 0
 ) -> np.ndarray:
-    """Calibrate every window by a line that was fitted without it and its like.
+    """Calibrate each window by a line fitted without the window and its group.
 
     Parameters
     ----------
     logits : np.ndarray, shape (N,)
     labels : np.ndarray, shape (N,), 0 or 1
     groups : np.ndarray, shape (N,), int
-        Windows of one group, such as a cluster of overlapping ones, are left out together.
+        Windows of one group, for example a cluster of overlapping ones, are left out together.
     folds : int
-        The groups are dealt out at random to so many.
+        Number of folds, to which groups are assigned at random.
     seed : int
 
     Returns
@@ -126,25 +131,26 @@ def cross_fitted(
         Log-odds at the even class ratio.
     """
     _, group = np.unique(groups, return_inverse=True)
-    dealt = np.random.default_rng(seed).permutation(int(group.max(initial=-1)) + 1)
-    fold = dealt[group] % folds
-    found = np.empty(len(logits))
+    order = np.random.default_rng(seed).permutation(int(group.max(initial=-1)) + 1)
+    fold = order[group] % folds
+    calibrated = np.empty(len(logits))
     for k in range(folds):
         left_out = fold == k
         slope, intercept = fit_line(logits[~left_out], labels[~left_out])
-        found[left_out] = slope * logits[left_out] + intercept
-    return found
+        calibrated[left_out] = slope * logits[left_out] + intercept
+    return calibrated
 
 
 class Recalibration(NamedTuple):
-    """How far log-odds are from what was seen; 1 and 0 if they are right.
+    """Calibration slope and intercept, 1 and 0 for a calibrated model.
 
     Attributes
     ----------
     slope : np.ndarray, shape (R,)
-        Of the labels regressed on the log-odds (Cox, Biometrika 45:562, 1958). Below 1: too sure.
+        Slope of the labels regressed on the log-odds (Cox, Biometrika 45:562, 1958); below 1 for
+        an overconfident model.
     intercept : np.ndarray, shape (R,)
-        With the slope held at 1 (calibration in the large). Above 0: the scores are too low.
+        Intercept at a slope of 1 (calibration in the large); above 0 if scores are too low.
     """
 
     slope: np.ndarray
@@ -155,10 +161,11 @@ _STEPS, _FAR, _CLOSE = 60, 50.0, 1e-7
 
 
 def recalibrate(log_odds: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Recalibration:
-    """Measure calibration slope and intercept under each of many weightings.
+    """Measure calibration slope and intercept under many weightings at once.
 
-    By plain logistic regression, neither class weighed up and no targets drawn in, as in Van
-    Calster et al. (A calibration hierarchy for risk models, J Clin Epidemiol 74:167, 2016).
+    Plain logistic regression without class weights, as in Van Calster et al. (A calibration
+    hierarchy for risk models, J Clin Epidemiol 74:167, 2016). scikit-learn would fit the
+    weightings one by one.
 
     Parameters
     ----------
@@ -170,7 +177,7 @@ def recalibrate(log_odds: np.ndarray, labels: np.ndarray, weights: np.ndarray) -
     Returns
     -------
     Recalibration
-        nan where a class carries no weight, or where no line fits best (separable windows).
+        nan where a class has no weight, or windows are separable.
     """
     x = np.asarray(log_odds, dtype=np.float64)
     y = (np.asarray(labels) == 1).astype(np.float64)
@@ -189,7 +196,7 @@ def recalibrate(log_odds: np.ndarray, labels: np.ndarray, weights: np.ndarray) -
 def _logistic(
     x: np.ndarray, y: np.ndarray, weights: np.ndarray, start: np.ndarray, *, sloped: bool = True
 ) -> np.ndarray:
-    """Find slope and intercept, (R, 2), by Newton's method; nan where they run away."""
+    """Fit slope and intercept, (R, 2), by Newton's method; nan where it diverges."""
     line = start.copy()
     scale = max(float(np.abs(x).max(initial=0.0)), 1.0)
     going = np.arange(len(line))
@@ -207,7 +214,7 @@ def _logistic(
                 )
             else:
                 step = np.stack([np.zeros(len(going)), g[:, 1] / c], axis=1)
-            # A long step overshoots: no log-odds moves by more than two at a time
+            # Limit the change of any log-odds to two, against overshooting
             longest = np.abs(step[:, 0]) * scale + np.abs(step[:, 1])
             step *= np.minimum(1, 2 / longest)[:, None]
         line[going] += np.nan_to_num(step, nan=np.inf)

@@ -1,8 +1,8 @@
-"""How good are scores: nine measures, each for many weightings of the same windows at once.
+"""Nine measures of scores, each for many weightings of the same windows at once.
 
 Every function takes weights of shape (R, N): one row is one weighting of the same N windows, such
-as the counts of a bootstrap resample. A row of ones gives the plain value, so the value and its
-interval come from the same lines. The results equal scikit-learn's with ``sample_weight``.
+as the counts of a bootstrap resample; a row of ones yields the plain value. The results equal
+scikit-learn's with ``sample_weight``, which would be called once per resample.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TITLES = {
     "acc": "ACC", "bacc": "BACC", "se": "SE", "sp": "SP", "mcc": "MCC",
     "auroc": "AUROC", "auprc": "AUPRC", "brier": "Brier", "ece": "ECE",
 }  # fmt: skip
-"""How tables and pictures call them."""
+"""Names in tables and figures."""
 
 CALIBRATION_BINS = 10
 
@@ -28,7 +28,7 @@ _normal_tail: Callable[[np.ndarray], np.ndarray] = np.vectorize(math.erfc, otype
 
 
 class Confusion(NamedTuple):
-    """Weighted counts of right and wrong decisions: four arrays, each of shape (R,)."""
+    """Weighted counts of right and wrong decisions, each of shape (R,)."""
 
     true_positive: np.ndarray
     false_negative: np.ndarray
@@ -39,7 +39,7 @@ class Confusion(NamedTuple):
 def measure(
     labels: np.ndarray, probabilities: np.ndarray, *, threshold: float = 0.5
 ) -> dict[str, float]:
-    """All measures of one set of windows.
+    """Compute all measures for one set of windows.
 
     Parameters
     ----------
@@ -48,22 +48,23 @@ def measure(
     probabilities : np.ndarray, shape (N,)
         Between 0 and 1.
     threshold : float
-        From here on a window is called modified.
+        Lowest probability that is called modified.
 
     Returns
     -------
     dict of str to float
-        By name, in the order of `METRICS`; nan where a measure has no meaning (a single class,
-        no windows).
+        By name, in the order of `METRICS`; nan where a measure is undefined (a single class, no
+        windows).
     """
-    found = measure_weighted(labels, probabilities, np.ones((1, len(labels))), threshold=threshold)
-    return {name: float(values[0]) for name, values in found.items()}
+    ones = np.ones((1, len(labels)))
+    measures = measure_weighted(labels, probabilities, ones, threshold=threshold)
+    return {name: float(values[0]) for name, values in measures.items()}
 
 
 def measure_weighted(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, *, threshold: float = 0.5
 ) -> dict[str, np.ndarray]:
-    """All measures under each of many weightings.
+    """Compute all measures under many weightings.
 
     Parameters
     ----------
@@ -77,29 +78,29 @@ def measure_weighted(
     dict of str to np.ndarray, shape (R,)
     """
     weights = np.asarray(weights, dtype=np.float64)
-    found = decisions(confusion(labels, probabilities, weights, threshold=threshold))
-    found["auroc"], found["auprc"] = ranking(labels, probabilities, weights)
-    found["brier"] = brier(labels, probabilities, weights)
-    found["ece"] = ece(labels, probabilities, weights)
-    return {name: found[name] for name in METRICS}
+    measures = decisions(confusion(labels, probabilities, weights, threshold=threshold))
+    measures["auroc"], measures["auprc"] = ranking(labels, probabilities, weights)
+    measures["brier"] = brier(labels, probabilities, weights)
+    measures["ece"] = ece(labels, probabilities, weights)
+    return {name: measures[name] for name in METRICS}
 
 
 def confusion(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, *, threshold: float = 0.5
 ) -> Confusion:
-    """Weigh the four kinds of decision (shapes as in `measure_weighted`)."""
+    """Count decisions by weight (shapes as in `measure_weighted`)."""
     called = np.asarray(probabilities) >= threshold
     positive = np.asarray(labels) == 1
-    kinds = (called & positive, ~called & positive, ~called & ~positive, called & ~positive)
-    counts = weights @ np.stack(kinds, axis=1).astype(np.float64)  # (R, 4)
+    cases = (called & positive, ~called & positive, ~called & ~positive, called & ~positive)
+    counts = weights @ np.stack(cases, axis=1).astype(np.float64)  # (R, 4)
     return Confusion(*counts.T)
 
 
 def decisions(counts: Confusion) -> dict[str, np.ndarray]:
-    """Accuracy, balanced accuracy, sensitivity, specificity, Matthews correlation.
+    """Compute accuracy, balanced accuracy, sensitivity, specificity and Matthews correlation.
 
-    A model that calls everything, or nothing, has a correlation of 0; where there is only one
-    class, the balanced accuracy and the correlation are nan.
+    The correlation is 0 if everything or nothing is called. With a single class, the balanced
+    accuracy and the correlation are nan.
     """
     tp, fn, tn, fp = counts
     se, sp = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
@@ -118,7 +119,7 @@ def decisions(counts: Confusion) -> dict[str, np.ndarray]:
 def ranking(
     labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Area under the ROC curve, and average precision (AUPRC), from one sort.
+    """Compute the area under the ROC curve and the average precision (AUPRC).
 
     Ties count half in the first and are one step of the second, as in scikit-learn.
 
@@ -153,7 +154,7 @@ def ranking(
 
 
 def brier(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean squared distance of the probability from the label, shape (R,)."""
+    """Compute the mean squared distance of probabilities from labels, shape (R,)."""
     squared = (np.asarray(probabilities) - (np.asarray(labels) == 1)) ** 2
     return _ratio(weights @ squared, weights.sum(axis=1))
 
@@ -165,26 +166,25 @@ def ece(
     *,
     bins: int = CALIBRATION_BINS,
 ) -> np.ndarray:
-    """Estimate the expected calibration error, with most of the bias of small groups taken off.
+    """Estimate the expected calibration error, corrected for the bias of small groups.
 
-    Windows fall into `bins` groups of equal size by probability; in each group the mean
-    probability is compared with the share of positives. With some thirty windows to a group
-    chance alone makes the two differ by several percent, so the plain error of a perfect model is
-    far from 0. As in Kumar, Liang and Ma (2019, "Verified Uncertainty Calibration", NeurIPS 32),
-    what chance is estimated to add to each absolute difference is taken off. Where they simulate
-    it from a normal distribution, the closed form (the mean of a folded normal) stands here.
+    Windows are divided into `bins` groups of equal size by probability; in each group the mean
+    probability is compared with the share of positives. In small groups the two differ by chance,
+    so that the plain error of a perfect model is far from 0. As in Kumar, Liang and Ma (2019,
+    "Verified Uncertainty Calibration", NeurIPS 32), the expected contribution of chance is
+    subtracted, here by the closed form (the mean of a folded normal) in place of a simulation.
 
     Parameters
     ----------
     labels, probabilities : np.ndarray, shape (N,)
     weights : np.ndarray, shape (R, N)
-        Counts; the bias of a group follows from its total.
+        Counts; their total determines the bias of a group.
     bins : int
 
     Returns
     -------
     np.ndarray, shape (R,)
-        At least 0; nan where nothing carries weight.
+        At least 0; nan where all weights are 0.
     """
     if len(labels) == 0:
         return np.full(len(weights), np.nan)
@@ -203,7 +203,7 @@ def ece(
 
 
 def _folded_normal_mean(distance: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Mean of the absolute value of a normal variable with this mean and standard deviation."""
+    """Return the mean of the absolute value of a normal variable."""
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(noise > 0, distance / noise, np.inf)
     beyond = _normal_tail(z / math.sqrt(2)) / 2  # P(Z > z)

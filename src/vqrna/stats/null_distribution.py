@@ -1,4 +1,4 @@
-"""How high unmodified positions score by chance: the null behind p-values and confidence tiers."""
+"""Null distribution of logits at unmodified positions, for p-values and confidence tiers."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from functools import cached_property
 import numpy as np
 
 EXACT = 400
-"""So many of the highest values are kept one by one."""
+"""Number of the highest values that are all kept."""
 
 THINNING = 1.03
-"""Below them, the ranks that are kept grow by this factor."""
+"""Factor between successive kept ranks below them."""
 
 FEWEST = 10 * EXACT
-"""A smaller null gets no fitted tail: its highest `EXACT` values would be more than a tail."""
+"""Fewest values for a fitted tail, so that the highest `EXACT` are a tail."""
 
 TRUSTED = 100
-"""A fitted tail is trusted down to so small a part of the smallest p-value that was counted."""
+"""Factor by which a fitted tail may extend below the smallest counted p-value."""
 
 _DISTINCT = 50
-"""With fewer different values among the highest, nothing can be fitted."""
+"""Fewest different values among the highest for a fit."""
 
 
 @dataclass(frozen=True)
 class Tail:
-    """How a null goes on above its highest values: a generalised Pareto distribution.
+    """Extension of a null above its highest values: a generalised Pareto distribution.
 
     Parameters
     ----------
     start : float
-        Logit from which p-values follow the tail; up to it they are counted.
+        Logit above which p-values follow the tail; below it they are counted.
     shape : float
-        Above 0, so that no logit gives a p-value of 0.
+        Above 0, so that no p-value is 0.
     scale : float
-        Of what lies above `start`.
+        Scale of the excess over `start`.
     """
 
     start: float
@@ -42,25 +42,25 @@ class Tail:
     scale: float
 
     def beyond(self, logits: np.ndarray) -> np.ndarray:
-        """Give the share of the tail that lies above logits: 1 up to `start`."""
+        """Return the share of the tail above logits: 1 up to `start`."""
         above = np.maximum(np.asarray(logits, dtype=np.float64) - self.start, 0)
         return (1 + self.shape * above / self.scale) ** (-1 / self.shape)
 
 
 @dataclass(frozen=True, eq=False)
 class NullDistribution:
-    """The upper ranks of the logits of a great many unmodified positions.
+    """Logits of unmodified positions, thinned out below the highest.
 
     Parameters
     ----------
     values : np.ndarray, shape (K,), float32
         Logits, falling.
     ranks : np.ndarray, shape (K,), int64
-        Place of each value among all null logits: at least so many score as high.
+        Rank of each value among all null logits, from 1.
     count : int
         Number of null positions (candidates of the type).
     nt : int
-        Length of sequence in which they were met.
+        Length of the sequence that was scored.
     """
 
     values: np.ndarray
@@ -69,16 +69,8 @@ class NullDistribution:
     nt: int
 
     @classmethod
-    def of(cls, logits: np.ndarray, nt: int) -> NullDistribution:
-        """Sketch a null.
-
-        Parameters
-        ----------
-        logits : np.ndarray, shape (N,)
-            Of the null positions.
-        nt : int
-            Length of sequence in which they were met.
-        """
+    def from_logits(cls, logits: np.ndarray, nt: int) -> NullDistribution:
+        """Thin out the logits (N,) of null positions in a sequence of `nt` nt."""
         falling = np.sort(np.asarray(logits, dtype=np.float32))[::-1]
         n = len(falling)
         steps = int(np.log(max(n / EXACT, 1)) / np.log(THINNING)) + 2
@@ -91,20 +83,19 @@ class NullDistribution:
 
     @property
     def floor(self) -> float:
-        """Smallest p-value that this null can give: `TRUSTED` times less where it has a tail."""
+        """Smallest p-value of this null, `TRUSTED` times lower with a tail."""
         return 1 / (self.count + 1) / (TRUSTED if self.tail else 1)
 
     @cached_property
     def tail(self) -> Tail | None:
-        """What goes on above the highest values; None where the null is too small to tell.
+        """Extension above the highest values, fitted on first use; None if the null is too small.
 
-        Fitted when it is first asked for. A generalised Pareto distribution describes the excess
-        over a high value (Knijnenburg et al., Fewer permutations, more accurate P-values,
-        Bioinformatics 25, i161, 2009); here over the `EXACT`-th highest one. It is made to err on
-        the safe side. Its shape is never below 0, where it would end somewhere, and one standard
-        error above what is most likely. Equal values count once there: they are one position met
-        in several windows. And p-values leave the counted ones where both agree, or at the highest
-        value if that lies further out.
+        A generalised Pareto distribution describes the excess over a high value (Knijnenburg et
+        al., Fewer permutations, more accurate P-values, Bioinformatics 25, i161, 2009), here the
+        `EXACT`-th highest. The fit is conservative: the shape is at least 0, since a negative one
+        has an upper end, and one standard error above the most likely value. Equal values count
+        once in that error, since they are one position in several windows. The tail starts where
+        it agrees with the counted p-values, or at the highest value if that is further out.
         """
         if self.count < FEWEST or len(self.values) < EXACT or self.ranks[EXACT - 1] != EXACT:
             return None
@@ -124,10 +115,10 @@ class NullDistribution:
         return Tail(float(high[-1]) + start, float(shape), float(scale + shape * start))
 
     def at_least(self, logits: np.ndarray) -> np.ndarray:
-        """Count the null positions that score at least as high as given logits.
+        """Count the null positions that score at least as high as logits.
 
-        Between two kept values the larger count is taken, which errs on the safe side: by 3 % at
-        most, and by as much as there are equal values. Among the highest `EXACT` it is exact.
+        The count is exact among the highest `EXACT`. Between two kept values the larger count is
+        returned, which is at most 3 % too high, apart from equal values.
 
         Parameters
         ----------
@@ -140,10 +131,10 @@ class NullDistribution:
         return self._counted[self._reached(logits)] - 1
 
     def p_value(self, logits: np.ndarray) -> np.ndarray:
-        """Share of the null that scores as high or higher, (r + 1) / (n + 1).
+        """Return the share of the null that scores as high or higher, (r + 1) / (n + 1).
 
-        Never 0 (Davison and Hinkley, Bootstrap Methods and Their Application, 1997, section 4.2).
-        Above the highest value, where nothing is left to count, the :attr:`tail` goes on.
+        It is never 0 (Davison and Hinkley, Bootstrap Methods and Their Application, 1997, section
+        4.2). Above the highest value it follows the :attr:`tail`.
 
         Parameters
         ----------
@@ -162,7 +153,7 @@ class NullDistribution:
         return p
 
     def _reached(self, logits: np.ndarray) -> np.ndarray:
-        """Count the kept values that are not below logits."""
+        """Count the kept values that are at least as high as logits."""
         return np.searchsorted(self._rising, -np.asarray(logits, dtype=np.float32), side="right")
 
     @cached_property
@@ -171,7 +162,7 @@ class NullDistribution:
 
     @cached_property
     def _counted(self) -> np.ndarray:
-        """One more than the null positions that score as high, by the kept values reached."""
+        """One more than the null positions that score as high, by number of kept values."""
         return np.append(self.ranks, self.count + 1)
 
     @cached_property
@@ -179,19 +170,19 @@ class NullDistribution:
         return self._counted / (self.count + 1)
 
     def calls_per_kb(self, threshold: float) -> float:
-        """How many null positions in 1,000 nt reach a logit."""
+        """Return the number of null positions per 1,000 nt that reach a logit."""
         return float(self.at_least(np.asarray(threshold))) / self.nt * 1000 if self.nt else np.nan
 
     def supports(self, calls_per_kb: float) -> bool:
-        """Tell whether there is enough sequence to count so few calls: one call is no more."""
+        """Return whether the sequence is long enough: one call is at most this rate."""
         return calls_per_kb * self.nt / 1000 >= 1
 
     def threshold(self, calls_per_kb: float) -> float:
-        """Lowest logit that at most `calls_per_kb` null positions in 1,000 nt reach."""
+        """Return the lowest logit that at most `calls_per_kb` null positions per 1,000 nt reach."""
         allowed = calls_per_kb * self.nt / 1000
         if self.count <= allowed:
             return -np.inf
-        more = int(np.searchsorted(self.ranks, allowed, side="right"))  # first rank too many
-        if self.ranks[more] - 1 > allowed:  # a rank between two kept ones: take the safe side
-            more -= 1
-        return float(np.nextafter(self.values[more], np.float32(np.inf)))
+        first = int(np.searchsorted(self.ranks, allowed, side="right"))  # first rank too many
+        if self.ranks[first] - 1 > allowed:  # between two kept ranks: the higher logit
+            first -= 1
+        return float(np.nextafter(self.values[first], np.float32(np.inf)))

@@ -1,4 +1,4 @@
-"""Confidence tiers: from which score a site is called, and what that means."""
+"""Confidence tiers: thresholds of calls, and their measured precision and false-call rates."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from vqrna.errors import UsageError
 
 TIERS = ("low", "medium", "high")
-"""Names, rising. A site is called with the highest tier that it reaches."""
+"""Names, rising. A site is reported with the highest tier that it reaches."""
 
 DEFAULT_TIER = "medium"
 
 EDGE = 25
-"""A site with fewer nt on one side is scored but reaches no tier: nothing was measured there."""
+"""Fewest nt on each side of a site for a tier; closer to an end, tiers were not measured."""
 
 
 @dataclass(frozen=True)
 class TierMeaning:
-    """What a tier of one type has shown.
+    """Measured performance of a tier of one type.
 
     Parameters
     ----------
@@ -29,17 +29,17 @@ class TierMeaning:
     tier : str
         ``low``, ``medium`` or ``high``.
     score : float
-        Lowest score that is called; nan, as all that follows, for a tier without a threshold.
+        Lowest score that is called. This and the following are nan for a tier without threshold.
     precision, recall : float
-        On validation windows at the even class ratio, random negatives. Precision is nan where
+        On validation windows at the even class ratio, with random negatives. Precision is nan if
         nothing was called.
     per_kb_off_site : float
-        Calls in 1,000 nt of validation windows, their central site left out. Real sites that are
-        not annotated count as false here.
+        Calls in 1,000 nt of validation windows without their central site. Unannotated sites
+        count as false calls.
     per_kb_shuffled : float
-        Calls in 1,000 nt of the same windows with their dinucleotides shuffled.
+        Calls in 1,000 nt of the same windows after shuffling that keeps dinucleotides.
     cut : bool
-        Whether all this is about windows that reach beyond an end of their sequence.
+        True for windows that extend beyond an end of their sequence.
     """
 
     modification: str
@@ -54,17 +54,16 @@ class TierMeaning:
 
 @dataclass(frozen=True, eq=False)
 class Tiers:
-    """Thresholds of all types.
+    """Thresholds of all types and tiers.
 
     Parameters
     ----------
     logits : np.ndarray, shape (M, 3), float64
-        Lowest raw logit of each tier, rising; infinite for tiers that the nulls are too small for.
+        Lowest raw logit of each tier, rising; infinite for tiers that the nulls cannot measure.
     meanings : tuple of TierMeaning
-        A row a type and tier.
+        One per type and tier.
     cut_logits : np.ndarray, shape (M, 3), float64, or None
-        The same for windows that reach beyond an end of their sequence; `logits` if there are
-        none of their own.
+        The same for windows that extend beyond an end of their sequence; `logits` by default.
     """
 
     logits: np.ndarray
@@ -73,30 +72,30 @@ class Tiers:
 
     @classmethod
     def none(cls, modifications: int) -> Tiers:
-        """Give thresholds that nothing reaches, for a model that was never measured."""
+        """Return infinite thresholds, for a model without calibration."""
         return cls(np.full((modifications, len(TIERS)), np.inf))
 
     @property
     def measured(self) -> np.ndarray:
-        """Tell which types, shape (M,), have a threshold that can be reached."""
+        """Whether each type, shape (M,), has any finite threshold."""
         return np.isfinite(self.logits).any(axis=1)
 
     def missing(self, columns: Iterable[int], symbols: Sequence[str]) -> dict[str, list[str]]:
-        """List by tier the types that have tiers, but not this one: their nulls are too small.
+        """List by tier the types that lack this tier but have others.
 
         Parameters
         ----------
         columns : iterable of int
-            Types to look at.
+            Types to check.
         symbols : sequence of str
-            What they are called.
+            Their symbols.
         """
-        found: dict[str, list[str]] = {}
+        missing: dict[str, list[str]] = {}
         for column, symbol in zip(columns, symbols, strict=True):
             for t, tier in enumerate(TIERS):
                 if self.measured[column] and not np.isfinite(self.logits[column, t]):
-                    found.setdefault(tier, []).append(symbol)
-        return found
+                    missing.setdefault(tier, []).append(symbol)
+        return missing
 
     def reached(self, logits: np.ndarray, cut: np.ndarray | None = None) -> np.ndarray:
         """Count the tiers that sites reach.
@@ -105,28 +104,22 @@ class Tiers:
         ----------
         logits : np.ndarray, shape (..., M)
         cut : np.ndarray, shape (...), bool, optional
-            Which windows reach beyond an end; none if not given.
+            Which windows extend beyond an end; none by default.
 
         Returns
         -------
         np.ndarray, shape (..., M), int
-            0 for no call, 3 for ``high``.
+            From 0 for no call to 3 for ``high``.
         """
         reached = (np.asarray(logits)[..., None] >= self.logits).sum(axis=-1)
         if cut is None or self.cut_logits is None:
             return reached
-        other = (np.asarray(logits)[..., None] >= self.cut_logits).sum(axis=-1)
-        return np.where(np.asarray(cut)[..., None], other, reached)
+        reached_cut = (np.asarray(logits)[..., None] >= self.cut_logits).sum(axis=-1)
+        return np.where(np.asarray(cut)[..., None], reached_cut, reached)
 
 
 def tier_index(name: str) -> int:
-    """Give the place of a tier among `TIERS`.
-
-    Raises
-    ------
-    UsageError
-        If there is no such tier.
-    """
+    """Return the index of a tier in `TIERS`; raises UsageError for an unknown name."""
     if name not in TIERS:
         raise UsageError(f"unknown confidence '{name}' (known: {', '.join(TIERS)})")
     return TIERS.index(name)

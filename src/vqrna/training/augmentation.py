@@ -1,4 +1,4 @@
-"""What training does to windows so that the network does not learn them by heart."""
+"""Augmentation of training windows: random substitutions and hidden flanks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from vqrna.sequence import AMBIGUOUS, centre
 
 PROTECTED = 5
-"""No base within so many nt of the site is substituted."""
+"""Bases within this many nt of the site are never substituted."""
 
 
 def substitute(tokens: torch.Tensor, rate: float, generator: torch.Generator) -> torch.Tensor:
@@ -17,7 +17,7 @@ def substitute(tokens: torch.Tensor, rate: float, generator: torch.Generator) ->
     ----------
     tokens : torch.Tensor, shape (N, L), uint8
     rate : float
-        Share of bases that are drawn anew (a quarter of them stay as they were).
+        Share of bases that are redrawn (a quarter of them keep their value).
     generator : torch.Generator
         On the CPU.
 
@@ -27,13 +27,12 @@ def substitute(tokens: torch.Tensor, rate: float, generator: torch.Generator) ->
     """
     if rate == 0:
         return tokens
-    length = tokens.shape[1]
-    chosen = torch.rand(tokens.shape, generator=generator) < rate
-    site = centre(length)
-    chosen[:, site - PROTECTED : site + PROTECTED + 1] = False
-    chosen &= tokens != AMBIGUOUS
+    site = centre(tokens.shape[1])
+    replaced = torch.rand(tokens.shape, generator=generator) < rate
+    replaced[:, site - PROTECTED : site + PROTECTED + 1] = False
+    replaced &= tokens != AMBIGUOUS
     drawn = torch.randint(0, 4, tokens.shape, generator=generator, dtype=torch.uint8)
-    return torch.where(chosen, drawn, tokens)
+    return torch.where(replaced, drawn, tokens)
 
 
 def mask_flanks(
@@ -41,23 +40,23 @@ def mask_flanks(
 ) -> torch.Tensor:
     """Hide the upstream, the downstream or both flanks of a share of the windows.
 
-    A hidden flank ends at a distance from the site that is drawn evenly between `shortest` and the
-    window's end: this is how ends of transcripts and short sequences look.
+    The distance from the site to a hidden flank is uniform between `shortest` and the end of the
+    window. This imitates ends of transcripts and short sequences.
 
     Parameters
     ----------
     tokens : torch.Tensor, shape (N, L), uint8
     rate : float
-        Share of the windows of which something is hidden.
+        Share of windows with a hidden flank.
     shortest : int
-        So many nt beside the site are always left.
+        Nt that always remain on each side of the site.
     generator : torch.Generator
         On the CPU.
 
     Returns
     -------
     torch.Tensor, shape (N, L), uint8
-        Hidden bases are ambiguous tokens, all-zero columns for the network.
+        Hidden bases are ambiguous tokens, which are all-zero columns for the network.
     """
     n, length = tokens.shape
     half = centre(length)

@@ -1,7 +1,4 @@
-"""The state of a training run on disk, from which it goes on as if it had never stopped.
-
-Begin with the weights of another model, whatever types it tells.
-"""
+"""Checkpoints of a training run, and initial weights from another model."""
 
 from __future__ import annotations
 
@@ -30,20 +27,20 @@ _KEY = "vqrna-checkpoint"
 
 @dataclass
 class Progress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes
     ----------
     epoch : int
         Finished epochs.
     best_epoch : int
-        The one whose weights are kept (from 1; 0 for none yet).
+        Epoch whose weights are kept (from 1; 0 for none yet).
     best : float
-        Its validation score.
+        Validation score of the best epoch.
     history : list of dict
-        A row an epoch.
+        A row per epoch.
     command : str
-        How the run was begun; one that goes on keeps it.
+        Command that started the run, which a resumed run keeps.
     """
 
     epoch: int
@@ -61,14 +58,14 @@ def write(
     average: WeightAverage | None,
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    """Write a checkpoint, whole or not at all.
+    """Write a checkpoint atomically.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Of the run.
+        Folder of the run.
     identity : str
-        Tells the configuration and the data, so that a run never goes on from another's state.
+        Hash of configuration and data, so that a run never resumes from another one's state.
     progress : Progress
     network : Network
     average : WeightAverage or None
@@ -77,15 +74,15 @@ def write(
     Raises
     ------
     DataError
-        If it cannot be written.
+        If the file cannot be written.
     """
-    # The usage of the codes is no part of the weights, but the next epoch follows from it
-    whole = network.state_dict() | dict(network.named_buffers())
-    tensors = {f"network.{k}": v for k, v in whole.items()}
+    # Non-persistent buffers, too: the next epoch depends on the usage of the codes
+    state = network.state_dict() | dict(network.named_buffers())
+    tensors = {f"network.{k}": v for k, v in state.items()}
     if average is not None:
         tensors |= {f"average.{k}": v for k, v in average.network.state_dict().items()}
-    for i, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
+    for i, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{k}": v for k, v in values.items()}
     facts = {"identity": identity, **vars(progress)}
     data = save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
@@ -102,19 +99,19 @@ def read(
     average: WeightAverage | None,
     optimizer: torch.optim.Optimizer,
 ) -> Progress | None:
-    """Bring network, average and optimiser to the state of a checkpoint.
+    """Restore network, average and optimiser from a checkpoint.
 
     Parameters are those of :func:`write`; the last three are changed in place.
 
     Returns
     -------
     Progress or None
-        None if there is no checkpoint.
+        None without a checkpoint.
 
     Raises
     ------
     DataError
-        If it is damaged, or of another configuration or other data.
+        If the checkpoint is damaged, or its configuration or data differ.
     """
     path = folder / FILE_NAME
     if not path.exists():
@@ -126,10 +123,10 @@ def read(
         if facts.pop("identity") != identity:
             message = "is from a run with other settings or data; choose another --out"
             raise DataError(message, file=path)
-        held = _part(tensors, "network.")
-        network.load_state_dict({name: held[name] for name in network.state_dict()})
+        state = _part(tensors, "network.")
+        network.load_state_dict({name: state[name] for name in network.state_dict()})
         for name, buffer in network.named_buffers():
-            buffer.copy_(held[name])
+            buffer.copy_(state[name])
         if average is not None:
             average.network.load_state_dict(_part(tensors, "average."))
         states: dict[int, dict[str, torch.Tensor]] = {}
@@ -148,52 +145,52 @@ def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tens
 
 
 _LAST = tuple(
-    f"head.{part}logits.{kind}" for part in ("", "site.", "region.") for kind in ("weight", "bias")
+    f"head.{part}logits.{name}" for part in ("", "site.", "region.") for name in ("weight", "bias")
 )
-"""The layers with a row a type: the published head has one, ours one a part."""
+"""Parameters of the layers with a row per type."""
 
 
 @torch.no_grad()
 def transfer(start: TrainedModel, network: Network, modifications: Sequence[Modification]) -> None:
-    """Copy weights into a fresh network; heads of types that `start` does not know stay fresh.
+    """Copy weights into a fresh network; types that `start` lacks keep their fresh rows.
 
     Parameters
     ----------
     start : TrainedModel
     network : Network
-        Of the same architecture and widths; changed in place.
+        Same architecture and widths; changed in place.
     modifications : sequence of Modification, length M
-        Of the network.
+        Types of the network.
 
     Raises
     ------
     DataError
-        If the two networks differ in more than their heads.
+        If the two networks differ in more than their last layers.
     """
-    theirs, ours = start.network.state_dict(), network.state_dict()
+    source, target = start.network.state_dict(), network.state_dict()
     different = [
         name
-        for name in theirs.keys() | ours.keys()
+        for name in source.keys() | target.keys()
         if name not in _LAST
-        and (name not in ours or name not in theirs or ours[name].shape != theirs[name].shape)
+        and (name not in target or name not in source or target[name].shape != source[name].shape)
     ]
     if different:
         raise DataError(
-            "the weights to start from are of another network "
+            "the weights to start from belong to another network "
             f"({start.config.model.architecture}, {start.length} nt): "
             "architecture, length and widths must be the same"
         )
-    for name, tensor in theirs.items():
+    for name, tensor in source.items():
         if name not in _LAST:
-            ours[name].copy_(tensor)
+            target[name].copy_(tensor)
     if isinstance(network.quantizer, CosineQuantizer):
         network.quantizer.adopt(network.quantizer.codebook)
     known = {m.symbol: row for row, m in enumerate(start.modifications)}
-    last = [name for name in _LAST if name in ours]
-    rows = len(ours[last[0]]) // len(modifications)  # two a type in the paper's head
-    for m, kind in enumerate(modifications):
-        if kind.symbol in known:
-            at = known[kind.symbol]
+    last = [name for name in _LAST if name in target]
+    rows = len(target[last[0]]) // len(modifications)  # two per type in the paper's head
+    for m, modification in enumerate(modifications):
+        if modification.symbol in known:
+            row = known[modification.symbol]
             for name in last:
-                piece = theirs[name][at * rows : (at + 1) * rows]
-                ours[name][m * rows : (m + 1) * rows] = piece
+                values = source[name][row * rows : (row + 1) * rows]
+                target[name][m * rows : (m + 1) * rows] = values

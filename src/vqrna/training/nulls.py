@@ -1,6 +1,7 @@
-"""Measure how high unmodified positions score: in whole windows, and in short sequences.
+"""After training: score unmodified positions, and set the thresholds of input flags.
 
-After training: what tells input apart from the training windows, and what was among them.
+The nulls are logits of unmodified positions in whole windows and in short sequences. The flags
+compare input with the training windows.
 """
 
 from __future__ import annotations
@@ -26,27 +27,27 @@ from vqrna.stats.tiers import EDGE
 WINDOWS, WINDOWS_NOT_DENSE = 6000, 40
 """Most windows for a null; fewer for networks that are evaluated window by window."""
 
-STRETCHES = 3
-"""So many stretches of each shuffled window: calls cluster in few windows of odd composition."""
+REGIONS = 3
+"""Regions of each shuffled window: calls cluster in few windows of unusual composition."""
 
 
 def with_nulls(
     model: TrainedModel, train: Windows, valid: Windows, *, show_progress: bool = True
 ) -> TrainedModel:
-    """Give a model the nulls that validation windows provide.
+    """Measure the nulls of a model on validation windows.
 
     Off-site positions are those beside the central one that are annotated for no type in any of
-    the windows given, not within half a model's window (a quarter of theirs, at most) of the
-    ends; real sites that nobody annotated are among them. Cut
-    nulls are made of stretches of the same windows, from 51 nt to the model's length, each taken
-    for a sequence of its own, without the `EDGE` nt at its ends. Shuffled are all windows: with
-    their order gone, none of them overlaps a training window.
+    the windows, at least half a model's window (at most a quarter of theirs) from the ends;
+    unannotated sites are among them. Cut nulls use regions of the same windows, from 51 nt to the
+    model's length, each scored as a sequence of its own, without the `EDGE` nt at its ends. All
+    windows are shuffled, since a shuffled window does not overlap a training window.
 
     Parameters
     ----------
     model : TrainedModel
     train : Windows
-        Windows that overlap these have no part in the off-site nulls; their sites are known, too.
+        Validation windows that overlap these are left out of the off-site nulls. Their sites
+        count as annotated.
     valid : Windows
     show_progress : bool
     """
@@ -62,26 +63,20 @@ def with_nulls(
         "off_site": real,
         "shuffled": shuffled,
         "off_site_cut": real,
-        "shuffled_cut": np.repeat(shuffled, STRETCHES, axis=0),
+        "shuffled_cut": np.repeat(shuffled, REGIONS, axis=0),
     }
-    found = {}
+    nulls = {}
     total = sum(windows.size for windows in material.values())
     with progress(total, "nulls", unit="nt", show=show_progress) as bar:
         for name, windows in material.items():
-            stretches = _stretches(model, windows, generator) if "cut" in name else None
-            found[name] = _null(model, windows, stretches, known if "off_site" in name else None)
+            regions = _regions(model, windows, generator) if "cut" in name else None
+            nulls[name] = _null(model, windows, regions, known if "off_site" in name else None)
             bar.advance(windows.size)
-    return dataclasses.replace(
-        model,
-        off_site=found["off_site"],
-        shuffled=found["shuffled"],
-        off_site_cut=found["off_site_cut"],
-        shuffled_cut=found["shuffled_cut"],
-    )
+    return dataclasses.replace(model, **nulls)
 
 
 def cut_windows(tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Hide both flanks of windows from a random distance of `EDGE` nt or more on.
+    """Hide both flanks of windows, from random distances of at least `EDGE` nt.
 
     Parameters
     ----------
@@ -99,10 +94,10 @@ def cut_windows(tokens: np.ndarray, generator: np.random.Generator) -> np.ndarra
     return np.where((offset < -kept[0]) | (offset > kept[1]), np.uint8(AMBIGUOUS), tokens)
 
 
-def _stretches(
+def _regions(
     model: TrainedModel, windows: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """Draw a stretch of each window, short ones as often as long ones: (N, 2) start and stop."""
+    """Draw a region of each window, of log-uniform length: (N, 2) start and stop."""
     length = windows.shape[1]
     shortest, longest = min(2 * EDGE + 1, length), min(model.length, length)
     extent = np.exp(generator.uniform(np.log(shortest), np.log(longest + 1), len(windows)))
@@ -114,17 +109,17 @@ def _stretches(
 def _null(
     model: TrainedModel,
     windows: np.ndarray,
-    stretches: np.ndarray | None,
+    regions: np.ndarray | None,
     known: np.ndarray | None,
 ) -> tuple[NullDistribution, ...]:
-    """Score the candidates of windows, or of stretches of them, but not those that are `known`."""
+    """Score the candidates in windows, or in regions of them, except for `known` sites."""
     length = windows.shape[1]
     margin = min(centre(model.length), length // 4)
-    found: list[list[np.ndarray]] = [[np.empty(0)] for _ in model.modifications]
+    logits_by_type: list[list[np.ndarray]] = [[np.empty(0)] for _ in model.modifications]
     nt = 0
     for row, window in enumerate(windows):
-        start, stop = (0, length) if stretches is None else stretches[row]
-        low, high = (margin, length - margin) if stretches is None else (start + EDGE, stop - EDGE)
+        start, stop = (0, length) if regions is None else regions[row]
+        low, high = (margin, length - margin) if regions is None else (start + EDGE, stop - EDGE)
         wanted = np.ones(max(high - low, 0), dtype=bool)
         if known is not None:
             wanted &= ~known[row, low : max(low, high)]
@@ -132,44 +127,45 @@ def _null(
             continue
         shown = window[start:stop]
         logits = model.scan(shown, low - start, high - start)
-        for m, kind in enumerate(model.modifications):
-            candidates = kind.candidates(shown)[low - start : high - start]
-            found[m].append(logits[candidates & wanted, m])
+        for m, modification in enumerate(model.modifications):
+            candidates = modification.candidates(shown)[low - start : high - start]
+            logits_by_type[m].append(logits[candidates & wanted, m])
         nt += int(wanted.sum())
-    return tuple(NullDistribution.of(np.concatenate(each), nt) for each in found)
+    return tuple(NullDistribution.from_logits(np.concatenate(each), nt) for each in logits_by_type)
 
 
 FAMILIARITY_WINDOWS = 12000
-"""At most so many training windows tell which pairs of codes are usual, and half as many which
-are in shuffled sequence: half of these with their dinucleotides kept."""
+"""Most training windows from which the usual pairs of codes are counted.
+
+Half as many are shuffled for comparison, every second one with its dinucleotides kept.
+"""
 
 FALSE_FLAGS = 0.01
-"""At most this share of whole validation windows is flagged as ood: half of it by either
-measure."""
+"""Largest share of whole validation windows that is flagged as ood, half of it by each measure."""
 
 SIZES = (0.125, 0.25, 0.5, 0.75, 1.0)
-"""Windows cut to these shares of their tokens have thresholds of their own."""
+"""Shares of a window's tokens for which thresholds are set."""
 
 _ENOUGH = 500
-"""With fewer validation windows that overlap no training window, all of them set thresholds."""
+"""With fewer validation windows that overlap no training window, all are used for thresholds."""
 
 _FEWEST = 8
-"""Windows of fewer tokens are not judged."""
+"""Windows of fewer tokens are never flagged."""
 
 
 def with_flags(
     model: TrainedModel, train: Windows, valid: Windows, *, show_progress: bool = True
 ) -> TrainedModel:
-    """Give a model what it needs to flag input: familiar codes, and a sketch of its training.
+    """Measure what a model needs to flag input: familiar codes and a sketch of its training.
 
-    Networks that are not evaluated densely get the sketch alone.
+    Networks that are not evaluated densely get the sketch only.
 
     Parameters
     ----------
     model : TrainedModel
     train : Windows
     valid : Windows
-        Those that overlap no training window set the thresholds of what is unlike.
+        Those that overlap no training window set the thresholds of the flag ``ood``.
     show_progress : bool
     """
     model = dataclasses.replace(model, sketch=TrainingSketch.of(train.tokens))
@@ -188,32 +184,25 @@ def with_flags(
         shuffled = np.stack([_shuffled(window, i, generator) for i, window in enumerate(some)])
         evidence = evidence_of(usual, _pairs(model, shuffled, bar))
         codes = _codes(model, held_out, bar)
-    found = thresholds(codes, held_out, evidence, generator)
+    familiarity = thresholds(codes, held_out, evidence, generator)
     longest = max(int(extents(windows).max(initial=0)) for windows in (seen, held_out))
     tokens = longest - (model.length - codes.shape[1])
-    return dataclasses.replace(model, familiarity=_longer_unlike(found, tokens))
-
-
-def _longer_unlike(found: Familiarity, tokens: int) -> Familiarity:
-    """Flag whatever is of a size that no window of the training had, such as all but the short.
-
-    Of windows without any letters nothing follows.
-    """
-    fewest = found.fewest_different.copy()
-    if tokens > 0:
-        fewest[found.tokens > tokens] = len(found.evidence) + 1  # more than there are
-    return dataclasses.replace(found, fewest_different=fewest)
+    if tokens > 0:  # flag all input that is longer than every window with letters
+        fewest = familiarity.fewest_different.copy()
+        fewest[familiarity.tokens > tokens] = len(familiarity.evidence) + 1
+        familiarity = dataclasses.replace(familiarity, fewest_different=fewest)
+    return dataclasses.replace(model, familiarity=familiarity)
 
 
 def _shuffled(window: np.ndarray, number: int, generator: np.random.Generator) -> np.ndarray:
-    """Shuffle a window, every second one with its dinucleotides kept."""
+    """Shuffle a window, keeping the dinucleotides of every second one."""
     if number % 2:
         return dinucleotide_shuffle(window, generator)
     return generator.permutation(window)
 
 
 def _codes(model: TrainedModel, windows: np.ndarray, bar: Bar) -> torch.Tensor:
-    """Give the codes of windows at every position, (N, C)."""
+    """Return the codes of windows at every position, (N, C)."""
     assert supports_dense(model.network)
     parts = []
     for start in range(0, len(windows), 256):
@@ -223,7 +212,7 @@ def _codes(model: TrainedModel, windows: np.ndarray, bar: Bar) -> torch.Tensor:
 
 
 def _pairs(model: TrainedModel, windows: np.ndarray, bar: Bar) -> torch.Tensor:
-    """Count the pairs of codes in windows without ambiguous letters (most have none)."""
+    """Count the pairs of codes in windows without ambiguous letters."""
     whole = windows[(windows != AMBIGUOUS).all(axis=1)]
     bar.advance(len(windows) - len(whole))
     size = model.config.model.codebook_size
@@ -235,16 +224,16 @@ def _pairs(model: TrainedModel, windows: np.ndarray, bar: Bar) -> torch.Tensor:
 def thresholds(
     codes: torch.Tensor, windows: np.ndarray, evidence: np.ndarray, generator: np.random.Generator
 ) -> Familiarity:
-    """Set thresholds for whole windows, and for stretches of them, at `FALSE_FLAGS`.
+    """Set thresholds for windows and regions of them so that `FALSE_FLAGS` are flagged.
 
     Parameters
     ----------
     codes : torch.Tensor, shape (N, C), int64
-        Of windows, at every position.
+        Codes of the windows at every position.
     windows : np.ndarray, shape (N, L), uint8
     evidence : np.ndarray, shape (K, K), int8
     generator : np.random.Generator
-        Draws the stretches.
+        For the choice of regions.
     """
     rows, extent = codes.shape
     reach = windows.shape[1] - extent + 1
@@ -255,14 +244,14 @@ def thresholds(
     least, fewest = [], []
     for size in sizes.tolist():
         start = torch.from_numpy(generator.integers(0, extent - size + 1, (rows, 1)))
-        stretch = start + torch.arange(size)
-        # All in one row: what begins with a stretch ends with it, too
-        part, bases = codes.gather(1, stretch).flatten(), seen.gather(1, stretch).flatten()
-        found = measured(part, bases, size, table)
-        at = torch.arange(rows) * size
-        at = at[found.tokens[at] == size]
-        least.append(_lowest((found.evidence[at] / (size - TOKEN_STRIDE)).numpy()))
-        fewest.append(_lowest(found.different[at].numpy()))
+        region = start + torch.arange(size)
+        # All in one row: each measured window of `size` tokens is one region
+        part, bases = codes.gather(1, region).flatten(), seen.gather(1, region).flatten()
+        values = measured(part, bases, size, table)
+        first = torch.arange(rows) * size
+        first = first[values.tokens[first] == size]
+        least.append(_lowest((values.evidence[first] / (size - TOKEN_STRIDE)).numpy()))
+        fewest.append(_lowest(values.different[first].numpy()))
     return Familiarity(
         evidence,
         sizes.astype(np.int64),
@@ -272,7 +261,7 @@ def thresholds(
 
 
 def _lowest(values: np.ndarray) -> float:
-    """Give the value below which no more than half of `FALSE_FLAGS` of all lie."""
+    """Return the value that half of `FALSE_FLAGS` of all values are below."""
     if not len(values):
         return 0.0
     return float(np.sort(values)[int(len(values) * FALSE_FLAGS / 2)])

@@ -1,4 +1,4 @@
-"""What a run leaves for people to read: history.csv, train.log, and the curves."""
+"""Human-readable files of a run: history.csv, train.log and the training curves."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from vqrna.runtime.files import write_text
 from vqrna.training.losses import OPTIONAL_COLUMNS
 
 PAPER_SCORES = ("acc", "bacc", "se", "sp", "mcc", "auroc")
-"""The scores of the published log, in its order: ACC, BACC, SE, SP, MCC, AUC."""
+"""Scores of the published log, in its order: ACC, BACC, SE, SP, MCC, AUC."""
 
 
 def write(
     folder: Path, history: list[dict[str, Any]], best_epoch: int, curves: bool = True
 ) -> pd.DataFrame:
-    """Write all three, or leave the curves for later; gives the table of ``history.csv``."""
+    """Write all files, the curves only if asked for; return the table of ``history.csv``."""
     table = write_history(folder, history)
     write_log(folder, history, best_epoch)
     if curves:
@@ -28,14 +28,14 @@ def write(
 
 
 def write_history(folder: Path, history: list[dict[str, Any]]) -> pd.DataFrame:
-    """Write ``history.csv``, a row an epoch."""
+    """Write and return ``history.csv``, a row per epoch."""
     table = pd.DataFrame([{k: v for k, v in row.items() if k != "valid"} for row in history])
     write_text(folder / "history.csv", table.to_csv(index=False, float_format="%.6g"))
     return table
 
 
 def write_log(folder: Path, history: list[dict[str, Any]], best_epoch: int) -> None:
-    """Write ``train.log``: per epoch what the published log tells, for every type."""
+    """Write ``train.log``: the lines of the published log per epoch, for every type."""
     lines = []
     for row in history:
         lines.append(

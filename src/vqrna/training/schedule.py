@@ -1,4 +1,4 @@
-"""Optimiser, learning rate and moving average: how weights move."""
+"""Optimiser, learning rate and moving average of the weights."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ WARM_UP = 0.1
 
 
 def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Make the optimiser; only matrices and kernels decay, not biases and normalisations."""
+    """Return the optimiser; with AdamW only matrices and kernels have weight decay."""
+    rate, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "adam":
-        return torch.optim.Adam(
-            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
+        return torch.optim.Adam(network.parameters(), lr=rate, weight_decay=decay)
     decaying = [p for p in network.parameters() if p.ndim > 1]
     rest = [p for p in network.parameters() if p.ndim <= 1]
     groups: list[dict[str, Any]] = [{"params": decaying}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=decay)
 
 
 def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
-    """Give the learning rate at a step.
+    """Return the learning rate at a step.
 
     One-cycle rises linearly and falls along a half cosine to 0 (after Smith and Topin,
     Super-Convergence, 2019).
@@ -39,8 +38,10 @@ def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
     Parameters
     ----------
     config : TrainingConfig
-    step, steps : int
-        Which one, from 0, of how many over all epochs.
+    step : int
+        From 0, over all epochs.
+    steps : int
+        Steps of all epochs together.
     """
     if config.schedule == "constant":
         return config.learning_rate
@@ -51,14 +52,14 @@ def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
 
 
 class WeightAverage:
-    """An exponential moving average of weights and statistics, validated in their place.
+    """Exponential moving average of weights and batch statistics.
 
     Parameters
     ----------
     network : Network
-        What is being trained.
+        The network in training, which is copied.
     decay : float
-        A step; shorter at the start, so that the first weights are soon forgotten.
+        Decay per step; smaller at the start, so that the initial weights are soon forgotten.
     """
 
     def __init__(self, network: Network, decay: float) -> None:
@@ -69,13 +70,13 @@ class WeightAverage:
     def follow(self, network: Network, step: int) -> None:
         """Move towards the network after a step (from 0)."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        ours, theirs = self.network.state_dict(), network.state_dict()
-        moving = [name for name, tensor in ours.items() if tensor.is_floating_point()]
+        average, current = self.network.state_dict(), network.state_dict()
+        moving = [name for name, tensor in average.items() if tensor.is_floating_point()]
         torch._foreach_lerp_(
-            [ours[name] for name in moving], [theirs[name] for name in moving], 1 - decay
+            [average[name] for name in moving], [current[name] for name in moving], 1 - decay
         )
-        for name in ours.keys() - set(moving):
-            ours[name].copy_(theirs[name])
+        for name in average.keys() - set(moving):
+            average[name].copy_(current[name])
         if isinstance(self.network.quantizer, CosineQuantizer):
             codebook = self.network.quantizer.codebook
             codebook.copy_(F.normalize(codebook, dim=-1))

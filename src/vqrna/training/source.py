@@ -1,6 +1,7 @@
-"""Where training windows come from: the benchmark layout, or files of the user's own.
+"""Sources of training windows, and checks before training.
 
-Whether windows can teach what they are said to: what is refused, and what is told before.
+Windows come from the benchmark layout or from the user's own files. Windows from which nothing can
+be learned are rejected; other problems are reported as warnings.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from vqrna.modifications import modifications as find_modifications
 from vqrna.sequence import centre, decode, extents, recentre
 
 VALIDATION_SHARE = 0.15
-"""Of the windows of one's own, those that are held back for validation."""
+"""Share of the user's own windows that is held out for validation."""
 
 Notice = Callable[[str], object]
 
@@ -42,7 +43,7 @@ class Source:
 
     def only(self, column: int) -> Source:
         """Keep one modification and the windows with a known label for it."""
-        return Source(_only(self.train, column), _only(self.valid, column))
+        return Source(_columns(self.train, [column]), _columns(self.valid, [column]))
 
 
 def from_benchmark(
@@ -52,70 +53,68 @@ def from_benchmark(
 ) -> Source:
     """Read ``train`` and ``valid`` of a data set in the benchmark layout.
 
-    Types without modified or without unmodified windows in either split are left out; `on_missing`
-    is told of the files that are missing.
+    Types that lack modified or unmodified windows in either split are left out.
 
     Parameters
     ----------
     directory : path-like
-        The folder that holds ``train`` and ``valid``.
+        Folder with ``train`` and ``valid``.
     names : sequence of str, optional
-        Types; all that have files if not given.
+        Types; by default all that have files.
     on_missing : callable, optional
-        Is given one line for each missing file; a Python warning if there is none.
+        Called with one line for each missing file; :func:`warnings.warn` by default.
 
     Raises
     ------
     DataError
-        If nothing is left, or a file is broken.
+        If no type is left, or a file is invalid.
     UsageError
         If a name is unknown.
     """
-    there = benchmark_modifications(directory)
-    # Without any file there is nothing to choose from: reading tells what is missing
-    wanted = find_modifications(tuple(names or ()), there) if there else None
+    available = benchmark_modifications(directory)
+    # Without any file, reading reports what is missing
+    wanted = find_modifications(tuple(names or ()), available) if available else None
     train = load_benchmark(directory, "train", wanted, on_missing)
     valid = load_benchmark(directory, "valid", wanted, on_missing)
-    whole = [m for m in range(len(train.modifications)) if _both(train, m) and _both(valid, m)]
-    if not whole:
+    complete = [m for m in range(len(train.modifications)) if _both(train, m) and _both(valid, m)]
+    if not complete:
         raise DataError(
-            "no type has modified and unmodified windows in train and valid, both", file=directory
+            "no type has modified and unmodified windows in both train and valid", file=directory
         )
-    return Source(_columns(train, whole), _columns(valid, whole))
+    return Source(_columns(train, complete), _columns(valid, complete))
 
 
 def from_sets(sets: Sequence[WindowSet], seed: int) -> Source:
-    """Divide windows of one's own into training and validation, without a leak between them.
+    """Split the user's own windows into training and validation.
 
-    Overlapping windows go to one side together (see :func:`vqrna.data.split.split_windows`).
+    Overlapping windows stay on one side (see :func:`vqrna.data.split.split_windows`).
 
     Parameters
     ----------
     sets : sequence of WindowSet
     seed : int
-        Another seed gives another division.
 
     Raises
     ------
     DataError
-        If there are none, or they overlap so much that they cannot be divided.
+        If there are no windows, or they overlap too much to be split.
     """
     shares = (1 - VALIDATION_SHARE, VALIDATION_SHARE, 0.0)
     split = split_windows(sets, fractions=shares, seed=seed, max_cluster=0.5).split
     ends = np.cumsum([len(s) for s in sets])
     parts: list[list[WindowSet]] = [[], []]
     for s, end in zip(sets, ends, strict=True):
-        place = split[end - len(s) : end]
+        side = split[end - len(s) : end]
         for which, part in enumerate(parts):
-            rows = np.flatnonzero(place == which)
+            rows = np.flatnonzero(side == which)
             names = tuple(s.names[i] for i in rows)
             part.append(dataclasses.replace(s, tokens=s.tokens[rows], names=names))
-    kinds = list(dict.fromkeys(s.modification for s in sets))
-    return Source(merge(parts[0], kinds), merge(parts[1], kinds))
+    modifications = list(dict.fromkeys(s.modification for s in sets))
+    return Source(merge(parts[0], modifications), merge(parts[1], modifications))
 
 
 def from_table(path: str | PathLike[str], seed: int) -> Source:
-    """Read a table with columns ``sequence``, ``modification``, ``label`` and divide it.
+    """Read a table with columns ``sequence``, ``modification``, ``label``, and split it.
 
     Parameters and errors are those of :func:`vqrna.data.user_files.load_table` and
     :func:`from_sets`.
@@ -126,7 +125,7 @@ def from_table(path: str | PathLike[str], seed: int) -> Source:
 def from_fasta(
     positives: str | PathLike[str], negatives: str | PathLike[str], name: str, seed: int
 ) -> Source:
-    """Read a FASTA file of modified sites and one of unmodified sites, and divide them.
+    """Read a FASTA file of modified sites and one of unmodified sites, and split them.
 
     Parameters and errors are those of :func:`vqrna.data.user_files.load_windows_fasta` (`name`
     is its modification) and :func:`from_sets`.
@@ -140,7 +139,7 @@ def _both(windows: Windows, column: int) -> bool:
 
 
 def _columns(windows: Windows, columns: list[int]) -> Windows:
-    """Keep some modifications, and the windows of which something is known then."""
+    """Keep some modifications, and the windows with a label for any of them."""
     known = np.any(windows.labels[:, columns] >= 0, axis=1)
     kept = windows.take(np.flatnonzero(known))
     return dataclasses.replace(
@@ -151,59 +150,54 @@ def _columns(windows: Windows, columns: list[int]) -> Windows:
     )
 
 
-def _only(windows: Windows, column: int) -> Windows:
-    return _columns(windows, [column])
-
-
 MISPLACED = 0.5
-"""With a larger share of modified windows that cannot carry their type the sites are not where
-they should be: nothing would be learned of the modification."""
+"""Largest share of modified windows of a type that may lack its base or context in the centre."""
 
 _SHOWN = 5
-"""Letters of an example about its centre."""
+"""Letters on each side of the centre of an example in a message."""
 
 
 def check_windows(train: Windows, valid: Windows) -> None:
-    """Refuse windows from which nothing can be learned.
+    """Reject windows from which nothing can be learned.
 
     Raises
     ------
     DataError
-        If types differ, a class of a type is empty, or most modified windows of a type have in
-        their centre what cannot carry it: the commonest fault is a site that is off by one.
+        If types differ, a class of a type is empty, or most modified windows of a type lack its
+        base or context in the centre: the most common error is a site that is off by one.
     """
     if train.modifications != valid.modifications:
         raise DataError("training and validation windows are of different modifications")
     for name, windows in (("training", train), ("validation", valid)):
         fits = windows.candidates()
-        for m, kind in enumerate(windows.modifications):
-            for label, what in ((POSITIVE, "modified"), (NEGATIVE, "unmodified")):
+        for m, modification in enumerate(windows.modifications):
+            symbol = modification.symbol
+            for label, state in ((POSITIVE, "modified"), (NEGATIVE, "unmodified")):
                 if not (windows.labels[:, m] == label).any():
-                    raise DataError(f"the {name} windows hold no {what} site of {kind.symbol}")
+                    raise DataError(f"the {name} windows hold no {state} site of {symbol}")
             modified = windows.labels[:, m] == POSITIVE
             wrong = np.flatnonzero(modified & ~fits[:, m])
             if len(wrong) > MISPLACED * modified.sum():
                 raise DataError(
                     f"{len(wrong):,} of {int(modified.sum()):,} {name} windows of modified "
-                    f"{kind.symbol} have no {_wanted(kind)} in the centre, such as "
+                    f"{symbol} have no {_required(modification)} in the centre, for example "
                     f"'{windows.names[wrong[0]]}' ({_about_site(windows.tokens[wrong[0]])}): "
                     "is the site the middle letter of each window?"
                 )
 
 
-def remarks(train: Windows, valid: Windows, config: Config) -> list[str]:
-    """Tell in a line each what is odd about windows, but can be learned from.
+def window_warnings(train: Windows, valid: Windows, config: Config) -> list[str]:
+    """Return one line for each problem of the windows that training tolerates.
 
     Parameters
     ----------
     train, valid : Windows
         With the same types.
     config : Config
-        Of the training to come.
     """
-    said = _too_short(train, config.model)
-    for m, kind in enumerate(train.modifications):
-        for label, what in ((POSITIVE, "modified"), (NEGATIVE, "unmodified")):
+    lines = _too_short(train, config.model)
+    for m, modification in enumerate(train.modifications):
+        for label, state in ((POSITIVE, "modified"), (NEGATIVE, "unmodified")):
             known = [windows.labels[:, m] == label for windows in (train, valid)]
             total = sum(int(rows.sum()) for rows in known)
             wrong = sum(
@@ -211,16 +205,16 @@ def remarks(train: Windows, valid: Windows, config: Config) -> list[str]:
                 for rows, windows in zip(known, (train, valid), strict=True)
             )
             if wrong:
-                why = "" if label == POSITIVE else ": they are told by that base alone"
-                said.append(
-                    f"{wrong:,} of {total:,} windows of {what} {kind.symbol} have no "
-                    f"{_wanted(kind)} in the centre{why}"
+                reason = "" if label == POSITIVE else ": that base alone identifies them"
+                lines.append(
+                    f"{wrong:,} of {total:,} windows of {state} {modification.symbol} have no "
+                    f"{_required(modification)} in the centre{reason}"
                 )
-    return said
+    return lines
 
 
 def _too_short(train: Windows, model: ModelConfig) -> list[str]:
-    """Say so if most windows are shorter than what the network reads."""
+    """Warn if most windows are shorter than what the network reads."""
     length = model.length
     extent = extents(recentre(train.tokens, length))
     shorter, longest = int((extent < length).sum()), int(extent.max(initial=0))
@@ -229,21 +223,21 @@ def _too_short(train: Windows, model: ModelConfig) -> list[str]:
     closest = max(MIN_LENGTH, longest - 1 + longest % 2)
     if model.architecture == "paper":
         closest = max(known for known in PAPER_LENGTHS if known <= closest)
-    told = (
+    line = (
         f"{shorter:,} of {len(extent):,} training windows are shorter than {length} nt (the "
-        f"longest has {longest}): ambiguous letters stand beside, and of longer sequence nothing "
-        "is learned"
+        f"longest has {longest}): they are padded with N, and nothing is learned about longer "
+        "sequences"
     )
-    return [f"{told}; --length {closest} is closest to them" if closest < length else told]
+    return [f"{line}; --length {closest} fits them best" if closest < length else line]
 
 
-def _wanted(kind: Modification) -> str:
-    """Name what a type needs in the centre."""
-    return kind.context if len(kind.context) > 1 else kind.base
+def _required(modification: Modification) -> str:
+    """Return the letters that a type needs in the centre."""
+    return modification.context if len(modification.context) > 1 else modification.base
 
 
 def _about_site(tokens: np.ndarray) -> str:
-    """Show the letters about the centre of a window, the centre in brackets."""
+    """Return the letters around the centre of a window, the centre in brackets."""
     near = decode(recentre(tokens, 2 * _SHOWN + 1))
     at = centre(len(near))
     return f"{near[:at]}[{near[at]}]{near[at + 1 :]}"

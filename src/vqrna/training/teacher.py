@@ -1,11 +1,9 @@
-"""A teacher: trees that tell the network, of every training window, what they make of it.
+"""A teacher for the network: gradient-boosted trees that score every training window.
 
-Trees count k-mers over the whole window and near the site better than the network does, and know
-little else: what the two get wrong differs. Each window is judged by trees that were grown without
-it and without all windows that overlap it, since what trees know by heart is of no use to anyone.
-This is distillation (Hinton, Vinyals and Dean, arXiv 1503.02531) from a model of another kind.
-
-Gradient-boosted trees on features of windows: what networks are held to, and learn from.
+Trees on k-mer counts make other errors than the network, which learns from their scores by
+distillation (Hinton, Vinyals and Dean, arXiv 1503.02531). Each window is scored by trees that were
+trained without it and without all windows that overlap it: scores of windows that the trees have
+seen would only repeat their labels.
 """
 
 from __future__ import annotations
@@ -40,22 +38,22 @@ TREES: dict[str, Any] = {
 }
 ROUNDS = 500
 ELSEWHERE = 0.3
-"""Weight of a random negative of another type, where it can be a site of this one."""
+"""Weight of random negatives of other types that have the base and context of this one."""
 
 
 def examples(
     windows: Windows, column: int, elsewhere: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose what one type is learned from.
+    """Select the training windows of one type.
 
     Parameters
     ----------
     windows : Windows
     column : int
-        Of the type.
+        Column of the type.
     elsewhere : float
-        Weight of windows of which the type knows nothing, if they are random negatives of
-        another, modified for none, and have the base and context of a site; 0 leaves them out.
+        Weight of windows without a label for the type that are random negatives of another,
+        modified for none, and have the base and context of a site; 0 leaves them out.
 
     Returns
     -------
@@ -66,8 +64,8 @@ def examples(
     labels = windows.labels[:, column]
     used, weight = labels != UNKNOWN, np.ones(len(labels))
     if elsewhere:
-        kind = windows.modifications[column]
-        fits = kind.candidates(windows.tokens)[:, windows.length // 2]
+        modification = windows.modifications[column]
+        fits = modification.candidates(windows.tokens)[:, windows.length // 2]
         random = ((windows.labels == NEGATIVE) & (windows.negative_set == 0)).any(axis=1)
         more = ~used & random & ~(windows.labels == POSITIVE).any(axis=1) & fits
         weight[more] = elsewhere
@@ -84,7 +82,7 @@ def grow(
     rounds: int = ROUNDS,
     threads: int = 1,
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Grow trees for one type (LightGBM); the number of threads does not change them.
+    """Train gradient-boosted trees for one type (LightGBM), the same with any number of threads.
 
     Parameters
     ----------
@@ -93,13 +91,13 @@ def grow(
     weights : np.ndarray, shape (K,)
     seed : int
     rounds : int
-        Trees.
+        Number of trees.
     threads : int
 
     Returns
     -------
     callable
-        From features (N, F) to log-odds (N,).
+        Maps features (N, F) to log-odds (N,).
 
     Raises
     ------
@@ -121,22 +119,22 @@ FILE_NAME = "teacher.npz"
 FOLDS = 4
 
 FEWEST = 50
-"""Modified windows, and unmodified ones, from which trees are grown in each fold, at least."""
+"""Fewest modified and fewest unmodified windows from which trees are trained in each fold."""
 
 
 def teacher_logits(
     windows: Windows, length: int, seed: int, *, show_progress: bool = True
 ) -> np.ndarray:
-    """Let trees judge every window for every type that its base and context allow.
+    """Score every window, out of fold, for every type that its base and context allow.
 
     Parameters
     ----------
     windows : Windows
-        For training, N of M types; the longer, the more overlaps are seen.
+        N training windows of M types. Longer windows reveal more overlaps.
     length : int
-        Of the network's windows in nt: the trees see no more of them.
+        Length of the network's windows in nt; the trees see the same.
     seed : int
-        Of the folds and of the trees.
+        Seed of the folds and the trees.
     show_progress : bool
 
     Returns
@@ -153,34 +151,35 @@ def teacher_logits(
     """
     fold = make_folds(windows, FOLDS, seed=seed).fold
     seen = recentre(windows.tokens, length)
-    numbers, asked = MORE.of(seen), windows.candidates()
-    found = np.full(asked.shape, np.nan, dtype=np.float32)
-    kinds = windows.modifications
-    with progress(FOLDS * len(kinds), "teacher", unit="models", show=show_progress) as bar:
-        for m, kind in enumerate(kinds):
+    features, candidates = MORE.of(seen), windows.candidates()
+    logits = np.full(candidates.shape, np.nan, dtype=np.float32)
+    total = FOLDS * len(windows.modifications)
+    with progress(total, "teacher", unit="models", show=show_progress) as bar:
+        for m, modification in enumerate(windows.modifications):
             rows, labels, weights = examples(windows, m, ELSEWHERE)
             known = windows.labels[rows, m] != UNKNOWN
             counts = [
                 np.bincount(labels[known & (fold[rows] != k)], minlength=2) for k in range(FOLDS)
             ]
             if np.min(counts) < FEWEST:
-                bar.say(f"note: too few windows of {kind.symbol} for a teacher: labels alone")
+                symbol = modification.symbol
+                bar.say(f"note: too few windows of {symbol} for a teacher: labels alone")
                 bar.advance(FOLDS)
                 continue
             for k in range(FOLDS):
-                learned, judged = fold[rows] != k, asked[:, m] & (fold == k)
-                if judged.any():
+                used, scored = fold[rows] != k, candidates[:, m] & (fold == k)
+                if scored.any():
                     trees = grow(
-                        numbers[rows[learned]],
-                        labels[learned],
-                        weights[learned],
+                        features[rows[used]],
+                        labels[used],
+                        weights[used],
                         seed,
                         threads=torch.get_num_threads(),
                     )
-                    found[judged, m] = trees(numbers[judged])
-                bar.note(f"{kind.symbol}, fold {k + 1} of {FOLDS}")
+                    logits[scored, m] = trees(features[scored])
+                bar.note(f"{modification.symbol}, fold {k + 1} of {FOLDS}")
                 bar.advance(1)
-    return found
+    return logits
 
 
 def cached_teacher_logits(
@@ -195,8 +194,8 @@ def cached_teacher_logits(
             if str(kept["windows"]) == name:
                 return np.asarray(kept["teacher_logits"])
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
-        pass  # not there, or not whole: it is made anew
-    found = teacher_logits(windows, length, seed, show_progress=show_progress)
+        pass  # missing or incomplete: computed again
+    logits = teacher_logits(windows, length, seed, show_progress=show_progress)
     with atomic_path(path) as temporary, temporary.open("wb") as target:
-        np.savez_compressed(target, windows=name, teacher_logits=found)
-    return found
+        np.savez_compressed(target, windows=name, teacher_logits=logits)
+    return logits

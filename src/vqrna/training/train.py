@@ -1,4 +1,4 @@
-"""Train a model: one network for all types, or one a type as published."""
+"""Train a model: one network for all types, or one per type as published."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vqrna.nn.quantizer import check_quantizer
 from vqrna.runtime.files import results_directory
 from vqrna.training import checkpoint
 from vqrna.training.loop import TrainingResult, train_network
-from vqrna.training.source import Notice, Source, check_windows, remarks
+from vqrna.training.source import Notice, Source, check_windows, window_warnings
 
 PUBLISHED_NAME = "model.pth"
 """The same weights as the published code saves them."""
@@ -24,14 +24,14 @@ PUBLISHED_NAME = "model.pth"
 
 @dataclass(frozen=True, eq=False)
 class TrainingRun:
-    """What :func:`train` gives.
+    """Result of :func:`train`.
 
     Attributes
     ----------
     model : TrainedModel or ModelSet
         Loaded from `folder`, ready to predict.
     results : dict of str to TrainingResult
-        By the symbols of the types; one entry, ``joint``, for a joint network.
+        By symbol of the type; one entry, ``joint``, for a joint network.
     folder : pathlib.Path
     """
 
@@ -50,86 +50,90 @@ def train(
     resume: bool = False,
     device: str = "auto",
     show_progress: bool = True,
-    on_remark: Notice | None = None,
+    on_warning: Notice | None = None,
 ) -> TrainingRun:
-    """Train a model and leave it in a folder.
+    """Train a model and save it in a folder.
 
     Parameters
     ----------
     source : Source
         Training and validation windows (see :mod:`vqrna.training.source`).
     out : path-like
-        For a joint network the folder itself holds it; otherwise ``OUT/<modification>/`` does.
+        Folder of a joint network; other networks are in ``OUT/<modification>/``.
     config : Config, optional
-        The ``vqrna`` preset if not given.
+        The ``vqrna`` preset by default.
     joint : bool, optional
-        One network for all types. The architecture's own way if not given: ours is joint, the
-        paper's is not.
+        One network for all types. By default True for our architecture and False for the paper's.
     start : path-like, optional
-        Weights to begin with (fine-tuning), new types included.
+        Initial weights, for fine-tuning or new types.
     resume : bool
-        Go on where an interrupted run in `out` stopped.
+        Continue an interrupted run in `out`.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     show_progress : bool
-    on_remark : callable, optional
-        Is given one line for each thing that is odd about the windows; a Python warning if there
-        is none.
+    on_warning : callable, optional
+        Called with one line for each problem of the windows that training tolerates;
+        :func:`warnings.warn` by default.
 
     Raises
     ------
     DataError
-        If the data do not serve, or `out` cannot be written or belongs to another run.
+        If nothing can be learned from the data, or `out` cannot be written or belongs to another
+        run.
     UsageError
-        If the settings do not go together, `out` holds a run and `resume` is not asked for, or it
-        holds one of the other kind (joint, or one each).
+        If settings are incompatible, or `out` holds a run and `resume` is False, or the run in
+        `out` is joint and this one is not, or the reverse.
     """
     config = config or Config()
     paper = config.model.architecture == "paper"
     check_quantizer(config.model.quantizer)
     together = not paper if joint is None else joint
-    check_windows(source.train, source.valid)  # of all types, before the first is trained
+    check_windows(source.train, source.valid)  # all types, before the first is trained
     with results_directory(out) as folder:
         _check_folder(folder, together)
-        begin = None
+        initial = None
         if start is not None:
             loaded = load_model(start, "cpu")
             if not isinstance(loaded, TrainedModel):
                 raise UsageError(
                     f"{start} is a set of models: name one of its folders to start from"
                 )
-            begin = loaded
-        for line in remarks(source.train, source.valid, config):
-            (on_remark or warnings.warn)(line)
+            initial = loaded
+        for line in window_warnings(source.train, source.valid, config):
+            (on_warning or warnings.warn)(line)
         parts = {"joint": (source, folder)}
         if not together:
-            kinds = source.train.modifications
-            parts = {m.symbol: (source.only(i), folder / m.symbol) for i, m in enumerate(kinds)}
+            parts = {
+                modification.symbol: (source.only(m), folder / modification.symbol)
+                for m, modification in enumerate(source.train.modifications)
+            }
         results = {}
-        for name, (windows, place) in parts.items():
+        for name, (windows, subfolder) in parts.items():
             results[name] = train_network(
                 windows.train,
                 windows.valid,
-                place,
+                subfolder,
                 config,
-                start=begin,
+                start=initial,
                 resume=resume,
                 device=device,
                 show_progress=show_progress,
             )
             if paper and config.model.quantizer == "vq":
-                write_pth(results[name].model, place / PUBLISHED_NAME)
+                write_pth(results[name].model, subfolder / PUBLISHED_NAME)
         model = next(iter(results.values())).model if together else load_model(folder, device)
         return TrainingRun(model, results, folder)
 
 
 def _check_folder(folder: Path, together: bool) -> None:
-    """Refuse a folder with a run of the other kind: of the two only one would ever be loaded."""
-    left = (FILE_NAME, checkpoint.FILE_NAME)
+    """Reject a folder with a joint run for separate networks, and the reverse."""
+    names = (FILE_NAME, checkpoint.FILE_NAME)
+    other = ""
     if together:
-        others = sorted(path for name in left for path in folder.glob(f"*/{name}"))
-        kind = f"a network for each type ({others[0].parent.name})" if others else ""
-    else:
-        kind = "one network for all types" if any((folder / name).exists() for name in left) else ""
-    if kind:
-        raise UsageError(f"{folder} holds a training run of {kind}: choose another --out")
+        existing = sorted(path for name in names for path in folder.glob(f"*/{name}"))
+        if existing:
+            other = f"a network for each type ({existing[0].parent.name})"
+    elif any((folder / name).exists() for name in names):
+        other = "one network for all types"
+    if other:
+        raise UsageError(f"{folder} holds a training run of {other}: choose another --out")

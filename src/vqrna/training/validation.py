@@ -1,4 +1,4 @@
-"""The look at the validation windows after each epoch: fast, no intervals."""
+"""Scores on the validation windows after each epoch: fast, without confidence intervals."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ BATCH = 256
 
 
 def compared(windows: Windows, column: int) -> np.ndarray:
-    """Choose the windows on which a type is judged: its positives and random negatives.
+    """Select the windows on which a type is evaluated: its positives and random negatives.
 
-    Where there are no random negatives, all others stand in.
+    Without random negatives, all negatives are selected.
 
     Parameters
     ----------
     windows : Windows
     column : int
-        Of the type.
+        Column of the type.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def compared(windows: Windows, column: int) -> np.ndarray:
 
 
 def validate(network: Network, windows: Windows, config: Config) -> dict[str, dict[str, float]]:
-    """Evaluate a network on validation windows, against random negatives where there are any.
+    """Evaluate a network on validation windows, against random negatives if there are any.
 
     Parameters
     ----------
@@ -53,21 +53,22 @@ def validate(network: Network, windows: Windows, config: Config) -> dict[str, di
     -------
     dict
         For each type with both classes, and ``mean`` over them: ``acc``, ``bacc``, ``se``, ``sp``,
-        ``mcc``, ``auroc`` and the classification ``loss``. In the paper's network the AUROC is
-        that of the raw positive logit, as published (its logs could not be compared otherwise).
+        ``mcc``, ``auroc`` and the classification ``loss``. For the paper's network the AUROC is
+        that of the raw positive logit, so that it can be compared with the published logs.
     """
     device = next(network.parameters()).device
     scores = np.empty(windows.labels.shape)
     margins = np.empty(windows.labels.shape)
-    with evaluating(network):  # in whole float32, as the finished model will be
+    with evaluating(network):  # in float32, as the finished model is evaluated
         for start in range(0, len(windows), BATCH):
             part = recentre(windows.tokens[start : start + BATCH], config.model.length)
             output = network(one_hot(torch.from_numpy(np.ascontiguousarray(part)).to(device)))
-            margins[start : start + len(part)] = output.logits.float().cpu().numpy()
+            rows = slice(start, start + len(part))
+            margins[rows] = output.logits.float().cpu().numpy()
             ranked = output.logits if output.class_logits is None else output.class_logits[..., 1]
-            scores[start : start + len(part)] = ranked.float().cpu().numpy()
-    found: dict[str, dict[str, float]] = {}
-    for m, kind in enumerate(windows.modifications):
+            scores[rows] = ranked.float().cpu().numpy()
+    results: dict[str, dict[str, float]] = {}
+    for m, modification in enumerate(windows.modifications):
         known = compared(windows, m)
         truth = windows.labels[known, m] == POSITIVE
         if truth.all() or not truth.any():
@@ -76,11 +77,11 @@ def validate(network: Network, windows: Windows, config: Config) -> dict[str, di
         values = measure(truth, sigmoid(margin))
         auroc = ranking(truth, scores[known, m], np.ones((1, len(truth))))[0][0]
         loss = float(np.mean(np.logaddexp(0, np.where(truth, -margin, margin))))
-        chosen = {name: values[name] for name in ("acc", "bacc", "se", "sp", "mcc")}
-        found[kind.symbol] = chosen | {"auroc": float(auroc), "loss": loss}
-    if found:
-        names = next(iter(found.values()))
-        found["mean"] = {
-            name: float(np.mean([row[name] for row in found.values()])) for name in names
+        row = {name: values[name] for name in ("acc", "bacc", "se", "sp", "mcc")}
+        results[modification.symbol] = row | {"auroc": float(auroc), "loss": loss}
+    if results:
+        names = next(iter(results.values()))
+        results["mean"] = {
+            name: float(np.mean([row[name] for row in results.values()])) for name in names
         }
-    return found
+    return results
