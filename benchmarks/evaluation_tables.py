@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.pages import DOCS, update
 
-from vqrna.model.model_card import A_REGION, points_at
+from vqrna.model.model_card import REGION_BELOW, points_at
 from vqrna.model.protocol import NEAR
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.json"
@@ -219,7 +219,7 @@ def reading(measured: dict[str, Any]) -> str:
         (row for row in place if not row["modification"].startswith("mean")),
         key=lambda row: -row["value"],
     )
-    weak = [row for row in types if row["value"] < A_REGION]
+    weak = [row for row in types if row["value"] < REGION_BELOW]
     symbols = [row["modification"] for row in types]
     told = ", ".join(f"{row['modification']} {row['value']:.2f}" for row in types)
     nine = pick(place, modification="mean9")[0]
@@ -229,7 +229,7 @@ def reading(measured: dict[str, Any]) -> str:
     ]
     if weak:
         names = ", ".join(row["modification"] for row in weak)
-        lines.append(f"- Below {A_REGION}, and so no caller of sites but of regions: {names}.")
+        lines.append(f"- Below {REGION_BELOW}, so that calls locate regions, not bases: {names}.")
     near = pick(measured["localisation"], windows="non_overlapping", metric="auroc_near")
     blind = [r["modification"] for r in near if r["low"] <= 0.5 and r["modification"] in symbols]
     if blind:

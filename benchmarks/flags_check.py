@@ -21,8 +21,8 @@ from benchmarks.pages import keep, update
 from vqrna.data.benchmark import load_benchmark
 from vqrna.data.overlap import clusters, overlapping
 from vqrna.data.windows import Windows
-from vqrna.model import TrainedModel, codes_of, flag_tables
-from vqrna.model.weights import load_model
+from vqrna.model import TrainedModel, dense_codes
+from vqrna.model.weights import flag_tables, load_model
 from vqrna.sequence import dinucleotide_shuffle, encode, recentre
 from vqrna.training.nulls import thresholds, with_flags
 
@@ -105,7 +105,7 @@ def held_out(model: TrainedModel, apart: np.ndarray) -> dict[str, Any]:
     """
     side = clusters(apart) % 2
     windows = recentre(apart, model.length)
-    codes = codes_of(model.network, windows).cpu()
+    codes = dense_codes(model.network, windows).cpu()
     flagged, rng = 0, np.random.default_rng(0)
     for test in (0, 1):
         set_by, asked = side != test, side == test

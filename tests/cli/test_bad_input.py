@@ -181,18 +181,18 @@ class Bomb:
 
 def corrupt(path, whole):
     path.write_bytes(whole[: len(whole) // 2])
-    return "is no whole safetensors file"
+    return "is not a complete safetensors file"
 
 
 def garbled(path, whole):
     path.write_bytes(whole[:20] + b"\xff" * 40 + whole[60:])
-    return "is no whole safetensors file"
+    return "is not a complete safetensors file"
 
 
 def changed(path, whole):
     """One bit of one number, which safetensors does not notice."""
     path.write_bytes(whole[:-2000] + bytes([whole[-2000] ^ 64]) + whole[-1999:])
-    return "the weights are damaged: their numbers are not those that were saved"
+    return "the weights are damaged: the checksum of the tensors does not match"
 
 
 def foreign(path, whole):
@@ -212,7 +212,7 @@ def torch_pickled(path, whole):
 
 def text(path, whole):
     path.write_text(">a\nACGU\n")
-    return "is no whole safetensors file"
+    return "is not a complete safetensors file"
 
 
 def no_bytes(path, whole):
@@ -226,7 +226,7 @@ def no_file(path, whole):
 
 def no_model(path, whole):
     path.mkdir()
-    return "holds no model"
+    return "contains no model"
 
 
 WRONG_WEIGHTS = [

@@ -77,7 +77,7 @@ def test_the_order_of_bases_matters(vqrna_main, pth, tmp_path):
         (["--modification", "Am", "--length", "500"], 2, "length must be odd"),
         (["--modification", "Am", "--length", "601"], 2, "length must be one of"),
         (["--modification", "Am", "--length", "501"], 1, "does not fit the published network"),
-        (["--modification", "Am", "--base-order", "ACG"], 2, "no order of the four bases"),
+        (["--modification", "Am", "--base-order", "ACG"], 2, "not an order of the four bases"),
         ([], 2, "Missing option '--modification'"),
     ],
 )
@@ -113,7 +113,7 @@ def test_the_file_itself_is_not_overwritten(vqrna_main, pth, tmp_path, name):
         ("folder", "cannot read the weights: Is a directory"),
         ("empty.pth", "is not a pickle of plain tensors"),
         ("text.pth", "is not a pickle of plain tensors"),
-        ("other.pth", "has no published layout: unknown tensor 'fc.weight'"),
+        ("other.pth", "not in the published layout: unknown tensor 'fc.weight'"),
     ],
 )
 def test_a_file_that_is_none_is_one_line(vqrna_main, tmp_path, name, words):

@@ -42,8 +42,8 @@ def test_what_a_call_points_at_is_shown_for_each_modification(vqrna_main, monkey
     told = {line.split()[0]: line for line in lines}
     assert set(told) >= {"Am", "m1A", "Psi", "m7G"}
     assert len(told) == 11
-    assert "a region: no caller of sites" in told["m1A"]
-    assert "most often the very base" in told["Gm"]
+    assert "a region, not a base" in told["m1A"]
+    assert "usually the exact base" in told["Gm"]
 
 
 def test_json_and_nothing_else(vqrna_main, model):

@@ -75,19 +75,19 @@ def test_the_card_says_type_by_type_what_a_call_points_at():
         return {k: {"windows": 40, "value": v, "low": v - 0.1, "high": v} for k, v in told.items()}
 
     model = calling_model()
-    assert "Finding the site" not in describe(model).to_markdown()
+    assert "Locating the site" not in describe(model).to_markdown()
     symbols = [m.symbol for m in model.modifications]
     found = {symbols[0]: ranks(0.95, 0.6), symbols[1]: ranks(0.65, 0.1, 0.5)}
     found[symbols[2]] = ranks(0.8, 0.2)
     del found[symbols[2]]["auroc_near"]
     told = dataclasses.replace(model, training=model.training | {"localisation": found})
-    page = rows(describe(told).to_markdown(), "Finding the site")
+    page = rows(describe(told).to_markdown(), "Locating the site")
     assert [row[0] for row in page] == symbols[:3]
     assert page[0][1:4] == ["40", "0.95 (0.85–0.95)", "0.80 (0.70–0.80)"]
     assert [row[-1] for row in page] == [
-        "most often the very base",
-        "a region: no caller of sites",
-        "likely bases, often not the very one",
+        "usually the exact base",
+        "a region, not a base",
+        "likely bases, often not the exact one",
     ]
     assert page[2][3] == ""
     assert describe(told).to_json()["types"][1]["localisation"]["first"]["value"] == 0.1
@@ -142,7 +142,7 @@ def test_a_card_tells_what_can_be_flagged():
     )
     card = describe(model)
     assert card.flags == ("ood", "in_training (a sketch of 1,200 windows)")
-    assert "- flags of input: ood, in_training (a sketch of 1,200 w" in card.to_markdown()
+    assert "- flags: ood, in_training (a sketch of 1,200 w" in card.to_markdown()
     assert describe(ModelSet((plain, model))).flags == card.flags
 
 

@@ -184,22 +184,22 @@ def test_a_malicious_pickle_is_refused_and_not_executed(tmp_path, pth, how):
     [
         (b"", "is not a pickle of plain tensors"),
         (b"hello world, this is text\n", "is not a pickle of plain tensors"),
-        ([1, 2], "holds no state dict of tensors"),
-        ({"state_dict": {"a": 1}}, "holds no state dict of tensors"),
-        ({"weight": torch.zeros(2)}, "has no published layout: unknown tensor 'weight'"),
+        ([1, 2], "contains no state dict of tensors"),
+        ({"state_dict": {"a": 1}}, "contains no state dict of tensors"),
+        ({"weight": torch.zeros(2)}, "not in the published layout: unknown tensor 'weight'"),
         (
             {"layers.0.attention.w_q.weight": torch.zeros(64, 64)},
-            "has no published layout: .* is not whole",
+            "not in the published layout: .* is incomplete",
         ),
         (
             {
                 f"layers.0.attention.w_{w}.weight": torch.zeros((64,) * n)
                 for n, w in enumerate("qkv")
             },
-            r"has no published layout: .*in_proj_weight do not fit together",
+            r"not in the published layout: .*in_proj_weight differ in shape",
         ),
-        ({}, "holds no state dict of tensors"),
-        ({"state_dict": {}}, "holds no state dict of tensors"),
+        ({}, "contains no state dict of tensors"),
+        ({"state_dict": {}}, "contains no state dict of tensors"),
     ],
 )
 def test_what_is_no_published_model_is_told(tmp_path, content, words):
@@ -240,11 +240,11 @@ def test_a_tensor_less_or_of_another_shape_is_told(pth, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda x: x * float("nan"), "the weights are damaged: .*head.logits.bias holds NaN"),
-        (lambda x: x / 0, "the weights are damaged: .*head.logits.bias holds NaN or infinite"),
+        (lambda x: x * float("nan"), "the weights are damaged: .*head.logits.bias contains NaN"),
+        (lambda x: x / 0, "the weights are damaged: .*head.logits.bias contains NaN or infinite"),
         (lambda x: x.to("meta"), "the weights are damaged: "),
-        (lambda x: x.cfloat(), "does not fit .*head.logits.bias holds torch.complex64, not"),
-        (lambda x: x.long(), "does not fit .*head.logits.bias holds torch.int64, not"),
+        (lambda x: x.cfloat(), "does not fit .*head.logits.bias has type torch.complex64, not"),
+        (lambda x: x.long(), "does not fit .*head.logits.bias has type torch.int64, not"),
     ],
     ids=["NaN", "infinite", "no numbers", "complex", "integers"],
 )
@@ -259,7 +259,7 @@ def test_numbers_that_no_network_has_are_told(pth, tmp_path, change, words):
 
 @pytest.mark.parametrize("order", ["ATCC", "ATC", "ATCGN", "", "ATUG"])
 def test_an_impossible_order_of_bases_is_told(pth, order):
-    with pytest.raises(UsageError, match="no order of the four bases"):
+    with pytest.raises(UsageError, match="not an order of the four bases"):
         read_pth(pth, AM, base_order=order)
 
 

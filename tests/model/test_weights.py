@@ -133,7 +133,7 @@ def test_a_folder_of_one_type_models_is_one_model(tmp_path):
 
 def test_two_models_of_one_type_are_refused(tmp_path):
     one_each(tmp_path, a=measured(("Am",)), b=measured(("Am", "Cm")))
-    with pytest.raises(DataError, match="several models here tell Am"):
+    with pytest.raises(DataError, match="contains several models for Am"):
         load_model(tmp_path, "cpu")
 
 
@@ -168,10 +168,10 @@ def wrong_files(folder):
     ("name", "words"),
     [
         ("empty", "the weights file is empty"),
-        ("text", "is no whole safetensors file"),
-        ("truncated", "is no whole safetensors file"),
-        ("header only", "is no whole safetensors file"),
-        ("random", "is no whole safetensors file"),
+        ("text", "is not a complete safetensors file"),
+        ("truncated", "is not a complete safetensors file"),
+        ("header only", "is not a complete safetensors file"),
+        ("random", "is not a complete safetensors file"),
         ("foreign", "these weights are not from vqrna"),
         ("zip.pth", "is a pickle .*'vqrna convert' imports"),
         ("legacy.pth", "is a pickle .*'vqrna convert' imports"),
@@ -189,7 +189,7 @@ def test_what_is_no_model_is_told_in_one_line(tmp_path, name, words):
 
 
 def test_a_folder_without_models_is_told(tmp_path):
-    with pytest.raises(DataError, match="holds no model"):
+    with pytest.raises(DataError, match="contains no model"):
         load_model(tmp_path, "cpu")
 
 
@@ -277,7 +277,7 @@ def test_a_null_that_is_not_whole_is_damage(saved):
     del facts["checksum"]
     tensors["null.off_site.Am.ranks"] = tensors["null.off_site.Am.ranks"][:-1].clone()
     save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
-    with pytest.raises(DataError, match="damaged: the null off_site of Am is not whole"):
+    with pytest.raises(DataError, match="damaged: the null off_site of Am is incomplete"):
         load_model(saved[1], "cpu")
 
 

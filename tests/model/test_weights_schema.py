@@ -109,10 +109,10 @@ NULL = "null.off_site.Am"
 
 LIES = {
     "slope of a great integer": (fact("calibration", "slope", to=[10**400, 1]), "too large"),
-    "endless slope": (fact("calibration", "slope", to=[INFINITE, 1]), "the calibration of Am"),
-    "slope below 0": (fact("calibration", "slope", to=[1, -1]), "the calibration of Cm is -1 x"),
-    "slope NaN": (fact("calibration", "slope", to=[NAN, 1]), "the calibration of Am is nan x"),
-    "intercept NaN": (fact("calibration", "intercept", to=[NAN, 1]), "the calibration of Am"),
+    "endless slope": (fact("calibration", "slope", to=[INFINITE, 1]), "calibration of Am"),
+    "slope below 0": (fact("calibration", "slope", to=[1, -1]), "calibration of Cm: -1 x"),
+    "slope NaN": (fact("calibration", "slope", to=[NAN, 1]), "invalid calibration of Am: nan x"),
+    "intercept NaN": (fact("calibration", "intercept", to=[NAN, 1]), "calibration of Am"),
     "unknown letter": (of_type("context", "Z"), "the context 'Z' of Am is not an IUPAC pattern"),
     "no letter": (of_type("context", ""), "the context '' of Am is not an IUPAC pattern"),
     "site outside": (of_type("offset", 1), "the site of Am is outside its context"),
@@ -120,25 +120,40 @@ LIES = {
     "prior 2": (of_type("prior", 2), "the prior 2 of Am is not between 0 and 1"),
     "prior NaN": (of_type("prior", NAN), "the prior nan of Am is not between 0 and 1"),
     "no colour": (of_type("color", "zzz"), "the colour 'zzz' of Am is not #rrggbb"),
-    "familiarity empty": (familiarity(lambda x: x[:0]), "usual of the codes is not whole"),
-    "familiarity falling": (familiarity(lambda x: x.flip(0)), "usual of the codes is not whole"),
+    "familiarity empty": (familiarity(lambda x: x[:0]), "invalid tables of familiar codes"),
+    "familiarity falling": (familiarity(lambda x: x.flip(0)), "invalid tables of familiar codes"),
     "familiarity NaN": (
         tensor("familiarity.least_evidence", first(NAN)),
-        "usual of the codes is not whole",
+        "invalid tables of familiar codes",
     ),
-    "sketch below 0": (tensor("sketch.counts", torch.tensor([3, -1])), "the sketch of the train"),
+    "sketch below 0": (tensor("sketch.counts", torch.tensor([3, -1])), "sketch of the train"),
     "null of one": (fact("null", "off_site", 0, to=[1, 9]), "ranks of the null off_site of Am"),
     "null below 0": (fact("null", "off_site", 0, to=[-1, 9]), "ranks of the null off_site of Am"),
-    "length below 0": (fact("null", "off_site", 0, to=[50, -9]), "off_site of Am is of -9 nt"),
-    "huge length": (fact("null", "off_site", 0, to=[50, 10**400]), "off_site of Am is of 1000"),
+    "length below 0": (
+        fact("null", "off_site", 0, to=[50, -9]),
+        "invalid length of -9",
+    ),
+    "huge length": (
+        fact("null", "off_site", 0, to=[50, 10**400]),
+        "invalid length of 1000",
+    ),
     "ranks below 0": (tensor(f"{NULL}.ranks", first(-5)), "ranks of the null off_site of Am"),
-    "ranks are no numbers": (tensor(f"{NULL}.ranks", lambda x: x.float()), "is not whole"),
-    "values rise": (tensor(f"{NULL}.values", lambda x: x.flip(0)), "off_site of Am do not fall"),
-    "values NaN": (tensor(f"{NULL}.values", first(NAN)), "off_site of Am do not fall"),
-    "tiers fall": (fact("tiers", "logits", to=[[3, 2, 1]] * 2), "of the tiers do not rise"),
-    "tiers NaN": (fact("tiers", "cut_logits", to=[[NAN] * 3] * 2), "of the tiers do not rise"),
-    "unknown tier": (fact("tiers", "meanings", 0, "tier", to="top"), "no tier is called Am top"),
-    "precision 2": (fact("tiers", "meanings", 0, "precision", to=2), "low of Am means cannot be"),
+    "ranks are no numbers": (tensor(f"{NULL}.ranks", lambda x: x.float()), "is incomplete"),
+    "values rise": (
+        tensor(f"{NULL}.values", lambda x: x.flip(0)),
+        "of Am are not descending",
+    ),
+    "values NaN": (tensor(f"{NULL}.values", first(NAN)), "of Am are not descending"),
+    "tiers fall": (fact("tiers", "logits", to=[[3, 2, 1]] * 2), "tiers are not ascending"),
+    "tiers NaN": (
+        fact("tiers", "cut_logits", to=[[NAN] * 3] * 2),
+        "tiers are not ascending",
+    ),
+    "unknown tier": (fact("tiers", "meanings", 0, "tier", to="top"), "unknown tier Am top"),
+    "precision 2": (
+        fact("tiers", "meanings", 0, "precision", to=2),
+        "rates of the tier Am low",
+    ),
     "labels odd": (fact("training", "labels", to=[1]), "training.labels: Input should be a valid"),
     "a label odd": (
         fact("training", "labels", "Am", "train", to=["7", 1]),
@@ -146,7 +161,7 @@ LIES = {
     ),
     "labels of one part": (
         fact("training", "labels", "Am", to={"train": [1, 2]}),
-        "training.labels.Am: tells not both train and valid",
+        "training.labels.Am: needs 'train' and 'valid'",
     ),
     "chosen odd": (fact("training", "chosen", to=5), "training.chosen: Input should be a valid"),
     "best epoch odd": (fact("training", "best_epoch", to="two"), "training.best_epoch: Input"),
@@ -156,13 +171,16 @@ LIES = {
     ),
     "ranks of sites odd": (
         fact("training", "localisation", "Am", "first", to={"value": 1}),
-        "training.localisation.Am: is not whole",
+        "training.localisation.Am: is incomplete",
     ),
-    "weights NaN": (tensor(LOGITS, first(NAN)), "head.site.logits.bias holds NaN or infinite"),
-    "endless weights": (tensor(LOGITS, first(-INFINITE)), "head.site.logits.bias holds NaN or"),
-    "variances below 0": (tensor(VARIANCES, first(-1)), "running_var holds negative variances"),
-    "complex weights": (tensor(LOGITS, lambda x: x.cfloat()), "bias holds torch.complex64, not"),
-    "integer weights": (tensor(LOGITS, lambda x: x.long()), "bias holds torch.int64, not torch.f"),
+    "weights NaN": (tensor(LOGITS, first(NAN)), "head.site.logits.bias contains NaN or infinite"),
+    "endless weights": (tensor(LOGITS, first(-INFINITE)), "head.site.logits.bias contains NaN or"),
+    "variances below 0": (tensor(VARIANCES, first(-1)), "running_var contains negative variances"),
+    "complex weights": (tensor(LOGITS, lambda x: x.cfloat()), "bias has type torch.complex64, not"),
+    "integer weights": (
+        tensor(LOGITS, lambda x: x.long()),
+        "has type torch.int64, not torch.f",
+    ),
     "other shape": (tensor(LOGITS, torch.zeros(7)), "logits.bias has shape 7, not 2"),
     "unknown tensor": (tensor("network.more", torch.zeros(7)), "unknown tensor more"),
     "tensor less": (
@@ -205,7 +223,7 @@ def test_symbols_cannot_be_paths(whole, tmp_path):
                 tensors[name.replace(".Am.", ".../Am.")] = tensors.pop(name)
 
     changed(whole, path, change)
-    with pytest.raises(DataError, match=r"'\.\./Am' cannot name a modification"):
+    with pytest.raises(DataError, match=r"invalid modification symbol '\.\./Am'"):
         load_model(path, "cpu")
 
 

@@ -1,8 +1,8 @@
-"""A network with all that turns its logits into scores, p-values and calls, and several as one."""
+"""Trained models: a network with calibration, nulls, tiers and flags; several models as one."""
 
-from vqrna.model.inference import Precision, Scanned, codes_of, flag_tables, flags_of
+from vqrna.model.inference import Precision, Scanned, dense_codes
 from vqrna.model.model_set import Model, ModelSet
-from vqrna.model.trained_model import TrainedModel, with_hash
+from vqrna.model.trained_model import TrainedModel
 
 __all__ = [
     "Model",
@@ -10,8 +10,5 @@ __all__ = [
     "Precision",
     "Scanned",
     "TrainedModel",
-    "codes_of",
-    "flag_tables",
-    "flags_of",
-    "with_hash",
+    "dense_codes",
 ]

@@ -1,8 +1,8 @@
-"""Tell from its codes whether a window is unlike those that the network was trained on.
+"""Recognise windows that differ from the training windows, by their codes.
 
-Two things are looked at, both at every position. Do the window's codes follow one another as in
-training windows, rather than as in shuffled ones? And are there as many different ones? The first
-finds shuffled and random sequence, the second repeats and extreme composition.
+Two properties are measured at every position: whether the codes of the window follow each other as
+in training windows rather than as in shuffled ones, and the number of different codes. The first
+detects shuffled and random sequence, the second repeats and extreme composition.
 """
 
 from __future__ import annotations
@@ -12,29 +12,30 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from vqrna.nn.encoder import TOKEN_STRIDE
 from vqrna.sequence import AMBIGUOUS
 
 STEPS = 32
-"""Evidence is kept in so many steps a natural logarithm unit, one byte each."""
+"""Steps per natural logarithm in which evidence is stored, one byte per pair."""
 
 MOST = 127 / STEPS
-"""Evidence of one pair is at most so large, for or against."""
+"""Largest evidence of one pair, for or against."""
 
 SMOOTHING = 0.25
-"""So much of what the two codes alone make likely is added to each pair's own frequency."""
+"""Weight of the product of the single frequencies that is added to the frequency of a pair."""
 
 
-class Measured(NamedTuple):
-    """What is seen of each window that fits into a row of codes.
+class WindowStatistics(NamedTuple):
+    """Measurements of each window in a row of codes.
 
     Attributes
     ----------
     evidence : torch.Tensor, shape (W,), int64
-        Sum over the pairs, in `STEPS`: above 0, they are more frequent in training windows.
+        Sum over pairs, in `STEPS`; positive if they are more frequent in training windows.
     pairs, tokens, different : torch.Tensor, shape (W,), int64
-        How many pairs and tokens see no ambiguous letter, and how many different codes these have.
+        Number of pairs and of tokens without an ambiguous letter, and of different codes of these.
     """
 
     evidence: torch.Tensor
@@ -45,22 +46,22 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Familiarity:
-    """What is usual of the codes of a network.
+    """Code statistics of the training windows of a network.
 
     A pair is two codes `TOKEN_STRIDE` nt apart: neighbours in a window.
 
     Parameters
     ----------
     evidence : np.ndarray, shape (K, K), int8
-        For each code and the one behind it: log of how much likelier the second follows the first
-        in training windows than in shuffled ones, in `STEPS`.
+        For each code and the next one, log of how much more frequently the second follows the
+        first in training windows than in shuffled ones, in `STEPS`.
     tokens : np.ndarray, shape (S,), int64
-        Sizes of windows, in tokens, rising; windows of fewer tokens than the first are not judged.
-        The others go by the largest size that they reach.
+        Window sizes in tokens, ascending. A window is compared with the largest size that it
+        reaches; windows smaller than the first are never flagged.
     least_evidence : np.ndarray, shape (S,), float64
-        Windows with less, on average over their pairs, are unlike.
+        Windows with less evidence per pair are flagged.
     fewest_different : np.ndarray, shape (S,), int64
-        As are windows with fewer different codes.
+        Windows with fewer different codes are flagged.
     """
 
     evidence: np.ndarray
@@ -71,19 +72,19 @@ class Familiarity:
     def out_of_distribution(
         self, codes: torch.Tensor, tokens: torch.Tensor, length: int
     ) -> torch.Tensor:
-        """Tell which positions of rows have a window that is unlike the training windows.
+        """Return which positions of rows have a window that differs from the training windows.
 
-        All sums are of whole numbers: the answer is the same wherever a window stands in a row, and
+        All sums are of integers, so that the answer is the same wherever a window is in a row, and
         on every device.
 
         Parameters
         ----------
         codes : torch.Tensor, shape (N, W + length - reach), int64
-            A token at every position; each sees `reach` nt, the first one the first so many.
+            A code at every position; each sees `reach` nt, the first one from the first nt on.
         tokens : torch.Tensor, shape (N, W + length - 1), integer
-            What the codes were found in.
+            The letters of the codes.
         length : int
-            Of a window, in nt.
+            Window length in nt.
 
         Returns
         -------
@@ -92,96 +93,95 @@ class Familiarity:
         reach = tokens.shape[1] - codes.shape[1] + 1
         table = torch.from_numpy(self.evidence).to(codes.device)
         rows = [
-            self._judged(measured(row, clear(letters, reach), length - reach + 1, table))
+            self._flag(measure_windows(row, unambiguous(letters, reach), length - reach + 1, table))
             for row, letters in zip(codes, tokens, strict=True)
         ]
         return torch.stack(rows)
 
-    def _judged(self, found: Measured) -> torch.Tensor:
-        device = found.tokens.device
+    def _flag(self, windows: WindowStatistics) -> torch.Tensor:
+        device = windows.tokens.device
         sizes, least, fewest = (
             torch.from_numpy(x).to(device)
             for x in (self.tokens, self.least_evidence, self.fewest_different)
         )
-        size = torch.searchsorted(sizes, found.tokens, right=True) - 1
+        size = torch.searchsorted(sizes, windows.tokens, right=True) - 1
         at = size.clamp_min(0)
-        strange = found.evidence.double() < least[at] * found.pairs
-        return (size >= 0) & (strange | (found.different < fewest[at]))
+        strange = windows.evidence.double() < least[at] * windows.pairs
+        return (size >= 0) & (strange | (windows.different < fewest[at]))
 
 
-def clear(tokens: torch.Tensor, reach: int) -> torch.Tensor:
-    """Tell which tokens see bases only: letters (L,) to (L - reach + 1,), bool."""
-    wrong = torch.nn.functional.pad((tokens >= AMBIGUOUS).long().cumsum(0), (1, 0))
-    return wrong[reach:] == wrong[: len(wrong) - reach]
+def unambiguous(tokens: torch.Tensor, reach: int) -> torch.Tensor:
+    """Return which tokens see bases only: letters (L,) to (L - reach + 1,), bool."""
+    before = F.pad((tokens >= AMBIGUOUS).long().cumsum(0), (1, 0))
+    return before[reach:] == before[: len(before) - reach]
 
 
-def measured(
-    codes: torch.Tensor, seen: torch.Tensor, span: int, evidence: torch.Tensor
-) -> Measured:
+def measure_windows(
+    codes: torch.Tensor, counted: torch.Tensor, span: int, evidence: torch.Tensor
+) -> WindowStatistics:
     """Measure every window of `span` tokens in a row.
 
     Parameters
     ----------
     codes : torch.Tensor, shape (C,), int64
-    seen : torch.Tensor, shape (C,), bool
-        Which tokens count.
+    counted : torch.Tensor, shape (C,), bool
+        Tokens that count.
     span : int
         Tokens of a window.
     evidence : torch.Tensor, shape (K, K), int8
 
     Returns
     -------
-    Measured
+    WindowStatistics
         Of C - span + 1 windows.
     """
     windows = len(codes) - span + 1
-    both = seen[:-TOKEN_STRIDE] & seen[TOKEN_STRIDE:]
+    both = counted[:-TOKEN_STRIDE] & counted[TOKEN_STRIDE:]
     pair = codes[:-TOKEN_STRIDE] * len(evidence) + codes[TOKEN_STRIDE:]
-    told = evidence.flatten()[pair].long() * both
-    return Measured(
-        _sums(told, span - TOKEN_STRIDE, windows),
+    return WindowStatistics(
+        _sums(evidence.flatten()[pair].long() * both, span - TOKEN_STRIDE, windows),
         _sums(both.long(), span - TOKEN_STRIDE, windows),
-        _sums(seen.long(), span, windows),
-        _different(codes, seen, span, windows),
+        _sums(counted.long(), span, windows),
+        _different(codes, counted, span, windows),
     )
 
 
 def pair_counts(codes: torch.Tensor, size: int) -> torch.Tensor:
-    """Count the pairs of windows of codes, (N, C) int64: (size, size), float64."""
+    """Count the pairs in windows of codes, (N, C) int64: (size, size), float64."""
     pair = codes[:, :-TOKEN_STRIDE] * size + codes[:, TOKEN_STRIDE:]
     return torch.bincount(pair.flatten(), minlength=size * size).view(size, size).double()
 
 
-def evidence_of(usual: torch.Tensor, shuffled: torch.Tensor) -> np.ndarray:
-    """Weigh pairs by their counts in training windows and in shuffled ones: (K, K), int8."""
+def pair_evidence(usual: torch.Tensor, shuffled: torch.Tensor) -> np.ndarray:
+    """Return the evidence of pairs by their counts in training and shuffled windows: (K, K)."""
 
-    def follows(counts: torch.Tensor) -> torch.Tensor:
-        alone = counts.sum(0) + 0.5
-        alone = alone / alone.sum()
-        likely = counts / counts.sum().clamp_min(1) + SMOOTHING * alone[:, None] * alone
-        return torch.log(likely / likely.sum(1, keepdim=True))
+    def conditional(counts: torch.Tensor) -> torch.Tensor:
+        single = counts.sum(0) + 0.5
+        single = single / single.sum()
+        joint = counts / counts.sum().clamp_min(1) + SMOOTHING * single[:, None] * single
+        return torch.log(joint / joint.sum(1, keepdim=True))
 
-    evidence = (follows(usual) - follows(shuffled)).clamp(-MOST, MOST)
+    evidence = (conditional(usual) - conditional(shuffled)).clamp(-MOST, MOST)
     return torch.round(evidence * STEPS).to(torch.int8).numpy()
 
 
 def _sums(x: torch.Tensor, span: int, windows: int) -> torch.Tensor:
-    """Add up `span` neighbours, from each of the first `windows` on."""
-    total = torch.nn.functional.pad(x.cumsum(0), (1, 0))
+    """Sum `span` neighbours from each of the first `windows` positions on."""
+    total = F.pad(x.cumsum(0), (1, 0))
     return total[span : span + windows] - total[:windows]
 
 
-def _different(codes: torch.Tensor, seen: torch.Tensor, span: int, windows: int) -> torch.Tensor:
-    """Count the different codes among the tokens that are seen, in every window of a row.
+def _different(codes: torch.Tensor, counted: torch.Tensor, span: int, windows: int) -> torch.Tensor:
+    """Count the different codes among the counted tokens of every window of a row.
 
-    In a window, a code counts where it stands first: so a token counts in the windows that begin
-    behind the token before it with the same code, and not more than `span` before itself.
+    A code counts where it is first in a window: a token counts in the windows that begin after the
+    previous token with the same code, at most `span` before itself.
     """
-    places = seen.nonzero()[:, 0]
-    kind, order = codes[places].sort(stable=True)
-    at = places[order]
+    positions = counted.nonzero()[:, 0]
+    code, order = codes[positions].sort(stable=True)
+    at = positions[order]
     before = torch.full_like(at, -1)
-    before[1:] = torch.where(kind[1:] == kind[:-1], at[:-1], before[1:])
+    before[1:] = torch.where(code[1:] == code[:-1], at[:-1], before[1:])
     first = torch.maximum(before + 1, at - span + 1).clamp_min(0)
     change = torch.zeros(len(codes) + 1, dtype=torch.int64, device=codes.device)
     one = torch.ones_like(at)

@@ -1,4 +1,4 @@
-"""What a model is, what it was trained on, what its calls mean and what it must not be used for."""
+"""Model cards: architecture, training, accuracy and limits of a model, as JSON and Markdown."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import DEFAULT_TIER, EDGE, TierMeaning
 
 LIMITS = (
-    "A score is calibrated where half of all candidates are modified, as in the benchmark; real "
-    "prevalence is far lower, so read 'probability' and the calls per kb, not the score alone.",
-    "Telling modified windows from random ones is easier than finding the site inside one: much of "
-    "the evidence (CpG content, a nearby start site) is the same for all positions of a region. "
-    "A call says that the region looks right and the base fits, not that this base is proven.",
-    "The benchmark's windows are human and genomic, with introns and promoters. To a model trained "
-    "on them, spliced transcripts, their ends, other species and designed or random RNA are other "
-    "kinds of input, on which it may call far more.",
-    "The benchmark's negatives are unlabelled sites, not proven ones.",
-    "Not for diagnosis, and no substitute for an experiment.",
+    "Scores are calibrated for a share of modified candidates of one half, as in the benchmark. "
+    "The real prevalence is far lower: use 'probability' and the calls per kb, not only the score.",
+    "Separating modified windows from random ones is easier than locating the site in a window: "
+    "much of the evidence (CpG content, a nearby start site) is the same for all positions of a "
+    "region. A call means that the region is typical and the base fits, not that the base is "
+    "modified.",
+    "The benchmark's windows are human and genomic, with introns and promoters. Spliced "
+    "transcripts, their ends, other species, and designed or random RNA differ from the training "
+    "windows, and a model may call far more sites in them.",
+    "The benchmark's negatives are unlabelled sites, not proven unmodified ones.",
+    "Not for diagnosis, and not a substitute for an experiment.",
 )
 """Limits of every model trained on the benchmark; `Modification.caution` adds those of a type."""
 
 
 NO_THRESHOLD = (
-    "a tier without a threshold, of which nothing is called: the validation windows are too few to "
-    "measure so rare false calls"
+    "the tier has no threshold and no calls, because there are too few validation windows to "
+    "measure false calls that rare"
 )
 
-A_REGION, A_BASE = 0.7, 0.5
-"""Below the first AUROC within windows, calls name regions; from the second share of sites that
-rank first, they name bases."""
+REGION_BELOW, BASE_FROM = 0.7, 0.5
+"""Below this AUROC within windows, calls locate regions; from this share of sites that rank first
+on, they locate bases."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +48,18 @@ class TypeCard:
     ----------
     modification : Modification
     train, valid : tuple of int
-        Modified and unmodified windows.
+        Number of modified and of unmodified windows.
     validation : dict
-        ``auroc``, ``acc``, ``mcc`` and more on all validation windows, random negatives.
+        ``auroc``, ``acc``, ``mcc`` and more on all validation windows against random negatives.
     localisation : dict
-        By measure of :mod:`vqrna.evaluation.localisation` the ``windows``, ``value``, ``low``,
-        ``high``: where sites rank in validation windows that overlap no training window.
+        Ranks of sites in validation windows that overlap no training window: by measure of
+        :mod:`vqrna.evaluation.localisation` the ``windows``, ``value``, ``low``, ``high``.
     p_value_floor : float
-        Smallest p-value its null can give; nan without a null.
+        Smallest p-value that the null can give; nan without a null.
     null_nt : int
-        Length of sequence behind the null.
+        Length of the sequence that the null was measured on.
     tiers : tuple of TierMeaning
-        ``low``, ``medium``, ``high``, of whole windows and then of cut ones.
+        ``low``, ``medium``, ``high`` of whole windows, then of cut ones.
     """
 
     modification: Modification
@@ -72,33 +73,33 @@ class TypeCard:
 
     @property
     def pointing(self) -> str:
-        """What a call of the type points at, in words."""
+        """What a call of the type locates, in words."""
         return points_at(*(self.localisation[name]["value"] for name in ("auroc", "first")))
 
 
 @dataclass(frozen=True, eq=False)
 class ModelCard:
-    """A model, described.
+    """Description of a model.
 
     Attributes
     ----------
     hash : str
     config : tuple of ModelConfig
-        One a network.
+        One per network.
     parameters : int
-        Of all networks.
+        Number of parameters of all networks.
     command : str
-        How it was trained.
+        The training command.
     epochs : str
-        The epoch that was kept, of how many; one a network.
+        The epoch that was kept and the number of epochs, per network.
     calibration : str
-        What the scores were calibrated on.
+        The windows that the scores were calibrated on.
     types : tuple of TypeCard
     limits : tuple of str
     flags : tuple of str
-        What it can flag beside the scores.
+        The flags that the model can set.
     chosen : str
-        Among which other trainings, and by what; nothing if it was the only one.
+        How the training was chosen among several; empty for a single one.
     """
 
     hash: str
@@ -113,45 +114,43 @@ class ModelCard:
     chosen: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values, as JSON wants them (a missing number is null)."""
-        plain = dataclasses.asdict(self) | {"schema_version": 1}
-        return _without_nan(plain)
+        """Return plain values for JSON; missing numbers are None."""
+        return _without_nan(dataclasses.asdict(self) | {"schema_version": 1})
 
     def to_markdown(self) -> str:
-        """Write the card as a page."""
+        """Return the card as a Markdown page."""
         return "\n".join(_page(self)) + "\n"
 
 
 def describe(model: Model) -> ModelCard:
-    """Describe a model, or a set of models that acts as one."""
+    """Return the card of a model or of a set of models."""
     parts = (model,) if isinstance(model, TrainedModel) else model.models
-    told = [part.training for part in parts]
+    trainings = [part.training for part in parts]
     return ModelCard(
         model.hash,
         tuple(part.config.model for part in parts),
         sum(weights.numel() for part in parts for weights in part.network.parameters()),
-        next((x["command"] for x in told if "command" in x), "not trained here"),
+        next((x["command"] for x in trainings if "command" in x), "not trained here"),
         ", ".join(
             f"{x['best_epoch']} of {x['epochs']}"
-            for x in told
+            for x in trainings
             if {"best_epoch", "epochs"} <= x.keys()
         ),
         model.calibration.fitted_on or "not calibrated",
         tuple(card for part in parts for card in _types(part)),
         _limits(model.modifications),
         _flags(parts),
-        ", ".join(dict.fromkeys(x["chosen"] for x in told if "chosen" in x)),
+        ", ".join(dict.fromkeys(x["chosen"] for x in trainings if "chosen" in x)),
     )
 
 
 def _flags(parts: tuple[TrainedModel, ...]) -> tuple[str, ...]:
-    """Say which tables there are to flag input by."""
-    told = ["ood"] if any(part.familiarity is not None for part in parts) else []
+    flags = ["ood"] if any(part.familiarity is not None for part in parts) else []
     sketches = [sketch for part in parts for sketch in part.sketches]
     if sketches:
         windows = sum(sketch.windows for sketch in sketches)
-        told.append(f"in_training (a sketch of {windows:,} windows)")
-    return tuple(told)
+        flags.append(f"in_training (a sketch of {windows:,} windows)")
+    return tuple(flags)
 
 
 def _limits(modifications: tuple[Modification, ...]) -> tuple[str, ...]:
@@ -160,7 +159,6 @@ def _limits(modifications: tuple[Modification, ...]) -> tuple[str, ...]:
 
 
 def _types(model: TrainedModel) -> list[TypeCard]:
-    """Describe each modification of one network."""
     nulls: tuple[NullDistribution | None, ...] = model.off_site or (None,) * len(
         model.modifications
     )
@@ -183,22 +181,21 @@ def _types(model: TrainedModel) -> list[TypeCard]:
 
 
 def _page(card: ModelCard) -> list[str]:
-    """Lay out the card as Markdown lines."""
-    kinds = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
+    networks = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
     lines = [
         "# Model card",
         "",
-        f"- weights: `{card.hash}`, {card.parameters:,} parameters ({'; '.join(kinds)})",
+        f"- weights: `{card.hash}`, {card.parameters:,} parameters ({'; '.join(networks)})",
         f"- trained by: `{card.command}`, epoch kept: {card.epochs}",
         *([f"- chosen: {card.chosen}"] if card.chosen else []),
         f"- scores calibrated on: {card.calibration}",
-        *([f"- flags of input: {', '.join(card.flags)}"] if card.flags else []),
+        *([f"- flags: {', '.join(card.flags)}"] if card.flags else []),
         "",
         "## Types",
         "",
-        "Windows as modified / unmodified; validation scores on all validation windows against "
-        "random negatives (`vqrna evaluate` tells them with intervals, and on windows that "
-        "overlap no training window).",
+        "Numbers of modified / unmodified windows; accuracy on all validation windows against "
+        "random negatives (`vqrna evaluate` adds intervals, and windows that overlap no training "
+        "window).",
         "",
         "| type | context | prior | train | valid | AUROC | ACC | MCC | p-value floor |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -210,15 +207,16 @@ def _page(card: ModelCard) -> list[str]:
             f"| {m.symbol} | {m.context} | {m.prior:g} | {t.train[0]:,} / {t.train[1]:,} | "
             f"{t.valid[0]:,} / {t.valid[1]:,} | {numbers} | {t.p_value_floor:.1e} |"
         )
-    lines += _finding([t for t in card.types if t.localisation])
+    lines += _localisation([t for t in card.types if t.localisation])
     lines += [
         "",
         "## Confidence tiers",
         "",
-        f"The default is `{DEFAULT_TIER}`. Precision and recall are those of validation windows at "
-        "the even class ratio; calls per kb were counted on real sequence off the known sites and "
-        "on the same sequence with its dinucleotides shuffled. A cut window reaches beyond an end "
-        f"of its sequence; with fewer than {EDGE} nt on one side a site is scored, but not called.",
+        f"The default is `{DEFAULT_TIER}`. Precision and recall are measured on validation windows "
+        "at the even class ratio; calls per kb on real sequence beside the known sites (off site) "
+        "and on the same sequence with its dinucleotides shuffled. A cut window reaches beyond an "
+        f"end of its sequence; sites with fewer than {EDGE} nt on one side are scored, but not "
+        "called.",
         "",
         "| type | window | tier | score from | precision | recall | off site | shuffled |",
         "|---|---|---|---|---|---|---|---|",
@@ -235,39 +233,38 @@ def _page(card: ModelCard) -> list[str]:
             )
             lines.append(f"| {' | '.join(cells)} |")
     if any(x.score != x.score for t in card.types for x in t.tiers):
-        lines += ["", f"Without numbers: {NO_THRESHOLD}."]
+        lines += ["", f"nan: {NO_THRESHOLD}."]
     return [*lines, "", "## Limits", "", *(f"- {limit}" for limit in card.limits)]
 
 
-def _finding(types: list[TypeCard]) -> list[str]:
-    """Lay out how well sites are found within windows; nothing where that was not measured."""
+def _localisation(types: list[TypeCard]) -> list[str]:
     if not types:
         return []
     lines = [
         "",
-        "## Finding the site",
+        "## Locating the site",
         "",
-        "How the modified base ranks among the other bases that could carry the type, within 250 "
-        f"and within {NEAR} nt of it (AUROC, 0.5 is chance), and how often it is the very first, "
-        "on validation windows that overlap no training window. A type that tells modified "
-        "windows from others need not tell which base it is.",
+        "Rank of the modified base among the other bases that could carry the type, within 250 "
+        f"and within {NEAR} nt of it (AUROC, 0.5 is chance), and how often it ranks first, on "
+        "validation windows that overlap no training window. A type whose modified windows are "
+        "easy to recognise can be hard to locate in them.",
         "",
-        f"| type | windows | within 250 nt | within {NEAR} nt | very first | a call points at |",
+        f"| type | windows | within 250 nt | within {NEAR} nt | ranked first | a call points at |",
         "|---|---|---|---|---|---|",
     ]
     for t in types:
         cells = [f"{t.localisation['auroc']['windows']:,}"]
         for measure in ("auroc", "auroc_near", "first"):
-            found = t.localisation.get(measure, {})
-            ends = "–".join(f"{found[end]:.2f}" for end in ("low", "high") if end in found)
-            said = f"{found['value']:.2f}" if found else ""
-            cells.append(f"{said} ({ends})" if ends else said)
+            rank = t.localisation.get(measure, {})
+            ends = "–".join(f"{rank[end]:.2f}" for end in ("low", "high") if end in rank)
+            value = f"{rank['value']:.2f}" if rank else ""
+            cells.append(f"{value} ({ends})" if ends else value)
         lines.append(f"| {' | '.join([t.modification.symbol, *cells, t.pointing])} |")
     return lines
 
 
 def points_at(within: float, first: float) -> str:
-    """Say in words what a call of a type is good for.
+    """Describe what the calls of a type locate.
 
     Parameters
     ----------
@@ -276,15 +273,15 @@ def points_at(within: float, first: float) -> str:
     first : float
         Share of sites that rank first.
     """
-    if within < A_REGION:
-        return "a region: no caller of sites"
-    if first >= A_BASE:
-        return "most often the very base"
-    return "likely bases, often not the very one"
+    if within < REGION_BELOW:
+        return "a region, not a base"
+    if first >= BASE_FROM:
+        return "usually the exact base"
+    return "likely bases, often not the exact one"
 
 
 def _without_nan(value: Any) -> Any:
-    """Replace nan and infinities, which JSON does not know, by None."""
+    """Replace nan and infinities, which JSON does not have, by None."""
     if isinstance(value, dict):
         return {key: _without_nan(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

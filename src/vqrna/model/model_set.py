@@ -1,4 +1,4 @@
-"""Several models, each with types of its own, that act as one."""
+"""Several models with different types that are used as one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from vqrna.stats.tiers import Tiers
 
 @dataclass(frozen=True, eq=False)
 class ModelSet:
-    """Several models, each with types of its own, that act as one (the paper's way).
+    """Several models with different types that are used as one, as published.
 
     Parameters
     ----------
     models : tuple of TrainedModel
     hash : str
-        Names the weights of all.
+        Identifies the weights of all models.
     """
 
     models: tuple[TrainedModel, ...]
@@ -34,7 +34,7 @@ class ModelSet:
 
     @property
     def modifications(self) -> tuple[Modification, ...]:
-        """All types, in the order of the models."""
+        """Types of all models, in their order."""
         return tuple(m for model in self.models for m in model.modifications)
 
     @property
@@ -49,12 +49,12 @@ class ModelSet:
 
     @property
     def device(self) -> torch.device:
-        """Where the networks compute."""
+        """Device of the networks."""
         return self.models[0].device
 
     @property
     def calibration(self) -> Calibration:
-        """Calibration of all types; told as fitted only if all are."""
+        """Calibration of all types; `fitted_on` is empty unless all are fitted."""
         parts = [model.calibration for model in self.models]
         fitted = [part.fitted_on for part in parts]
         return Calibration(
@@ -65,7 +65,7 @@ class ModelSet:
 
     @property
     def tiers(self) -> Tiers:
-        """Thresholds of all types."""
+        """Tiers of all types."""
         parts = [model.tiers for model in self.models]
         meanings = tuple(meaning for part in parts for meaning in part.meanings)
         cut = [part.logits if part.cut_logits is None else part.cut_logits for part in parts]
@@ -74,22 +74,22 @@ class ModelSet:
 
     @property
     def off_site(self) -> tuple[NullDistribution, ...]:
-        """Off-site nulls of all types; empty if a model has none."""
+        """Off-site nulls of all types; empty unless all models have them."""
         return self._all("off_site")
 
     @property
     def off_site_cut(self) -> tuple[NullDistribution, ...]:
-        """Off-site nulls of short sequences of all types; empty if a model has none."""
+        """Off-site nulls of cut windows of all types; empty unless all models have them."""
         return self._all("off_site_cut")
 
     @property
     def shuffled(self) -> tuple[NullDistribution, ...]:
-        """Nulls from shuffled sequence of all types; empty if a model has none."""
+        """Shuffled nulls of all types; empty unless all models have them."""
         return self._all("shuffled")
 
     @property
     def training(self) -> dict[str, Any]:
-        """Summaries of the trainings by the symbols of their types."""
+        """Summaries of the trainings, by the symbols of their types."""
         return {",".join(m.symbol for m in x.modifications): x.training for x in self.models}
 
     def logits(self, tokens: np.ndarray) -> np.ndarray:
@@ -110,7 +110,7 @@ class ModelSet:
     def scan_batch(self, tokens: np.ndarray, precision: Precision = "float32") -> Scanned:
         """Evaluate every position of rows (see :meth:`TrainedModel.scan_batch`).
 
-        The rows carry the context of the longest model; a near tie is one of any model.
+        The rows have the context of the longest model; a near tie or flag is one of any model.
         """
         spare = [centre(self.length) - centre(model.length) for model in self.models]
         parts = [
@@ -126,27 +126,29 @@ class ModelSet:
 
     @property
     def sketches(self) -> tuple[TrainingSketch, ...]:
-        """Sketches of the training windows, of the models that have one."""
+        """Sketches of the training windows of all models that have one."""
         return tuple(sketch for model in self.models for sketch in model.sketches)
 
     def flags(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
-        """Tell what any model knows of windows (see :meth:`TrainedModel.flags`)."""
-        told: dict[str, np.ndarray] = {}
+        """Return the flags that any model sets (see :meth:`TrainedModel.flags`)."""
+        flags: dict[str, np.ndarray] = {}
         for model in self.models:
             for name, flag in model.flags(tokens).items():
-                told[name] = told.get(name, False) | flag
-        return told
+                flags[name] = flags.get(name, False) | flag
+        return flags
 
     def score(self, logits: np.ndarray) -> np.ndarray:
-        """Turn logits (..., M) into calibrated probabilities at the even class ratio."""
+        """Convert logits (..., M) to calibrated probabilities at the even class ratio."""
         return self.calibration.score(logits)
 
     def p_values(self, logits: np.ndarray, cut: np.ndarray | None = None) -> np.ndarray:
-        """Turn logits (..., M) into p-values (see :meth:`TrainedModel.p_values`)."""
+        """Convert logits (..., M) to p-values (see :meth:`TrainedModel.p_values`)."""
         width = [len(model.modifications) for model in self.models]
         parts = np.split(logits, np.cumsum(width)[:-1], axis=-1)
-        found = [model.p_values(part, cut) for model, part in zip(self.models, parts, strict=True)]
-        return np.concatenate(found, axis=-1)
+        return np.concatenate(
+            [model.p_values(part, cut) for model, part in zip(self.models, parts, strict=True)],
+            axis=-1,
+        )
 
     def to(self, device: str | torch.device) -> ModelSet:
         """Move all networks to a device."""
@@ -156,7 +158,7 @@ class ModelSet:
 
     def _all(self, name: str) -> tuple[NullDistribution, ...]:
         parts = [getattr(model, name) for model in self.models]
-        return tuple(sketch for part in parts for sketch in part) if all(parts) else ()
+        return tuple(null for part in parts for null in part) if all(parts) else ()
 
 
 Model = TrainedModel | ModelSet

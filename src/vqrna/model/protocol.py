@@ -1,4 +1,4 @@
-"""What evaluation asks of a model: windows in, logits and calibrated scores out."""
+"""What evaluation needs of a model: logits and calibrated scores of windows."""
 
 from __future__ import annotations
 
@@ -9,38 +9,35 @@ import numpy as np
 from vqrna.modifications import Modification
 
 NEAR = 20
-"""Rivals so near share the region of the site, and only the site itself tells it from them."""
+"""Decoys within this distance in nt share the region of the site: only the site differs."""
 
 
 @runtime_checkable
 class Flagger(Protocol):
-    """A model that knows more of windows than their scores."""
+    """A model that flags windows."""
 
     def flags(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
-        """Tell which windows (N, L) are ``ood`` those it was trained on, or ``in_training``.
-
-        Each an array of N bool; what cannot be told is left out.
-        """
+        """Return flags of windows (N, L), such as ``ood``: (N,), bool, by name."""
 
 
 @runtime_checkable
 class Scorer(Protocol):
-    """A model as the verbs see it, whatever it is made of (a network, trees, a matrix)."""
+    """A model of any method (network, trees, matrix) as commands use it."""
 
     @property
     def modifications(self) -> tuple[Modification, ...]:
-        """The types it tells, in the order of its columns."""
+        """The types that it scores, in the order of its columns."""
 
     @property
     def length(self) -> int:
-        """Window length in nt that it reads."""
+        """Window length in nt."""
 
     @property
     def hash(self) -> str:
-        """Names its weights, so that a table can say which model it came from."""
+        """Identifies its weights in tables."""
 
     def logits(self, tokens: np.ndarray) -> np.ndarray:
-        """Raw evidence for each type.
+        """Return the uncalibrated evidence for each type.
 
         Parameters
         ----------
@@ -53,7 +50,7 @@ class Scorer(Protocol):
         """
 
     def score(self, logits: np.ndarray) -> np.ndarray:
-        """Turn logits into calibrated probabilities at the balanced class ratio.
+        """Convert logits to calibrated probabilities at the even class ratio.
 
         Parameters
         ----------
@@ -62,5 +59,5 @@ class Scorer(Protocol):
         Returns
         -------
         np.ndarray, shape (N, M), float64
-            Between 0 and 1, rising with the logit.
+            Between 0 and 1, increasing with the logit.
         """

@@ -1,7 +1,7 @@
-"""The published system's weights: its names for our tensors, in both directions.
+"""Convert weights from and to the layout of the published system.
 
-Its files are pickles of plain tensors. They are read with ``weights_only=True``, which executes
-nothing, and only by the command that converts them.
+Its files are pickles of plain tensors. Only the command ``convert`` reads them, with
+``weights_only=True``, which executes nothing.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from vqrna.runtime.files import atomic_path
 from vqrna.sequence import ALPHABET
 
 BASE_ORDER = "ATCG"
-"""Order of the bases in the published training code; its mutagenesis script has another."""
+"""Order of the bases in the published training code; its mutagenesis script uses another."""
 
 UNUSED = "_residual_stack2."
-"""A block that is in the published weights but was never used."""
+"""A block that is in the published weights, but is not used."""
 
 _UNUSED_SHAPES = {"1": (32, 256, 3), "3": (256, 32, 1)}
 
-_PLACES = (
+_RENAMED = (
     (r"_encoder\.(conv\d\..+)", r"encoder.\1"),
     (r"_decoder\.(deconv\d\..+)", r"decoder.\1"),
     (r"_vq_vae\._embedding\.weight", r"quantizer.codebook"),
@@ -59,11 +59,11 @@ def read_pth(
     path : path-like
         With or without the outer ``{"state_dict": ...}``.
     modifications : tuple of Modification, length M
-        What its M pairs of logits stand for; one type as published.
+        The types of its M pairs of logits; one as published.
     length : int
-        Window length in nt; it cannot be told from the weights.
+        Window length in nt; the weights do not contain it.
     base_order : str
-        The order of the bases that its training used, T or U.
+        Order of the bases in its training, with T or U.
 
     Returns
     -------
@@ -73,14 +73,14 @@ def read_pth(
     Raises
     ------
     DataError
-        If the file is missing, is no pickle of plain tensors, has another layout, or holds
+        If the file is missing, is not a pickle of plain tensors, has another layout, or contains
         NaN.
     UsageError
-        If `base_order` is no order of the four bases, or the length is none of the published.
+        If `base_order` is not an order of the four bases, or the length is not a published one.
     """
     order = base_order.upper().replace("T", "U")
     if sorted(order) != sorted(ALPHABET):
-        raise UsageError(f"'{base_order}' is no order of the four bases, such as {BASE_ORDER}")
+        raise UsageError(f"'{base_order}' is not an order of the four bases, such as {BASE_ORDER}")
     config = replace(preset("paper"), length=length)
     state = _ours(_load(Path(path)), path, [order.index(base) for base in ALPHABET])
     try:
@@ -103,9 +103,9 @@ def read_pth(
 
 
 def write_pth(model: TrainedModel, path: str | PathLike[str]) -> None:
-    """Write a model of the paper's network as the published code saves it.
+    """Write a model of the published network as the published code saves it.
 
-    The block that was never used is written as zeros, so that the published code loads it.
+    The unused block is written as zeros, so that the published code can load the file.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def write_pth(model: TrainedModel, path: str | PathLike[str]) -> None:
     Raises
     ------
     UsageError
-        If the model is of another architecture.
+        If the model has another architecture.
     DataError
         If the file cannot be written.
     """
@@ -127,7 +127,7 @@ def write_pth(model: TrainedModel, path: str | PathLike[str]) -> None:
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:
-    """Read a pickle of tensors without executing anything."""
+    """Load a pickle of tensors without executing anything."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -135,43 +135,43 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
     except OSError as error:
         raise DataError(f"cannot read the weights: {error.strerror}", file=path) from None
     except Exception as error:
-        # torch reports a damaged or dangerous pickle by many types of error
+        # torch raises many types of errors for damaged or dangerous pickles
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        message = f"is not a pickle of plain tensors, and nothing else is loaded ({line[:120]})"
+        message = f"is not a pickle of plain tensors, which alone can be loaded ({line[:120]})"
         raise DataError(message, file=path) from None
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
     if not (state and isinstance(state, dict) and all(map(torch.is_tensor, state.values()))):
-        raise DataError("holds no state dict of tensors", file=path)
+        raise DataError("contains no state dict of tensors", file=path)
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
 
 def _ours(
     theirs: dict[str, torch.Tensor], path: str | PathLike[str], order: list[int]
 ) -> dict[str, torch.Tensor]:
-    """Rename the published tensors, join the projections and bring the bases into our order."""
+    """Rename the published tensors, join the projections, and reorder the bases."""
     state: dict[str, torch.Tensor] = {}
     projections: dict[str, dict[str, torch.Tensor]] = {}
     for name, tensor in theirs.items():
         if name.startswith(UNUSED):
             continue
         if match := _PROJECTION.fullmatch(name):
-            layer, which, kind = match.groups()
-            place = f"context.layers.{layer}.attention.in_proj_{kind}"
-            projections.setdefault(place, {})[which] = tensor
+            layer, which, suffix = match.groups()
+            joined = f"context.layers.{layer}.attention.in_proj_{suffix}"
+            projections.setdefault(joined, {})[which] = tensor
             continue
-        for pattern, ours in _PLACES:
+        for pattern, ours in _RENAMED:
             if re.fullmatch(pattern, name):
                 state[re.sub(pattern, ours, name)] = tensor
                 break
         else:
-            raise DataError(f"has no published layout: unknown tensor '{name}'", file=path)
-    for place, parts in projections.items():
+            raise DataError(f"not in the published layout: unknown tensor '{name}'", file=path)
+    for joined, parts in projections.items():
         if sorted(parts) != ["k", "q", "v"]:
-            raise DataError(f"has no published layout: {place} is not whole", file=path)
+            raise DataError(f"not in the published layout: {joined} is incomplete", file=path)
         try:
-            state[place] = torch.cat([parts["q"], parts["k"], parts["v"]])
+            state[joined] = torch.cat([parts["q"], parts["k"], parts["v"]])
         except RuntimeError:
-            message = f"has no published layout: the parts of {place} do not fit together"
+            message = f"not in the published layout: the parts of {joined} differ in shape"
             raise DataError(message, file=path) from None
     for name, axis in (("encoder.conv1.weight", 1), ("decoder.deconv3.weight", 1),
                        ("decoder.deconv3.bias", 0)):  # fmt: skip
@@ -184,8 +184,8 @@ def _theirs(ours: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Rename our tensors as the published code does: the inverse of :func:`_ours`."""
     order = torch.tensor([ALPHABET.index(base) for base in BASE_ORDER.replace("T", "U")])
     state: dict[str, torch.Tensor] = {}
-    for name, held in ours.items():
-        tensor = held.detach().cpu()
+    for name, value in ours.items():
+        tensor = value.detach().cpu()
         part, _, rest = name.partition(".")
         if name == "quantizer.codebook":
             state["_vq_vae._embedding.weight"] = tensor
@@ -194,26 +194,26 @@ def _theirs(ours: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
                 tensor = tensor.index_select(0 if name.endswith("bias") else 1, order)
             state[f"_{part}.{rest}"] = tensor
         elif part == "head":
-            layer, _, kind = rest.partition(".")
-            state[f"final.{ {'hidden': 0, 'norm': 1, 'logits': 3}[layer] }.{kind}"] = tensor
+            layer, _, suffix = rest.partition(".")
+            state[f"final.{ {'hidden': 0, 'norm': 1, 'logits': 3}[layer] }.{suffix}"] = tensor
         else:
             state |= _their_layer(rest, tensor)
     for block in range(2):
-        for place, shape in _UNUSED_SHAPES.items():
-            state[f"{UNUSED}_layers.{block}._block.{place}.weight"] = torch.zeros(shape)
+        for number, shape in _UNUSED_SHAPES.items():
+            state[f"{UNUSED}_layers.{block}._block.{number}.weight"] = torch.zeros(shape)
     return state
 
 
 def _their_layer(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
     """Rename one tensor of a Transformer layer (``layers.0.norm1.weight`` and the like)."""
-    head, kind = name.rsplit(".", 1)
-    if "in_proj" in kind:
-        kind = kind.removeprefix("in_proj_")
+    head, suffix = name.rsplit(".", 1)
+    if "in_proj" in suffix:
+        suffix = suffix.removeprefix("in_proj_")
         parts = zip("qkv", tensor.chunk(3), strict=True)
-        return {f"{head}.w_{letter}.{kind}": part.clone() for letter, part in parts}
+        return {f"{head}.w_{letter}.{suffix}": part.clone() for letter, part in parts}
     if "norm" in head:
-        return {f"{head}.{'gamma' if kind == 'weight' else 'beta'}": tensor}
+        return {f"{head}.{'gamma' if suffix == 'weight' else 'beta'}": tensor}
     if "linear" in head:
         layer, linear = head.rsplit(".", 1)
-        return {f"{layer}.ffn.{linear}.{kind}": tensor}
-    return {f"{head.replace('out_proj', 'w_concat')}.{kind}": tensor}
+        return {f"{layer}.ffn.{linear}.{suffix}": tensor}
+    return {f"{head.replace('out_proj', 'w_concat')}.{suffix}": tensor}

@@ -1,9 +1,9 @@
-"""A trained model: a network with all that turns its logits into scores, p-values and calls."""
+"""A trained model: a network, and what converts its logits to scores, p-values and calls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 
 from vqrna.config import Config
 from vqrna.model.familiarity import Familiarity
-from vqrna.model.inference import CONTEXT_DTYPES, Precision, Scanned, codes_of, evaluating
+from vqrna.model.inference import CONTEXT_DTYPES, Precision, Scanned, dense_codes, evaluating
 from vqrna.model.training_sketch import TrainingSketch
 from vqrna.modifications import Modification
 from vqrna.nn.dense import dense_network, supports_dense
@@ -30,7 +30,7 @@ TILE = 16384
 
 @dataclass(frozen=True, eq=False)
 class TrainedModel:
-    """One network, its modifications and what was measured of it.
+    """One network, its modifications, and what was measured on validation windows.
 
     Parameters
     ----------
@@ -39,18 +39,18 @@ class TrainedModel:
     modifications : tuple of Modification, length M
     calibration : Calibration
     off_site, shuffled : tuple of NullDistribution, length M, or empty
-        Nulls from real sequence off the sites, and from shuffled sequence.
+        Null distributions: real sequence beside the sites, and shuffled sequence.
     off_site_cut, shuffled_cut : tuple of NullDistribution, length M, or empty
-        The same of short sequences, whose windows reach beyond their ends.
+        The same for windows that reach beyond the ends of a sequence.
     tiers : Tiers
     training : dict
         Summary of the training: data, splits, epochs, validation scores.
     hash : str
-        Names the weights; empty until they are saved or loaded.
+        Identifies the weights; empty until they are saved or loaded.
     familiarity : Familiarity or None
-        Tells windows that are unlike the training windows.
+        Recognises windows that differ from the training windows.
     sketch : TrainingSketch or None
-        Tells sites that were in the training windows.
+        Recognises sites that were in the training windows.
     """
 
     network: Network
@@ -71,13 +71,13 @@ class TrainedModel:
     def fresh(
         cls, network: Network, config: Config, modifications: Sequence[Modification]
     ) -> TrainedModel:
-        """Wrap a network of which nothing was measured yet."""
+        """Return a model without calibration, nulls and thresholds."""
         m = len(modifications)
         return cls(network, config, tuple(modifications), Calibration.identity(m), Tiers.none(m))
 
     @property
     def sketches(self) -> tuple[TrainingSketch, ...]:
-        """The sketch of the training windows, if there is one."""
+        """The sketch of the training windows, if any."""
         return () if self.sketch is None else (self.sketch,)
 
     @property
@@ -87,17 +87,17 @@ class TrainedModel:
 
     @property
     def scans_densely(self) -> bool:
-        """Whether a scan evaluates all positions at once; if not, it is window by window, slow."""
+        """Whether a scan evaluates all positions at once, not (slowly) window by window."""
         return supports_dense(self.network)
 
     @property
     def device(self) -> torch.device:
-        """Where the network computes."""
+        """Device of the network."""
         return next(self.network.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the network computes in."""
+        """Precision of the network."""
         return next(self.network.parameters()).dtype
 
     def logits(self, tokens: np.ndarray) -> np.ndarray:
@@ -113,13 +113,13 @@ class TrainedModel:
         np.ndarray, shape (N, M), float64
             Log-odds before calibration.
         """
-        found = np.empty((len(tokens), len(self.modifications)))
+        logits = np.empty((len(tokens), len(self.modifications)))
         with evaluating(self.network):
             for start in range(0, len(tokens), BATCH):
                 windows = np.ascontiguousarray(recentre(tokens[start : start + BATCH], self.length))
                 columns = one_hot(torch.from_numpy(windows).to(self.device)).to(self.dtype)
-                found[start : start + BATCH] = self.network(columns).logits.double().cpu().numpy()
-        return found
+                logits[start : start + BATCH] = self.network(columns).logits.double().cpu().numpy()
+        return logits
 
     def scan(
         self,
@@ -128,13 +128,13 @@ class TrainedModel:
         stop: int | None = None,
         precision: Precision = "float32",
     ) -> np.ndarray:
-        """Evaluate every position of a sequence; beyond its ends the network sees nothing.
+        """Evaluate every position of a sequence; letters beyond its ends are ambiguous.
 
         Parameters
         ----------
         tokens : np.ndarray, shape (S,), uint8
         start, stop : int
-            Only these positions, from 0; the rest is context.
+            Range of positions, from 0; the rest of the sequence is context.
         precision : {"float32", "fast"}
             See :meth:`scan_batch`.
 
@@ -147,18 +147,18 @@ class TrainedModel:
         stop = len(tokens) if stop is None else stop
         half = centre(self.length)
         padded = np.pad(tokens, half, constant_values=AMBIGUOUS)
-        found = np.empty((stop - start, len(self.modifications)))
+        logits = np.empty((stop - start, len(self.modifications)))
         for at in range(start, stop, TILE):
             end = min(at + TILE, stop)
             tile = self.scan_batch(padded[None, at : end + 2 * half], precision)
-            found[at - start : end - start] = tile.logits[0]
-        return found
+            logits[at - start : end - start] = tile.logits[0]
+        return logits
 
     def scan_batch(self, tokens: np.ndarray, precision: Precision = "float32") -> Scanned:
-        """Evaluate every position of rows of sequence that come with their context.
+        """Evaluate every position of rows of sequence with their context.
 
-        Threads may share a model. A position gets the same numbers, to the last bit, wherever it
-        stands in a row, and whatever else is in the row or in other rows.
+        Threads may share a model. The numbers of a position are the same to the last bit wherever
+        it is in a row, and do not depend on other rows.
 
         Parameters
         ----------
@@ -166,8 +166,8 @@ class TrainedModel:
             W positions with half a window of context on either side, `AMBIGUOUS` beyond the ends
             of a sequence.
         precision : {"float32", "fast"}
-            ``fast`` finds the same codes, but reads them in bfloat16: logits differ in the second
-            decimal place. Networks that are evaluated window by window know no such way.
+            ``fast`` evaluates everything after the codes in bfloat16: the codes are the same, and
+            logits differ in the second decimal place. Without effect window by window.
 
         Returns
         -------
@@ -176,25 +176,25 @@ class TrainedModel:
         with evaluating(self.network):
             if supports_dense(self.network):
                 columns = torch.from_numpy(np.ascontiguousarray(tokens)).to(self.device)
-                found = dense_network(self.network, CONTEXT_DTYPES[precision])(columns)
+                output = dense_network(self.network, CONTEXT_DTYPES[precision])(columns)
                 if self.familiarity is None:
-                    return Scanned.of(found)
-                return Scanned.of(
-                    found, self.familiarity.out_of_distribution(found.codes, columns, self.length)
+                    return Scanned.from_dense(output)
+                return Scanned.from_dense(
+                    output, self.familiarity.out_of_distribution(output.codes, columns, self.length)
                 )
         half = centre(self.length)
         count = tokens.shape[1] - 2 * half
         logits = np.full((len(tokens), count, len(self.modifications)), np.nan)
-        for row, found in zip(tokens, logits, strict=True):
+        for row, row_logits in zip(tokens, logits, strict=True):
             candidates = np.any([m.candidates(row) for m in self.modifications], axis=0)
             sites = np.flatnonzero(candidates[half : half + count])
             for i in range(0, len(sites), BATCH):
                 part = sites[i : i + BATCH]
-                found[part] = self.logits(windows_around(row, half + part, self.length))
+                row_logits[part] = self.logits(windows_around(row, half + part, self.length))
         return Scanned(logits, np.zeros(logits.shape[:2], dtype=bool))
 
     def flags(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
-        """Tell what is known of windows beside their scores.
+        """Return the flags of windows.
 
         Parameters
         ----------
@@ -204,37 +204,36 @@ class TrainedModel:
         Returns
         -------
         dict of str to np.ndarray, shape (N,), bool
-            ``ood`` and ``in_training``, as `vqrna.sites.FLAGS` names them; what the model has no
-            table for is left out.
+            ``ood`` and ``in_training`` (see `vqrna.sites.FLAGS`), those for which the model has a
+            table.
         """
-        told = {}
+        flags = {}
         windows = recentre(tokens, self.length)
         if self.familiarity is not None and supports_dense(self.network):
-            found = np.zeros(len(tokens), dtype=bool)
+            flags["ood"] = np.zeros(len(tokens), dtype=bool)
             for start in range(0, len(tokens), BATCH):
                 part = np.ascontiguousarray(windows[start : start + BATCH])
-                codes, letters = codes_of(self.network, part), torch.from_numpy(part)
+                codes, letters = dense_codes(self.network, part), torch.from_numpy(part)
                 ood = self.familiarity.out_of_distribution(
                     codes, letters.to(codes.device), self.length
                 )
-                found[start : start + BATCH] = ood[:, 0].cpu().numpy()
-            told["ood"] = found
+                flags["ood"][start : start + BATCH] = ood[:, 0].cpu().numpy()
         if self.sketch is not None:
-            told["in_training"] = self.sketch.holds(tokens)
-        return told
+            flags["in_training"] = self.sketch.holds(tokens)
+        return flags
 
     def score(self, logits: np.ndarray) -> np.ndarray:
-        """Turn logits (..., M) into calibrated probabilities at the even class ratio."""
+        """Convert logits (..., M) to calibrated probabilities at the even class ratio."""
         return self.calibration.score(logits)
 
     def p_values(self, logits: np.ndarray, cut: np.ndarray | None = None) -> np.ndarray:
-        """Turn logits into p-values against the off-site null.
+        """Convert logits to p-values against the off-site null.
 
         Parameters
         ----------
         logits : np.ndarray, shape (..., M)
         cut : np.ndarray, shape (...), bool, optional
-            Which windows reach beyond an end, and so have a null of their own.
+            Which windows reach beyond an end of their sequence: they have another null.
 
         Returns
         -------
@@ -242,19 +241,14 @@ class TrainedModel:
             nan without a null.
         """
         p = np.full(np.shape(logits), np.nan)
-        for m, sketch in enumerate(self.off_site):
-            p[..., m] = sketch.p_value(logits[..., m])
+        for m, null in enumerate(self.off_site):
+            p[..., m] = null.p_value(logits[..., m])
         if cut is not None:
-            for m, sketch in enumerate(self.off_site_cut):
-                p[..., m] = np.where(cut, sketch.p_value(logits[..., m]), p[..., m])
+            for m, null in enumerate(self.off_site_cut):
+                p[..., m] = np.where(cut, null.p_value(logits[..., m]), p[..., m])
         return p
 
     def to(self, device: str | torch.device) -> TrainedModel:
         """Move the network to a device."""
         self.network.to(device)
         return self
-
-
-def with_hash(model: TrainedModel, name: str) -> TrainedModel:
-    """Give the same model a name for its weights."""
-    return replace(model, hash=name)

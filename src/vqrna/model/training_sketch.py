@@ -1,4 +1,4 @@
-"""A small sketch of training windows, which tells whether a site was among them."""
+"""A small sketch of the training windows, to report whether a site was among them."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ import numpy as np
 from vqrna.sequence import AMBIGUOUS, centre, recentre
 
 WORD = 24
-"""Nucleotides of a word: long enough that unrelated sequence shares none by chance."""
+"""Nucleotides of a word; unrelated sequences share none by chance."""
 
 STEP = 16
-"""Of so many neighbouring words, that with the smallest hash is kept (a minimiser)."""
+"""Neighbouring words of which the one with the smallest hash is kept (a minimiser)."""
 
 BESIDE = 50
 """Nucleotides on either side of a site that are looked up."""
 
 KEPT = 2 * BESIDE
-"""Nucleotides on either side of a training site that are kept: enough to know again every site
+"""Nucleotides on either side of a training site that are stored: enough to recognise every site
 within `BESIDE` nt of it."""
 
 BITS = 10
-"""Of the filter, for each word."""
+"""Bits of the filter per word."""
 
 PROBES = 7
-"""Bits that a word sets, the best number for so many bits a word."""
+"""Bits that a word sets; the best number for `BITS`."""
 
 _WINDOWS_AT_ONCE = 1024
 
-_LOOKED_UP_AT_ONCE = 1 << 16
+_WORDS_AT_ONCE = 1 << 16
+
+_BITS = np.left_shift(1, np.arange(8)).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,17 +39,15 @@ class TrainingSketch:
     """Sampled words of training windows in a Bloom filter (Bloom, CACM 13:422, 1970).
 
     Words of `WORD` nt are sampled as minimisers (Roberts et al., Bioinformatics 20:3363, 2004):
-    of each `STEP` neighbouring words, that with the smallest hash. So the same sequence gives the
-    same samples wherever it stands, and none is farther than `STEP` from the next.
+    of each `STEP` neighbouring words, the one with the smallest hash. The same sequence then has
+    the same samples at any place, at most `STEP` apart.
 
     Parameters
     ----------
     bits : np.ndarray, shape (B,), uint8
-        Eight bits of the filter in each.
-    words : int
-        How many different words it holds.
-    windows : int
-        How many windows they are from.
+        Eight bits of the filter each.
+    words, windows : int
+        Number of different words stored, and of the windows that they are from.
     """
 
     bits: np.ndarray
@@ -63,34 +63,33 @@ class TrainingSketch:
         tokens : np.ndarray, shape (N, L), uint8
             Windows with the site at ``L // 2``.
         """
-        found = [np.empty(0, dtype=np.uint64)]
-        seen = recentre(tokens, min(2 * KEPT + 1, tokens.shape[1]))
-        for start in range(0, len(seen), _WINDOWS_AT_ONCE):
-            # An ambiguous letter behind each: no word runs from one window into the next
-            part = seen[start : start + _WINDOWS_AT_ONCE]
+        parts = [np.empty(0, dtype=np.uint64)]
+        cut = recentre(tokens, min(2 * KEPT + 1, tokens.shape[1]))
+        for start in range(0, len(cut), _WINDOWS_AT_ONCE):
+            # An ambiguous letter after each window, so that no word spans two of them
+            part = cut[start : start + _WINDOWS_AT_ONCE]
             rows = np.pad(part, ((0, 0), (0, 1)), constant_values=AMBIGUOUS)
             smallest, whole = _minimisers(rows.ravel())
-            found.append(np.unique(smallest[whole]))
-        words = np.unique(np.concatenate(found))
+            parts.append(np.unique(smallest[whole]))
+        words = np.unique(np.concatenate(parts))
         bits = np.zeros(max(1, -(-len(words) * BITS // 8)), dtype=np.uint8)
         for probe in _probes(words, 8 * len(bits)):
             np.bitwise_or.at(bits, probe >> np.uint64(3), _bit(probe))
         return cls(bits, len(words), len(tokens))
 
     def near(self, tokens: np.ndarray, sites: np.ndarray) -> np.ndarray:
-        """Tell which sites of a sequence lie in a neighbourhood that was trained on.
+        """Return which sites of a sequence are in the neighbourhood of a training site.
 
-        Of all runs of `STEP` words within `BESIDE` nt of a site that have no ambiguous letter,
-        two of five must have their minimiser in the sketch, and more than one minimiser can
-        cover. A copy of a repeat that differs here and there does not suffice; a difference of
-        one base hardly ever does harm.
+        Of all runs of `STEP` words within `BESIDE` nt of a site without an ambiguous letter, two of
+        five must have their minimiser in the sketch, and more than one minimiser can cover. A
+        diverged copy of a repeat does not reach this; a single substitution rarely prevents it.
 
         Parameters
         ----------
         tokens : np.ndarray, shape (S,), uint8
-            One sequence, with `BESIDE` nt of context around the sites, or as much as there is.
+            One sequence, with up to `BESIDE` nt of context around the sites.
         sites : np.ndarray, shape (N,), int
-            0-based positions in it.
+            0-based positions.
 
         Returns
         -------
@@ -99,47 +98,47 @@ class TrainingSketch:
         if len(tokens) < WORD + STEP or not len(sites):
             return np.zeros(len(sites), dtype=bool)
         smallest, whole = _minimisers(tokens)
-        there = np.zeros(len(smallest), dtype=bool)
-        there[whole] = self._holds(smallest[whole])
-        both = np.zeros((2, len(smallest) + 1), dtype=np.int64)
-        np.cumsum(whole, out=both[0, 1:])
-        np.cumsum(there, out=both[1, 1:])
+        stored = np.zeros(len(smallest), dtype=bool)
+        stored[whole] = self._contains(smallest[whole])
+        before = np.zeros((2, len(smallest) + 1), dtype=np.int64)
+        np.cumsum(whole, out=before[0, 1:])
+        np.cumsum(stored, out=before[1, 1:])
         extent = WORD + STEP - 1
         low = np.maximum(sites - BESIDE, 0)
         high = np.minimum(sites + BESIDE + 1, len(tokens)) - extent + 1
         high = np.maximum(high, low)
-        runs, known = both[:, high] - both[:, low]
+        runs, known = before[:, high] - before[:, low]
         return (known > STEP) & (5 * known >= 2 * runs)
 
     def holds(self, tokens: np.ndarray) -> np.ndarray:
-        """Tell which windows (N, L), uint8, have their site in such a neighbourhood: (N,), bool."""
-        seen = recentre(tokens, min(2 * BESIDE + 1, tokens.shape[1]))
-        found = np.zeros(len(seen), dtype=bool)
-        for start in range(0, len(seen), _WINDOWS_AT_ONCE):
+        """Return :meth:`near` for the sites of windows: (N, L), uint8, to (N,), bool."""
+        cut = recentre(tokens, min(2 * BESIDE + 1, tokens.shape[1]))
+        known = np.zeros(len(cut), dtype=bool)
+        for start in range(0, len(cut), _WINDOWS_AT_ONCE):
             part = slice(start, start + _WINDOWS_AT_ONCE)
-            # What a site looks up ends before the next window begins
-            rows = np.pad(seen[part], ((0, 0), (0, BESIDE)), constant_values=AMBIGUOUS)
-            sites = np.arange(len(rows)) * rows.shape[1] + centre(seen.shape[1])
-            found[part] = self.near(rows.ravel(), sites)
-        return found
+            # The neighbourhood of a site ends before the next window begins
+            rows = np.pad(cut[part], ((0, 0), (0, BESIDE)), constant_values=AMBIGUOUS)
+            sites = np.arange(len(rows)) * rows.shape[1] + centre(cut.shape[1])
+            known[part] = self.near(rows.ravel(), sites)
+        return known
 
-    def _holds(self, words: np.ndarray) -> np.ndarray:
-        """Look words up, (N,) uint64; neighbours that are the same are looked up once."""
+    def _contains(self, words: np.ndarray) -> np.ndarray:
+        """Look up words, (N,) uint64; equal neighbours are looked up once."""
         if not len(words):
             return np.zeros(0, dtype=bool)
         opens = np.ones(len(words), dtype=bool)
         opens[1:] = words[1:] != words[:-1]
         once = words[opens]
-        found = np.ones(len(once), dtype=bool)
-        for start in range(0, len(once), _LOOKED_UP_AT_ONCE):
-            part = slice(start, start + _LOOKED_UP_AT_ONCE)
+        known = np.ones(len(once), dtype=bool)
+        for start in range(0, len(once), _WORDS_AT_ONCE):
+            part = slice(start, start + _WORDS_AT_ONCE)
             for probe in _probes(once[part], 8 * len(self.bits)):
-                found[part] &= (self.bits[probe >> np.uint64(3)] & _bit(probe)) > 0
-        return found[np.cumsum(opens) - 1]
+                known[part] &= (self.bits[probe >> np.uint64(3)] & _bit(probe)) > 0
+        return known[np.cumsum(opens) - 1]
 
 
 def _minimisers(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the smallest hash of each run of `STEP` words, and whether all its letters are bases.
+    """Return the smallest hash of each run of `STEP` words, and whether the run has bases only.
 
     Parameters
     ----------
@@ -148,13 +147,12 @@ def _minimisers(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     smallest : np.ndarray, shape (R,), uint64
-        Of the run that begins at each position.
     whole : np.ndarray, shape (R,), bool
     """
     count = max(0, len(tokens) - WORD + 1)
     runs = max(0, count - STEP + 1)
     # Words of 3, 6, 12, 24 letters, each made of two of half the length
-    word, size = tokens.astype(np.uint64) & np.uint64(3), 1
+    word = tokens.astype(np.uint64) & np.uint64(3)
     word = word[:-2] << np.uint64(4) | word[1:-1] << np.uint64(2) | word[2:]
     size = 3
     while size < WORD:
@@ -171,7 +169,7 @@ def _minimisers(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mixed(x: np.ndarray) -> np.ndarray:
-    """Mix the bits of numbers, (N,) uint64, one to one (the end of Steele et al.'s SplitMix64)."""
+    """Mix the bits of numbers, (N,) uint64, one to one (finaliser of SplitMix64, Steele et al.)."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -179,16 +177,12 @@ def _mixed(x: np.ndarray) -> np.ndarray:
 
 
 def _probes(words: np.ndarray, size: int) -> list[np.ndarray]:
-    """Give the bits of words in a filter of some size (Kirsch and Mitzenmacher, 2006)."""
-    # Minimisers are small numbers: they are mixed anew
-    mixed = _mixed(words)
+    """Return the bits of words in a filter of `size` bits (Kirsch and Mitzenmacher, 2006)."""
+    mixed = _mixed(words)  # again: minimisers are small numbers
     first, step = mixed & np.uint64(0xFFFFFFFF), mixed >> np.uint64(32) | np.uint64(1)
     return [(first + np.uint64(i) * step) % np.uint64(size) for i in range(PROBES)]
 
 
 def _bit(probe: np.ndarray) -> np.ndarray:
-    """Give the place of bits within their byte, as a byte in which they alone are set."""
+    """Return bytes in which only the bit of each probe is set."""
     return _BITS[(probe & np.uint64(7)).astype(np.intp)]
-
-
-_BITS = np.left_shift(1, np.arange(8)).astype(np.uint8)

@@ -1,6 +1,7 @@
-"""Models on disk: a safetensors file that rebuilds a model with nothing else, or a set of them.
+"""Save and load models: a safetensors file from which a model is rebuilt, or a folder of files.
 
-Nothing is ever unpickled: a model is numbers and JSON.
+A file contains tensors (network, nulls, flag tables) and one JSON entry with everything else.
+Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from safetensors.torch import save
 from vqrna._version import __version__
 from vqrna.config import from_dict, to_dict, validated
 from vqrna.errors import DataError, UsageError
-from vqrna.model.inference import flag_tables, flags_of
+from vqrna.model.familiarity import Familiarity
 from vqrna.model.model_set import Model, ModelSet
-from vqrna.model.trained_model import TrainedModel, with_hash
-from vqrna.model.weights_schema import check_shapes, checked
+from vqrna.model.trained_model import TrainedModel
+from vqrna.model.training_sketch import TrainingSketch
+from vqrna.model.weights_schema import check_familiarity, check_shapes, check_sketch, checked
 from vqrna.modifications import Modification, complete_fields
 from vqrna.nn.model import build
 from vqrna.runtime.devices import choose_device
@@ -36,7 +38,7 @@ from vqrna.stats.tiers import TIERS, TierMeaning, Tiers
 
 FORMAT = "vqrna-model"
 FORMAT_VERSION = 2
-"""With 2 came the head in two parts; networks as published are the same in both."""
+"""Version 2 introduced the head in two parts; published networks are the same in both."""
 
 FILE_NAME = "model.safetensors"
 """Name of the weights in the folder of a training run."""
@@ -45,14 +47,14 @@ NULLS = ("off_site", "shuffled", "off_site_cut", "shuffled_cut")
 """Attributes of a model that hold its nulls."""
 
 _WRONG = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError)
-"""What Python and torch make of values that are not what they should be."""
+"""Errors that Python and torch raise for invalid values."""
 
 SHIPPED = Path(__file__).parents[1] / "models" / "vqrna-501.safetensors"
-"""The weights that come with the package."""
+"""The weights in the package."""
 
 
 def save_model(model: TrainedModel, path: str | PathLike[str]) -> TrainedModel:
-    """Write a model to a file, whole or not at all.
+    """Write a model to a file, completely or not at all.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ def save_model(model: TrainedModel, path: str | PathLike[str]) -> TrainedModel:
     Returns
     -------
     TrainedModel
-        The same, with the hash of the file.
+        The same model with the hash of the file.
 
     Raises
     ------
@@ -72,17 +74,17 @@ def save_model(model: TrainedModel, path: str | PathLike[str]) -> TrainedModel:
     """
     tensors = {f"network.{k}": v.contiguous().cpu() for k, v in model.network.state_dict().items()}
     for name in NULLS:
-        for m, sketch in zip(model.modifications, getattr(model, name), strict=False):
-            tensors[f"null.{name}.{m.symbol}.values"] = torch.from_numpy(sketch.values.copy())
-            tensors[f"null.{name}.{m.symbol}.ranks"] = torch.from_numpy(sketch.ranks.copy())
+        for m, null in zip(model.modifications, getattr(model, name), strict=False):
+            tensors[f"null.{name}.{m.symbol}.values"] = torch.from_numpy(null.values.copy())
+            tensors[f"null.{name}.{m.symbol}.ranks"] = torch.from_numpy(null.ranks.copy())
     for name, array in flag_tables(model.familiarity, model.sketch).items():
         tensors[name] = torch.from_numpy(array.copy())
     facts = _facts(model) | {"checksum": _checksum(tensors)}
-    # One entry: safetensors writes several in an order that changes from run to run
+    # One entry: safetensors writes several in random order
     data = save(tensors, metadata={FORMAT: json.dumps(facts, sort_keys=True)})
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
-    return with_hash(model, hashlib.sha256(data).hexdigest()[:12])
+    return dataclasses.replace(model, hash=hashlib.sha256(data).hexdigest()[:12])
 
 
 def load_model(path: str | PathLike[str] | None = None, device: str = "auto") -> Model:
@@ -91,36 +93,36 @@ def load_model(path: str | PathLike[str] | None = None, device: str = "auto") ->
     Parameters
     ----------
     path : path-like, optional
-        A ``.safetensors`` file, the folder of a training run, or a folder of such folders, one
-        a type, which become one :class:`ModelSet`. The shipped weights if not given.
+        A ``.safetensors`` file, the folder of a training run, or a folder of runs for different
+        types, which become one :class:`ModelSet`. The weights in the package by default.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
     Raises
     ------
     DataError
-        If there is no such file, or it is broken, foreign, a pickle or from a later version.
+        If the file is missing, damaged, not of vqrna, a pickle, or from a later version.
     UsageError
-        If there is no such device.
+        If the device does not exist.
     """
-    place = SHIPPED if path is None else Path(path)
+    source = SHIPPED if path is None else Path(path)
     chosen = choose_device(device)
-    if place.is_dir() and not (place / FILE_NAME).is_file():
-        files = sorted(place.glob(f"*/{FILE_NAME}"))
+    if source.is_dir() and not (source / FILE_NAME).is_file():
+        files = sorted(source.glob(f"*/{FILE_NAME}"))
         if not files:
-            raise DataError(f"holds no model ({FILE_NAME} or */{FILE_NAME})", file=place)
-        loaded = sorted((_load_file(f) for f in files), key=_order)
-        both = [m.symbol for model in loaded for m in model.modifications]
-        if len(set(both)) < len(both):
-            twice = next(symbol for symbol in both if both.count(symbol) > 1)
-            raise DataError(f"several models here tell {twice}", file=place)
-        joined = hashlib.sha256("".join(model.hash for model in loaded).encode()).hexdigest()
-        return ModelSet(tuple(loaded), joined[:12]).to(chosen.name)
-    return _load_file(place / FILE_NAME if place.is_dir() else place).to(chosen.name)
+            raise DataError(f"contains no model ({FILE_NAME} or */{FILE_NAME})", file=source)
+        models = sorted((_load_file(f) for f in files), key=_order)
+        symbols = [m.symbol for model in models for m in model.modifications]
+        if len(set(symbols)) < len(symbols):
+            twice = next(symbol for symbol in symbols if symbols.count(symbol) > 1)
+            raise DataError(f"contains several models for {twice}", file=source)
+        joined = hashlib.sha256("".join(model.hash for model in models).encode()).hexdigest()
+        return ModelSet(tuple(models), joined[:12]).to(chosen.name)
+    return _load_file(source / FILE_NAME if source.is_dir() else source).to(chosen.name)
 
 
 def _load_file(path: Path) -> TrainedModel:
-    """Read one file and rebuild its model on the CPU."""
+    """Load one file on the CPU."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -130,30 +132,30 @@ def _load_file(path: Path) -> TrainedModel:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, *_WRONG) as error:
-        raise DataError(_what_is_it(data, str(error)), file=path) from None
+        raise DataError(_unreadable(data, str(error)), file=path) from None
     if FORMAT not in metadata:
         raise DataError("these weights are not from vqrna", file=path)
     try:
         facts = validated(dict[str, Any], json.loads(metadata[FORMAT]))
         if facts["format_version"] > FORMAT_VERSION:
-            made = facts["version"]
-            raise DataError(f"written by a later vqrna ({made}): please upgrade", file=path)
+            version = facts["version"]
+            raise DataError(f"written by a later vqrna ({version}): please upgrade", file=path)
         if facts["format_version"] < 2 and facts["config"]["model"]["architecture"] == "vqrna":
-            message = "written by an earlier vqrna, whose network had another head: train it anew"
+            message = "written by an earlier vqrna, whose network had another head: train again"
             raise DataError(message, file=path)
         model = checked(_rebuild(facts, tensors))
         if "checksum" in facts and facts["checksum"] != _checksum(tensors):
-            raise ValueError("their numbers are not those that were saved")
+            raise ValueError("the checksum of the tensors does not match")
     except UsageError as error:  # a quantizer that this program does not know
         raise DataError(f"cannot rebuild the network: {error}", file=path) from None
     except _WRONG as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"the weights are damaged: {line[:200]}", file=path) from None
-    return with_hash(model, hashlib.sha256(data).hexdigest()[:12])
+    return dataclasses.replace(model, hash=hashlib.sha256(data).hexdigest()[:12])
 
 
 def _checksum(tensors: dict[str, torch.Tensor]) -> str:
-    """Sum up all tensors: safetensors itself does not notice a changed number."""
+    """Return a checksum of all tensors; safetensors itself does not detect changed numbers."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
@@ -161,8 +163,36 @@ def _checksum(tensors: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
+def flag_tables(
+    familiarity: Familiarity | None, sketch: TrainingSketch | None
+) -> dict[str, np.ndarray]:
+    """Return the tables for flags as named arrays."""
+    tables = {}
+    if familiarity is not None:
+        for field in dataclasses.fields(Familiarity):
+            tables[f"familiarity.{field.name}"] = getattr(familiarity, field.name)
+    if sketch is not None:
+        tables["sketch.bits"] = sketch.bits
+        tables["sketch.counts"] = np.array([sketch.words, sketch.windows], dtype=np.int64)
+    return tables
+
+
+def _read_flag_tables(
+    tensors: dict[str, torch.Tensor], codes: int
+) -> tuple[Familiarity | None, TrainingSketch | None]:
+    """Return the tables that :func:`flag_tables` wrote, checked for a codebook of `codes`."""
+    familiarity, sketch = None, None
+    names = [f"familiarity.{field.name}" for field in dataclasses.fields(Familiarity)]
+    if not tensors.keys().isdisjoint(names):
+        familiarity = Familiarity(*(tensors[name].numpy() for name in names))
+        check_familiarity(familiarity, codes)
+    if "sketch.bits" in tensors:
+        sketch = check_sketch(tensors["sketch.bits"].numpy(), tensors["sketch.counts"].numpy())
+    return familiarity, sketch
+
+
 def _facts(model: TrainedModel) -> dict[str, Any]:
-    """Gather what goes into the metadata beside the tensors."""
+    """Return the metadata: everything except tensors."""
     cut = model.tiers.cut_logits
     return {
         "format_version": FORMAT_VERSION,
@@ -180,24 +210,22 @@ def _facts(model: TrainedModel) -> dict[str, Any]:
             "cut_logits": None if cut is None else cut.tolist(),
             "meanings": [dataclasses.asdict(meaning) for meaning in model.tiers.meanings],
         },
-        "null": {
-            name: [[sketch.count, sketch.nt] for sketch in getattr(model, name)] for name in NULLS
-        },
+        "null": {name: [[null.count, null.nt] for null in getattr(model, name)] for name in NULLS},
         "training": model.training,
     }
 
 
 def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> TrainedModel:
-    """Make a model of metadata and tensors."""
     if facts["alphabet"] != ALPHABET:
-        raise ValueError(f"alphabet {facts['alphabet']} in place of {ALPHABET}")
+        raise ValueError(f"the alphabet is {facts['alphabet']}, not {ALPHABET}")
     config = from_dict(facts["config"])
-    told = validated(tuple[Any, ...], facts["modifications"])
+    entries = validated(tuple[Any, ...], facts["modifications"])
     modifications: tuple[Modification, ...] = tuple(
-        validated(Modification, complete_fields(validated(dict[str, Any], each))) for each in told
+        validated(Modification, complete_fields(validated(dict[str, Any], entry)))
+        for entry in entries
     )
     if not modifications:
-        raise ValueError("they tell no modification")
+        raise ValueError("there are no modifications")
     state = {
         name.removeprefix("network."): tensor
         for name, tensor in tensors.items()
@@ -211,17 +239,17 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
     nulls = {
         name: tuple(
             NullDistribution(
-                tensors[f"null.{name}.{kind.symbol}.values"].numpy(),
-                tensors[f"null.{name}.{kind.symbol}.ranks"].numpy(),
+                tensors[f"null.{name}.{m.symbol}.values"].numpy(),
+                tensors[f"null.{name}.{m.symbol}.ranks"].numpy(),
                 *counts,
             )
-            for kind, counts in zip(modifications, counted[name], strict=bool(counted[name]))
+            for m, counts in zip(modifications, counted[name], strict=bool(counted[name]))
         )
         for name in NULLS
     }
     line, tiers = (validated(dict[str, Any], facts[name]) for name in ("calibration", "tiers"))
     each, shape = (len(modifications),), (len(modifications), len(TIERS))
-    familiarity, sketch = flags_of(tensors, config.model.codebook_size)
+    familiarity, sketch = _read_flag_tables(tensors, config.model.codebook_size)
     return TrainedModel(
         network,
         config,
@@ -247,15 +275,15 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
 
 
 def _numbers(values: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Make an array of nested lists that must have this shape."""
+    """Convert nested lists to an array, checking its shape."""
     array = np.array(values, dtype=np.float64)
     if array.shape != shape:
-        raise ValueError(f"an array has the shape {array.shape} in place of {shape}")
+        raise ValueError(f"an array has the shape {array.shape}, not {shape}")
     return array
 
 
-def _what_is_it(data: bytes, said: str) -> str:
-    """Say what a file is that is no safetensors file."""
+def _unreadable(data: bytes, error: str) -> str:
+    """Return the message for a file that is not a safetensors file."""
     if not data:
         return "the weights file is empty"
     if data.startswith(b"PK\x03\x04") or _is_pickle(data):
@@ -263,11 +291,11 @@ def _what_is_it(data: bytes, said: str) -> str:
             "is a pickle (.pth, .pt, .pkl), which is never loaded as weights; "
             "'vqrna convert' imports a published-layout .pth"
         )
-    return f"is no whole safetensors file ({said.splitlines()[0]})"
+    return f"is not a complete safetensors file ({error.splitlines()[0]})"
 
 
 def _is_pickle(data: bytes) -> bool:
-    """Tell whether data begin like a pickle, without executing anything."""
+    """Return whether data begin like a pickle, without executing anything."""
     try:
         for n, (opcode, _, _) in enumerate(pickletools.genops(data)):
             if n == 0 and opcode.name != "PROTO":
@@ -280,6 +308,6 @@ def _is_pickle(data: bytes) -> bool:
 
 
 def _order(model: TrainedModel) -> tuple[int, str]:
-    """Sort models by the benchmark's number of their first type."""
+    """Return a sort key: the benchmark's number of the first type."""
     first = model.modifications[0]
     return (first.index if first.index is not None else 1000, first.symbol)

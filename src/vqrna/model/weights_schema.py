@@ -1,6 +1,6 @@
-"""Whether what a file says of a model can be so: it may be damaged, or made up.
+"""Checks of the contents of a weights file, which may be damaged or made up.
 
-All that is wrong is a ValueError with one line; who reads the file names it.
+Every problem is a ValueError with one line; the reader adds the file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import torch
 from pydantic import Field
 
 from vqrna.config import ModelConfig, validated
+from vqrna.model.familiarity import Familiarity
 from vqrna.model.trained_model import TrainedModel
+from vqrna.model.training_sketch import TrainingSketch
 from vqrna.modifications import SYMBOL
 from vqrna.nn.model import build
 from vqrna.stats.null_distribution import NullDistribution
@@ -22,7 +24,7 @@ from vqrna.stats.tiers import TIERS, TierMeaning, Tiers
 
 _Windows = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
-_TOLD: dict[str, Any] = {
+_TRAINING: dict[str, Any] = {
     "command": str,
     "chosen": str,
     "epochs": int,
@@ -31,7 +33,7 @@ _TOLD: dict[str, Any] = {
     "validation": dict[str, dict[str, float]],
     "localisation": dict[str, dict[str, dict[str, float]]],
 }
-"""What a model card reads in the summary of a training; the rest of it may be anything."""
+"""Entries of the training summary that a model card reads; other entries are not checked."""
 
 _MOST_NT = 2**62
 
@@ -39,7 +41,7 @@ _MOST_NT = 2**62
 def check_shapes(
     config: ModelConfig, modifications: int, state: Mapping[str, torch.Tensor]
 ) -> None:
-    """Compare tensors with those of the network that settings tell, before it takes any memory.
+    """Compare tensors with those of the configured network, before memory is allocated for it.
 
     Parameters
     ----------
@@ -51,115 +53,136 @@ def check_shapes(
     Raises
     ------
     ValueError
-        With the first tensor that is missing, of another shape or kind, or unknown.
+        With the first tensor that is missing or unknown, or has a wrong shape or type.
+    UsageError
+        If the network's quantizer is unknown.
     """
-    with torch.device("meta"):  # shapes without numbers, whatever the widths
-        wanted = build(config, modifications).state_dict()
-    for name, like in wanted.items():
+    with torch.device("meta"):
+        expected = build(config, modifications).state_dict()
+    for name, like in expected.items():
         if name not in state:
             raise ValueError(f"the tensor {name} is missing")
-        shape, kind = state[name].shape, state[name].dtype
+        shape, dtype = state[name].shape, state[name].dtype
         if shape != like.shape:
-            raise ValueError(f"the tensor {name} has shape {_told(shape)}, not {_told(like.shape)}")
-        if kind.is_floating_point != like.dtype.is_floating_point or kind.is_complex:
-            raise ValueError(f"the tensor {name} holds {kind}, not {like.dtype}")
+            raise ValueError(
+                f"the tensor {name} has shape {_describe(shape)}, not {_describe(like.shape)}"
+            )
+        if dtype.is_floating_point != like.dtype.is_floating_point or dtype.is_complex:
+            raise ValueError(f"the tensor {name} has type {dtype}, not {like.dtype}")
     for name in state:
-        if name not in wanted:
+        if name not in expected:
             raise ValueError(f"unknown tensor {name}")
 
 
 def check_numbers(state: Mapping[str, torch.Tensor]) -> None:
-    """Look for numbers that no network has: NaN, infinities and negative variances.
-
-    Raises
-    ------
-    ValueError
-        With the first tensor that holds some.
-    """
+    """Raise ValueError for the first tensor with NaN, infinities or negative variances."""
     for name, tensor in state.items():
-        # A sum is quick, and finite wherever all numbers are, unless they are enormous
+        # A sum is fast, and finite if all numbers are, unless they are enormous
         if not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
-            raise ValueError(f"the tensor {name} holds NaN or infinite numbers")
+            raise ValueError(f"the tensor {name} contains NaN or infinite numbers")
         if name.endswith("running_var") and (tensor < 0).any():
-            raise ValueError(f"the tensor {name} holds negative variances")
+            raise ValueError(f"the tensor {name} contains negative variances")
 
 
 def checked(model: TrainedModel) -> TrainedModel:
-    """Give a model back if all that goes with it can be so.
+    """Return a model if everything in it is valid.
 
     Raises
     ------
     ValueError
-        With the first thing that cannot.
+        With the first problem.
     """
     symbols = [m.symbol for m in model.modifications]
     for symbol in symbols:
         if not re.fullmatch(SYMBOL, symbol):  # it becomes a part of file names
-            raise ValueError(f"{symbol!r} cannot name a modification")
+            raise ValueError(f"invalid modification symbol {symbol!r}")
     check_numbers(model.network.state_dict())
     line = model.calibration
     for symbol, slope, intercept in zip(symbols, line.slope, line.intercept, strict=True):
         if not (0 < slope < np.inf and np.isfinite(intercept)):
-            raise ValueError(f"the calibration of {symbol} is {slope:g} x {intercept:+g}")
+            raise ValueError(f"invalid calibration of {symbol}: {slope:g} x {intercept:+g}")
     for name in ("off_site", "shuffled", "off_site_cut", "shuffled_cut"):
         for symbol, null in zip(symbols, getattr(model, name), strict=False):
             _check_null(null, f"the null {name} of {symbol}")
     _check_tiers(model.tiers, set(symbols))
     if model.familiarity is not None and not model.network.quantizer.has_codebook:
-        raise ValueError("they hold tables of familiar codes, but the network has no codes")
+        raise ValueError("there are tables of familiar codes, but the network has no codes")
     _check_training(model.training)
     return model
 
 
-def _check_null(null: NullDistribution, which: str) -> None:
+def check_familiarity(table: Familiarity, codes: int) -> None:
+    """Raise ValueError unless the tables fit a codebook of `codes` codes."""
+    sizes = (table.tokens, table.least_evidence, table.fewest_different)
+    if not (
+        table.evidence.dtype == np.int8
+        and table.evidence.shape == (codes, codes)
+        and [x.dtype.name for x in sizes] == ["int64", "float64", "int64"]
+        and all(x.shape == (len(table.tokens),) for x in sizes)
+        and len(table.tokens) > 0
+        and (np.diff(table.tokens, prepend=0) > 0).all()
+        and np.isfinite(table.least_evidence).all()
+    ):
+        raise ValueError("invalid tables of familiar codes")
+
+
+def check_sketch(bits: np.ndarray, counts: np.ndarray) -> TrainingSketch:
+    """Return the sketch of training windows with a filter and counts of words and windows."""
+    valid = counts.shape == (2,) and counts.dtype == np.int64 and (counts >= 0).all()
+    if bits.ndim != 1 or bits.dtype != np.uint8 or not len(bits) or not valid:
+        raise ValueError("invalid sketch of the training windows")
+    return TrainingSketch(bits, *counts.tolist())
+
+
+def _check_null(null: NullDistribution, name: str) -> None:
     values, ranks = null.values, null.ranks
-    kinds = (values.dtype.kind, ranks.dtype.kind)
-    if values.ndim != 1 or values.shape != ranks.shape or kinds != ("f", "i"):
-        raise ValueError(f"{which} is not whole")
+    types = (values.dtype.kind, ranks.dtype.kind)
+    if values.ndim != 1 or values.shape != ranks.shape or types != ("f", "i"):
+        raise ValueError(f"{name} is incomplete")
     if not np.isfinite(values).all() or (values[1:] > values[:-1]).any():
-        raise ValueError(f"the values of {which} do not fall")
+        raise ValueError(f"the values of {name} are not descending")
     ends = (int(ranks[0]), int(ranks[-1])) if len(ranks) else (1, 0)
     if (ranks[1:] <= ranks[:-1]).any() or ends != (1, null.count):
-        raise ValueError(f"the ranks of {which} do not rise from 1 to {null.count}")
+        raise ValueError(f"the ranks of {name} do not ascend from 1 to {null.count}")
     if not 0 <= null.nt < _MOST_NT:
-        raise ValueError(f"{which} is of {null.nt} nt")
+        raise ValueError(f"{name} has an invalid length of {null.nt} nt")
 
 
 def _check_tiers(tiers: Tiers, symbols: set[str]) -> None:
     for logits in (tiers.logits, tiers.cut_logits):
-        # Comparing NaN is False: it is found, too
+        # Comparisons with NaN are False, so that NaN is rejected
         if logits is not None and not (logits[:, 1:] >= logits[:, :-1]).all():
-            raise ValueError("the thresholds of the tiers do not rise")
+            raise ValueError("the thresholds of the tiers are not ascending")
     for meaning in tiers.meanings:
         if meaning.modification not in symbols or meaning.tier not in TIERS:
-            raise ValueError(f"no tier is called {meaning.modification} {meaning.tier}")
-        if not _can_be(meaning):
-            raise ValueError(f"what {meaning.tier} of {meaning.modification} means cannot be")
+            raise ValueError(f"unknown tier {meaning.modification} {meaning.tier}")
+        if not _is_valid(meaning):
+            raise ValueError(f"invalid rates of the tier {meaning.modification} {meaning.tier}")
 
 
-def _can_be(meaning: TierMeaning) -> bool:
-    """Tell whether shares and rates are such; NaN stands for what was not measured."""
+def _is_valid(meaning: TierMeaning) -> bool:
+    """Check shares and rates; NaN is allowed for what was not measured."""
     shares = (meaning.score, meaning.precision, meaning.recall)
     rates = (meaning.per_kb_off_site, meaning.per_kb_shuffled)
     return all(x != x or 0 <= x <= 1 for x in shares) and all(x != x or x >= 0 for x in rates)
 
 
 def _check_training(training: Mapping[str, Any]) -> None:
-    """Check what a model card reads, and leave it as it is: saved again, it gives the same file."""
-    for name, kind in _TOLD.items():
+    """Check the entries for a model card without converting them: the file stays the same."""
+    for name, expected in _TRAINING.items():
         if name in training:
             try:
-                validated(kind, training[name], strict=True)
+                validated(expected, training[name], strict=True)
             except ValueError as error:
                 raise ValueError(f"training.{name}: {error}") from None
     for symbol, windows in training.get("labels", {}).items():
         if not {"train", "valid"} <= windows.keys():
-            raise ValueError(f"training.labels.{symbol}: tells not both train and valid")
-    for symbol, found in training.get("localisation", {}).items():
-        whole = all({"windows", "value"} <= measured.keys() for measured in found.values())
-        if not whole or (found and not {"auroc", "first"} <= found.keys()):
-            raise ValueError(f"training.localisation.{symbol}: is not whole")
+            raise ValueError(f"training.labels.{symbol}: needs 'train' and 'valid'")
+    for symbol, measures in training.get("localisation", {}).items():
+        complete = all({"windows", "value"} <= measure.keys() for measure in measures.values())
+        if not complete or (measures and not {"auroc", "first"} <= measures.keys()):
+            raise ValueError(f"training.localisation.{symbol}: is incomplete")
 
 
-def _told(shape: torch.Size) -> str:
+def _describe(shape: torch.Size) -> str:
     return " x ".join(map(str, shape)) or "of one number"

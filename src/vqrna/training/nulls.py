@@ -14,8 +14,14 @@ import torch
 from vqrna.data.annotated import annotated
 from vqrna.data.overlap import overlapping
 from vqrna.data.windows import Windows
-from vqrna.model import TrainedModel, codes_of
-from vqrna.model.familiarity import Familiarity, clear, evidence_of, measured, pair_counts
+from vqrna.model import TrainedModel, dense_codes
+from vqrna.model.familiarity import (
+    Familiarity,
+    measure_windows,
+    pair_counts,
+    pair_evidence,
+    unambiguous,
+)
 from vqrna.model.training_sketch import TrainingSketch
 from vqrna.nn.dense import supports_dense
 from vqrna.nn.encoder import TOKEN_STRIDE
@@ -182,7 +188,7 @@ def with_flags(
     with progress(total, "flags", unit="windows", show=show_progress) as bar:
         usual = _pairs(model, seen, bar)
         shuffled = np.stack([_shuffled(window, i, generator) for i, window in enumerate(some)])
-        evidence = evidence_of(usual, _pairs(model, shuffled, bar))
+        evidence = pair_evidence(usual, _pairs(model, shuffled, bar))
         codes = _codes(model, held_out, bar)
     familiarity = thresholds(codes, held_out, evidence, generator)
     longest = max(int(extents(windows).max(initial=0)) for windows in (seen, held_out))
@@ -206,7 +212,7 @@ def _codes(model: TrainedModel, windows: np.ndarray, bar: Bar) -> torch.Tensor:
     assert supports_dense(model.network)
     parts = []
     for start in range(0, len(windows), 256):
-        parts.append(codes_of(model.network, windows[start : start + 256]))
+        parts.append(dense_codes(model.network, windows[start : start + 256]))
         bar.advance(len(parts[-1]))
     return torch.cat(parts).cpu()
 
@@ -239,7 +245,7 @@ def thresholds(
     reach = windows.shape[1] - extent + 1
     table = torch.from_numpy(evidence)
     letters = torch.from_numpy(np.ascontiguousarray(windows))
-    seen = torch.stack([clear(window, reach) for window in letters])
+    seen = torch.stack([unambiguous(window, reach) for window in letters])
     sizes = np.unique([max(_FEWEST, round(extent * share)) for share in SIZES if extent >= _FEWEST])
     least, fewest = [], []
     for size in sizes.tolist():
@@ -247,7 +253,7 @@ def thresholds(
         region = start + torch.arange(size)
         # All in one row: each measured window of `size` tokens is one region
         part, bases = codes.gather(1, region).flatten(), seen.gather(1, region).flatten()
-        values = measured(part, bases, size, table)
+        values = measure_windows(part, bases, size, table)
         first = torch.arange(rows) * size
         first = first[values.tokens[first] == size]
         least.append(_lowest((values.evidence[first] / (size - TOKEN_STRIDE)).numpy()))

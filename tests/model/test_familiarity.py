@@ -9,10 +9,10 @@ from vqrna.model.familiarity import (
     MOST,
     STEPS,
     Familiarity,
-    clear,
-    evidence_of,
-    measured,
+    measure_windows,
     pair_counts,
+    pair_evidence,
+    unambiguous,
 )
 from vqrna.nn.encoder import TOKEN_STRIDE
 from vqrna.sequence import AMBIGUOUS
@@ -47,9 +47,9 @@ def by_hand(codes, seen, span, evidence):
 @pytest.mark.parametrize("span", [4, 29, 150])
 def test_windows_of_a_row_are_measured_as_one_by_one(span):
     codes, letters = codes_and_letters()
-    seen = clear(letters, REACH)
+    seen = unambiguous(letters, REACH)
     evidence = torch.from_numpy(np.random.default_rng(1).integers(-99, 99, (CODES, CODES)))
-    found = measured(codes, seen, span, evidence.to(torch.int8))
+    found = measure_windows(codes, seen, span, evidence.to(torch.int8))
     expected = by_hand(codes, seen, span, evidence)
     assert torch.stack(list(found), dim=1).tolist() == [list(row) for row in expected]
 
@@ -57,19 +57,19 @@ def test_windows_of_a_row_are_measured_as_one_by_one(span):
 def test_a_token_counts_if_it_sees_bases_only():
     _, letters = codes_and_letters()
     expected = [not (letters[i : i + REACH] == AMBIGUOUS).any() for i in range(150)]
-    assert clear(letters, REACH).tolist() == expected
+    assert unambiguous(letters, REACH).tolist() == expected
 
 
 def test_evidence_is_the_log_of_how_much_likelier_a_pair_is():
     """Two codes that take turns, or do not; smoothing aside."""
     turns = torch.tensor([[0.0, 1e6], [1e6, 0.0]])
     even = torch.full((2, 2), 5e5)
-    evidence = evidence_of(turns, even) / STEPS
+    evidence = pair_evidence(turns, even) / STEPS
     # A pair that never occurs has the smoothing alone: 0.25 / 4 against 0.25 + 0.25 / 4
     assert evidence[0, 1] == pytest.approx(np.log((0.5 + 1 / 16) / 0.625 / 0.5), abs=0.02)
     assert evidence[0, 0] == pytest.approx(np.log((1 / 16) / 0.625 / 0.5), abs=0.02)
-    assert not evidence_of(turns, turns).any()
-    assert np.abs(evidence_of(torch.eye(50) * 1e9, torch.ones(50, 50))).max() <= MOST * STEPS
+    assert not pair_evidence(turns, turns).any()
+    assert np.abs(pair_evidence(torch.eye(50) * 1e9, torch.ones(50, 50))).max() <= MOST * STEPS
 
 
 def test_pairs_are_codes_three_nt_apart():
