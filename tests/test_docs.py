@@ -73,6 +73,6 @@ def test_the_notebook_of_a_page_runs(root, page, last, monkeypatch):
     if page == "codes":
         assert names["points"].latents.shape[0] == 24
         assert names["effects"].effects.shape[0] == 8
-        assert set(names["told"].table().modification) == {"m6A"}
+        assert set(names["result"].table().modification) == {"m6A"}
     else:
         assert names["why"].values.shape == (12, 4, names["model"].length)
