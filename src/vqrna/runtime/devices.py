@@ -1,4 +1,4 @@
-"""Which device computes, why that one, and how exactly."""
+"""Devices: choice, exact float32 arithmetic, and thread numbers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Device:
     Parameters
     ----------
     name : str
-        As torch wants it: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        For torch: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     reason : str
-        Why it was chosen, for people.
+        Why it was chosen.
     """
 
     name: str
@@ -40,8 +40,8 @@ class Device:
 def choose_device(name: str = "auto") -> Device:
     """Choose a device.
 
-    ``auto`` takes an NVIDIA GPU if torch can use it, else the CPU. Apple's GPU is used only when
-    asked for by name, since the numbers were never checked there.
+    ``auto`` uses an NVIDIA GPU if torch can, else the CPU. Apple GPUs are used only by name, since
+    their numbers were never checked.
 
     Parameters
     ----------
@@ -51,19 +51,19 @@ def choose_device(name: str = "auto") -> Device:
     Raises
     ------
     UsageError
-        If the name is unknown or there is no such device; the message says why.
+        If the name is unknown or the device is not available.
     """
     kind, _, number = name.strip().lower().partition(":")
     if kind not in {"auto", "cpu", "cuda", "mps"} or (number and kind != "cuda"):
         raise UsageError(f"unknown device '{name}' (known: auto, cpu, cuda, cuda:N, mps)")
     if kind == "cpu":
-        return Device("cpu", "asked for")
+        return Device("cpu", "requested")
     import torch
 
     if kind == "mps":
         if not torch.backends.mps.is_available():
-            raise UsageError("device 'mps': this torch finds no Apple GPU")
-        return Device("mps", "asked for (Apple GPU; numbers not checked there)")
+            raise UsageError("device 'mps': torch detects no Apple GPU")
+        return Device("mps", "requested (Apple GPU; its numbers are not checked)")
     wrong = _why_no_cuda(torch)
     if kind == "auto":
         if wrong:
@@ -73,7 +73,7 @@ def choose_device(name: str = "auto") -> Device:
         raise UsageError(f"device '{name}': {wrong}")
     count = torch.cuda.device_count()
     if number and not (number.isdigit() and int(number) < count):
-        raise UsageError(f"device '{name}': there are {count} GPUs, numbered from 0")
+        raise UsageError(f"device '{name}': this machine has {count} GPUs, numbered from 0")
     return Device(f"cuda:{number}" if number else "cuda", _cuda_words(torch, int(number or 0)))
 
 
@@ -147,31 +147,31 @@ def _in_new_thread(work: Callable[[], None]) -> None:
 @shared
 @contextmanager
 def full_float32() -> Iterator[None]:
-    """Let NVIDIA GPUs compute in whole float32 while the body runs, not in TF32.
+    """Let NVIDIA GPUs compute in full float32, not in TF32, while the body runs.
 
-    In convolutions torch allows TF32 by itself, which keeps 10 bits of every factor: a scan and
-    its windows would then differ in the third digit, and in the codes that they choose.
+    By default torch allows TF32 in convolutions, which keeps 10 bits of every factor: a scan and
+    its windows would then differ in the third digit, and in their codes.
     """
     import torch
 
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    places: tuple[Any, ...] = (cudnn, matmul)
+    backends: tuple[Any, ...] = (cudnn, matmul)
     name, exact = "allow_tf32", cast(Any, False)
-    if hasattr(cudnn, "conv"):  # torch 2.9 and later: the old switches are on their way out
-        places, name, exact = (cudnn.conv, matmul), "fp32_precision", "ieee"
-    kept = [getattr(place, name) for place in places]
+    if hasattr(cudnn, "conv"):  # torch 2.9 and later: the old switches are deprecated
+        backends, name, exact = (cudnn.conv, matmul), "fp32_precision", "ieee"
+    kept = [getattr(backend, name) for backend in backends]
     try:
-        for place in places:
-            setattr(place, name, exact)
+        for backend in backends:
+            setattr(backend, name, exact)
         yield
     finally:
-        for place, value in zip(places, kept, strict=True):
-            setattr(place, name, value)
+        for backend, value in zip(backends, kept, strict=True):
+            setattr(backend, name, value)
 
 
 @cache
 def nvidia_driver() -> str | None:
-    """Version of the NVIDIA driver as ``nvidia-smi`` tells it, or None if there is none."""
+    """Return the version of the NVIDIA driver from ``nvidia-smi``, if installed."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return None
@@ -185,7 +185,7 @@ def nvidia_driver() -> str | None:
 
 
 def _why_no_cuda(torch: ModuleType) -> str:
-    """Say why torch cannot use an NVIDIA GPU; empty if it can."""
+    """Return why torch cannot use an NVIDIA GPU; empty if it can."""
     if torch.version.cuda is None:
         build = f"AMD ROCm {torch.version.hip}" if torch.version.hip else "no CUDA build"
         if not torch.version.hip:
@@ -196,18 +196,17 @@ def _why_no_cuda(torch: ModuleType) -> str:
         if torch.cuda.is_available() and torch.cuda.device_count():
             return ""
     driver = nvidia_driver()
-    found = f"NVIDIA driver {driver}" if driver else "no NVIDIA driver found"
+    installed = f"NVIDIA driver {driver}" if driver else "no NVIDIA driver found"
     said = f" ({str(caught[0].message).splitlines()[0]})" if caught else ""
-    return f"torch is built for CUDA {torch.version.cuda}, but cannot use a GPU: {found}{said}"
+    return f"torch is built for CUDA {torch.version.cuda}, but cannot use a GPU: {installed}{said}"
 
 
 def _cuda_words(torch: ModuleType, number: int) -> str:
-    """Name the GPU, the build of torch and the driver."""
     card = torch.cuda.get_device_name(number)
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else f"ROCm {torch.version.hip}"
     return f"{card}, torch built for {build}, driver {nvidia_driver() or 'unknown'}"
 
 
 def _apple_hint(torch: ModuleType) -> str:
-    there = torch.backends.mps.is_available()
-    return "; an Apple GPU is there and can be asked for with --device mps" if there else ""
+    available = torch.backends.mps.is_available()
+    return "; an Apple GPU is available with --device mps" if available else ""

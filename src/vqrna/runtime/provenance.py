@@ -1,8 +1,6 @@
-"""Where a file comes from: version, command and model, as lines at its head.
+"""Provenance of results: version, command and model for file headers, machine and commit.
 
-There is no date and no host name in it, so that the same work gives the same bytes.
-
-What a result was computed with: processor, libraries, commit; nothing that names a host.
+Headers contain no date and no host name, so the same work writes the same bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ _ARGUMENTS: ContextVar[tuple[str, ...] | None] = ContextVar("arguments", default
 
 @contextmanager
 def running(arguments: Sequence[str]) -> Iterator[None]:
-    """Remember, for as long as the body runs, that ``vqrna ARGUMENTS`` was called."""
+    """Record that ``vqrna ARGUMENTS`` runs, until the body ends."""
     token = _ARGUMENTS.set(tuple(arguments))
     try:
         yield
@@ -35,39 +33,39 @@ def running(arguments: Sequence[str]) -> Iterator[None]:
 
 
 def command_line() -> str:
-    """Tell how we were run: the command as it can be typed again, or `FROM_PYTHON`."""
+    """Return the running command as it can be typed, or `FROM_PYTHON`."""
     arguments = _ARGUMENTS.get()
     return FROM_PYTHON if arguments is None else typed(arguments)
 
 
 def typed(arguments: Sequence[str]) -> str:
-    """Write ``vqrna ARGUMENTS`` as it can be typed, on one line."""
+    """Return ``vqrna ARGUMENTS`` as it can be typed, on one line."""
     return _one_line(shlex.join(["vqrna", *arguments]))
 
 
 def facts(model_hash: str | None = None, command: str | None = None, **more: str) -> dict[str, str]:
-    """Gather what a result file tells of itself, beside the version (see :func:`header_lines`)."""
-    told = {"command": command_line() if command is None else command}
+    """Return the facts in the header of a result file (see :func:`header_lines`)."""
+    values = {"command": command_line() if command is None else command}
     if model_hash is not None:
-        told["model"] = model_hash
-    told.update({name.replace("_", " "): value for name, value in more.items()})
-    return {name: _one_line(value) for name, value in told.items()}
+        values["model"] = model_hash
+    values.update({name.replace("_", " "): value for name, value in more.items()})
+    return {name: _one_line(value) for name, value in values.items()}
 
 
 def header_lines(
     model_hash: str | None = None, command: str | None = None, **more: str
 ) -> list[str]:
-    """Write the ``#`` lines at the head of a result file.
+    """Return the ``#`` lines at the head of a result file.
 
     Parameters
     ----------
     model_hash : str, optional
-        The hash of the weights that were used.
+        Hash of the weights.
     command : str, optional
-        How the file was made; :func:`command_line` if not given.
+        :func:`command_line` if not given.
     **more : str
-        More to tell, a line each: ``priors="Am=0.0003 ..."`` becomes ``# priors: Am=0.0003 ...``;
-        an underscore in the name becomes a space.
+        Further lines: ``priors="Am=0.0003 ..."`` becomes ``# priors: Am=0.0003 ...``; an underscore
+        in the name becomes a space.
 
     Returns
     -------
@@ -77,13 +75,13 @@ def header_lines(
     return lines_of(facts(model_hash, command, **more))
 
 
-def lines_of(told: Mapping[str, str]) -> list[str]:
-    """Write facts as ``#`` lines below one that names the version."""
-    return [f"# vqrna {__version__}", *(f"# {name}: {told[name]}" for name in told)]
+def lines_of(values: Mapping[str, str]) -> list[str]:
+    """Return facts as ``#`` lines, after a line with the version."""
+    return [f"# vqrna {__version__}", *(f"# {name}: {value}" for name, value in values.items())]
 
 
 def signature(model_hash: str, most: int = 120) -> str:
-    """Tell in one short line, to stand in a picture, which version, model and command made it."""
+    """Return version, model and command in one short line for a picture."""
     command = command_line()
     if len(command) > most:
         command = command[: most - 1] + "…"
@@ -95,12 +93,12 @@ def _one_line(text: str) -> str:
 
 
 def machine_facts(device: str = "cpu") -> dict[str, Any]:
-    """Tell system, processor, cores, Python, torch and its threads.
+    """Return system, processor, cores, Python, torch and its threads.
 
     Parameters
     ----------
     device : str
-        What the work was done on; a GPU is told by its name.
+        Device of the work; the name of a GPU is added.
     """
     import torch
 
@@ -119,7 +117,6 @@ def machine_facts(device: str = "cpu") -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """Name the processor as the system does."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
@@ -129,13 +126,13 @@ def _processor() -> str:
 
 
 def without_places(command: str) -> str:
-    """Write a command without the folders of this machine: what is kept is for others to read.
+    """Return a command without the folders of this machine.
 
-    Of a path from the root, from home or from a folder above, its last part stays.
+    A path from the root, from home or from a parent folder is reduced to its last part.
     """
     try:
         words = shlex.split(command)
-    except ValueError:  # no command at all
+    except ValueError:  # not a command
         return command
     shown, cut = [], False
     for word in words:
@@ -147,7 +144,7 @@ def without_places(command: str) -> str:
 
 
 def git_commit() -> str | None:
-    """Tell the commit that this code is of, with ``+`` if it was changed; None without git."""
+    """Return the commit of this code, with ``+`` if files were changed; None without git."""
     folder = Path(__file__).parents[1]
 
     def git(*arguments: str) -> str:
@@ -157,7 +154,7 @@ def git_commit() -> str | None:
         return done.stdout.strip()
 
     try:
-        git("ls-files", "--error-unmatch", "__init__.py")  # else it lies in somebody's checkout
+        git("ls-files", "--error-unmatch", "__init__.py")  # fails inside an unrelated checkout
         changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")
         return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.SubprocessError):
