@@ -21,13 +21,13 @@ ENOUGH = 8
 
 
 def best_match(tokens: np.ndarray) -> np.ndarray:
-    """Give the most letters of the adapter found at any offset from the site: (N, L) to (N,)."""
+    """Return the largest number of matching adapter letters at any offset: (N, L) to (N,)."""
     adapter, site = encode(ADAPTER), centre(tokens.shape[1])
-    found = [
+    matches = [
         (tokens[:, site + offset : site + offset + len(adapter)] == adapter).sum(axis=1)
         for offset in OFFSETS
     ]
-    return np.max(found, axis=0)
+    return np.max(matches, axis=0)
 
 
 def main(directory: str) -> None:

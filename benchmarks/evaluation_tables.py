@@ -1,8 +1,7 @@
-"""Examine the shipped model on validation windows; write the tables of docs/evaluation.md.
+"""Evaluate the shipped model on validation windows: the tables of docs/evaluation.md.
 
-Run by ``make benchmark-evaluation``: the numbers are kept in ``results/evaluation.json``, the
-pictures in ``docs/images``, and the tables are put into the page, between their
-marks. Without a data set the tables are written from what is kept.
+Run by ``make benchmark-evaluation``; the numbers are kept in ``results/evaluation.json``, the
+pictures in ``docs/images``.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ Rows = list[dict[str, Any]]
 
 
 def measure(directory: str) -> dict[str, Any]:
-    """Examine the shipped model on the validation windows of a data set, and draw the pictures."""
+    """Evaluate the shipped model on the validation windows of a data set, and draw the pictures."""
     from vqrna.data.benchmark import load_benchmark
     from vqrna.evaluation import evaluate
     from vqrna.evaluation.report import position_figures
@@ -35,7 +34,7 @@ def measure(directory: str) -> dict[str, Any]:
     from vqrna.plots.style import save_figure
 
     model = load_model()
-    found = evaluate(
+    evaluation = evaluate(
         model,
         load_benchmark(directory, "valid"),
         split="valid",
@@ -43,13 +42,13 @@ def measure(directory: str) -> dict[str, Any]:
         full=True,
         show_progress=True,
     )
-    for name, figure in position_figures(found, model.modifications).items():
+    for name, figure in position_figures(evaluation, model.modifications).items():
         save_figure(figure, IMAGES / name)[1].unlink()  # the page shows the PNG
-    assert found.positions is not None
-    tables = found.positions.to_json()
+    assert evaluation.positions is not None
+    tables = evaluation.positions.to_json()
     return {
-        "model": found.model,
-        "split": found.split,
+        "model": evaluation.model,
+        "split": evaluation.split,
         **{
             name: [_rounded(row) for row in rows]
             for name, rows in tables.items()
@@ -63,27 +62,27 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_results(measured: dict[str, Any]) -> None:
-    """Keep what was measured, a row a line."""
+    """Keep the results, one row per line."""
     parts = []
     for name, value in measured.items():
-        told = json.dumps(value)
+        text = json.dumps(value)
         if isinstance(value, list):
-            told = "[\n" + ",\n".join("  " + json.dumps(row) for row in value) + "\n ]"
-        parts.append(f' "{name}": {told}')
+            text = "[\n" + ",\n".join("  " + json.dumps(row) for row in value) + "\n ]"
+        parts.append(f' "{name}": {text}')
     RESULTS.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
 
 
 def pick(rows: Rows, **which: Any) -> Rows:
-    """Give the rows that have these values."""
-    return [row for row in rows if all(row[key] == wanted for key, wanted in which.items())]
+    """Return the rows with these values."""
+    return [row for row in rows if all(row[key] == value for key, value in which.items())]
 
 
 def cell(rows: Rows, digits: int, **which: Any) -> str:
-    """Write a value with its interval; a dash where there is none."""
-    found = pick(rows, **which)
-    if not found or found[0]["value"] is None:
+    """Format a value with its interval; a dash if missing."""
+    matches = pick(rows, **which)
+    if not matches or matches[0]["value"] is None:
         return "–"
-    row = found[0]
+    row = matches[0]
     value = f"{row['value']:.{digits}f}"
     if row["low"] is None:
         return value
@@ -91,21 +90,21 @@ def cell(rows: Rows, digits: int, **which: Any) -> str:
 
 
 def significant(rows: Rows, **which: Any) -> str:
-    """Write a small share and its interval with two significant digits."""
-    found = pick(rows, **which)
-    if not found or found[0]["value"] is None:
+    """Format a small share and its interval with two significant digits."""
+    matches = pick(rows, **which)
+    if not matches or matches[0]["value"] is None:
         return "–"
-    value, low, high = (f"{found[0][key]:.2g}" for key in ("value", "low", "high"))
+    value, low, high = (f"{matches[0][key]:.2g}" for key in ("value", "low", "high"))
     return f"{value} ({low}–{high})"
 
 
-def kinds_of(rows: Rows, key: str = "modification") -> list[str]:
-    """List the types, and what else has rows, in their order."""
+def distinct(rows: Rows, key: str = "modification") -> list[str]:
+    """Return the distinct values of a column, in order."""
     return list(dict.fromkeys(row[key] for row in rows))
 
 
 def markdown(head: list[str], lines: list[list[str]]) -> str:
-    """Lay out a table."""
+    """Return a Markdown table."""
     return "\n".join(
         [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
         + [f"| {' | '.join(line)} |" for line in lines]
@@ -113,21 +112,21 @@ def markdown(head: list[str], lines: list[list[str]]) -> str:
 
 
 def localisation(measured: dict[str, Any]) -> str:
-    """Where sites rank, on non-overlapping windows, and the mean AUROC on all."""
+    """Return the ranks of sites in non-overlapping windows, and the mean AUROC on all."""
     rows, lines = measured["localisation"], []
-    for kind in kinds_of(rows):
-        apart = {"modification": kind, "windows": "non_overlapping"}
+    for symbol in distinct(rows):
+        apart = {"modification": symbol, "windows": "non_overlapping"}
         n = pick(rows, **apart)[0]
         lines.append(
             [
-                {"mean9": "**mean of nine**"}.get(kind, kind),
+                {"mean9": "**mean of nine**"}.get(symbol, symbol),
                 f"{n['n']:,}",
                 f"{n['decoys']:.0f}",
                 cell(rows, 3, **apart, metric="auroc"),
                 cell(rows, 1, **apart, metric="percentile"),
                 cell(rows, 2, **apart, metric="first"),
                 cell(rows, 2, **apart, metric="auroc_near"),
-                cell(rows, 3, modification=kind, windows="all", metric="auroc"),
+                cell(rows, 3, modification=symbol, windows="all", metric="auroc"),
             ]
         )
     head = ["type", "windows", "decoys", "AUROC within", "median percentile", "ranked first"]
@@ -135,13 +134,13 @@ def localisation(measured: dict[str, Any]) -> str:
 
 
 def calibration(measured: dict[str, Any]) -> str:
-    """Slope, intercept, Brier score and error after cross-fitting, and as the model comes."""
+    """Return slope, intercept, Brier score and error, cross-fitted and as shipped."""
     rows, lines = measured["calibration"], []
-    for kind in kinds_of(rows):
-        ours = {"modification": kind, "windows": "non_overlapping", "calibration": "cross-fitted"}
+    for symbol in distinct(rows):
+        ours = {"modification": symbol, "windows": "non_overlapping", "calibration": "cross-fitted"}
         lines.append(
             [
-                {"pooled": "**all types pooled**"}.get(kind, kind),
+                {"pooled": "**all types pooled**"}.get(symbol, symbol),
                 cell(rows, 2, **ours, metric="slope"),
                 cell(rows, 2, **ours, metric="intercept"),
                 cell(rows, 3, **ours, metric="brier"),
@@ -151,34 +150,34 @@ def calibration(measured: dict[str, Any]) -> str:
                 cell(rows, 2, **{**ours, "calibration": "model"}, metric="slope"),
             ]
         )
-    head = ["type", "slope", "intercept", "Brier", "ECE", "ECE if right"]
+    head = ["type", "slope", "intercept", "Brier", "ECE", "ECE if calibrated"]
     return markdown([*head, "ECE, as shipped", "slope, as shipped"], lines)
 
 
 def prevalence(measured: dict[str, Any]) -> str:
-    """Average precision at every ratio, and what chance gives."""
+    """Return the average precision at every ratio, and that of chance."""
     apart = pick(measured["prevalence"], windows="non_overlapping")
     rows, guarded = (pick(apart, metric=metric) for metric in ("auprc", "auprc_guarded"))
-    ratios = kinds_of(rows, "at")[:-1]
+    ratios = distinct(rows, "at")[:-1]
     chance = [f"{rows[i]['chance']:.2g}" for i in range(len(ratios))]
     lines = [["*chance*", *chance, chance[-1], "*the prior*", ""]]
-    for kind in kinds_of(rows):
-        cells = [significant(rows, modification=kind, at=ratio) for ratio in ratios]
-        cells += [significant(guarded, modification=kind, at=at) for at in (ratios[-1], "prior")]
-        prior = pick(rows, modification=kind, at="prior")[0]["share"]
-        lines.append([kind, *cells, f"{prior:g}"])
+    for symbol in distinct(rows):
+        cells = [significant(rows, modification=symbol, at=ratio) for ratio in ratios]
+        cells += [significant(guarded, modification=symbol, at=at) for at in (ratios[-1], "prior")]
+        prior = pick(rows, modification=symbol, at="prior")[0]["share"]
+        lines.append([symbol, *cells, f"{prior:g}"])
     head = [f"{ratios[-1]}, guarded", "at the prior, guarded", "prior"]
     return markdown(["type", *ratios, *head], lines)
 
 
 def precision(measured: dict[str, Any]) -> str:
-    """Recall and expected precision at the prior, tier by tier."""
+    """Return recall and expected precision at the prior, by tier."""
     rows = pick(measured["prevalence"], windows="non_overlapping")
     lines = []
-    for kind in kinds_of(rows):
-        line = [kind]
+    for symbol in distinct(rows):
+        line = [symbol]
         for tier in TIERS:
-            of_tier = {"modification": kind, "at": tier}
+            of_tier = {"modification": symbol, "at": tier}
             line.append(cell(rows, 2, **of_tier, metric="recall"))
             line.append(significant(rows, **of_tier, metric="precision"))
         lines.append(line)
@@ -188,21 +187,21 @@ def precision(measured: dict[str, Any]) -> str:
 
 
 def false_calls(measured: dict[str, Any]) -> str:
-    """Count calls per kilobase in both kinds of sequence, tier by tier."""
+    """Return calls per kilobase in both kinds of sequence, by tier."""
     rows = measured["false_calls"]
-    sequences = kinds_of(rows, "sequence")
+    sequences = distinct(rows, "sequence")
     lines = [
-        [kind, *(
-            significant(rows, modification=kind, sequence=sequence, tier=tier)
+        [symbol, *(
+            significant(rows, modification=symbol, sequence=sequence, tier=tier)
             for sequence in sequences for tier in TIERS
         )]
-        for kind in kinds_of(rows)
+        for symbol in distinct(rows)
     ]  # fmt: skip
     return markdown(["type", *(f"{s}, {tier}" for s in sequences for tier in TIERS)], lines)
 
 
 def cross_types(measured: dict[str, Any]) -> str:
-    """Mix-ups at the low and the default tier: those that happened at all."""
+    """Return the confusions between types that occurred."""
     rows, lines = pick(measured["cross_types"], windows="non_overlapping"), []
     for row in pick(rows, tier="low"):
         if row["site"] != row["called"] and row["calls"]:
@@ -213,34 +212,34 @@ def cross_types(measured: dict[str, Any]) -> str:
 
 
 def reading(measured: dict[str, Any]) -> str:
-    """Say in words what stands out in the numbers."""
+    """Return a summary of the numbers in sentences."""
     place = pick(measured["localisation"], windows="non_overlapping", metric="auroc")
     types = sorted(
         (row for row in place if not row["modification"].startswith("mean")),
         key=lambda row: -row["value"],
     )
-    weak = [row for row in types if row["value"] < REGION_BELOW]
+    regions = [row for row in types if row["value"] < REGION_BELOW]
     symbols = [row["modification"] for row in types]
-    told = ", ".join(f"{row['modification']} {row['value']:.2f}" for row in types)
+    by_type = ", ".join(f"{row['modification']} {row['value']:.2f}" for row in types)
     nine = pick(place, modification="mean9")[0]
     lines = [
-        f"- Model {measured['model']} on {measured['split']}. AUROC within the window, falling: "
-        f"{told}; the mean of nine is {nine['value']:.3f}."
+        f"- Model {measured['model']} on {measured['split']}. AUROC within the window, in "
+        f"decreasing order: {by_type}; the mean of nine is {nine['value']:.3f}."
     ]
-    if weak:
-        names = ", ".join(row["modification"] for row in weak)
+    if regions:
+        names = ", ".join(row["modification"] for row in regions)
         lines.append(f"- Below {REGION_BELOW}, so that calls locate regions, not bases: {names}.")
     near = pick(measured["localisation"], windows="non_overlapping", metric="auroc_near")
     blind = [r["modification"] for r in near if r["low"] <= 0.5 and r["modification"] in symbols]
     if blind:
         lines.append(
-            f"- Not told apart from the decoys within {NEAR} nt, as far as these windows can show: "
-            f"{', '.join(blind)}. There a call says that a site is near, not which base it is."
+            f"- Not distinguishable from the decoys within {NEAR} nt in these windows: "
+            f"{', '.join(blind)}. Calls of these types show that a site is near, not at which base."
         )
     pooled = {"modification": "pooled", "windows": "non_overlapping", "metric": "ece"}
     fitted, shipped = (
-        cell(measured["calibration"], 3, **pooled, calibration=kind)
-        for kind in ("cross-fitted", "model")
+        cell(measured["calibration"], 3, **pooled, calibration=name)
+        for name in ("cross-fitted", "model")
     )
     lines.append(
         f"- The calibration error pooled over types is {fitted} after cross-fitting, and {shipped} "
@@ -255,46 +254,46 @@ def reading(measured: dict[str, Any]) -> str:
     )
     medium = pick(measured["false_calls"], tier="medium")
     highest = {
-        kind: max(pick(medium, sequence=kind), key=lambda row: row["value"])
-        for kind in kinds_of(medium, "sequence")
+        sequence: max(pick(medium, sequence=sequence), key=lambda row: row["value"])
+        for sequence in distinct(medium, "sequence")
     }
     words = "; ".join(
-        f"{kind} {row['value']:.2g} ({row['modification']})" for kind, row in highest.items()
+        f"{name} {row['value']:.2g} ({row['modification']})" for name, row in highest.items()
     )
     lines.append(f"- Most calls per kb at the default tier: {words}.")
     return "\n".join(lines)
 
 
 def parts(measured: dict[str, Any]) -> str:
-    """Tell what each part of the head knows, of windows and of positions."""
+    """Return the AUROC of each part of the head, between and within windows."""
     rows = pick(measured["parts"], windows="non_overlapping")
     lines = []
-    for kind in kinds_of(rows):
+    for symbol in distinct(rows):
         of_type = [
-            cell(rows, 3, modification=kind, auroc=f"{where} windows", part=part)
+            cell(rows, 3, modification=symbol, auroc=f"{where} windows", part=part)
             for where in ("between", "within")
             for part in ("both", "site", "region")
         ]
-        lines.append([{"mean9": "**mean of nine**"}.get(kind, kind), *of_type])
+        lines.append([{"mean9": "**mean of nine**"}.get(symbol, symbol), *of_type])
     head = [f"{where}, {part}" for where in ("between", "within")
             for part in ("both parts", "site part", "region part")]  # fmt: skip
     return markdown(["type", *head], lines)
 
 
 def calls(measured: dict[str, Any]) -> str:
-    """Say what calls of each type find, and what they point at."""
+    """Return the recall of each type, and what its calls point at."""
     rows, places, lines = measured["prevalence"], measured["localisation"], []
-    for kind in kinds_of(rows):
-        line = [kind]
+    for symbol in distinct(rows):
+        line = [symbol]
         for windows, tier in (("all", "medium"), ("non_overlapping", "medium"), ("all", "low")):
-            which = {"modification": kind, "windows": windows, "at": tier, "metric": "recall"}
+            which = {"modification": symbol, "windows": windows, "at": tier, "metric": "recall"}
             line.append(f"{100 * pick(rows, **which)[0]['value']:.0f} %")
-        apart = {"modification": kind, "windows": "non_overlapping"}
+        apart = {"modification": symbol, "windows": "non_overlapping"}
         within, first = (
             pick(places, **apart, metric=name)[0]["value"] for name in ("auroc", "first")
         )
         lines.append([*line, f"{within:.2f}", f"{100 * first:.0f} %", points_at(within, first)])
-    head = ["type", "sites found", "apart from training", "with `--confidence low`"]
+    head = ["type", "sites called", "without overlap", "with `--confidence low`"]
     return markdown([*head, "site in window", "ranked first", "a call points at"], lines)
 
 

@@ -1,8 +1,7 @@
-"""How often windows are flagged as unlike the training data, or known again; write the tables.
+"""Share of windows that are flagged `ood` or `in_training`: the tables of docs/flags.md.
 
-Run by ``make benchmark-flags``. The numbers are kept in ``results/flags.json``; without a data set
-the tables are written into their page from there. A model without tables gets them here, as at the
-end of a training.
+Run by ``make benchmark-flags``; the numbers are kept in ``results/flags.json``. Tables that a model
+lacks are made here, as at the end of a training.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from vqrna.training.nulls import thresholds, with_flags
 RESULTS = Path(__file__).parent / "results" / "flags.json"
 
 MADE = 200
-"""Windows made of each kind."""
+"""Artificial windows of each kind."""
 
 ADAPTER = "AGAUCGGAAGAGCACACGUCUGAACUCCAGUCAC"
 
@@ -38,7 +37,7 @@ ALU = (
     "ACGGUGAAACCCCGUCUCUACUAAAAAUACAAAAAAUUAGCCGGGCGUGGUGGCGGGCGCCUGUAGUCCCAGCUACUCGGGAGGCUGAGGCAGGAG"
     "AAUGGCGUGAACCCGGGAGGCGGAGCUUGCAGUGAGCCGAGAUCGCGCCACUGCACUCCAGCCUGGGCGACAGAGCGAGACUCCGUCUCA"
 )
-"""About the consensus of a young Alu element, which human windows are full of."""
+"""Approximate consensus of a young Alu element, frequent in human windows."""
 
 COMPOSITIONS = {
     "random letters, all as frequent": (0.25, 0.25, 0.25, 0.25),
@@ -51,13 +50,13 @@ COMPOSITIONS = {
 
 
 def mutated(tokens: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Draw a share of the letters anew, each another than it was."""
+    """Replace a share of the letters by other letters."""
     other = (tokens + rng.integers(1, 4, tokens.shape)) % 4
     return np.where(rng.random(tokens.shape) < share, other, tokens).astype(np.uint8)
 
 
 def codons(length: int, rng: np.random.Generator) -> np.ndarray:
-    """Write an open reading frame of random codons without stops, 60 % GC at their third place."""
+    """Return a reading frame of random codons without stops, with 60 % GC at their third base."""
     made = rng.integers(0, 4, (length // 3 + 1, 3))
     made[:, 2] = rng.choice(4, len(made), p=(0.2, 0.3, 0.3, 0.2))
     stop = (made[:, 0] == 3) & np.isin(made[:, 1] * 4 + made[:, 2], (0, 2, 8))
@@ -66,7 +65,7 @@ def codons(length: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def made_windows(valid: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
-    """Make windows that are not of the data set, from real ones (N, L) or from nothing."""
+    """Return artificial windows by name, made from real ones (N, L) or at random."""
     rng, length = np.random.default_rng(seed), valid.shape[1]
     real = valid[rng.permutation(len(valid))[:MADE]]
 
@@ -99,39 +98,39 @@ def made_windows(valid: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def held_out(model: TrainedModel, apart: np.ndarray) -> dict[str, Any]:
-    """Share of real windows flagged with thresholds that other ones set, and the other way round.
+    """Count real windows that are flagged with thresholds of other ones, in two halves.
 
-    Windows that overlap one another are on the same side.
+    Overlapping windows are in the same half.
     """
     side = clusters(apart) % 2
     windows = recentre(apart, model.length)
     codes = dense_codes(model.network, windows).cpu()
     flagged, rng = 0, np.random.default_rng(0)
     for test in (0, 1):
-        set_by, asked = side != test, side == test
-        told = thresholds(codes[set_by], windows[set_by], model.familiarity.evidence, rng)
-        letters = torch.from_numpy(np.ascontiguousarray(windows[asked]))
-        flagged += int(told.out_of_distribution(codes[asked], letters, model.length).sum())
+        fitted, held = side != test, side == test
+        table = thresholds(codes[fitted], windows[fitted], model.familiarity.evidence, rng)
+        letters = torch.from_numpy(np.ascontiguousarray(windows[held]))
+        flagged += int(table.out_of_distribution(codes[held], letters, model.length).sum())
     return {"windows": len(apart), "flagged": flagged}
 
 
 def share(flags: np.ndarray) -> dict[str, int]:
-    """Count windows and the flagged ones."""
+    """Return the numbers of windows and of flagged ones."""
     return {"windows": len(flags), "flagged": int(flags.sum())}
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """Time something: the best of five."""
-    found = []
+    """Return the shortest of five times."""
+    times = []
     for _ in range(5):
         start = time.perf_counter()
         work()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def measure(train: Windows, valid: Windows, model: TrainedModel) -> dict[str, Any]:
-    """Count flags among windows of all kinds."""
+    """Count flags among real and artificial windows."""
     if model.familiarity is None or model.sketch is None:
         model = with_flags(model, train, valid)
     sketch, rng = model.sketch, np.random.default_rng(1)
@@ -175,8 +174,8 @@ def measure(train: Windows, valid: Windows, model: TrainedModel) -> dict[str, An
 
 
 def lines(rows: dict[str, dict[str, int]], title: str, digits: int) -> list[str]:
-    """Lay out one table as Markdown."""
-    out = [f"| {title} | asked | flagged |", "|---|---|---|"]
+    """Return one table as Markdown."""
+    out = [f"| {title} | number | flagged |", "|---|---|---|"]
     for name, row in rows.items():
         part = 100 * row["flagged"] / row["windows"]
         out.append(f"| {name} | {row['windows']:,} | {part:.{digits}f} % |")
@@ -184,7 +183,7 @@ def lines(rows: dict[str, dict[str, int]], title: str, digits: int) -> list[str]
 
 
 def table(measured: dict[str, Any]) -> str:
-    """Lay out what was measured as Markdown."""
+    """Return the tables as Markdown."""
     sketch, tile = measured["sketch"], measured["tile"]
     costs = [100 * tile[name] / tile["scan"] for name in ("ood", "in_training")]
     return "\n".join(

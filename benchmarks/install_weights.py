@@ -20,15 +20,15 @@ def main(run: str, *chosen: str) -> None:
     run : str
         Folder of the run.
     chosen : str
-        Words for the model card: among which other trainings it was chosen, and by what.
+        Text of the model card: how these weights were chosen among trainings.
     """
     SHIPPED.parent.mkdir(exist_ok=True)
     model = load_model(Path(run) / FILE_NAME, device="cpu")
     words = shlex.split(model.training["command"])
-    told = shlex.join(
+    command = shlex.join(
         Path(word).name if "/" in word else word for word in words
     )  # no folders of ours
-    training = model.training | {"command": told}
+    training = model.training | {"command": command}
     if chosen:
         training["chosen"] = " ".join(chosen)
     save_model(dataclasses.replace(model, training=training), SHIPPED)

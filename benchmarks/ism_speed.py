@@ -1,7 +1,7 @@
-"""How long saturation mutagenesis of a 501-nt window takes: tangermeme's, and ours.
+"""Time of saturation mutagenesis of a 501-nt window, with tangermeme and with vqrna.
 
-Both with the shipped network on the same random windows, in one run on one core, in turn. The
-processor's time is what counts: the machine may be shared. Run by ``make benchmark-ism``.
+Both use the shipped network and the same random windows, alternating in one run on one core.
+Processor time is measured, since the machine may be shared. Run by ``make benchmark-ism``.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ ROUNDS = 5
 WINDOWS = 4
 LINEAR = (1, 4, 16, 64)
 ENOUGH = 12
-"""Windows from which tangermeme tries to be fast, too: some 30 seconds of work."""
+"""Windows from which tangermeme tries its shortcut: about 30 seconds of work."""
 
 RESULTS = Path(__file__).parent / "results" / "ism_speed.json"
 
 
 class Logits(torch.nn.Module):
-    """The network as tangermeme wants it: nothing but logits.
+    """The network for tangermeme: logits only.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ class Logits(torch.nn.Module):
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Give the processor's seconds that something takes, and what it gives."""
+    """Return the processor time of a call, and its result."""
     start = time.process_time()
-    found = work()
-    return time.process_time() - start, found
+    result = work()
+    return time.process_time() - start, result
 
 
 def measure() -> dict[str, Any]:
-    """Measure in turn; medians of `ROUNDS`."""
+    """Return medians of `ROUNDS` alternating measurements."""
     from tangermeme.saturation_mutagenesis import saturation_mutagenesis
 
     model = load_model(None, "cpu")
@@ -92,18 +92,18 @@ def measure() -> dict[str, Any]:
 
 
 def fast(network: Any, tokens: np.ndarray) -> dict[str, Any]:
-    """Let tangermeme try its own shortcut (fastISM), which it does where there is much to do."""
+    """Time the shortcut of tangermeme (fastISM), which it tries with enough windows."""
     from tangermeme.saturation_mutagenesis import saturation_mutagenesis
 
     columns = one_hot(torch.from_numpy(tokens[:ENOUGH]))
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         took, _ = seconds(
             lambda: saturation_mutagenesis(
                 Logits(network).eval(), columns, device="cpu", raw_outputs=True, batch_size=256
             )
         )
-    reasons = [str(w.message).split(". ")[0] for w in told if "fast=False" in str(w.message)]
+    reasons = [str(w.message).split(". ")[0] for w in caught if "fast=False" in str(w.message)]
     return {
         "tangermeme_fast_seconds": round(took / ENOUGH, 3),
         "tangermeme_fast_told": reasons[0][:200] if reasons else "",
@@ -111,7 +111,7 @@ def fast(network: Any, tokens: np.ndarray) -> dict[str, Any]:
 
 
 def table(measured: dict[str, Any]) -> str:
-    """Lay out what was measured as Markdown."""
+    """Return the table as Markdown."""
     return "\n".join(
         [
             "| saturation mutagenesis of a 501-nt window, on one core | seconds |",

@@ -1,8 +1,7 @@
-"""Remake the pictures and tables of the pages that say what the shipped model reads.
+"""Pictures and tables of motifs and codes of the shipped model, for README and docs.
 
-Run by ``make pictures`` (parts: ``demo``, ``codes``, ``letters``). What was found is kept in
-``results/why.json``, with the model's hash; the tables go between their marks in ``docs/``.
-Chromium, where there is one, photographs the atlas.
+Run by ``make pictures`` (parts: ``demo``, ``codes``, ``letters``). Results are kept in
+``results/why.json``, with the hash of the model. The screenshot of the atlas needs Chromium.
 """
 
 from __future__ import annotations
@@ -29,20 +28,20 @@ KNOWN = {
     "Cm": "the same adapter",
     "Gm": "the same adapter; U2 and U6 snRNA carry 2'-O-methyl groups and have many copies",
     "Um": "CUGA and the like are in many sequences; the same adapter, rarely",
-    "m5C": "NSUN2: a C before a G-rich stretch (CNGGG); NSUN6: CUCCA",
+    "m5C": "NSUN2: a C before a G-rich region (CNGGG); NSUN6: CUCCA",
     "m5U": "the T-loop GGUUCRANYCC of tRNA, in the data mostly not in line with the site",
     "Psi": "GUUCNANNC of TRUB1 and of the T-loop; UNUAR of PUS7",
     "m1A": "the T-loop GUUCRA, at 2 % of these sites",
     "m6Am": "BCA cannot discriminate: all negatives are BCA, too",
     "m7G": "no sequence motif is agreed on inside mRNA",
 }
-"""What others have found of each type: written by hand, beside what the model reads."""
+"""Published motifs of each type, compared with those of the model."""
 
 
 def small(source: Path, name: str, width: int) -> None:
-    """Keep a picture at a width that a page shows.
+    """Write a picture at the width of a page, in full colour.
 
-    In all its colours: palettes give types of few letters the colour of others, or pale areas none.
+    A palette would change the colours of rare types and of pale areas.
     """
     from PIL import Image
 
@@ -53,12 +52,12 @@ def small(source: Path, name: str, width: int) -> None:
 
 
 def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
-    """Saturation mutagenesis of all modified windows of each type: what was found, and pictures."""
+    """Return the motifs of all modified windows of each type, and draw pictures."""
     from vqrna.interpret import attribute, find_motifs
     from vqrna.interpret.files import write_motifs, write_pictures
     from vqrna.runtime.provenance import facts, running, signature
 
-    found = []
+    rows_by_type = []
     for column, kind in enumerate(windows.modifications):
         tokens = windows.tokens[windows.labels[:, column] == 1]
         why = attribute(model, tokens, kind, show_progress=True)
@@ -70,7 +69,7 @@ def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]
              "share": round(m.usual_offset[1], 3)}
             for m in motifs
         ]  # fmt: skip
-        found.append(
+        rows_by_type.append(
             {"type": kind.symbol, "windows": len(tokens), "near": near, "seqlets": seqlets,
              "motifs": rows}
         )  # fmt: skip
@@ -81,25 +80,29 @@ def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]
             remark = signature(model.hash)
             write_pictures(place, why, kind, "types", remark)
             write_motifs(place, motifs, len(tokens), kind, "types", facts(model.hash), remark)
-    return found
+    return rows_by_type
 
 
 def read_codes(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
-    """Spectrum and atlas: what was found, and their files."""
+    """Return the codes of each type from spectrum and atlas, and write their files."""
     from vqrna.interpret.atlas import atlas, write_atlas
     from vqrna.interpret.spectrum import FDR_CUTOFF, write_spectrum
     from vqrna.runtime.provenance import running
 
     book = atlas(model, windows, show_progress=True)
-    told = book.spectrum
-    for name, write, what in (("spectrum", write_spectrum, told), ("atlas", write_atlas, book)):
+    spectrum = book.spectrum
+    for name, write, what in (("spectrum", write_spectrum, spectrum), ("atlas", write_atlas, book)):
         with running([name, "--data", "DIR", "--out", name]):
             write(what, folder, model_hash=model.hash, split="valid")
     curve = book.deletion.set_index(["modification", "order", "tokens"]).lost
     rows = []
-    for t, kind in enumerate(told.modifications):
-        sure = told.q[0, :, t] < FDR_CUTOFF
-        more = [int(k) for k in np.argsort(-told.values[:, t]) if sure[k] and told.values[k, t] > 0]
+    for t, kind in enumerate(spectrum.modifications):
+        sure = spectrum.q[0, :, t] < FDR_CUTOFF
+        more = [
+            int(k)
+            for k in np.argsort(-spectrum.values[:, t])
+            if sure[k] and spectrum.values[k, t] > 0
+        ]
         eight = {
             name: round(float(curve.get((kind.symbol, name, 8), np.nan)), 3)
             for name in ("specific", "random", "mutagenesis")
@@ -109,8 +112,8 @@ def read_codes(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
                 "type": kind.symbol,
                 "at_site": int(sure.sum()),
                 "more": len(more),
-                "first": [[k, told.reads[k]] for k in more[:OWN]],
-                "anywhere": int((told.q[1, :, t] < FDR_CUTOFF).sum()),
+                "first": [[k, spectrum.reads[k]] for k in more[:OWN]],
+                "anywhere": int((spectrum.q[1, :, t] < FDR_CUTOFF).sum()),
                 "lost_by_8_tokens": eight,
             }
         )
@@ -118,7 +121,7 @@ def read_codes(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
 
 
 def photograph(page: Path, name: str, width: int, height: int) -> bool:
-    """Take a picture of a page in Chromium; False where there is none."""
+    """Take a screenshot of a page with Chromium; return False if it is not installed."""
     browser = next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
     )
@@ -136,11 +139,11 @@ def photograph(page: Path, name: str, width: int, height: int) -> bool:
 
 
 def codes_table(kept: dict[str, Any]) -> str:
-    """Lay out which codes tell which type, as Markdown."""
+    """Return the table of the codes of each type as Markdown."""
     lines = [
         f"Model {kept['model']}, validation windows:",
         "",
-        "| type | codes that tell it at the site | of them more often; the most specific of those "
+        "| type | codes that differ at the site | enriched ones; the most specific of them "
         "| codes that differ in whole windows |",
         "|---|---|---|---|",
     ]
@@ -154,12 +157,12 @@ def codes_table(kept: dict[str, Any]) -> str:
 
 
 def letters_table(kept: dict[str, Any]) -> str:
-    """Lay out the motifs of each type beside what is known, as Markdown."""
+    """Return the table of motifs beside published ones as Markdown."""
     lines = [
         f"Model {kept['model']}, all modified validation windows:",
         "",
-        "| type | windows | near | motifs found, with the usual place of their first base "
-        "| what is known |",
+        "| type | windows | near | motifs, with the usual position of their first base "
+        "| published |",
         "|---|---|---|---|---|",
     ]
     for row in kept["rows"]:

@@ -1,4 +1,4 @@
-"""What whole transcriptomes cost: hours on cores, GPUs and machines, from measured speeds.
+"""Time of scans of whole transcriptomes on cores, GPUs and clusters, from measured speeds.
 
 The speed of the network is that of ``results/scan_speed.json`` (``make benchmark-scan``).
 ``--measure`` measures how much longer a whole scan takes: reading, the context around short
@@ -25,16 +25,16 @@ SPEED = Path(__file__).parent / "results" / "scan_speed.json"
 
 ROUNDS = 3
 NT = 300_000
-"""Nt of each input that is scanned to measure."""
+"""Nt of each measured input."""
 
 MEDIAN, SPREAD = 1000, 0.9
 """Transcripts: median nt, and standard deviation of the logarithm."""
 
 MEAN = 1500
-"""Nt of such transcripts on average."""
+"""Mean nt of these transcripts."""
 
 EXON, APART = 150, 3000
-"""Exons: median nt, and nt between the beginnings of two."""
+"""Exons: median nt, and nt between two starts."""
 
 WORK = (
     ("human transcripts (protein-coding and lncRNA)", 400e6, "transcripts"),
@@ -43,13 +43,13 @@ WORK = (
     ("mouse exons in the genome, each base once", 120e6, "exons"),
     ("all RNA of RefSeq", 200e9, "transcripts"),
 )
-"""Name, nt, and which measured input it is like; the page says where the numbers are from."""
+"""Name, nt, and similar measured input; the page has the sources of the numbers."""
 
 MACHINES = (("1 core", 1), ("16 cores", 16), ("10 machines of 64 cores", 640))
 
 
 def inputs(folder: Path, length: int) -> dict[str, Any]:
-    """Write inputs of three kinds and open them."""
+    """Write and open three inputs."""
     from vqrna.genome import open_genome
     from vqrna.prediction import FastaSource
 
@@ -79,14 +79,14 @@ def inputs(folder: Path, length: int) -> dict[str, Any]:
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """Give the processor time that something takes."""
+    """Return the processor time of a call."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 def measure() -> dict[str, Any]:
-    """Scan each input with one thread, in turn with the network alone."""
+    """Scan each input with one thread, alternating with the network alone."""
     import torch
 
     from vqrna.model.weights import load_model
@@ -121,7 +121,7 @@ def measure() -> dict[str, Any]:
 
 
 def network_speed(measured: dict[str, Any]) -> tuple[float, float | None]:
-    """Give nt a second of a core that is all its own, and of a GPU where that was measured."""
+    """Return nt/s of an idle core, and of a GPU if it was measured."""
     if not SPEED.exists():
         return 1e6 / measured["us_per_nt"]["network"], None
     speed = json.loads(SPEED.read_text(encoding="utf-8"))
@@ -130,8 +130,8 @@ def network_speed(measured: dict[str, Any]) -> tuple[float, float | None]:
     return core / min(1, speed["share_of_a_core"]), max(gpu["float32"].values()) if gpu else None
 
 
-def told(hours: float) -> str:
-    """Write a time as people say it."""
+def duration(hours: float) -> str:
+    """Format a time."""
     if hours < 1.5:
         return f"{max(1, round(60 * hours))} min"
     if hours < 72:
@@ -140,17 +140,17 @@ def told(hours: float) -> str:
 
 
 def row(name: str, nt: float, speed: float, gpu: float | None) -> str:
-    """Price an input; `speed` and `gpu` are those of whole scans."""
+    """Return the row of an input; `speed` and `gpu` are those of whole scans."""
     amount = f"{nt / 1e9:,.0f} Gnt" if nt >= 1e10 else f"{nt / 1e6:,.0f} Mnt"
-    cells = [told(nt / speed / cores / 3600) for _, cores in MACHINES]
+    cells = [duration(nt / speed / cores / 3600) for _, cores in MACHINES]
     if gpu is not None:
-        cells.append(told(nt / gpu / 3600))
+        cells.append(duration(nt / gpu / 3600))
     hours = nt / speed / 3600
     return f"| {name} | {amount} | {' | '.join(cells)} | {hours:,.{0 if hours >= 10 else 1}f} |"
 
 
 def table(measured: dict[str, Any], millions: float | None = None) -> str:
-    """Lay out the costs as Markdown."""
+    """Return the table of costs as Markdown."""
     core, gpu = network_speed(measured)
     columns = [name for name, _ in MACHINES] + (["1 GPU"] if gpu else [])
     lines = [
@@ -165,7 +165,7 @@ def table(measured: dict[str, Any], millions: float | None = None) -> str:
 
 
 def block(measured: dict[str, Any]) -> str:
-    """Lay out what the page shows."""
+    """Return the block of the page."""
     times = measured["times_the_network"]
     core, gpu = network_speed(measured)
     on = f", on the GPU {gpu / 1e6:,.2g} million" if gpu else ""

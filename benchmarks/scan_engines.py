@@ -1,7 +1,7 @@
-"""Ways to read codes faster than in float32: each gives logits from the codes of a stretch.
+"""Engines that evaluate codes faster than float32: each returns logits from the codes of a span.
 
-The codes are found in float32 and settled as always; only what reads them is put into another
-engine or another arithmetic. Used by ``scan_speed.py``.
+Codes are assigned in float32 and near ties resolved as usual; only the layers behind use another
+engine or arithmetic. Used by ``scan_speed.py``.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def engines(network: SiteNetwork, example: torch.Tensor) -> Iterator[tuple[str, 
     Yields
     ------
     name, engine
-        Or why there is none.
+        Or why it is not available.
     """
     reader = Reader(network).eval()
     for name, make in (

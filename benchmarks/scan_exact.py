@@ -1,4 +1,4 @@
-"""How exactly a scan of the shipped weights gives the numbers of windows; print the table.
+"""Differences between scans and single windows with the shipped weights: a table of docs/speed.md.
 
 Run by ``make benchmark-exact``; the numbers are kept in ``results/scan_exact.json``.
 """
@@ -26,11 +26,11 @@ SEQUENCES = 12
 """Validation windows that are scanned and evaluated window by window, at every position."""
 
 RANDOM_NT = 200_000
-"""Random letters on which the fast mode is held against float32."""
+"""Random nt on which the fast mode is compared with float32."""
 
 
 def differences(model: TrainedModel, rows: np.ndarray) -> dict[str, Any]:
-    """Find the greatest differences of scans (N, L) to the windows around every position."""
+    """Return the largest differences between scans (N, L) and windows around every position."""
     logits = scores = 0.0
     same = 0
     with progress(len(rows), str(model.dtype).removeprefix("torch."), unit="sequences") as bar:
@@ -48,13 +48,13 @@ def differences(model: TrainedModel, rows: np.ndarray) -> dict[str, Any]:
 
 def near_ties(model: TrainedModel, windows: np.ndarray) -> dict[str, int]:
     """Count tokens of whole windows that nearly tie between two codes."""
-    half, found, tokens = centre(model.length), 0, 0
+    half, count, tokens = centre(model.length), 0, 0
     with progress(len(windows), "near ties", unit="sequences") as bar:
         for row in windows:
             ties = model.scan_batch(np.pad(row, half, constant_values=4)[None]).near_ties
-            found, tokens = found + int(ties.sum()), tokens + ties.size
+            count, tokens = count + int(ties.sum()), tokens + ties.size
             bar.advance(1)
-    return {"near_ties": found, "tokens": tokens}
+    return {"near_ties": count, "tokens": tokens}
 
 
 def fast(model: TrainedModel, seed: int = 0) -> dict[str, Any]:
@@ -63,11 +63,11 @@ def fast(model: TrainedModel, seed: int = 0) -> dict[str, Any]:
     exact, quick = model.scan(letters), model.scan(letters, precision="fast")
     of_site = np.stack([m.candidates(letters) for m in model.modifications], axis=1)
     apart = np.abs(model.score(exact) - model.score(quick))[of_site]
-    found = {"mean": float(apart.mean()), "max": float(apart.max())}
+    difference = {"mean": float(apart.mean()), "max": float(apart.max())}
     for t, tier in enumerate(TIERS):
         one, two = ((x >= model.tiers.logits[:, t]) & of_site for x in (exact, quick))
-        found[tier] = {"calls": int(one.sum()), "same": int((one & two).sum())}
-    return found
+        difference[tier] = {"calls": int(one.sum()), "same": int((one & two).sum())}
+    return difference
 
 
 def measure(data: str) -> dict[str, Any]:
@@ -93,9 +93,9 @@ def table(measured: dict[str, Any]) -> str:
         "|---|---|---|---|",
     ]
     for name in ("float64", "float32"):
-        found = measured[name]
-        calls = f"the same at {found['same_calls']:,} of {found['positions']:,} positions"
-        lines.append(f"| {name} | {found['logits']:.0e} | {found['scores']:.0e} | {calls} |")
+        values = measured[name]
+        calls = f"the same at {values['same_calls']:,} of {values['positions']:,} positions"
+        lines.append(f"| {name} | {values['logits']:.0e} | {values['scores']:.0e} | {calls} |")
     ties, quick = measured["ties"], measured["fast"]
     calls = ", ".join(
         f"{quick[tier]['same']:,} of {quick[tier]['calls']:,} `{tier}`" for tier in TIERS

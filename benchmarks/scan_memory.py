@@ -1,7 +1,7 @@
-"""How much memory a scan takes, and that it does not grow with the input.
+"""Memory of scans, which does not grow with the input.
 
-Each input is scanned by `vqrna predict` in a process of its own, whose peak resident memory the
-system tells. One long record of 1, 3 and 10 Mnt goes through the shipped network. Through the whole
+Each input is scanned by `vqrna predict` in a process of its own, whose peak resident memory is
+measured. One long record of 1, 3 and 10 Mnt goes through the shipped network. Through the whole
 path from FASTA to files, but with a stub in place of the network, go 300 Mnt in one record, 300 Mnt
 in 100,000 records, and a million records of 100 nt.
 
@@ -49,7 +49,7 @@ if {stub}:
     vqrna.model.weights.load_model = load
 code = main({arguments!r})
 status = pathlib.Path("/proc/self/status")
-if status.exists():  # ru_maxrss also counts what the process was before it became this one
+if status.exists():  # ru_maxrss includes the process before exec
     peak = next(int(x.split()[1]) for x in status.open() if x.startswith("VmHWM")) / 1024
 else:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -71,7 +71,7 @@ def records(generator: np.random.Generator, count: int, length: int) -> Iterator
 
 
 def measure(folder: Path, name: str, count: int, length: int, *, stub: bool, packed: bool) -> dict:
-    """Scan random records and tell peak memory and speed."""
+    """Scan random records; return peak memory and speed."""
     generator = np.random.default_rng(0)
     fasta = folder / ("in.fa.gz" if packed else "in.fa")
     with gzip.open(fasta, "wb", compresslevel=1) if packed else fasta.open("wb") as file:
@@ -111,7 +111,7 @@ def measure(folder: Path, name: str, count: int, length: int, *, stub: bool, pac
 
 
 def table(measured: dict) -> str:
-    """Lay out peak memory as Markdown; speeds hang on what else the machine does."""
+    """Return the table of peak memory as Markdown; speeds depend on the load of the machine."""
     lines = ["| input | network | peak memory, MB |", "|---|---|---|"]
     for row in measured["rows"]:
         lines.append(f"| {row['input']} | {row['network']} | {row['peak_mb']:,} |")
@@ -126,7 +126,7 @@ INPUTS = (
     ("100,000 records of 3 knt", 10**5, 3000, True, False),
     ("1,000,000 records of 100 nt, gzip", 10**6, 100, True, True),
 )
-"""Name, records, nt of each, whether a stub stands for the network, whether it is compressed."""
+"""Name, records, nt of each, whether a stub replaces the network, whether it is compressed."""
 
 
 def main() -> None:

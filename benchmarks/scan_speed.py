@@ -1,7 +1,7 @@
-"""How fast sequence is scanned: the published server's way, batches of windows, densely.
+"""Speed of scans: like the published server, with batches of windows, and densely.
 
-All in one run on random sequence, in turn, since machines are shared: what counts are the ratios.
-Run by ``make benchmark-scan``, best on a machine that does nothing else.
+All are measured alternately in one run on random sequence: on shared machines only ratios are
+meaningful. Run by ``make benchmark-scan``, best on an idle machine.
 """
 
 from __future__ import annotations
@@ -122,13 +122,13 @@ def agreement(model: TrainedModel, fast: np.ndarray, exact: np.ndarray) -> dict[
     half = centre(model.length)
     kinds = model.modifications
     candidate = np.stack([m.candidates(tokens) for m in kinds], axis=1)[half:-half]
-    found = {"score_max": float(score.max()), "score_mean": float(score.mean())}
+    results = {"score_max": float(score.max()), "score_mean": float(score.mean())}
     tiers = [model.tiers.reached(each) * candidate for each in (exact, fast)]
     for number, tier in enumerate(("low", "medium", "high"), 1):
         one, two = (each >= number for each in tiers)
-        found[f"calls_{tier}"] = int(one.sum())
-        found[f"same_{tier}"] = int((one & two).sum()) / max(1, int((one | two).sum()))
-    return found
+        results[f"calls_{tier}"] = int(one.sum())
+        results[f"same_{tier}"] = int((one & two).sum()) / max(1, int((one | two).sum()))
+    return results
 
 
 def fast_ways(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -140,17 +140,17 @@ def fast_ways(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
     exact = model.scan_batch(tokens[None])
     ties = int(exact.near_ties.sum())
     tile = torch.from_numpy(tokens[: TILE + 2 * half])
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     network.eval()
     with torch.no_grad():
         evaluation = dense_network(network)
         vectors = network.quantizer.lookup(evaluation.codes(tile)[0]).T[None].contiguous()
     ways = []
-    from benchmarks.scan_engines import engines  # whoever only reads the tables has no need of it
+    from benchmarks.scan_engines import engines  # not needed for the tables
 
     for name, engine in engines(network, vectors):
         if isinstance(engine, str):
-            found[name] = {"skipped": engine}
+            results[name] = {"skipped": engine}
             print(f"  {name}: {engine}", flush=True)
             continue
 
@@ -165,21 +165,21 @@ def fast_ways(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
             for at in range(0, AGREEMENT - TILE + 1, TILE)
         ]
         same = np.concatenate(logits)
-        rest = exact.logits[0, len(same) :]  # what fills no tile is not read again
-        found[name] = agreement(model, np.concatenate([same, rest]), exact.logits[0])
+        rest = exact.logits[0, len(same) :]  # an incomplete tile is not evaluated again
+        results[name] = agreement(model, np.concatenate([same, rest]), exact.logits[0])
         ways.append(Way(name, TILE, work))
     fast = model.scan_batch(tokens[None], "fast").logits[0]
-    found["bfloat16 behind the codes"] = agreement(model, fast, exact.logits[0])
+    results["bfloat16 behind the codes"] = agreement(model, fast, exact.logits[0])
     ways.append(
         Way("bfloat16 behind the codes", TILE, densely(model, "fast").work),
     )
     for name, speed in one_core(ways, 3).items():
-        found[name]["nt_per_s"] = round(speed)
-    return found, {"positions": AGREEMENT, "near_ties": ties}
+        results[name]["nt_per_s"] = round(speed)
+    return results, {"positions": AGREEMENT, "near_ties": ties}
 
 
 def codes_kept_in_bfloat16(model: TrainedModel, windows: int = 100) -> float:
-    """Give the share of codes that would be the same if they were found in bfloat16, too."""
+    """Return the share of codes that would be equal in bfloat16."""
     network = model.network
     assert isinstance(network, SiteNetwork)
     tokens = torch.from_numpy(sequence(windows * model.length, 2)).view(windows, -1)
@@ -193,8 +193,8 @@ def codes_kept_in_bfloat16(model: TrainedModel, windows: int = 100) -> float:
 
 
 def by_length(model: TrainedModel) -> dict[str, float]:
-    """Give microseconds a nt of sequences of 1 kb to 10 Mb."""
-    found = {}
+    """Return microseconds per nt of sequences of 1 kb to 10 Mb."""
+    results = {}
     for name, times in LENGTHS.items():
         number, unit = name.split()
         nt = int(number) * {"kb": 1_000, "Mb": 1_000_000}[unit]
@@ -202,31 +202,31 @@ def by_length(model: TrainedModel) -> dict[str, float]:
         start = time.perf_counter()
         for _ in range(times):
             model.scan(tokens)
-        found[name] = round((time.perf_counter() - start) / times / nt * 1e6, 2)
-    return found
+        results[name] = round((time.perf_counter() - start) / times / nt * 1e6, 2)
+    return results
 
 
 def on_gpu(model: TrainedModel) -> dict[str, Any]:
-    """Give nt a second on a GPU for several rows at once, and the difference to the CPU."""
+    """Return nt/s on a GPU for several rows at once, and the difference to the CPU."""
     half = centre(model.length)
     tokens = np.stack([sequence(TILE + 2 * half, seed) for seed in range(16)])
     expected = model.scan_batch(tokens[:1]).logits
-    found: dict[str, Any] = {"gpu": torch.cuda.get_device_name()}
+    results: dict[str, Any] = {"gpu": torch.cuda.get_device_name()}
     model.to("cuda")
-    found["logit_max"] = float(np.abs(model.scan_batch(tokens[:1]).logits - expected).max())
+    results["logit_max"] = float(np.abs(model.scan_batch(tokens[:1]).logits - expected).max())
     for precision in ("float32", "fast"):
         ways = [
             Way(f"{n}", n * TILE, partial(model.scan_batch, tokens[:n], precision))
             for n in (1, 4, 16)
         ]
         speeds = one_core(ways)
-        found[precision] = {f"{n} tiles at once": round(s) for n, s in speeds.items()}
+        results[precision] = {f"{n} tiles at once": round(s) for n, s in speeds.items()}
     model.to("cpu")
-    return found
+    return results
 
 
 def table(measured: dict[str, Any]) -> str:
-    """Lay out what was measured as Markdown."""
+    """Return the table of speeds as Markdown."""
     one, two, lengths = measured["one_core"], measured["two_cores"], measured["us_per_nt"]
     names = list(one)
     first, short, batches, exact, fast = (one[name] for name in names)
@@ -245,7 +245,7 @@ def table(measured: dict[str, Any]) -> str:
         f"- {exact / batches:,.0f} times our own batched windows (target 30)",
         "- cost per nt: " + ", ".join(f"{us:.1f} µs at {n}" for n, us in lengths.items()),
         f"- near ties: {ties['near_ties']} of {ties['positions']:,} tokens, {share:.1e} "
-        "(bound 1e-4); all settled in double precision",
+        "(bound 1e-4); all resolved in double precision",
     ]
     if "cuda" in measured:
         lines.append(f"- on {measured['cuda']['gpu']}, nt/s: {measured['cuda']}")
@@ -257,23 +257,23 @@ def _number(x: float) -> str:
 
 
 def engines_table(measured: dict[str, Any]) -> str:
-    """Lay out what else can read the codes, as Markdown."""
+    """Return the table of engines as Markdown."""
     lines = [
-        "Codes are found in float32 in all of these, and are the same. In bfloat16, "
-        f"{1 - measured['codes_kept_in_bfloat16']:.1%} of them would be others.",
+        "All of these assign codes in float32, so the codes are equal. In bfloat16, "
+        f"{1 - measured['codes_kept_in_bfloat16']:.1%} of them would differ.",
         "",
-        "| what reads the codes | one core, nt/s | same calls: low, medium, high "
+        "| engine behind the codes | one core, nt/s | same calls: low, medium, high "
         "| score differs by, max (mean) |",
         "|---|---|---|---|",
     ]
-    for name, found in measured["fast_ways"].items():
-        if "skipped" in found:
-            lines.append(f"| {name} | {found['skipped']} | | |")
+    for name, results in measured["fast_ways"].items():
+        if "skipped" in results:
+            lines.append(f"| {name} | {results['skipped']} | | |")
             continue
-        same = ", ".join(f"{found[f'same_{tier}']:.1%}" for tier in ("low", "medium", "high"))
+        same = ", ".join(f"{results[f'same_{tier}']:.1%}" for tier in ("low", "medium", "high"))
         lines.append(
-            f"| {name} | {found['nt_per_s']:,} | {same} "
-            f"| {found['score_max']:.1e} ({found['score_mean']:.1e}) |"
+            f"| {name} | {results['nt_per_s']:,} | {same} "
+            f"| {results['score_max']:.1e} ({results['score_mean']:.1e}) |"
         )
     return "\n".join(lines)
 

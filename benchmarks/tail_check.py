@@ -1,8 +1,7 @@
-"""Is the fitted tail of a null conservative? Parts of nulls predict the tails of the rest.
+"""Check whether fitted tails of nulls are conservative: parts of nulls predict the rest.
 
-Made-up nulls, of which all is known, and the shipped model's own: its logits at the candidates of
-validation windows, off all known sites. Run by ``make benchmark-tail``; without a data set the
-table is written from what is kept in ``results/tail.json``.
+Uses simulated nulls, and those of the shipped model: its logits at candidates of validation windows
+that are not known sites. Run by ``make benchmark-tail``; kept in ``results/tail.json``.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ FACTORS = (1, 3, 10, 30)
 """So many times rarer than the rarest that a null can count."""
 
 SHARES = (2, 10)
-"""One of so many parts is the null; the rest is looked at."""
+"""The null is one of this number of parts; the rest is tested."""
 
 REPEATS = 100
 SIZE = 200_000
@@ -44,12 +43,12 @@ MADE_UP = {
 
 
 def too_often(null: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Count what reaches rare p-values in the rest, and how much should: (2, factors)."""
+    """Return observed and expected counts of rare p-values in the rest: (2, factors)."""
     sketch = NullDistribution.from_logits(null, 1)
     p = sketch.p_value(rest[rest > null.max()])
     rare = [1 / (factor * (len(null) + 1)) for factor in FACTORS]
-    found = [(p <= level * (1 + 1e-9)).sum() for level in rare]
-    return np.array([found, [len(rest) * level for level in rare]])
+    observed = [(p <= level * (1 + 1e-9)).sum() for level in rare]
+    return np.array([observed, [len(rest) * level for level in rare]])
 
 
 def made_up(name: str, share: int) -> np.ndarray:
@@ -83,17 +82,17 @@ def off_site_logits(directory: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     inside = slice(margin, length - margin)
     known = annotated(windows, train) | annotated(windows, valid)
     known[:, centre(length)] = True
-    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {
+    observed: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {
         kind.symbol: [] for kind in model.modifications
     }
     for row, (window, cluster) in enumerate(zip(windows, of_window, strict=True)):
         logits = model.scan(window, inside.start, inside.stop).astype(np.float32)
         for m, kind in enumerate(model.modifications):
             there = logits[(kind.candidates(window) & ~known[row])[inside], m]
-            found[kind.symbol].append((there, np.full(len(there), cluster)))
+            observed[kind.symbol].append((there, np.full(len(there), cluster)))
     return {
         name: (np.concatenate([x for x, _ in rows]), np.concatenate([c for _, c in rows]))
-        for name, rows in found.items()
+        for name, rows in observed.items()
     }
 
 
@@ -108,8 +107,8 @@ def measure(directory: str) -> dict[str, Any]:
     with progress(len(checks) * len(SHARES), "tails", unit="nulls") as bar:
         for name, check in checks:
             for share in SHARES:
-                found, expected = check(share)
-                row = [round(float(ratio), 2) for ratio in found / expected]
+                observed, expected = check(share)
+                row = [round(float(ratio), 2) for ratio in observed / expected]
                 ratios.setdefault(name, {})[f"1/{share}"] = row
                 bar.advance(1)
     sizes = {name: len(logits) for name, (logits, _) in nulls.items()}
@@ -117,7 +116,7 @@ def measure(directory: str) -> dict[str, Any]:
 
 
 def table(measured: dict[str, Any]) -> str:
-    """Lay out what was measured as Markdown."""
+    """Return the table as Markdown."""
     sizes = measured["positions"].values()
     heads = [
         f"1/{share}: f = 1" if factor == 1 else str(factor)
@@ -125,9 +124,9 @@ def table(measured: dict[str, Any]) -> str:
         for factor in FACTORS
     ]
     lines = [
-        f"The first five rows are made-up nulls of {SIZE:,} values. The others are the off-site "
+        f"The first five rows are simulated nulls of {SIZE:,} values. The others are the off-site "
         f"nulls ({min(sizes):,} to {max(sizes):,} positions) of the shipped model, "
-        f"{measured['model']}, divided so that windows that overlap stay together.",
+        f"{measured['model']}, divided so that overlapping windows stay together.",
         "",
         f"| null | {' | '.join(heads)} |",
         "|" + "---|" * (len(heads) + 1),

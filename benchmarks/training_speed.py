@@ -1,6 +1,6 @@
-"""How many windows a second train on one core: the published network as published, and ours.
+"""Training speed in windows per second on one core, of the published network and of ours.
 
-Both in one run on random windows; the ratio is what counts. Run by ``make benchmark-training``.
+Both are measured in one run on random windows, for their ratio. Run by ``make benchmark-training``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RESULTS = Path(__file__).parent / "results" / "training_speed.json"
 
 
 def windows(modifications: int) -> Windows:
-    """Make random windows of 1,001 nt with random labels."""
+    """Return random windows of 1,001 nt with random labels."""
     generator = np.random.default_rng(0)
     kinds = MODIFICATIONS[:modifications]
     return Windows(
@@ -42,7 +42,7 @@ def windows(modifications: int) -> Windows:
 
 
 def speed(config: Config, modifications: int) -> float:
-    """Train two epochs and give the windows a second of the second."""
+    """Train two epochs and return the windows per second of the second."""
     data = windows(modifications)
     network = build(config.model, modifications)
     unlabelled = None
@@ -61,7 +61,7 @@ def speed(config: Config, modifications: int) -> float:
 
 
 def table(measured: dict[str, float]) -> str:
-    """Lay out what was measured as Markdown."""
+    """Return the table as Markdown."""
     paper, ours = measured["paper"], measured["vqrna"]
     ratio = ours / paper
     return "\n".join(

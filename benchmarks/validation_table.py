@@ -1,4 +1,4 @@
-"""Measure the shipped model on validation windows; write their table in docs/evaluation.md.
+"""Scores of the shipped model on validation windows: a table of docs/evaluation.md.
 
 Run by ``make benchmark-validation``; the numbers are kept in ``results/validation.json``.
 """
@@ -21,7 +21,7 @@ def measure(directory: str) -> dict[str, Any]:
     from vqrna.evaluation import FLANKS, evaluate
     from vqrna.model.weights import load_model
 
-    found = evaluate(
+    evaluation = evaluate(
         load_model(),
         load_benchmark(directory, "valid"),
         split="valid",
@@ -29,14 +29,14 @@ def measure(directory: str) -> dict[str, Any]:
         masks=FLANKS,
         show_progress=True,
     )
-    return found.to_json()
+    return evaluation.to_json()
 
 
-def cell(results: list[dict[str, Any]], metric: str, kind: str, **which: str) -> str:
-    """Write a value with its interval, or a dash where there is none."""
-    wanted = {"windows": "all", "negatives": "random", "flanks": "none", **which}
+def cell(results: list[dict[str, Any]], metric: str, symbol: str, **which: str) -> str:
+    """Format a value with its interval; a dash if missing."""
+    values = {"windows": "all", "negatives": "random", "flanks": "none", **which}
     for row in results:
-        if row["modification"] == kind and all(row[key] == wanted[key] for key in wanted):
+        if row["modification"] == symbol and all(row[key] == values[key] for key in values):
             value = row[metric]
             if value["value"] is not None:
                 return f"{value['value']:.3f} ({value['low']:.3f}–{value['high']:.3f})"
@@ -44,23 +44,23 @@ def cell(results: list[dict[str, Any]], metric: str, kind: str, **which: str) ->
 
 
 def table(measured: dict[str, Any]) -> str:
-    """Lay out what was measured as Markdown."""
+    """Return the table as Markdown."""
     results = measured["results"]
-    kinds = dict.fromkeys(row["modification"] for row in results if row["flanks"] == "none")
-    rows = [(kind, kind, "random") for kind in kinds if not kind.startswith("mean")]
-    at = [kind for kind, _, _ in rows].index("m6A") + 1
+    symbols = dict.fromkeys(row["modification"] for row in results if row["flanks"] == "none")
+    rows = [(symbol, symbol, "random") for symbol in symbols if not symbol.startswith("mean")]
+    at = [symbol for symbol, _, _ in rows].index("m6A") + 1
     rows.insert(at, ("m6A", "m6A, negatives of the same motif", "hard"))
     rows.append((NINE, "**mean of nine** (without m6A, m7G)", "random"))
     lines = [
         "| type | AUROC, all windows | AUROC, non-overlapping | ACC | MCC |",
         "|---|---|---|---|---|",
     ]
-    for kind, title, negatives in rows:
+    for symbol, title, negatives in rows:
         cells = [
-            cell(results, "auroc", kind, negatives=negatives),
-            cell(results, "auroc", kind, negatives=negatives, windows="non_overlapping"),
-            cell(results, "acc", kind, negatives=negatives),
-            cell(results, "mcc", kind, negatives=negatives),
+            cell(results, "auroc", symbol, negatives=negatives),
+            cell(results, "auroc", symbol, negatives=negatives, windows="non_overlapping"),
+            cell(results, "acc", symbol, negatives=negatives),
+            cell(results, "mcc", symbol, negatives=negatives),
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     lines += ["", "| hidden beyond 25 nt of the site | mean AUROC of nine |", "|---|---|"]

@@ -1,1 +1,1 @@
-"""Ideas for the network, each tried by itself in a short training against the network as it is."""
+"""Alternative parts of network and training, each measured in a short training."""

@@ -1,8 +1,8 @@
-"""Try ideas, one by one, in a short training each, and write their table.
+"""Measure each idea in a short training, and write their table.
 
-Trained and measured as in the benchmark of quality, on the public split: a network for each idea
-and one as it is. Run by ``make benchmark-ideas``. What is finished is kept in ``results/ideas``
-and not made again.
+Networks are trained and measured as in the benchmark of quality, on the public split: one for each
+idea, and a control. Run by ``make benchmark-ideas``. Finished cells are kept in ``results/ideas``
+and never made again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "experiments.md"
 
 
 def parser() -> argparse.ArgumentParser:
-    """Describe the arguments."""
+    """Return the argument parser."""
     from benchmarks.ideas.catalogue import NAMES
 
     p = argparse.ArgumentParser(prog="python -m benchmarks.ideas", description=__doc__)
@@ -31,14 +31,14 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--ideas", default=",".join(NAMES), help=f"of: {', '.join(NAMES)}")
     p.add_argument("--seeds", type=seeds, default=(0,), help="default: 0")
     p.add_argument("--threads", type=at_least_one, default=1, help="of torch (default: 1)")
-    p.add_argument("--table", action="store_true", help="only write the table from what is kept")
+    p.add_argument("--table", action="store_true", help="only write the table from kept cells")
     p.add_argument("--results", type=Path, default=RESULTS, help=argparse.SUPPRESS)
     p.add_argument("--runs", type=Path, default=RUNS, help=argparse.SUPPRESS)
     return p
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make what is missing, then the table."""
+    """Make the missing cells, then the table."""
     from benchmarks.ideas.table import write_table
 
     from vqrna.errors import VqrnaError
@@ -55,15 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def chosen(names: Sequence[str]) -> list[str]:
-    """Name the ideas that are asked for, behind those that they are measured against."""
+    """Return the requested ideas, each after its control."""
     from benchmarks.ideas.catalogue import NAMES, idea
 
-    found = [n for name in names for n in (idea(name).control, name) if n in NAMES]
-    return list(dict.fromkeys(found))
+    listed = [n for name in names for n in (idea(name).control, name) if n in NAMES]
+    return list(dict.fromkeys(listed))
 
 
 def work(args: argparse.Namespace, names: Sequence[str]) -> int:
-    """Train and measure what is not kept yet; gives how many could not be made."""
+    """Train and measure the missing cells; return the number of failures."""
     import torch
     from benchmarks.ideas.catalogue import idea
     from benchmarks.quality.cells import Job, make
@@ -83,7 +83,7 @@ def work(args: argparse.Namespace, names: Sequence[str]) -> int:
         try:
             cell = make(job, task, data.name, store, args.runs, command=command, show_progress=True)
             print(f"{name}, seed {seed}: {cell.seconds:,.0f} s", flush=True)
-        except VqrnaError as error:  # the others may still be made
+        except VqrnaError as error:  # other cells may succeed
             print(f"{name}, seed {seed}: failed: {error}", file=sys.stderr, flush=True)
             failed += 1
     return failed

@@ -1,7 +1,7 @@
-"""The ideas by name: what each changes, and what was expected of it.
+"""The ideas by name: the change of each, and the expectation before it was measured.
 
-What is kept of an idea goes by its name and configuration: whoever changes what an idea does gives
-it another name.
+Kept cells are identified by the name and configuration of an idea: an idea that is changed needs
+another name.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from vqrna.config import preset, replace
 from vqrna.errors import UsageError
 
 BASE = replace(preset("vqrna"), epochs=3)
-"""The network as it is, without a teacher, for three epochs: short, the same for all ideas."""
+"""The preset without a teacher, for three epochs: the same for all ideas."""
 
 CONTROL, OURS, TREES = "control", "ours", "trees+"
-"""What ideas are measured against; the last two are models of the benchmark of quality."""
+"""Controls of ideas; the last two are models of the benchmark of quality."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Idea:
     Parameters
     ----------
     spec : Spec
-        Name, title and what it changes.
+        Name, title and change.
     expected : str
-        Said before it was measured.
+        Expectation before it was measured.
     control : str
-        Name of what it is measured against: an idea or a model of the benchmark of quality.
+        Name of an idea or of a model of the benchmark of quality.
     """
 
     spec: Spec
@@ -55,94 +55,94 @@ def _network(name: str, title: str, expected: str, **more: object) -> Idea:
 
 
 IDEAS: tuple[Idea, ...] = (
-    _network(CONTROL, "the network as it is", ""),
+    _network(CONTROL, "control", ""),
     _network(
         "no-codes",
         "no quantiser",
-        "what any better quantiser could gain at most",
+        "upper limit of the gain of a better quantiser",
         config=replace(BASE, quantizer="none"),
         scans=False,
     ),
     _network(
         "codes-128",
-        "128 codes in place of 512",
-        "a little worse",
+        "128 codes instead of 512",
+        "slightly worse",
         config=replace(BASE, codebook_size=128),
     ),
     _network(
         "codes-2048",
         "2,048 codes",
-        "a little better where the motif is long",
+        "slightly better for long motifs",
         config=replace(BASE, codebook_size=2048),
     ),
     _network(
         "published-loss",
-        "codes nearest by distance, learned by gradient, as published",
+        "nearest codes by distance, learned by gradient, as published",
         "few codes in use, worse",
         quantizer="euclidean",
         scans=False,
     ),
     _network(
         "finite-scalars",
-        "three numbers of eight levels each in place of a codebook (FSQ, ICLR 2024)",
-        "as good, without a codebook to look after",
+        "three numbers of eight levels each instead of a codebook (FSQ, ICLR 2024)",
+        "equal, without a codebook to maintain",
         quantizer="fsq",
         scans=False,
     ),
     _network(
         "residual",
-        "a second code for what the first leaves (as in VQDNA, ICML 2024)",
-        "nearer to no quantiser",
+        "a second code for the residual of the first (as in VQDNA, ICML 2024)",
+        "closer to no quantiser",
         quantizer="residual",
         scans=False,
     ),
     _network(
         "rotation",
-        "gradients turned as the latent is turned to its code (rotation trick, arXiv 2410.06424)",
-        "more codes in use, a little better",
+        "gradients rotated as the latent is rotated to its code (rotation trick, arXiv 2410.06424)",
+        "more codes in use, slightly better",
         quantizer="rotation",
     ),
     _network(
         "late-codes",
-        "latents become codes little by little, all of them from two thirds of the training on",
-        "a share of what codes cost is won back",
+        "gradual quantisation: all latents become codes after two thirds of the training",
+        "recovers a part of the loss by quantisation",
         quantizer="late-codes",
     ),
     _network(
         "late-codes-2048",
         "the same with 2,048 codes",
-        "more of it",
+        "recovers more",
         config=replace(BASE, codebook_size=2048),
         quantizer="late-codes",
     ),
     _network(
         "dropped-codes",
         "a tenth of the codes hidden in training",
-        "less learned by heart; worse in three epochs, perhaps better in more",
+        "less overfitting; worse in three epochs, possibly better in more",
         quantizer="dropped-codes",
     ),
     _network(
         "typed-parts",
-        "hidden units of its own for each type, in both parts of the head",
-        "types with a motif of their own gain",
+        "separate hidden units for each type, in both parts of the head",
+        "gain for types with a motif of their own",
         changed=typed_parts,
         scans=False,
     ),
     _network(
         "swapped-flanks",
-        "a quarter of the windows get the flanks of another one (a mixup of sequences)",
-        "the site is told better, the region worse",
+        "a quarter of the windows get the flanks of another one (sequence mixup)",
+        "better for the site, worse for the region",
         changed=swapped_flanks,
     ),
     _network(
         "unlabelled",
-        "unmodified windows as unlabelled ones, a twentieth of them modified (nnPU, NeurIPS 2017)",
-        "nothing: random positions are hardly ever modified",
+        "unmodified windows as unlabelled ones, 5 % of them modified (nnPU, NeurIPS 2017)",
+        "no effect: random positions are rarely modified",
         changed=unlabelled_negatives,
     ),
     _network(
         "pretrained",
-        "an epoch of telling hidden codes from those around them, on all windows without labels",
+        "an epoch of predicting hidden codes, on all windows without labels",
         "better codes from the start",
         changed=pretrained,
         minutes=4.0,
@@ -150,25 +150,25 @@ IDEAS: tuple[Idea, ...] = (
     Idea(
         Spec(
             "taught-by-networks",
-            "networks of two thirds of the windows among the teachers, with the trees",
+            "networks trained on two thirds of the windows as additional teachers",
             config=spec(OURS).config,
             joint=True,
             changed=partial(taught_by_networks, BASE),
             minutes=5.0,
         ),
-        "what an average of networks and trees knows more than either: some .003",
+        "gain of the average of networks and trees: about .003",
         OURS,
     ),
     Idea(
         Spec(
             "structure",
-            "trees that read how likely 51 nt are unpaired, too, folded in 101 nt (ViennaRNA)",
+            "trees with unpaired probabilities of 51 nt, folded in 101 nt (ViennaRNA)",
             fit=fit_structured,
             settings={"folded": 101, "told": 51},
             localises=False,
             minutes=8.0,
         ),
-        "Psi and m1A gain, whose enzymes read stems and loops",
+        "gain for Psi and m1A, whose enzymes recognise stems and loops",
         TREES,
     ),
 )
@@ -178,7 +178,7 @@ NAMES = tuple(spec.name for spec in SPECS)
 
 
 def idea(name: str) -> Idea:
-    """Find an idea by name (UsageError if there is none)."""
+    """Return the idea of a name (UsageError if unknown)."""
     for each in IDEAS:
         if each.spec.name == name:
             return each

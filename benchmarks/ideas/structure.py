@@ -14,7 +14,7 @@ from vqrna.sequence import decode, recentre
 from vqrna.training.teacher import ELSEWHERE
 
 FOLDED, TOLD = 101, 51
-"""Nucleotides that are folded, and those of which it is told how often they are unpaired."""
+"""Nucleotides that are folded, and those whose unpaired probabilities are features."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,15 @@ def unpaired(tokens: np.ndarray) -> np.ndarray:
         import RNA
     except ImportError:
         raise DataError("structure needs ViennaRNA: pip install ViennaRNA") from None
-    found = np.empty((len(tokens), TOLD + 1), dtype=np.float32)
+    features = np.empty((len(tokens), TOLD + 1), dtype=np.float32)
     cut = (FOLDED - TOLD) // 2
-    for row, window in zip(found, recentre(tokens, FOLDED), strict=True):
+    for row, window in zip(features, recentre(tokens, FOLDED), strict=True):
         folding = RNA.fold_compound(decode(window))
         _, energy = folding.pf()
         paired = np.asarray(folding.bpp())[1:, 1:]  # counted from 1, each pair once
         alone = 1 - paired.sum(axis=0) - paired.sum(axis=1)
         row[:TOLD], row[TOLD] = alone[cut : cut + TOLD], energy
-    return found
+    return features
 
 
 def fit_structured(train: Windows, columns: list[int], seed: int) -> Baseline:

@@ -1,4 +1,4 @@
-"""The table of ideas: each less the network as it is, on the same windows."""
+"""The table of ideas: the difference of each from its control, on the same windows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HEAD = ["idea", "expected", *_NAMES, *(f"less: {n}" for n in _NAMES), "seeds", 
 
 
 def write_table(results: Path, quality: Path, page: Path) -> None:
-    """Measure what is kept and put the table between the markers of a page.
+    """Measure the kept cells and write the table into a page.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def write_table(results: Path, quality: Path, page: Path) -> None:
     Raises
     ------
     DataError
-        If nothing is kept.
+        If there are no kept cells.
     """
     measured = measure_all(gather(results, SPECS, quality / "keys"))
     if not measured.values:
@@ -56,7 +56,7 @@ def write_table(results: Path, quality: Path, page: Path) -> None:
 
 
 def _row(idea: Idea, measured: Measured) -> list[str]:
-    """Write the row of an idea, or of what ideas are measured against."""
+    """Return the row of an idea or of a control."""
     name, control = idea.spec.name, idea.control
     trained = OURS if idea.spec.config is not None else TREES
     own, less, verdicts, seeds = [], [], [], ""
@@ -74,12 +74,12 @@ def _row(idea: Idea, measured: Measured) -> list[str]:
             less.append("")
             continue
         seeds = f"{len(mine.by_seed)}, {len(theirs.by_seed)}"
-        # The control lends its spread beside the shipped recipe, if it has two seeds
+        # The spread over seeds is that of the control and of the shipped recipe, if they have two
         lenders = [v for v in {id(v): v for v in (theirs, lender)}.values() if v is not None]
-        found = difference(mine, theirs, lenders)
-        low, high = found.bounds
-        less.append(f"{found.value:+.4f} ({low:+.4f} to {high:+.4f})")
-        if found.verdict:
-            verdicts.append(f"{found.verdict}: {title}")
-    told = "; ".join(verdicts) if verdicts else "" if name == control else "not told apart"
-    return [idea.spec.title, idea.expected, *own, *less, seeds, told]
+        result = difference(mine, theirs, lenders)
+        low, high = result.bounds
+        less.append(f"{result.value:+.4f} ({low:+.4f} to {high:+.4f})")
+        if result.verdict:
+            verdicts.append(f"{result.verdict}: {title}")
+    verdict = "; ".join(verdicts) if verdicts else "" if name == control else "not significant"
+    return [idea.spec.title, idea.expected, *own, *less, seeds, verdict]

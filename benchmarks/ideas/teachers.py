@@ -21,47 +21,49 @@ FOLDS, EPOCHS = 3, 4
 
 @contextmanager
 def taught_by_networks(config: Config) -> Iterator[None]:
-    """Let networks judge the training windows, too: the mean of their log-odds and the trees'.
+    """Use the mean log-odds of trees and of networks as teacher.
 
-    Each window is judged by a network that was trained without it and all that overlap it.
+    Each window is scored by a network that was trained without it and those that overlap it.
 
     Parameters
     ----------
     config : Config
-        Of these networks, which have no teacher themselves.
+        Of these networks, which have no teacher.
     """
 
-    def judge(folder: Path, windows: Windows, length: int, seed: int, **more: Any) -> np.ndarray:
+    def mean_logits(
+        folder: Path, windows: Windows, length: int, seed: int, **more: Any
+    ) -> np.ndarray:
         by_trees = cached_teacher_logits(folder, windows, length, seed, **more)
         by_networks = out_of_fold(windows, replace(config, seed=seed, epochs=EPOCHS), folder)
-        return (by_trees + by_networks) / 2  # nothing where the trees say nothing
+        return (by_trees + by_networks) / 2  # NaN where the trees have no value
 
-    with patch("vqrna.training.loop.cached_teacher_logits", judge):
+    with patch("vqrna.training.loop.cached_teacher_logits", mean_logits):
         yield
 
 
 def out_of_fold(windows: Windows, config: Config, folder: Path) -> np.ndarray:
-    """Judge every window by a network of the other folds: log-odds (N, M), float32.
+    """Score every window by a network of the other folds: log-odds (N, M), float32.
 
     Parameters
     ----------
     windows : Windows
     config : Config
     folder : pathlib.Path
-        The networks are trained in folders of their own below it, and go on where they stopped.
+        The networks are trained, or resumed, in its subfolders.
     """
     fold = make_folds(windows, FOLDS, seed=config.training.seed).fold
-    found = np.empty(windows.labels.shape, dtype=np.float32)
+    logits = np.empty(windows.labels.shape, dtype=np.float32)
     for k in range(FOLDS):
-        judged = np.flatnonzero(fold == k)
-        # The judged windows tell the epochs apart, no more: the last one is the best or nearly so
+        held = np.flatnonzero(fold == k)
+        # The held-out windows only select the epoch, and the last one is the best or nearly so
         result = train_network(
             windows.take(fold != k),
-            windows.take(judged),
+            windows.take(held),
             folder / f"teacher-{k}",
             config,
             resume=True,
             calibrate=False,
         )
-        found[judged] = result.model.logits(windows.tokens[judged])
-    return found
+        logits[held] = result.model.logits(windows.tokens[held])
+    return logits

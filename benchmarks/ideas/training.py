@@ -1,4 +1,4 @@
-"""Other ways to train: what is shown, what is lost, what is learned before."""
+"""Other ways to train: augmentation, loss, and pre-training."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from vqrna.training.losses import reconstruction_loss
 from vqrna.training.schedule import learning_rate, make_optimizer
 
 SWAPPED = 0.25
-"""Share of windows that get the flanks of others."""
+"""Share of windows that get the flanks of other windows."""
 
 CONTAMINATED = 0.05
-"""Share of random unmodified windows that are taken to be modified, for the unlabelled."""
+"""Assumed share of modified windows among unlabelled ones."""
 
 
 def swap_flanks(tokens: torch.Tensor, shortest: int, generator: torch.Generator) -> torch.Tensor:
-    """Give a share of the windows the flanks of another one of the batch: a mixup of sequences.
+    """Replace the flanks of a share of the windows by those of another window: a sequence mixup.
 
-    Sites of the other one that come along are not known to the ranking among decoys.
+    The ranking among decoys does not know sites in the new flanks.
 
     Parameters
     ----------
     tokens : torch.Tensor, shape (N, L), uint8
     shortest : int
-        So many nt beside the site are always a window's own; the distance is drawn for each.
+        Minimal distance from the site that is kept; the distance is drawn for each window.
     generator : torch.Generator
         On the CPU.
     """
@@ -57,7 +57,7 @@ def swap_flanks(tokens: torch.Tensor, shortest: int, generator: torch.Generator)
 
 @contextmanager
 def swapped_flanks() -> Iterator[None]:
-    """Swap flanks before some are hidden."""
+    """Swap flanks before some are masked."""
 
     def both(
         tokens: torch.Tensor, rate: float, shortest: int, generator: torch.Generator
@@ -74,11 +74,11 @@ def unlabelled_loss(
     smoothing: float = 0.0,
     among: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Binary cross-entropy that takes unmodified windows for unlabelled ones.
+    """Return the binary cross-entropy that treats unmodified windows as unlabelled ones.
 
-    After Kiryo et al. (nnPU, NeurIPS 2017): of the loss on unlabelled windows, the part that
-    modified ones among them are expected to have is taken off, though never below 0. Negatives of
-    other types are no part of it. Parameters are those of
+    After Kiryo et al. (nnPU, NeurIPS 2017): the expected part of modified windows is subtracted
+    from the loss on unlabelled ones, which stays at least 0. Negatives of other types are ignored.
+    Parameters are those of
     :func:`vqrna.training.losses.classification_loss`, without `among`.
     """
     if among is not None:
@@ -87,29 +87,29 @@ def unlabelled_loss(
     as_negative = _entropy(logits, smoothing / 2)
     positive, unlabelled = labels == 1, labels == 0
     modified = (as_positive * positive).sum()
-    # What the modified ones would add if they stood among the unlabelled, by type
+    # Loss of modified windows if they were unlabelled, by type
     hidden = (as_negative * positive).sum(0) / positive.sum(0).clamp_min(1)
     share = torch.where(positive.any(0), CONTAMINATED, 0.0)
     rest = (as_negative * unlabelled).sum(0) - share * hidden * unlabelled.sum(0)
-    # All types together: of a single one a batch has too few windows to tell what is below 0
+    # All types together: a batch has too few windows of a single one to clamp at 0
     summed = modified + (rest / (1 - share)).sum().clamp_min(0)
     return summed / (labels >= 0).sum().clamp_min(1)
 
 
 def _entropy(logits: torch.Tensor, target: float) -> torch.Tensor:
-    wanted = torch.full_like(logits, target, dtype=torch.float32)
-    return F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none")
+    targets = torch.full_like(logits, target, dtype=torch.float32)
+    return F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none")
 
 
 @contextmanager
 def unlabelled_negatives() -> Iterator[None]:
-    """Learn with :func:`unlabelled_loss`."""
+    """Train with :func:`unlabelled_loss`."""
     with patch("vqrna.training.losses.classification_loss", unlabelled_loss):
         yield
 
 
 class TypedPart(Part):
-    """A part with hidden units of their own for every type, in place of shared ones."""
+    """A part of the head with separate hidden units for every type."""
 
     def __init__(
         self, features: int, hidden: int, modifications: int, dropout_in: float, dropout: float
@@ -121,18 +121,18 @@ class TypedPart(Part):
 
 @contextmanager
 def typed_parts() -> Iterator[None]:
-    """Give every type its own reading of what the context tells."""
+    """Use separate hidden units for every type."""
     with patch("vqrna.nn.model.Part", TypedPart):
         yield
 
 
 HIDDEN, RUN = 0.15, 4
-"""Share of codes that are hidden in pre-training, in runs of so many."""
+"""Share of codes that are hidden in pre-training, and the length of a run."""
 
 
 @contextmanager
 def pretrained() -> Iterator[None]:
-    """Before training, learn for an epoch to tell hidden codes from those around them."""
+    """Pre-train for an epoch on the prediction of hidden codes."""
 
     def train(train: Windows, valid: Windows, out: Path, config: Config, **more: Any) -> Any:
         start = masked_codes(train, config)
@@ -143,10 +143,10 @@ def pretrained() -> Iterator[None]:
 
 
 def masked_codes(train: Windows, config: Config) -> TrainedModel:
-    """Train encoder, codebook, decoder and context for an epoch without any label.
+    """Train encoder, codebook, decoder and context for an epoch without labels.
 
-    Windows are cut from all over the training windows. A share of the code vectors is put to zero,
-    and the features of the site part at these places have to tell which codes they were.
+    Windows are cut from anywhere in the training windows. A share of the code vectors is set to
+    zero, and the features of the site part have to predict the codes at these tokens.
 
     Parameters
     ----------
@@ -173,18 +173,18 @@ def masked_codes(train: Windows, config: Config) -> TrainedModel:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config.training, step, steps)
         with torch.autocast("cpu", torch.bfloat16, enabled=config.training.precision != "float32"):
-            found = network.quantizer(network.encoder(columns))
-            hidden, places = _hidden(found.codes, network.context.reach, generator)
-            seen = found.quantized * ~hidden[..., None]
+            output = network.quantizer(network.encoder(columns))
+            hidden, places = _hidden(output.codes, network.context.reach, generator)
+            seen = output.quantized * ~hidden[..., None]
             features: Features = network.context(seen, places)
-            told = guess(features.candidates)
-            decoded = network.decoder(found.quantized)
-        middle = found.codes.shape[1] // 2
-        asked = hidden.gather(1, places + middle)
-        wanted = found.codes.gather(1, places + middle)
-        each = F.cross_entropy(told.float(), wanted, reduction="none")
-        hard = (each * asked).sum() / asked.sum().clamp_min(1)
-        loss = hard + config.training.quantization_weight * found.loss
+            logits = guess(features.candidates)
+            decoded = network.decoder(output.quantized)
+        middle = output.codes.shape[1] // 2
+        counted = hidden.gather(1, places + middle)
+        targets = output.codes.gather(1, places + middle)
+        each = F.cross_entropy(logits.float(), targets, reduction="none")
+        hard = (each * counted).sum() / counted.sum().clamp_min(1)
+        loss = hard + config.training.quantization_weight * output.loss
         loss = loss + reconstruction_loss(decoded.float(), columns, squared=False)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -197,7 +197,7 @@ def masked_codes(train: Windows, config: Config) -> TrainedModel:
 def _hidden(
     codes: torch.Tensor, reach: int, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Choose codes to hide (N, T), and places (N, K) to ask at, counted from the middle."""
+    """Draw codes to hide (N, T), and tokens (N, K) to predict, counted from the middle."""
     n, tokens = codes.shape
     starts = (torch.rand(n, tokens, generator=generator) < HIDDEN / RUN).float()
     hidden = F.max_pool1d(F.pad(starts, (RUN - 1, 0))[:, None], RUN, 1)[:, 0] > 0

@@ -1,4 +1,4 @@
-"""Simple models that a network has to beat; one a type, each fitted in seconds."""
+"""Simple baselines, one model per type, each fitted in seconds."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from vqrna.training.teacher import ELSEWHERE, ROUNDS, examples, grow
 
 
 class Reads(Protocol):
-    """What trees read of windows."""
+    """Features of windows for trees."""
 
     @property
     def length(self) -> int:
-        """Nucleotides that are looked at."""
+        """Length of the windows, in nt."""
 
     def of(self, tokens: np.ndarray, /) -> np.ndarray:
-        """Read windows (N, L): numbers (N, F)."""
+        """Return the features (N, F) of windows (N, L)."""
 
 
 Head = Callable[[np.ndarray], np.ndarray]
-"""From what a model prepares of windows to the log-odds (N,) of one type."""
+"""From prepared features to the log-odds (N,) of one type."""
 
 RIDGE = 0.003
-"""Inverse strength of the penalty of logistic regression."""
+"""Inverse strength of the penalty in logistic regression."""
 
 SHARED = 31
 """Length of the pieces that the memoriser looks up, in nt."""
@@ -40,13 +40,13 @@ SHARED = 31
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """A fitted baseline: what it reads of windows, and a head a type.
+    """A fitted baseline: features of windows, and a head per type.
 
     Parameters
     ----------
     modifications : tuple of Modification, length M
     prepare : callable
-        From tokens (N, L) to what the heads read.
+        From tokens (N, L) to the input of the heads.
     heads : tuple of callable, length M
     length : int
         Nucleotides that it reads.
@@ -60,17 +60,17 @@ class Baseline:
     hash: str = ""
 
     def logits(self, tokens: np.ndarray) -> np.ndarray:
-        """Log-odds of windows (N, L) for each type, shape (N, M)."""
+        """Return the log-odds (N, M) of windows (N, L) for each type."""
         prepared = self.prepare(tokens)
         return np.stack([head(prepared) for head in self.heads], axis=1)
 
     def of_type(self, tokens: np.ndarray, symbol: str) -> np.ndarray:
-        """Log-odds of windows (N, L) for one type, shape (N,)."""
+        """Return the log-odds (N,) of windows (N, L) for one type."""
         column = [m.symbol for m in self.modifications].index(symbol)
         return self.heads[column](self.prepare(tokens))
 
     def score(self, logits: np.ndarray) -> np.ndarray:
-        """Probabilities as they come, not calibrated."""
+        """Return uncalibrated probabilities."""
         return sigmoid(logits)
 
 
@@ -83,15 +83,15 @@ def fit_trees(
     elsewhere: float = 0.0,
     rounds: int = ROUNDS,
 ) -> Baseline:
-    """Fit gradient-boosted trees (LightGBM), one model a type, on one thread."""
+    """Fit gradient-boosted trees (LightGBM), one model per type, on one thread."""
     numbers = features.of(train.tokens)
 
     def head(column: int) -> Head:
         rows, labels, weights = examples(train, column, elsewhere)
         return grow(numbers[rows], labels, weights, seed, rounds)
 
-    kinds = tuple(train.modifications[c] for c in columns)
-    return Baseline(kinds, features.of, tuple(head(c) for c in columns), features.length)
+    types = tuple(train.modifications[c] for c in columns)
+    return Baseline(types, features.of, tuple(head(c) for c in columns), features.length)
 
 
 def fit_trees_more(train: Windows, columns: list[int], seed: int) -> Baseline:
@@ -117,8 +117,8 @@ def fit_logistic(
         shift = float(line.intercept_[0] - mean @ slope)
         return lambda new: new.astype(np.float64) @ slope + shift
 
-    kinds = tuple(train.modifications[c] for c in columns)
-    return Baseline(kinds, PLAIN.of, tuple(head(c) for c in columns), PLAIN.length)
+    types = tuple(train.modifications[c] for c in columns)
+    return Baseline(types, PLAIN.of, tuple(head(c) for c in columns), PLAIN.length)
 
 
 def fit_matrix(train: Windows, columns: list[int], seed: int, *, length: int = 15) -> Baseline:
@@ -135,16 +135,16 @@ def fit_matrix(train: Windows, columns: list[int], seed: int, *, length: int = 1
     def head(column: int) -> Head:
         labels = train.labels[:, column]
         odds = log_frequencies(seen[labels == POSITIVE]) - log_frequencies(seen[labels == NEGATIVE])
-        rows = np.vstack([odds, np.zeros(length)])  # an ambiguous letter says nothing
+        rows = np.vstack([odds, np.zeros(length)])  # ambiguous letters carry no information
         assert len(rows) == AMBIGUOUS + 1
         return lambda tokens: rows[tokens, np.arange(length)].sum(axis=1)
 
-    kinds = tuple(train.modifications[c] for c in columns)
-    return Baseline(kinds, prepare, tuple(head(c) for c in columns), length)
+    types = tuple(train.modifications[c] for c in columns)
+    return Baseline(types, prepare, tuple(head(c) for c in columns), length)
 
 
 def log_frequencies(tokens: np.ndarray) -> np.ndarray:
-    """Logarithm of how often each base stands at each position, shape (4, L)."""
+    """Return the logarithm of base frequencies at each position, shape (4, L)."""
     counts = (tokens[None] == np.arange(4)[:, None, None]).sum(axis=1) + 1.0
     return np.log(counts / counts.sum(axis=0))
 
@@ -174,25 +174,25 @@ def fit_memoriser(train: Windows, columns: list[int], seed: int) -> Baseline:
 
         return score
 
-    kinds = tuple(train.modifications[c] for c in columns)
-    return Baseline(kinds, prepare, tuple(head(c) for c in columns), 501)
+    types = tuple(train.modifications[c] for c in columns)
+    return Baseline(types, prepare, tuple(head(c) for c in columns), 501)
 
 
 def _among(number: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Tell which numbers are in a sorted array, shape (P,), bool."""
+    """Return which numbers are in a sorted array, shape (P,), bool."""
     if not len(there):
         return np.zeros(len(number), dtype=bool)
     return there[np.minimum(np.searchsorted(there, number), len(there) - 1)] == number
 
 
 def fit_cpg(train: Windows, columns: list[int], seed: int) -> Baseline:
-    """Learn whether more or fewer CG in 501 nt speak for a site; the number is the score."""
+    """Score windows by their number of CG in 501 nt, with the sign that fits the data."""
     counted = cpg(train.tokens)
 
     def head(column: int) -> Head:
         labels = train.labels[:, column]
         more = counted[labels == POSITIVE].mean() >= counted[labels == NEGATIVE].mean()
-        return lambda found: found if more else -found
+        return lambda values: values if more else -values
 
-    kinds = tuple(train.modifications[c] for c in columns)
-    return Baseline(kinds, cpg, tuple(head(c) for c in columns), 501)
+    types = tuple(train.modifications[c] for c in columns)
+    return Baseline(types, cpg, tuple(head(c) for c in columns), 501)

@@ -1,4 +1,4 @@
-"""Make one cell: fit a model on one split with one seed, score what is held back, keep it."""
+"""Make one cell: fit a model on one split with one seed, and score held-back windows."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from vqrna.studies import Cell, CellStore, Identity, attempt
 
 STUDY = "quality"
 LIMIT = {True: 60, False: 30}
-"""Windows a type whose sites are looked for: in the public split, and in each fold."""
+"""Windows per type in which sites are ranked: in the public split, and in each fold."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One cell that is wanted.
+    """A requested cell.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Job:
     seed : int
     types : tuple of str
     epochs : int, optional
-        In place of those of the configuration; a network's cell says so by its configuration.
+        Override those of the configuration; part of the identity of the cell.
     """
 
     spec: Spec
@@ -52,7 +52,7 @@ class Job:
     epochs: int | None = None
 
     def identity(self, data: str) -> Identity:
-        """Name the cell by all that its scores follow from."""
+        """Return everything that determines the scores of the cell."""
         settings: dict[str, Any] = dict(self.spec.settings or {})
         if self.spec.config is not None:
             settings = effective(self.spec.configured(self.seed, self.epochs))
@@ -71,7 +71,7 @@ class Job:
 
     @property
     def minutes(self) -> float:
-        """Core-minutes that it takes, by order of magnitude."""
+        """Approximate time in core-minutes."""
         if self.spec.config is None:
             return self.spec.minutes
         config = self.spec.configured(self.seed, self.epochs)
@@ -91,7 +91,7 @@ def make(
     weights: Path | None = None,
     show_progress: bool = False,
 ) -> Cell:
-    """Give a cell from the store, or make it; a network goes on from its checkpoint.
+    """Return a cell from the store, or make it; training resumes from a checkpoint.
 
     Parameters
     ----------
@@ -99,16 +99,16 @@ def make(
     task : Task
         Of the job's split.
     data : str
-        Names the windows.
+        Name of the windows.
     store : CellStore
-        The scores of the single windows are kept beside the cell, in a file of its name.
+        Scores of single windows are kept beside the cell, in a file with its name.
     runs : pathlib.Path
         Where networks are trained.
     device : str
     command : str
-        How the cell is said to have been made.
+        Recorded in the cell.
     weights : pathlib.Path, optional
-        A network that was trained before, with the very settings and windows of the job.
+        An already trained network with the settings and windows of the job.
     show_progress : bool
     """
     identity = job.identity(data)
@@ -142,8 +142,8 @@ def make(
             at = dense(model) if job.spec.scans else one_by_one(model)
         kept = {f"logit_{s}": np.clip(x, -6e4, 6e4).astype(np.float16) for s, x in logits.items()}
         if job.spec.localises:
-            found, ranks = locate(at, task, job.types)
-            more["localisation"] = found
+            results, ranks = locate(at, task, job.types)
+            more["localisation"] = results
             kept |= ranks
         with atomic_path(logits_path(store, identity)) as temporary:
             np.savez_compressed(temporary, **kept)
@@ -164,15 +164,15 @@ def make(
 
 
 def logits_path(store: CellStore, identity: Identity) -> Path:
-    """Tell where the scores of the single windows of a cell lie."""
+    """Return the path of the scores of single windows of a cell."""
     return store.path(identity).with_suffix(".npz")
 
 
 def scores(
     key: Key, fold: int, kept: dict[str, np.ndarray], types: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Measure AUROC and AUPRC by type, of the scores as they are kept (half precision)."""
-    found, means = [], {}
+    """Return AUROC and AUPRC by type, computed from the kept scores in half precision."""
+    results, means = [], {}
     for symbol in types:
         rows = key.rows(symbol, fold)
         for name, chosen in comparisons(key, symbol):
@@ -192,7 +192,7 @@ def scores(
                     "auroc": _plain(auroc),
                     "auprc": _plain(auprc),
                 }
-                found.append(row)
+                results.append(row)
                 if not hard:
                     means[symbol, windows] = row
     if set(NINE) <= set(types):
@@ -203,9 +203,9 @@ def scores(
                 for m in ("auroc", "auprc")
             }
             counts = {n: sum(row[n] for row in nine) for n in ("n_pos", "n_neg")}
-            told = {"windows": windows, "negatives": "random", "flanks": "none"}
-            found.append({"modification": "mean9", **told, **counts, **mean})
-    return found
+            which = {"windows": windows, "negatives": "random", "flanks": "none"}
+            results.append({"modification": "mean9", **which, **counts, **mean})
+    return results
 
 
 def locate(
@@ -215,7 +215,7 @@ def locate(
 
     Returns
     -------
-    found : dict of str to dict
+    results : dict of str to dict
         For each type ``n`` windows, the mean ``auroc`` within a window, the median ``percentile``
         of the site, the share that is ``first``.
     ranks : dict of str to np.ndarray
@@ -231,10 +231,10 @@ def locate(
         limit=LIMIT[task.name == PUBLIC],
         resamples=0,
     )
-    found, ranks = {}, {}
+    results, ranks = {}, {}
     for name, of_type in result.ranks.groupby("modification", sort=False):
         values = of_type["auroc"].to_numpy(dtype=float)
-        found[str(name)] = {
+        results[str(name)] = {
             "n": len(values),
             "auroc": round(float(values.mean()), 5),
             "percentile": round(float(100 * np.median(values)), 3),
@@ -242,7 +242,7 @@ def locate(
         }
         ranks[f"row_{name}"] = task.rows[apart[of_type["row"].to_numpy(dtype=int)]].astype(np.int32)
         ranks[f"within_{name}"] = values.astype(np.float16)
-    return found, ranks
+    return results, ranks
 
 
 def _kinds(task: Task, types: Iterable[str]) -> list[Modification]:

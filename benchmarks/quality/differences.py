@@ -1,4 +1,4 @@
-"""Paired differences of two models, with intervals that know of windows and of seeds."""
+"""Paired differences of two models, with intervals over windows and seeds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAIRS = (
     ("ours", "ours"),
     ("trees+", "trees"),
 )
-"""Whose difference is told: the first less the second."""
+"""Compared models: the first minus the second."""
 
 PLACES = (("public", "all"), ("public", "non_overlapping"), ("folds", "all"))
 """Places and windows of the tables of differences."""
@@ -32,7 +32,7 @@ PLACES = (("public", "all"), ("public", "non_overlapping"), ("folds", "all"))
 
 @dataclass(frozen=True)
 class Difference:
-    """One model less another.
+    """The difference of two models.
 
     Attributes
     ----------
@@ -49,12 +49,12 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """``better`` or ``worse`` if `bounds` leave out 0."""
+        """``better`` or ``worse`` if `bounds` exclude 0."""
         return verdict(*self.bounds)
 
 
 def verdict(low: float, high: float) -> str:
-    """Tell on which side of 0 an interval lies; empty if it holds 0."""
+    """Return ``better`` or ``worse`` if an interval excludes 0, else an empty string."""
     return "better" if low > 0 else "worse" if high < 0 else ""
 
 
@@ -70,8 +70,8 @@ def difference(mine: Value, theirs: Value, lenders: Sequence[Value] = ()) -> Dif
     lenders : sequence of Value
         Give their pooled spread to a model of one seed; without any, its seed counts as certain.
     """
-    found = mine - theirs
-    low, high = found.bounds
+    result = mine - theirs
+    low, high = result.bounds
     variance, freedom = 0.0, math.inf
     for value in (mine, theirs):
         spread, certain = pooled([value])
@@ -81,7 +81,7 @@ def difference(mine: Value, theirs: Value, lenders: Sequence[Value] = ()) -> Dif
             variance += spread / max(1, len(value.by_seed))
             freedom = min(freedom, certain)
     seeds = float(student.ppf(0.975, freedom)) * math.sqrt(variance) if variance else 0.0
-    at = found.value
+    at = result.value
     wide = at - math.hypot(at - low, seeds), at + math.hypot(high - at, seeds)
     return Difference(at, (low, high), wide)
 

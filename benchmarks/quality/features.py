@@ -1,4 +1,4 @@
-"""Numbers that simple models read beside those of :mod:`vqrna.data.features`: pieces, and CG."""
+"""Features of simple models beside those of :mod:`vqrna.data.features`: pieces, and CG."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vqrna.sequence import AMBIGUOUS, recentre
 
 
 def pieces(tokens: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give each piece of `size` nt (31 at most) a number that no other piece has.
+    """Return a unique number for each piece of `size` nt (31 at most).
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def pieces(tokens: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     return number[clear], np.nonzero(clear)[0]
 
 
-def cpg(tokens: np.ndarray, stretch: int = 501) -> np.ndarray:
-    """Count CG dinucleotides in the stretch about the site, shape (N,)."""
-    seen = recentre(tokens, stretch)
+def cpg(tokens: np.ndarray, span: int = 501) -> np.ndarray:
+    """Return the number of CG dinucleotides around the site, shape (N,)."""
+    seen = recentre(tokens, span)
     return ((seen[:, :-1] == 1) & (seen[:, 1:] == 2)).sum(axis=1).astype(np.float64)

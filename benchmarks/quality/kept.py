@@ -1,4 +1,4 @@
-"""Gather kept cells: which models were measured where, with which seeds, by the same settings."""
+"""Gather kept cells by model, split and seed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vqrna.studies.cells import config_of
 
 FOLD_NAMES = tuple(split for split in SPLITS if split != PUBLIC)
 WHERE = {"public": (PUBLIC,), "folds": FOLD_NAMES}
-"""What is measured together: the public split, and all folds of the cross-validation."""
+"""Splits that are measured together: the public one, and all folds of the cross-validation."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Scored:
         return self.spec.title + (f" ({self.epochs} epochs)" if self.epochs else "")
 
     def seeds(self, symbol: str, where: str, what: str = "logits") -> list[int]:
-        """Tell the seeds with which a type is whole: all folds, or the public split."""
+        """Return the seeds with complete results of a type: all folds, or the public split."""
         table = getattr(self, what)
         seeds = sorted({seed for s, seed, _ in table if s == symbol})
         return [
@@ -62,7 +62,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class KeptCells:
-    """All that the kept cells hold.
+    """The contents of kept cells.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class KeptCells:
     keys : dict of str to Key
         By the names in `WHERE`.
     left_out : int
-        Cells of other settings or data than today's.
+        Cells with other settings or data than the present ones.
     """
 
     models: list[Scored]
@@ -88,7 +88,7 @@ def gather(
     ----------
     folder : pathlib.Path
     specs : sequence of Spec
-        The models of today, those of the benchmark if not given; other cells are left out.
+        The present models, those of the benchmark if not given; other cells are ignored.
     keys_folder : pathlib.Path, optional
         Where the keys are; ``keys`` in the folder if not given.
 
@@ -101,7 +101,7 @@ def gather(
     keys = {where: Key.load(path) for where, path in paths.items() if path.exists()}
     store = CellStore(folder)
     specs = SPECS if specs is None else specs
-    found: dict[str, Scored] = {}
+    by_label: dict[str, Scored] = {}
     left_out = 0
     for cell in store.all():
         where = "public" if cell.identity.split == PUBLIC else "folds"
@@ -109,21 +109,21 @@ def gather(
         if scored is None or where not in keys or keys[where].data != cell.identity.data:
             left_out += 1
             continue
-        scored = found.setdefault(scored.label, scored)
+        scored = by_label.setdefault(scored.label, scored)
         path = logits_path(store, cell.identity)
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 kept = {name: arrays[name] for name in arrays.files}
         except (OSError, ValueError) as error:
-            raise DataError(f"the scores of a cell cannot be read ({error})", file=path) from None
+            raise DataError(f"cannot read the scores of a cell ({error})", file=path) from None
         _add(scored, cell, kept, keys[where], path)
     order = [spec.name for spec in specs]
-    models = sorted(found.values(), key=lambda m: (order.index(m.spec.name), m.epochs or 0))
+    models = sorted(by_label.values(), key=lambda m: (order.index(m.spec.name), m.epochs or 0))
     return KeptCells(models, keys, left_out)
 
 
 def _add(scored: Scored, cell: Cell, kept: dict[str, np.ndarray], key: Key, path: Path) -> None:
-    """Put the arrays of one cell in their places."""
+    """Add the arrays of one cell."""
     split, seed = cell.identity.split, cell.identity.seed
     fold = 0 if split == PUBLIC else FOLD_NAMES.index(split)
     for symbol in cell.identity.types:
@@ -137,14 +137,16 @@ def _add(scored: Scored, cell: Cell, kept: dict[str, np.ndarray], key: Key, path
 
 
 def _scored(cell: Cell, specs: Sequence[Spec]) -> Scored | None:
-    """Tell which model of today a cell is of; None if its settings are not today's."""
+    """Return the model of a cell; None if its settings differ from the present ones."""
     spec = next((s for s in specs if s.name == cell.identity.model), None)
     if spec is None:
         return None
     if spec.config is None:
         return Scored(spec) if cell.identity.config == (spec.settings or {}) else None
     try:
-        config = config_of(cell.identity)  # settings that are newer than the cell are as by default
+        config = config_of(
+            cell.identity
+        )  # settings that are newer than the cell have their defaults
     except ValueError:
         return None
     epochs = config.training.epochs

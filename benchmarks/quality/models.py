@@ -1,4 +1,4 @@
-"""The models of the benchmark by name: how each is fitted, and what it costs."""
+"""The models of the benchmark by name, with their approximate cost."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Spec:
     Parameters
     ----------
     name : str
-        As ``--models`` takes it.
+        For ``--models``.
     title : str
-        As the table has it.
+        In tables.
     fit : callable, optional
         Fits a baseline to windows, columns and a seed.
     config : Config, optional
@@ -47,7 +47,7 @@ class Spec:
         Entry of `vqrna.nn.quantizer.QUANTIZERS` to train with, in place of that of the
         configuration; the cell is still identified by name and configuration.
     changed : callable
-        Opens a block in which the network is built, trained and measured: what an idea changes.
+        Context in which the network is built, trained and measured: the change of an idea.
     minutes : float
         Of one core, for one split, one seed and all types: an order of magnitude, for the plan.
         Of a network, for one epoch.
@@ -67,7 +67,7 @@ class Spec:
     minutes: float = 1.0
 
     def configured(self, seed: int, epochs: int | None) -> Config:
-        """Give the configuration of a network's run (UsageError for a baseline)."""
+        """Return the configuration of a network (UsageError for a baseline)."""
         if self.config is None:
             raise UsageError(f"{self.name} is not trained in epochs")
         return replace(self.config, seed=seed, epochs=epochs)
@@ -188,7 +188,7 @@ BASELINES = tuple(spec.name for spec in SPECS if spec.fit is not None)
 
 
 def spec(name: str) -> Spec:
-    """Find a model by name (UsageError if there is none)."""
+    """Return the model of a name (UsageError if unknown)."""
     for each in SPECS:
         if each.name == name:
             return each

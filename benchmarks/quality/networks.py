@@ -1,4 +1,4 @@
-"""Train a network for a cell, or take one that was trained before, and score windows with it."""
+"""Train a network for a cell, or load a trained one, and score windows with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def trained(
     *,
     show_progress: bool = False,
 ) -> tuple[TrainedModel, dict[str, Any]]:
-    """Train a network, or go on with it where it was stopped.
+    """Train a network, or resume its training.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def trained(
     model : TrainedModel
         Of the epoch that was kept, not calibrated.
     more : dict
-        What is worth keeping of the training.
+        Facts of the training for the cell.
     """
     source = Source(*task.for_networks(config.training.seed))
     if column is not None:
@@ -75,10 +75,10 @@ def trained_before(
 ) -> tuple[TrainedModel, dict[str, Any]]:
     """Load a network that was trained with these settings on the windows of this task.
 
-    Parameters and what is returned are as in :func:`trained`, and
+    Parameters and return values are those of :func:`trained`, and
 
     types : sequence of str
-        All that it has to tell.
+        Its modifications.
     weights : pathlib.Path
         A file of weights, or the folder of a run.
 
@@ -93,7 +93,7 @@ def trained_before(
     if model.config != config:
         raise UsageError(f"{weights} was trained with other settings")
     if [m.symbol for m in model.modifications] != list(types):
-        raise UsageError(f"{weights} tells other types than {', '.join(types)}")
+        raise UsageError(f"{weights} has other types than {', '.join(types)}")
     train, valid = task.for_networks(config.training.seed)
     if model.training.get("windows") != {"train": len(train), "valid": len(valid)}:
         raise UsageError(f"{weights} was trained on other windows than those of {task.name}")
@@ -111,12 +111,12 @@ def scored(model: TrainedModel, task: Task, types: Sequence[str]) -> dict[str, n
     """Score the held-back windows of which a type is known: log-odds by type."""
     symbols = [m.symbol for m in model.modifications]
     used = np.unique(np.concatenate([task.known(s) for s in types]))
-    found = model.logits(task.held.tokens[used])
-    return {s: found[np.searchsorted(used, task.known(s)), symbols.index(s)] for s in types}
+    logits = model.logits(task.held.tokens[used])
+    return {s: logits[np.searchsorted(used, task.known(s)), symbols.index(s)] for s in types}
 
 
 def one_by_one(model: TrainedModel) -> ScorePositions:
-    """Score positions by a window about each: for networks that cannot scan."""
+    """Score positions by a window around each, for networks that cannot scan."""
     column = {m.symbol: k for k, m in enumerate(model.modifications)}
     return window_by_window(lambda w, m: model.logits(w)[:, column[m.symbol]], model.length)
 

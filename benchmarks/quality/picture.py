@@ -34,7 +34,7 @@ LOOKS = {
 def draw_picture(gathered: KeptCells, measured: Measured) -> Figure:
     """Draw AUROC by type in cross-validation, localisation, and the difference to the trees.
 
-    Where there are no folds yet, the public split stands in, and the title says so.
+    Without results of folds, the public split is drawn, and named in the title.
     """
     with style():
         figure = new_figure(10.5, 5.4)
@@ -74,8 +74,8 @@ def _dots(
         axes.axhline(row, color=HAIR, linewidth=0.6, zorder=0)
     for label in models:
         color, marker = LOOKS[label.partition("@")[0]]
-        found = [measured.get(label, where, name, measure, windows) for name in names]
-        there = [(v.value, row) for row, v in enumerate(found) if v is not None]
+        values = [measured.get(label, where, name, measure, windows) for name in names]
+        there = [(v.value, row) for row, v in enumerate(values) if v is not None]
         if there:
             x, y = zip(*there, strict=True)
             filled = color if "@" not in label else "white"
@@ -87,7 +87,7 @@ def _dots(
 def _against(
     axes: Axes, models: Sequence[str], measured: Measured, where: str, names: Sequence[str]
 ) -> None:
-    """Paired differences to the trees with their intervals: ours, or trees+ before there is."""
+    """Draw paired differences to the trees with their intervals: ours, or trees+."""
     one = next(
         (m for m in models if m.partition("@")[0] == "ours" and _has(measured, m, where)), "trees+"
     )
@@ -104,8 +104,8 @@ def _against(
             at = row + shift if len(others) > 1 else row
             axes.plot(difference.bounds, [at, at], color=color, linewidth=1.4)
             axes.plot([difference.value], [at], "o", color=color, markersize=4, mfc=filled)
-    told = "\nless trees+ (hollow)" if len(others) > 1 else ""
-    axes.set_title(f"{one} less trees{' (filled)' * bool(told)}{told or chr(10)}")
+    note = "\nless trees+ (hollow)" if len(others) > 1 else ""
+    axes.set_title(f"{one} less trees{' (filled)' * bool(note)}{note or chr(10)}")
     axes.set_xlabel("difference of AUROC, paired,\n95 % interval")
 
 

@@ -1,4 +1,4 @@
-"""Which cells are wanted: models by splits by seeds, and by types where a model is of one."""
+"""The requested cells: models by splits by seeds, and by types for models of a single type."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def jobs(
     Parameters
     ----------
     models : sequence of str
-        Names; ``baselines`` stands for all that are no networks.
+        Names; ``baselines`` means all models that are not networks.
     splits : sequence of str
-        Names; ``folds`` stands for all but the public one.
+        Names; ``folds`` means all but the public one.
     seeds : sequence of int
-        Models in which nothing is random are wanted once, with the first seed.
+        Deterministic models are listed once, with the first seed.
     symbols : sequence of str
         Types of the data.
     types : sequence of str, optional
-        Those that are wanted. Joint networks are wanted with all: with fewer they are others.
+        Requested types. Joint networks always have all types.
     epochs : int, optional
         For networks.
 
@@ -49,7 +49,7 @@ def jobs(
     parts = [n for s in splits for n in (folds if s == "folds" else (s,))]
     if wrong := [s for s in parts if s not in SPLITS]:
         raise UsageError(f"unknown split '{wrong[0]}' (known: {', '.join(SPLITS)})")
-    found = []
+    listed = []
     for seed in seeds:
         for split in dict.fromkeys(parts):
             for name in dict.fromkeys(names):
@@ -58,9 +58,9 @@ def jobs(
                     continue
                 used = seed if model.seeded else 0
                 if model.config is None:
-                    found.append(Job(model, split, used, chosen))
+                    listed.append(Job(model, split, used, chosen))
                 elif model.joint:
-                    found.append(Job(model, split, used, tuple(symbols), epochs))
+                    listed.append(Job(model, split, used, tuple(symbols), epochs))
                 else:
-                    found += [Job(model, split, used, (symbol,), epochs) for symbol in chosen]
-    return found
+                    listed += [Job(model, split, used, (symbol,), epochs) for symbol in chosen]
+    return listed

@@ -1,4 +1,4 @@
-"""What the tables say, in words that follow the kept results."""
+"""Sentences about the tables, generated from the kept results."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def less_the_trees(measured: Measured) -> str:
     """Compare ours with the trees in leak-free folds; empty if either is missing."""
     means, worse = [], []
     for other, title in _TREES:
-        found = between(measured, "ours", other, ("folds", "all", MEAN, "auroc"))
-        if found is None:
+        result = between(measured, "ours", other, ("folds", "all", MEAN, "auroc"))
+        if result is None:
             return ""
-        means.append(f"than that of {title} by {_signed(found)}")
+        means.append(f"than that of {title} by {_signed(result)}")
         worse.append(f"{'; '.join(_worse(measured, other)) or 'none'} against {title}")
     return (
         f"In leak-free folds the AUROC of ours is higher {' and '.join(means)}. Types that are "
@@ -27,33 +27,33 @@ def less_the_trees(measured: Measured) -> str:
 
 def costs_of_codes(measured: Measured) -> str:
     """Compare ours with the network without a quantiser; empty if either is missing."""
-    told, trainings = [], ""
+    parts, trainings = [], ""
     for title, windows, measure in (
         ("AUROC", "all", "auroc"),
         ("of the site in its window", "non_overlapping", "within"),
     ):
         key = ("public", windows, MEAN, measure)
-        found = between(measured, "ours", "ours-no-codes", key)
-        if found is None:
+        result = between(measured, "ours", "ours-no-codes", key)
+        if result is None:
             return ""
         mine, theirs = (measured.values[model, *key] for model in ("ours", "ours-no-codes"))
-        told.append(f"{title} {_signed(found)}, {mine.value:.3f} against {theirs.value:.3f}")
+        parts.append(f"{title} {_signed(result)}, {mine.value:.3f} against {theirs.value:.3f}")
         trainings = f"trainings: {len(mine.by_seed)} and {len(theirs.by_seed)}"
     return (
         "What reading codes alone costs (ours less ours without the quantiser, validation windows; "
-        f"{trainings}): {'; '.join(told)}."
+        f"{trainings}): {'; '.join(parts)}."
     )
 
 
 def verdicts(measured: Measured, compared: Sequence[tuple[str, str]], names: Sequence[str]) -> str:
-    """Count how many differences the tables tell, and how many intervals leave out 0."""
-    found = [
+    """Return the number of differences in the tables, and of intervals that exclude 0."""
+    results = [
         between(measured, one, other, (where, windows, name, "auroc"))
         for one, other in compared
         for where, windows in PLACES
         for name in names
     ]
-    there = [x for x in found if x is not None]
+    there = [x for x in results if x is not None]
     bold = sum(bool(x.verdict) for x in there)
     return (
         f"Of the {len(there)} differences of AUROC below, {bold} are in bold: the 95 % interval of "
@@ -63,17 +63,17 @@ def verdicts(measured: Measured, compared: Sequence[tuple[str, str]], names: Seq
 
 
 def _worse(measured: Measured, other: str) -> list[str]:
-    """Name the types with which ours is significantly worse in the folds, and by how much."""
-    told = []
+    """Return the types for which ours is significantly worse in the folds, and by how much."""
+    parts = []
     for model, where, windows, name, measure in measured.values:
         if (model, where, windows, measure) == ("ours", "folds", "all", "auroc") and name != MEAN:
-            found = between(measured, "ours", other, (where, windows, name, measure))
-            if found is not None and verdict(*found.windows) == "worse":
+            result = between(measured, "ours", other, (where, windows, name, measure))
+            if result is not None and verdict(*result.windows) == "worse":
                 title = name.replace("m6A-hard", "m6A among sites of its own motif")
-                told.append(f"{title} by {-found.value:.3f}")
-    return told
+                parts.append(f"{title} by {-result.value:.3f}")
+    return parts
 
 
-def _signed(found: Difference) -> str:
-    low, high = found.bounds
-    return f"{found.value:.3f} ({low:.3f} to {high:.3f})"
+def _signed(result: Difference) -> str:
+    low, high = result.bounds
+    return f"{result.value:.3f} ({low:.3f} to {high:.3f})"

@@ -1,4 +1,4 @@
-"""Write what the kept cells say: CSV, tables in the page between markers, and the picture."""
+"""Report of the kept cells: CSV, tables of the page, and the picture."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _PLACES = {"public": "validation windows", "folds": "leak-free cross-validation"
 
 
 def write_report(results: Path, page: Path, picture: Path) -> list[Path]:
-    """Measure all kept cells and write what they say.
+    """Measure all kept cells and write the report.
 
     Parameters
     ----------
     results : pathlib.Path
         The cells; ``quality.csv`` and ``differences.csv`` are written below it.
     page : pathlib.Path
-        A page with markers; what is between them is replaced.
+        A page with markers; the block between them is replaced.
     picture : pathlib.Path
         PNG; an SVG of the same name is written beside it.
 
@@ -82,11 +82,11 @@ def differences_csv(gathered: KeptCells, measured: Measured) -> str:
             where, windows, name, measure = key
             if model != one or measure not in (*MEASURES, LOCALISATION[0]):
                 continue
-            found = between(measured, one, other, (where, windows, name, measure))
-            if found is not None:
-                numbers = _numbers(found.value, *found.windows, *found.bounds)
-                told = (verdict(*found.windows), found.verdict)
-                rows.append((one, other, *key, *numbers, *told))
+            result = between(measured, one, other, (where, windows, name, measure))
+            if result is not None:
+                numbers = _numbers(result.value, *result.windows, *result.bounds)
+                verdicts = (verdict(*result.windows), result.verdict)
+                rows.append((one, other, *key, *numbers, *verdicts))
     seeds = ("low_seeds", "high_seeds", "verdict", "verdict_seeds")
     return _csv(("model", "against", *_COLUMNS, *seeds), rows)
 
@@ -162,8 +162,8 @@ def by_type(
     titles = [_type_title(name) for name in names]
     lines = [f"| | {' | '.join(titles)} |", "|---|" + "---|" * len(names)]
     for label, title, _ in models:
-        found = [measured.get(label, where, name, measure, windows) for name in names]
-        cells = [_number(v.value) if v is not None else "" for v in found]
+        values = [measured.get(label, where, name, measure, windows) for name in names]
+        cells = [_number(v.value) if v is not None else "" for v in values]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -178,14 +178,14 @@ def difference_table(one: str, other: str, measured: Measured, names: Iterable[s
     for name in names:
         cells = []
         for where, windows in PLACES:
-            found = between(measured, one, other, (where, windows, name, "auroc"))
-            if found is None:
+            result = between(measured, one, other, (where, windows, name, "auroc"))
+            if result is None:
                 cells.append("")
                 continue
             any_there = True
-            low, high = found.bounds
-            told = f"{found.value:+.3f} ({low:+.3f} to {high:+.3f})"
-            cells.append(f"{told} **{found.verdict}**" if found.verdict else told)
+            low, high = result.bounds
+            text = f"{result.value:+.3f} ({low:+.3f} to {high:+.3f})"
+            cells.append(f"{text} **{result.verdict}**" if result.verdict else text)
         lines.append(f"| {_type_title(name)} | {' | '.join(cells)} |")
     return "\n".join(lines) if any_there else ""
 
@@ -195,11 +195,11 @@ def _rows(gathered: KeptCells) -> list[tuple[str, str, bool]]:
     there: dict[str, list[Scored]] = {}
     for model in gathered.models:
         there.setdefault(model.spec.name, []).append(model)
-    found = []
+    rows = []
     for spec in SPECS:
         for model in there.get(spec.name, [Scored(spec)]):
-            found.append((model.label, model.title, spec.localises))
-    return found
+            rows.append((model.label, model.title, spec.localises))
+    return rows
 
 
 def _seeds(model: Scored, where: str) -> int:
@@ -209,7 +209,7 @@ def _seeds(model: Scored, where: str) -> int:
 
 def _seeds_told(gathered: KeptCells, measured: Measured, label: str) -> str:
     """Write how many seeds there are in the two places, and how far their AUROC spread."""
-    told = []
+    counts = []
     for where in _PLACES:
         count = sum(_seeds(m, where) for m in gathered.models if m.label == label)
         value = measured.get(label, where, MEAN)
@@ -218,12 +218,12 @@ def _seeds_told(gathered: KeptCells, measured: Measured, label: str) -> str:
         done = sum(measured.get(label, where, symbol) is not None for symbol in types)
         if done < len(types):
             note = f" ({done} of {len(types)} types)"
-        told.append(f"{count}{note}")
-    return "" if not any(part != "0" for part in told) else " / ".join(told)
+        counts.append(f"{count}{note}")
+    return "" if not any(part != "0" for part in counts) else " / ".join(counts)
 
 
 def _told(value: Value | None) -> str:
-    """Write a value with its interval; nothing where there is none."""
+    """Format a value with its interval; empty if missing."""
     if value is None or math.isnan(value.value):
         return ""
     low, high = value.bounds

@@ -34,7 +34,7 @@ class Value:
     seeds : tuple of int
         Which these are.
     fixed : bool
-        Whether another seed would give the same.
+        Whether the value does not depend on the seed.
     """
 
     samples: np.ndarray
@@ -44,7 +44,7 @@ class Value:
 
     @property
     def value(self) -> float:
-        """Of the windows as they are."""
+        """Value of the windows, without resampling."""
         return float(self.samples[0])
 
     @property
@@ -58,7 +58,7 @@ class Value:
         return float(self.by_seed.std(ddof=1)) if len(self.by_seed) > 1 else float("nan")
 
     def __sub__(self, other: Value) -> Value:
-        """Give the paired difference: resample by resample, since all models share the draws."""
+        """Return the paired difference: all models share the resamples."""
         return Value(self.samples - other.samples, np.empty(0))
 
 
@@ -78,12 +78,12 @@ class Measured:
     def get(
         self, model: str, where: str, name: str, measure: str = "auroc", windows: str = "all"
     ) -> Value | None:
-        """Look up a value; None if it was not measured."""
+        """Return a value, if it was measured."""
         return self.values.get((model, where, windows, name, measure))
 
 
 def measure_all(gathered: KeptCells, resamples: int = RESAMPLES) -> Measured:
-    """Measure every model wherever it is whole.
+    """Measure every model with complete results.
 
     Parameters
     ----------
@@ -91,25 +91,25 @@ def measure_all(gathered: KeptCells, resamples: int = RESAMPLES) -> Measured:
     resamples : int
         Of clusters; the draws are the same for all models and types.
     """
-    found = Measured()
+    measured = Measured()
     for where, key in gathered.keys.items():
         number = np.unique(key.cluster, return_inverse=True)[1].reshape(-1)
         draws = draw(int(number.max()) + 1, resamples, seed=0)
         for model in gathered.models:
             for symbol in key.symbols:
-                _measure_type(found, model, where, key, symbol, number, draws)
+                _measure_type(measured, model, where, key, symbol, number, draws)
             windows_of = ("all", "non_overlapping") if where == PUBLIC else ("all",)
             for windows in windows_of:
                 for measure in (*MEASURES, *LOCALISATION):
                     at = [(model.label, where, windows, s, measure) for s in NINE]
-                    if all(k in found.values for k in at):
+                    if all(k in measured.values for k in at):
                         place = (model.label, where, windows, MEAN, measure)
-                        found.values[place] = _mean([found.values[k] for k in at])
-    return found
+                        measured.values[place] = _mean([measured.values[k] for k in at])
+    return measured
 
 
 def _measure_type(
-    found: Measured,
+    measured: Measured,
     model: Scored,
     where: str,
     key: Key,
@@ -127,7 +127,7 @@ def _measure_type(
             ]
             for i, measure in enumerate(MEASURES):
                 samples = np.stack([each[i] for each in of_seeds])
-                found.values[model.label, where, windows, name, measure] = Value(
+                measured.values[model.label, where, windows, name, measure] = Value(
                     samples.mean(axis=0), samples[:, 0], tuple(seeds), not model.spec.seeded
                 )
     if located := model.seeds(symbol, where, "within"):
@@ -135,7 +135,7 @@ def _measure_type(
         windows = "non_overlapping" if where == PUBLIC else "all"
         for i, measure in enumerate(LOCALISATION):
             samples = np.stack([each[i] for each in of_seeds])
-            found.values[model.label, where, windows, symbol, measure] = Value(
+            measured.values[model.label, where, windows, symbol, measure] = Value(
                 samples.mean(axis=0), samples[:, 0], tuple(located), not model.spec.seeded
             )
 
@@ -163,13 +163,13 @@ def _one_seed(
     # One model for all public windows: its line is fitted on four fifths of the clusters in turn
     tested = part if len(parts) > 1 else fifths(number[rows])
     right = called(logits, labels[rows], tested) == labels[rows]
-    found = []
+    folds = []
     for fold in range(len(parts)):
         mine = part == fold
-        found.append(
+        folds.append(
             resampled(labels[rows[mine]], logits[mine], right[mine], number[rows[mine]], draws)
         )
-    auroc, auprc, acc = (np.mean([each[i] for each in found], axis=0) for i in range(3))
+    auroc, auprc, acc = (np.mean([each[i] for each in folds], axis=0) for i in range(3))
     return auroc, auprc, acc
 
 
@@ -187,13 +187,13 @@ def called(logits: np.ndarray, labels: np.ndarray, part: np.ndarray) -> np.ndarr
     -------
     np.ndarray, shape (N,), bool
     """
-    found = np.zeros(len(logits), dtype=bool)
+    calls = np.zeros(len(logits), dtype=bool)
     for each in np.unique(part):
         mine = part == each
         centre, spread = logits[~mine].mean(), logits[~mine].std() or 1.0  # any unit, such as CpG
         slope, shift = fit_line((logits[~mine] - centre) / spread, labels[~mine])
-        found[mine] = slope * (logits[mine] - centre) / spread + shift >= 0
-    return found
+        calls[mine] = slope * (logits[mine] - centre) / spread + shift >= 0
+    return calls
 
 
 def fifths(cluster: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which windows are learned from and which are scored: the public split, and leak-free folds."""
+"""Training windows and scored windows: the public split, and leak-free folds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HARD = "hard"
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """What the windows of a split are, without the windows: labels, clusters, folds.
+    """Labels, clusters and folds of the windows of a split, without the windows.
 
     With it the scores of kept cells can be measured where there are no data.
 
@@ -59,7 +59,7 @@ class Key:
         return np.flatnonzero(known & (self.fold == fold))
 
     def save(self, path: Path) -> None:
-        """Write the key to a file, whole or not at all; the same key gives the same bytes."""
+        """Write the key to a file atomically; equal keys have equal bytes."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         with atomic_path(path) as temporary:
             np.savez_compressed(temporary, data=self.data, symbols=list(self.symbols), **arrays)
@@ -72,7 +72,7 @@ class Key:
                 arrays = {name: kept[name] for name in _ARRAYS}
                 return cls(str(kept["data"]), tuple(map(str, kept["symbols"])), **arrays)
         except (OSError, KeyError, ValueError) as error:
-            raise DataError(f"is no key of a split ({error})", file=path) from None
+            raise DataError(f"not a key of a split ({error})", file=path) from None
 
 
 _ARRAYS = ("labels", "negative_set", "fold", "cluster", "apart")
@@ -150,7 +150,7 @@ class Data:
         return tuple(m.symbol for m in self._train.modifications)
 
     def task(self, name: str) -> Task:
-        """Put together one split (UsageError if there is no such split)."""
+        """Return one split (UsageError if unknown)."""
         if name not in SPLITS:
             raise UsageError(f"unknown split '{name}' (known: {', '.join(SPLITS)})")
         if name == PUBLIC:
@@ -197,20 +197,20 @@ class Data:
 
 
 def key_path(folder: Path, name: str) -> Path:
-    """Tell where the key of ``public`` or ``folds`` lies."""
+    """Return the path of the key of ``public`` or ``folds``."""
     return folder / f"{name}.npz"
 
 
 def comparisons(key: Key, symbol: str) -> list[tuple[str, np.ndarray]]:
-    """Name what a type is measured on, with the rows (N,), bool, that belong to it.
+    """Return the comparisons of a type: names, and rows (N,), bool.
 
     The type by its own name is its modified sites against random negatives; ``-hard`` behind it
-    stands for the same sites against negatives of the same motif.
+    means the same sites against negatives of the same motif.
     """
     column = key.symbols.index(symbol)
     labels, named = key.labels[:, column], key.negative_set[:, column]
     positive = labels == POSITIVE
-    found = [(symbol, positive | ((labels == NEGATIVE) & (named == 0)))]
+    chosen = [(symbol, positive | ((labels == NEGATIVE) & (named == 0)))]
     if (hard := (labels == NEGATIVE) & (named == 1)).any():
-        found.append((f"{symbol}-{HARD}", positive | hard))
-    return found
+        chosen.append((f"{symbol}-{HARD}", positive | hard))
+    return chosen

@@ -1,4 +1,4 @@
-"""Make the cells that are missing, one after the other or several at a time."""
+"""Make the missing cells, one after the other or several at a time."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from vqrna.studies import CellStore
 
 
 def work(args: argparse.Namespace) -> int:
-    """Make the cells that are missing, or tell which they are; 1 if one failed."""
+    """Make or list the missing cells; return 1 if one failed."""
     data = _data(args)
     store = CellStore(args.results)
-    wanted = jobs(
+    listed = jobs(
         _listed(args.models),
         _listed(args.splits),
         args.seeds,
@@ -29,19 +29,20 @@ def work(args: argparse.Namespace) -> int:
         _listed(args.types) if args.types else None,
         args.epochs,
     )
-    there = [store.path(job.identity(data.name)).exists() for job in wanted]
-    todo = [job for job, done in zip(wanted, there, strict=True) if not done]
+    there = [store.path(job.identity(data.name)).exists() for job in listed]
+    todo = [job for job, done in zip(listed, there, strict=True) if not done]
     minutes = sum(job.minutes for job in todo)
-    print(
-        f"{len(wanted)} cells, {sum(there)} of them there; some {minutes:,.0f} core-minutes to do"
-    )
+    finished = f"{len(listed)} cells, {sum(there)} of them finished"
+    print(f"{finished}; about {minutes:,.0f} core-minutes left")
     if args.plan:
         for job in todo:
             which = "" if len(job.types) > 1 else f" {job.types[0]}"
             print(f"  {job.spec.name}{which} {job.split} seed {job.seed}: {job.minutes:,.1f} min")
         return 0
-    if args.weights is not None and len(wanted) != 1:
-        raise UsageError("--weights is of one cell: choose --models, --splits and --seeds for it")
+    if args.weights is not None and len(listed) != 1:
+        raise UsageError(
+            "--weights needs a single cell: select it with --models, --splits, --seeds"
+        )
     order = {split: i for i, split in enumerate(dict.fromkeys(job.split for job in todo))}
     todo.sort(key=lambda job: order[job.split])
     if args.jobs > 1 and len(todo) > 1:
@@ -61,13 +62,13 @@ def _data(args: argparse.Namespace) -> Data:
     """Read the data once in each process."""
     if "data" not in _LOADED:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # files of types that are not there
+            warnings.simplefilter("ignore")  # missing files of types
             _LOADED["data"] = Data(args.data, args.results / "keys")
     return _LOADED["data"]
 
 
 def one(job: Job, args: argparse.Namespace) -> bool:
-    """Make one cell and tell of it; True if it failed."""
+    """Make and report one cell; return True if it failed."""
     import torch
 
     torch.set_num_threads(args.threads)
@@ -86,7 +87,7 @@ def one(job: Job, args: argparse.Namespace) -> bool:
             command=args.command,
             weights=args.weights,
         )
-    except Exception as error:  # the others may still be made; the reason is kept with the run
+    except Exception as error:  # other cells may succeed; the reason is kept with the run
         print(f"{name}: failed: {error}", file=sys.stderr, flush=True)
         return True
     auroc = [
@@ -94,8 +95,8 @@ def one(job: Job, args: argparse.Namespace) -> bool:
         for row in cell.scores
         if row["windows"] == "all" and row["modification"] == "mean9"
     ]
-    told = f", mean AUROC of nine {auroc[0]:.4f}" if auroc else ""
-    print(f"{name}{told} ({cell.seconds:,.0f} s)", flush=True)
+    mean = f", mean AUROC of nine {auroc[0]:.4f}" if auroc else ""
+    print(f"{name}{mean} ({cell.seconds:,.0f} s)", flush=True)
     return False
 
 

@@ -225,7 +225,7 @@ def test_the_table_compares_with_the_control(data, tmp_path, monkeypatch):
     rows = [line for line in text.splitlines() if line.startswith("| ") and "idea" not in line]
     assert len(rows) == 3
     assert all(row.count("|") == 11 for row in rows)
-    assert [row.count("(") for row in rows] == [0, 2 + 1, 0]  # a mixup (of sequences), too
+    assert [row.count("(") for row in rows] == [0, 2 + 1, 0]  # the title has one, too
     assert rows[2].startswith("| CpG content")
     assert "| 1, 1 |" in rows[1]
     for empty in (tmp_path / "none", tmp_path):
@@ -241,8 +241,8 @@ def test_what_is_asked_for_comes_behind_its_control():
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--seeds", "x"], "'x' is no list of seeds"),
-        (["--threads", "0"], "'0' is no whole number from 1"),
+        (["--seeds", "x"], "invalid list of seeds 'x'"),
+        (["--threads", "0"], "invalid number '0'"),
     ],
 )
 def test_wrong_numbers_are_refused_in_a_line(more, said, capsys):

@@ -360,11 +360,11 @@ def test_the_command_makes_plans_and_cells(place, specs, capsys, monkeypatch, tm
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         assert command.main([*given, "--plan"]) == 0
-        assert "1 cells, 0 of them there" in capsys.readouterr().out
+        assert "1 cells, 0 of them finished" in capsys.readouterr().out
         assert command.main(given) == 0
         assert "cpg public seed 0" in capsys.readouterr().out
         assert command.main([*given, "--plan"]) == 0
-        assert "1 cells, 1 of them there" in capsys.readouterr().out
+        assert "1 cells, 1 of them finished" in capsys.readouterr().out
         assert "CpG content" not in (tmp_path / "page.md").read_text()  # of the kept cells alone
         monkeypatch.setattr(command, "RESULTS", tmp_path / "results")
         assert command.main([*given, "--table"]) == 0
