@@ -259,10 +259,10 @@ def test_ray_makes_trials_too(tune, search_file, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        ((), 2, "give --config and --data (or --serve)"),
+        ((), 2, "--config and --data are required"),
         (("--serve",), 1, "no search"),
-        (("--serve", "--dry-run"), 2, "--serve shows what is in --out"),
-        (("--address", "auto"), 2, "--address goes with --engine ray"),
+        (("--serve", "--dry-run"), 2, "--serve shows an existing search"),
+        (("--address", "auto"), 2, "--address needs --engine ray"),
         (("--config", "SEARCH", "--data", "none"), 1, "none"),
         (("--config", "none.toml", "--data", "DATA"), 1, "none.toml: No such file"),
         (("--config", "SEARCH", "--data", "DATA", "--modifications", "Xm"), 2, "Xm"),

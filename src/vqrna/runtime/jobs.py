@@ -211,7 +211,7 @@ def check_pool(workers: int | None, engine: str, address: str | None) -> None:
     if workers is not None and workers < 1:
         raise UsageError(f"invalid number of processes {workers} for --jobs (expected 1 or more)")
     if address is not None and engine != "ray":
-        raise UsageError("--address goes with --engine ray")
+        raise UsageError("--address needs --engine ray")
 
 
 def run_job(job: Job) -> Outcome:
