@@ -84,7 +84,7 @@ def test_failed_cells_are_told_in_one_line_and_the_rest_is_written(
         (["--seeds", "0,0"], 2, "--seeds holds 0 twice"),
         (["--jobs", "0"], 2, "invalid number of processes 0"),
         (["--engine", "x"], 2, "unknown engine 'x'"),
-        (["--address", "auto"], 2, "--address goes with --engine ray"),
+        (["--address", "auto"], 2, "--address needs --engine ray"),
         (["--palette", "x"], 2, "unknown palette 'x'"),
         (["--preset", "x"], 2, "unknown preset 'x'"),
         (["--modifications", "x"], 2, "unknown modification 'x'"),
