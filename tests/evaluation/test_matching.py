@@ -57,7 +57,7 @@ def test_as_many_pairs_as_there_can_be(known, called, tiers, within):
     for tier in (1, 2, 3):
         reached = [row for row, t in zip(called, tiers, strict=False) if t >= tier]
         expected = [most_pairs(known, reached, within, kind) for kind in (0, 1)]
-        assert matches.found(tier).tolist() == expected
+        assert matches.matched(tier).tolist() == expected
         counted = matches.called[:, tier:].sum(axis=1).tolist()
         assert counted == [sum(row[3] == kind for row in reached) for kind in (0, 1)]
     assert matches.known().tolist() == [sum(row[3] == kind for row in known) for kind in (0, 1)]
@@ -85,9 +85,9 @@ def test_it_finds_what_bedtools_finds(tmp_path):
     matches.add(block_of([(*row, 0) for row in called], [2] * len(called)))
     command = ["bedtools", "intersect", "-u", "-s", "-a", "known.bed", "-b", "called.bed"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert matches.found(1).tolist() == [len(done.stdout.splitlines()), 0]
-    assert matches.found(1)[0] > 300
-    assert matches.found(3).tolist() == [0, 0]
+    assert matches.matched(1).tolist() == [len(done.stdout.splitlines()), 0]
+    assert matches.matched(1)[0] > 300
+    assert matches.matched(3).tolist() == [0, 0]
 
 
 def test_places_far_out_and_many_sequences_stay_apart():
@@ -99,4 +99,4 @@ def test_places_far_out_and_many_sequences_stay_apart():
     tier = np.array([1, 1, 1, 1])
     moved = position + np.array([5, -5, 1000, 1001])
     matches.add(Block(names, sequence, moved, reverse, kind, tier))
-    assert matches.found(1)[:2].tolist() == [2, 1]
+    assert matches.matched(1)[:2].tolist() == [2, 1]

@@ -79,9 +79,7 @@ class Matches:
         self.called = np.zeros((types, len(TIERS) + 1), np.int64)
         self.names: set[str] = set()
         self._ids = {name: number for number, name in enumerate(known.names)}
-        places = self._places(
-            known.modification_index, known.reverse, known.sequence, known.position
-        )
+        places = self._places(known, known.sequence)
         self.order = np.argsort(places, kind="stable")
         self._known = places[self.order]
         self._modification_index = known.modification_index[self.order]
@@ -102,12 +100,7 @@ class Matches:
         number = np.array([self._ids.get(name, -1) for name in block.names], dtype=np.int64)
         sequence = number[block.sequence]
         rows = np.flatnonzero(sequence >= 0)
-        place = self._places(
-            block.modification_index[rows],
-            block.reverse[rows],
-            sequence[rows],
-            block.position[rows],
-        )
+        place = self._places(block, sequence, rows)
         at = np.minimum(np.searchsorted(self._known, place), len(self._known) - 1)
         same = self._known[at] == place
         self._has_row[at[same]] = True
@@ -125,7 +118,7 @@ class Matches:
         """Count the known sites that have a row, called or not: shape (types,)."""
         return np.bincount(self._modification_index[self._has_row], minlength=self.types)
 
-    def found(self, tier: int) -> np.ndarray:
+    def matched(self, tier: int) -> np.ndarray:
         """Count the known sites that are called with a tier (from 1) or a higher one: (types,).
 
         This is the largest number of pairs of a known and a called site within the tolerance,
@@ -142,14 +135,15 @@ class Matches:
 
     def _places(
         self,
-        modification_index: np.ndarray,
-        reverse: np.ndarray,
+        sites: KnownSites | Block,
         sequence: np.ndarray,
-        position: np.ndarray,
+        rows: np.ndarray | slice = slice(None),
     ) -> np.ndarray:
         """Return positions as numbers, with types, strands and sequences far apart."""
-        group = (modification_index * 2 + reverse) * max(len(self._ids), 1) + sequence
-        return group * STRIDE + position + STRIDE // 2  # no tolerance reaches another group
+        group = sites.modification_index[rows] * 2 + sites.reverse[rows]
+        group = group * max(len(self._ids), 1) + sequence[rows]
+        # No tolerance reaches another group
+        return group * STRIDE + sites.position[rows] + STRIDE // 2
 
 
 def _pairs(known: np.ndarray, called: np.ndarray, within: int) -> np.ndarray:
@@ -211,10 +205,10 @@ def agreement_table(
     known = matches.known()
     rows = []
     for name, tier in levels.items():
-        called, found = matches.called[:, tier:].sum(axis=1), matches.found(tier)
+        called, matched = matches.called[:, tier:].sum(axis=1), matches.matched(tier)
         for i in indices:
             symbol = modifications[i].symbol
-            counts = int(called[i]), int(known[i]), int(found[i])
+            counts = int(called[i]), int(known[i]), int(matched[i])
             total = (candidates or {}).get(symbol)
             rows.append((i, tier, symbol, name, *_numbers(*counts, total, matches.within)))
     rows.sort(key=lambda row: row[:2])
@@ -223,7 +217,7 @@ def agreement_table(
 
 
 def _numbers(
-    called: int, known: int, found: int, candidates: int | None, within: int
+    called: int, known: int, matched: int, candidates: int | None, within: int
 ) -> tuple[float | int | None, ...]:
     """Return the columns from ``called`` on.
 
@@ -231,7 +225,7 @@ def _numbers(
     tolerance, up to ``2 * within + 1`` times as many match, if all bases around a known site are
     candidates; this bound makes enrichment and p-value conservative.
     """
-    precision, recall = _proportion(found, called), _proportion(found, known)
+    precision, recall = _proportion(matched, called), _proportion(matched, known)
     enrichment: tuple[float, ...] = (np.nan, np.nan, np.nan)
     p_value = np.nan
     if candidates:
@@ -239,8 +233,8 @@ def _numbers(
         if hits:
             enrichment = tuple(value / (hits / candidates) for value in precision)
         if max(called, hits, known) <= candidates:
-            p_value = _by_chance(found, called, hits, candidates)
-    return (called, known, found, *precision, *recall, candidates, *enrichment, p_value)
+            p_value = _by_chance(matched, called, hits, candidates)
+    return (called, known, matched, *precision, *recall, candidates, *enrichment, p_value)
 
 
 def _proportion(part: int, whole: int) -> tuple[float, float, float]:
@@ -253,11 +247,11 @@ def _proportion(part: int, whole: int) -> tuple[float, float, float]:
     return part / whole, float(low), float(high)
 
 
-def _by_chance(found: int, called: int, hits: int, candidates: int) -> float:
-    """Return the probability of at least `found` hits among random candidates."""
+def _by_chance(matched: int, called: int, hits: int, candidates: int) -> float:
+    """Return the probability of at least `matched` hits among random candidates."""
     from scipy.stats import hypergeom
 
-    p = float(hypergeom.sf(found - 1, candidates, hits, called))
+    p = float(hypergeom.sf(matched - 1, candidates, hits, called))
     return float(np.clip(p, SMALLEST, 1.0))
 
 

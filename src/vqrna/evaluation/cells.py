@@ -138,6 +138,15 @@ def means(cells: Sequence[Cell]) -> Iterator[Cell]:
             )
 
 
+def look_up(table: pd.DataFrame, **key: str) -> Estimate:
+    """Return the value with its interval in the row of a table; KeyError if there is no row."""
+    for column, wanted in key.items():
+        table = table[table[column] == wanted]
+    if table.empty:
+        raise KeyError(tuple(key.values()))
+    return Estimate(*map(float, table.iloc[0][list(Estimate._fields)]))
+
+
 def tidy(cells: Sequence[Cell]) -> pd.DataFrame:
     """Return the cells as the table of an evaluation, one row for each value."""
     rows = [

@@ -11,7 +11,7 @@ import pandas as pd
 
 from vqrna.data.overlap import clusters, overlapping
 from vqrna.data.windows import Windows
-from vqrna.evaluation.cells import NINE
+from vqrna.evaluation.cells import NINE, look_up
 from vqrna.evaluation.positions import (
     REACH,
     Neighbours,
@@ -66,15 +66,7 @@ class Localisation:
         self, modification: str, metric: str = "auroc", windows: str = "non_overlapping"
     ) -> Estimate:
         """Return one value with its interval; KeyError if it was not measured."""
-        t = self.table
-        rows = t[
-            (t["modification"] == modification)
-            & (t["metric"] == metric)
-            & (t["windows"] == windows)
-        ]
-        if rows.empty:
-            raise KeyError((modification, metric, windows))
-        return Estimate(*map(float, rows.iloc[0][list(Estimate._fields)]))
+        return look_up(self.table, modification=modification, metric=metric, windows=windows)
 
 
 def localise(

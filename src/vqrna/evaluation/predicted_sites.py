@@ -7,7 +7,6 @@ the scan, such as the number of candidates of each type.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -151,16 +150,12 @@ class PredictedSites:
             metadata = _parquet(file).schema_arrow.metadata or {}
             facts = {k.decode(): v.decode("utf-8", "replace") for k, v in metadata.items()}
             return cls(file, facts, tiers=True)
-        facts = {}
-        with open_text(file) as stream:
-            text = _Text(stream, file)
-        if _BY_TRANSCRIPT in text.columns:
+        head, columns, first = _text_header(file)
+        if _BY_TRANSCRIPT in columns:
             message = "is the table by transcript: use the main table, such as sites.tsv"
             raise DataError(message, file=path)
-        for line in text.head:
-            facts.update(fact_of(line))
-        first = len(text.head) + (1 if text.columns[: len(_BED)] == _BED else 2)
-        return cls(file, facts, tiers="call" in text.columns, first=first)
+        facts = {name: value for line in head for name, value in fact_of(line).items()}
+        return cls(file, facts, tiers="call" in columns, first=first)
 
     def blocks(self, modifications: Sequence[Modification]) -> Iterator[Block]:
         """Read the sites, `ROWS` at a time.
@@ -245,59 +240,29 @@ def _parquet_tables(path: Path) -> Iterator[pd.DataFrame]:
         raise DataError(f"cannot be read as Parquet ({error})", file=path) from None
 
 
-class _Text:
-    """A table of sites as text, with its header read.
-
-    Attributes
-    ----------
-    head : list of str
-    columns : tuple of str
-        Those of the TSV header, or of BED.
-    rows : io.BufferedReader
-    """
-
-    def __init__(self, stream: io.BufferedReader, path: Path) -> None:
-        self.head: list[str] = []
-        line = b""
+def _text_header(path: Path) -> tuple[list[str], tuple[str, ...], int]:
+    """Return the lines of the header, the columns, and the line of the first site."""
+    head: list[str] = []
+    line = b""
+    with open_text(path) as stream:
         for line in stream:
             if not line.decode("utf-8", "replace").startswith(NOT_DATA):
                 break
-            self.head.append(line.decode("utf-8", "replace").strip())
+            head.append(line.decode("utf-8", "replace").strip())
             line = b""
-        self.columns: tuple[str, ...] = _BED
         cells = _cells(line)
         if cells[0] == _NEEDED[0]:
-            self.columns = tuple(cells)
             missing = [name for name in _NEEDED if name not in cells]
             if missing:
                 raise DataError(f"has no column '{missing[0]}'", file=path)
-            line = stream.readline()
-            if len(_cells(line)) > len(cells):
+            if len(_cells(stream.readline())) > len(cells):
                 raise DataError("the rows have more cells than the header", file=path)
-        elif line:
-            if len(cells) < len(_BED) or not (cells[1] + cells[2]).isdigit():
-                message = "is not a table of sites (TSV, Parquet, BED with nine columns, bedRMod)"
-                raise DataError(message, file=path)
-            more = range(len(_BED) + 1, len(cells) + 1)
-            self.columns += tuple(f"column {number}" for number in more)
-        self.rows = io.BufferedReader(_After(line, stream))
-
-
-class _After(io.RawIOBase):
-    """A line that was already read, followed by the rest of its stream."""
-
-    def __init__(self, line: bytes, stream: io.BufferedReader) -> None:
-        super().__init__()
-        self.line, self.stream = line, stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        part = self.line[: len(buffer)] or self.stream.read1(len(buffer))
-        self.line = self.line[len(part) :]
-        buffer[: len(part)] = part
-        return len(part)
+            return head, tuple(cells), len(head) + 2
+        if line and (len(cells) < len(_BED) or not (cells[1] + cells[2]).isdigit()):
+            message = "is not a table of sites (TSV, Parquet, BED with nine columns, bedRMod)"
+            raise DataError(message, file=path)
+    more = (f"column {number}" for number in range(len(_BED) + 1, len(cells) + 1))
+    return head, (*_BED, *more), len(head) + 1
 
 
 def _cells(line: bytes) -> list[str]:
@@ -305,15 +270,17 @@ def _cells(line: bytes) -> list[str]:
 
 
 def _text_tables(path: Path) -> Iterator[pd.DataFrame]:
+    _, columns, first = _text_header(path)
     with open_text(path) as stream:
-        text = _Text(stream, path)
-        position = "position" if "position" in text.columns else "start"
-        words = [name for name in _TEXT if name in text.columns]
+        for _ in range(first - 1):
+            stream.readline()
+        position = "position" if "position" in columns else "start"
+        words = [name for name in _TEXT if name in columns]
         try:
             for table in pd.read_csv(
-                text.rows,
+                stream,
                 sep="\t",
-                names=list(text.columns),
+                names=list(columns),
                 usecols=[position, *words],
                 dtype={position: "int64"} | dict.fromkeys(words, "category"),
                 na_filter=False,

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from vqrna.data.windows import RANDOM
+from vqrna.evaluation.cells import look_up
 from vqrna.stats.bootstrap import Estimate, estimates, interval
 from vqrna.stats.calibration import cross_fitted, log_odds, recalibrate, sigmoid
 from vqrna.stats.metrics import CALIBRATION_BINS, brier, ece
@@ -69,13 +70,13 @@ class Reliability:
         calibration: str = CROSS_FITTED,
     ) -> Estimate:
         """Return one value with its interval; KeyError if it was not measured."""
-        key = (modification, windows, calibration, metric)
-        rows = self.table
-        for column, wanted in zip((*_KEYS[:3], "metric"), key, strict=True):
-            rows = rows[rows[column] == wanted]
-        if rows.empty:
-            raise KeyError(key)
-        return Estimate(*map(float, rows.iloc[0][list(Estimate._fields)]))
+        return look_up(
+            self.table,
+            modification=modification,
+            windows=windows,
+            calibration=calibration,
+            metric=metric,
+        )
 
 
 def reliability(

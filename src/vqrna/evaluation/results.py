@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from vqrna.evaluation.cells import KEYS
+from vqrna.evaluation.cells import KEYS, look_up
 from vqrna.model.protocol import Flagger
 from vqrna.stats.bootstrap import Estimate
 
@@ -88,12 +88,7 @@ class Evaluation:
     ) -> Estimate:
         """Return one value with its interval; KeyError if it was not measured."""
         key = (modification, windows, negatives, flanks, metric)
-        rows = self.table
-        for column, wanted in zip((*KEYS, "metric"), key, strict=True):
-            rows = rows[rows[column] == wanted]
-        if rows.empty:
-            raise KeyError(key)
-        return Estimate(*map(float, rows.iloc[0][["value", "low", "high"]]))
+        return look_up(self.table, **dict(zip((*KEYS, "metric"), key, strict=True)))
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the scores as plain numbers and strings; nan becomes None."""
