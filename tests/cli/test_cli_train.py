@@ -134,11 +134,11 @@ def test_windows_of_ones_own(train, tmp_path):
     for label in (0, 1):
         fasta(tmp_path / f"{label}.fa", windows.tokens[windows.labels[:, 0] == label])
     done = train(
-        "--positives", tmp_path / "1.fa", "--negatives", tmp_path / "0.fa", "--name", "ac4C"
+        "--positives", tmp_path / "1.fa", "--negatives", tmp_path / "0.fa", "--name", "ownC"
     )
     assert done.code == 0, done.err
     (kind,) = load_model(tmp_path / "run", "cpu").modifications
-    assert (kind.symbol, kind.base) == ("ac4C", "A")
+    assert (kind.symbol, kind.base) == ("ownC", "A")
     rows = [
         f"{decode(row)},mine,{label}"
         for row, label in zip(windows.tokens, windows.labels[:, 0], strict=True)
@@ -153,7 +153,7 @@ def test_windows_of_ones_own_that_are_too_short_are_told(train, tmp_path):
     windows = planted(80, 61)
     for label in (0, 1):
         fasta(tmp_path / f"{label}.fa", windows.tokens[windows.labels[:, 0] == label])
-    files = ("--positives", tmp_path / "1.fa", "--negatives", tmp_path / "0.fa", "--name", "ac4C")
+    files = ("--positives", tmp_path / "1.fa", "--negatives", tmp_path / "0.fa", "--name", "ownC")
     done = train(*files, "--epochs", "1", "--length", "81")
     assert done.code == 0, done.err
     assert "vqrna: note: " in done.err

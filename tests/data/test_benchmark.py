@@ -100,24 +100,24 @@ def test_a_model_s_own_version_of_a_type_finds_its_files(lay_out: LayOut) -> Non
 def test_types_of_one_s_own_are_named_by_symbol(lay_out: LayOut) -> None:
     root = lay_out(
         {
-            "train/ac4C-1.fasta": {"a": "ACA", "b": "GCG"},
-            "train/ac4C-0.fasta": {"c": "UCU"},
+            "train/ownC-1.fasta": {"a": "ACA", "b": "GCG"},
+            "train/ownC-0.fasta": {"c": "UCU"},
             "train/m6A-0.fasta": {"d": "UAU"},
             "train/m6A-1.fasta": {"e": "CAC"},
-            "train/12-1.fasta": {"f": "CAC"},
+            "train/99-1.fasta": {"f": "CAC"},
         }
     )
     notices: list[str] = []
     windows = load_benchmark(root, "train", on_missing=notices.append)
-    assert symbols(windows.modifications) == ["m6A", "ac4C"]
+    assert symbols(windows.modifications) == ["m6A", "ownC"]
     assert windows.modifications[1].context == "C"
-    assert notices == [f"{root}/train/12-1.fasta: no known type has the number 12; skipped"]
+    assert notices == [f"{root}/train/99-1.fasta: no known type has the number 99; skipped"]
 
 
 def test_types_are_selected_by_name_those_of_one_s_own_too(lay_out: LayOut) -> None:
-    root = lay_out({"train/ac4C-1.fasta": {"a": "ACA"}, "train/8-0.fasta": {"b": "UAU"}})
-    assert symbols(select_modifications(root, None)) == ["m6A", "ac4C"]
-    assert symbols(select_modifications(root, ["ac4C,Am"])) == ["Am", "ac4C"]
+    root = lay_out({"train/ownC-1.fasta": {"a": "ACA"}, "train/8-0.fasta": {"b": "UAU"}})
+    assert symbols(select_modifications(root, None)) == ["m6A", "ownC"]
+    assert symbols(select_modifications(root, ["ownC,Am"])) == ["Am", "ownC"]
     with pytest.raises(UsageError, match="unknown modification 'zz'"):
         select_modifications(root, ["zz"])
 
@@ -155,7 +155,7 @@ def test_find_files_passes_over_others_and_prefers_plain(lay_out: LayOut) -> Non
 def test_file_names() -> None:
     assert file_name(modification("m6A"), 0, "hard") == "8-hard0.fasta"
     assert file_name(modification("m6A"), 0) == "8-0.fasta"
-    assert file_name(Modification("ac4C", "ac4C", "C"), 1) == "ac4C-1.fasta"
+    assert file_name(Modification("ownC", "ownC", "C"), 1) == "ownC-1.fasta"
 
 
 COUNTS = {  # the benchmark's own table: train unmodified, modified; valid unmodified, modified

@@ -81,12 +81,12 @@ def test_missing_foreign_and_broken_files_are_told_and_the_rest_goes_on(root: Pa
 
 
 def test_a_broken_file_of_ones_own_type_is_told_once_and_the_rest_goes_on(root: Path) -> None:
-    (root / "train" / "ac4C-1.fasta").write_text(">a\nPROTEIN\n")
-    (root / "valid" / "ac4C-1.fasta").write_text(">a\nACG\n")
+    (root / "train" / "ownC-1.fasta").write_text(">a\nPROTEIN\n")
+    (root / "valid" / "ownC-1.fasta").write_text(">a\nACG\n")
     (root / "train" / "a b-1.fasta").write_text(">a\nACG\n")
     report = check_data(root)
     assert len(report.files) == 8
-    told = [line for line in report.problems if "ac4C-1.fasta" in line or "a b-1.fasta" in line]
+    told = [line for line in report.problems if "ownC-1.fasta" in line or "a b-1.fasta" in line]
     assert sorted(line.split(": ")[1].split(" ")[0] for line in told) == ["'P'", "'a"]
     with pytest.raises(DataError, match=r"a b-1\.fasta: 'a b' cannot name a modification"):
         load_benchmark(root, "train")

@@ -109,7 +109,7 @@ def test_nothing_to_divide_is_an_error() -> None:
 
 
 def test_what_is_written_is_what_was_given(tmp_path: Path) -> None:
-    sets = [*sets_with_overlaps(), window_set(9, 20, Modification("ac4C", "ac4C", "C"), 1)]
+    sets = [*sets_with_overlaps(), window_set(9, 20, Modification("ownC", "ownC", "C"), 1)]
     report = split_data(sets, tmp_path / "new", seed=3)
     assert report.directory == tmp_path / "new"
     written: dict[tuple[str, str], str] = {}
@@ -117,7 +117,7 @@ def test_what_is_written_is_what_was_given(tmp_path: Path) -> None:
         for path in (tmp_path / "new" / split).iterdir():
             for record in read_fasta(path):
                 written[path.name, record.header] = decode(record.tokens)
-    stems = ("8-1", "8-0", "8-hard0", "10-1", "ac4C-1")
+    stems = ("8-1", "8-0", "8-hard0", "10-1", "ownC-1")
     given = {
         (f"{stem}.fasta.gz", name): decode(row)
         for stem, s in zip(stems, sets, strict=True)

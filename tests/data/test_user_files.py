@@ -32,8 +32,8 @@ def test_a_pair_of_fasta_files_of_a_known_type(tmp_path: Path) -> None:
 def test_a_type_of_one_s_own_takes_its_base_from_its_positives(tmp_path: Path) -> None:
     positives = write(tmp_path / "p.fa", ">a\nACG\n>b\nUCU\n")
     negatives = write(tmp_path / "n.fa", ">c\nGAG\n")
-    (own,) = load_windows_fasta(positives, negatives, "ac4C").modifications
-    assert (own.symbol, own.context, own.base, own.index) == ("ac4C", "C", "C", None)
+    (own,) = load_windows_fasta(positives, negatives, "ownC").modifications
+    assert (own.symbol, own.context, own.base, own.index) == ("ownC", "C", "C", None)
     given = modification("m5C")
     assert load_windows_fasta(positives, negatives, given).modifications == (given,)
 
@@ -70,14 +70,14 @@ def test_reads_a_table(tmp_path: Path, name: str, end: str) -> None:
         "two\tGAG\tm6A\tnegative\thard\t",
         "",
         "\tGAG\tPsi\t0\t\t",
-        "\tUCU\tac4C\tTrue\t\tz",
+        "\tUCU\townC\tTrue\t\tz",
     ]
     windows = load_table(write(tmp_path / name, end.join(lines)))
-    assert [m.symbol for m in windows.modifications] == ["m6A", "Psi", "ac4C"]
+    assert [m.symbol for m in windows.modifications] == ["m6A", "Psi", "ownC"]
     assert windows.modifications[2].context == "C"
     assert [decode(row) for row in windows.tokens] == ["CAG", "GAG", "UCU"]
     assert windows.labels.tolist() == [[1, -1, -1], [0, 0, -1], [-1, -1, 1]]
-    assert windows.names == ("one", "two", "ac4C_1")
+    assert windows.names == ("one", "two", "ownC_1")
     assert windows.negative_sets[windows.negative_set[1, 0]] == "hard"
 
 

@@ -180,7 +180,7 @@ def test_a_modification_leaves_other_types_out(scan, known):
 
 
 def test_odd_lines_are_told(scan, known):
-    known.write_text(KNOWN + "chr1\t10\t11\tm6A\t5\t+\nchr1\t50\t51\tac4C\t0\t+\n")
+    known.write_text(KNOWN + "chr1\t10\t11\tm6A\t5\t+\nchr1\t50\t51\townC\t0\t+\n")
     agreement = compare(scan / "sites.tsv", known)
     assert counts(agreement)["m6A", "low"] == (5, 6, 3)
     assert agreement.notes == (
@@ -285,13 +285,13 @@ def test_a_scan_that_found_nothing(tmp_path, known):
 
 
 def test_types_of_a_users_own(tmp_path, known):
-    scan = write_scan(tmp_path / "scan", candidates="m6A=100 Psi=50 ac4C=70")
+    scan = write_scan(tmp_path / "scan", candidates="m6A=100 Psi=50 ownC=70")
     table = (scan / "sites.tsv").read_text()
-    (scan / "sites.tsv").write_text(table + "chr1\t56\t+\tC\tac4C\t0.5\t0.5\t0.5\t0.5\thigh\t.\n")
-    known.write_text(KNOWN + "chr1\t55\t56\tac4C\t0\t+\n")
+    (scan / "sites.tsv").write_text(table + "chr1\t56\t+\tC\townC\t0.5\t0.5\t0.5\t0.5\thigh\t.\n")
+    known.write_text(KNOWN + "chr1\t55\t56\townC\t0\t+\n")
     agreement = compare(scan / "sites.tsv", known)
-    assert counts(agreement)["ac4C", "high"] == (1, 1, 1)
-    assert [m.symbol for m in agreement.modifications] == ["m6A", "Psi", "ac4C"]
+    assert counts(agreement)["ownC", "high"] == (1, 1, 1)
+    assert [m.symbol for m in agreement.modifications] == ["m6A", "Psi", "ownC"]
 
 
 @pytest.mark.parametrize(

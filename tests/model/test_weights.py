@@ -69,7 +69,7 @@ def test_all_that_was_measured_survives(saved):
 
 
 def test_types_of_ones_own_survive(tmp_path):
-    own = Modification("ac4C", "N4-acetylcytidine", "CNG", 0, prior=0.25, color="#123456")
+    own = Modification("ownC", "N4-acetylcytidine", "CNG", 0, prior=0.25, color="#123456")
     model = TrainedModel.fresh(fresh().network, tiny(), (own, own))
     save_model(model, tmp_path / "a.safetensors")
     assert load_model(tmp_path / "a.safetensors", "cpu").modifications == (own, own)

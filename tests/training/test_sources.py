@@ -83,13 +83,13 @@ def test_windows_of_ones_own_are_divided_without_a_leak(tmp_path):
 
 def test_a_table_with_types_of_ones_own(tmp_path):
     rows = ["sequence\tmodification\tlabel"]
-    for m, name in enumerate(("ac4C", "Am")):
+    for m, name in enumerate(("ownC", "Am")):
         for i, row in enumerate(random_tokens(40, 61, seed=m)):
             row[30] = 1 - m
             rows.append(f"{decode(row)}\t{name}\t{i % 2}")
     (tmp_path / "own.tsv").write_text("\n".join(rows) + "\n")
     source = from_table(tmp_path / "own.tsv", seed=0)
-    assert [m.symbol for m in source.train.modifications] == ["ac4C", "Am"]
+    assert [m.symbol for m in source.train.modifications] == ["ownC", "Am"]
     assert source.train.modifications == source.valid.modifications
     assert source.train.modifications[0].base == "C"
     labels = np.concatenate([source.train.labels, source.valid.labels])
