@@ -121,7 +121,7 @@ def test_rows_that_see_the_same_codes_are_worked_out_once():
     found = Changes(VariantCodes(first, codes, changed)).rows(Geometry(9, 0, 1, 2))
     assert found.variant.tolist() == [0, 0, 1, 2, 2, 3, 3]
     assert found.row.tolist() == [0, 1, 0, 0, 1, 0, 1]
-    one, two, other, *again = found.index.tolist()
+    one, two, other, *again = found.slot.tolist()
     assert len({one, two, other}) == 3
     assert again == [one, two] * 2
     assert len(found.representative) == 3

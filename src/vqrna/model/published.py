@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 
@@ -31,18 +32,23 @@ UNUSED = "_residual_stack2."
 _UNUSED_SHAPES = {"1": (32, 256, 3), "3": (256, 32, 1)}
 
 _RENAMED = (
-    (r"_encoder\.(conv\d\..+)", r"encoder.\1"),
-    (r"_decoder\.(deconv\d\..+)", r"decoder.\1"),
-    (r"_vq_vae\._embedding\.weight", r"quantizer.codebook"),
-    (r"layers\.(\d)\.attention\.w_concat\.(.+)", r"context.layers.\1.attention.out_proj.\2"),
-    (r"layers\.(\d)\.ffn\.(linear\d\..+)", r"context.layers.\1.\2"),
-    (r"layers\.(\d)\.(norm\d)\.(?:gamma|weight)", r"context.layers.\1.\2.weight"),
-    (r"layers\.(\d)\.(norm\d)\.(?:beta|bias)", r"context.layers.\1.\2.bias"),
-    (r"final\.0\.(.+)", r"head.hidden.\1"),
-    (r"final\.1\.(.+)", r"head.norm.\1"),
-    (r"final\.3\.(.+)", r"head.logits.\1"),
+    (r"(encoder|decoder)\.(.+)", r"_\1.\2"),
+    (r"quantizer\.codebook", r"_vq_vae._embedding.weight"),
+    (r"context\.(.+)\.out_proj\.(.+)", r"\1.w_concat.\2"),
+    (r"context\.(.+)\.(linear\d\..+)", r"\1.ffn.\2"),
+    (r"context\.(.+\.norm\d)\.weight", r"\1.gamma"),
+    (r"context\.(.+\.norm\d)\.bias", r"\1.beta"),
+    (r"head\.hidden\.(.+)", r"final.0.\1"),
+    (r"head\.norm\.(.+)", r"final.1.\1"),
+    (r"head\.logits\.(.+)", r"final.3.\1"),
 )
-_PROJECTION = re.compile(r"layers\.(\d)\.attention\.w_([qkv])\.(weight|bias)")
+"""Patterns of our names, and the published names."""
+
+_PROJECTION = re.compile(r"context\.(.+)\.in_proj_(.+)")
+"""Query, key and value projections in one tensor; three in the published weights."""
+
+_BASE_AXIS = {"encoder.conv1.weight": 1, "decoder.deconv3.weight": 1, "decoder.deconv3.bias": 0}
+"""Dimension of the bases in the tensors that have one."""
 
 
 def read_pth(
@@ -82,7 +88,10 @@ def read_pth(
     if sorted(order) != sorted(ALPHABET):
         raise UsageError(f"'{base_order}' is not an order of the four bases, such as {BASE_ORDER}")
     config = replace(preset("paper"), length=length)
-    state = _ours(_load(Path(path)), path, [order.index(base) for base in ALPHABET])
+    with torch.device("meta"):
+        names = PaperNetwork(config.model, len(modifications)).state_dict()
+    loaded = _load(Path(path))
+    state = _from_published(loaded, names, path, [order.index(base) for base in ALPHABET])
     try:
         check_shapes(config.model, len(modifications), state)
     except ValueError as error:
@@ -123,7 +132,7 @@ def write_pth(model: TrainedModel, path: str | PathLike[str]) -> None:
     if not isinstance(model.network, PaperNetwork):
         raise UsageError("only a model of the 'paper' preset has a published layout")
     with atomic_path(path) as temporary:
-        torch.save({"state_dict": _theirs(model.network.state_dict())}, temporary)
+        torch.save({"state_dict": _to_published(model.network.state_dict())}, temporary)
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:
@@ -145,75 +154,62 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
 
-def _ours(
-    theirs: dict[str, torch.Tensor], path: str | PathLike[str], order: list[int]
+def _published_names(name: str) -> list[str]:
+    """Return the published name of one of our tensors, or the three of a projection."""
+    if match := _PROJECTION.fullmatch(name):
+        return [f"{match[1]}.w_{letter}.{match[2]}" for letter in "qkv"]
+    for ours, theirs in _RENAMED:
+        if match := re.fullmatch(ours, name):
+            return [match.expand(theirs)]
+    raise KeyError(name)
+
+
+def _from_published(
+    theirs: dict[str, torch.Tensor],
+    names: Iterable[str],
+    path: str | PathLike[str],
+    order: list[int],
 ) -> dict[str, torch.Tensor]:
-    """Rename the published tensors, join the projections, and reorder the bases."""
+    """Return the published tensors by our `names`, with projections joined and bases reordered."""
     state: dict[str, torch.Tensor] = {}
-    projections: dict[str, dict[str, torch.Tensor]] = {}
-    for name, tensor in theirs.items():
-        if name.startswith(UNUSED):
-            continue
-        if match := _PROJECTION.fullmatch(name):
-            layer, which, suffix = match.groups()
-            joined = f"context.layers.{layer}.attention.in_proj_{suffix}"
-            projections.setdefault(joined, {})[which] = tensor
-            continue
-        for pattern, ours in _RENAMED:
-            if re.fullmatch(pattern, name):
-                state[re.sub(pattern, ours, name)] = tensor
-                break
-        else:
-            raise DataError(f"not in the published layout: unknown tensor '{name}'", file=path)
-    for joined, parts in projections.items():
-        if sorted(parts) != ["k", "q", "v"]:
-            raise DataError(f"not in the published layout: {joined} is incomplete", file=path)
-        try:
-            state[joined] = torch.cat([parts["q"], parts["k"], parts["v"]])
-        except RuntimeError:
-            message = f"not in the published layout: the parts of {joined} differ in shape"
-            raise DataError(message, file=path) from None
-    for name, axis in (("encoder.conv1.weight", 1), ("decoder.deconv3.weight", 1),
-                       ("decoder.deconv3.bias", 0)):  # fmt: skip
+    layout = "not in the published layout"
+    # Some exports name the parameters of norms as torch does
+    rest = {re.sub(r"(norm\d)\.weight$", r"\1.gamma", name): x for name, x in theirs.items()}
+    rest = {re.sub(r"(norm\d)\.bias$", r"\1.beta", name): x for name, x in rest.items()}
+    for name in names:
+        published = _published_names(name)
+        parts = [rest.pop(part) for part in published if part in rest]
+        if len(parts) == len(published):
+            try:
+                state[name] = torch.cat(parts) if len(parts) > 1 else parts[0]
+            except RuntimeError:
+                message = f"{layout}: the parts of {name} differ in shape"
+                raise DataError(message, file=path) from None
+        elif parts:
+            raise DataError(f"{layout}: {name} is incomplete", file=path)
+    for name in rest:
+        if not name.startswith(UNUSED):
+            raise DataError(f"{layout}: unknown tensor '{name}'", file=path)
+    for name, axis in _BASE_AXIS.items():
         if name in state and state[name].ndim > axis and state[name].shape[axis] == len(order):
             state[name] = state[name].index_select(axis, torch.tensor(order))
     return state
 
 
-def _theirs(ours: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Rename our tensors as the published code does: the inverse of :func:`_ours`."""
+def _to_published(ours: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return our tensors by their published names: the inverse of :func:`_from_published`."""
     order = torch.tensor([ALPHABET.index(base) for base in BASE_ORDER.replace("T", "U")])
     state: dict[str, torch.Tensor] = {}
     for name, value in ours.items():
         tensor = value.detach().cpu()
-        part, _, rest = name.partition(".")
-        if name == "quantizer.codebook":
-            state["_vq_vae._embedding.weight"] = tensor
-        elif part in ("encoder", "decoder"):
-            if name == "encoder.conv1.weight" or name.startswith("decoder.deconv3."):
-                tensor = tensor.index_select(0 if name.endswith("bias") else 1, order)
-            state[f"_{part}.{rest}"] = tensor
-        elif part == "head":
-            layer, _, suffix = rest.partition(".")
-            state[f"final.{ {'hidden': 0, 'norm': 1, 'logits': 3}[layer] }.{suffix}"] = tensor
-        else:
-            state |= _their_layer(rest, tensor)
+        if name in _BASE_AXIS:
+            tensor = tensor.index_select(_BASE_AXIS[name], order)
+        published = _published_names(name)
+        parts = [tensor]
+        if len(published) > 1:
+            parts = [part.clone() for part in tensor.chunk(len(published))]
+        state |= dict(zip(published, parts, strict=True))
     for block in range(2):
         for number, shape in _UNUSED_SHAPES.items():
             state[f"{UNUSED}_layers.{block}._block.{number}.weight"] = torch.zeros(shape)
     return state
-
-
-def _their_layer(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Rename one tensor of a Transformer layer (``layers.0.norm1.weight`` and the like)."""
-    head, suffix = name.rsplit(".", 1)
-    if "in_proj" in suffix:
-        suffix = suffix.removeprefix("in_proj_")
-        parts = zip("qkv", tensor.chunk(3), strict=True)
-        return {f"{head}.w_{letter}.{suffix}": part.clone() for letter, part in parts}
-    if "norm" in head:
-        return {f"{head}.{'gamma' if suffix == 'weight' else 'beta'}": tensor}
-    if "linear" in head:
-        layer, linear = head.rsplit(".", 1)
-        return {f"{layer}.ffn.{linear}.{suffix}": tensor}
-    return {f"{head.replace('out_proj', 'w_concat')}.{suffix}": tensor}

@@ -138,7 +138,7 @@ class _SpanSums:
         inside = torch.nonzero(piece >= 0)[:, 0]
         if not len(inside):
             return
-        variant, index = entry.variant[inside], entry.index[inside]
+        variant, slot = entry.variant[inside], entry.slot[inside]
         # Equal rows are at the same place of the window: project only those in a piece
         row = entry.row[entry.representative]
         used = torch.nonzero(self._piece[row] >= 0)[:, 0]
@@ -147,12 +147,12 @@ class _SpanSums:
         change = self._projected(rows).sub_(self._window[row[used]])
         number = torch.empty_like(row)
         number[used] = torch.arange(len(used))
-        index = number[index]
+        slot = number[slot]
         low, high = int(variant[0]), int(variant[-1]) + 1
         bag = (variant - low) * self._pieces + piece[inside]
         filled = torch.bincount(bag, minlength=(high - low) * self._pieces)
         starts = filled.cumsum(0).sub_(filled)
-        sums = F.embedding_bag(index, change, starts, mode="sum")  # (variants * pieces, C)
+        sums = F.embedding_bag(slot, change, starts, mode="sum")  # (variants * pieces, C)
         hidden[low:high].addmm_(sums.view(high - low, -1), self._matrix)
 
     def _projected(self, rows: torch.Tensor) -> torch.Tensor:
@@ -182,5 +182,5 @@ def _add_centre(
 ) -> None:
     """Add the change of the central row of each variant to hidden units (N, H)."""
     at = torch.nonzero(changed.row == table.count // 2)[:, 0]
-    change = (table.variants[changed.index[at]] - _centre(table)) @ matrix
+    change = (table.variants[changed.slot[at]] - _centre(table)) @ matrix
     hidden.index_add_(0, changed.variant[at], change)

@@ -67,9 +67,9 @@ class ChangedRows(NamedTuple):
         Row of the window where `rows` begins; can be negative.
     rows : torch.Tensor, shape (N, width), int64
         Index of each row in the table of the layer: unchanged rows are the window's.
-    variant, row, index : torch.Tensor, shape (E,), int64
+    variant, row, slot : torch.Tensor, shape (E,), int64
         The changed rows, by variant, then by row of the window: variant, row of the window, and
-        index among the variants' rows in the table.
+        number among the variants' rows in the table.
     representative : torch.Tensor, shape (U,), int64
         For each of the variants' rows in the table, one of the E rows that are equal to it.
     """
@@ -78,7 +78,7 @@ class ChangedRows(NamedTuple):
     rows: torch.Tensor
     variant: torch.Tensor
     row: torch.Tensor
-    index: torch.Tensor
+    slot: torch.Tensor
     representative: torch.Tensor
 
     def seen_by(
@@ -167,17 +167,17 @@ class Changes:
         self._before = F.pad(each.cumsum(1), (1, 0))  # (N, tokens + 1)
 
     def rows(self, geometry: Geometry) -> ChangedRows:
-        """Return the rows of a layer that differ; equal rows share an index."""
+        """Return the rows of a layer that differ; equal rows share a slot."""
         candidates = self._candidates.get(geometry, self._first, self._before.shape[1] - 1)
         key = self._before.gather(1, candidates.stop)
         key -= self._before.gather(1, candidates.start)
         at = torch.nonzero(((key != 0) & candidates.inside).view(-1))[:, 0]
         row = candidates.row.take(at)
-        representative, index = group_equal(_hash(row + key.take(at)))
+        representative, slot = group_equal(_hash(row + key.take(at)))
         rows = candidates.clamped.clone()
-        rows.view(-1)[at] = index + geometry.rows
+        rows.view(-1)[at] = slot + geometry.rows
         variant = torch.div(at, rows.shape[1], rounding_mode="floor")
-        return ChangedRows(candidates.first, rows, variant, row, index, representative)
+        return ChangedRows(candidates.first, rows, variant, row, slot, representative)
 
 
 def group_equal(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
