@@ -108,17 +108,7 @@ def network_identity(
     joint: bool = True,
     model: str | None = None,
 ) -> Identity:
-    """Return the identity of a network.
-
-    Parameters
-    ----------
-    study, variant, types, data, split, joint
-        See :class:`Identity`.
-    config : Config
-        Its seed becomes that of the cell.
-    model : str, optional
-        Name of the model; that of its architecture if not given.
-    """
+    """Return the identity of a network; the seed of `config` becomes that of the cell."""
     values = effective(config)
     seed = values["training"].pop("seed")
     name = model or config.model.architecture

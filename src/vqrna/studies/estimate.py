@@ -159,16 +159,7 @@ def estimate_study(
     resamples: int = RESAMPLES,
     show_progress: bool = True,
 ) -> list[Expected]:
-    """Estimate the cost of each cell of a plan, from another seed if finished, else measured.
-
-    Parameters
-    ----------
-    plan : Plan
-    store : CellStore
-    device : str
-    resamples : int
-    show_progress : bool
-    """
+    """Estimate the cost of each cell of a plan, from another seed if finished, else measured."""
     cells = plan.cells()
     finished = {identity: store.get(identity) for identity in cells}
     known: dict[Variant, tuple[float, str]] = {}
@@ -225,18 +216,7 @@ def estimate_search(
     threads: int | None = None,
     engine: str = "local",
 ) -> Estimate:
-    """Estimate the duration of a search.
-
-    Parameters
-    ----------
-    search : Search
-    source : Source
-    device : str
-    threads : int, optional
-        CPU threads of each trial; the share of one process if not given.
-    engine : str
-        With ``ray`` all jobs are assumed to run at once.
-    """
+    """Estimate the duration of a search; with Ray, all jobs are assumed to run at once."""
     each = threads or threads_each(search, engine)
     config = configs.replace(search.base, **search.space.settings(search.space.middle()))
     timing = time_training(config, source, device=device, threads=each)

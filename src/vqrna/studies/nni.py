@@ -203,16 +203,8 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def read_nni(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
     """Read an experiment of NNI, version 2 or 3.
 
-    Its trial command is never executed: a trial trains a model of vqrna.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The ``config.yaml``; the path of the search space is relative to its folder.
-    preset : str or None
-        If None, a space with published names uses the published network.
-    changes : dict
-        Settings that all trials share.
+    Its trial command is never executed: a trial trains a model of vqrna. Without a preset, a space
+    with published names searches the published network.
 
     Raises
     ------

@@ -201,17 +201,7 @@ def disk_is_full(error: BaseException | None) -> bool:
 
 
 def open_study(storage: Any, search: Search, identity: str, samples: bool = True) -> optuna.Study:
-    """Create a study or join it.
-
-    Parameters
-    ----------
-    storage : optuna.storages.RDBStorage
-    search : Search
-    identity : str
-        Of the search and its data; part of the study's name, so that searches never mix.
-    samples : bool
-        Whether this process draws values.
-    """
+    """Create a study or join it; `identity` is part of its name, so that searches never mix."""
     library = optuna_module()
     for attempt in range(_ATTEMPTS):
         try:

@@ -95,11 +95,6 @@ def tabulate(cells: Sequence[Cell]) -> pd.DataFrame:
     The value is the mean over seeds. Its interval is that of the resampled windows; with several
     seeds the t interval of their mean is added in quadrature.
 
-    Parameters
-    ----------
-    cells : sequence of Cell
-        Of one series; the order of variants is kept.
-
     Returns
     -------
     pandas.DataFrame
@@ -125,15 +120,7 @@ def tabulate(cells: Sequence[Cell]) -> pd.DataFrame:
 
 
 def difference(one: Sequence[Cell], other: Sequence[Cell], symbol: str, windows: str) -> Difference:
-    """Return the difference in AUROC of two variants on one type, `one` minus `other`.
-
-    Parameters
-    ----------
-    one, other : sequence of Cell
-        The seeds of each.
-    symbol, windows : str
-        Type (or ``mean``) and set of windows.
-    """
+    """Return the difference in AUROC of two variants on one type, `one` minus `other`."""
     ours = {c.identity.seed: c for c in one}
     theirs = {c.identity.seed: c for c in other}
     seeds = sorted(ours.keys() & theirs.keys())
@@ -252,14 +239,6 @@ def write_lengths(
 ) -> list[Path]:
     """Write ``lengths.csv``, ``lengths.md``, ``lengths.png`` and ``lengths.svg``.
 
-    Parameters
-    ----------
-    cells : sequence of Cell
-        Of one study of window lengths, in the order of the table.
-    out : path-like
-    palette : str
-        See :func:`vqrna.plots.style.type_colors`.
-
     Raises
     ------
     DataError
@@ -291,15 +270,6 @@ def write_ablations(
     palette: str = "types",
 ) -> list[Path]:
     """Write ``ablations.csv``, ``ablations.md``, ``ablations.png`` and ``ablations.svg``.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-        Of one study of ablations, in the order of the table.
-    out : path-like
-    reference : str
-        Variant that the others are compared with.
-    palette : str
 
     Raises
     ------

@@ -72,12 +72,7 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def reserve_port(port: int | None) -> Iterator[_Server | None]:
-    """Bind a port before any work is done; requests are not answered yet.
-
-    Parameters
-    ----------
-    port : int or None
-        0 takes any free port; None takes no port.
+    """Bind a port (0: any free one, None: no port) before any work; requests are not answered yet.
 
     Raises
     ------
@@ -108,15 +103,6 @@ def reserve_port(port: int | None) -> Iterator[_Server | None]:
 @contextmanager
 def serve_page(server: Any, url: str, study: int) -> Iterator[str]:
     """Serve the live page of a study while the body runs.
-
-    Parameters
-    ----------
-    server : object
-        From :func:`reserve_port`.
-    url : str
-        Of the database.
-    study : int
-        Its number in the database.
 
     Yields
     ------

@@ -100,13 +100,7 @@ class Search:
         return "minimize" if self.settings.metric == "loss" else "maximize"
 
     def identity(self, source: str) -> str:
-        """Return a hash of everything that determines the values of trials; not of the budget.
-
-        Parameters
-        ----------
-        source : str
-            Identifies the data.
-        """
+        """Return a hash of everything that determines the values of trials; not of the budget."""
         first_names = {"distribution": "kind"} | {new: old for old, new in RENAMED.items()}
 
         def first_named(values: dict[str, Any]) -> dict[str, Any]:

@@ -64,12 +64,6 @@ class TuningResult:
 def trials_table(study: optuna.Study, space: Space) -> pd.DataFrame:
     """Return the table of all trials, without surplus ones.
 
-    Parameters
-    ----------
-    study : optuna.Study
-    space : Space
-        Has a column per parameter; empty where a trial does not use it.
-
     Returns
     -------
     pandas.DataFrame

@@ -20,14 +20,6 @@ _NUMBER = {"low", "high", "log", "step"}
 def read_toml(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
     """Read a search.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-    preset : str or None
-        Overrides the preset of the file.
-    changes : dict
-        Override settings of the file.
-
     Raises
     ------
     DataError
@@ -68,16 +60,7 @@ def read_toml(path: Path, preset: str | None, changes: dict[str, Any]) -> Search
 def with_metric(
     base: Config, space: Space, settings: Settings, given: dict[str, Any]
 ) -> tuple[Config, Settings]:
-    """Make a training keep the epoch with the best score of the search.
-
-    Parameters
-    ----------
-    base : Config
-    space : Space
-    settings : Settings
-    given : dict
-        Settings of the file; without a metric, that of the training is used.
-    """
+    """Make a training keep the epoch with the best score of the search."""
     if "metric" not in given:
         settings = dataclasses.replace(settings, metric=base.training.select_by)
     varied = any(parameter.setting == "select_by" for parameter in space.parameters)

@@ -237,12 +237,6 @@ class WorkerTask:
 def run_trials(task: WorkerTask, worker: str) -> None:
     """Train trials until the search has enough.
 
-    Parameters
-    ----------
-    task : WorkerTask
-    worker : str
-        Name from :func:`~vqrna.studies.optuna_storage.new_worker`.
-
     Raises
     ------
     VqrnaError
