@@ -41,7 +41,7 @@ class Serial:
         self.model, self.settings = model, settings
 
     @classmethod
-    def open(cls, source, model, settings, **options):
+    def open(cls, source, model, settings, resources):
         return nullcontext(cls(model, settings))
 
     def run(self, units, advance):

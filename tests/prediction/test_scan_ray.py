@@ -46,7 +46,7 @@ def cluster():
     """Two machines with one core each, both of them this one."""
     from ray.cluster_utils import Cluster
 
-    from vqrna.runtime.ray_cluster import QUIET
+    from vqrna.runtime.ray_cluster import ENVIRONMENT
 
     # Workers import the stand-ins, and seeded and tiny that lie a folder higher
     places = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
@@ -54,7 +54,7 @@ def cluster():
         places.append(there)
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (QUIET | {"PYTHONPATH": os.pathsep.join(places)}).items():
+        for name, value in (ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(places)}).items():
             patch.setenv(name, value)
         about = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False}
         running = Cluster(initialize_head=True, head_node_args=about)
@@ -191,10 +191,10 @@ def no_store(monkeypatch):
 
 
 def rows_of(source, numbers, sums, folder):
-    from vqrna.prediction.ray_engine import ReaderInputs, read_share
+    from vqrna.prediction.ray_engine import read_share
 
-    inputs = ReaderInputs(pickle.dumps(source), 35, 35, folder)
-    return list(read_share(inputs, np.array(numbers), np.array(sums)))
+    shared = (pickle.dumps(source), 35, 35, folder)
+    return list(read_share(*shared, np.array(numbers), np.array(sums)))
 
 
 def test_a_share_holds_what_is_wanted_and_nothing_else(no_store, tmp_path, monkeypatch):
@@ -245,8 +245,8 @@ def test_an_actor_of_another_version_says_so(no_store):
 @pytest.mark.parametrize(("end", "told"), [("os._exit(3)", True), ("sys.exit(3)", False)])
 def test_if_ray_ends_the_process_somebody_says_so(end, told):
     script = (
-        "import os, sys\nfrom vqrna.runtime.ray_cluster import last_words\n"
-        f"with last_words(): {end}"
+        "import os, sys\nfrom vqrna.runtime.ray_cluster import report_sudden_exit\n"
+        f"with report_sudden_exit(): {end}"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 3
@@ -269,8 +269,8 @@ def test_what_cannot_be_is_refused_in_one_line(vqrna_main, saved, tmp_path, monk
     assert (code, nobody in told) == (1, True)
     for more, words in {
         ("--out", "-"): "--engine ray needs a folder",
-        ("--out", out, "--address", "ray://head:10001"): "no address of a Ray cluster",
-        ("--out", out, "--device", "cuda:1"): "the device is auto, cpu or cuda",
+        ("--out", out, "--address", "ray://head:10001"): "HOST:PORT of the head of a Ray cluster",
+        ("--out", out, "--device", "cuda:1"): "expected auto, cpu or cuda",
         ("--out", out, "--jobs", "0"): "--jobs",
     }.items():
         code, told = refused(vqrna_main, saved, fasta, *more)

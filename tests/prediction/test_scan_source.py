@@ -11,8 +11,7 @@ import pytest
 from seeded import write_fasta
 from vqrna.data.fasta import FastaRecord
 from vqrna.errors import DataError, VqrnaError
-from vqrna.prediction import FastaSource, MemorySource, as_source
-from vqrna.prediction.scan import NameCounter
+from vqrna.prediction import FastaSource, MemorySource, Tally, as_source
 from vqrna.sequence import decode, encode
 
 RECORDS = {"one": "ACGUN", "two": "", "three": "GGACU"}
@@ -97,10 +96,8 @@ def test_what_is_no_source_is_told(given, words):
     assert str(error.value).startswith(words)
 
 
-def test_repeated_names_are_counted(monkeypatch):
-    monkeypatch.setattr(NameCounter, "_BLOCK", 3)
-    names = NameCounter()
-    for name in "abcabxay":
-        names.add(name)
-    assert names.repeated() == 3
-    assert NameCounter().repeated() == 0
+def test_repeated_names_are_counted():
+    tally = Tally()
+    assert tally.repeated_names == 0
+    tally.name_hashes.extend(hash(name) for name in "abcabxay")
+    assert tally.repeated_names == 3

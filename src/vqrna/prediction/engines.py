@@ -21,7 +21,7 @@ from vqrna.errors import UsageError
 from vqrna.model import Model
 from vqrna.prediction.parts import Part
 from vqrna.prediction.scoring import score_unit
-from vqrna.prediction.settings import Settings
+from vqrna.prediction.settings import Resources, Settings
 from vqrna.prediction.source import Source
 from vqrna.prediction.tiles import Unit
 from vqrna.runtime.devices import one_torch_thread
@@ -55,16 +55,9 @@ class Engine(Protocol):
 
     @classmethod
     def open(
-        cls,
-        source: Source,
-        model: Model,
-        settings: Settings,
-        *,
-        jobs: int | None,
-        device: str,
-        address: str | None,
+        cls, source: Source, model: Model, settings: Settings, resources: Resources
     ) -> AbstractContextManager[Engine]:
-        """Return a context manager of a running engine; see :func:`open_engine`."""
+        """Return a context manager of a running engine."""
 
     def run(
         self, units: Iterator[Unit], advance: Callable[[int], None]
@@ -113,17 +106,10 @@ class ThreadEngine:
 
     @classmethod
     def open(
-        cls,
-        source: Source,
-        model: Model,
-        settings: Settings,
-        *,
-        jobs: int | None = None,
-        device: str = "auto",
-        address: str | None = None,
+        cls, source: Source, model: Model, settings: Settings, resources: Resources
     ) -> AbstractContextManager[Engine]:
-        """Return the engine; the device is that of the model."""
-        return nullcontext(cls(model, settings, resolve_jobs(jobs, model.device)))
+        """Return the engine (see :class:`Engine`)."""
+        return nullcontext(cls(model, settings, resolve_jobs(resources.jobs, model.device)))
 
     def run(
         self, units: Iterator[Unit], advance: Callable[[int], None]
@@ -172,7 +158,7 @@ def engine_class(name: str, address: str | None = None) -> type[Engine]:
         raise UsageError(f"unknown engine '{name}' (known: {', '.join(ENGINES)})")
     engine = ENGINES[name]()
     if address and engine.local:
-        raise UsageError("--address is that of a Ray cluster: it needs --engine ray")
+        raise UsageError("--address needs --engine ray")
     return engine
 
 
@@ -196,12 +182,8 @@ def open_engine(
     model : Model
         On the device that threads use; for Ray on any.
     settings : Settings
-    jobs : int, optional
-        Threads or actors; what fits if not given.
-    device : str
-        Device of Ray's actors: ``auto``, ``cpu`` or ``cuda``.
-    address : str, optional
-        Address of a Ray cluster (see :func:`vqrna.runtime.ray_cluster.ray_cluster`).
+    jobs, device, address
+        See :class:`vqrna.prediction.settings.Resources`.
 
     Raises
     ------
@@ -210,8 +192,8 @@ def open_engine(
     DataError
         If the cluster cannot be reached.
     """
-    engine = engine_class(name, address)
-    return engine.open(source, model, settings, jobs=jobs, device=device, address=address)
+    resources = Resources(jobs, device, address)
+    return engine_class(name, address).open(source, model, settings, resources)
 
 
 def resolve_jobs(jobs: int | None, device: torch.device) -> int:
@@ -224,7 +206,7 @@ def resolve_jobs(jobs: int | None, device: torch.device) -> int:
     """
     if jobs is not None:
         if jobs < 1:
-            raise UsageError(f"--jobs is a number of threads from 1 on, not {jobs}")
+            raise UsageError(f"invalid --jobs {jobs} (expected 1 or more threads)")
         return jobs
     if device.type != "cpu":
         return 2  # one computes while the other selects calls

@@ -19,7 +19,7 @@ from vqrna.formats.description import PROGRAM
 from vqrna.formats.text import bed_name
 from vqrna.model import Model
 from vqrna.prediction.parts import Parts
-from vqrna.prediction.prediction import Prediction, Totals, summarise
+from vqrna.prediction.prediction import Prediction, Totals, make_prediction
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Source
 from vqrna.runtime.files import output_files, write_text
@@ -167,17 +167,13 @@ def write_results(
     if any(name.startswith(f"{PICTURES}/") for name in stale):
         with suppress(OSError):  # it has other files
             (folder / PICTURES).rmdir()
-    return Prediction(
-        None,
-        summarise(model, settings, total),
-        total.nt,
-        total.records,
-        tuple(paths),
-        empty_records=total.empty,
-        unreachable=unreachable(model, settings, total),
+    return make_prediction(
+        model,
+        settings,
+        total,
+        paths=tuple(paths),
         notes=tuple(files.notes),
         in_genome=tables.stranded,
-        near_ties=(total.near_ties, total.tokens),
     )
 
 
@@ -193,22 +189,6 @@ def with_q_values(blocks: Iterator[Sites], total: Totals, settings: Settings) ->
                 block = block.take(passed)
         if len(block):
             yield block
-
-
-def unreachable(model: Model, settings: Settings, total: Totals) -> tuple[str, ...]:
-    """Return notes on modifications for which no q-value could be as small as requested."""
-    if settings.fdr is None or not model.off_site:
-        return ()
-    nulls = [model.off_site[column] for column in settings.columns]
-    floors = [null.floor for null in nulls]
-    return tuple(
-        each.describe(
-            settings.modifications[each.modification_index].symbol,
-            nulls[each.modification_index].count,
-            settings.fdr,
-        )
-        for each in total.p_values.q_values().unreachable(settings.fdr, floors)
-    )
 
 
 def _scanned_lengths(parts: Parts) -> Iterator[tuple[str, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,7 +120,39 @@ class Totals:
         }
 
 
-def summarise(model: Model, settings: Settings, total: Totals) -> pd.DataFrame:
+def make_prediction(
+    model: Model, settings: Settings, total: Totals, sites: pd.DataFrame | None = None, **more: Any
+) -> Prediction:
+    """Return the prediction with some totals; `more` are further attributes."""
+    return Prediction(
+        sites,
+        _summary(model, settings, total),
+        total.nt,
+        total.records,
+        empty_records=total.empty,
+        unreachable=_unreachable(model, settings, total),
+        near_ties=(total.near_ties, total.tokens),
+        **more,
+    )
+
+
+def _unreachable(model: Model, settings: Settings, total: Totals) -> tuple[str, ...]:
+    """Return notes on modifications for which no q-value could be as small as requested."""
+    if settings.fdr is None or not model.off_site:
+        return ()
+    nulls = [model.off_site[column] for column in settings.columns]
+    floors = [null.floor for null in nulls]
+    return tuple(
+        each.describe(
+            settings.modifications[each.modification_index].symbol,
+            nulls[each.modification_index].count,
+            settings.fdr,
+        )
+        for each in total.p_values.q_values().unreachable(settings.fdr, floors)
+    )
+
+
+def _summary(model: Model, settings: Settings, total: Totals) -> pd.DataFrame:
     """Return calls by modification and tier, and the calls expected by chance."""
     kb = max(total.nt, 1) / 1000
     rows = []

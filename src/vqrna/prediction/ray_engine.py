@@ -34,7 +34,7 @@ from vqrna.model import Model
 from vqrna.prediction.calling import reach_of
 from vqrna.prediction.parts import Part, from_arrays, to_arrays
 from vqrna.prediction.scoring import score_unit
-from vqrna.prediction.settings import Settings
+from vqrna.prediction.settings import Resources, Settings
 from vqrna.prediction.source import Source
 from vqrna.prediction.tiles import Unit, cut_units
 from vqrna.runtime.ray_cluster import Cluster, ray_cluster
@@ -79,14 +79,7 @@ class RayEngine:
     @classmethod
     @contextmanager
     def open(
-        cls,
-        source: Source,
-        model: Model,
-        settings: Settings,
-        *,
-        jobs: int | None = None,
-        device: str = "auto",
-        address: str | None = None,
+        cls, source: Source, model: Model, settings: Settings, resources: Resources
     ) -> Iterator[RayEngine]:
         """Start or connect to a cluster while the body runs.
 
@@ -97,7 +90,7 @@ class RayEngine:
         """
         if not source.rereadable or not source.inputs():
             raise UsageError("--engine ray needs files, not standard input or pipes")
-        with ray_cluster(address, jobs, device) as cluster:
+        with ray_cluster(resources.address, resources.jobs, resources.device) as cluster:
             yield cls(cluster, source, model, settings)
 
     @property
@@ -150,7 +143,7 @@ class RayEngine:
         reach = reach_of(self.model, self.settings.modifications)
         # Pickled here, so that a worker that cannot unpickle it can report the error
         source = ray.put(pickle.dumps(self.source))
-        inputs = ReaderInputs(source, centre(self.model.length), reach, Path.cwd())
+        read = partial(read_share, source, centre(self.model.length), reach, Path.cwd())
         scorer = ray.put(pickle.dumps((copy.deepcopy(self.model).to("cpu"), self.settings)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about defaults of Ray's own
@@ -160,7 +153,7 @@ class RayEngine:
         context.issue_detectors_config.detectors = []
         with DataContext.current(context):
             units = ray.data.read_datasource(
-                UnitSource(inputs, numbers, checksums, readers),
+                UnitSource(read, numbers, checksums, readers),
                 override_num_blocks=readers,
                 num_cpus=0,  # otherwise readers and actors would wait for each other's cores
             )
@@ -183,32 +176,13 @@ def checksum(unit: Unit) -> int:
     return value
 
 
-@dataclass(frozen=True)
-class ReaderInputs:
-    """What a reader needs to cut the same units as the driver.
-
-    Parameters
-    ----------
-    source : ray.ObjectRef
-        The pickled source, in Ray's object store.
-    half, reach : int
-        See :func:`vqrna.prediction.tiles.cut_units`.
-    folder : pathlib.Path
-        Working directory of the driver, for relative paths.
-    """
-
-    source: Any
-    half: int
-    reach: int
-    folder: Path
-
-
 class UnitSource(Datasource):
     """Units of a source, read in shares by separate tasks.
 
     Parameters
     ----------
-    inputs : ReaderInputs
+    read : callable
+        Called with the numbers and checksums of a share; yields its rows.
     numbers, checksums : np.ndarray, shape (U,)
         Units to read, and their :func:`checksum`.
     count : int
@@ -216,18 +190,22 @@ class UnitSource(Datasource):
     """
 
     def __init__(
-        self, inputs: ReaderInputs, numbers: np.ndarray, checksums: np.ndarray, count: int
+        self,
+        read: Callable[[np.ndarray, np.ndarray], Iterator[pa.Table]],
+        numbers: np.ndarray,
+        checksums: np.ndarray,
+        count: int,
     ) -> None:
         super().__init__()
-        self._inputs = inputs
+        self._read = read
         self._shares = [(numbers[i::count], checksums[i::count]) for i in range(count)]
 
     def get_read_tasks(self, parallelism: int, *rest: Any, **more: Any) -> list[ReadTask]:
         """Return one task a share."""
         tasks = []
-        for numbers, checksums in self._shares:
-            read = partial(read_share, self._inputs, numbers, checksums)
-            tasks.append(ReadTask(read, BlockMetadata(len(numbers), None, None, None), _SCHEMA))
+        for share in self._shares:
+            size = BlockMetadata(len(share[0]), None, None, None)
+            tasks.append(ReadTask(partial(self._read, *share), size, _SCHEMA))
         return tasks
 
     def estimate_inmemory_data_size(self) -> None:
@@ -292,15 +270,32 @@ def part_of(row: pa.Table) -> tuple[int, Part]:
 
 
 def read_share(
-    inputs: ReaderInputs, numbers: np.ndarray, checksums: np.ndarray
+    source_ref: Any,
+    half: int,
+    reach: int,
+    folder: Path,
+    numbers: np.ndarray,
+    checksums: np.ndarray,
 ) -> Iterator[pa.Table]:
-    """Cut a source and yield the units of a share as rows; an error is a row, too."""
+    """Cut a source and yield the units of a share as rows; an error is a row, too.
+
+    Parameters
+    ----------
+    source_ref : ray.ObjectRef
+        The pickled source, in Ray's object store.
+    half, reach : int
+        See :func:`vqrna.prediction.tiles.cut_units`.
+    folder : pathlib.Path
+        Working directory of the driver, for relative paths.
+    numbers, checksums : np.ndarray, shape (U,)
+        Units of the share, and their :func:`checksum`.
+    """
     try:
-        source = pickle.loads(ray.get(inputs.source))  # from the driver, through Ray
+        source = pickle.loads(ray.get(source_ref))  # from the driver, through Ray
         relative = not all(path.is_absolute() for path in source.inputs())
-        with chdir(inputs.folder) if relative else nullcontext():
+        with chdir(folder) if relative else nullcontext():
             expected = dict(zip(numbers.tolist(), checksums.tolist(), strict=True))
-            for unit in cut_units(source.regions(), inputs.half, inputs.reach):
+            for unit in cut_units(source.regions(), half, reach):
                 if unit.number not in expected:
                     continue
                 if expected.pop(unit.number) != checksum(unit):

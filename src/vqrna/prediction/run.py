@@ -16,9 +16,9 @@ from vqrna.formats import tsv
 from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.prediction.engines import Engine, ThreadEngine, resolve_jobs
-from vqrna.prediction.output import Output, unreachable, with_q_values, write_results
+from vqrna.prediction.output import Output, with_q_values, write_results
 from vqrna.prediction.parts import Parts, PartStore
-from vqrna.prediction.prediction import Prediction, Totals, summarise
+from vqrna.prediction.prediction import Prediction, Totals, make_prediction
 from vqrna.prediction.scan import Shard, Tally, scan, scan_units
 from vqrna.prediction.settings import Settings, make_settings
 from vqrna.prediction.shards import make_plan, run_key
@@ -109,16 +109,8 @@ def predict(
             total.add(part)
             blocks.append(part.sites)
     sites = concat_sites(total.count_calls(with_q_values(iter(blocks), total, settings)))
-    return Prediction(
-        sites.table(settings.modifications),
-        summarise(loaded, settings, total),
-        total.nt,
-        total.records,
-        repeated_names=tally.repeated_names,
-        empty_records=total.empty,
-        unreachable=unreachable(loaded, settings, total),
-        near_ties=(total.near_ties, total.tokens),
-    )
+    table = sites.table(settings.modifications)
+    return make_prediction(loaded, settings, total, table, repeated_names=tally.repeated_names)
 
 
 def predict_files(
@@ -187,9 +179,7 @@ def predict_files(
     engine = engine or ThreadEngine(model, settings, resolve_jobs(jobs, model.device))
     if str(out) == "-":
         if not engine.in_order:
-            raise UsageError(
-                f"--engine {engine.name} returns parts in any order: --out must be a folder"
-            )
+            raise UsageError(f"--engine {engine.name} needs a folder: --out cannot be -")
         return _stream(source, model, settings, engine, command, show_progress)
     resumable = bool(model.hash) and source.rereadable
     if shard is not None and not resumable:
@@ -197,9 +187,8 @@ def predict_files(
     command = command or command_line()
     start, tally = time.monotonic(), Tally()
     with results_directory(out) as folder:
-        key = f"once-{os.getpid()}"
-        if resumable:
-            key = run_key(source, model, settings, engine.device)
+        once = f"once-{os.getpid()}"
+        key = run_key(source, model, settings, engine.device) if resumable else once
         store = PartStore(folder, key)
         if fresh and shard is not None:
             store.drop(shard.holds)  # other shards may be running or complete
@@ -266,13 +255,10 @@ def _stream(
             text = ""
     sys.stdout.write(text)
     sys.stdout.flush()
-    return Prediction(
-        None,
-        summarise(model, settings, total),
-        total.nt,
-        total.records,
+    return make_prediction(
+        model,
+        settings,
+        total,
         repeated_names=0 if tables.stranded else tally.repeated_names,
-        empty_records=total.empty,
         in_genome=tables.stranded,
-        near_ties=(total.near_ties, total.tokens),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -55,32 +56,6 @@ class Shard:
         return number % self.count == self.index - 1
 
 
-class NameCounter:
-    """Counts repeated names, in 8 bytes a name: an input may have many millions."""
-
-    _BLOCK = 1 << 20
-
-    def __init__(self) -> None:
-        self._blocks: list[np.ndarray] = []
-        self._new: list[int] = []
-
-    def add(self, name: str) -> None:
-        """Add a name."""
-        self._new.append(hash(name))
-        if len(self._new) >= self._BLOCK:
-            self._close()
-
-    def repeated(self) -> int:
-        """Count names that were added before (two of 10^13 names may be confused)."""
-        self._close()
-        seen = np.concatenate([*self._blocks, np.empty(0, np.int64)])
-        return len(seen) - len(np.unique(seen))
-
-    def _close(self) -> None:
-        self._blocks.append(np.array(self._new, dtype=np.int64))
-        self._new = []
-
-
 @dataclass
 class Tally:
     """Counts taken while a source is read.
@@ -91,18 +66,18 @@ class Tally:
         Number of units, those of other shards included.
     resumed : int
         Number of units that were finished before.
-    names : NameCounter
-        Names of the sequences.
+    name_hashes : array of int
+        Hashes of the names of the sequences, 8 bytes each: an input may have millions.
     """
 
     units: int = 0
     resumed: int = 0
-    names: NameCounter = field(default_factory=NameCounter)
+    name_hashes: array[int] = field(default_factory=lambda: array("q"))
 
     @property
     def repeated_names(self) -> int:
         """Number of sequences that have the name of an earlier one."""
-        return self.names.repeated()
+        return len(self.name_hashes) - len(np.unique(self.name_hashes))
 
 
 def scan_units(source: Source, model: Model, settings: Settings) -> Iterator[Unit]:
@@ -147,7 +122,7 @@ def scan(
             tally.units += 1
             for piece in unit.pieces:
                 if piece.opens:
-                    tally.names.add(piece.region.name)
+                    tally.name_hashes.append(hash(piece.region.name))
             if not shard.holds(unit.number):
                 continue
             if store is not None and store.has(unit.number):

@@ -64,6 +64,25 @@ class Settings:
         }
 
 
+@dataclass(frozen=True)
+class Resources:
+    """Resources that the user asks for.
+
+    Parameters
+    ----------
+    jobs : int, optional
+        Threads or actors; what fits if not given.
+    device : str
+        Device of actors: ``auto``, ``cpu`` or ``cuda``. Threads use that of the model.
+    address : str, optional
+        Address of a cluster (see :func:`vqrna.runtime.ray_cluster.ray_cluster`).
+    """
+
+    jobs: int | None = None
+    device: str = "auto"
+    address: str | None = None
+
+
 def make_settings(
     known: Sequence[Modification],
     *,

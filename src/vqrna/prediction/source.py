@@ -100,8 +100,18 @@ class SequenceTables:
         """Return None: all scanned positions count."""
 
 
+class _Sequences:
+    """Members that sources of plain sequences share."""
+
+    tables: ClassVar[SiteTables] = SequenceTables()
+
+    def describe(self) -> dict[str, str]:
+        """Return nothing: the result depends on the sequences only."""
+        return {}
+
+
 @dataclass(frozen=True)
-class FastaSource:
+class FastaSource(_Sequences):
     """FASTA files.
 
     Parameters
@@ -116,8 +126,6 @@ class FastaSource:
     """
 
     files: tuple[str, ...]
-
-    tables: ClassVar[SiteTables] = SequenceTables()
 
     def __post_init__(self) -> None:
         """Check that the files exist."""
@@ -141,10 +149,6 @@ class FastaSource:
         """Return the files."""
         return tuple(Path(file) for file in self.files)
 
-    def describe(self) -> dict[str, str]:
-        """Return nothing: the result depends on the sequences only."""
-        return {}
-
     def count_positions(self) -> int | None:
         """Count the letters, some 100 Mnt a second; None if the files can be read only once.
 
@@ -157,7 +161,7 @@ class FastaSource:
 
 
 @dataclass(frozen=True, eq=False)
-class MemorySource:
+class MemorySource(_Sequences):
     """Sequences in memory.
 
     Parameters
@@ -168,7 +172,6 @@ class MemorySource:
     sequences: Mapping[str, str] | Iterable[FastaRecord | Input]
 
     rereadable: ClassVar[bool] = False
-    tables: ClassVar[SiteTables] = SequenceTables()
 
     def regions(self) -> Iterator[Region]:
         """Yield each sequence, and each record of files.
@@ -198,10 +201,6 @@ class MemorySource:
     def inputs(self) -> tuple[Path, ...]:
         """Return nothing: there are no files to read again."""
         return ()
-
-    def describe(self) -> dict[str, str]:
-        """Return nothing: the result depends on the sequences only."""
-        return {}
 
     def count_positions(self) -> None:
         """Return None: the sequences may be an iterator."""
