@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: architecture help setup demo test check format clean weights pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
+.PHONY: architecture help setup demo test test-fast check format clean weights pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
 	compare-commits benchmark-tail benchmark-memory benchmark-ism benchmark-quality benchmark-ideas
 
 help:  ## list the targets
@@ -36,8 +36,11 @@ demo: $(STAMP)  ## predict sites in a small synthetic input
 	@echo && echo "demo-out/sites.tsv:" && cat demo-out/sites.tsv
 	@echo && echo "Look at:" && ls demo-out/*
 
-test: $(STAMP)  ## run the tests
-	$(BIN)/pytest
+test: $(STAMP)  ## run all tests on two cores (JOBS=N for another number)
+	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile
+
+test-fast: $(STAMP)  ## run the tests without Ray, searches, kill tests and long trainings
+	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile -m "not slow"
 
 check: $(STAMP)  ## check lint, format and types
 	$(BIN)/ruff check
