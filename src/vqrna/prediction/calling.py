@@ -144,8 +144,6 @@ def call(
 
     Parameters
     ----------
-    rules : Rules
-    piece : Piece
     candidate : np.ndarray, shape (positions, K), bool
     logits : np.ndarray, shape (positions, M), float64
     ood : np.ndarray, shape (positions,), bool

@@ -83,12 +83,6 @@ class ThreadEngine:
 
     Processes would bring nothing: the network computes outside of Python's lock, and threads
     share its weights.
-
-    Parameters
-    ----------
-    model : Model
-    settings : Settings
-    jobs : int
     """
 
     model: Model
@@ -172,18 +166,10 @@ def open_engine(
     device: str = "auto",
     address: str | None = None,
 ) -> AbstractContextManager[Engine]:
-    """Return a context manager of a running engine.
+    """Return a context manager of the running engine `name` of `ENGINES`.
 
-    Parameters
-    ----------
-    name : str
-        A key of `ENGINES`.
-    source : Source
-    model : Model
-        On the device that threads use; for Ray on any.
-    settings : Settings
-    jobs, device, address
-        See :class:`vqrna.prediction.settings.Resources`.
+    Threads use the device of the model; for Ray it may be on any. The last three parameters are
+    those of :class:`vqrna.prediction.settings.Resources`.
 
     Raises
     ------

@@ -91,13 +91,6 @@ def write_results(
 
     Parameters
     ----------
-    parts : Parts
-        All parts.
-    folder : pathlib.Path
-    source : Source
-    model : Model
-    settings : Settings
-    output : Output
     command : str
         The command, without options that do not affect the result.
     run : mapping

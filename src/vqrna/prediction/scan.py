@@ -140,15 +140,7 @@ def scan(
 
 
 def scan_sequence(model: Model, name: str, tokens: np.ndarray, settings: Settings) -> Sites:
-    """Scan one sequence in one thread.
-
-    Parameters
-    ----------
-    model : Model
-    name : str
-    tokens : np.ndarray, shape (S,), uint8
-    settings : Settings
-    """
+    """Scan one sequence, `tokens` of shape (S,), in one thread."""
     reach = reach_of(model, settings.modifications)
     units = cut_units([Region.whole(name, tokens)], centre(model.length), reach)
     parts = map_in_order(units, lambda unit, _: score_unit(model, unit, settings), jobs=1)

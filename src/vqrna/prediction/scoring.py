@@ -23,16 +23,7 @@ GPU_ROW = 1 << 18
 def score_unit(
     model: Model, unit: Unit, settings: Settings, advance: Callable[[int], None] | None = None
 ) -> Part:
-    """Score and call the candidates of a unit.
-
-    Parameters
-    ----------
-    model : Model
-    unit : Unit
-    settings : Settings
-    advance : callable, optional
-        Called with the number of nt that were scored since the last call.
-    """
+    """Score and call the candidates of a unit; `advance` is called with numbers of finished nt."""
     modifications = settings.modifications
     rules = Rules.of(model, settings)
     counts = PValueCounts(len(modifications))

@@ -88,11 +88,7 @@ class Unit:
 def cut_pieces(region: Region, reach: int) -> Iterator[Piece]:
     """Cut a region into pieces of `PIECE` positions; an empty region has one empty piece.
 
-    Parameters
-    ----------
-    region : Region
-    reach : int
-        Number of nt on either side that the result at a position depends on.
+    `reach` is the number of nt on either side that the result at a position depends on.
     """
     total = len(region.tokens)
     for start in range(region.start, max(region.stop, region.start + 1), PIECE):
