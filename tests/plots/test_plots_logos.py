@@ -2,8 +2,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from vqrna.plots.importance import importance_bars
-from vqrna.plots.logos import MotifLogo, draw_logo, importance_logos, motif_logos, panels
+from vqrna.plots.logos import (
+    MotifLogo,
+    draw_logo,
+    importance_bars,
+    importance_logos,
+    motif_logos,
+    panels,
+)
 from vqrna.plots.style import BASES, save_figure
 
 COLORS = BASES["types"]

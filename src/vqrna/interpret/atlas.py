@@ -37,14 +37,9 @@ from vqrna.runtime.files import output_directory, write_table, write_text
 from vqrna.runtime.provenance import header_lines, signature
 from vqrna.sequence import centre, recentre
 
-NEAREST = 5
-"""Neighbours in the codebook that are listed for each code."""
-
-TOP = 4
-"""Codes of each type that are drawn."""
-
-_BIN = 3
-"""Tokens per bin of the positions on the page."""
+NEAREST = 5  # neighbours in the codebook that are listed for each code
+TOP = 4  # codes of each type that are drawn
+_BIN = 3  # tokens per bin of the positions on the page
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,7 +274,6 @@ def _profile(
 
 
 def _nearest(model: TrainedModel) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest codes of each code, and their distances."""
     with torch.no_grad():
         book = model.network.quantizer.codebook.detach().cpu().double()
         distance = torch.cdist(book, book)
@@ -359,7 +353,6 @@ def write_atlas(
 
 
 def _top_codes(result: Atlas, t: int) -> list[CodeLogo]:
-    """Return the most specific significant codes of a type."""
     spectrum = result.spectrum
     values, q = spectrum.values[:, t], spectrum.q[0, :, t]
     significant = np.flatnonzero((q < FDR_CUTOFF) & (values > 0))

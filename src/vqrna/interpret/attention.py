@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from vqrna.errors import UsageError
 from vqrna.interpret.attributions import model_and_column
@@ -26,9 +27,7 @@ from vqrna.runtime.files import output_directory, write_arrays, write_table
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import header_lines, signature
 
-DRAWS = 4
-"""Replacement codes tried at each token."""
-
+DRAWS = 4  # replacement codes tried at each token
 _BATCH = 32
 
 
@@ -158,77 +157,52 @@ def write_attention(
 ) -> list[Path]:
     """Write ``occlusion.*``, and ``attention.*`` if the network has attention.
 
-    Parameters
-    ----------
-    sites : SelectedSites
-    modification : Modification
-    effects : TokenEffects
-    maps : AttentionMaps, optional
-    directory : path-like
-        Created if it does not exist.
-    model_hash, source : str
-        Written into every file.
-    palette : str
-        One of :data:`vqrna.plots.style.PALETTES`.
-
-    Returns
-    -------
-    list of pathlib.Path
-
-    Raises
-    ------
-    DataError
-        If a file cannot be written; no file is left incomplete.
+    Other parameters and errors are as in :func:`vqrna.interpret.spectrum.write_spectrum`.
     """
     folder = output_directory(directory)
     (color,) = type_colors([modification], palette)
     symbol = modification.symbol
     head = header_lines(model_hash, source=source, modification=symbol)
-    common = {**sites.arrays(), "facts": np.array(head, dtype=np.str_)}
     count = "1 site" if len(sites) == 1 else f"{len(sites)} sites"
     subject = f"{count} of {symbol}, model {model_hash}"
-    layout = effects.layout
-    table = _token_rows(sites, layout)
-    table["code"] = effects.codes.ravel()
-    table["effect"] = effects.effects.ravel()
-    written = [folder / "occlusion.tsv", folder / "occlusion.npz"]
-    write_table(written[0], table, head)
-    write_arrays(
-        written[1],
-        effects=effects.effects,
-        codes=effects.codes,
-        logits=effects.logits,
-        first_nt=layout.starts,
-        reach=np.int64(layout.reach),
-        **common,
-    )
+    layout, remark = effects.layout, signature(model_hash)
+    common: dict[str, np.ndarray | np.generic] = {
+        **sites.arrays(),
+        "facts": np.array(head, dtype=np.str_),
+    }
+
+    def write(
+        name: str, figure: Figure, columns: dict[str, np.ndarray], **arrays: np.ndarray | np.generic
+    ) -> list[Path]:
+        table = _token_rows(sites, layout).assign(**columns)
+        rows, archive = folder / f"{name}.tsv", folder / f"{name}.npz"
+        write_table(rows, table, head)
+        write_arrays(archive, **arrays, **common)
+        return [rows, archive, *save_figure(figure, folder / name)]
+
+    place: dict[str, np.ndarray | np.generic] = {
+        "first_nt": layout.starts,
+        "reach": np.int64(layout.reach),
+    }
     figure = effects_figure(
-        effects.effects, layout.middles, color,
-        title=f"Code occlusion: {subject}", remark=signature(model_hash),
+        effects.effects, layout.middles, color, title=f"Code occlusion: {subject}", remark=remark
+    )
+    written = write(
+        "occlusion", figure, {"code": effects.codes.ravel(), "effect": effects.effects.ravel()},
+        effects=effects.effects, codes=effects.codes, logits=effects.logits, **place,
     )  # fmt: skip
-    written += save_figure(figure, folder / "occlusion")
     if maps is None:
         return written
-
-    table = _token_rows(sites, layout)
-    for layer in range(maps.site.shape[1]):
-        table[f"layer_{layer + 1}"] = maps.site[:, layer].mean(axis=1).ravel()
-    rows, arrays = folder / "attention.tsv", folder / "attention.npz"
-    write_table(rows, table, head)
-    write_arrays(
-        arrays,
-        mean=maps.mean,
-        site=maps.site,
-        first_nt=layout.starts,
-        reach=np.int64(layout.reach),
-        site_token=np.int64(layout.site_token),
-        **common,
-    )
     figure = attention_figure(
         maps.mean, maps.site.mean(axis=0), layout.middles, color,
-        title=f"Attention: {subject}", remark=signature(model_hash),
+        title=f"Attention: {subject}", remark=remark,
     )  # fmt: skip
-    return [*written, rows, arrays, *save_figure(figure, folder / "attention")]
+    by_layer = maps.site.mean(axis=2)
+    columns = {f"layer_{n + 1}": by_layer[:, n].ravel() for n in range(by_layer.shape[1])}
+    return written + write(
+        "attention", figure, columns,
+        mean=maps.mean, site=maps.site, **place, site_token=np.int64(layout.site_token),
+    )  # fmt: skip
 
 
 def _token_rows(sites: SelectedSites, layout: TokenLayout) -> pd.DataFrame:

@@ -20,8 +20,7 @@ _PAPER_STRIDE, _PAPER_REACH, _PAPER_FIRST = 12, 22, -11
 """Stride, receptive field and first offset of the published encoder: three convolutions with
 kernels 4, 4, 4, strides 2, 2, 3 and padding 1, 1, 2."""
 
-BATCH = 256
-"""Windows evaluated at a time."""
+BATCH = 256  # windows evaluated at a time
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,7 @@ import numpy as np
 PSEUDO = 4.0
 """Pseudo-count of tokens for each code, divided between the classes in proportion to all tokens."""
 
-RAREST = 10
-"""Codes with fewer tokens in both classes together are not tested."""
-
+RAREST = 10  # codes with fewer tokens in both classes together are not tested
 _BLOCK = 250
 
 

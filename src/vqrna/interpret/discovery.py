@@ -23,49 +23,24 @@ _IUPAC = {
     "GU": "K", "AC": "M", "CGU": "B", "AGU": "D", "ACU": "H", "ACG": "V",
 }  # fmt: skip
 
-INFORMATIVE = 0.25
-"""Bits from which a column belongs to a motif."""
-
-SPAN = 7
-"""Nt over which attributions are summed to score a seqlet."""
-
-FLANK = 8
-"""Nt kept on either side of the scored span."""
-
-WIDTH = SPAN + 2 * FLANK
-"""Nt of a seqlet."""
-
-FDR = 0.1
-"""Largest share of chance findings among called seqlets."""
-
-SHIFT = 5
-"""Largest shift in nt when two seqlets are aligned."""
-
-CORE = slice(SHIFT, WIDTH - SHIFT)
-"""Columns of one seqlet that are aligned with another."""
-
-LINKED = 0.6
-"""Mean cosine similarity from which groups of seqlets are merged."""
-
-SIMILAR = 0.5
-"""Smallest cosine similarity of a seqlet to its motif."""
-
-SAME = 0.75
-"""Cosine similarity from which two motifs are merged."""
-
+INFORMATIVE = 0.25  # bits from which a column belongs to a motif
+SPAN = 7  # nt over which attributions are summed to score a seqlet
+FLANK = 8  # nt kept on either side of the scored span
+WIDTH = SPAN + 2 * FLANK  # nt of a seqlet
+FDR = 0.1  # largest share of chance findings among called seqlets
+SHIFT = 5  # largest shift in nt when two seqlets are aligned
+CORE = slice(SHIFT, WIDTH - SHIFT)  # columns of one seqlet that are aligned with another
+LINKED = 0.6  # mean cosine similarity from which groups of seqlets are merged
+SIMILAR = 0.5  # smallest cosine similarity of a seqlet to its motif
+SAME = 0.75  # cosine similarity from which two motifs are merged
 MOST = 1500
 """Number of seqlets, the highest scores, that are clustered; others are assigned afterwards."""
 
-ROUNDS = 4
-"""Rounds of alignment and assignment."""
-
-LEAST = 6
-"""Smallest number of seqlets of a motif; with many windows, `SHARE` of their number."""
-
+ROUNDS = 4  # rounds of alignment and assignment
+LEAST = 6  # smallest number of seqlets of a motif; with many windows, `SHARE` of their number
 SHARE = 0.02
 
-GAP = 3
-"""Number of uninformative columns that end a motif."""
+GAP = 3  # number of uninformative columns that end a motif
 
 assert SHIFT <= FLANK
 

@@ -27,8 +27,7 @@ from vqrna.runtime.provenance import facts, lines_of, signature
 
 METHODS = ("auto", "umap", "pca")
 
-_COMPONENTS = 50
-"""Principal components that UMAP starts from, which makes it faster."""
+_COMPONENTS = 50  # principal components that UMAP starts from, which makes it faster
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,28 +180,8 @@ def write_embedding(
 ) -> list[Path]:
     """Write ``embedding.parquet``, ``embedding.npz`` and the picture.
 
-    Parameters
-    ----------
-    sites : SelectedSites
-    embedding : Embedding
-    projection : Projection
-    modifications : sequence of Modification
-        Types of the logits.
-    directory : path-like
-        Created if it does not exist.
-    model_hash, source : str
-        Written into every file.
-    palette : str
-        One of :data:`vqrna.plots.style.PALETTES`.
-
-    Returns
-    -------
-    list of pathlib.Path
-
-    Raises
-    ------
-    DataError
-        If a file cannot be written; no file is left incomplete.
+    `modifications` are the types of the logits. Other parameters and errors are as in
+    :func:`vqrna.interpret.spectrum.write_spectrum`.
     """
     folder = output_directory(directory)
     parquet, arrays = folder / "embedding.parquet", folder / "embedding.npz"

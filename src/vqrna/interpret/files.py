@@ -15,18 +15,14 @@ from vqrna.interpret.discovery import Motif
 from vqrna.interpret.meme import MemeMotif, meme_text
 from vqrna.interpret.site_windows import SiteWindows
 from vqrna.modifications import Modification
-from vqrna.plots.importance import importance_bars
-from vqrna.plots.logos import MotifLogo, importance_logos, motif_logos
+from vqrna.plots.logos import MotifLogo, importance_bars, importance_logos, motif_logos
 from vqrna.plots.style import BASES, save_figure
 from vqrna.runtime.files import atomic_path, write_arrays, write_table, write_text
 from vqrna.runtime.provenance import lines_of
 from vqrna.sequence import ALPHABET, decode
 
-FORMATS = ("npz", "tsv")
-"""File formats of attributions."""
-
-MAX_DRAWN = 12
-"""Largest number of motifs in a picture."""
+FORMATS = ("npz", "tsv")  # file formats of attributions
+MAX_DRAWN = 12  # largest number of motifs in a picture
 
 
 def parse_formats(given: Sequence[str] | None) -> tuple[str, ...]:
@@ -53,15 +49,7 @@ def write_attributions(
 ) -> list[Path]:
     """Write the attributions of all windows, and the importance of each position.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-    windows : SiteWindows
-    attributions : Attributions
-    formats : sequence of str
-        Any of `FORMATS`.
-    header : mapping of str to str
-        Header entries.
+    `formats` are any of `FORMATS`; `header` are the entries of the file headers.
     """
     written = []
     if "npz" in formats:
@@ -96,7 +84,6 @@ def write_attributions(
 def _write_rows(
     windows: SiteWindows, attributions: Attributions, header: Mapping[str, str], path: Path
 ) -> None:
-    """Write one row per window and position."""
     shown = attributions.shown
     names = ["attribution"] if attributions.convention == "projected" else [*ALPHABET]
     with path.open("w", encoding="utf-8", newline="\n") as file:
@@ -151,18 +138,8 @@ def write_motifs(
 ) -> list[Path]:
     """Write motifs as ``motifs.meme``, ``motifs.tsv`` and logos.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-    motifs : sequence of Motif
-    windows : int
-        Number of windows.
-    modification : Modification
-    palette : str
-    header : mapping of str to str
-        Header entries.
-    remark : str
-        Text at the foot of the picture.
+    `windows` is the number of windows, `header` the entries of the file headers, and `remark` the
+    text below the picture.
     """
     background = motifs[0].background if motifs else np.full(len(ALPHABET), 1 / len(ALPHABET))
     path = folder / "motifs.meme"

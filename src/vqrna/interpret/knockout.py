@@ -18,12 +18,8 @@ from vqrna.model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.runtime.progress import progress
 
-SAMPLE = 16
-"""Modified windows of each type in which a code is knocked out."""
-
-CURVE_WINDOWS = 24
-"""Modified windows of each type in a deletion curve."""
-
+SAMPLE = 16  # modified windows of each type in which a code is knocked out
+CURVE_WINDOWS = 24  # modified windows of each type in a deletion curve
 _BATCH = 2048
 _CURVE_DRAWS = 3
 

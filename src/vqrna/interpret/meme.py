@@ -22,9 +22,7 @@ from vqrna.errors import DataError, UsageError
 from vqrna.interpret.discovery import Motif
 from vqrna.sequence import ALPHABET
 
-MIN_TARGETS = 25
-"""Tomtom's p-values are unreliable with fewer motifs to compare with."""
-
+MIN_TARGETS = 25  # with fewer known motifs, Tomtom's p-values are unreliable
 _SIZE = re.compile(r"\b(alength|w)\s*=\s*(\S+)")
 _WIDTH = re.compile(r"[1-9][0-9]{0,5}")
 _HEADER_LINES = 50

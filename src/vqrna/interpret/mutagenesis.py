@@ -17,11 +17,8 @@ from vqrna.nn.dense.weights import FoldedNetwork, fold
 from vqrna.nn.model import Network
 from vqrna.sequence import ALPHABET, one_hot
 
-AT_ONCE = 2048
-"""Substitutions evaluated at a time."""
-
-BATCH = 64
-"""Windows evaluated at a time for networks without incremental evaluation."""
+AT_ONCE = 2048  # substitutions evaluated at a time
+BATCH = 64  # windows evaluated at a time for networks without incremental evaluation
 
 
 class Mutated(NamedTuple):

@@ -13,17 +13,15 @@ from vqrna.data.benchmark import Notice, load_benchmark, select_modifications
 from vqrna.data.fasta import FastaRecord, read_fasta
 from vqrna.data.windows import POSITIVE, UNKNOWN, Windows, window_remarks
 from vqrna.errors import DataError, UsageError
+from vqrna.interpret.site_windows import read_windows
 from vqrna.model import Model, TrainedModel
 from vqrna.modifications import Modification
 from vqrna.prediction import Settings, make_settings, scan_sequence
-from vqrna.sequence import AMBIGUOUS, centre, recentre, windows_around
+from vqrna.sequence import AMBIGUOUS, centre, windows_around
 from vqrna.stats.tiers import tier_index
 
-DEFAULT_SPLIT = "valid"
-"""Split of a benchmark folder that is used by default."""
-
-_MIN_SCORE = 0.5
-"""Score from which a site is called by a model without confidence tiers."""
+DEFAULT_SPLIT = "valid"  # split of a benchmark folder that is used by default
+_MIN_SCORE = 0.5  # score from which a site is called by a model without confidence tiers
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,36 +172,15 @@ def central_sites(
     DataError
         If a record has an even length, or the file has no records.
     """
-    tokens, names, positions = [], [], []
-    empty = 0
-    for record in read_fasta(path):
-        if not len(record.tokens):
-            empty += 1
-            continue
-        if len(record.tokens) % 2 == 0:
-            raise DataError(
-                f"the window is {len(record.tokens)} nt long; a window needs an odd length, "
-                "with the site in its centre",
-                file=record.file, record=record.name, line=record.line,
-            )  # fmt: skip
-        tokens.append(recentre(record.tokens[None], length))
-        names.append(record.name)
-        positions.append(centre(len(record.tokens)))
-    if not names:
-        raise DataError("holds no records", file=path)
-    lengths = 2 * np.array(positions) + 1
-    shorter, longer = int((lengths < length).sum()), int((lengths > length).sum())
-    for line in window_remarks(length, empty=empty, shorter=shorter, longer=longer):
+    windows = read_windows([path], length)
+    if not len(windows):
+        raise DataError("there are no records", file=path)
+    for line in windows.remarks():
         if on_notice is not None:
             on_notice(line)
-    labels = np.full((len(names), len(modifications)), UNKNOWN, dtype=np.int8)
+    labels = np.full((len(windows), len(modifications)), UNKNOWN, dtype=np.int8)
     return SelectedSites(
-        np.concatenate(tokens),
-        tuple(names),
-        np.array(positions),
-        labels,
-        modifications,
-        called=False,
+        windows.tokens, windows.names, windows.positions, labels, modifications, called=False
     )
 
 

@@ -62,24 +62,22 @@ class SiteWindows:
         )
 
 
-def centred_windows(
-    files: Sequence[str | PathLike[str]], modification: Modification, length: int
-) -> SiteWindows:
-    """Return the records of FASTA files as windows with the site in their centre.
+def read_windows(files: Sequence[str | PathLike[str]], length: int, hint: str = "") -> SiteWindows:
+    """Read all records of FASTA files as windows with the site in their centre.
 
     Parameters
     ----------
     files : sequence of path
-        FASTA; ``-`` is standard input.
-    modification : Modification
-        Records whose centre cannot carry it are skipped.
+        FASTA; ``-`` is standard input. Records without letters are skipped.
     length : int
         Length in nt: longer records are cut, shorter ones padded with ambiguous letters.
+    hint : str
+        Appended to the message about a record of even length.
 
     Raises
     ------
     DataError
-        If a record has an even length, or no centre can carry the modification.
+        If a record has an even length.
     """
     all_records = [record for file in files for record in read_fasta(file)]
     records = [record for record in all_records if len(record.tokens)]
@@ -87,22 +85,37 @@ def centred_windows(
         if len(record.tokens) % 2 == 0:
             raise DataError(
                 f"the window is {len(record.tokens)} nt long; a window needs an odd length, "
-                "with the site in its centre (for sites in longer sequences use --sites TABLE)",
-                file=record.file,
-                record=record.name,
-                line=record.line,
-            )
-    tokens = recentre(stack(records), length)
-    positions = np.array([centre(len(record.tokens)) for record in records], dtype=np.int64)
-    names = [record.name for record in records]
-    windows = _candidates(tokens, names, positions, modification, files[0])
-    lengths = 2 * windows.positions + 1
-    return dataclasses.replace(
-        windows,
-        shorter=int((lengths < length).sum()),
-        longer=int((lengths > length).sum()),
+                f"with the site in its centre{hint}",
+                file=record.file, record=record.name, line=record.line,
+            )  # fmt: skip
+    windows = SiteWindows(
+        recentre(stack(records), length),
+        tuple(record.name for record in records),
+        np.array([centre(len(record.tokens)) for record in records], dtype=np.int64),
         empty=len(all_records) - len(records),
     )
+    return _with_length_counts(windows)
+
+
+def _with_length_counts(windows: SiteWindows) -> SiteWindows:
+    """Count the centred windows that were padded and cut."""
+    lengths, length = 2 * windows.positions + 1, windows.tokens.shape[1]
+    shorter, longer = int((lengths < length).sum()), int((lengths > length).sum())
+    return dataclasses.replace(windows, shorter=shorter, longer=longer)
+
+
+def centred_windows(
+    files: Sequence[str | PathLike[str]], modification: Modification, length: int
+) -> SiteWindows:
+    """Read records as in :func:`read_windows`; skip those that cannot carry a modification.
+
+    Raises
+    ------
+    DataError
+        If a record has an even length, or no centre can carry the modification.
+    """
+    windows = read_windows(files, length, " (for sites in longer sequences use --sites TABLE)")
+    return _with_length_counts(_candidates(windows, modification, files[0]))
 
 
 def windows_at_sites(
@@ -147,7 +160,8 @@ def windows_at_sites(
         first = min(missing, key=lambda name: wanted[name][0][2])
         reason = f"the sequence is not in {', '.join(map(str, files))}"
         raise DataError(reason, file=str(table), record=first, line=wanted[first][0][2])
-    return _candidates(np.stack(tokens), names, np.array(positions), modification, table)
+    windows = SiteWindows(np.stack(tokens), tuple(names), np.array(positions))
+    return _candidates(windows, modification, table)
 
 
 def _sites(
@@ -199,26 +213,17 @@ def _cut(
     return np.where(window < AMBIGUOUS, 3 - window, AMBIGUOUS).astype(np.uint8)[::-1]
 
 
-def _candidates(
-    tokens: np.ndarray,
-    names: Sequence[str],
-    positions: np.ndarray,
-    modification: Modification,
-    file: object,
-) -> SiteWindows:
+def _candidates(windows: SiteWindows, modification: Modification, file: object) -> SiteWindows:
     """Keep the windows whose site can carry the modification."""
-    fit = modification.candidates(tokens)[:, centre(tokens.shape[1])]
+    fit = modification.candidates(windows.tokens)[:, centre(windows.tokens.shape[1])]
     if not fit.any():
-        reason = (
-            f"no window has a site of {modification.symbol} ({modification.context}) in its centre"
-            if len(tokens)
-            else "there are no windows"
-        )
-        raise DataError(reason, file=str(file))
-    kept = np.flatnonzero(fit)
-    return SiteWindows(
-        np.ascontiguousarray(tokens[kept]),
-        tuple(names[i] for i in kept.tolist()),
-        positions[kept],
-        int((~fit).sum()),
+        context = modification.context
+        reason = f"no window has a site of {modification.symbol} ({context}) in its centre"
+        raise DataError(reason if len(windows) else "there are no windows", file=str(file))
+    return dataclasses.replace(
+        windows,
+        tokens=np.ascontiguousarray(windows.tokens[fit]),
+        names=tuple(name for name, kept in zip(windows.names, fit, strict=True) if kept),
+        positions=windows.positions[fit],
+        left_out=int((~fit).sum()),
     )

@@ -33,12 +33,8 @@ PERMUTATIONS = 10_000
 SCOPES = ("site", "window")
 """Where codes are compared: at the site, minus the rest of the windows; and in whole windows."""
 
-FDR_CUTOFF = 0.05
-"""False discovery rate below which a code is significant."""
-
-PAPER_TYPES = 10
-"""The published spectrum contains the types with numbers up to this one."""
-
+FDR_CUTOFF = 0.05  # false discovery rate below which a code is significant
+PAPER_TYPES = 10  # the published spectrum contains the types with numbers up to this one
 _UNTESTED_OFFSET = 1000.0
 
 

@@ -115,7 +115,6 @@ def _tier_index(tier: str) -> int:
 
 
 def _names(ax: Axes, table: pd.DataFrame, drawn: Sequence[Modification]) -> None:
-    """Write the type and the number of known sites beside each row."""
     ax.set_yticks(range(len(drawn)), [""] * len(drawn))
     for row, m in enumerate(drawn):
         known = int(table["known"][table["modification"] == m.symbol].max())

@@ -15,8 +15,7 @@ from vqrna.modifications import Modification
 from vqrna.plots.style import BLUE, FAINT, HAIR, INK, dark, frame, new_figure, style
 
 _SIDE = 3.5
-_READABLE = 0.5
-"""Share from which numbers are white."""
+_READABLE = 0.5  # share from which numbers are white
 
 
 def cross_type_maps(
@@ -61,7 +60,6 @@ def cross_type_maps(
 
 
 def _map(ax: Axes, table: pd.DataFrame, drawn: Sequence[Modification]) -> None:
-    """Draw the shares of one tier in percent."""
     place = {m.symbol: i for i, m in enumerate(drawn)}
     n = len(drawn)
     shares = np.full((n, n), np.nan)

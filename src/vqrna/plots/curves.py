@@ -39,8 +39,7 @@ _CODEBOOK = {"codes_used": ("codes used", PURPLE), "perplexity": ("perplexity", 
 _RATE = {"learning_rate": ("", INK)}
 
 _RIGHT = 1.015
-_LINE = 0.065
-"""Height of a text line as a share of a panel."""
+_LINE = 0.065  # height of a text line as a share of a panel
 
 
 def training_curves(history: pd.DataFrame, title: str = "") -> Figure:
@@ -129,7 +128,6 @@ def _in_powers_of_ten(ax: Axes) -> None:
 
 
 def _duration(history: pd.DataFrame) -> str:
-    """Return the median duration of an epoch as text."""
     if "seconds" not in history or history["seconds"].isna().all():
         return ""
     seconds = history["seconds"].median()

@@ -80,7 +80,6 @@ def embedding_map(
 def _of_type(
     ax: Axes, xy: np.ndarray, label: np.ndarray, name: str, color: str, size: float, called: bool
 ) -> None:
-    """Draw the labels of one type over all sites."""
     _plain(ax)
     modified, unmodified = label == 1, label == 0
     marks: tuple[tuple[np.ndarray, dict[str, Any]], ...] = (
@@ -96,7 +95,6 @@ def _of_type(
 
 
 def _plain(ax: Axes) -> None:
-    """Remove ticks and grid: the coordinates of the map have no unit."""
     ax.grid(False)
     ax.set_xticks([])
     ax.set_yticks([])

@@ -1,4 +1,4 @@
-"""Sequence logos: importance around a site in stacked panels, and motifs."""
+"""Importance around a site as bars and as logos in stacked panels, and logos of motifs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,14 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import MaxNLocator, MultipleLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
-from vqrna.plots.style import FAINT, HAIR, INK, frame, new_figure, style
+from vqrna.plots.style import BLUE, FAINT, HAIR, INK, dark, frame, new_figure, style
 
-PANEL = 100
-"""Nt per panel."""
-
-_LETTER = 0.94
-"""Width of a letter in nt."""
-
-_FEW = 12
-"""Largest number of nt at an end that join the neighbouring panel."""
-
+PANEL = 100  # nt per panel
+NEAR = 20  # nt on either side of the site that are also drawn enlarged
+_LETTER = 0.94  # width of a letter in nt
+_FEW = 12  # largest number of nt at an end that join the neighbouring panel
 _FONT = FontProperties(family="DejaVu Sans", weight="bold")
 
 
@@ -106,6 +101,58 @@ def panels(offsets: np.ndarray) -> list[np.ndarray]:
     return [np.flatnonzero(number == n) for n in order]
 
 
+def importance_bars(
+    importance: np.ndarray,
+    offsets: np.ndarray,
+    label: str,
+    title: str = "",
+    color: str = BLUE,
+    remark: str = "",
+) -> Figure:
+    """Draw the importance of all positions, and those near the site enlarged.
+
+    The site has a separate panel and scale: substituting it removes the site.
+
+    Parameters
+    ----------
+    importance : np.ndarray, shape (L,)
+    offsets : np.ndarray, shape (L,), int
+        Positions relative to the site.
+    label : str
+        Name of the importance.
+    title, color, remark : str
+    """
+    beside = np.where(offsets == 0, 0, importance)
+    near = np.abs(offsets) <= NEAR
+    strong = dark(color, 3)
+    with style():
+        figure = new_figure(11, 4.2)
+        grid = figure.add_gridspec(2, 2, width_ratios=[24, 1], height_ratios=[1.2, 1])
+        whole = figure.add_subplot(grid[0, :])
+        whole.bar(offsets, beside, width=1, color=strong, lw=0)
+        whole.set_xlim(offsets[0] - 1, offsets[-1] + 1)
+        whole.set_xlabel("position relative to the site (nt)")
+        close = figure.add_subplot(grid[1, 0])
+        close.bar(offsets[near], beside[near], width=0.85, color=strong, lw=0)
+        close.axvspan(-0.5, 0.5, color=HAIR, lw=0, zorder=0)
+        close.set_xlim(max(-NEAR, offsets[0]) - 0.7, min(NEAR, offsets[-1]) + 0.7)
+        close.set_xlabel("near the site (the site itself: on the right)")
+        for ax in (whole, close):
+            ax.grid(visible=False, axis="x")
+            ax.xaxis.set_major_locator(MaxNLocator(21, integer=True, steps=[1, 2, 2.5, 5, 10]))
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:+.0f}" if x else "site"))
+            ax.yaxis.set_major_locator(MaxNLocator(4))
+            ax.set_ylim(0, 1.05 * float(beside.max(initial=0)) or 1.0)
+        site = figure.add_subplot(grid[1, 1])
+        site.bar([0], importance[offsets == 0], width=0.85, color=INK, lw=0)
+        site.set_xlim(-0.7, 0.7)
+        _scale_on_the_right(site)
+        site.grid(visible=False, axis="x")
+        figure.supylabel(label, fontsize=8.5)
+        frame(figure, title, remark, 0.04)
+    return figure
+
+
 def importance_logos(
     heights: np.ndarray,
     offsets: np.ndarray,
@@ -162,14 +209,17 @@ def importance_logos(
 
 
 def _site(ax: Axes, heights: np.ndarray, colors: Mapping[str, str]) -> None:
-    """Draw the column of the site."""
     if heights.shape[1]:
         draw_logo(ax, heights, np.zeros(1), colors)
+    _scale_on_the_right(ax)
+
+
+def _scale_on_the_right(ax: Axes) -> None:
+    ax.set_xticks([0], ["site"])
     ax.yaxis.tick_right()
     ax.yaxis.set_major_locator(MaxNLocator(3))
     ax.spines["left"].set_visible(False)
     ax.spines["right"].set_visible(True)
-    ax.set_xticks([0], ["site"])
 
 
 def motif_logos(
@@ -215,7 +265,6 @@ def motif_logos(
 
 
 def _offsets(ax: Axes, motif: MotifLogo, reach: int) -> None:
-    """Draw a histogram of the first positions of a motif."""
     edges = np.linspace(-reach, reach, 2 * min(reach, 50) + 1) - 0.5 * (reach <= 50)
     ax.hist(motif.offsets, bins=edges.tolist(), color=INK, lw=0)
     ax.set_xlim(-reach, reach)

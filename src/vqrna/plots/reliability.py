@@ -82,7 +82,6 @@ def reliability_diagrams(
 
 
 def _dots(ax: Axes, groups: pd.DataFrame, color: str, *, strong: bool) -> None:
-    """Draw the groups of one calibration."""
     x, y = groups["score"].to_numpy(dtype=float), groups["share"].to_numpy(dtype=float)
     if strong:
         reach = np.clip([y - groups["low"], groups["high"] - y], 0, None)
@@ -92,7 +91,6 @@ def _dots(ax: Axes, groups: pd.DataFrame, color: str, *, strong: bool) -> None:
 
 
 def _metrics_text(table: pd.DataFrame) -> str:
-    """Format calibration error and slope with their intervals."""
     lines = []
     for metric, name, digits in (("ece", "ECE", 3), ("slope", "slope", 2)):
         rows = table.loc[table["metric"] == metric, ["value", "low", "high"]].astype(float)

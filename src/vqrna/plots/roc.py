@@ -14,12 +14,8 @@ from vqrna.modifications import Modification
 from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, style, unit_square
 from vqrna.stats.metrics import measure
 
-_COLUMNS = 6
-"""Types side by side."""
-
-_WIDE = 2
-"""Largest number of types that are drawn with their two panels side by side."""
-
+_COLUMNS = 6  # types side by side
+_WIDE = 2  # largest number of types that are drawn with their two panels side by side
 _DASHES = (0, (2.2, 1.4))
 
 
@@ -139,7 +135,6 @@ def _pr(ax: Axes, curves: Sequence[_Curve], ylabel: str) -> None:
 
 
 def _heading(figure: Figure, title: str, curves: Sequence[_Curve]) -> None:
-    """Write the title and one legend for all panels."""
     if not curves:
         figure.text(0.5, 0.5, "no type has both classes", ha="center", color=FAINT)
         return

@@ -14,8 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from vqrna.plots.style import BLUE, FAINT, INK, ORANGE, new_figure, style, tint
 
-_COLUMNS, _MARKED = 3, 6
-"""Panels side by side, and largest number of values with a tick each."""
+_COLUMNS, _MARKED = 3, 6  # panels side by side, and largest number of values with a tick each
 
 
 def search_history(

@@ -152,9 +152,7 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> tuple[Path, Path]:
     return written[0], written[1]
 
 
-PALETTES = ("types", "colorblind")
-"""Each type's own colour, or those of `COLORBLIND`."""
-
+PALETTES = ("types", "colorblind")  # each type's own colour, or those of `COLORBLIND`
 COLORBLIND = (
     "#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee", "#882255",
     "#44aa99", "#999933", "#aa4499", "#000000", "#9a9a9a",

@@ -25,12 +25,8 @@ _NAME_AT = 1.25
 _NAME_SIZE = 7
 _FARTHEST = 45.0  # largest distance of a name from its site in points
 
-_TITLE = 90
-"""Largest number of letters of a name."""
-
-_LETTERS = 120
-"""Largest length in nt of a sequence whose letters are written below."""
-
+_TITLE = 90  # largest number of letters of a name
+_LETTERS = 120  # largest length in nt of a sequence whose letters are written below
 _COLUMNS = 1400
 """Largest number of lines side by side; in longer sequences only the highest of each bin."""
 
@@ -175,7 +171,6 @@ def _positions(ax: Axes, length: int, sequence: str, called: set[int]) -> None:
 
 
 def _heading(figure: Figure, name: str, length: int, tiers: Sequence[str]) -> None:
-    """Write the name of the sequence and the legend."""
     from_top = 1 / figure.get_figheight()
     title = name if len(name) <= _TITLE else name[: _TITLE - 1] + "…"
     figure.text(_LEFT / _WIDTH, 1 - 0.13 * from_top, f"{title}, {length:,} nt", va="top",
