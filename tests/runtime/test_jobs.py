@@ -1,21 +1,26 @@
 """Jobs: side by side, alone in their end, and never longer than who started them."""
 
+import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from vqrna.errors import UsageError
+from vqrna.runtime import jobs
 from vqrna.runtime.jobs import Job, run_job, run_jobs
 
 PROGRAM = '''"""What jobs do."""
 import os, sys, time
 what = sys.argv[1]
 print("doing", what, os.environ["OMP_NUM_THREADS"])
+if what == "read":
+    print(sys.stdin.read())
 if what == "fail":
     print("vqrna: error: it is broken", file=sys.stderr)
     sys.exit(1)
@@ -111,6 +116,39 @@ def test_a_killed_parent_takes_its_jobs_along(job, tmp_path):
 
 def test_one_job_can_be_waited_for(job):
     assert run_job(job("well")).ok
+
+
+def test_a_job_reads_its_input(job):
+    text = "two\nlines, and more than a pipe holds: " + "x" * 100_000
+    made = dataclasses.replace(job("read"), input=text)
+    assert run_job(made).ok
+    assert made.log.read_text() == f"doing read 1\n{text}\n"
+
+
+def test_a_job_whose_machine_was_lost_runs_again_once(job, monkeypatch):
+    started = []
+
+    class Losing:
+        size, machines, running = 1, 1, 0
+
+        def start(self, job):
+            started.append(job.name)
+            self.running = 1
+
+        def ended(self):
+            if not self.running:
+                return []
+            self.running = 0
+            return [jobs.Outcome(job(started[-1]), 1, 0.0, "Ray: gone", lost=True)]
+
+    @contextmanager
+    def open_pool(*arguments, **options):
+        yield Losing()
+
+    monkeypatch.setattr(jobs, "open_pool", open_pool)
+    outcomes = list(run_jobs(map(job, ["well", "fail"])))
+    assert started == ["well", "well", "fail", "fail"]
+    assert [(o.job.name, o.lost) for o in outcomes] == [("well", True), ("fail", True)]
 
 
 def test_what_cannot_be_is_told(job, tmp_path):

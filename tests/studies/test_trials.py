@@ -236,6 +236,11 @@ def test_what_vanishes_again_and_again_is_given_up(task):
     assert [retry_of(t) for t in study.trials] == [None, 0, 1, 2, None]
 
 
+def test_retries_of_earlier_versions_are_known():
+    trial = optuna.create_trial(state=optuna.trial.TrialState.WAITING, user_attrs={"retry of": 3})
+    assert retry_of(trial) == 3
+
+
 def test_one_too_many_is_left_out(task, trained):
     one = dataclasses.replace(task, limit=2)
     study = study_of(one)
