@@ -14,7 +14,7 @@ import vqrna
 PACKAGE = Path(vqrna.__file__).parent
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LONGEST = 650
+LONGEST = 500
 
 LEVELS = (
     ("errors", "_version", "region"),

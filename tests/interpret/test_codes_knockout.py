@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tiny import fresh, random_tokens, tiny
-from vqrna.interpret.codes import WindowCodes, logits_from_codes, read_codes
+from vqrna.interpret.codes import CodedWindows, logits_from_codes, read_codes
 from vqrna.interpret.knockout import (
     Substitutes,
     curve_rows,
@@ -47,8 +47,8 @@ def test_a_codebook_of_one_code_has_no_others():
 
 def test_knock_out_is_what_one_does_by_hand(model, strings):
     # Two codes only: what is put in the place of one is the other
-    two = WindowCodes(strings.codes % 2, np.zeros((40, 2)), strings.layout, 2)
-    two = WindowCodes(two.codes, logits_from_codes(model, two.codes), strings.layout, 2)
+    two = CodedWindows(strings.codes % 2, np.zeros((40, 2)), strings.layout, 2)
+    two = CodedWindows(two.codes, logits_from_codes(model, two.codes), strings.layout, 2)
     rows = np.arange(3, 30)
     found = knock_out(model, two, [(1, rows)], sample=100)
     for code in (0, 1):
@@ -70,7 +70,7 @@ def test_knock_out_in_some_places_only(model, strings):
     elsewhere = ~places
     moved = strings.codes.copy()
     moved[:, elsewhere] = code
-    flat = WindowCodes(moved, logits_from_codes(model, moved), strings.layout, 12)
+    flat = CodedWindows(moved, logits_from_codes(model, moved), strings.layout, 12)
     only = np.flatnonzero((moved[:, places] != code).all(axis=1))
     kept = knock_out(model, flat, [(0, only)], places=places, sample=100)
     assert kept.windows[code, 0] == 0
@@ -104,7 +104,7 @@ def test_a_deletion_curve_begins_and_ends_where_it_must(model, strings):
     from vqrna.modifications import modification
 
     m, rows = modification("Am"), np.arange(40)
-    strings = WindowCodes(
+    strings = CodedWindows(
         strings.codes, strings.logits - strings.logits.min() + 1, strings.layout, 12
     )
     width = strings.codes.shape[1]
@@ -121,5 +121,5 @@ def test_a_deletion_curve_begins_and_ends_where_it_must(model, strings):
 
 def test_only_windows_that_are_predicted_make_a_curve(strings):
     logits = np.linspace(-1, 1, 40)[:, None]
-    few = WindowCodes(strings.codes, logits, strings.layout, 12)
+    few = CodedWindows(strings.codes, logits, strings.layout, 12)
     assert curve_rows(few, 0, np.arange(40), 5).tolist() == [20, 21, 22, 23, 24]

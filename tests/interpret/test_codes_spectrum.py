@@ -11,7 +11,7 @@ import torch
 from tiny import fresh, planted, tiny
 from vqrna.errors import DataError, UsageError
 from vqrna.interpret.codes import (
-    WindowCodes,
+    CodedWindows,
     logits_from_codes,
     read_codes,
     require_single_codebook,
@@ -42,7 +42,7 @@ def strings(model, windows):
     codes = rng.integers(3, 12, (len(windows), len(place.starts)))
     for m, code in enumerate((0, 1, 12)):
         codes[windows.labels[:, m] == 1, place.site_token] = code
-    return WindowCodes(codes, np.zeros((len(windows), 3)), place, 16)
+    return CodedWindows(codes, np.zeros((len(windows), 3)), place, 16)
 
 
 def test_strings_are_the_networks_own(model, windows):
@@ -124,7 +124,7 @@ def test_files(model, windows, strings, tmp_path, paper):
 
 def test_types_without_both_classes_are_left_out_and_none_is_an_error(model, windows, strings):
     only = windows.take(windows.labels[:, 0] != 0)
-    codes = WindowCodes(
+    codes = CodedWindows(
         strings.codes[windows.labels[:, 0] != 0], strings.logits, strings.layout, 16
     )
     found = spectrum(model, only, permutations=0, strings=codes)

@@ -15,7 +15,7 @@ import torch
 
 from vqrna.data.overlap import clusters
 from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows
-from vqrna.interpret.codes import TokenLayout, WindowCodes, read_codes
+from vqrna.interpret.codes import CodedWindows, TokenLayout, read_codes
 from vqrna.interpret.html import page, plain, type_entries
 from vqrna.interpret.knockout import (
     CURVE_WINDOWS,
@@ -219,7 +219,7 @@ def atlas(
     )
 
 
-def _specificity(result: Spectrum, strings: WindowCodes) -> dict[str, np.ndarray]:
+def _specificity(result: Spectrum, strings: CodedWindows) -> dict[str, np.ndarray]:
     """Return for each type the log-odds of each code at each token, (T, K)."""
     at_site = strings.layout.at_site
     weights = {}
@@ -246,7 +246,7 @@ def _importance(
     return importance
 
 
-def _holding(strings: WindowCodes) -> np.ndarray:
+def _holding(strings: CodedWindows) -> np.ndarray:
     """Return the share of windows that contain each code."""
     k = strings.codebook_size
     row = np.arange(len(strings.codes))[:, None]
@@ -255,7 +255,7 @@ def _holding(strings: WindowCodes) -> np.ndarray:
 
 
 def _profile(
-    strings: WindowCodes, labels: np.ndarray, group: np.ndarray
+    strings: CodedWindows, labels: np.ndarray, group: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count each code at each token of modified and unmodified windows of its own type."""
     width, k = strings.codes.shape[1], strings.codebook_size

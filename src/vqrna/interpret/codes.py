@@ -92,7 +92,7 @@ def token_layout(network: Network) -> TokenLayout:
 
 
 @dataclass(frozen=True, eq=False)
-class WindowCodes:
+class CodedWindows:
     """Codes and logits of windows.
 
     Parameters
@@ -130,7 +130,7 @@ def require_single_codebook(model: Model) -> TrainedModel:
     symbols = ", ".join(m.symbol for m in model.modifications)
     raise UsageError(
         f"{len(model.models)} models ({symbols}) have {len(model.models)} codebooks: "
-        "give the folder of one model"
+        "select one by its folder"
     )
 
 
@@ -181,7 +181,7 @@ def network_outputs(
 
 def read_codes(
     model: TrainedModel, tokens: np.ndarray, *, show_progress: bool = False
-) -> WindowCodes:
+) -> CodedWindows:
     """Compute the codes and logits of windows.
 
     Parameters and progress are as in :func:`network_outputs`.
@@ -198,7 +198,7 @@ def read_codes(
     for rows, output in outputs:
         codes[rows] = output.codes.cpu().numpy()
         logits[rows] = output.logits.double().cpu().numpy()
-    return WindowCodes(codes, logits, layout, len(model.network.quantizer.codebook))
+    return CodedWindows(codes, logits, layout, len(model.network.quantizer.codebook))
 
 
 def logits_from_codes(model: TrainedModel, codes: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from vqrna.interpret.codes import WindowCodes, logits_from_codes
+from vqrna.interpret.codes import CodedWindows, logits_from_codes
 from vqrna.model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.runtime.progress import progress
@@ -71,7 +71,7 @@ class Substitutes:
 
 def knock_out(
     model: TrainedModel,
-    strings: WindowCodes,
+    strings: CodedWindows,
     modified: Sequence[tuple[int, np.ndarray]],
     *,
     places: np.ndarray | None = None,
@@ -84,7 +84,7 @@ def knock_out(
     Parameters
     ----------
     model : TrainedModel
-    strings : WindowCodes
+    strings : CodedWindows
     modified : sequence of tuple
         For each type its column in the logits and the rows of its modified windows.
     places : np.ndarray, shape (T,), bool, optional
@@ -180,7 +180,7 @@ def curve_steps(width: int) -> np.ndarray:
 
 def deletion_curve(
     model: TrainedModel,
-    strings: WindowCodes,
+    strings: CodedWindows,
     modified: Sequence[tuple[Modification, int, np.ndarray]],
     weights: Mapping[str, np.ndarray],
     *,
@@ -198,7 +198,7 @@ def deletion_curve(
     Parameters
     ----------
     model : TrainedModel
-    strings : WindowCodes
+    strings : CodedWindows
     modified : sequence of tuple
         Type, its column in the logits, and the rows of its modified windows; the rows that
         :func:`curve_rows` selects are used.
@@ -245,7 +245,7 @@ def deletion_curve(
 
 
 def curve_rows(
-    strings: WindowCodes, column: int, candidates: np.ndarray, windows: int = CURVE_WINDOWS
+    strings: CodedWindows, column: int, candidates: np.ndarray, windows: int = CURVE_WINDOWS
 ) -> np.ndarray:
     """Return the first `windows` rows of `candidates` with a logit above 0."""
     return candidates[strings.logits[candidates, column] > 0][:windows]

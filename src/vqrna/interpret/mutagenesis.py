@@ -102,12 +102,12 @@ class LocalMutagenesis:
         columns, bases = (torch.from_numpy(part) for part in substitutions(window))
         codes = self._codes.set_window(torch.from_numpy(window.astype(np.int64)))
         reference = self._context.set_window(codes)
-        found = reference.repeat(len(ALPHABET), len(window), 1)
+        logits = reference.repeat(len(ALPHABET), len(window), 1)
         for at in range(0, len(columns), AT_ONCE):
             part = slice(at, at + AT_ONCE)
             variants = self._codes.substitute(columns[part], bases[part])
-            found[bases[part], columns[part]] = self._context.logits(variants)
-        return Mutated(found.double().numpy(), reference.double().numpy())
+            logits[bases[part], columns[part]] = self._context.logits(variants)
+        return Mutated(logits.double().numpy(), reference.double().numpy())
 
 
 def by_code_strings(network: Network, window: np.ndarray) -> Mutated:
@@ -119,13 +119,13 @@ def by_code_strings(network: Network, window: np.ndarray) -> Mutated:
     letters = torch.from_numpy(variants).to(device)
     with evaluating(network):
         codes = torch.cat([network(_columns(network, part)).codes for part in letters.split(BATCH)])
-        strings, kind = torch.unique(codes, dim=0, return_inverse=True)
+        strings, index = torch.unique(codes, dim=0, return_inverse=True)
         logits = torch.cat([network.logits_from_codes(part) for part in strings.split(BATCH)])
-    every = logits.double().cpu().numpy()[kind.cpu().numpy()]
-    found = np.empty((len(ALPHABET), len(window), every.shape[1]))
-    found[:] = every[-1]
-    found[bases, columns] = every[:-1]
-    return Mutated(found, every[-1])
+    every = logits.double().cpu().numpy()[index.cpu().numpy()]
+    mutated = np.empty((len(ALPHABET), len(window), every.shape[1]))
+    mutated[:] = every[-1]
+    mutated[bases, columns] = every[:-1]
+    return Mutated(mutated, every[-1])
 
 
 def _columns(network: Network, tokens: torch.Tensor) -> torch.Tensor:

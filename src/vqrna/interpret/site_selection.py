@@ -227,7 +227,7 @@ def choose_sites(
         If there are no sites.
     """
     if (fasta is None) == (data is None):
-        raise UsageError("give either a FASTA file or --data DIR")
+        raise UsageError("expected either a FASTA file or --data DIR")
     if split is not None and data is None:
         raise UsageError("--split needs --data")
     tier_index(confidence)

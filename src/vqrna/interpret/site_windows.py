@@ -52,7 +52,7 @@ class SiteWindows:
         return len(self.tokens)
 
     def remarks(self) -> list[str]:
-        """Return a line for each kind of window that was skipped, cut or padded."""
+        """Return lines about windows that were skipped, cut or padded."""
         return window_remarks(
             self.tokens.shape[1],
             empty=self.empty,

@@ -17,7 +17,7 @@ import pandas as pd
 from vqrna.data.overlap import clusters
 from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows
 from vqrna.errors import DataError, UsageError
-from vqrna.interpret.codes import WindowCodes, read_codes
+from vqrna.interpret.codes import CodedWindows, read_codes
 from vqrna.interpret.contrast import Contrast, contrast
 from vqrna.interpret.html import page, plain, type_entries
 from vqrna.interpret.pwm import code_matrices
@@ -208,7 +208,7 @@ def spectrum(
     negatives: str = "random",
     permutations: int = PERMUTATIONS,
     seed: int = 0,
-    strings: WindowCodes | None = None,
+    strings: CodedWindows | None = None,
     show_progress: bool = False,
 ) -> Spectrum:
     """Compare how modified and unmodified sites use the codebook, type by type.
@@ -225,7 +225,7 @@ def spectrum(
         Set of negatives; types without it are compared with ``random``.
     permutations, seed : int
         As in :func:`vqrna.interpret.contrast.contrast`.
-    strings : WindowCodes, optional
+    strings : CodedWindows, optional
         Codes of the windows, if already computed.
     show_progress : bool
 
@@ -280,7 +280,7 @@ def paper_spectrum(
     model: TrainedModel,
     windows: Windows,
     *,
-    strings: WindowCodes | None = None,
+    strings: CodedWindows | None = None,
     show_progress: bool = False,
 ) -> Spectrum:
     """Compute the published spectrum: TF-IDF of all windows of a type, z-scores over types.
@@ -345,7 +345,7 @@ def _false_discovery(p: np.ndarray) -> np.ndarray:
 
 
 def _consensus(
-    strings: WindowCodes, tokens: np.ndarray, rows: np.ndarray, cluster: np.ndarray
+    strings: CodedWindows, tokens: np.ndarray, rows: np.ndarray, cluster: np.ndarray
 ) -> tuple[str, ...]:
     """Return the consensus of every code, each cluster of windows counting once."""
     weights = np.where(rows, 1 / np.bincount(cluster)[cluster], 0)

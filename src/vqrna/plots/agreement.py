@@ -38,7 +38,7 @@ def agreement_figure(
     table : pandas.DataFrame
         One row per type and tier: ``modification``, ``tier``, ``called``, ``known``, ``found``,
         and each of ``precision``, ``recall`` and ``enrichment`` with ``_low`` and ``_high``; nan
-        if unknown. The panel of the enrichment is omitted if all of it is unknown.
+        if unknown. The panel of the enrichment is omitted if all its values are unknown.
     modifications : sequence of Modification
         Types from top to bottom; types that are not in the table are left out.
     title : str

@@ -148,7 +148,7 @@ def search_slices(
 
 
 def _ticks(axes: Axes, values: list[object], logarithmic: bool) -> None:
-    """Give few distinct numbers a tick each; write powers of ten as numbers."""
+    """Set a tick at each of few distinct numbers; write powers of ten as numbers."""
     different = sorted({value for value in values if isinstance(value, int | float)})
     if logarithmic:
         axes.set_xscale("log")

@@ -144,10 +144,10 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> tuple[Path, Path]:
     with style(), warnings.catch_warnings():
         # Letters missing from the font are drawn as boxes
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        for kind, metadata in (("png", {}), ("svg", {"Date": None})):
-            final = stem.with_name(f"{stem.name}.{kind}")
+        for extension, metadata in (("png", {}), ("svg", {"Date": None})):
+            final = stem.with_name(f"{stem.name}.{extension}")
             with atomic_path(final) as temporary:
-                figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
+                figure.savefig(temporary, format=extension, dpi=DPI, metadata=metadata)
             written.append(final)
     return written[0], written[1]
 
