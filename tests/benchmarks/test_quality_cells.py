@@ -394,7 +394,7 @@ def test_a_cell_names_no_place_of_this_machine():
     given = ["some/data", "--models", "ours", "--weights", "some/weights", "--seeds", "0"]
     args = command.parser().parse_args(given)
     expected = "python -m benchmarks.quality DATA --models ours --weights WEIGHTS --seeds 0"
-    assert command.told(given, args) == expected
+    assert command.portable_command(given, args) == expected
 
 
 def test_every_model_has_a_look_of_its_own():
