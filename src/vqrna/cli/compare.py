@@ -89,7 +89,7 @@ def _show(agreement: Agreement) -> None:
             row["tier"] + above,
             *(f"{row[name]:,}" for name in ("called", "known", "found")),
             *(
-                with_interval(*(row[name + end] for end in ("", "_low", "_high")), form, " ")
+                with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"], form, " ")
                 for name, form in (("precision", ".3f"), ("recall", ".3f"), ("enrichment", ",.3g"))
             ),
             _p_value(row["p_value"]),

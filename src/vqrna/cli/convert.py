@@ -38,5 +38,5 @@ def convert(
     model = read_pth(file, types, length=length, base_order=base_order)
     output_directory(out.parent)  # a set of models is a folder of folders
     saved = save_model(model, out)
-    symbols = ", ".join(m.symbol for m in saved.modifications)
-    typer.echo(f"wrote {out}: {symbols}, {saved.length} nt, model {saved.hash}")
+    names = ", ".join(m.symbol for m in saved.modifications)
+    typer.echo(f"wrote {out}: {names}, {saved.length} nt, model {saved.hash}")

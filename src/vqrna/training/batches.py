@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,9 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """Return the batch with all tensors on a device."""
         values = vars(self)
-        moved = {k: v.to(device) for k, v in values.items() if isinstance(v, torch.Tensor)}
+        moved: dict[str, Any] = {
+            k: v.to(device) for k, v in values.items() if isinstance(v, torch.Tensor)
+        }
         if self.decoys is not None:
             moved["decoys"] = DrawnDecoys(*(tensor.to(device) for tensor in self.decoys))
         return Batch(**(values | moved))

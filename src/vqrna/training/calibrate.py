@@ -179,7 +179,9 @@ def _thresholds(
             pairs = [pair for each in (nulls, whole) for pair in zip(each, bounds, strict=True)]
             if not all(null.supports(bound) for null, bound in pairs):
                 nan = float("nan")
-                meanings.append(TierMeaning(modification.symbol, tier, *[nan] * 5, cut))
+                meanings.append(
+                    TierMeaning(modification.symbol, tier, nan, nan, nan, nan, nan, cut)
+                )
                 continue
             reached = max(null.threshold(bound) for null, bound in pairs)
             logit = thresholds[m, t] = max(even, reached)

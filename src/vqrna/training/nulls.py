@@ -7,6 +7,7 @@ compare input with the training windows.
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,7 +72,7 @@ def with_nulls(
         "off_site_cut": real,
         "shuffled_cut": np.repeat(shuffled, REGIONS, axis=0),
     }
-    nulls = {}
+    nulls: dict[str, Any] = {}
     total = sum(windows.size for windows in material.values())
     with progress(total, "nulls", unit="nt", show=show_progress) as bar:
         for name, windows in material.items():
