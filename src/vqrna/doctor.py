@@ -25,23 +25,13 @@ SUMS = "SHA256SUMS"
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one check.
+    """The result of one check."""
 
-    Parameters
-    ----------
-    group : str
-        Heading, such as ``system`` or ``needed packages``.
-    name : str
-        Subject of the check.
-    value : str
-        The result; for a missing package, the command that installs it.
-    state : {"ok", "absent", "broken"}
-        ``absent`` is an optional part that is missing; ``broken`` is an error.
-    """
-
-    group: str
-    name: str
-    value: str
+    group: str  # Heading, such as ``system`` or ``needed packages``
+    name: str  # Subject of the check
+    value: str  # The result; for a missing package, the command that installs it
+    # {"ok", "absent", "broken"}: ``absent`` is an optional part that is missing; ``broken`` is an
+    # error
     state: State = "ok"
 
 

@@ -10,38 +10,25 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A sequence, 5' to 3', of which some positions are evaluated.
+    """A sequence, 5' to 3', of which some positions are evaluated."""
 
-    Parameters
-    ----------
-    name : str
-        Name of the sequence in the results.
-    tokens : np.ndarray, shape (S,), uint8
-        The evaluated positions and their context, as far as the sequence reaches.
-    start, stop : int
-        Evaluated positions of `tokens`; the rest is context.
-    first : int
-        0-based number of position `start` in the sequence called `name`; on the reverse strand
-        the numbers fall from there.
-    reverse : bool
-        Whether the region is on the reverse strand of the sequence called `name`.
-    wanted : np.ndarray, shape (stop - start,), bool, or None
-        Positions whose sites are reported; all if None.
-    only : dict of str to np.ndarray
-        By symbol of a modification, the only positions (of `tokens`) where it can occur, such as
-        the first bases of transcripts for m6Am.
-    before, after : int
-        Number of nt of the sequence beyond either end of `tokens`.
-    """
-
-    name: str
+    name: str  # Name of the sequence in the results
+    # (S,), uint8: The evaluated positions and their context, as far as the sequence reaches
     tokens: np.ndarray
+    # start, stop: Evaluated positions of `tokens`; the rest is context
     start: int
     stop: int
+    # 0-based number of position `start` in the sequence called `name`; on the reverse strand the
+    # numbers fall from there
     first: int = 0
+    # Whether the region is on the reverse strand of the sequence called `name`
     reverse: bool = False
+    # (stop - start,), bool, or None: Positions whose sites are reported; all if None
     wanted: np.ndarray | None = None
+    # By symbol of a modification, the only positions (of `tokens`) where it can occur, such as the
+    # first bases of transcripts for m6Am
     only: Mapping[str, np.ndarray] = field(default_factory=dict)
+    # before, after: Number of nt of the sequence beyond either end of `tokens`
     before: int = 0
     after: int = 0
 

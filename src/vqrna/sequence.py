@@ -47,6 +47,8 @@ def encode(sequence: str | bytes) -> np.ndarray:
     Upper and lower case, U and T, IUPAC ambiguity, ``X``, ``*`` and the gaps ``-``, ``.``, ``~``
     are allowed; every letter keeps its position.
 
+    Raises DataError: with letter and 1-based position, if a letter is not a nucleotide code.
+
     Parameters
     ----------
     sequence : str or bytes
@@ -56,11 +58,6 @@ def encode(sequence: str | bytes) -> np.ndarray:
     -------
     np.ndarray, shape (L,), uint8
         0 to 3 for A, C, G, U; `AMBIGUOUS` for the other allowed letters.
-
-    Raises
-    ------
-    DataError
-        With letter and 1-based position, if a letter is not a nucleotide code.
     """
     raw = sequence.encode("utf-8", "replace") if isinstance(sequence, str) else sequence
     tokens = _CODES[np.frombuffer(raw, dtype=np.uint8)]
@@ -167,7 +164,6 @@ def dinucleotide_shuffle(tokens: np.ndarray, generator: np.random.Generator) -> 
     Parameters
     ----------
     tokens : np.ndarray, shape (S,), uint8
-    generator : np.random.Generator
 
     Returns
     -------

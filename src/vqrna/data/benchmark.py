@@ -48,23 +48,12 @@ Notice = Callable[[str], object]
 
 @dataclass(frozen=True, order=True)
 class BenchmarkFile:
-    """One file of the layout.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    key : str
-        ``K`` of the file name: number or symbol.
-    label : int
-        1 for modified sites, 0 for unmodified ones.
-    negatives : str
-        Name of the set of negatives, ``random`` for ``K-0``.
-    """
+    """One file of the layout."""
 
     path: Path
-    key: str
-    label: int
-    negatives: str
+    key: str  # ``K`` of the file name: number or symbol
+    label: int  # 1 for modified sites, 0 for unmodified ones
+    negatives: str  # Name of the set of negatives, ``random`` for ``K-0``
 
     @property
     def symbol(self) -> str:
@@ -116,16 +105,13 @@ def benchmark_modifications(
 
     The context of a user-defined type follows from its positives in all splits.
 
+    Raises DataError if positives of a user-defined type cannot be read, or a file name holds no
+    valid symbol.
+
     Parameters
     ----------
-    directory : path-like
     on_problem : callable, optional
         Receives one line for each unusable file, which is skipped; otherwise it is an error.
-
-    Raises
-    ------
-    DataError
-        If positives of a user-defined type cannot be read, or a file name holds no valid symbol.
     """
     files = [file for split in SPLITS for file in find_files(directory, split)]
     symbols = dict.fromkeys(file.symbol for file in files if not file.is_foreign)
@@ -158,16 +144,12 @@ def select_modifications(
 ) -> tuple[Modification, ...]:
     """Return types by name, among the known ones and the user-defined ones of a data set.
 
+    Raises UsageError if a name is neither known nor that of a file.
+
     Parameters
     ----------
-    directory : path-like
     names : sequence of str, optional
         As for :func:`vqrna.modifications.modifications`; by default, all that have a file.
-
-    Raises
-    ------
-    UsageError
-        If a name is neither known nor that of a file.
     """
     available = benchmark_modifications(directory)
     if not names:
@@ -275,20 +257,16 @@ def write_layout(
 
     Headers are kept; letters become RNA, ambiguous ones ``N``.
 
+    Raises DataError if the folder is not empty, or cannot be written.
+
     Parameters
     ----------
-    sets : sequence of WindowSet
     split : np.ndarray, shape (N,), int
         Index into `SPLITS` for each window of the sets in turn.
     out : path-like
         A new or empty folder.
     facts : mapping
         Content of the note.
-
-    Raises
-    ------
-    DataError
-        If the folder is not empty, or cannot be written.
     """
     content: dict[str, list[str]] = {}
     start = 0

@@ -33,42 +33,25 @@ _OVERLAP_COLUMNS = [*_CLASS, "against", "windows", "overlapping", "share"]
 
 @dataclass(frozen=True, eq=False)
 class CheckReport:
-    """Description of a data set.
-
-    Parameters
-    ----------
-    directory : pathlib.Path
-    files : pandas.DataFrame
-        A row for each file: ``split, modification, label, negatives, windows, shortest, longest,
-        even, site_A, site_C, site_G, site_U, site_other, wrong_site, odd_letters, repeated,
-        other_split, other_label, other_type``. The counts from ``even`` on are of windows: of
-        even length (without a known site, not counted further); by the base in the centre; whose
-        centre cannot carry the type; with letters other than ACGUT; repeated in the same file;
-        also in another split, in the same split for the same type with the other label, and in
-        the same split for another type.
-    overlaps : pandas.DataFrame
-        A row for each file of valid and test and each earlier split: ``split, modification,
-        label, negatives, against, windows, overlapping, share``.
-    n_windows : int
-        Number of windows of odd length.
-    n_distinct : int
-        Number of distinct ones.
-    n_clusters : int
-        Number of clusters of overlapping windows.
-    largest_cluster : float
-        Share of the distinct windows in the largest cluster.
-    problems : tuple of str
-        Files that are missing or cannot be read, one line each.
-    """
+    """Description of a data set."""
 
     directory: Path
+    # A row for each file: ``split, modification, label, negatives, windows, shortest, longest,
+    # even, site_A, site_C, site_G, site_U, site_other, wrong_site, odd_letters, repeated,
+    # other_split, other_label, other_type``. The counts from ``even`` on are of windows: of even
+    # length (without a known site, not counted further); by the base in the centre; whose centre
+    # cannot carry the type; with letters other than ACGUT; repeated in the same file; also in
+    # another split, in the same split for the same type with the other label, and in the same split
+    # for another type.
     files: pd.DataFrame
+    # A row for each file of valid and test and each earlier split: ``split, modification, label,
+    # negatives, against, windows, overlapping, share``
     overlaps: pd.DataFrame
-    n_windows: int
-    n_distinct: int
-    n_clusters: int
-    largest_cluster: float
-    problems: tuple[str, ...]
+    n_windows: int  # Number of windows of odd length
+    n_distinct: int  # Number of distinct ones
+    n_clusters: int  # Number of clusters of overlapping windows
+    largest_cluster: float  # Share of the distinct windows in the largest cluster
+    problems: tuple[str, ...]  # Files that are missing or cannot be read, one line each
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,16 +68,12 @@ def check_data(directory: str | PathLike[str], *, show_progress: bool = False) -
 
     A file that cannot be read is listed in the report, and the others are checked.
 
+    Raises DataError if the folder does not exist, or holds no file of the layout.
+
     Parameters
     ----------
     directory : path-like
         Folder with some of ``train``, ``valid`` and ``test``.
-    show_progress : bool
-
-    Raises
-    ------
-    DataError
-        If the folder does not exist, or holds no file of the layout.
     """
     import pandas as pd
 

@@ -25,27 +25,15 @@ _PROTEIN_ONLY = "EFILPQJOZ"
 
 @dataclass(frozen=True, eq=False)
 class FastaRecord:
-    """One sequence of a FASTA file.
+    """One sequence of a FASTA file."""
 
-    Parameters
-    ----------
-    name : str
-        First word of the header; ``unnamed_3`` for a third record without one. Names may repeat.
-    description : str
-        Rest of the header.
-    tokens : np.ndarray, shape (S,), uint8
-        The sequence (see :func:`vqrna.sequence.encode`); may be empty.
-    line : int
-        1-based line of the header.
-    file : str
-        The file as the user named it, ``-`` for standard input.
-    """
-
+    # First word of the header; ``unnamed_3`` for a third record without one. Names may repeat.
     name: str
-    description: str
+    description: str  # Rest of the header
+    # (S,), uint8: The sequence (see :func:`vqrna.sequence.encode`); may be empty
     tokens: np.ndarray
-    line: int
-    file: str
+    line: int  # 1-based line of the header
+    file: str  # The file as the user named it, ``-`` for standard input
 
     @property
     def header(self) -> str:

@@ -13,17 +13,10 @@ _CHUNK = 4096
 
 @dataclass(frozen=True)
 class Features:
-    """A set of features.
+    """A set of features."""
 
-    Parameters
-    ----------
-    bases : int
-        Number of nucleotides around the site, one-hot; odd.
-    counts : tuple of (int, int)
-        Pairs of a length of k-mers and the nt around the site (odd) in which they are counted.
-    """
-
-    bases: int
+    bases: int  # Number of nucleotides around the site, one-hot; odd
+    # Pairs of a length of k-mers and the nt around the site (odd) in which they are counted
     counts: tuple[tuple[int, int], ...]
 
     @property

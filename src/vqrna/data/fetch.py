@@ -66,18 +66,12 @@ _NO_CONNECTION = {
 
 @dataclass(frozen=True, eq=False)
 class FetchReport:
-    """The outcome of :func:`fetch_data`.
-
-    Parameters
-    ----------
-    directory : pathlib.Path
-    files : pandas.DataFrame
-        A row for each file: ``file, status, bytes, sha256, detail``. The status is ``fetched``,
-        ``present`` (already there with the right checksum), ``missing`` (not on the server) or
-        ``failed`` (`detail` has the reason; an older file stays as it was).
-    """
+    """The outcome of :func:`fetch_data`."""
 
     directory: Path
+    # A row for each file: ``file, status, bytes, sha256, detail``. The status is ``fetched``,
+    # ``present`` (already there with the right checksum), ``missing`` (not on the server) or
+    # ``failed`` (`detail` has the reason; an older file stays as it was).
     files: pd.DataFrame
 
     def with_status(self, status: str) -> pd.DataFrame:
@@ -100,6 +94,9 @@ def fetch_data(
     The SHA-256 of each file is written to ``DIR/SHA256SUMS``; a later run compares with it, so
     that a file that changed, here or on the server, is reported.
 
+    Raises DataError if the server cannot be reached (a later run resumes), it has none of the
+    files, or `directory` cannot be written. Raises UsageError if the address or a split is invalid.
+
     Parameters
     ----------
     directory : path-like
@@ -112,15 +109,6 @@ def fetch_data(
         Some of ``train``, ``valid``, ``test``.
     checksums : path-like, optional
         Expected checksums, as lines of ``sha256sum``; they override ``DIR/SHA256SUMS``.
-    show_progress : bool
-
-    Raises
-    ------
-    DataError
-        If the server cannot be reached (a later run resumes), it has none of the files, or
-        `directory` cannot be written.
-    UsageError
-        If the address or a split is invalid.
     """
     import pandas as pd
     import pooch
@@ -160,15 +148,12 @@ def fetch_data(
 def read_checksums(path: str | PathLike[str]) -> dict[str, str]:
     """Read checksums as ``sha256sum`` writes them.
 
+    Raises DataError: with file and line, if a line is invalid.
+
     Returns
     -------
     dict of str to str
         From the file's name (``train/1-0.fasta``) to its SHA-256.
-
-    Raises
-    ------
-    DataError
-        With file and line, if a line is invalid.
     """
     sums = {}
     with open_text(path) as lines:
@@ -208,18 +193,15 @@ class _BusyError(Exception):
 def download(url: str, path: Path, seen: Callable[[int, int | None], object]) -> None:
     """Download a FASTA file, continuing what is already at `path`.
 
+    Raises MissingError, RefusedError, UnreachableError.
+
     Parameters
     ----------
-    url : str
     path : pathlib.Path
         Keeps what arrived if the connection breaks, or at Ctrl-C. A file beside it keeps the
         version (ETag or date) that the server reported.
     seen : callable
         Is called with the bytes so far and their total, if the server sends it.
-
-    Raises
-    ------
-    MissingError, RefusedError, UnreachableError
     """
     from requests import exceptions
 

@@ -49,8 +49,6 @@ def balance(
     cluster : np.ndarray, shape (N,), int
     stratum : np.ndarray, shape (N,), int
         Type and class of each window.
-    fractions : sequence of float
-    seed : int
 
     Returns
     -------
@@ -79,18 +77,10 @@ def balance(
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The split of each window.
+    """The split of each window."""
 
-    Parameters
-    ----------
-    split : np.ndarray, shape (N,), int8
-        0 train, 1 valid, 2 test.
-    cluster : np.ndarray, shape (N,), int
-        Cluster of overlapping windows.
-    """
-
-    split: np.ndarray
-    cluster: np.ndarray
+    split: np.ndarray  # (N,), int8: 0 train, 1 valid, 2 test
+    cluster: np.ndarray  # (N,), int: Cluster of overlapping windows
 
     @property
     def n_clusters(self) -> int:
@@ -110,24 +100,14 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class SplitReport:
-    """The splits that were written, and the similarity that is left between them.
+    """The splits that were written, and the similarity that is left between them."""
 
-    Parameters
-    ----------
-    directory : pathlib.Path
-        The new data set.
-    split : Split
-        In the order of the windows given.
-    counts : pandas.DataFrame
-        A row for each type and class: ``modification, label, negatives, train, valid, test``.
-    remaining : pandas.DataFrame
-        A row for each pair of splits and length of shared pieces: ``split, against, shared_nt,
-        windows, sharing, share``.
-    """
-
-    directory: Path
-    split: Split
+    directory: Path  # The new data set
+    split: Split  # In the order of the windows given
+    # A row for each type and class: ``modification, label, negatives, train, valid, test``
     counts: pd.DataFrame
+    # A row for each pair of splits and length of shared pieces: ``split, against, shared_nt,
+    # windows, sharing, share``
     remaining: pd.DataFrame
 
 
@@ -159,6 +139,9 @@ def split_windows(
     both classes; a cluster stays whole. Each type and class is divided by `fractions`, as nearly
     as whole clusters allow.
 
+    Raises UsageError if the fractions, the seed or `max_cluster` are invalid. Raises DataError if
+    there are no windows, or the largest cluster is too large.
+
     Parameters
     ----------
     sets : sequence of WindowSet
@@ -169,13 +152,6 @@ def split_windows(
         Seed of the order of clusters of the same size.
     max_cluster : float
         Share of all windows that the largest cluster must stay below.
-
-    Raises
-    ------
-    UsageError
-        If the fractions, the seed or `max_cluster` are invalid.
-    DataError
-        If there are no windows, or the largest cluster is too large.
     """
     possible = all(0 <= share <= 1 for share in fractions)  # no nan
     if len(fractions) != len(SPLITS) or not possible or fractions[0] <= 0:
@@ -221,12 +197,8 @@ def split_data(
         give the same bytes.
     show_progress : bool
 
-    Raises
-    ------
-    DataError
-        As :func:`split_windows`; also if `out` is not empty or cannot be written.
-    UsageError
-        As :func:`split_windows`.
+    Raises DataError: as :func:`split_windows`; also if `out` is not empty or cannot be written.
+    Raises UsageError: as :func:`split_windows`.
     """
     import pandas as pd
 
@@ -288,18 +260,10 @@ def _counts(sets: Sequence[WindowSet], split: np.ndarray) -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """The fold of each window.
+    """The fold of each window."""
 
-    Parameters
-    ----------
-    fold : np.ndarray, shape (N,), int8
-        From 0.
-    cluster : np.ndarray, shape (N,), int
-        Cluster of overlapping windows; each is in one fold as a whole.
-    """
-
-    fold: np.ndarray
-    cluster: np.ndarray
+    fold: np.ndarray  # (N,), int8: From 0
+    cluster: np.ndarray  # (N,), int: Cluster of overlapping windows; each is in one fold as a whole
 
     def rows(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows to train on and those of the fold, which is held back: (K,), int."""
@@ -312,6 +276,9 @@ def make_folds(
 ) -> Folds:
     """Divide windows by clusters, with equal shares of every type, class and set of negatives.
 
+    Raises UsageError if there are fewer than two folds. Raises DataError if there are fewer
+    clusters than folds.
+
     Parameters
     ----------
     windows : Windows
@@ -322,13 +289,6 @@ def make_folds(
         Seed of the order of clusters of the same size.
     cluster : np.ndarray, shape (N,), int, optional
         From :func:`vqrna.data.overlap.clusters`, if already computed.
-
-    Raises
-    ------
-    UsageError
-        If there are fewer than two folds.
-    DataError
-        If there are fewer clusters than folds.
     """
     if folds < 2:
         raise UsageError(f"invalid number of folds {folds} (expected two folds or more)")
@@ -344,6 +304,8 @@ def make_folds(
 def hold_back(windows: Windows, cluster: np.ndarray, share: float, *, seed: int = 0) -> np.ndarray:
     """Choose windows to hold back inside a training set, in whole clusters.
 
+    Raises UsageError if the share is not between 0 and 1.
+
     Parameters
     ----------
     windows : Windows
@@ -352,17 +314,11 @@ def hold_back(windows: Windows, cluster: np.ndarray, share: float, *, seed: int 
         Clusters of these windows.
     share : float
         Share of every type, class and set of negatives; between 0 and 1.
-    seed : int
 
     Returns
     -------
     np.ndarray, shape (N,), bool
         True for the windows that are held back.
-
-    Raises
-    ------
-    UsageError
-        If the share is not between 0 and 1.
     """
     if not 0 < share < 1:
         raise UsageError(f"invalid share to hold back {share:g} (expected between 0 and 1)")

@@ -33,6 +33,9 @@ def open_text(path: str | PathLike[str]) -> Iterator[io.BufferedReader]:
 
     Compression is recognised by the first bytes, not by the name, so that pipes work, too.
 
+    Raises DataError if the file is missing, a directory, unreadable, empty, binary, compressed in
+    another way, or damaged; also if this shows only while it is read.
+
     Parameters
     ----------
     path : path-like
@@ -43,12 +46,6 @@ def open_text(path: str | PathLike[str]) -> Iterator[io.BufferedReader]:
     io.BufferedReader
         Iterates over lines. The body should only read: its OSErrors are reported as errors of
         this file.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, a directory, unreadable, empty, binary, compressed in another
-        way, or damaged; also if this shows only while it is read.
     """
     file = str(path)
     raw = _open_raw(file)

@@ -43,6 +43,8 @@ _NEEDED = ("sequence", "modification", "label")
 def own_modification(symbol: str, positives: np.ndarray) -> Modification:
     """Return a user-defined type, made from its modified sites.
 
+    Raises UsageError if the symbol is invalid.
+
     Parameters
     ----------
     symbol : str
@@ -54,11 +56,6 @@ def own_modification(symbol: str, positives: np.ndarray) -> Modification:
     -------
     Modification
         Its context is the central base of at least 99 % of the positives, or ``N``.
-
-    Raises
-    ------
-    UsageError
-        If the symbol is invalid.
     """
     if not re.fullmatch(SYMBOL, symbol):
         raise UsageError(
@@ -80,17 +77,14 @@ def load_windows_fasta(
 ) -> Windows:
     """Read windows of one type: a FASTA file of modified sites and one of unmodified sites.
 
+    Raises DataError if a file cannot be read, or a window has an even length.
+
     Parameters
     ----------
     positives, negatives : path-like
         FASTA files of windows with the site in the centre.
     modification : Modification or str
         A known type, or the symbol of a user-defined one.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be read, or a window has an even length.
     """
     return merge(fasta_sets(positives, negatives, modification))
 
@@ -116,10 +110,7 @@ def load_table(path: str | PathLike[str]) -> Windows:
     ``positive``, ``true`` and similar words). Two more columns are optional: ``name``, and
     ``negatives``, the name of the set of a row with label 0.
 
-    Raises
-    ------
-    DataError
-        With file and line, if a column or value is missing or invalid.
+    Raises DataError: with file and line, if a column or value is missing or invalid.
     """
     return merge(table_sets(path))
 

@@ -24,26 +24,13 @@ POSITIVE, NEGATIVE, UNKNOWN = 1, 0, -1
 
 @dataclass(frozen=True, eq=False)
 class WindowSet:
-    """Windows of one type and one class, as in one file, not merged.
+    """Windows of one type and one class, as in one file, not merged."""
 
-    Parameters
-    ----------
-    tokens : np.ndarray, shape (N, L), uint8
-        The site is at ``L // 2``.
-    names : tuple of str, length N
-        Whole headers.
-    modification : Modification
-    label : int
-        1 for modified sites, 0 for unmodified ones.
-    negatives : str
-        Name of the set of negatives; unused for modified sites.
-    """
-
-    tokens: np.ndarray
-    names: tuple[str, ...]
+    tokens: np.ndarray  # (N, L), uint8: The site is at ``L // 2``
+    names: tuple[str, ...]  # Whole headers
     modification: Modification
-    label: int
-    negatives: str = RANDOM
+    label: int  # 1 for modified sites, 0 for unmodified ones
+    negatives: str = RANDOM  # Name of the set of negatives; unused for modified sites
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -51,31 +38,16 @@ class WindowSet:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Distinct windows with their labels for several modifications.
+    """Distinct windows with their labels for several modifications."""
 
-    Parameters
-    ----------
-    tokens : np.ndarray, shape (N, L), uint8
-        Distinct rows, with the site at ``L // 2``.
-    labels : np.ndarray, shape (N, M), int8
-        1 modified, 0 unmodified, -1 unknown.
-    negative_set : np.ndarray, shape (N, M), int8
-        Index into `negative_sets` where `labels` is 0; -1 elsewhere.
-    negative_sets : tuple of str
-        The first is ``random``.
-    names : tuple of str, length N
-        Header of the first record with this window.
-    modifications : tuple of Modification, length M
-    conflicts : int
-        Number of windows labelled both modified and unmodified for a type; they count as modified.
-    """
-
-    tokens: np.ndarray
-    labels: np.ndarray
+    tokens: np.ndarray  # (N, L), uint8: Distinct rows, with the site at ``L // 2``
+    labels: np.ndarray  # (N, M), int8: 1 modified, 0 unmodified, -1 unknown
+    # (N, M), int8: Index into `negative_sets` where `labels` is 0; -1 elsewhere
     negative_set: np.ndarray
-    negative_sets: tuple[str, ...]
-    names: tuple[str, ...]
+    negative_sets: tuple[str, ...]  # The first is ``random``
+    names: tuple[str, ...]  # Header of the first record with this window
     modifications: tuple[Modification, ...]
+    # Number of windows labelled both modified and unmodified for a type; they count as modified
     conflicts: int = 0
 
     def __len__(self) -> int:
@@ -143,15 +115,12 @@ def stack(records: Sequence[FastaRecord]) -> np.ndarray:
 
     Shorter ones get ambiguous tokens on both ends.
 
+    Raises DataError if a record has an even length, so that its site is unknown.
+
     Returns
     -------
     np.ndarray, shape (N, L), uint8
         L is the longest length; shape (0, 1) without records.
-
-    Raises
-    ------
-    DataError
-        If a record has an even length, so that its site is unknown.
     """
     for record in records:
         if len(record.tokens) % 2 == 0:
@@ -210,7 +179,6 @@ def merge(
 
     Parameters
     ----------
-    sets : sequence of WindowSet
     modifications : sequence of Modification, optional
         Columns of the labels; by default the types of the sets, in their order.
     """

@@ -193,8 +193,6 @@ def agreement_table(
 
     Parameters
     ----------
-    matches : Matches
-    modifications : sequence of Modification
     indices : sequence of int
         Modifications of the table.
     candidates : mapping of str to int, or None

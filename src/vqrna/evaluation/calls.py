@@ -52,10 +52,8 @@ def false_calls(
         Positions that count: all but the known sites.
     thresholds : np.ndarray, shape (M, 3)
         Lowest logit of each tier.
-    modifications : sequence of Modification, length M
     cluster : np.ndarray, shape (N,), int
         Rows of one cluster are resampled together.
-    resamples, seed : int
 
     Returns
     -------
@@ -108,11 +106,9 @@ def cross_types(
         1 where the site is known for a type.
     thresholds : np.ndarray, shape (M, 3)
         Lowest logit of each tier.
-    modifications : sequence of Modification, length M
     cluster : np.ndarray, shape (N,), int
     apart : np.ndarray, shape (N,), bool, optional
         Which windows overlap no training window.
-    resamples, seed : int
 
     Returns
     -------

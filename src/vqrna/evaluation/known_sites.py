@@ -38,29 +38,16 @@ _NAME, _STRAND = 3, 5  # columns of BED
 
 @dataclass(frozen=True, eq=False)
 class KnownSites:
-    """Sites that are known to be modified, without duplicates.
+    """Sites that are known to be modified, without duplicates."""
 
-    Attributes
-    ----------
-    names : tuple of str
-        Names of the sequences.
-    sequence : np.ndarray, shape (N,), int64
-        Index into `names`.
-    position : np.ndarray, shape (N,), int64
-        0-based.
-    reverse : np.ndarray, shape (N,), bool
-    modification_index : np.ndarray, shape (N,), int64
-        Index into the modifications passed to :func:`read_known`.
-    repeated, strandless, unknown : int
-        Number of lines that repeat a site, sites without a strand, and lines without a known type,
-        which are skipped.
-    """
-
-    names: tuple[str, ...]
-    sequence: np.ndarray
-    position: np.ndarray
-    reverse: np.ndarray
+    names: tuple[str, ...]  # Names of the sequences
+    sequence: np.ndarray  # (N,), int64: Index into `names`
+    position: np.ndarray  # (N,), int64: 0-based
+    reverse: np.ndarray  # (N,), bool
+    # (N,), int64: Index into the modifications passed to :func:`read_known`
     modification_index: np.ndarray
+    # repeated, strandless, unknown: Number of lines that repeat a site, sites without a strand, and
+    # lines without a known type, which are skipped
     repeated: int = 0
     strandless: int = 0
     unknown: int = 0
@@ -86,18 +73,14 @@ def read_known(
 ) -> KnownSites:
     """Read known sites from BED (three columns or more) or bedRMod, plain or gzipped.
 
+    Raises DataError if a line is not a site of one nt, or no name is a type.
+
     Parameters
     ----------
-    path : path-like
     modifications : sequence of Modification
         Types that the name column can hold, as symbol, alias or MODOMICS short name.
     only : Modification, optional
         Read only sites of this type; names that are not a type count as this type.
-
-    Raises
-    ------
-    DataError
-        If a line is not a site of one nt, or no name is a type.
     """
     file = str(path)
     types = _Types(modifications, only)
@@ -197,24 +180,13 @@ def _start(cells: Sequence[str], file: str, line: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class ScannedRegions:
-    """Regions that were scanned.
+    """Regions that were scanned."""
 
-    Attributes
-    ----------
-    names : dict of str to int
-        Numbers of the sequences.
-    starts : np.ndarray, shape (N,), int64
-        Starts of the regions, sorted; each sequence and strand is a group of `STRIDE`.
-    stops : np.ndarray, shape (N,), int64
-        Largest stop of all regions up to each.
-    facts : Facts
-        Header of the file.
-    """
-
-    names: dict[str, int]
+    names: dict[str, int]  # Numbers of the sequences
+    # (N,), int64: Starts of the regions, sorted; each sequence and strand is a group of `STRIDE`
     starts: np.ndarray
-    stops: np.ndarray
-    facts: Facts
+    stops: np.ndarray  # (N,), int64: Largest stop of all regions up to each
+    facts: Facts  # Header of the file
 
     def holds(self, known: KnownSites) -> np.ndarray:
         """Return which known sites are in a scanned region, shape (N,)."""
@@ -231,10 +203,7 @@ def read_scanned(path: str | PathLike[str]) -> ScannedRegions:
 
     A line without a strand covers both strands; of twelve columns only the blocks count.
 
-    Raises
-    ------
-    DataError
-        If the file is missing, or a line is not a region.
+    Raises DataError if the file is missing, or a line is not a region.
     """
     names: dict[str, int] = {}
     facts: Facts = {}

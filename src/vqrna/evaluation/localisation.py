@@ -148,7 +148,6 @@ def ranked(
         Cluster, from 0, of every window that `Neighbours.rows` can refer to.
     apart : np.ndarray, shape (windows,), bool, optional
         Which of these overlap no training window.
-    resamples, seed : int
     """
     parts = [_ranks(each, cluster, apart) for each in sites]
     ranks = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_RANKS)

@@ -66,16 +66,12 @@ def compare_parts(
 
     Parameters
     ----------
-    model : Model
-    windows : Windows
     sites : sequence of Neighbours
         Sites with their decoys, one for each type, with the scores of the whole model.
     cluster : np.ndarray, shape (N,), int
         Clusters of the windows, from 0.
     apart : np.ndarray, shape (N,), bool, optional
         Which windows overlap no training window.
-    resamples, seed : int
-    show_progress : bool
 
     Returns
     -------

@@ -47,28 +47,14 @@ _DRAW, _SHUFFLE = 101, 102  # streams of random numbers beside those of the resa
 
 @dataclass(frozen=True, eq=False)
 class PositionEvaluation:
-    """Tables of the evaluation of positions.
-
-    Parameters
-    ----------
-    reliability : Reliability
-    localisation : Localisation
-    prevalence : pandas.DataFrame
-        See :func:`vqrna.evaluation.prevalence.prevalence`.
-    false_calls : pandas.DataFrame
-        See :func:`vqrna.evaluation.calls.false_calls`.
-    cross_types : pandas.DataFrame
-        See :func:`vqrna.evaluation.calls.cross_types`.
-    parts : pandas.DataFrame
-        See :func:`vqrna.evaluation.parts.compare_parts`.
-    """
+    """Tables of the evaluation of positions."""
 
     reliability: Reliability
     localisation: Localisation
-    prevalence: pd.DataFrame
-    false_calls: pd.DataFrame
-    cross_types: pd.DataFrame
-    parts: pd.DataFrame
+    prevalence: pd.DataFrame  # See :func:`vqrna.evaluation.prevalence.prevalence`
+    false_calls: pd.DataFrame  # See :func:`vqrna.evaluation.calls.false_calls`
+    cross_types: pd.DataFrame  # See :func:`vqrna.evaluation.calls.cross_types`
+    parts: pd.DataFrame  # See :func:`vqrna.evaluation.parts.compare_parts`
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by the names of their files."""
@@ -105,10 +91,10 @@ def evaluate_positions(
 ) -> PositionEvaluation:
     """Scan modified windows and others position by position, and measure the scores.
 
+    Raises UsageError if the model cannot scan.
+
     Parameters
     ----------
-    model : Model
-    windows : Windows
     scores : pandas.DataFrame
         Scores of the windows, as in :class:`vqrna.evaluation.Evaluation`.
     cluster : np.ndarray, shape (N,), int
@@ -120,13 +106,6 @@ def evaluate_positions(
     limit : int, optional
         Largest number, for each type, of modified windows and of windows for false calls, drawn
         at random.
-    resamples, seed : int
-    show_progress : bool
-
-    Raises
-    ------
-    UsageError
-        If the model cannot scan.
     """
     check_scans(model)
     known = () if reference is None else (reference,)

@@ -33,22 +33,13 @@ are not read and may be nan."""
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Modified windows of one type, with the scores of the positions around their sites.
-
-    Parameters
-    ----------
-    modification : Modification
-    rows : np.ndarray, shape (N,), int
-        Indices of the windows.
-    scores : np.ndarray, shape (N, W), float64
-        The site is at ``W // 2``.
-    is_decoy : np.ndarray, shape (N, W), bool
-        Positions that have the base and context of the type and are annotated for no type.
-    """
+    """Modified windows of one type, with the scores of the positions around their sites."""
 
     modification: Modification
-    rows: np.ndarray
-    scores: np.ndarray
+    rows: np.ndarray  # (N,), int: Indices of the windows
+    scores: np.ndarray  # (N, W), float64: The site is at ``W // 2``
+    # (N, W), bool: Positions that have the base and context of the type and are annotated for no
+    # type
     is_decoy: np.ndarray
 
     def __len__(self) -> int:
@@ -72,8 +63,6 @@ def sites_of(
 
     Parameters
     ----------
-    windows : Windows
-    modification : Modification
     limit : int, optional
         Largest number of windows, drawn at random; all by default.
     seed : int
@@ -98,7 +87,6 @@ def known_sites(windows: Windows, known: Sequence[Windows] = (), reach: int = RE
         Windows to search; their own sites are known, too.
     known : sequence of Windows
         More windows whose sites are known, for example those for training.
-    reach : int
 
     Returns
     -------
@@ -123,22 +111,18 @@ def neighbours(
 ) -> Neighbours:
     """Return the scores of windows with their decoys marked.
 
+    Raises DataError if the scores do not have the shape (N, odd).
+
     Parameters
     ----------
     scores : np.ndarray, shape (N, W), float
         Scores of the central W positions; W is odd.
     tokens : np.ndarray, shape (N, L), uint8
         The windows, modified in the centre.
-    modification : Modification
     known : np.ndarray, shape (N, K), bool
         Sites of any type, from :func:`known_sites`; they are not decoys.
     rows : np.ndarray, shape (N,), int, optional
         Indices of the windows; 0, 1, ... by default.
-
-    Raises
-    ------
-    DataError
-        If the scores do not have the shape (N, odd).
     """
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 2 or len(scores) != len(tokens) or scores.shape[1] % 2 == 0:
@@ -210,10 +194,8 @@ def scan_around(
 
     Parameters
     ----------
-    model : Model
     tokens : np.ndarray, shape (N, L), uint8
         Beyond their ends the model sees ambiguous letters.
-    reach : int
     bar : Bar, optional
         Advanced by the number of windows.
 

@@ -90,58 +90,32 @@ def types_of(symbols: Sequence[str]) -> tuple[Modification, ...]:
 
 
 class Block(NamedTuple):
-    """Some rows of a table of sites.
+    """Some rows of a table of sites."""
 
-    Attributes
-    ----------
-    names : tuple of str
-        Names of sequences, as in BED.
-    sequence : np.ndarray, shape (N,), int64
-        Index into `names`.
-    position : np.ndarray, shape (N,), int64
-        0-based.
-    reverse : np.ndarray, shape (N,), bool
-    modification_index : np.ndarray, shape (N,), int64
-    tier : np.ndarray, shape (N,), int64
-        0 not called, 1 ``low``, 2 ``medium``, 3 ``high``; always 1 in a file without tiers.
-    """
-
-    names: tuple[str, ...]
-    sequence: np.ndarray
-    position: np.ndarray
-    reverse: np.ndarray
-    modification_index: np.ndarray
+    names: tuple[str, ...]  # Names of sequences, as in BED
+    sequence: np.ndarray  # (N,), int64: Index into `names`
+    position: np.ndarray  # (N,), int64: 0-based
+    reverse: np.ndarray  # (N,), bool
+    modification_index: np.ndarray  # (N,), int64
+    # (N,), int64: 0 not called, 1 ``low``, 2 ``medium``, 3 ``high``; always 1 in a file without
+    # tiers
     tier: np.ndarray
 
 
 @dataclass(frozen=True)
 class PredictedSites:
-    """A file with the sites of a scan.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-    facts : Facts
-        Header of the file.
-    tiers : bool
-        Whether rows have a tier; those of BED and bedRMod have none.
-    first : int or None
-        Line of the first site; None in Parquet.
-    """
+    """A file with the sites of a scan."""
 
     path: Path
-    facts: Facts
-    tiers: bool
-    first: int | None = None
+    facts: Facts  # Header of the file
+    tiers: bool  # Whether rows have a tier; those of BED and bedRMod have none
+    first: int | None = None  # Line of the first site; None in Parquet
 
     @classmethod
     def open(cls, path: str | PathLike[str]) -> PredictedSites:
         """Read the header of a file.
 
-        Raises
-        ------
-        DataError
-            If the file is missing, has another format, or is the table by transcript.
+        Raises DataError if the file is missing, has another format, or is the table by transcript.
         """
         file = Path(path)
         if str(path) == "-" or (file.exists() and not (file.is_file() or file.is_dir())):
@@ -160,15 +134,12 @@ class PredictedSites:
     def blocks(self, modifications: Sequence[Modification]) -> Iterator[Block]:
         """Read the sites, `ROWS` at a time.
 
+        Raises DataError if a row is invalid, or has another type.
+
         Parameters
         ----------
         modifications : sequence of Modification
             Types that rows can have.
-
-        Raises
-        ------
-        DataError
-            If a row is invalid, or has another type.
         """
         tables = _parquet_tables if _is_parquet(self.path) else _text_tables
         for table in tables(self.path):

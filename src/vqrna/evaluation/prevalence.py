@@ -45,7 +45,6 @@ def prevalence(
     cluster : np.ndarray, shape (windows,), int
         As in :func:`vqrna.evaluation.localisation.ranked`.
     apart : np.ndarray, shape (windows,), bool, optional
-    resamples, seed : int
 
     Returns
     -------
@@ -161,7 +160,6 @@ def average_precision(
         For each site, shares of all sites and of all unmodified positions that score as high.
     weights : np.ndarray, shape (R, N)
         Weights of the sites.
-    unmodified : float
 
     Returns
     -------

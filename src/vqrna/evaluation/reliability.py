@@ -44,21 +44,15 @@ _KEYS = ["modification", "windows", "calibration", "n_pos", "n_neg"]
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Calibration of scores where half of the windows are modified.
+    """Calibration of scores where half of the windows are modified."""
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row for each value: ``modification`` (or ``pooled``: all windows of all types),
-        ``windows``, ``calibration`` (``model`` or ``cross-fitted``), ``n_pos``, ``n_neg``,
-        ``metric`` (one of `METRICS`, or `PERFECT`), ``value``, ``low``, ``high``.
-    groups : pandas.DataFrame
-        Reliability diagrams, one row for each tenth of the windows by score: ``modification``,
-        ``windows``, ``calibration``, ``n``, mean ``score``, ``share`` of modified windows, and
-        its 95 % interval (Wilson) ``low``, ``high``.
-    """
-
+    # One row for each value: ``modification`` (or ``pooled``: all windows of all types),
+    # ``windows``, ``calibration`` (``model`` or ``cross-fitted``), ``n_pos``, ``n_neg``, ``metric``
+    # (one of `METRICS`, or `PERFECT`), ``value``, ``low``, ``high``
     table: pd.DataFrame
+    # Reliability diagrams, one row for each tenth of the windows by score: ``modification``,
+    # ``windows``, ``calibration``, ``n``, mean ``score``, ``share`` of modified windows, and its 95
+    # % interval (Wilson) ``low``, ``high``
     groups: pd.DataFrame
 
     def value(
@@ -151,7 +145,6 @@ def perfect_error(p: np.ndarray, seed: int = 0, draws: int = _PERFECT_DRAWS) -> 
     ----------
     p : np.ndarray, shape (N,)
         Scores.
-    seed : int
     draws : int
         Number of draws of labels.
 

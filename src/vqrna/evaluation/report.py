@@ -31,9 +31,10 @@ def write_report(
     ``reliability.csv``, ``prevalence.csv``, ``false_calls.csv``, ``cross_types.csv``, and the
     figures ``reliability`` and ``cross_types``.
 
+    Raises DataError if a file cannot be written; each file is complete or absent.
+
     Parameters
     ----------
-    evaluation : Evaluation
     modifications : sequence of Modification
         Types in the order of the figure, with their colours.
     directory : path-like
@@ -43,11 +44,6 @@ def write_report(
     -------
     list of pathlib.Path
         The files written.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be written; each file is complete or absent.
     """
     folder = output_directory(directory)
     table = evaluation.table.copy()
@@ -79,10 +75,7 @@ def position_figures(
 
     They show the windows that overlap no training window, if that is known.
 
-    Raises
-    ------
-    ValueError
-        If the evaluation was not a full one.
+    Raises ValueError if the evaluation was not a full one.
     """
     positions = evaluation.positions
     if positions is None:

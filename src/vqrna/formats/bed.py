@@ -43,7 +43,6 @@ def bed_columns(sites: Sites, names: Sequence[str], colors: Sequence[str]) -> li
 
     Parameters
     ----------
-    sites : Sites
     names, colors : sequence of str
         Name and colour of each modification of the scan, as they are written.
     """

@@ -69,7 +69,6 @@ def table(sites: Sites, modifications: Sequence[Modification]) -> pa.Table:
 
     Parameters
     ----------
-    sites : Sites
     modifications : sequence of Modification
         Those of the scan.
     """

@@ -49,10 +49,7 @@ WRITERS: dict[str, type[FormatWriter]] = {}
 def register(name: str) -> Callable[[_W], _W]:
     """Return a decorator that adds a class to `WRITERS`.
 
-    Raises
-    ------
-    ValueError
-        If the name is taken.
+    Raises ValueError if the name is taken.
     """
 
     def add(writer: _W) -> _W:

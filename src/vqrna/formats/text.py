@@ -43,7 +43,6 @@ def names(values: np.ndarray, bed: bool = False) -> pa.Array:
     ----------
     values : np.ndarray, shape (N,), object
         Strings; None and nan become `EMPTY`.
-    bed : bool
     """
     safe = bed_name if bed else table_name
     codes, unique = pd.factorize(values)
@@ -55,7 +54,6 @@ def choices(words: Sequence[str], codes: np.ndarray) -> pa.Array:
 
     Parameters
     ----------
-    words : sequence of str
     codes : np.ndarray, shape (N,), int
     """
     codes = np.asarray(codes, dtype=np.int64)

@@ -77,10 +77,7 @@ class SequenceTable:
     def measure(self, sequences: Iterator[tuple[str, int]]) -> None:
         """Set the lengths of the sequences, and exclude names that occur more than once.
 
-        Raises
-        ------
-        ValueError
-            If a sequence with sites is missing.
+        Raises ValueError if a sequence with sites is missing.
         """
         self.lengths = np.zeros(len(self.names), np.int64)
         for name, length in sequences:

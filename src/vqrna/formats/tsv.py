@@ -52,7 +52,6 @@ def raw_lines(sites: Sites, modifications: Sequence[Modification]) -> memoryview
 
     Parameters
     ----------
-    sites : Sites
     modifications : sequence of Modification
         Those of the scan.
     """

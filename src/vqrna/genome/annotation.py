@@ -194,23 +194,15 @@ def read_annotation(
     without a parent belongs to a transcript with its own identifier, as in bacterial annotations.
     Exons of one transcript on several chromosomes or strands make a transcript for each.
 
-    Parameters
-    ----------
-    path : path-like
-    genome : Genome
+    Raises DataError: with file and line: too few columns, an invalid number, interval or strand, an
+    end beyond the chromosome, an exon without a transcript. Without a line: no transcripts, or none
+    on a chromosome of the genome.
 
     Returns
     -------
     records : AnnotationRecords
     notes : list of str
         Notes for the user on transcripts that were left out or have no strand.
-
-    Raises
-    ------
-    DataError
-        With file and line: too few columns, an invalid number, interval or strand, an end beyond
-        the chromosome, an exon without a transcript. Without a line: no transcripts, or none on a
-        chromosome of the genome.
     """
     parser = _Parser(genome)
     with read_lines(path) as lines:

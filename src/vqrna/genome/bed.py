@@ -29,11 +29,8 @@ class LineError(Exception):
 def read_lines(path: str | PathLike[str]) -> Iterator[Iterator[bytes]]:
     """Open a file, plain or gzipped, and yield an iterator over its lines.
 
-    Raises
-    ------
-    DataError
-        As :func:`vqrna.data.text_files.open_text`, and with file and line if the body raises a
-        `LineError`.
+    Raises DataError: as :func:`vqrna.data.text_files.open_text`, and with file and line if the body
+    raises a `LineError`.
     """
     number = 0
 
@@ -68,16 +65,8 @@ def read_bed(path: str | PathLike[str], genome: Genome) -> AnnotationRecords:
     A region without a strand (no sixth column, or ``.``) is scanned on both. With twelve columns
     the blocks are the exons of a transcript; otherwise columns after the sixth are ignored.
 
-    Parameters
-    ----------
-    path : path-like
-    genome : Genome
-
-    Raises
-    ------
-    DataError
-        With file and line: too few columns, an invalid number, interval, strand or block, a
-        chromosome or an end that the genome does not have. Without a line: no regions.
+    Raises DataError: with file and line: too few columns, an invalid number, interval, strand or
+    block, a chromosome or an end that the genome does not have. Without a line: no regions.
     """
     records = AnnotationRecords()
     chromosomes = Chromosomes(genome)
@@ -135,10 +124,7 @@ def parse_strand(fields: list[bytes]) -> int:
 def parse_blocks(fields: list[bytes], start: int, stop: int) -> list[tuple[int, int]]:
     """Parse the blocks of columns 10 to 12; without these, return the interval as one block.
 
-    Raises
-    ------
-    LineError
-        If they are invalid.
+    Raises LineError if they are invalid.
     """
     if len(fields) < 12:
         return [(start, stop)]

@@ -50,7 +50,6 @@ def merge_intervals(starts: np.ndarray, stops: np.ndarray, gap: int = 0) -> np.n
     ----------
     starts, stops : np.ndarray, shape (N,), int64
         Genome or strand offsets, in any order.
-    gap : int
 
     Returns
     -------

@@ -35,33 +35,19 @@ def reverse_complement(tokens: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Genome:
-    """A FASTA file with an index.
+    """A FASTA file with an index."""
 
-    Attributes
-    ----------
-    path : pathlib.Path
-        Plain, or compressed with bgzip.
-    names : tuple of str
-        Names of the sequences, in the order of the file.
-    lengths : tuple of int
-        In nt.
-    """
-
-    path: Path
-    names: tuple[str, ...]
-    lengths: tuple[int, ...]
+    path: Path  # Plain, or compressed with bgzip
+    names: tuple[str, ...]  # Names of the sequences, in the order of the file
+    lengths: tuple[int, ...]  # In nt
 
     @classmethod
     def open(cls, path: str | PathLike[str]) -> Genome:
         """Check a FASTA file and read its index, which is written if it is missing.
 
-        Raises
-        ------
-        DataError
-            If the file is missing, not FASTA or gzipped (not bgzipped); if the index is missing
-            and cannot be written, or does not fit the file.
-        UsageError
-            If `path` is standard input, which has no random access.
+        Raises DataError if the file is missing, not FASTA or gzipped (not bgzipped); if the index
+        is missing and cannot be written, or does not fit the file. Raises UsageError if `path` is
+        standard input, which has no random access.
         """
         file = Path(path)
         if str(path) == "-":
@@ -108,6 +94,8 @@ class Reader:
     def tokens(self, chromosome: int, start: int, stop: int) -> np.ndarray:
         """Read a part of a sequence, forward strand.
 
+        Raises DataError if a letter is not a nucleotide code, or the file ends too early.
+
         Parameters
         ----------
         chromosome : int
@@ -119,11 +107,6 @@ class Reader:
         -------
         np.ndarray, shape (stop - start,), uint8
             A copy.
-
-        Raises
-        ------
-        DataError
-            If a letter is not a nucleotide code, or the file ends too early.
         """
         start, stop = max(0, start), min(stop, self._genome.lengths[chromosome])
         tokens = np.empty(max(0, stop - start), dtype=np.uint8)

@@ -46,27 +46,15 @@ TRANSCRIPT_COLUMNS: dict[str, type] = {
 
 @dataclass(frozen=True, eq=False)
 class LocatedSites:
-    """Sites and their location in the genome.
+    """Sites and their location in the genome."""
 
-    Attributes
-    ----------
-    sites : Sites
-        As scanned.
-    offset : np.ndarray, shape (N,), int64
-        Genome offset.
-    reverse : np.ndarray, shape (N,), bool
-        Strand of the genome.
-    owner : np.ndarray, shape (N,), int64
-        Number of the transcript that was scanned; -1 if it was the genome.
-    low : np.ndarray, shape (N,), int64
-        Lower bound for all later rows in the order of the table: a genome offset or the number of
-        a transcript. Never falls.
-    """
-
-    sites: Sites
-    offset: np.ndarray
-    reverse: np.ndarray
+    sites: Sites  # As scanned
+    offset: np.ndarray  # (N,), int64: Genome offset
+    reverse: np.ndarray  # (N,), bool: Strand of the genome
+    # (N,), int64: Number of the transcript that was scanned; -1 if it was the genome
     owner: np.ndarray
+    # (N,), int64: Lower bound for all later rows in the order of the table: a genome offset or the
+    # number of a transcript. Never falls.
     low: np.ndarray
 
     def __len__(self) -> int:
@@ -98,8 +86,6 @@ def locate_in_genome(
 
     Parameters
     ----------
-    scanned : iterable of Sites
-    genome : Genome
     windows : np.ndarray, shape (W,), int64
         First genome offset of each window (see :class:`vqrna.genome.regions.Pieces`).
     """
@@ -151,7 +137,6 @@ def flush_complete(
 
     Parameters
     ----------
-    parts : iterable of LocatedSites
     complete : callable
         Returns which rows are complete: shape (N,), bool.
     """
@@ -187,8 +172,6 @@ def collapse_to_genome(
     ----------
     parts : iterable of LocatedSites
         `low` is a genome offset.
-    genome : Genome
-    transcripts : Transcripts
     first_base_only : np.ndarray, shape (M,), bool
         Which of the scan's modifications occur only at the first base of a transcript.
     genomic : bool
@@ -293,7 +276,6 @@ class TranscriptTable:
         ----------
         parts : iterable of LocatedSites
             From :func:`locate_in_transcripts`.
-        starts : TranscriptStarts
         """
         shared = (self._copy_first_bases(part, starts) for part in parts)
         for pool in flush_complete(shared, lambda pool: pool.owner < pool.low[-1]):

@@ -34,26 +34,17 @@ class Pieces:
 
     Windows are disjoint and sorted along the genome, so that no site of a later window comes
     before one of an earlier window. A piece is a run of covered intervals (exons) with short gaps.
-
-    Attributes
-    ----------
-    starts, stops : np.ndarray, shape (P,), int64
-        Genome offsets.
-    reverse : np.ndarray, shape (P,), bool
-    covered : np.ndarray, shape (W, 2), int64
-        Intervals of genome offsets whose sites are reported, by piece, sorted within each.
-    first : np.ndarray, shape (P + 1,), int64
-        Those of piece i are ``covered[first[i]:first[i + 1]]``.
-    windows : np.ndarray, shape (N,), int64
-        First genome offset of each window.
     """
 
+    # starts, stops: (P,), int64: Genome offsets
     starts: np.ndarray
     stops: np.ndarray
-    reverse: np.ndarray
+    reverse: np.ndarray  # (P,), bool
+    # (W, 2), int64: Intervals of genome offsets whose sites are reported, by piece, sorted within
+    # each
     covered: np.ndarray
-    first: np.ndarray
-    windows: np.ndarray
+    first: np.ndarray  # (P + 1,), int64: Those of piece i are ``covered[first[i]:first[i + 1]]``
+    windows: np.ndarray  # (N,), int64: First genome offset of each window
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -66,7 +57,6 @@ def covered_intervals(
 
     Parameters
     ----------
-    transcripts : Transcripts
     selected : np.ndarray or slice
         Index of the transcripts to use.
 
@@ -92,7 +82,6 @@ def cut_pieces(transcripts: Transcripts, flank: int) -> Pieces:
 
     Parameters
     ----------
-    transcripts : Transcripts
     flank : int
         Nt of context.
     """
@@ -151,8 +140,6 @@ def genome_regions(
 
     Parameters
     ----------
-    genome : Genome
-    transcripts : Transcripts
     flank : int
         Nt of context on both sides, as far as the chromosome reaches.
     first_base_only : sequence of str
@@ -198,8 +185,6 @@ def transcript_regions(
 
     Parameters
     ----------
-    genome : Genome
-    transcripts : Transcripts
     flank : int
         Nt of context on both sides of a first base.
     symbols : sequence of str

@@ -54,23 +54,13 @@ class GenomeTables:
 
     Scanned sites come in the order of :meth:`GenomeSource.regions`, in blocks of any size; those
     that were filtered out before are missing.
-
-    Parameters
-    ----------
-    genome : Genome
-    transcripts : Transcripts
-    context : str
-        One of `CONTEXTS`.
-    flank : int
-        Nt of genomic context on both sides.
-    first_base_only : np.ndarray, shape (M,), bool
-        Which of the scan's modifications occur only at the first base of a transcript.
     """
 
     genome: Genome
     transcripts: Transcripts
-    context: str
-    flank: int
+    context: str  # One of `CONTEXTS`
+    flank: int  # Nt of genomic context on both sides
+    # (M,), bool: Which of the scan's modifications occur only at the first base of a transcript
     first_base_only: np.ndarray
 
     stranded: ClassVar[bool] = True

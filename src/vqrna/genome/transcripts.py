@@ -27,27 +27,17 @@ from vqrna.genome.fasta import Genome
 
 @dataclass(frozen=True, eq=False)
 class Transcripts:
-    """Transcripts and regions, sorted by chromosome, start, end, strand and name.
+    """Transcripts and regions, sorted by chromosome, start, end, strand and name."""
 
-    Attributes
-    ----------
-    names, genes : np.ndarray, shape (N,), object
-        Names are unique and differ from those of chromosomes.
-    reverse : np.ndarray, shape (N,), bool
-    known : np.ndarray, shape (N,), bool
-        Whether the first base is annotated.
-    blocks : np.ndarray, shape (B, 2), int64
-        Intervals of genome offsets (see :mod:`vqrna.genome.coordinates`), sorted and disjoint
-        within a transcript.
-    first : np.ndarray, shape (N + 1,), int64
-        The blocks of transcript i are ``blocks[first[i]:first[i + 1]]``.
-    """
-
+    # names, genes: (N,), object: Names are unique and differ from those of chromosomes
     names: np.ndarray
     genes: np.ndarray
-    reverse: np.ndarray
-    known: np.ndarray
+    reverse: np.ndarray  # (N,), bool
+    known: np.ndarray  # (N,), bool: Whether the first base is annotated
+    # (B, 2), int64: Intervals of genome offsets (see :mod:`vqrna.genome.coordinates`), sorted and
+    # disjoint within a transcript
     blocks: np.ndarray
+    # (N + 1,), int64: The blocks of transcript i are ``blocks[first[i]:first[i + 1]]``
     first: np.ndarray
 
     def __len__(self) -> int:
@@ -130,26 +120,17 @@ class Transcripts:
 
 @dataclass
 class AnnotationRecords:
-    """Transcripts and regions as files contain them, in the order of their lines.
+    """Transcripts and regions as files contain them, in the order of their lines."""
 
-    Attributes
-    ----------
-    names, genes : list of str
-        Empty if unknown; a region without a name gets one from its coordinates.
-    chromosomes : array of int
-    strands : array of int
-        1, -1, or 0 for both strands.
-    known : array of int
-        1 if the first base is annotated, as for transcripts.
-    owners, starts, stops : array of int
-        Blocks in any order: number of the transcript, 0-based half-open interval.
-    """
-
+    # names, genes: Empty if unknown; a region without a name gets one from its coordinates
     names: list[str] = field(default_factory=list)
     genes: list[str] = field(default_factory=list)
     chromosomes: array[int] = field(default_factory=lambda: array("q"))
-    strands: array[int] = field(default_factory=lambda: array("b"))
+    strands: array[int] = field(default_factory=lambda: array("b"))  # 1, -1, or 0 for both strands
+    # 1 if the first base is annotated, as for transcripts
     known: array[int] = field(default_factory=lambda: array("b"))
+    # owners, starts, stops: Blocks in any order: number of the transcript, 0-based half-open
+    # interval
     owners: array[int] = field(default_factory=lambda: array("q"))
     starts: array[int] = field(default_factory=lambda: array("q"))
     stops: array[int] = field(default_factory=lambda: array("q"))
@@ -192,7 +173,6 @@ def build_transcripts(records: AnnotationRecords, genome: Genome) -> Transcripts
     ----------
     records : AnnotationRecords
         Each with one block at least.
-    genome : Genome
     """
     strands = np.array(records.strands, dtype=np.int64)
     source = np.concatenate([np.flatnonzero(strands >= 0), np.flatnonzero(strands <= 0)])
@@ -289,21 +269,12 @@ def _unique_names(names: np.ndarray, spans: np.ndarray, taken: set[str]) -> np.n
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """How many transcripts contain each position of a strand, and the first of them by name.
+    """How many transcripts contain each position of a strand, and the first of them by name."""
 
-    Attributes
-    ----------
-    borders : np.ndarray, shape (S,), int64
-        Strand offsets, sorted; from one to the next the values are constant.
-    depth : np.ndarray, shape (S,), int64
-        Number of transcripts.
-    best : np.ndarray, shape (S,), int64
-        Number of the first transcript by name; -1 for none.
-    """
-
+    # (S,), int64: Strand offsets, sorted; from one to the next the values are constant
     borders: np.ndarray
-    depth: np.ndarray
-    best: np.ndarray
+    depth: np.ndarray  # (S,), int64: Number of transcripts
+    best: np.ndarray  # (S,), int64: Number of the first transcript by name; -1 for none
 
     @classmethod
     def of(cls, transcripts: Transcripts, selected: np.ndarray) -> Coverage:
@@ -338,24 +309,13 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class TranscriptStarts:
-    """Annotated first bases.
+    """Annotated first bases."""
 
-    Attributes
-    ----------
-    offsets : np.ndarray, shape (F,), int64
-        Strand offsets, sorted and unique.
-    first : np.ndarray, shape (F + 1,), int64
-        The transcripts that begin at offset i are ``owners[first[i]:first[i + 1]]``.
-    owners : np.ndarray, shape (N,), int64
-        Numbers of transcripts, sorted within each offset.
-    best : np.ndarray, shape (F,), int64
-        The first by name of those that begin there.
-    """
-
-    offsets: np.ndarray
+    offsets: np.ndarray  # (F,), int64: Strand offsets, sorted and unique
+    # (F + 1,), int64: The transcripts that begin at offset i are ``owners[first[i]:first[i + 1]]``
     first: np.ndarray
-    owners: np.ndarray
-    best: np.ndarray
+    owners: np.ndarray  # (N,), int64: Numbers of transcripts, sorted within each offset
+    best: np.ndarray  # (F,), int64: The first by name of those that begin there
 
     @classmethod
     def of(cls, transcripts: Transcripts) -> TranscriptStarts:

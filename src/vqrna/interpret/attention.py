@@ -33,39 +33,23 @@ _BATCH = 32
 
 @dataclass(frozen=True, eq=False)
 class AttentionMaps:
-    """Attention weights of a network on windows.
+    """Attention weights of a network on windows."""
 
-    Parameters
-    ----------
-    mean : np.ndarray, shape (layers, heads, T, T), float64
-        Mean over the windows; the weights of a token (third axis) on all tokens sum to 1.
-    site : np.ndarray, shape (N, layers, heads, T), float32
-        Weights of the site's token in each window.
-    layout : TokenLayout
-    """
-
+    # (layers, heads, T, T), float64: Mean over the windows; the weights of a token (third axis) on
+    # all tokens sum to 1
     mean: np.ndarray
-    site: np.ndarray
+    site: np.ndarray  # (N, layers, heads, T), float32: Weights of the site's token in each window
     layout: TokenLayout
 
 
 @dataclass(frozen=True, eq=False)
 class TokenEffects:
-    """Effect of each token on the logit (code occlusion).
+    """Effect of each token on the logit (code occlusion)."""
 
-    Parameters
-    ----------
-    effects : np.ndarray, shape (N, T), float64
-        Mean decrease of the logit when the code of the token is replaced.
-    codes : np.ndarray, shape (N, T), int32
-    logits : np.ndarray, shape (N,), float64
-        Logits of the unchanged windows.
-    layout : TokenLayout
-    """
-
+    # (N, T), float64: Mean decrease of the logit when the code of the token is replaced
     effects: np.ndarray
-    codes: np.ndarray
-    logits: np.ndarray
+    codes: np.ndarray  # (N, T), int32
+    logits: np.ndarray  # (N,), float64: Logits of the unchanged windows
     layout: TokenLayout
 
 

@@ -137,10 +137,7 @@ def hypothetical(substituted: np.ndarray, reference: float) -> np.ndarray:
 def model_for(model: Model, modification: str | Modification) -> TrainedModel:
     """Return the model, or the member of a set, that predicts a type.
 
-    Raises
-    ------
-    UsageError
-        If no model predicts it.
+    Raises UsageError if no model predicts it.
     """
     symbol = find_modification(modification, model.modifications).symbol
     for single in model.models if isinstance(model, ModelSet) else (model,):

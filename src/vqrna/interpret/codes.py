@@ -25,21 +25,12 @@ BATCH = 256  # windows evaluated at a time
 
 @dataclass(frozen=True, eq=False)
 class TokenLayout:
-    """Which nucleotides the tokens of a window cover.
+    """Which nucleotides the tokens of a window cover."""
 
-    Parameters
-    ----------
-    starts : np.ndarray, shape (T,), int
-        First nt that each token covers, relative to the site (0 is the site).
-    reach : int
-        Number of nt that a token covers.
-    site_token : int
-        Token that the prediction is centred on.
-    """
-
+    # (T,), int: First nt that each token covers, relative to the site (0 is the site)
     starts: np.ndarray
-    reach: int
-    site_token: int
+    reach: int  # Number of nt that a token covers
+    site_token: int  # Token that the prediction is centred on
 
     @property
     def middles(self) -> np.ndarray:
@@ -93,21 +84,12 @@ def token_layout(network: Network) -> TokenLayout:
 
 @dataclass(frozen=True, eq=False)
 class CodedWindows:
-    """Codes and logits of windows.
+    """Codes and logits of windows."""
 
-    Parameters
-    ----------
-    codes : np.ndarray, shape (N, T), int32
-    logits : np.ndarray, shape (N, M), float64
-    layout : TokenLayout
-    codebook_size : int
-        Number of codes K.
-    """
-
-    codes: np.ndarray
-    logits: np.ndarray
+    codes: np.ndarray  # (N, T), int32
+    logits: np.ndarray  # (N, M), float64
     layout: TokenLayout
-    codebook_size: int
+    codebook_size: int  # Number of codes K
 
     def usage(self) -> np.ndarray:
         """Return the share of all tokens that each code takes; shape (K,), sums to 1."""
@@ -118,10 +100,8 @@ class CodedWindows:
 def require_single_codebook(model: Model) -> TrainedModel:
     """Return the only model of `model`, which must have a codebook.
 
-    Raises
-    ------
-    UsageError
-        For several models, each with its own codebook, or a model without a quantiser.
+    Raises UsageError: for several models, each with its own codebook, or a model without a
+    quantiser.
     """
     if isinstance(model, TrainedModel):
         return require_codebook(model)
@@ -152,7 +132,6 @@ def network_outputs(
 
     Parameters
     ----------
-    model : TrainedModel
     tokens : np.ndarray, shape (N, L), uint8
         Windows of any odd length; cut or padded to the model's.
     description : str
@@ -186,10 +165,7 @@ def read_codes(
 
     Parameters and progress are as in :func:`network_outputs`.
 
-    Raises
-    ------
-    UsageError
-        If the model has no codebook.
+    Raises UsageError if the model has no codebook.
     """
     layout = token_layout(require_codebook(model).network)
     codes = np.empty((len(tokens), len(layout.starts)), dtype=np.int32)

@@ -129,19 +129,11 @@ def iupac_letter(column: np.ndarray) -> str:
 
 
 class Seqlets(NamedTuple):
-    """Positions of seqlets, by descending score.
+    """Positions of seqlets, by descending score."""
 
-    Attributes
-    ----------
-    window : np.ndarray, shape (S,), int64
-    start : np.ndarray, shape (S,), int64
-        First of the `WIDTH` columns.
-    score : np.ndarray, shape (S,), float64
-        Sum of the attributions of the central `SPAN` columns, without the site.
-    """
-
-    window: np.ndarray
-    start: np.ndarray
+    window: np.ndarray  # (S,), int64
+    start: np.ndarray  # (S,), int64: First of the `WIDTH` columns
+    # (S,), float64: Sum of the attributions of the central `SPAN` columns, without the site
     score: np.ndarray
 
     def __len__(self) -> int:

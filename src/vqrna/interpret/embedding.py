@@ -32,41 +32,22 @@ _COMPONENTS = 50  # principal components that UMAP starts from, which makes it f
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """Internal representation of sites.
+    """Internal representation of sites."""
 
-    Parameters
-    ----------
-    latents : np.ndarray, shape (N, D), float32
-        Latent of the site's token, before quantisation.
-    features : np.ndarray, shape (N, F), float32
-        Input of the classifier: features of the site and of its region.
-    codes : np.ndarray, shape (N, T), int32
-        Codes of the whole window.
-    logits : np.ndarray, shape (N, M), float64
-    """
-
-    latents: np.ndarray
+    latents: np.ndarray  # (N, D), float32: Latent of the site's token, before quantisation
+    # (N, F), float32: Input of the classifier: features of the site and of its region
     features: np.ndarray
-    codes: np.ndarray
-    logits: np.ndarray
+    codes: np.ndarray  # (N, T), int32: Codes of the whole window
+    logits: np.ndarray  # (N, M), float64
 
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Sites in two dimensions.
+    """Sites in two dimensions."""
 
-    Parameters
-    ----------
-    xy : np.ndarray, shape (N, 2), float64
-    method : str
-        ``umap`` or ``pca``.
-    axes : tuple of str
-        Names of the two axes.
-    """
-
-    xy: np.ndarray
-    method: str
-    axes: tuple[str, str]
+    xy: np.ndarray  # (N, 2), float64
+    method: str  # ``umap`` or ``pca``
+    axes: tuple[str, str]  # Names of the two axes
 
 
 def embed(model: TrainedModel, sites: SelectedSites, *, show_progress: bool = False) -> Embedding:
@@ -113,6 +94,8 @@ def embed(model: TrainedModel, sites: SelectedSites, *, show_progress: bool = Fa
 def project(features: np.ndarray, method: str = "auto", seed: int = 0) -> Projection:
     """Project features to two dimensions.
 
+    Raises UsageError if the method is unknown or not installed.
+
     Parameters
     ----------
     features : np.ndarray, shape (N, F)
@@ -120,12 +103,6 @@ def project(features: np.ndarray, method: str = "auto", seed: int = 0) -> Projec
     method : str
         One of `METHODS`; ``auto`` is UMAP if umap-learn is installed, else PCA. PCA is always
         used for fewer than 10 sites.
-    seed : int
-
-    Raises
-    ------
-    UsageError
-        If the method is unknown or not installed.
     """
     if method not in METHODS:
         raise UsageError(f"unknown method '{method}' (known: {', '.join(METHODS)})")

@@ -25,21 +25,12 @@ _CURVE_DRAWS = 3
 
 
 class Knockout(NamedTuple):
-    """Effect of replacing each code.
+    """Effect of replacing each code."""
 
-    Attributes
-    ----------
-    effect : np.ndarray, shape (K, M), float64
-        Mean decrease of the logit of a type; nan where no window contains the code.
-    error : np.ndarray, shape (K, M), float64
-        Standard error of the mean; nan for fewer than two windows.
-    windows : np.ndarray, shape (K, M), int
-        Number of windows tested.
-    """
-
+    # (K, M), float64: Mean decrease of the logit of a type; nan where no window contains the code
     effect: np.ndarray
-    error: np.ndarray
-    windows: np.ndarray
+    error: np.ndarray  # (K, M), float64: Standard error of the mean; nan for fewer than two windows
+    windows: np.ndarray  # (K, M), int: Number of windows tested
 
 
 class Substitutes:
@@ -83,8 +74,6 @@ def knock_out(
 
     Parameters
     ----------
-    model : TrainedModel
-    strings : CodedWindows
     modified : sequence of tuple
         For each type its column in the logits and the rows of its modified windows.
     places : np.ndarray, shape (T,), bool, optional
@@ -92,8 +81,6 @@ def knock_out(
         all tokens if not given.
     sample : int
         Maximum number of windows tested for each code and type, drawn at random.
-    seed : int
-    show_progress : bool
     """
     k = strings.codebook_size
     width = strings.codes.shape[1]
@@ -137,11 +124,9 @@ def occlusion(
 
     Parameters
     ----------
-    model : TrainedModel
     codes : np.ndarray, shape (N, T), int
     columns : np.ndarray, shape (N,), int
         Column of the logit of each window.
-    substitutes : Substitutes
     draws : int
         Replacements tried at each token.
 
@@ -197,8 +182,6 @@ def deletion_curve(
 
     Parameters
     ----------
-    model : TrainedModel
-    strings : CodedWindows
     modified : sequence of tuple
         Type, its column in the logits, and the rows of its modified windows; the rows that
         :func:`curve_rows` selects are used.
@@ -209,8 +192,6 @@ def deletion_curve(
         that :func:`curve_rows` selects.
     windows : int
         Maximum number of windows of each type.
-    seed : int
-    show_progress : bool
 
     Returns
     -------

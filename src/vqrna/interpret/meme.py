@@ -29,22 +29,13 @@ _HEADER_LINES = 50
 
 
 class MemeMotif(NamedTuple):
-    """A motif of a MEME file.
+    """A motif of a MEME file."""
 
-    Attributes
-    ----------
-    name, consensus : str
-        Without blanks.
-    frequencies : np.ndarray, shape (4, W)
-        Base frequencies; each column sums to 1.
-    sites : int
-        Number of sequences that the motif is based on.
-    """
-
+    # name, consensus: Without blanks
     name: str
     consensus: str
-    frequencies: np.ndarray
-    sites: int
+    frequencies: np.ndarray  # (4, W): Base frequencies; each column sums to 1
+    sites: int  # Number of sequences that the motif is based on
 
 
 def meme_text(
@@ -54,7 +45,6 @@ def meme_text(
 
     Parameters
     ----------
-    motifs : iterable of MemeMotif
     background : np.ndarray, shape (4,)
         Frequencies of the bases.
     header : sequence of str
@@ -80,6 +70,9 @@ def meme_text(
 def read_meme(path: str | PathLike[str]) -> dict[str, np.ndarray]:
     """Read the motifs of a MEME file over ACGU or ACGT.
 
+    Raises DataError if the file is not in MEME format, has another alphabet, or a matrix is
+    incomplete.
+
     Parameters
     ----------
     path : path-like
@@ -90,11 +83,6 @@ def read_meme(path: str | PathLike[str]) -> dict[str, np.ndarray]:
     dict of str to np.ndarray, shape (4, W), float64
         Frequencies by name, followed by a blank and the alternate name if there is one; the
         second motif with the same name is `name (2)`.
-
-    Raises
-    ------
-    DataError
-        If the file is not in MEME format, has another alphabet, or a matrix is incomplete.
     """
     file = str(path)
     motifs: dict[str, np.ndarray] = {}

@@ -22,18 +22,11 @@ BATCH = 64  # windows evaluated at a time for networks without incremental evalu
 
 
 class Mutated(NamedTuple):
-    """Logits of a window with every substitution.
+    """Logits of a window with every substitution."""
 
-    Attributes
-    ----------
-    logits : np.ndarray, shape (4, L, M), float64
-        Logits with each base at each column; `reference` for the observed base.
-    reference : np.ndarray, shape (M,), float64
-        Logits of the unchanged window.
-    """
-
+    # (4, L, M), float64: Logits with each base at each column; `reference` for the observed base
     logits: np.ndarray
-    reference: np.ndarray
+    reference: np.ndarray  # (M,), float64: Logits of the unchanged window
 
 
 def substitutions(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

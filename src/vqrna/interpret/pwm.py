@@ -14,21 +14,12 @@ from vqrna.sequence import ALPHABET
 
 @dataclass(frozen=True, eq=False)
 class CodeMatrices:
-    """Position-weight matrices of all codes.
+    """Position-weight matrices of all codes."""
 
-    Parameters
-    ----------
-    counts : np.ndarray, shape (K, 4, reach), float64
-        Weighted counts of each base; ambiguous letters are not counted.
-    sites : np.ndarray, shape (K,), int
-        Unweighted number of tokens with the code.
-    background : np.ndarray, shape (4,), float64
-        Base frequencies over the segments of all tokens.
-    """
-
+    # (K, 4, reach), float64: Weighted counts of each base; ambiguous letters are not counted
     counts: np.ndarray
-    sites: np.ndarray
-    background: np.ndarray
+    sites: np.ndarray  # (K,), int: Unweighted number of tokens with the code
+    background: np.ndarray  # (4,), float64: Base frequencies over the segments of all tokens
 
     @property
     def frequencies(self) -> np.ndarray:
@@ -45,7 +36,6 @@ class CodeMatrices:
 
         Parameters
         ----------
-        code : int
         min_bits : float
             Positions with less information are ``N``.
         """

@@ -26,29 +26,14 @@ _MIN_SCORE = 0.5  # score from which a site is called by a model without confide
 
 @dataclass(frozen=True, eq=False)
 class SelectedSites:
-    """Sites with the windows around them.
+    """Sites with the windows around them."""
 
-    Parameters
-    ----------
-    tokens : np.ndarray, shape (N, L), uint8
-        Windows, the site at ``L // 2``.
-    names : tuple of str, length N
-        Record of each window.
-    positions : np.ndarray, shape (N,), int
-        0-based position of the site in the record.
-    labels : np.ndarray, shape (N, M), int8
-        1 modified (or called), 0 unmodified, -1 unknown.
-    modifications : tuple of Modification, length M
-    called : bool
-        Whether the labels are calls of the model.
-    """
-
-    tokens: np.ndarray
-    names: tuple[str, ...]
-    positions: np.ndarray
-    labels: np.ndarray
+    tokens: np.ndarray  # (N, L), uint8: Windows, the site at ``L // 2``
+    names: tuple[str, ...]  # Record of each window
+    positions: np.ndarray  # (N,), int: 0-based position of the site in the record
+    labels: np.ndarray  # (N, M), int8: 1 modified (or called), 0 unmodified, -1 unknown
     modifications: tuple[Modification, ...]
-    called: bool
+    called: bool  # Whether the labels are calls of the model
 
     def __len__(self) -> int:
         return len(self.names)
@@ -95,19 +80,14 @@ def called_sites(
     A model without confidence tiers, for example with imported weights, calls sites with a score
     of at least 0.5.
 
+    Raises DataError if no site is called.
+
     Parameters
     ----------
-    model : Model
-    path : path-like
     modifications : str or list of str, optional
         Types to call; all types of the model if not given.
     confidence : str
         Lowest tier.
-
-    Raises
-    ------
-    DataError
-        If no site is called.
     """
     has_tiers = bool(model.tiers.measured.any())
     settings = make_settings(
@@ -158,19 +138,14 @@ def central_sites(
 ) -> SelectedSites:
     """Return the centre of every record of a FASTA file of windows; all labels are unknown.
 
+    Raises DataError if a record has an even length, or the file has no records.
+
     Parameters
     ----------
-    path : path-like
     length : int
         Length in nt to which windows are cut or padded.
-    modifications : tuple of Modification
     on_notice : callable, optional
         Receives a line about empty records, which are skipped, and about shorter and longer ones.
-
-    Raises
-    ------
-    DataError
-        If a record has an even length, or the file has no records.
     """
     windows = read_windows([path], length)
     if not len(windows):
@@ -257,10 +232,7 @@ def top_sites(
     Only sites labelled as modified are ranked. If no label is known, all sites with a base that
     can carry the type are; `on_notice` then receives a line about the others.
 
-    Raises
-    ------
-    DataError
-        If no site is left.
+    Raises DataError if no site is left.
     """
     column = [m.symbol for m in sites.modifications].index(modification.symbol)
     label = sites.labels[:, column]

@@ -65,6 +65,8 @@ class SiteWindows:
 def read_windows(files: Sequence[str | PathLike[str]], length: int, hint: str = "") -> SiteWindows:
     """Read all records of FASTA files as windows with the site in their centre.
 
+    Raises DataError if a record has an even length.
+
     Parameters
     ----------
     files : sequence of path
@@ -73,11 +75,6 @@ def read_windows(files: Sequence[str | PathLike[str]], length: int, hint: str = 
         Length in nt: longer records are cut, shorter ones padded with ambiguous letters.
     hint : str
         Appended to the message about a record of even length.
-
-    Raises
-    ------
-    DataError
-        If a record has an even length.
     """
     all_records = [record for file in files for record in read_fasta(file)]
     records = [record for record in all_records if len(record.tokens)]

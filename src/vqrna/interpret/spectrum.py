@@ -127,40 +127,22 @@ def order_by_type(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Codes of one codebook against types.
+    """Codes of one codebook against types."""
 
-    Parameters
-    ----------
-    modifications : tuple of Modification, length M
-        Types in the order of the columns.
-    order : np.ndarray, shape (U,), int
-        Codes in use, by type and descending specificity.
-    group : np.ndarray, shape (K,), int
-        Type for which each code is most specific.
-    tf_idf : np.ndarray, shape (K, M), float64
-        TF-IDF of modified windows; in the published spectrum of all windows.
-    values : np.ndarray, shape (K, M), float64
-        Values that are drawn and sorted by: log-odds at the site, or z-scores of the TF-IDF
-        (published).
-    contrasts : tuple of Contrast, length M
-        Empty in the published spectrum.
-    q : np.ndarray, shape (2, K, M), float64
-        False discovery rates over all codes and types for each of `SCOPES`; nan where not tested.
-    reads : tuple of str, length K
-        Consensus of each code in IUPAC letters.
-    paper : bool
-        Whether this is the published spectrum.
-    """
-
-    modifications: tuple[Modification, ...]
-    order: np.ndarray
-    group: np.ndarray
+    modifications: tuple[Modification, ...]  # Types in the order of the columns
+    order: np.ndarray  # (U,), int: Codes in use, by type and descending specificity
+    group: np.ndarray  # (K,), int: Type for which each code is most specific
+    # (K, M), float64: TF-IDF of modified windows; in the published spectrum of all windows
     tf_idf: np.ndarray
+    # (K, M), float64: Values that are drawn and sorted by: log-odds at the site, or z-scores of the
+    # TF-IDF (published)
     values: np.ndarray
-    contrasts: tuple[Contrast, ...]
+    contrasts: tuple[Contrast, ...]  # Empty in the published spectrum
+    # (2, K, M), float64: False discovery rates over all codes and types for each of `SCOPES`; nan
+    # where not tested
     q: np.ndarray
-    reads: tuple[str, ...]
-    paper: bool = False
+    reads: tuple[str, ...]  # Consensus of each code in IUPAC letters
+    paper: bool = False  # Whether this is the published spectrum
 
     def matrix(self) -> pd.DataFrame:
         """Return TF-IDF, or its z-scores (published): sorted codes in rows, types in columns."""
@@ -287,10 +269,7 @@ def paper_spectrum(
 
     Positives and unnamed negatives are pooled, and types beyond the tenth are left out.
 
-    Raises
-    ------
-    DataError
-        If none of the ten types has windows.
+    Raises DataError if none of the ten types has windows.
     """
     columns = [
         (c, m)
@@ -396,9 +375,10 @@ def write_spectrum(
 ) -> list[Path]:
     """Write ``tf_idf_matrix_sorted.csv``, ``spectrum.tsv``, picture and page.
 
+    Raises DataError if a file cannot be written; no file is left incomplete.
+
     Parameters
     ----------
-    result : Spectrum
     directory : path-like
         Created if it does not exist.
     model_hash, split : str
@@ -410,11 +390,6 @@ def write_spectrum(
     -------
     list of pathlib.Path
         The files; without ``spectrum.tsv`` for the published spectrum.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be written; no file is left incomplete.
     """
     colors = type_colors(result.modifications, palette)
     folder = output_directory(directory)

@@ -41,7 +41,6 @@ def agreement_figure(
         if unknown. The panel of the enrichment is omitted if all its values are unknown.
     modifications : sequence of Modification
         Types from top to bottom; types that are not in the table are left out.
-    title : str
     """
     drawn = [m for m in modifications if (table["modification"] == m.symbol).any()]
     measures = [name for name in _MEASURES if name != "enrichment" or table[name].notna().any()]

@@ -25,19 +25,10 @@ ORDERS = {
 
 @dataclass(frozen=True, eq=False)
 class CodeLogo:
-    """Logo of one code.
+    """Logo of one code."""
 
-    Parameters
-    ----------
-    bits : np.ndarray, shape (4, W)
-        Heights of A, C, G, U.
-    offsets : np.ndarray, shape (W,), int
-        Offsets of the columns from the centre of the code.
-    label : str
-    """
-
-    bits: np.ndarray
-    offsets: np.ndarray
+    bits: np.ndarray  # (4, W): Heights of A, C, G, U
+    offsets: np.ndarray  # (W,), int: Offsets of the columns from the centre of the code
     label: str
 
 
@@ -60,7 +51,6 @@ def top_codes(
         Names and colours of the types.
     bases : mapping of str to str
         Colour of each base.
-    title, remark : str
     """
     with style():
         present = [entry for entry in zip(codes, names, colors, strict=True) if entry[0]]
@@ -110,7 +100,6 @@ def deletion_curves(
         ``modification``, ``order`` (any of `ORDERS`), ``tokens``, ``lost``.
     names, colors : sequence of str
         Names and colours of the types; types that are not in the table are left out.
-    title, remark : str
     """
     present = [
         (n, c) for n, c in zip(names, colors, strict=True) if (table.modification == n).any()

@@ -29,7 +29,6 @@ def attention_figure(
         Positions of the tokens in nt from the site.
     color : str
         Colour of the type.
-    title, remark : str
     """
     layers, heads, width, _ = mean.shape
     step = float(places[1] - places[0]) if width > 1 else 1.0
@@ -83,7 +82,6 @@ def effects_figure(
         Positions of the tokens in nt from the site.
     color : str
         Colour of the type.
-    title, remark : str
     """
     n, width = effects.shape
     step = float(places[1] - places[0]) if width > 1 else 1.0

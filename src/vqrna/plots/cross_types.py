@@ -35,7 +35,6 @@ def cross_type_maps(
         sites). Missing pairs (different bases) are left empty.
     modifications : sequence of Modification
         Types to draw, sorted by base.
-    title, remark : str
     windows : str
         Set of windows.
     """

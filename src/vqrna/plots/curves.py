@@ -52,7 +52,6 @@ def training_curves(history: pd.DataFrame, title: str = "") -> Figure:
         ``loss_reconstruction``, ``loss_quantization``, ``perplexity``, ``codes_used``,
         ``learning_rate``, ``valid_loss``, ``valid_auroc``, ``valid_acc``, ``seconds``.
         Missing or empty columns are not drawn.
-    title : str
     """
     with style():
         figure = new_figure(9.5, 5.6)

@@ -38,7 +38,6 @@ def embedding_map(
         Names of the axes.
     called : bool
         Whether the labels are calls.
-    title, remark : str
     """
     present = [t for t in range(len(names)) if (labels[:, t] >= 0).any()]
     rows = max(-(-len(present) // _COLUMNS), 1 if present else 0)

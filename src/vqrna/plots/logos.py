@@ -26,25 +26,14 @@ _FONT = FontProperties(family="DejaVu Sans", weight="bold")
 
 @dataclass(frozen=True, eq=False)
 class MotifLogo:
-    """Logo of one motif.
+    """Logo of one motif."""
 
-    Parameters
-    ----------
-    heights : np.ndarray, shape (4, W)
-        Heights of A, C, G, U in bits.
-    title, remark : str
-        Written above the logo.
-    offsets : np.ndarray, shape (S,), int
-        First position of each occurrence relative to the site.
-    usual : int
-        First position of the logo.
-    """
-
-    heights: np.ndarray
+    heights: np.ndarray  # (4, W): Heights of A, C, G, U in bits
+    # title, remark: Written above the logo
     title: str
     remark: str
-    offsets: np.ndarray
-    usual: int
+    offsets: np.ndarray  # (S,), int: First position of each occurrence relative to the site
+    usual: int  # First position of the logo
 
 
 def draw_logo(ax: Axes, heights: np.ndarray, places: np.ndarray, colors: Mapping[str, str]) -> None:
@@ -52,7 +41,6 @@ def draw_logo(ax: Axes, heights: np.ndarray, places: np.ndarray, colors: Mapping
 
     Parameters
     ----------
-    ax : matplotlib.axes.Axes
     heights : np.ndarray, shape (bases, W)
         Non-negative; rows in the order of `colors`.
     places : np.ndarray, shape (W,)
@@ -120,7 +108,6 @@ def importance_bars(
         Positions relative to the site.
     label : str
         Name of the importance.
-    title, color, remark : str
     """
     beside = np.where(offsets == 0, 0, importance)
     near = np.abs(offsets) <= NEAR
@@ -174,7 +161,6 @@ def importance_logos(
         Base to colour, in the order of the rows.
     label : str
         Name of the heights.
-    title, remark : str
     """
     parts = panels(offsets)
     beside = np.where(offsets == 0, 0, heights)
@@ -233,10 +219,8 @@ def motif_logos(
 
     Parameters
     ----------
-    motifs : sequence of MotifLogo
     colors : mapping of str to str
         Base to colour, in the order of the rows of the heights.
-    title, remark : str
     nothing : str
         Text if there are no motifs.
     """

@@ -39,7 +39,6 @@ def reliability_diagrams(
         written into the panels), ``value``, ``low``, ``high``.
     modifications : sequence of Modification
         Types to draw, in this order; types that are not in the groups are left out.
-    title, remark : str
     windows : str
         Set of windows.
     """

@@ -49,7 +49,6 @@ def roc_and_pr(
         drawn).
     modifications : sequence of Modification
         Types to draw, in this order; types without both classes are left out.
-    title : str
     """
     if "flanks" in scores:
         scores = scores[scores.flanks == "none"]

@@ -70,7 +70,6 @@ def search_importance(names: Sequence[str], shares: Sequence[float], title: str)
         Settings, most important first.
     shares : sequence of float
         Sum to 1.
-    title : str
     """
     with style():
         figure = new_figure(5.2, 0.9 + 0.26 * len(names))

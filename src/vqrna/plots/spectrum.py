@@ -29,12 +29,10 @@ def feature_spectrum(
         Values of the codes, in the order of the picture.
     group : np.ndarray, shape (U,), int
         Type of each code; its strip is tinted there.
-    names, colors : sequence of str, length M
     significant : np.ndarray, shape (U, M), bool, optional
         Values in full colour; the others are pale. All if not given.
     unit : str
         Label of the values.
-    title, remark : str
     """
     n, m = values.shape
     shown = np.nan_to_num(values)

@@ -36,7 +36,6 @@ def against_length(
         Colours of the types, in drawing order.
     metric : str
         Name of the score.
-    title : str
     """
     panels = [name for name in PANELS if (table.windows == name).any()] or list(PANELS)[:1]
     lengths = sorted(table.length.unique())
@@ -92,7 +91,6 @@ def differences(
         Colours of the types, in drawing order.
     reference : str
         Name of the reference.
-    title : str
     """
     panels = [name for name in PANELS if (table.windows == name).any()] or list(PANELS)[:1]
     variants = list(dict.fromkeys(table.variant))

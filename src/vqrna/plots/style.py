@@ -74,8 +74,6 @@ def frame(figure: Figure, title: str = "", remark: str = "", foot: float = 0.03)
 
     Parameters
     ----------
-    figure : matplotlib.figure.Figure
-    title, remark : str
     foot : float
         Share of the height for the remark.
     """
@@ -122,20 +120,16 @@ def tint(color: str, amount: float) -> str:
 def save_figure(figure: Figure, path: str | PathLike[str]) -> tuple[Path, Path]:
     """Write a figure as PNG and SVG with reproducible bytes.
 
+    Raises DataError if a file cannot be written; no file is left incomplete.
+
     Parameters
     ----------
-    figure : matplotlib.figure.Figure
     path : path-like
         Name of the picture; the extension ``.png`` or ``.svg`` is replaced.
 
     Returns
     -------
     png, svg : pathlib.Path
-
-    Raises
-    ------
-    DataError
-        If a file cannot be written; no file is left incomplete.
     """
     stem = Path(path)
     if stem.suffix in (".png", ".svg"):
@@ -169,10 +163,7 @@ BASES = {
 def type_colors(modifications: Sequence[Modification], palette: str = PALETTES[0]) -> list[str]:
     """Return the colour of each type: fixed for known types, unused colours for a user's own.
 
-    Raises
-    ------
-    UsageError
-        If the palette is not one of `PALETTES`.
+    Raises UsageError if the palette is not one of `PALETTES`.
     """
     if palette not in PALETTES:
         raise UsageError(f"unknown palette '{palette}' (known: {', '.join(PALETTES)})")
@@ -225,8 +216,6 @@ def label_lines(
 
     Parameters
     ----------
-    ax : matplotlib.axes.Axes
-    ends : sequence of (y, label, color)
     gap : float
         Smallest vertical distance as a share of the panel.
     x : float

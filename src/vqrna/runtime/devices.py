@@ -20,18 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Device:
-    """A device to compute on.
+    """A device to compute on."""
 
-    Parameters
-    ----------
-    name : str
-        For torch: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-    reason : str
-        Why it was chosen.
-    """
-
-    name: str
-    reason: str
+    name: str  # For torch: ``cpu``, ``cuda``, ``cuda:1``, ``mps``
+    reason: str  # Why it was chosen
 
     def __str__(self) -> str:
         return self.name
@@ -43,15 +35,12 @@ def choose_device(name: str = "auto") -> Device:
     ``auto`` uses an NVIDIA GPU if torch can, else the CPU. Apple GPUs are used only by name, since
     their numbers were never checked.
 
+    Raises UsageError if the name is unknown or the device is not available.
+
     Parameters
     ----------
     name : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-
-    Raises
-    ------
-    UsageError
-        If the name is unknown or the device is not available.
     """
     kind, _, number = name.strip().lower().partition(":")
     if kind not in {"auto", "cpu", "cuda", "mps"} or (number and kind != "cuda"):

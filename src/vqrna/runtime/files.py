@@ -59,6 +59,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     older file at `path` stays as it was. Devices and pipes are written in place. A symbolic link
     is kept: the file that it points to is replaced.
 
+    Raises DataError if `path` cannot be written: a folder, no permission, a full disk.
+
     Parameters
     ----------
     path : path-like
@@ -68,11 +70,6 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ------
     pathlib.Path
         Where to write. The body must create the file and close it.
-
-    Raises
-    ------
-    DataError
-        If `path` cannot be written: a folder, no permission, a full disk.
     """
     final = Path(os.path.realpath(path))
     if not _is_replaceable(final, path):
@@ -107,12 +104,10 @@ def write_table(
 
     Parameters
     ----------
-    path : path-like
     table : pandas.DataFrame
         Without its index.
     head : sequence of str
         Lines before the table, such as :func:`vqrna.runtime.provenance.header_lines` returns.
-    separator : str
     digits : int
         Significant digits of numbers.
     """
@@ -136,10 +131,7 @@ def write_arrays(path: str | os.PathLike[str], **arrays: np.ndarray | np.generic
 def output_directory(path: str | os.PathLike[str]) -> Path:
     """Create a folder for results, with its parents, and check that it is writable.
 
-    Raises
-    ------
-    DataError
-        If it is a file, cannot be created, or cannot be written to.
+    Raises DataError if it is a file, cannot be created, or cannot be written to.
     """
     folder = Path(path)
     try:
@@ -191,10 +183,7 @@ class OutputFiles:
     def path(self, name: str) -> Path:
         """Return the temporary path of a new file, which the caller must create and close.
 
-        Raises
-        ------
-        DataError
-            If a file of this name cannot be written to the folder.
+        Raises DataError if a file of this name cannot be written to the folder.
         """
         path = self.folder / name
         final = Path(os.path.realpath(path))
@@ -247,15 +236,12 @@ def output_files(folder: Path) -> Iterator[OutputFiles]:
 
     On any error no new file appears, and older files stay as they were.
 
+    Raises DataError if a file cannot be written.
+
     Parameters
     ----------
     folder : pathlib.Path
         Must exist.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be written.
     """
     with (
         _temporary_folder(Path(os.path.realpath(folder)), folder) as temporary,

@@ -39,53 +39,25 @@ _WATCHDOG = Path(__file__).with_name("parent_watchdog.py")
 
 @dataclass(frozen=True)
 class Job:
-    """A Python module to run as a program.
+    """A Python module to run as a program."""
 
-    Parameters
-    ----------
-    name : str
-        Unique among the jobs of a pool.
-    module : str
-        Run as ``python -m MODULE ARGUMENTS``.
-    arguments : tuple of str
-        Paths must be absolute, and on a cluster visible to all machines.
-    log : pathlib.Path
-        Standard output and standard error are appended here.
-    threads : int or None
-        CPU threads of numerical libraries; None keeps their default.
-    input : str
-        What the program reads from standard input.
-    """
-
-    name: str
-    module: str
-    arguments: tuple[str, ...]
-    log: Path
-    threads: int | None = 1
-    input: str = ""
+    name: str  # Unique among the jobs of a pool
+    module: str  # Run as ``python -m MODULE ARGUMENTS``
+    arguments: tuple[str, ...]  # Paths must be absolute, and on a cluster visible to all machines
+    log: Path  # Standard output and standard error are appended here
+    threads: int | None = 1  # CPU threads of numerical libraries; None keeps their default
+    input: str = ""  # What the program reads from standard input
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a job.
-
-    Parameters
-    ----------
-    job : Job
-    code : int
-        Exit code, or the negative number of the signal that killed the job.
-    seconds : float
-    reason : str
-        Why it failed, in one line; empty on success.
-    lost : bool
-        True if the machine was lost, so that another attempt may succeed.
-    """
+    """The result of a job."""
 
     job: Job
-    code: int
+    code: int  # Exit code, or the negative number of the signal that killed the job
     seconds: float
-    reason: str = ""
-    lost: bool = False
+    reason: str = ""  # Why it failed, in one line; empty on success
+    lost: bool = False  # True if the machine was lost, so that another attempt may succeed
 
     @property
     def ok(self) -> bool:
@@ -126,18 +98,13 @@ def run_jobs(
     A job is taken from `jobs` only when a process is free, so `jobs` may be a generator that
     decides late. Closing the iterator ends the running jobs.
 
+    Raises UsageError if the engine is unknown or `workers` is below 1. Raises DataError if the
+    cluster cannot be reached.
+
     Parameters
     ----------
-    jobs : iterable of Job
     workers, engine, address, device
         See :func:`open_pool`.
-
-    Raises
-    ------
-    UsageError
-        If the engine is unknown or `workers` is below 1.
-    DataError
-        If the cluster cannot be reached.
     """
     waiting, again, more = iter(jobs), set[str](), True
     with open_pool(workers, engine=engine, address=address, device=device) as pool:
@@ -172,6 +139,8 @@ def open_pool(
 ) -> Iterator[Pool]:
     """Open a pool; jobs that still run when the body ends are stopped.
 
+    Raises UsageError, DataError: see :func:`run_jobs`.
+
     Parameters
     ----------
     workers : int, optional
@@ -181,11 +150,6 @@ def open_pool(
         Of the Ray cluster (see :func:`vqrna.runtime.ray_cluster.ray_cluster`).
     device : str
         With Ray: ``auto`` assigns each job a share of a GPU if the cluster has any.
-
-    Raises
-    ------
-    UsageError, DataError
-        See :func:`run_jobs`.
     """
     check_pool(workers, engine, address)
     if engine == "local":

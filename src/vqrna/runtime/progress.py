@@ -108,7 +108,6 @@ def progress(total: int | None, what: str, *, unit: str = "", show: bool = True)
         Description, such as ``predicting``.
     unit : str
         Such as ``nt``.
-    show : bool
 
     Yields
     ------

@@ -64,21 +64,11 @@ if not sys.stdin.read():
 
 @dataclass(frozen=True)
 class Cluster:
-    """Resources of a Ray cluster.
+    """Resources of a Ray cluster."""
 
-    Parameters
-    ----------
-    device : str
-        ``cpu`` or ``cuda``.
-    actors : int
-        Number of actors.
-    nodes : int
-        Number of machines that can run them.
-    """
-
-    device: str
-    actors: int
-    nodes: int
+    device: str  # ``cpu`` or ``cuda``
+    actors: int  # Number of actors
+    nodes: int  # Number of machines that can run them
 
     @property
     def resources(self) -> dict[str, float]:
@@ -92,6 +82,9 @@ def ray_cluster(
 ) -> Iterator[Cluster]:
     """Use a Ray cluster while the body runs.
 
+    Raises UsageError if Ray is not installed, or the cluster has no such device. Raises DataError
+    if the cluster cannot be reached.
+
     Parameters
     ----------
     address : str, optional
@@ -102,13 +95,6 @@ def ray_cluster(
         Number of actors; what fits the cluster if not given.
     device : str
         ``auto`` uses GPUs if the cluster has any; ``cpu``; ``cuda``.
-
-    Raises
-    ------
-    UsageError
-        If Ray is not installed, or the cluster has no such device.
-    DataError
-        If the cluster cannot be reached.
     """
     if jobs is not None and jobs < 1:
         raise UsageError(f"invalid --jobs {jobs} (expected 1 or more actors)")
@@ -132,10 +118,7 @@ def ray_cluster(
 def import_ray() -> ModuleType:
     """Import Ray.
 
-    Raises
-    ------
-    UsageError
-        If it is not installed.
+    Raises UsageError if it is not installed.
     """
     os.environ.update({name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()})
     try:

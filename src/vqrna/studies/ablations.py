@@ -23,24 +23,12 @@ FULL = "full"
 
 @dataclass(frozen=True)
 class Ablation:
-    """One change to the full configuration.
+    """One change to the full configuration."""
 
-    Parameters
-    ----------
-    key : str
-        Name on the command line.
-    name : str
-        Name in tables and pictures.
-    changes : dict
-        Settings and their new values.
-    joint : bool or None
-        One network for all types, or one each; None changes nothing.
-    """
-
-    key: str
-    name: str
-    changes: dict[str, Any] = field(default_factory=dict)
-    joint: bool | None = None
+    key: str  # Name on the command line
+    name: str  # Name in tables and pictures
+    changes: dict[str, Any] = field(default_factory=dict)  # Settings and their new values
+    joint: bool | None = None  # One network for all types, or one each; None changes nothing
 
 
 ABLATIONS = (

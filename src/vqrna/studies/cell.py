@@ -185,30 +185,15 @@ LOG_NAME = "log.txt"
 
 @dataclass(frozen=True)
 class Task:
-    """Everything that a process needs to make a cell.
-
-    Parameters
-    ----------
-    identity : Identity
-    data : str
-        Folder in the benchmark layout.
-    store : str
-        Folder of the cells.
-    folder : str
-        For the run of this cell.
-    device : str
-    resamples : int
-    command : str
-        Command of the study.
-    """
+    """Everything that a process needs to make a cell."""
 
     identity: Identity
-    data: str
-    store: str
-    folder: str
+    data: str  # Folder in the benchmark layout
+    store: str  # Folder of the cells
+    folder: str  # For the run of this cell
     device: str
     resamples: int
-    command: str
+    command: str  # Command of the study
 
     def write(self) -> Path:
         """Write the task to the folder of its run."""

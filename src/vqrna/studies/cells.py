@@ -118,10 +118,7 @@ def network_identity(
 def config_of(identity: Identity) -> Config:
     """Return the configuration of the cell of a network, with its seed.
 
-    Raises
-    ------
-    ValueError
-        If this version does not know one of its settings.
+    Raises ValueError if this version does not know one of its settings.
     """
     training = {**identity.config["training"], "seed": identity.seed}
     return from_dict({**identity.config, "training": training})
@@ -272,10 +269,7 @@ class CellStore:
 def read_cell(path: str | PathLike[str]) -> Cell:
     """Read the file of one cell.
 
-    Raises
-    ------
-    DataError
-        If it cannot be read, or its content is damaged or does not match its name.
+    Raises DataError if it cannot be read, or its content is damaged or does not match its name.
     """
     path = Path(path)
     try:

@@ -34,21 +34,11 @@ _SHORT, _LONG = 128, 768
 
 @dataclass(frozen=True)
 class Timing:
-    """Measured times of a training.
+    """Measured times of a training."""
 
-    Parameters
-    ----------
-    windows : int
-        Training windows of the longer of the short epochs.
-    epoch : float
-        Seconds of a whole epoch, with its validation.
-    evaluation : float
-        Seconds of the evaluation afterwards; 0 if it was not asked for.
-    """
-
-    windows: int
-    epoch: float
-    evaluation: float = 0.0
+    windows: int  # Training windows of the longer of the short epochs
+    epoch: float  # Seconds of a whole epoch, with its validation
+    evaluation: float = 0.0  # Seconds of the evaluation afterwards; 0 if it was not asked for
 
 
 def time_training(
@@ -66,9 +56,6 @@ def time_training(
 
     Parameters
     ----------
-    config : Config
-    source : Source
-    device : str
     threads : int, optional
         CPU threads; torch's default if not given.
     resamples : int, optional
@@ -133,22 +120,12 @@ def _some(windows: Windows, count: int) -> Windows:
 
 @dataclass(frozen=True)
 class Expected:
-    """Expected cost of a cell.
-
-    Parameters
-    ----------
-    identity : Identity
-    finished : bool
-    seconds : float
-        On one core; 0 if the cell is finished.
-    source : str
-        How the time was estimated.
-    """
+    """Expected cost of a cell."""
 
     identity: Identity
     finished: bool
-    seconds: float
-    source: str
+    seconds: float  # On one core; 0 if the cell is finished
+    source: str  # How the time was estimated
 
 
 def estimate_study(

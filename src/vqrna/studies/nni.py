@@ -43,6 +43,8 @@ _COUNTS = {
 def read_space(space: Any) -> tuple[Space, list[Any] | None, list[str]]:
     """Read a search space.
 
+    Raises UsageError if the space is invalid or a name is unknown.
+
     Parameters
     ----------
     space : object
@@ -55,11 +57,6 @@ def read_space(space: Any) -> tuple[Space, list[Any] | None, list[str]]:
         The published numbers of modifications, if present.
     renamed : list of str
         Translated names, such as ``lr is learning_rate``.
-
-    Raises
-    ------
-    UsageError
-        If the space is invalid or a name is unknown.
     """
     if not isinstance(space, dict):
         raise UsageError("invalid search space (expected names with _type and _value)")
@@ -206,12 +203,8 @@ def read_nni(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
     Its trial command is never executed: a trial trains a model of vqrna. Without a preset, a space
     with published names searches the published network.
 
-    Raises
-    ------
-    DataError
-        If a file is missing or broken.
-    UsageError
-        If a preset or a setting is unknown.
+    Raises DataError if a file is missing or broken. Raises UsageError if a preset or a setting is
+    unknown.
     """
     experiment = _read(path)
     if not isinstance(experiment, dict):

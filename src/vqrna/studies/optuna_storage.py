@@ -140,10 +140,7 @@ def database_url(storage: str | None, out: Path) -> str:
 def open_storage(url: str, heartbeat: bool = True) -> Any:
     """Open the database, with heartbeats unless it is only read.
 
-    Raises
-    ------
-    DataError
-        If it cannot be opened.
+    Raises DataError if it cannot be opened.
     """
     optuna = optuna_module()
     options: dict[str, Any] = {}
@@ -234,10 +231,7 @@ def _set_metric_name(study: optuna.Study, search: Search) -> None:
 def enqueue_grid(study: optuna.Study, search: Search) -> int:
     """Enqueue the points of a grid that are not there yet; return the number of all points.
 
-    Raises
-    ------
-    UsageError
-        If the grid is infinite.
+    Raises UsageError if the grid is infinite.
     """
     grid = search.space.grid(search.settings.trials)
     present = sum(counts(trial) for trial in study.get_trials(deepcopy=False))
@@ -286,7 +280,6 @@ def fail_ended_trials(
 
     Parameters
     ----------
-    study : optuna.Study
     ended : callable
         Returns whether the process of this name has ended.
     error : str, optional

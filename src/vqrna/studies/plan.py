@@ -28,45 +28,23 @@ CELLS, RUNS = "cells", "runs"
 
 @dataclass(frozen=True)
 class Variant:
-    """A configuration that a study compares with others.
-
-    Parameters
-    ----------
-    name : str
-    config : Config
-        Its seed is ignored.
-    joint : bool
-        One network for all types, or one each.
-    """
+    """A configuration that a study compares with others."""
 
     name: str
-    config: Config
-    joint: bool = True
+    config: Config  # Its seed is ignored
+    joint: bool = True  # One network for all types, or one each
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Every variant with every seed, on the same windows.
-
-    Parameters
-    ----------
-    study : str
-    variants : tuple of Variant
-    seeds : tuple of int
-    directory : pathlib.Path
-        Of the data, in the benchmark layout.
-    source : Source
-        The windows of this folder.
-    model : str
-        Name of the model; that of the architecture if empty.
-    """
+    """Every variant with every seed, on the same windows."""
 
     study: str
     variants: tuple[Variant, ...]
     seeds: tuple[int, ...]
-    directory: Path
-    source: Source
-    model: str = ""
+    directory: Path  # Of the data, in the benchmark layout
+    source: Source  # The windows of this folder
+    model: str = ""  # Name of the model; that of the architecture if empty
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -93,20 +71,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that could not be made.
-
-    Parameters
-    ----------
-    identity : Identity
-    reason : str
-        One line.
-    folder : pathlib.Path
-        With its log and traceback.
-    """
+    """A cell that could not be made."""
 
     identity: Identity
-    reason: str
-    folder: Path
+    reason: str  # One line
+    folder: Path  # With its log and traceback
 
 
 def run_plan(
@@ -129,7 +98,6 @@ def run_plan(
 
     Parameters
     ----------
-    identities : sequence of Identity
     directory : path-like
         The data; on a cluster, a folder that all machines see.
     out : path-like
@@ -140,7 +108,6 @@ def run_plan(
         See :func:`vqrna.runtime.jobs.open_pool`.
     resamples : int
         For the intervals.
-    show_progress : bool
 
     Returns
     -------

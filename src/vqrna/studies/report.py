@@ -71,10 +71,8 @@ def series(identity: Identity) -> tuple[object, ...]:
 def check_one_series(cells: Sequence[Cell]) -> None:
     """Check that cells can be compared.
 
-    Raises
-    ------
-    DataError
-        If there are no cells, or their types, data, models or numbers of epochs differ.
+    Raises DataError if there are no cells, or their types, data, models or numbers of epochs
+    differ.
     """
     if not cells:
         raise DataError("there are no cells yet")
@@ -239,10 +237,8 @@ def write_lengths(
 ) -> list[Path]:
     """Write ``lengths.csv``, ``lengths.md``, ``lengths.png`` and ``lengths.svg``.
 
-    Raises
-    ------
-    DataError
-        If there are no cells, they do not belong together, or a file cannot be written.
+    Raises DataError if there are no cells, they do not belong together, or a file cannot be
+    written.
     """
     check_one_series(cells)
     table = tabulate(cells)
@@ -271,10 +267,8 @@ def write_ablations(
 ) -> list[Path]:
     """Write ``ablations.csv``, ``ablations.md``, ``ablations.png`` and ``ablations.svg``.
 
-    Raises
-    ------
-    DataError
-        If there are no cells, they do not belong together, or a file cannot be written.
+    Raises DataError if there are no cells, they do not belong together, or a file cannot be
+    written.
     """
     check_one_series(cells)
     compared = differences_from(cells, reference)

@@ -17,21 +17,11 @@ from vqrna.studies.report import check_one_series, write_ablations, write_length
 
 @dataclass(frozen=True, eq=False)
 class StudyResult:
-    """Results of a study.
+    """Results of a study."""
 
-    Attributes
-    ----------
-    cells : tuple of Cell
-        The finished cells of the plan.
-    failures : tuple of Failure
-        Cells that failed in this run.
-    files : tuple of pathlib.Path
-        Table and picture; empty without cells.
-    """
-
-    cells: tuple[Cell, ...]
-    failures: tuple[Failure, ...]
-    files: tuple[Path, ...]
+    cells: tuple[Cell, ...]  # The finished cells of the plan
+    failures: tuple[Failure, ...]  # Cells that failed in this run
+    files: tuple[Path, ...]  # Table and picture; empty without cells
 
 
 def run_study(
@@ -91,17 +81,12 @@ def run_study(
 def collect_study(study: str, out: str | PathLike[str], palette: str = "types") -> StudyResult:
     """Write table and picture of the cells in a folder.
 
+    Raises DataError if there are no cells, one is damaged, or they belong to several studies.
+
     Parameters
     ----------
     study : str
         ``lengths`` or ``ablations``.
-    out : path-like
-    palette : str
-
-    Raises
-    ------
-    DataError
-        If there are no cells, one is damaged, or they belong to several studies.
     """
     store = CellStore(Path(out) / CELLS)
     cells = [cell for cell in store.all() if cell.identity.study == study]

@@ -74,12 +74,8 @@ class _Quiet(WSGIRequestHandler):
 def reserve_port(port: int | None) -> Iterator[_Server | None]:
     """Bind a port (0: any free one, None: no port) before any work; requests are not answered yet.
 
-    Raises
-    ------
-    UsageError
-        If optuna-dashboard is not installed.
-    DataError
-        If the port is busy or not allowed.
+    Raises UsageError if optuna-dashboard is not installed. Raises DataError if the port is busy or
+    not allowed.
     """
     if port is None:
         yield None
@@ -330,10 +326,7 @@ def _supervise(
 def _trials_of(study: optuna.Study, outcome: Outcome) -> list[int]:
     """Fail the trial of a worker that died, or retry it if its machine was lost.
 
-    Raises
-    ------
-    DataError
-        If the worker ended because the whole search has to stop.
+    Raises DataError if the worker ended because the whole search has to stop.
     """
     if outcome.code == STOP:
         error = DataError(outcome.reason.removeprefix("vqrna: error: "))

@@ -114,26 +114,16 @@ class Search:
 
 @dataclass(frozen=True)
 class Record:
-    """Contents of `RECORD`.
+    """Contents of `RECORD`."""
 
-    Parameters
-    ----------
-    identity : str
-        Of the search and its data.
-    search : Search
-    """
-
-    identity: str
+    identity: str  # Of the search and its data
     search: Search
 
 
 def read_record(folder: Path) -> Record:
     """Read the record of a folder.
 
-    Raises
-    ------
-    DataError
-        If it is missing or damaged.
+    Raises DataError if it is missing or damaged.
     """
     try:
         record: Record = validated(Record, json.loads((folder / RECORD).read_text("utf-8")))
@@ -147,10 +137,7 @@ def read_record(folder: Path) -> Record:
 def write_record(folder: Path, record: Record) -> None:
     """Write the record to the folder of the search.
 
-    Raises
-    ------
-    UsageError
-        If the folder contains another search.
+    Raises UsageError if the folder contains another search.
     """
     if (folder / RECORD).exists() and read_record(folder).identity != record.identity:
         raise UsageError(

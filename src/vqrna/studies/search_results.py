@@ -117,10 +117,7 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
 def write_results(study: optuna.Study, search: Search, out: Path) -> TuningResult:
     """Write ``trials.csv`` and, if a trial is complete, the best one's ``config.toml``.
 
-    Raises
-    ------
-    DataError
-        If a file cannot be written.
+    Raises DataError if a file cannot be written.
     """
     table = trials_table(study, search.space)
     write_text(out / TABLE, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))

@@ -20,12 +20,8 @@ _NUMBER = {"low", "high", "log", "step"}
 def read_toml(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
     """Read a search.
 
-    Raises
-    ------
-    DataError
-        If the file is missing, not valid TOML, or has an invalid value.
-    UsageError
-        If a preset or a setting is unknown.
+    Raises DataError if the file is missing, not valid TOML, or has an invalid value. Raises
+    UsageError if a preset or a setting is unknown.
     """
     values = _read(path)
     tables = {name: values.pop(name, {}) for name in ("search", "space", "model", "training")}

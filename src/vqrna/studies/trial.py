@@ -67,27 +67,13 @@ def trial_folder(out: Path, number: int) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """The function that Optuna calls for every trial.
-
-    Parameters
-    ----------
-    search : Search
-    source : Source
-        Training and validation windows.
-    out : pathlib.Path
-        Folder of the search.
-    limit : int
-        Number of trials of the search.
-    worker : str
-        Name from :func:`~vqrna.studies.optuna_storage.new_worker`.
-    device : str
-    """
+    """The function that Optuna calls for every trial."""
 
     search: Search
-    source: Source
-    out: Path
-    limit: int
-    worker: str
+    source: Source  # Training and validation windows
+    out: Path  # Folder of the search
+    limit: int  # Number of trials of the search
+    worker: str  # Name from :func:`~vqrna.studies.optuna_storage.new_worker`
     device: str
 
     def __call__(self, trial: Trial) -> float:
@@ -189,39 +175,18 @@ def _tidy(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class WorkerTask:
-    """Everything that a process needs to train trials.
-
-    Parameters
-    ----------
-    search : Search
-    url : str
-        Of the database.
-    identity : str
-        Of the search and its data.
-    data : str
-        Folder in the benchmark layout.
-    modifications : tuple of str
-    out : str
-        Folder of the search.
-    limit : int
-        Number of trials of the search.
-    until : float or None
-        No trial begins after this time (seconds since 1970).
-    device : str
-    threads : int or None
-        CPU threads; None keeps torch's default.
-    """
+    """Everything that a process needs to train trials."""
 
     search: Search
-    url: str
-    identity: str
-    data: str
+    url: str  # Of the database
+    identity: str  # Of the search and its data
+    data: str  # Folder in the benchmark layout
     modifications: tuple[str, ...]
-    out: str
-    limit: int
-    until: float | None = None
+    out: str  # Folder of the search
+    limit: int  # Number of trials of the search
+    until: float | None = None  # No trial begins after this time (seconds since 1970)
     device: str = "auto"
-    threads: int | None = None
+    threads: int | None = None  # CPU threads; None keeps torch's default
 
     def to_json(self) -> str:
         """Serialise for another process."""
@@ -237,10 +202,7 @@ class WorkerTask:
 def run_trials(task: WorkerTask, worker: str) -> None:
     """Train trials until the search has enough.
 
-    Raises
-    ------
-    VqrnaError
-        If the whole search has to stop.
+    Raises VqrnaError if the whole search has to stop.
     """
     import torch
 
