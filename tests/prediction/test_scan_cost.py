@@ -13,6 +13,6 @@ def script(root):
 def test_costs_by_hand(script):
     # 3.6 million nt at 1,000 nt/s are 3,600 s; on 16 cores 225 s, which is 4 min; on 640 some 6 s
     assert script["row"]("x", 3.6e6, 1000, None) == "| x | 4 Mnt | 60 min | 4 min | 1 min | 1.0 |"
-    assert script["told"](2) == "2.0 h"
-    assert script["told"](71) == "71 h"
-    assert script["told"](240) == "10 days"
+    assert script["duration"](2) == "2.0 h"
+    assert script["duration"](71) == "71 h"
+    assert script["duration"](240) == "10 days"

@@ -268,7 +268,7 @@ def test_what_cannot_be_is_refused_in_one_line(vqrna_main, saved, tmp_path, monk
         code, told = refused(vqrna_main, saved, fasta, "--out", out, "--address", nobody)
     assert (code, nobody in told) == (1, True)
     for more, words in {
-        ("--out", "-"): "--engine ray needs a folder",
+        ("--out", "-"): "--engine ray needs an output folder",
         ("--out", out, "--address", "ray://head:10001"): "HOST:PORT of the head of a Ray cluster",
         ("--out", out, "--device", "cuda:1"): "expected auto, cpu or cuda",
         ("--out", out, "--jobs", "0"): "--jobs",
