@@ -121,18 +121,7 @@ def estimates(
 
 
 def interval(samples: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:
-    """Return the percentile interval of resampled values, nan left out.
-
-    Parameters
-    ----------
-    samples : np.ndarray, shape (R,)
-    level : float
-
-    Returns
-    -------
-    low, high : float
-        nan if no resample has a value.
-    """
+    """Return the percentile interval of resampled values (R,), nan left out; nan without values."""
     defined = samples[~np.isnan(samples)]
     if not defined.size:
         return float("nan"), float("nan")

@@ -126,17 +126,7 @@ class QValues:
     candidates: np.ndarray
 
     def lookup(self, p: np.ndarray, modification_index: np.ndarray | int) -> np.ndarray:
-        """Return the q-values of sites.
-
-        Parameters
-        ----------
-        p : np.ndarray, shape (N,)
-        modification_index : np.ndarray, shape (N,), int, or int
-
-        Returns
-        -------
-        np.ndarray, shape (N,), float64
-            nan where `p` is.
+        """Return the q-values (N,) of sites with p-values (N,), nan where these are.
 
         Raises
         ------

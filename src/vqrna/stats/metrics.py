@@ -64,19 +64,7 @@ def measure(
 def measure_weighted(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray, *, threshold: float = 0.5
 ) -> dict[str, np.ndarray]:
-    """Compute all measures under many weightings.
-
-    Parameters
-    ----------
-    labels, probabilities : np.ndarray, shape (N,)
-    weights : np.ndarray, shape (R, N)
-        At least 0.
-    threshold : float
-
-    Returns
-    -------
-    dict of str to np.ndarray, shape (R,)
-    """
+    """Compute all measures under many weightings (R, N); returns arrays of shape (R,) by name."""
     weights = np.asarray(weights, dtype=np.float64)
     measures = decisions(confusion(labels, probabilities, weights, threshold=threshold))
     measures["auroc"], measures["auprc"] = ranking(labels, probabilities, weights)

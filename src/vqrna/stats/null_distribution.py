@@ -119,14 +119,6 @@ class NullDistribution:
 
         The count is exact among the highest `EXACT`. Between two kept values the larger count is
         returned, which is at most 3 % too high, apart from equal values.
-
-        Parameters
-        ----------
-        logits : np.ndarray, shape (...)
-
-        Returns
-        -------
-        np.ndarray, shape (...), int64
         """
         return self._counted[self._reached(logits)] - 1
 
@@ -134,16 +126,7 @@ class NullDistribution:
         """Return the share of the null that scores as high or higher, (r + 1) / (n + 1).
 
         It is never 0 (Davison and Hinkley, Bootstrap Methods and Their Application, 1997, section
-        4.2). Above the highest value it follows the :attr:`tail`.
-
-        Parameters
-        ----------
-        logits : np.ndarray, shape (...)
-
-        Returns
-        -------
-        np.ndarray, shape (...), float64
-            From `floor` to 1.
+        4.2). Above the highest value it follows the :attr:`tail`, down to `floor`.
         """
         p = np.asarray(self._shares[self._reached(logits)])
         if self.tail is not None:

@@ -81,15 +81,7 @@ class Tiers:
         return np.isfinite(self.logits).any(axis=1)
 
     def missing(self, columns: Iterable[int], symbols: Sequence[str]) -> dict[str, list[str]]:
-        """List by tier the types that lack this tier but have others.
-
-        Parameters
-        ----------
-        columns : iterable of int
-            Types to check.
-        symbols : sequence of str
-            Their symbols.
-        """
+        """List by tier the symbols of types (by column) that lack this tier but have others."""
         missing: dict[str, list[str]] = {}
         for column, symbol in zip(columns, symbols, strict=True):
             for t, tier in enumerate(TIERS):

@@ -11,19 +11,9 @@ PROTECTED = 5
 
 
 def substitute(tokens: torch.Tensor, rate: float, generator: torch.Generator) -> torch.Tensor:
-    """Replace a share of the bases away from the site by random ones.
+    """Redraw a share of the bases of windows (N, L) away from the site.
 
-    Parameters
-    ----------
-    tokens : torch.Tensor, shape (N, L), uint8
-    rate : float
-        Share of bases that are redrawn (a quarter of them keep their value).
-    generator : torch.Generator
-        On the CPU.
-
-    Returns
-    -------
-    torch.Tensor, shape (N, L), uint8
+    A quarter of the redrawn bases keep their value. The generator is on the CPU.
     """
     if rate == 0:
         return tokens

@@ -83,9 +83,7 @@ def calibrate_model(
     ----------
     model : TrainedModel
         Directly after training.
-    train : Windows
-        Validation windows that overlap these are left out of the off-site nulls.
-    valid : Windows
+    train, valid : Windows
     summary : dict
         Facts about the training, for the model card.
     show_progress : bool
@@ -149,15 +147,6 @@ def _thresholds(
 
     The threshold of cut windows is never below that of whole ones. A tier has no threshold where
     a null is too small to measure its bound.
-
-    Parameters
-    ----------
-    model : TrainedModel
-        With its nulls.
-    logits : np.ndarray, shape (N, M)
-        Logits of the validation windows, whole or cut.
-    valid : Windows
-    cut : bool
 
     Returns
     -------

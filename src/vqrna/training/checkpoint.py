@@ -63,7 +63,6 @@ def write(
     Parameters
     ----------
     folder : pathlib.Path
-        Folder of the run.
     identity : str
         Hash of configuration and data, so that a run never resumes from another one's state.
     progress : Progress
@@ -152,15 +151,7 @@ _LAST = tuple(
 
 @torch.no_grad()
 def transfer(start: TrainedModel, network: Network, modifications: Sequence[Modification]) -> None:
-    """Copy weights into a fresh network; types that `start` lacks keep their fresh rows.
-
-    Parameters
-    ----------
-    start : TrainedModel
-    network : Network
-        Same architecture and widths; changed in place.
-    modifications : sequence of Modification, length M
-        Types of the network.
+    """Copy weights into a fresh network for some types; those that `start` lacks stay fresh.
 
     Raises
     ------

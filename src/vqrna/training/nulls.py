@@ -49,14 +49,7 @@ def with_nulls(
     model's length, each scored as a sequence of its own, without the `EDGE` nt at its ends. All
     windows are shuffled, since a shuffled window does not overlap a training window.
 
-    Parameters
-    ----------
-    model : TrainedModel
-    train : Windows
-        Validation windows that overlap these are left out of the off-site nulls. Their sites
-        count as annotated.
-    valid : Windows
-    show_progress : bool
+    Validation windows that overlap training windows are left out of the off-site nulls.
     """
     generator = np.random.default_rng(model.config.training.seed)
     fresh = valid.tokens[~overlapping(valid.tokens, train.tokens)]
@@ -83,18 +76,7 @@ def with_nulls(
 
 
 def cut_windows(tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Hide both flanks of windows, from random distances of at least `EDGE` nt.
-
-    Parameters
-    ----------
-    tokens : np.ndarray, shape (N, L), uint8
-    generator : np.random.Generator
-
-    Returns
-    -------
-    np.ndarray, shape (N, L), uint8
-        A copy, ambiguous where hidden.
-    """
+    """Return windows (N, L) with both flanks hidden from random distances of at least `EDGE` nt."""
     half = centre(tokens.shape[1])
     kept = generator.integers(min(EDGE, half), half + 1, (2, len(tokens), 1))
     offset = np.arange(tokens.shape[1]) - half
@@ -165,15 +147,8 @@ def with_flags(
 ) -> TrainedModel:
     """Measure what a model needs to flag input: familiar codes and a sketch of its training.
 
+    Validation windows that overlap no training window set the thresholds of the flag ``ood``.
     Networks that are not evaluated densely get the sketch only.
-
-    Parameters
-    ----------
-    model : TrainedModel
-    train : Windows
-    valid : Windows
-        Those that overlap no training window set the thresholds of the flag ``ood``.
-    show_progress : bool
     """
     model = dataclasses.replace(model, sketch=TrainingSketch.of(train.tokens))
     if not supports_dense(model.network):

@@ -61,6 +61,8 @@ class Decoys:
     def from_windows(cls, windows: Windows, reach: int, config: TrainingConfig) -> Decoys | None:
         """Locate the tokens of windows that can be decoys.
 
+        Returns None without a ranking loss, or if windows are too short.
+
         Parameters
         ----------
         windows : Windows
@@ -69,11 +71,6 @@ class Decoys:
             Tokens on each side of the central one that the network can score
             (see :class:`vqrna.nn.context.ConvolutionalContext`).
         config : TrainingConfig
-
-        Returns
-        -------
-        Decoys or None
-            None without a ranking loss, or if windows are too short.
         """
         if config.ranking_weight == 0 or reach == 0:
             return None

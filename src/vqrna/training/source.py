@@ -89,11 +89,6 @@ def from_sets(sets: Sequence[WindowSet], seed: int) -> Source:
 
     Overlapping windows stay on one side (see :func:`vqrna.data.split.split_windows`).
 
-    Parameters
-    ----------
-    sets : sequence of WindowSet
-    seed : int
-
     Raises
     ------
     DataError
@@ -187,14 +182,7 @@ def check_windows(train: Windows, valid: Windows) -> None:
 
 
 def window_warnings(train: Windows, valid: Windows, config: Config) -> list[str]:
-    """Return one line for each problem of the windows that training tolerates.
-
-    Parameters
-    ----------
-    train, valid : Windows
-        With the same types.
-    config : Config
-    """
+    """Return one line for each problem of the windows that training tolerates."""
     lines = _too_short(train, config.model)
     for m, modification in enumerate(train.modifications):
         for label, state in ((POSITIVE, "modified"), (NEGATIVE, "unmodified")):

@@ -19,17 +19,7 @@ BATCH = 256
 def compared(windows: Windows, column: int) -> np.ndarray:
     """Select the windows on which a type is evaluated: its positives and random negatives.
 
-    Without random negatives, all negatives are selected.
-
-    Parameters
-    ----------
-    windows : Windows
-    column : int
-        Column of the type.
-
-    Returns
-    -------
-    np.ndarray, shape (N,), bool
+    Without random negatives, all negatives are selected. The result has shape (N,), bool.
     """
     labels = windows.labels[:, column]
     negative = windows.negative_set[:, column] == windows.negative_sets.index(RANDOM)
