@@ -149,7 +149,7 @@ def test_a_tier_that_the_nulls_cannot_show_has_no_threshold(finished, cut):
     for meaning in finished.tiers.meanings:
         told = (meaning.score, meaning.recall, meaning.per_kb_off_site, meaning.per_kb_shuffled)
         assert np.isnan(told).tolist() == [meaning.cut or meaning.tier != "low"] * 4
-    assert "too few to measure so rare" in describe(finished).to_markdown()
+    assert "the tier has no threshold" in describe(finished).to_markdown()
 
 
 def test_validation_scores_are_those_of_calibrated_scores(finished, valid):
