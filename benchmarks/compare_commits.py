@@ -54,6 +54,7 @@ IGNORED = {
     *("command", "vqrna_command", "facts"),  # the command line
     *("seconds",),  # elapsed time
     *("identity",),  # of a checkpoint: a hash of its settings, with their names
+    *("notes",),  # explanations in pages of codes
 }
 """Keys, columns and header lines that may differ."""
 

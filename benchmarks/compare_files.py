@@ -2,7 +2,8 @@
 
 `FileComparison` reads a file into plain values (one reader per format), replaces renamed words,
 leaves out ignored keys and columns, and reduces sentences to their numbers; what remains must be
-equal, numbers exactly. A new format needs a reader in `FileComparison.read`.
+equal, numbers exactly. Pictures are compared without their letters, whose length moves the axes. A
+new format needs a reader in `FileComparison.read`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from xml.etree import ElementTree
@@ -27,6 +29,9 @@ Verdict = Literal["identical", "renamed", "different"]
 PICTURES = (".png", ".svg")
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\w)")
+
+_MOVED = 1e-4
+"""Greatest distance, in units of the axes, of points in pictures that count as the same."""
 
 
 class FileComparison:
@@ -217,6 +222,8 @@ def first_difference(base: Any, head: Any, where: str = "") -> str | None:
             if different := first_difference(*pair, f"{where}[{i}]"):
                 return different
         return None if len(base) == len(head) else f"{place}{len(base)} -> {len(head)} items"
+    if isinstance(base, _Points):
+        return base.difference(head, where)
     if isinstance(base, np.ndarray):
         return _array_difference(base, head, where)
     if isinstance(base, bytes):
@@ -235,12 +242,72 @@ def _array_difference(base: np.ndarray, head: np.ndarray, where: str) -> str | N
     return f"{where}[{at}]: {base.flat[at]!r} -> {head.flat[at]!r}"
 
 
-def _shapes(root: ElementTree.Element) -> list[Any]:
-    """Return what a picture draws, without its letters (outlines in our pictures) and legends."""
-    if root.tag.endswith("metadata") or root.get("id", "").startswith(("text_", "legend_")):
+@dataclass(frozen=True, eq=False)
+class _Points:
+    """Coordinates of a shape in a picture.
+
+    Parameters
+    ----------
+    xy : np.ndarray, shape (N, 2)
+        In units of the axes' box; for a shape that is defined once and used in several places, in
+        points.
+    box : np.ndarray, shape (2,)
+        Width and height of the axes in points.
+    defined : bool
+        Whether the shape is used in several places: only its form counts then.
+    """
+
+    xy: np.ndarray
+    box: np.ndarray
+    defined: bool
+
+    def difference(self, other: _Points, where: str) -> str | None:
+        """Return how the coordinates differ by more than axes moved by new labels explain."""
+        if self.xy.shape != other.xy.shape:
+            return f"{where}: {len(self.xy)} -> {len(other.xy)} points"
+        one, two = self.xy, other.xy
+        if self.defined:
+            one, two = np.diff(one, axis=0), np.diff(two, axis=0)
+            if np.allclose(one / self.box, two / other.box, rtol=0, atol=_MOVED):
+                return None
+        apart = np.abs(one - two).max(axis=1, initial=0)
+        if not (apart > _MOVED).any():
+            return None
+        at = int(apart.argmax())
+        return f"{where}[{at}]: {one[at].round(4)} -> {two[at].round(4)} (in units of the axes)"
+
+
+def _shapes(
+    node: ElementTree.Element, box: np.ndarray | None = None, defined: bool = False
+) -> list[Any]:
+    """Return tag, attributes and points of all that a picture draws, except letters and legends.
+
+    Letters are outlines in our pictures. Places are in units of the axes, which longer or shorter
+    labels move; identifiers depend on places, and are left out.
+    """
+    tag, name = node.tag.rpartition("}")[2], node.get("id", "")
+    if tag in {"metadata", "clipPath"} or name.startswith(("text_", "legend_")):
         return []
-    own = [root.tag.rpartition("}")[2], sorted(root.attrib.items())]
-    return [own, *(shape for child in root for shape in _shapes(child))]
+    if name.startswith("axes_"):
+        outlines = (path.get("d", "") for path in node.iter() if path.tag.endswith("}path"))
+        closed = next((outline for outline in outlines if outline.strip().endswith("z")), None)
+        box = np.array([[0, 0], [1, 1]])
+        if closed is not None:
+            corners = np.array(_NUMBER.findall(closed), float).reshape(-1, 2)
+            box = np.stack([corners.min(axis=0), np.ptp(corners, axis=0)])
+    left_out = ("id", "clip-path", "x", "y", "d")
+    attributes = {k: x for k, x in node.items() if k not in left_out and not k.endswith("href")}
+    outline = node.get("d") or f"{node.get('x', '')} {node.get('y', '')}"
+    xy = np.array(_NUMBER.findall(outline), float)
+    xy = xy.reshape(-1, 2) if xy.size % 2 == 0 else np.zeros((0, 2))
+    size = np.ones(2) if box is None else box[1]
+    if not defined:  # what is outside axes is the background, which grows with labels
+        xy = xy[:0] if box is None else (xy - box[0]) / size
+    form = [] if tag == "svg" else [_NUMBER.sub("", outline), attributes]
+    shapes = [[tag, form, _Points(xy, size, defined)]]
+    for child in node:
+        shapes += _shapes(child, box, defined or tag == "defs")
+    return shapes
 
 
 def _content_of(path: Path) -> Path:

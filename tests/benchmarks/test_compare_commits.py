@@ -16,7 +16,6 @@ from benchmarks import compare_commits
 COMPARISON = FileComparison({"unlike": "ood", "old name": "new"}, {"command", "seconds", "vqrna"})
 
 HEAD = "# vqrna 0.1.0\n# command: vqrna predict a.fa\n# nt: 3000\n"
-SVG = '<svg xmlns="http://www.w3.org/2000/svg">{}<path d="{}"/></svg>'
 PAGE = "<script>\nconst {} = {};\nlet x = 1;</script>"
 
 
@@ -133,17 +132,52 @@ def test_pages_are_compared_by_their_data(compare):
     assert "no JSON object" in compare("a.html", base, "<html>")[1]
 
 
-def test_pictures_are_compared_without_their_letters_and_png_by_svg(tmp_path):
-    label = '<g id="text_1"><path d="{}"/></g>'
-    for side, letters, line in (("base", "M1", "M0 5"), ("head", "M2", "M0 5")):
-        (tmp_path / side).mkdir()
-        (tmp_path / side / "a.svg").write_text(SVG.format(label.format(letters), line))
-        (tmp_path / side / "a.png").write_bytes(letters.encode())
+def picture(line, left=10, width=100, label="M 1 1", marker="M 0 -3 L 3 0 z"):
+    """Draw a line, in units of the axes, and a marker at its end."""
+    points = [(left + x * width, 5 + y * 40) for x, y in line]
+    steps = " L ".join(f"{x:.6f} {y:.6f}" for x, y in points)
+    box = f"M {left} 45 L {left + width} 45 L {left + width} 5 L {left} 5 z"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width + 50}"><g id="axes_1">'
+        f'<g id="patch_2"><path d="{box}"/></g><path d="M {steps} " style="fill: none"/>'
+        f'<defs><path id="m{len(marker)}{left}" d="{marker}"/></defs>'
+        f'<use x="{points[-1][0]}" y="{points[-1][1]}"/>'
+        f'<g id="text_1"><path d="{label}"/></g></g></svg>'
+    )
+
+
+LINE = [(0, 0), (0.5, 0.25), (1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({"label": "M 2 2 L 3 3"}, "renamed"),
+        ({"left": 20, "width": 90.5}, "renamed"),  # a longer label
+        ({"line": [(0, 0), (0.5, 0.252), (1, 1)]}, "different"),
+        ({"line": [(0, 0), (0.5, 0.25), (0.999, 1)]}, "different"),
+        ({"line": [(0, 0), (1, 1)]}, "different"),
+        ({"marker": "M 0 -4 L 3 0 z"}, "different"),
+    ],
+)
+def test_pictures_are_compared_without_letters_and_the_places_of_axes(compare, change, verdict):
+    assert compare("a.svg", picture(LINE), picture(**{"line": LINE} | change))[0] == verdict
+
+
+def test_a_picture_of_points_follows_its_drawing_and_an_index_its_table(tmp_path):
     sides = tmp_path / "base", tmp_path / "head"
-    assert [v for _, v, _ in COMPARISON.compare_folders(*sides)] == ["renamed", "renamed"]
-    (tmp_path / "head" / "a.svg").write_text(SVG.format("", "M0 6"))
-    assert [v for _, v, _ in COMPARISON.compare_folders(*sides)] == ["different", "different"]
-    assert not list(COMPARISON.compare_folders(*sides, pictures=False))
+    for i, side in enumerate(sides):
+        side.mkdir()
+        (side / "a.svg").write_text(picture(LINE, label=f"M {i} 0"))
+        (side / "a.bed.gz").write_bytes(gzip.compress(f"# command: {i}\nchr1\t1\t2".encode()))
+        for name in ("a.png", "a.bed.gz.tbi"):
+            (side / name).write_bytes(bytes([i]))
+    assert [verdict for _, verdict, _ in COMPARISON.compare_folders(*sides)] == ["renamed"] * 4
+    (sides[1] / "a.svg").write_text(picture(LINE[:2]))
+    (sides[1] / "a.bed.gz").write_bytes(gzip.compress(b"chr1\t1\t3"))
+    assert [verdict for _, verdict, _ in COMPARISON.compare_folders(*sides)] == ["different"] * 4
+    without = COMPARISON.compare_folders(*sides, pictures=False)
+    assert [name for name, _, _ in without] == ["a.bed.gz", "a.bed.gz.tbi"]
 
 
 def test_files_may_be_renamed_but_not_missing(tmp_path):
