@@ -170,9 +170,7 @@ def fast_ways(model: TrainedModel) -> tuple[dict[str, Any], dict[str, Any]]:
         ways.append(Way(name, TILE, work))
     fast = model.scan_batch(tokens[None], "fast").logits[0]
     results["bfloat16 behind the codes"] = agreement(model, fast, exact.logits[0])
-    ways.append(
-        Way("bfloat16 behind the codes", TILE, densely(model, "fast").work),
-    )
+    ways.append(Way("bfloat16 behind the codes", TILE, densely(model, "fast").work))
     for name, speed in one_core(ways, 3).items():
         results[name]["nt_per_s"] = round(speed)
     return results, {"positions": AGREEMENT, "near_ties": ties}
@@ -230,10 +228,7 @@ def table(measured: dict[str, Any]) -> str:
     one, two, lengths = measured["one_core"], measured["two_cores"], measured["us_per_nt"]
     names = list(one)
     first, short, batches, exact, fast = (one[name] for name in names)
-    lines = [
-        "| | one core, nt/s (for windows: windows/s) | two cores |",
-        "|---|---|---|",
-    ]
+    lines = ["| | one core, nt/s (for windows: windows/s) | two cores |", "|---|---|---|"]
     for name in names:
         lines.append(f"| {name} | {_number(one[name])} | {_number(two[name])} |")
     ties = measured["near_ties"]

@@ -12,12 +12,7 @@ from functools import partial
 import benchmarks.ideas.quantizers  # noqa: F401  (registers quantisers)
 from benchmarks.ideas.structure import fit_structured
 from benchmarks.ideas.teachers import taught_by_networks
-from benchmarks.ideas.training import (
-    pretrained,
-    swapped_flanks,
-    typed_parts,
-    unlabelled_negatives,
-)
+from benchmarks.ideas.training import pretrained, swapped_flanks, typed_parts, unlabelled_negatives
 from benchmarks.quality.models import Spec, spec
 
 from vqrna.config import preset, replace

@@ -5,13 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from vqrna.nn.quantizer import (
-    QUANTIZERS,
-    CosineQuantizer,
-    EuclideanQuantizer,
-    Quantized,
-    Quantizer,
-)
+from vqrna.nn.quantizer import QUANTIZERS, CosineQuantizer, EuclideanQuantizer, Quantized, Quantizer
 
 
 class RotatedGradients(CosineQuantizer):

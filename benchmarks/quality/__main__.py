@@ -73,11 +73,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--table", action="store_true", help="only write table and picture, from the kept cells"
     )
-    p.add_argument(
-        "--weights",
-        type=Path,
-        help="an already trained network, for a single cell",
-    )
+    p.add_argument("--weights", type=Path, help="an already trained network, for a single cell")
     p.add_argument("--results", type=Path, default=RESULTS, help=argparse.SUPPRESS)
     p.add_argument("--runs", type=Path, default=RUNS, help=argparse.SUPPRESS)
     return p

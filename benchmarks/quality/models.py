@@ -84,13 +84,7 @@ _OURS = replace(preset("vqrna"), teacher="trees", epochs=8)
 """As the shipped weights were trained (``make weights``)."""
 
 SPECS: tuple[Spec, ...] = (
-    Spec(
-        "ours",
-        "ours",
-        config=_OURS,
-        joint=True,
-        minutes=3.5,
-    ),
+    Spec("ours", "ours", config=_OURS, joint=True, minutes=3.5),
     Spec(
         "ours-no-teacher",
         "ours without the teacher",

@@ -14,14 +14,7 @@ from benchmarks.quality.differences import PLACES, between, pairs, verdict
 from benchmarks.quality.kept import KeptCells, Scored, gather
 from benchmarks.quality.models import SPECS
 from benchmarks.quality.reading import costs_of_codes, less_the_trees, verdicts
-from benchmarks.quality.statistics import (
-    LOCALISATION,
-    MEAN,
-    MEASURES,
-    Measured,
-    Value,
-    measure_all,
-)
+from benchmarks.quality.statistics import LOCALISATION, MEAN, MEASURES, Measured, Value, measure_all
 
 from vqrna.runtime.files import write_text
 

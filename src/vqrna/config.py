@@ -232,10 +232,7 @@ def preset(name: str) -> Config:
 def replace(config: Config, **changes: Any) -> Config:
     """Return a copy with changed fields; None keeps a field.
 
-    Raises
-    ------
-    UsageError
-        If a field is unknown or a value invalid.
+    Raises UsageError if a field is unknown or a value invalid.
     """
     values = to_dict(config)
     for name, value in changes.items():
@@ -279,18 +276,14 @@ def from_dict(values: dict[str, Any]) -> Config:
 def validated(target: Any, value: Any, *, strict: bool = False) -> Any:
     """Convert a plain value from JSON or TOML to a type, with all its parts checked.
 
+    Raises ValueError: with one line that names the first invalid part.
+
     Parameters
     ----------
     target : type
         For example ``Config`` or ``tuple[Modification, ...]``.
-    value : Any
     strict : bool
         Reject strings in place of numbers.
-
-    Raises
-    ------
-    ValueError
-        With one line that names the first invalid part.
     """
     try:
         return _adapter(target).validate_python(value, strict=strict)
@@ -306,16 +299,12 @@ def validated(target: Any, value: Any, *, strict: bool = False) -> Any:
 def load(path: Path, base: Config | None = None) -> Config:
     """Read a TOML file with tables ``[model]`` and ``[training]``.
 
+    Raises DataError if the file is missing or not valid TOML, or a setting is unknown or invalid.
+
     Parameters
     ----------
-    path : pathlib.Path
     base : Config, optional
         Values that the file does not set; the ``vqrna`` preset by default.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or not valid TOML, or a setting is unknown or invalid.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")

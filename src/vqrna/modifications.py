@@ -198,6 +198,8 @@ def modification(
 ) -> Modification:
     """Return the modification with a symbol, alias, full name or benchmark number.
 
+    Raises UsageError if no type has this name; the message lists the known ones.
+
     Parameters
     ----------
     name : str or Modification
@@ -205,11 +207,6 @@ def modification(
         two symbols would be confused otherwise.
     known : tuple of Modification
         The types to search, such as those of a model.
-
-    Raises
-    ------
-    UsageError
-        If no type has this name; the message lists the known ones.
     """
     key = (name if isinstance(name, str) else name.symbol).strip()
     for m in known:
@@ -227,6 +224,8 @@ def modifications(
 ) -> tuple[Modification, ...]:
     """Return several modifications in the order of `known`, without duplicates.
 
+    Raises UsageError if no type has one of the names.
+
     Parameters
     ----------
     names : list or tuple of str, or None
@@ -234,11 +233,6 @@ def modifications(
         selects all of `known`.
     known : tuple of Modification
         The types to search.
-
-    Raises
-    ------
-    UsageError
-        If no type has one of the names.
     """
     if not names:
         return known

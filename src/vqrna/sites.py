@@ -180,7 +180,6 @@ def round_significant(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
     ----------
     values : np.ndarray, shape (...), float
         Not negative.
-    digits : int
     """
     values = np.asarray(values, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):

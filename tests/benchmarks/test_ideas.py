@@ -240,10 +240,7 @@ def test_what_is_asked_for_comes_behind_its_control():
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [
-        (["--seeds", "x"], "invalid list of seeds 'x'"),
-        (["--threads", "0"], "invalid number '0'"),
-    ],
+    [(["--seeds", "x"], "invalid list of seeds 'x'"), (["--threads", "0"], "invalid number '0'")],
 )
 def test_wrong_numbers_are_refused_in_a_line(more, said, capsys):
     for benchmark in (command, quality):
@@ -263,8 +260,7 @@ def test_an_idea_that_fails_does_not_stop_the_others(data, tmp_path, monkeypatch
         (
             catalogue.idea("structure"),
             dataclasses.replace(
-                catalogue.idea("control"),
-                spec=dataclasses.replace(small, config=tiny(epochs=1)),
+                catalogue.idea("control"), spec=dataclasses.replace(small, config=tiny(epochs=1))
             ),
         ),
     )

@@ -121,14 +121,7 @@ def test_negatives_of_other_types_join_where_they_fit():
     data = windows_of(
         ["UAU", "UAU", "UAU", "UCU", "UAU", "UAU"],
         # Am modified; Am not; m1A not; Cm not; m1A modified; m1A not, of a hard set
-        [
-            [1, -1, -1],
-            [0, -1, -1],
-            [-1, -1, 0],
-            [-1, 0, -1],
-            [-1, -1, 1],
-            [-1, -1, 0],
-        ],
+        [[1, -1, -1], [0, -1, -1], [-1, -1, 0], [-1, 0, -1], [-1, -1, 1], [-1, -1, 0]],
         ("Am", "Cm", "m1A"),
         hard=[5],
     )

@@ -198,8 +198,7 @@ def test_a_command_knows_how_it_was_called(vqrna_main, command):
 
 
 @pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 def test_a_signal_ends_it_and_leaves_no_temporary_file(tmp_path, number, code):
     program = (

@@ -5,12 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vqrna.data.benchmark import (
-    file_name,
-    find_files,
-    load_benchmark,
-    select_modifications,
-)
+from vqrna.data.benchmark import file_name, find_files, load_benchmark, select_modifications
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import MODIFICATIONS, Modification, modification
 from vqrna.sequence import decode

@@ -20,12 +20,7 @@ def windows() -> Windows:
         tokens[3 * i] = source[i, :201]
         tokens[3 * i + 1] = source[i, 1 + i // 2 : 202 + i // 2]  # up to 100 nt apart
     return Windows(
-        tokens,
-        made.labels,
-        made.negative_set,
-        made.negative_sets,
-        made.names,
-        made.modifications,
+        tokens, made.labels, made.negative_set, made.negative_sets, made.names, made.modifications
     )
 
 

@@ -8,13 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqrna.data.benchmark import load_benchmark
-from vqrna.data.overlap import (
-    clusters,
-    largest_share,
-    needed,
-    overlapping,
-    overlapping_groups,
-)
+from vqrna.data.overlap import clusters, largest_share, needed, overlapping, overlapping_groups
 from vqrna.errors import UsageError
 from vqrna.sequence import AMBIGUOUS, recentre
 

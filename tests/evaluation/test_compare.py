@@ -299,10 +299,7 @@ def test_types_of_a_users_own(tmp_path, known):
     [
         ("chr1\t10\n", r"known.bed, line 1: a line of BED needs 3 columns"),
         ("chr1\ta\t11\tm6A\t0\t+\n", "line 1: invalid start and end 'a' and '11'"),
-        (
-            "#x\nchr1\t10\t12\tm6A\t0\t+\n",
-            "line 2: a known site must be one nt wide, this one",
-        ),
+        ("#x\nchr1\t10\t12\tm6A\t0\t+\n", "line 2: a known site must be one nt wide, this one"),
         ("chr1\t-1\t0\tm6A\t0\t+\n", "line 1: invalid start -1"),
         (f"chr1\t{10**20}\t{10**20 + 1}\tm6A\t0\t+\n", "line 1: invalid start 1000"),
         ("chr1\t1\t2\tm6A\t0\t*\n", r"line 1: invalid strand '\*'"),
@@ -310,10 +307,7 @@ def test_types_of_a_users_own(tmp_path, known):
         ("", "is empty"),
         ("chr1\t1\t2\tpeak_1\t0\t+\n", "such as 'peak_1', are no known modifications"),
         ("1\t10\t11\tm6A\t0\t+\n", "no sequence name is also in.*only one of the files.*'chr'"),
-        (
-            "x\t10\t11\tm6A\t0\t+\n",
-            "no sequence name is also in scanned.bed: 'x' here, 'chr1'",
-        ),
+        ("x\t10\t11\tm6A\t0\t+\n", "no sequence name is also in scanned.bed: 'x' here, 'chr1'"),
         ("chr1\t900\t901\tm6A\t0\t+\n", "none of its 1 sites is in a scanned region"),
         ("chr1\t10\t11\tm5C\t0\t+\n", "the scan did not include m5C"),
     ],

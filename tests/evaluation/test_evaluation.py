@@ -199,8 +199,7 @@ def test_mean9_needs_all_nine():
 
 
 @pytest.mark.parametrize(
-    ("flanks", "hidden"),
-    [("none", []), ("upstream", [0]), ("downstream", [1]), ("both", [0, 1])],
+    ("flanks", "hidden"), [("none", []), ("upstream", [0]), ("downstream", [1]), ("both", [0, 1])]
 )
 def test_a_mask_hides_all_but_25_nt_of_a_flank(flanks, hidden):
     tokens = np.zeros((2, 201), dtype=np.uint8)

@@ -5,12 +5,7 @@ import pytest
 import torch
 
 from tiny import columns, network, random_tokens, tiny, tiny_paper
-from vqrna.interpret.mutagenesis import (
-    LocalMutagenesis,
-    by_code_strings,
-    mutate,
-    substitutions,
-)
+from vqrna.interpret.mutagenesis import LocalMutagenesis, by_code_strings, mutate, substitutions
 from vqrna.model.weights import load_model
 from vqrna.nn.dense.variant_codes import TOKENS, VariantCodes, WindowCodes
 from vqrna.nn.dense.variant_rows import Changes, Geometry, group_equal

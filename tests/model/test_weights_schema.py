@@ -129,31 +129,16 @@ LIES = {
     "sketch below 0": (tensor("sketch.counts", torch.tensor([3, -1])), "sketch of the train"),
     "null of one": (fact("null", "off_site", 0, to=[1, 9]), "ranks of the null off_site of Am"),
     "null below 0": (fact("null", "off_site", 0, to=[-1, 9]), "ranks of the null off_site of Am"),
-    "length below 0": (
-        fact("null", "off_site", 0, to=[50, -9]),
-        "invalid length of -9",
-    ),
-    "huge length": (
-        fact("null", "off_site", 0, to=[50, 10**400]),
-        "invalid length of 1000",
-    ),
+    "length below 0": (fact("null", "off_site", 0, to=[50, -9]), "invalid length of -9"),
+    "huge length": (fact("null", "off_site", 0, to=[50, 10**400]), "invalid length of 1000"),
     "ranks below 0": (tensor(f"{NULL}.ranks", first(-5)), "ranks of the null off_site of Am"),
     "ranks are no numbers": (tensor(f"{NULL}.ranks", lambda x: x.float()), "is incomplete"),
-    "values rise": (
-        tensor(f"{NULL}.values", lambda x: x.flip(0)),
-        "of Am are not descending",
-    ),
+    "values rise": (tensor(f"{NULL}.values", lambda x: x.flip(0)), "of Am are not descending"),
     "values NaN": (tensor(f"{NULL}.values", first(NAN)), "of Am are not descending"),
     "tiers fall": (fact("tiers", "logits", to=[[3, 2, 1]] * 2), "tiers are not ascending"),
-    "tiers NaN": (
-        fact("tiers", "cut_logits", to=[[NAN] * 3] * 2),
-        "tiers are not ascending",
-    ),
+    "tiers NaN": (fact("tiers", "cut_logits", to=[[NAN] * 3] * 2), "tiers are not ascending"),
     "unknown tier": (fact("tiers", "meanings", 0, "tier", to="top"), "unknown tier Am top"),
-    "precision 2": (
-        fact("tiers", "meanings", 0, "precision", to=2),
-        "rates of the tier Am low",
-    ),
+    "precision 2": (fact("tiers", "meanings", 0, "precision", to=2), "rates of the tier Am low"),
     "labels odd": (fact("training", "labels", to=[1]), "training.labels: Input should be a valid"),
     "a label odd": (
         fact("training", "labels", "Am", "train", to=["7", 1]),
@@ -177,10 +162,7 @@ LIES = {
     "endless weights": (tensor(LOGITS, first(-INFINITE)), "head.site.logits.bias contains NaN or"),
     "variances below 0": (tensor(VARIANCES, first(-1)), "running_var contains negative variances"),
     "complex weights": (tensor(LOGITS, lambda x: x.cfloat()), "bias has type torch.complex64, not"),
-    "integer weights": (
-        tensor(LOGITS, lambda x: x.long()),
-        "has type torch.int64, not torch.f",
-    ),
+    "integer weights": (tensor(LOGITS, lambda x: x.long()), "has type torch.int64, not torch.f"),
     "other shape": (tensor(LOGITS, torch.zeros(7)), "logits.bias has shape 7, not 2"),
     "unknown tensor": (tensor("network.more", torch.zeros(7)), "unknown tensor more"),
     "tensor less": (

@@ -104,13 +104,7 @@ def test_a_threshold_is_a_score(model, threshold):
 
 @pytest.mark.parametrize(
     "names",
-    [
-        ("Psi", "8"),
-        ("Ψ", "m6A"),
-        "pseudouridine,m6a",
-        ["m6A,Y"],
-        ["N6-methyladenosine", "psi"],
-    ],
+    [("Psi", "8"), ("Ψ", "m6A"), "pseudouridine,m6a", ["m6A,Y"], ["N6-methyladenosine", "psi"]],
 )
 def test_types_have_many_names(model, names):
     found = predict({"a": letters(300)}, model=model, modifications=names, all_sites=True)

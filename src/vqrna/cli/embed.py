@@ -23,8 +23,7 @@ from vqrna.cli.tables import plural, report_files
 
 def embed(
     fasta: Annotated[
-        Path | None,
-        typer.Argument(metavar="[FASTA]", help="Sequences; called sites are embedded."),
+        Path | None, typer.Argument(metavar="[FASTA]", help="Sequences; called sites are embedded.")
     ] = None,
     *,
     out: Annotated[Path, option("Folder for arrays and plot.", metavar="DIR")],

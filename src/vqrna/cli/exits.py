@@ -23,13 +23,7 @@ BROKEN_PIPE = 141
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP was received; handled like Ctrl-C.
-
-    Parameters
-    ----------
-    number : int
-        Number of the signal.
-    """
+    """SIGTERM or SIGHUP was received; handled like Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -78,19 +72,9 @@ def say(kind: str, message: str) -> None:
 
 
 def report_error(error: BaseException, debug: bool = False) -> int:
-    """Print one line for an exception and return the exit code.
+    """Print one line for an exception (with `debug`, the traceback first); return the exit code.
 
-    Parameters
-    ----------
-    error : BaseException
-        The exception that ended the command.
-    debug : bool
-        Print the traceback first.
-
-    Returns
-    -------
-    int
-        2 for usage errors, 1 for data and all other errors, 128 + N for signal N.
+    It is 2 for usage errors, 1 for data and all other errors, 128 + N for signal N.
     """
     if isinstance(error, typer.Exit):
         return error.exit_code

@@ -21,21 +21,7 @@ def option(
     min: float | None = None,
     max: float | None = None,
 ) -> Any:
-    """Return a typer option.
-
-    Parameters
-    ----------
-    help : str
-        Text of the help.
-    panel : str, optional
-        Panel of the help.
-    names : tuple of str, optional
-        Names on the command line, if not that of the parameter.
-    default : str, optional
-        Description of a default that is computed.
-    metavar, min, max : optional
-        As for ``typer.Option``.
-    """
+    """Return a typer option; `default` describes a default that is computed."""
     return typer.Option(
         *names,
         help=help,

@@ -42,13 +42,7 @@ def canonical(context: typer.Context, exclude: Collection[str]) -> str:
 
     Equivalent command lines give the same text, so that file headers do not depend on how a
     command was typed.
-
-    Parameters
-    ----------
-    context : typer.Context
-        Context of the running command.
-    exclude : collection of str
-        Parameters to leave out, because they have no effect on the results.
+    Parameters in `exclude` have no effect on the results and are left out.
     """
     words, options = context.command_path.split()[1:], list[str]()
     for parameter in context.command.params:

@@ -188,7 +188,7 @@ def _show_plan(plan: Plan, out: Path, jobs: int, device: str, resamples: int) ->
     longest = max([total / jobs, *todo], default=0.0)
     console.print(
         f"{len(todo)} of {len(expected)} cells to train: {duration(total)} on one core"
-        + (f", {duration(longest)} with {jobs} at a time" if jobs > 1 else ""),
+        + (f", {duration(longest)} with {jobs} at a time" if jobs > 1 else "")
     )
 
 

@@ -155,9 +155,7 @@ def _read(
 
     search = read_search(config, preset, **shared)
     settings = dataclasses.replace(
-        search.settings,
-        trials=trials or search.settings.trials,
-        jobs=jobs or search.settings.jobs,
+        search.settings, trials=trials or search.settings.trials, jobs=jobs or search.settings.jobs
     )
     search = dataclasses.replace(search, settings=settings)
 

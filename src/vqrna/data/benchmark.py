@@ -248,10 +248,7 @@ NOTE = "SPLIT.txt"
 
 
 def write_layout(
-    sets: Sequence[WindowSet],
-    split: np.ndarray,
-    out: str | PathLike[str],
-    facts: Mapping[str, str],
+    sets: Sequence[WindowSet], split: np.ndarray, out: str | PathLike[str], facts: Mapping[str, str]
 ) -> Path:
     """Write ``OUT/{train,valid,test}/K-{0,1}.fasta.gz`` and `NOTE`: all files, or none.
 

@@ -75,11 +75,7 @@ def clusters(
 
 
 def overlapping(
-    query: np.ndarray,
-    reference: np.ndarray,
-    *,
-    shared: int | None = None,
-    central: int = CENTRAL,
+    query: np.ndarray, reference: np.ndarray, *, shared: int | None = None, central: int = CENTRAL
 ) -> np.ndarray:
     """Return which windows overlap any window of a reference, such as the training windows.
 

@@ -71,9 +71,7 @@ def own_modification(symbol: str, positives: np.ndarray) -> Modification:
 
 
 def load_windows_fasta(
-    positives: str | PathLike[str],
-    negatives: str | PathLike[str],
-    modification: Modification | str,
+    positives: str | PathLike[str], negatives: str | PathLike[str], modification: Modification | str
 ) -> Windows:
     """Read windows of one type: a FASTA file of modified sites and one of unmodified sites.
 
@@ -90,9 +88,7 @@ def load_windows_fasta(
 
 
 def fasta_sets(
-    positives: str | PathLike[str],
-    negatives: str | PathLike[str],
-    modification: Modification | str,
+    positives: str | PathLike[str], negatives: str | PathLike[str], modification: Modification | str
 ) -> list[WindowSet]:
     """Read windows as :func:`load_windows_fasta`, without merging them."""
     modified, unmodified = list(read_fasta(positives)), list(read_fasta(negatives))

@@ -39,27 +39,19 @@ _RANKS = [
 
 @dataclass(frozen=True, eq=False)
 class Localisation:
-    """Ranks of true sites within their windows.
+    """Ranks of true sites within their windows."""
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row for each value: ``modification`` (or ``mean``, ``mean9``), ``windows`` (``all``,
-        or ``non_overlapping`` if training windows were given), number ``n`` of windows, mean
-        number of ``decoys``, ``metric`` (one of `METRICS`), ``value``, ``low``, ``high``. For
-        ``auroc_near`` only decoys within `NEAR` nt count; a mean over types is nan where a type
-        has none.
-    ranks : pandas.DataFrame
-        One row for each window and type: ``row``, ``modification``, ``decoys``, ``auroc``,
-        ``first``, ``decoys_near``, ``auroc_near`` (nan without near decoys), ``cluster``,
-        ``non_overlapping`` (missing without training windows).
-    resampled : dict of tuple of str to np.ndarray, shape (R,)
-        Values of every bootstrap resample, by modification, windows and metric. The resamples are
-        the same for every model on the same windows.
-    """
-
+    # One row for each value: ``modification`` (or ``mean``, ``mean9``), ``windows`` (``all``, or
+    # ``non_overlapping`` if training windows were given), number ``n`` of windows, mean number of
+    # ``decoys``, ``metric`` (one of `METRICS`), ``value``, ``low``, ``high``. For ``auroc_near``
+    # only decoys within `NEAR` nt count; a mean over types is nan where a type has none.
     table: pd.DataFrame
+    # One row for each window and type: ``row``, ``modification``, ``decoys``, ``auroc``, ``first``,
+    # ``decoys_near``, ``auroc_near`` (nan without near decoys), ``cluster``, ``non_overlapping``
+    # (missing without training windows)
     ranks: pd.DataFrame
+    # (R,): Values of every bootstrap resample, by modification, windows and metric. The resamples
+    # are the same for every model on the same windows.
     resampled: dict[tuple[str, str, str], np.ndarray] = field(default_factory=dict)
 
     def value(
@@ -106,7 +98,6 @@ def localise(
         More windows whose sites are known and therefore not decoys.
     limit : int, optional
         Largest number of windows of each type, drawn at random.
-    reach : int
     resamples : int
         Bootstrap resamples of clusters of overlapping windows; with 0 the intervals are nan.
     seed : int

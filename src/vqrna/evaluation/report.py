@@ -21,9 +21,7 @@ from vqrna.runtime.provenance import header_lines, signature
 
 
 def write_report(
-    evaluation: Evaluation,
-    modifications: Sequence[Modification],
-    directory: str | PathLike[str],
+    evaluation: Evaluation, modifications: Sequence[Modification], directory: str | PathLike[str]
 ) -> list[Path]:
     """Write ``evaluation.csv``, ``scores.tsv``, ``roc_pr.png`` and ``roc_pr.svg``.
 
@@ -109,9 +107,10 @@ TABLE = "agreement.tsv"
 def write_agreement_report(agreement: Agreement, directory: str | PathLike[str]) -> list[Path]:
     """Write ``agreement.tsv``, ``agreement.png`` and ``agreement.svg``.
 
+    Raises DataError if a file cannot be written; each file is complete or absent.
+
     Parameters
     ----------
-    agreement : Agreement
     directory : path-like
         Created if missing.
 
@@ -119,11 +118,6 @@ def write_agreement_report(agreement: Agreement, directory: str | PathLike[str])
     -------
     list of pathlib.Path
         The files written.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be written; each file is complete or absent.
     """
     folder = output_directory(directory)
     facts = dict(agreement.facts)

@@ -13,37 +13,21 @@ PROGRAM = "vqrna"
 
 @dataclass(frozen=True)
 class Description:
-    """Origin of the sites in a file.
+    """Origin of the sites in a file."""
 
-    Parameters
-    ----------
-    facts : mapping of str to str
-        Header lines, in order: version (under `PROGRAM`), command, model, priors and so on.
-    modifications : tuple of Modification
-        Those of the scan; ``Sites.modification_index`` refers to them.
-    sequences : callable
-        Returns an iterator over names and lengths (nt) of the scanned sequences; may be called
-        more than once.
-    organism : str
-        NCBI taxonomy number, such as ``9606``.
-    assembly : str
-        Such as ``GRCh38``.
-    annotation : str
-        Source and, after a space, version, such as ``GENCODE 47``.
-    prefix : str
-        First part of file names.
-    stranded : bool
-        Whether both strands were scanned, as in a genome: each track then has a file for each
-        strand. A site on a reverse strand has the same effect.
-    """
-
+    # Header lines, in order: version (under `PROGRAM`), command, model, priors and so on
     facts: Mapping[str, str]
+    # Those of the scan; ``Sites.modification_index`` refers to them
     modifications: tuple[Modification, ...]
+    # Returns an iterator over names and lengths (nt) of the scanned sequences; may be called more
+    # than once
     sequences: Callable[[], Iterator[tuple[str, int]]]
-    organism: str = ""
-    assembly: str = ""
-    annotation: str = ""
-    prefix: str = "sites"
+    organism: str = ""  # NCBI taxonomy number, such as ``9606``
+    assembly: str = ""  # Such as ``GRCh38``
+    annotation: str = ""  # Source and, after a space, version, such as ``GENCODE 47``
+    prefix: str = "sites"  # First part of file names
+    # Whether both strands were scanned, as in a genome: each track then has a file for each strand.
+    # A site on a reverse strand has the same effect.
     stranded: bool = False
 
     def head(self) -> str:
@@ -58,7 +42,6 @@ class Description:
 
         Parameters
         ----------
-        modification_index : int
         ending : str
             Such as ``bw``.
         reverse : bool, optional

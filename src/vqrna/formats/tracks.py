@@ -128,11 +128,7 @@ class Track:
     """
 
     def __init__(
-        self,
-        modification_index: int,
-        reverse: bool | None,
-        spill: _Spill,
-        sequences: SequenceTable,
+        self, modification_index: int, reverse: bool | None, spill: _Spill, sequences: SequenceTable
     ) -> None:
         self.modification_index = modification_index
         self.reverse = reverse

@@ -49,15 +49,12 @@ class Writers:
     def write(self, sites: Sites) -> None:
         """Write sites.
 
+        Raises DataError if a file cannot be written.
+
         Parameters
         ----------
         sites : Sites
             Sequence by sequence, by position within each.
-
-        Raises
-        ------
-        DataError
-            If a file cannot be written.
         """
         if self._empty is None or (sites.extra and not self._empty.extra):
             self._empty = sites.take(slice(0, 0))
@@ -96,22 +93,16 @@ def writers(
 
     All files are renamed into place at the end; on any error, none is.
 
+    Raises UsageError if a format is unknown. Raises DataError if a file cannot be written.
+
     Parameters
     ----------
     formats : sequence of str
         Names in :data:`vqrna.formats.registry.WRITERS`.
     folder : path-like
         Must exist.
-    description : Description
     within : OutputFiles, optional
         Files of the same folder that are renamed into place together with these.
-
-    Raises
-    ------
-    UsageError
-        If a format is unknown.
-    DataError
-        If a file cannot be written.
 
     Examples
     --------

@@ -28,12 +28,7 @@ from vqrna.genome.liftover import (
     locate_in_genome,
     locate_in_transcripts,
 )
-from vqrna.genome.regions import (
-    covered_intervals,
-    cut_pieces,
-    genome_regions,
-    transcript_regions,
-)
+from vqrna.genome.regions import covered_intervals, cut_pieces, genome_regions, transcript_regions
 from vqrna.genome.transcripts import (
     AnnotationRecords,
     Transcripts,
@@ -136,36 +131,20 @@ class GenomeSource:
 
     It holds no open file and can be pickled. Each call of :meth:`regions` opens the genome again
     and yields the same regions in the same order.
-
-    Attributes
-    ----------
-    genome : Genome
-    transcripts : Transcripts
-        Transcripts and regions; each one block where they are unspliced.
-    context : str
-        One of `CONTEXTS`.
-    unspliced : bool
-    flank : int
-        Nt of genomic context on both sides.
-    symbols : tuple of str
-        Symbols of the scan's modifications, in the order of `Sites.modification_index`.
-    first_base_only : tuple of str
-        Those of `symbols` that occur only at the first base of a transcript.
-    regions_path, annotation_path : pathlib.Path or None
-    notes : tuple of str
-        Notes for the user.
     """
 
     genome: Genome
-    transcripts: Transcripts
-    context: str
+    transcripts: Transcripts  # Transcripts and regions; each one block where they are unspliced
+    context: str  # One of `CONTEXTS`
     unspliced: bool
-    flank: int
+    flank: int  # Nt of genomic context on both sides
+    # Symbols of the scan's modifications, in the order of `Sites.modification_index`
     symbols: tuple[str, ...]
+    # Those of `symbols` that occur only at the first base of a transcript
     first_base_only: tuple[str, ...]
     regions_path: Path | None
     annotation_path: Path | None
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # Notes for the user
 
     rereadable: ClassVar[bool] = True
 

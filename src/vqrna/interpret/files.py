@@ -28,10 +28,7 @@ MAX_DRAWN = 12  # largest number of motifs in a picture
 def parse_formats(given: Sequence[str] | None) -> tuple[str, ...]:
     """Parse formats given as ``["npz,tsv"]`` or ``["npz", "tsv"]``; all formats by default.
 
-    Raises
-    ------
-    UsageError
-        If a format is unknown.
+    Raises UsageError if a format is unknown.
     """
     words = [word.strip() for text in given or FORMATS for word in text.split(",") if word.strip()]
     for word in words:

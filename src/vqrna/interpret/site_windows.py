@@ -22,31 +22,17 @@ _NEEDED = ("sequence", "position", "modification")
 
 @dataclass(frozen=True, eq=False)
 class SiteWindows:
-    """Windows with their origin.
+    """Windows with their origin."""
 
-    Parameters
-    ----------
-    tokens : np.ndarray, shape (N, L), uint8
-        The site is at ``L // 2``.
-    names : tuple of str, length N
-        Names of their sequences.
-    positions : np.ndarray, shape (N,), int64
-        0-based positions of the sites in their sequences.
-    left_out : int
-        Number of windows skipped because their centre cannot carry the modification.
-    shorter, longer : int
-        Number of records with fewer or more letters than a window.
-    empty : int
-        Number of records skipped because they have no letters.
-    """
-
-    tokens: np.ndarray
-    names: tuple[str, ...]
-    positions: np.ndarray
+    tokens: np.ndarray  # (N, L), uint8: The site is at ``L // 2``
+    names: tuple[str, ...]  # Names of their sequences
+    positions: np.ndarray  # (N,), int64: 0-based positions of the sites in their sequences
+    # Number of windows skipped because their centre cannot carry the modification
     left_out: int = 0
+    # shorter, longer: Number of records with fewer or more letters than a window
     shorter: int = 0
     longer: int = 0
-    empty: int = 0
+    empty: int = 0  # Number of records skipped because they have no letters
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -106,10 +92,7 @@ def centred_windows(
 ) -> SiteWindows:
     """Read records as in :func:`read_windows`; skip those that cannot carry a modification.
 
-    Raises
-    ------
-    DataError
-        If a record has an even length, or no centre can carry the modification.
+    Raises DataError if a record has an even length, or no centre can carry the modification.
     """
     windows = read_windows(files, length, " (for sites in longer sequences use --sites TABLE)")
     return _with_length_counts(_candidates(windows, modification, files[0]))
@@ -123,6 +106,9 @@ def windows_at_sites(
 ) -> SiteWindows:
     """Return windows around the sites of a table that ``vqrna predict`` wrote.
 
+    Raises DataError if the table is malformed, refers to a missing sequence, or has no site of the
+    type.
+
     Parameters
     ----------
     files : sequence of path
@@ -130,14 +116,8 @@ def windows_at_sites(
     table : path
         Tab-separated with columns ``sequence``, ``position`` (1-based), ``modification`` and
         optionally ``strand``; plain or gzip. Rows of other types are ignored.
-    modification : Modification
     length : int
         Length in nt; ambiguous letters beyond the ends of a sequence.
-
-    Raises
-    ------
-    DataError
-        If the table is malformed, refers to a missing sequence, or has no site of the type.
     """
     wanted = _sites(table, modification)
     tokens: list[np.ndarray] = []

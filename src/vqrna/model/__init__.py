@@ -4,11 +4,4 @@ from vqrna.model.inference import Precision, Scanned, dense_codes
 from vqrna.model.model_set import Model, ModelSet
 from vqrna.model.trained_model import TrainedModel
 
-__all__ = [
-    "Model",
-    "ModelSet",
-    "Precision",
-    "Scanned",
-    "TrainedModel",
-    "dense_codes",
-]
+__all__ = ["Model", "ModelSet", "Precision", "Scanned", "TrainedModel", "dense_codes"]

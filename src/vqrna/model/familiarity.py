@@ -28,17 +28,13 @@ SMOOTHING = 0.25
 
 
 class WindowStatistics(NamedTuple):
-    """Measurements of each window in a row of codes.
+    """Measurements of each window in a row of codes."""
 
-    Attributes
-    ----------
-    evidence : torch.Tensor, shape (W,), int64
-        Sum over pairs, in `STEPS`; positive if they are more frequent in training windows.
-    pairs, tokens, different : torch.Tensor, shape (W,), int64
-        Number of pairs and of tokens without an ambiguous letter, and of different codes of these.
-    """
-
+    # (W,), int64: Sum over pairs, in `STEPS`; positive if they are more frequent in training
+    # windows
     evidence: torch.Tensor
+    # pairs, tokens, different: (W,), int64: Number of pairs and of tokens without an ambiguous
+    # letter, and of different codes of these
     pairs: torch.Tensor
     tokens: torch.Tensor
     different: torch.Tensor
@@ -49,25 +45,16 @@ class Familiarity:
     """Code statistics of the training windows of a network.
 
     A pair is two codes `TOKEN_STRIDE` nt apart: neighbours in a window.
-
-    Parameters
-    ----------
-    evidence : np.ndarray, shape (K, K), int8
-        For each code and the next one, log of how much more frequently the second follows the
-        first in training windows than in shuffled ones, in `STEPS`.
-    tokens : np.ndarray, shape (S,), int64
-        Window sizes in tokens, ascending. A window is compared with the largest size that it
-        reaches; windows smaller than the first are never flagged.
-    least_evidence : np.ndarray, shape (S,), float64
-        Windows with less evidence per pair are flagged.
-    fewest_different : np.ndarray, shape (S,), int64
-        Windows with fewer different codes are flagged.
     """
 
+    # (K, K), int8: For each code and the next one, log of how much more frequently the second
+    # follows the first in training windows than in shuffled ones, in `STEPS`
     evidence: np.ndarray
+    # (S,), int64: Window sizes in tokens, ascending. A window is compared with the largest size
+    # that it reaches; windows smaller than the first are never flagged.
     tokens: np.ndarray
-    least_evidence: np.ndarray
-    fewest_different: np.ndarray
+    least_evidence: np.ndarray  # (S,), float64: Windows with less evidence per pair are flagged
+    fewest_different: np.ndarray  # (S,), int64: Windows with fewer different codes are flagged
 
     def out_of_distribution(
         self, codes: torch.Tensor, tokens: torch.Tensor, length: int

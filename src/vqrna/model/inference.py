@@ -23,22 +23,16 @@ ROWS = 32
 
 
 class Scanned(NamedTuple):
-    """Output for every position of rows of sequence.
+    """Output for every position of rows of sequence."""
 
-    Attributes
-    ----------
-    logits : np.ndarray, shape (N, W, M), float64
-        Log-odds before calibration. Where the network is evaluated window by window, positions
-        whose base carries no modification of the model are nan.
-    near_ties : np.ndarray, shape (N, W), bool
-        Whether single precision cannot separate the two nearest codes of the token at a position;
-        such codes are chosen in double precision.
-    ood : np.ndarray, shape (N, W), bool, or None
-        Whether the window differs from the training windows; None if the model has no table.
-    """
-
+    # (N, W, M), float64: Log-odds before calibration. Where the network is evaluated window by
+    # window, positions whose base carries no modification of the model are nan.
     logits: np.ndarray
+    # (N, W), bool: Whether single precision cannot separate the two nearest codes of the token at a
+    # position; such codes are chosen in double precision
     near_ties: np.ndarray
+    # (N, W), bool, or None: Whether the window differs from the training windows; None if the model
+    # has no table
     ood: np.ndarray | None = None
 
     @classmethod

@@ -42,33 +42,20 @@ on, they locate bases."""
 
 @dataclass(frozen=True, eq=False)
 class TypeCard:
-    """One modification of a model.
-
-    Attributes
-    ----------
-    modification : Modification
-    train, valid : tuple of int
-        Number of modified and of unmodified windows.
-    validation : dict
-        ``auroc``, ``acc``, ``mcc`` and more on all validation windows against random negatives.
-    localisation : dict
-        Ranks of sites in validation windows that overlap no training window: by measure of
-        :mod:`vqrna.evaluation.localisation` the ``windows``, ``value``, ``low``, ``high``.
-    p_value_floor : float
-        Smallest p-value that the null can give; nan without a null.
-    null_nt : int
-        Length of the sequence that the null was measured on.
-    tiers : tuple of TierMeaning
-        ``low``, ``medium``, ``high`` of whole windows, then of cut ones.
-    """
+    """One modification of a model."""
 
     modification: Modification
+    # train, valid: Number of modified and of unmodified windows
     train: tuple[int, int]
     valid: tuple[int, int]
+    # ``auroc``, ``acc``, ``mcc`` and more on all validation windows against random negatives
     validation: dict[str, float]
+    # Ranks of sites in validation windows that overlap no training window: by measure of
+    # :mod:`vqrna.evaluation.localisation` the ``windows``, ``value``, ``low``, ``high``
     localisation: dict[str, dict[str, float]]
-    p_value_floor: float
-    null_nt: int
+    p_value_floor: float  # Smallest p-value that the null can give; nan without a null
+    null_nt: int  # Length of the sequence that the null was measured on
+    # ``low``, ``medium``, ``high`` of whole windows, then of cut ones
     tiers: tuple[TierMeaning, ...]
 
     @property
@@ -79,39 +66,18 @@ class TypeCard:
 
 @dataclass(frozen=True, eq=False)
 class ModelCard:
-    """Description of a model.
-
-    Attributes
-    ----------
-    hash : str
-    config : tuple of ModelConfig
-        One per network.
-    parameters : int
-        Number of parameters of all networks.
-    command : str
-        The training command.
-    epochs : str
-        The epoch that was kept and the number of epochs, per network.
-    calibration : str
-        The windows that the scores were calibrated on.
-    types : tuple of TypeCard
-    limits : tuple of str
-    flags : tuple of str
-        The flags that the model can set.
-    chosen : str
-        How the training was chosen among several; empty for a single one.
-    """
+    """Description of a model."""
 
     hash: str
-    config: tuple[ModelConfig, ...]
-    parameters: int
-    command: str
-    epochs: str
-    calibration: str
+    config: tuple[ModelConfig, ...]  # One per network
+    parameters: int  # Number of parameters of all networks
+    command: str  # The training command
+    epochs: str  # The epoch that was kept and the number of epochs, per network
+    calibration: str  # The windows that the scores were calibrated on
     types: tuple[TypeCard, ...]
     limits: tuple[str, ...]
-    flags: tuple[str, ...] = ()
-    chosen: str = ""
+    flags: tuple[str, ...] = ()  # The flags that the model can set
+    chosen: str = ""  # How the training was chosen among several; empty for a single one
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON; missing numbers are None."""

@@ -60,6 +60,10 @@ def read_pth(
 ) -> TrainedModel:
     """Import a ``.pth`` state dict of the published layout.
 
+    Raises DataError if the file is missing, is not a pickle of plain tensors, has another layout,
+    or contains NaN. Raises UsageError if `base_order` is not an order of the four bases, or the
+    length is not a published one.
+
     Parameters
     ----------
     path : path-like
@@ -75,14 +79,6 @@ def read_pth(
     -------
     TrainedModel
         Not calibrated.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, is not a pickle of plain tensors, has another layout, or contains
-        NaN.
-    UsageError
-        If `base_order` is not an order of the four bases, or the length is not a published one.
     """
     order = base_order.upper().replace("T", "U")
     if sorted(order) != sorted(ALPHABET):
@@ -116,18 +112,13 @@ def write_pth(model: TrainedModel, path: str | PathLike[str]) -> None:
 
     The unused block is written as zeros, so that the published code can load the file.
 
+    Raises UsageError if the model has another architecture. Raises DataError if the file cannot be
+    written.
+
     Parameters
     ----------
     model : TrainedModel
         Of the ``paper`` architecture.
-    path : path-like
-
-    Raises
-    ------
-    UsageError
-        If the model has another architecture.
-    DataError
-        If the file cannot be written.
     """
     if not isinstance(model.network, PaperNetwork):
         raise UsageError("only a model of the 'paper' preset has a published layout")

@@ -41,16 +41,10 @@ class TrainingSketch:
     Words of `WORD` nt are sampled as minimisers (Roberts et al., Bioinformatics 20:3363, 2004):
     of each `STEP` neighbouring words, the one with the smallest hash. The same sequence then has
     the same samples at any place, at most `STEP` apart.
-
-    Parameters
-    ----------
-    bits : np.ndarray, shape (B,), uint8
-        Eight bits of the filter each.
-    words, windows : int
-        Number of different words stored, and of the windows that they are from.
     """
 
-    bits: np.ndarray
+    bits: np.ndarray  # (B,), uint8: Eight bits of the filter each
+    # words, windows: Number of different words stored, and of the windows that they are from
     words: int
     windows: int
 

@@ -43,19 +43,13 @@ def check_shapes(
 ) -> None:
     """Compare tensors with those of the configured network, before memory is allocated for it.
 
+    Raises ValueError: with the first tensor that is missing or unknown, or has a wrong shape or
+    type. Raises UsageError if the network's quantizer is unknown.
+
     Parameters
     ----------
-    config : ModelConfig
-    modifications : int
     state : mapping of str to torch.Tensor
         As :meth:`torch.nn.Module.load_state_dict` takes it.
-
-    Raises
-    ------
-    ValueError
-        With the first tensor that is missing or unknown, or has a wrong shape or type.
-    UsageError
-        If the network's quantizer is unknown.
     """
     with torch.device("meta"):
         expected = build(config, modifications).state_dict()
@@ -87,10 +81,7 @@ def check_numbers(state: Mapping[str, torch.Tensor]) -> None:
 def checked(model: TrainedModel) -> TrainedModel:
     """Return a model if everything in it is valid.
 
-    Raises
-    ------
-    ValueError
-        With the first problem.
+    Raises ValueError: with the first problem.
     """
     symbols = [m.symbol for m in model.modifications]
     for symbol in symbols:

@@ -40,20 +40,11 @@ class ResidualBlock(nn.Module):
 
 
 class Features(NamedTuple):
-    """Features of windows.
+    """Features of windows."""
 
-    Attributes
-    ----------
-    site : torch.Tensor, shape (N, S, 1)
-        From the site and the tokens near it.
-    region : torch.Tensor, shape (N, R, 1)
-        From the whole window.
-    candidates : torch.Tensor, shape (N, S, K), or None
-        The site features of other tokens of the window.
-    """
-
-    site: torch.Tensor
-    region: torch.Tensor
+    site: torch.Tensor  # (N, S, 1): From the site and the tokens near it
+    region: torch.Tensor  # (N, R, 1): From the whole window
+    # (N, S, K), or None: The site features of other tokens of the window
     candidates: torch.Tensor | None
 
 

@@ -11,20 +11,11 @@ from vqrna.nn.context import Features
 
 
 class HeadOutput(NamedTuple):
-    """Log-odds of each modification, float32 at least.
+    """Log-odds of each modification, float32 at least."""
 
-    Attributes
-    ----------
-    logits : torch.Tensor, shape (N, M)
-        Sum of both parts.
-    site : torch.Tensor, shape (N, M)
-        The share of the site part.
-    candidates : torch.Tensor, shape (N, M, K), or None
-        Logits of the site part at other tokens of the window.
-    """
-
-    logits: torch.Tensor
-    site: torch.Tensor
+    logits: torch.Tensor  # (N, M): Sum of both parts
+    site: torch.Tensor  # (N, M): The share of the site part
+    # (N, M, K), or None: Logits of the site part at other tokens of the window
     candidates: torch.Tensor | None
 
 

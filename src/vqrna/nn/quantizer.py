@@ -376,10 +376,7 @@ def check_quantizer(name: str) -> None:
 def make_quantizer(config: ModelConfig) -> Quantizer:
     """Build the quantiser that the settings of a network name.
 
-    Raises
-    ------
-    UsageError
-        If the name is not in `QUANTIZERS`.
+    Raises UsageError if the name is not in `QUANTIZERS`.
     """
     check_quantizer(config.quantizer)
     return QUANTIZERS[config.quantizer](config)

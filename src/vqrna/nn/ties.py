@@ -29,10 +29,7 @@ GROUPS = 16
 
 @torch.no_grad()
 def resolve_near_ties(
-    encoder: ValidEncoder,
-    quantizer: CosineQuantizer,
-    columns: torch.Tensor,
-    latents: torch.Tensor,
+    encoder: ValidEncoder, quantizer: CosineQuantizer, columns: torch.Tensor, latents: torch.Tensor
 ) -> torch.Tensor:
     """Return the nearest code of each latent of windows, independent of rounding.
 
@@ -40,7 +37,6 @@ def resolve_near_ties(
     ----------
     encoder : ValidEncoder
         In evaluation mode.
-    quantizer : CosineQuantizer
     columns : torch.Tensor, shape (N, 4, L)
         The windows, one-hot.
     latents : torch.Tensor, shape (N, T, D)
@@ -126,7 +122,6 @@ def nearest_codes(cosines: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     members = cosines.gather(1, column + starts)  # (T, groups): one column, all groups
     group = members.argmax(1, keepdim=True)
     second = torch.maximum(
-        best.scatter_(1, column, -torch.inf).amax(1),
-        members.scatter_(1, group, -torch.inf).amax(1),
+        best.scatter_(1, column, -torch.inf).amax(1), members.scatter_(1, group, -torch.inf).amax(1)
     )
     return (group * (size // GROUPS) + column)[:, 0], first[:, 0] - second

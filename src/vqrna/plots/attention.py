@@ -65,12 +65,7 @@ def attention_figure(
 
 
 def effects_figure(
-    effects: np.ndarray,
-    places: np.ndarray,
-    color: str,
-    *,
-    title: str = "",
-    remark: str = "",
+    effects: np.ndarray, places: np.ndarray, color: str, *, title: str = "", remark: str = ""
 ) -> Figure:
     """Draw code occlusion: the mean over windows, in full and near the site, and every window.
 

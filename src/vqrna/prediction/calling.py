@@ -21,21 +21,11 @@ from vqrna.stats.tiers import EDGE, tier_index
 
 @dataclass(frozen=True, eq=False)
 class Called:
-    """Result of a piece.
+    """Result of a piece."""
 
-    Attributes
-    ----------
-    sites : Sites
-        The reported sites.
-    p_values : np.ndarray, shape (C,), float64
-        Rounded p-values of all candidates, reported or not.
-    modification_index : np.ndarray, shape (C,), int
-        Modification of each candidate.
-    """
-
-    sites: Sites
-    p_values: np.ndarray
-    modification_index: np.ndarray
+    sites: Sites  # The reported sites
+    p_values: np.ndarray  # (C,), float64: Rounded p-values of all candidates, reported or not
+    modification_index: np.ndarray  # (C,), int: Modification of each candidate
 
 
 def reach_of(model: Model, modifications: tuple[Modification, ...]) -> int:
@@ -66,31 +56,20 @@ def candidates(piece: Piece, modifications: tuple[Modification, ...]) -> np.ndar
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """What turns the logits of a scan's modifications into scores, p-values and calls.
-
-    Parameters
-    ----------
-    settings : Settings
-    length : int
-        Window length of the model.
-    slope, intercept : np.ndarray, shape (K,), float64
-        Calibration.
-    tiers, cut_tiers : np.ndarray, shape (K, 3), float64
-        Lowest logits of the tiers, for whole windows and for those cut by an end.
-    nulls, cut_nulls : tuple of NullDistribution or None, length K
-    sketches : tuple of TrainingSketch
-        Sketches of the training windows.
-    """
+    """What turns the logits of a scan's modifications into scores, p-values and calls."""
 
     settings: Settings
-    length: int
+    length: int  # Window length of the model
+    # slope, intercept: (K,), float64: Calibration
     slope: np.ndarray
     intercept: np.ndarray
+    # tiers, cut_tiers: (K, 3), float64: Lowest logits of the tiers, for whole windows and for those
+    # cut by an end
     tiers: np.ndarray
     cut_tiers: np.ndarray
     nulls: tuple[NullDistribution | None, ...]
     cut_nulls: tuple[NullDistribution | None, ...]
-    sketches: tuple[TrainingSketch, ...] = ()
+    sketches: tuple[TrainingSketch, ...] = ()  # Sketches of the training windows
 
     @classmethod
     def of(cls, model: Model, settings: Settings) -> Rules:

@@ -66,7 +66,6 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        units : iterator of Unit
         advance : callable
             Called with the number of nt that were scored since the last call.
 
@@ -143,10 +142,7 @@ ENGINES: dict[str, Callable[[], type[Engine]]] = {
 def engine_class(name: str, address: str | None = None) -> type[Engine]:
     """Return the class of an engine.
 
-    Raises
-    ------
-    UsageError
-        If the engine is unknown or not installed, or takes no address.
+    Raises UsageError if the engine is unknown or not installed, or takes no address.
     """
     if name not in ENGINES:
         raise UsageError(f"unknown engine '{name}' (known: {', '.join(ENGINES)})")
@@ -185,10 +181,7 @@ def open_engine(
 def resolve_jobs(jobs: int | None, device: torch.device) -> int:
     """Return the number of threads: the one asked for, or what fits the machine.
 
-    Raises
-    ------
-    UsageError
-        If it is below 1.
+    Raises UsageError if it is below 1.
     """
     if jobs is not None:
         if jobs < 1:
@@ -213,7 +206,6 @@ def map_in_order(
 
     Parameters
     ----------
-    items : iterable
     work : callable
         Called with an item and an event. The event is set when the work is cancelled; `work`
         should then raise :class:`Stopped` soon.

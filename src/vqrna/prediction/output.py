@@ -37,23 +37,15 @@ _OUTPUT_NAME = re.compile(rf"(sites|transcripts)\.[\w.]+|{PICTURES}/[\w.-]+\.(pn
 
 @dataclass(frozen=True)
 class Output:
-    """The files to write, and the metadata in their headers.
+    """The files to write, and the metadata in their headers."""
 
-    Parameters
-    ----------
-    formats : tuple of str
-        Names in :data:`vqrna.formats.FORMATS`.
-    organism, assembly, annotation : str
-        For the header of bedRMod; the organism is an NCBI taxonomy number.
-    by_transcript : bool
-        Whether to write the table of sites by transcript, too.
-    """
-
-    formats: tuple[str, ...] = ("tsv",)
+    formats: tuple[str, ...] = ("tsv",)  # Names in :data:`vqrna.formats.FORMATS`
+    # organism, assembly, annotation: For the header of bedRMod; the organism is an NCBI taxonomy
+    # number
     organism: str = ""
     assembly: str = ""
     annotation: str = ""
-    by_transcript: bool = False
+    by_transcript: bool = False  # Whether to write the table of sites by transcript, too
 
     def __post_init__(self) -> None:
         """Check formats and organism."""

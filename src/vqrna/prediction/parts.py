@@ -25,50 +25,28 @@ _ARRAYS = tuple(name for name in DTYPES if name not in ("sequence", "q_value"))
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """Evaluated intervals of sequences.
+    """Evaluated intervals of sequences."""
 
-    Attributes
-    ----------
-    sequence : np.ndarray, shape (P,), object
-    start, stop : np.ndarray, shape (P,), int64
-        0-based, half-open, on the forward strand.
-    reverse : np.ndarray, shape (P,), bool
-    """
-
-    sequence: np.ndarray
+    sequence: np.ndarray  # (P,), object
+    # start, stop: (P,), int64: 0-based, half-open, on the forward strand
     start: np.ndarray
     stop: np.ndarray
-    reverse: np.ndarray
+    reverse: np.ndarray  # (P,), bool
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Result of a unit.
+    """Result of a unit."""
 
-    Attributes
-    ----------
-    sites : Sites
-        Reported sites, in the order of the scan.
-    candidates : np.ndarray, shape (K,), int64
-        Number of candidates of each modification.
-    p_values : PValueCounts
-        P-values of all candidates.
-    spans : Spans
-    nt : int
-        Number of positions whose sites are reported.
-    records, empty : int
-        Number of regions that begin in the unit, and of those without a position.
-    near_ties, tokens : int
-        Number of tokens whose codes were nearly tied, and of all tokens.
-    """
-
-    sites: Sites
-    candidates: np.ndarray
-    p_values: PValueCounts
+    sites: Sites  # Reported sites, in the order of the scan
+    candidates: np.ndarray  # (K,), int64: Number of candidates of each modification
+    p_values: PValueCounts  # P-values of all candidates
     spans: Spans
-    nt: int
+    nt: int  # Number of positions whose sites are reported
+    # records, empty: Number of regions that begin in the unit, and of those without a position
     records: int
     empty: int
+    # near_ties, tokens: Number of tokens whose codes were nearly tied, and of all tokens
     near_ties: int = 0
     tokens: int = 0
 
@@ -105,10 +83,7 @@ class PartStore:
     def read(self, number: int) -> Part | None:
         """Return a part, or None if it is missing or damaged; a damaged file is removed."""
         try:
-            with (
-                self._path(number).open("rb") as file,
-                np.load(file, allow_pickle=False) as arrays,
-            ):
+            with self._path(number).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return from_arrays({name: arrays[name] for name in arrays.files})
         except FileNotFoundError:
             return None
@@ -171,15 +146,9 @@ class PartStore:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """All parts of a scan, in order; they can be iterated more than once.
+    """All parts of a scan, in order; they can be iterated more than once."""
 
-    Parameters
-    ----------
-    stores : sequence of PartStore or Part
-        The store of each part, or the part itself.
-    """
-
-    stores: Sequence[PartStore | Part]
+    stores: Sequence[PartStore | Part]  # The store of each part, or the part itself
 
     def __iter__(self) -> Iterator[Part]:
         for number, store in enumerate(self.stores):

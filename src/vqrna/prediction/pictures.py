@@ -41,7 +41,6 @@ def draw_first(
         FASTA files; they are read again.
     folder : pathlib.Path
         Folder of the results.
-    model : Model
     settings : Settings
         All candidates are drawn, called or not.
     count : int

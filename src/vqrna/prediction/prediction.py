@@ -69,15 +69,9 @@ class Prediction:
 
 @dataclass
 class Totals:
-    """Sums over the parts of a scan.
+    """Sums over the parts of a scan."""
 
-    Parameters
-    ----------
-    modifications : int
-        Number of modifications K.
-    """
-
-    modifications: int
+    modifications: int  # Number of modifications K
     candidates: np.ndarray = field(init=False)
     calls: np.ndarray = field(init=False)
     p_values: PValueCounts = field(init=False)

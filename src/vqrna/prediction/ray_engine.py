@@ -56,19 +56,10 @@ class RayEngine:
     """Actors of a Ray cluster.
 
     Ray repeats the units of a worker that died. Parts are yielded as they are ready.
-
-    Parameters
-    ----------
-    cluster : Cluster
-        From :func:`vqrna.runtime.ray_cluster.ray_cluster`.
-    source : Source
-        Files on paths that all workers see.
-    model : Model
-    settings : Settings
     """
 
-    cluster: Cluster
-    source: Source
+    cluster: Cluster  # From :func:`vqrna.runtime.ray_cluster.ray_cluster`
+    source: Source  # Files on paths that all workers see
     model: Model
     settings: Settings
 
@@ -83,10 +74,7 @@ class RayEngine:
     ) -> Iterator[RayEngine]:
         """Start or connect to a cluster while the body runs.
 
-        Raises
-        ------
-        UsageError
-            If workers cannot read the source: standard input, a pipe, or in memory.
+        Raises UsageError if workers cannot read the source: standard input, a pipe, or in memory.
         """
         if not source.rereadable or not source.inputs():
             raise UsageError("--engine ray needs files, not standard input or pipes")
@@ -108,10 +96,8 @@ class RayEngine:
     ) -> Iterator[tuple[int, Part]]:
         """Score units on the cluster (see :class:`vqrna.prediction.engines.Engine`).
 
-        Raises
-        ------
-        DataError
-            If a worker cannot read the source or reads different sequences, or Ray fails.
+        Raises DataError if a worker cannot read the source or reads different sequences, or Ray
+        fails.
         """
         numbers, checksums = [], []
         for unit in units:
@@ -257,10 +243,7 @@ def row_of(number: int, data: bytes = b"", error: str = "") -> pa.Table:
 def part_of(row: pa.Table) -> tuple[int, Part]:
     """Return number and part of a row of a :class:`Scorer`.
 
-    Raises
-    ------
-    DataError
-        If the row is an error.
+    Raises DataError if the row is an error.
     """
     error = row["error"][0].as_py()
     if error:
@@ -270,12 +253,7 @@ def part_of(row: pa.Table) -> tuple[int, Part]:
 
 
 def read_share(
-    source_ref: Any,
-    half: int,
-    reach: int,
-    folder: Path,
-    numbers: np.ndarray,
-    checksums: np.ndarray,
+    source_ref: Any, half: int, reach: int, folder: Path, numbers: np.ndarray, checksums: np.ndarray
 ) -> Iterator[pa.Table]:
     """Cut a source and yield the units of a share as rows; an error is a row, too.
 

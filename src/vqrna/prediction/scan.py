@@ -26,14 +26,9 @@ from vqrna.sites import Sites, concat_sites
 
 @dataclass(frozen=True)
 class Shard:
-    """Every n-th unit, from the i-th on.
+    """Every n-th unit, from the i-th on."""
 
-    Parameters
-    ----------
-    index, count : int
-        i and n, from 1.
-    """
-
+    # index, count: i and n, from 1
     index: int = 1
     count: int = 1
 
@@ -41,10 +36,7 @@ class Shard:
     def parse(cls, text: str) -> Shard:
         """Read ``2/8``.
 
-        Raises
-        ------
-        UsageError
-            If it is not two numbers i/n with 1 <= i <= n.
+        Raises UsageError if it is not two numbers i/n with 1 <= i <= n.
         """
         match = re.fullmatch(r" *([0-9]{1,9}) */ *([0-9]{1,9}) *", text)
         if match and 1 <= int(match[1]) <= int(match[2]):
@@ -58,20 +50,11 @@ class Shard:
 
 @dataclass
 class Tally:
-    """Counts taken while a source is read.
+    """Counts taken while a source is read."""
 
-    Attributes
-    ----------
-    units : int
-        Number of units, those of other shards included.
-    resumed : int
-        Number of units that were finished before.
-    name_hashes : array of int
-        Hashes of the names of the sequences, 8 bytes each: an input may have millions.
-    """
-
-    units: int = 0
-    resumed: int = 0
+    units: int = 0  # Number of units, those of other shards included
+    resumed: int = 0  # Number of units that were finished before
+    # Hashes of the names of the sequences, 8 bytes each: an input may have millions
     name_hashes: array[int] = field(default_factory=lambda: array("q"))
 
     @property
@@ -101,7 +84,6 @@ def scan(
     ----------
     units : iterator of Unit
         All units of the source.
-    engine : Engine
     bar : Bar
         Counts nt.
     shard : Shard, optional

@@ -58,28 +58,17 @@ def score_unit(
 
 @dataclass
 class _Evaluated:
-    """Output of a network for pieces.
+    """Output of a network for pieces."""
 
-    Attributes
-    ----------
-    logits : list of np.ndarray, shape (positions, M)
-    ood : list of np.ndarray, shape (positions,), bool
-        Whether the window is out of distribution.
-    near_ties, tokens : int
-        Number of tokens whose codes were nearly tied, and of all tokens.
-    """
-
-    logits: list[np.ndarray]
-    ood: list[np.ndarray]
+    logits: list[np.ndarray]  # (positions, M)
+    ood: list[np.ndarray]  # (positions,), bool: Whether the window is out of distribution
+    # near_ties, tokens: Number of tokens whose codes were nearly tied, and of all tokens
     near_ties: int = 0
     tokens: int = 0
 
 
 def _evaluate(
-    model: Model,
-    pieces: list[Piece],
-    settings: Settings,
-    advance: Callable[[int], None] | None,
+    model: Model, pieces: list[Piece], settings: Settings, advance: Callable[[int], None] | None
 ) -> _Evaluated:
     """Evaluate every position of pieces, in rows of one width."""
     half = centre(model.length)

@@ -66,20 +66,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Resources:
-    """Resources that the user asks for.
+    """Resources that the user asks for."""
 
-    Parameters
-    ----------
-    jobs : int, optional
-        Threads or actors; what fits if not given.
-    device : str
-        Device of actors: ``auto``, ``cpu`` or ``cuda``. Threads use that of the model.
-    address : str, optional
-        Address of a cluster (see :func:`vqrna.runtime.ray_cluster.ray_cluster`).
-    """
-
-    jobs: int | None = None
+    jobs: int | None = None  # Threads or actors; what fits if not given
+    # Device of actors: ``auto``, ``cpu`` or ``cuda``. Threads use that of the model.
     device: str = "auto"
+    # Address of a cluster (see :func:`vqrna.runtime.ray_cluster.ray_cluster`)
     address: str | None = None
 
 
@@ -145,10 +137,7 @@ def make_settings(
 def parse_priors(texts: Sequence[str] | None) -> dict[str, float]:
     """Parse priors of the command line: ``0.001`` or ``m6A=0.002,Psi=0.01``.
 
-    Raises
-    ------
-    UsageError
-        If one is not a number, or given twice.
+    Raises UsageError if one is not a number, or given twice.
     """
     priors: dict[str, float] = {}
     for text in (part for whole in texts or () for part in whole.split(",")):

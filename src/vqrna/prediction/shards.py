@@ -84,6 +84,8 @@ def join(
 ) -> Prediction:
     """Join the shards of a scan; the files are the same as those of a scan without shards.
 
+    Raises DataError if parts are missing, or of different scans.
+
     Parameters
     ----------
     folders : sequence of path
@@ -94,11 +96,6 @@ def join(
         Formats to write; those of the shards if not given.
     model : path, optional
         File of the model, if it was moved since the shards were made.
-
-    Raises
-    ------
-    DataError
-        If parts are missing, or of different scans.
     """
     paths = list(dict.fromkeys(Path(folder) for folder in folders))
     stores = _select_scan([_stores_in(path) for path in paths])

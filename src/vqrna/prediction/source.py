@@ -114,18 +114,13 @@ class _Sequences:
 class FastaSource(_Sequences):
     """FASTA files.
 
-    Parameters
-    ----------
-    files : tuple of str
-        ``-`` is standard input.
-
     Raises
     ------
     DataError
         If a file is missing.
     """
 
-    files: tuple[str, ...]
+    files: tuple[str, ...]  # ``-`` is standard input
 
     def __post_init__(self) -> None:
         """Check that the files exist."""
@@ -152,22 +147,14 @@ class FastaSource(_Sequences):
     def count_positions(self) -> int | None:
         """Count the letters, some 100 Mnt a second; None if the files can be read only once.
 
-        Raises
-        ------
-        DataError
-            If a file is invalid anywhere: before the work, not after hours.
+        Raises DataError if a file is invalid anywhere: before the work, not after hours.
         """
         return sum(region.stop for region in self.regions()) if self.rereadable else None
 
 
 @dataclass(frozen=True, eq=False)
 class MemorySource(_Sequences):
-    """Sequences in memory.
-
-    Parameters
-    ----------
-    sequences : mapping of str to str, or iterable of FastaRecord or paths
-    """
+    """Sequences in memory."""
 
     sequences: Mapping[str, str] | Iterable[FastaRecord | Input]
 
@@ -176,10 +163,8 @@ class MemorySource(_Sequences):
     def regions(self) -> Iterator[Region]:
         """Yield each sequence, and each record of files.
 
-        Raises
-        ------
-        DataError, UsageError
-            If a sequence has invalid letters, or an item is of another type.
+        Raises DataError, UsageError if a sequence has invalid letters, or an item is of another
+        type.
         """
         if isinstance(self.sequences, Mapping):
             for name, letters in self.sequences.items():
@@ -218,12 +203,8 @@ def as_source(
 ) -> FastaSource | MemorySource:
     """Return a source of a path, paths, sequences by name, or records.
 
-    Raises
-    ------
-    DataError
-        If a file is missing.
-    UsageError
-        If it is anything else, such as a sequence without a name.
+    Raises DataError if a file is missing. Raises UsageError if it is anything else, such as a
+    sequence without a name.
     """
     if isinstance(sequences, str) and _LETTERS(sequences) and not _exists(sequences):
         raise UsageError(

@@ -35,18 +35,10 @@ STEP = 128
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Consecutive positions of a region.
+    """Consecutive positions of a region."""
 
-    Attributes
-    ----------
-    region : Region
-        The piece; its `tokens` have only the context that the positions need.
-    opens : bool
-        Whether it is the first piece of its region.
-    """
-
-    region: Region
-    opens: bool
+    region: Region  # The piece; its `tokens` have only the context that the positions need
+    opens: bool  # Whether it is the first piece of its region
 
     @property
     def count(self) -> int:
@@ -61,16 +53,9 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """Pieces that one worker scores in one go.
+    """Pieces that one worker scores in one go."""
 
-    Attributes
-    ----------
-    number : int
-        Index among all units.
-    pieces : tuple of Piece
-    """
-
-    number: int
+    number: int  # Index among all units
     pieces: tuple[Piece, ...]
 
     @property
@@ -118,7 +103,6 @@ def cut_units(regions: Iterable[Region], half: int, reach: int) -> Iterator[Unit
 
     Parameters
     ----------
-    regions : iterable of Region
     half : int
         Context of a tile on either side, which neighbouring tiles share where it is empty. It
         counts as work: many short sequences fill a unit sooner.
@@ -139,35 +123,20 @@ def cut_units(regions: Iterable[Region], half: int, reach: int) -> Iterator[Unit
 
 @dataclass(frozen=True)
 class PlacedTile:
-    """A tile in a row.
+    """A tile in a row."""
 
-    Parameters
-    ----------
-    piece : int
-        Index of the piece.
-    start, count : int
-        Positions of the tile, counted from the first of the piece.
-    column : int
-        Column of the first of them among the positions of the row.
-    """
-
-    piece: int
+    piece: int  # Index of the piece
+    # start, count: Positions of the tile, counted from the first of the piece
     start: int
     count: int
-    column: int
+    column: int  # Column of the first of them among the positions of the row
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Tiles side by side, evaluated at once.
+    """Tiles side by side, evaluated at once."""
 
-    Parameters
-    ----------
-    tokens : np.ndarray, shape (positions + 2 * half,), uint8
-    tiles : list of PlacedTile
-    """
-
-    tokens: np.ndarray
+    tokens: np.ndarray  # (positions + 2 * half,), uint8
     tiles: list[PlacedTile]
 
 
@@ -182,8 +151,6 @@ def fill_rows(
 
     Parameters
     ----------
-    pieces : sequence of Piece
-    half : int
     positions : int
         Width of a row, without the context on both sides; at least `TILE`.
     cut : bool

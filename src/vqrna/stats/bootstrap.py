@@ -35,12 +35,6 @@ def draw(n_clusters: int, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarr
     the same draws, so that means over types and differences between models can be computed
     resample by resample.
 
-    Parameters
-    ----------
-    n_clusters : int
-    resamples : int
-    seed : int
-
     Returns
     -------
     np.ndarray, shape (resamples, n_clusters), int16
@@ -73,7 +67,6 @@ def resample(
         Column of `draws` for each window.
     draws : np.ndarray, shape (R, C)
         From :func:`draw`.
-    threshold : float
 
     Returns
     -------
@@ -105,7 +98,6 @@ def estimates(
         Measures of the windows.
     samples : mapping of str to np.ndarray, shape (R,)
         Measures of each resample.
-    level : float
 
     Returns
     -------

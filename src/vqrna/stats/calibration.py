@@ -25,20 +25,13 @@ def log_odds(p: np.ndarray | float) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """A line in log-odds for each type (Platt, Advances in Large Margin Classifiers, 1999).
+    """A line in log-odds for each type (Platt, Advances in Large Margin Classifiers, 1999)."""
 
-    Parameters
-    ----------
-    slope, intercept : np.ndarray, shape (M,), float64
-        ``score = sigmoid(slope * logit + intercept)``; slopes are positive, so that the order of
-        scores does not change.
-    fitted_on : str
-        Description of the data, for the model card; empty if not fitted.
-    """
-
+    # slope, intercept: (M,), float64: ``score = sigmoid(slope * logit + intercept)``; slopes are
+    # positive, so that the order of scores does not change
     slope: np.ndarray
     intercept: np.ndarray
-    fitted_on: str = ""
+    fitted_on: str = ""  # Description of the data, for the model card; empty if not fitted
 
     @classmethod
     def identity(cls, modifications: int) -> Calibration:
@@ -123,7 +116,6 @@ def cross_fitted(
         Windows of one group, for example a cluster of overlapping ones, are left out together.
     folds : int
         Number of folds, to which groups are assigned at random.
-    seed : int
 
     Returns
     -------
@@ -142,18 +134,12 @@ def cross_fitted(
 
 
 class Recalibration(NamedTuple):
-    """Calibration slope and intercept, 1 and 0 for a calibrated model.
+    """Calibration slope and intercept, 1 and 0 for a calibrated model."""
 
-    Attributes
-    ----------
-    slope : np.ndarray, shape (R,)
-        Slope of the labels regressed on the log-odds (Cox, Biometrika 45:562, 1958); below 1 for
-        an overconfident model.
-    intercept : np.ndarray, shape (R,)
-        Intercept at a slope of 1 (calibration in the large); above 0 if scores are too low.
-    """
-
+    # (R,): Slope of the labels regressed on the log-odds (Cox, Biometrika 45:562, 1958); below 1
+    # for an overconfident model
     slope: np.ndarray
+    # (R,): Intercept at a slope of 1 (calibration in the large); above 0 if scores are too low
     intercept: np.ndarray
 
 

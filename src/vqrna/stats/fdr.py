@@ -46,17 +46,14 @@ class PValueCounts:
     def add(self, p: np.ndarray, modification_index: np.ndarray | int) -> None:
         """Count the p-values of candidates, called or not.
 
+        Raises ValueError if a number is not a p-value.
+
         Parameters
         ----------
         p : np.ndarray, shape (N,)
             Above 0, at most 1; nan is not counted.
         modification_index : np.ndarray, shape (N,), int, or int
             Type of each p-value.
-
-        Raises
-        ------
-        ValueError
-            If a number is not a p-value.
         """
         keys, known = _to_keys(p, modification_index)
         self._add_counts(*np.unique(keys[known], return_counts=True))
@@ -69,11 +66,7 @@ class PValueCounts:
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts as plain numbers and lists."""
-        return {
-            "types": self.types,
-            "places": self._keys.tolist(),
-            "counts": self._counts.tolist(),
-        }
+        return {"types": self.types, "places": self._keys.tolist(), "counts": self._counts.tolist()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> PValueCounts:
@@ -106,32 +99,17 @@ class PValueCounts:
 
 @dataclass(frozen=True, eq=False)
 class QValues:
-    """The q-values of a scan (:meth:`PValueCounts.q_values`).
+    """The q-values of a scan (:meth:`PValueCounts.q_values`)."""
 
-    Parameters
-    ----------
-    keys : np.ndarray, shape (K,), int64
-        Type and rounded p-value in one number, rising.
-    q : np.ndarray, shape (K,), float64
-        Rounded; rising within a type, at most 1.
-    at_most : np.ndarray, shape (K,), int64
-        Number of p-values of the type that are as low or lower.
-    candidates : np.ndarray, shape (types,), int64
-        Number of p-values of each type.
-    """
-
-    keys: np.ndarray
-    q: np.ndarray
-    at_most: np.ndarray
-    candidates: np.ndarray
+    keys: np.ndarray  # (K,), int64: Type and rounded p-value in one number, rising
+    q: np.ndarray  # (K,), float64: Rounded; rising within a type, at most 1
+    at_most: np.ndarray  # (K,), int64: Number of p-values of the type that are as low or lower
+    candidates: np.ndarray  # (types,), int64: Number of p-values of each type
 
     def lookup(self, p: np.ndarray, modification_index: np.ndarray | int) -> np.ndarray:
         """Return the q-values (N,) of sites with p-values (N,), nan where these are.
 
-        Raises
-        ------
-        ValueError
-            If a p-value was never counted.
+        Raises ValueError if a p-value was never counted.
         """
         keys, known = _to_keys(p, modification_index)
         q = np.full(keys.shape, np.nan)
@@ -149,7 +127,6 @@ class QValues:
 
         Parameters
         ----------
-        fdr : float
         floors : sequence of float, one per type
             Smallest p-value of each null; nan without a null.
         """
@@ -169,19 +146,11 @@ class QValues:
 
 @dataclass(frozen=True)
 class UnreachableType:
-    """A type whose null is too small for its number of candidates.
-
-    Parameters
-    ----------
-    modification_index : int
-    candidates : int
-    lowest : float
-        Lowest possible q-value.
-    """
+    """A type whose null is too small for its number of candidates."""
 
     modification_index: int
     candidates: int
-    lowest: float
+    lowest: float  # Lowest possible q-value
 
     def describe(self, symbol: str, null: int, fdr: float) -> str:
         """Return a line with the symbol of the type, the size of its null and the limit."""

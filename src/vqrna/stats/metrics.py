@@ -167,7 +167,6 @@ def ece(
     labels, probabilities : np.ndarray, shape (N,)
     weights : np.ndarray, shape (R, N)
         Counts; their total determines the bias of a group.
-    bins : int
 
     Returns
     -------

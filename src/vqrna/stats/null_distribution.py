@@ -25,21 +25,11 @@ _DISTINCT = 50
 
 @dataclass(frozen=True)
 class Tail:
-    """Extension of a null above its highest values: a generalised Pareto distribution.
+    """Extension of a null above its highest values: a generalised Pareto distribution."""
 
-    Parameters
-    ----------
-    start : float
-        Logit above which p-values follow the tail; below it they are counted.
-    shape : float
-        Above 0, so that no p-value is 0.
-    scale : float
-        Scale of the excess over `start`.
-    """
-
-    start: float
-    shape: float
-    scale: float
+    start: float  # Logit above which p-values follow the tail; below it they are counted
+    shape: float  # Above 0, so that no p-value is 0
+    scale: float  # Scale of the excess over `start`
 
     def beyond(self, logits: np.ndarray) -> np.ndarray:
         """Return the share of the tail above logits: 1 up to `start`."""
@@ -49,24 +39,12 @@ class Tail:
 
 @dataclass(frozen=True, eq=False)
 class NullDistribution:
-    """Logits of unmodified positions, thinned out below the highest.
+    """Logits of unmodified positions, thinned out below the highest."""
 
-    Parameters
-    ----------
-    values : np.ndarray, shape (K,), float32
-        Logits, falling.
-    ranks : np.ndarray, shape (K,), int64
-        Rank of each value among all null logits, from 1.
-    count : int
-        Number of null positions (candidates of the type).
-    nt : int
-        Length of the sequence that was scored.
-    """
-
-    values: np.ndarray
-    ranks: np.ndarray
-    count: int
-    nt: int
+    values: np.ndarray  # (K,), float32: Logits, falling
+    ranks: np.ndarray  # (K,), int64: Rank of each value among all null logits, from 1
+    count: int  # Number of null positions (candidates of the type)
+    nt: int  # Length of the sequence that was scored
 
     @classmethod
     def from_logits(cls, logits: np.ndarray, nt: int) -> NullDistribution:

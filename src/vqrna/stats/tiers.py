@@ -20,54 +20,34 @@ EDGE = 25
 
 @dataclass(frozen=True)
 class TierMeaning:
-    """Measured performance of a tier of one type.
+    """Measured performance of a tier of one type."""
 
-    Parameters
-    ----------
-    modification : str
-        Symbol of the type.
-    tier : str
-        ``low``, ``medium`` or ``high``.
-    score : float
-        Lowest score that is called. This and the following are nan for a tier without threshold.
-    precision, recall : float
-        On validation windows at the even class ratio, with random negatives. Precision is nan if
-        nothing was called.
-    per_kb_off_site : float
-        Calls in 1,000 nt of validation windows without their central site. Unannotated sites
-        count as false calls.
-    per_kb_shuffled : float
-        Calls in 1,000 nt of the same windows after shuffling that keeps dinucleotides.
-    cut : bool
-        True for windows that extend beyond an end of their sequence.
-    """
-
-    modification: str
-    tier: str
+    modification: str  # Symbol of the type
+    tier: str  # ``low``, ``medium`` or ``high``
+    # Lowest score that is called. This and the following are nan for a tier without threshold.
     score: float
+    # precision, recall: On validation windows at the even class ratio, with random negatives.
+    # Precision is nan if nothing was called.
     precision: float
     recall: float
+    # Calls in 1,000 nt of validation windows without their central site. Unannotated sites count as
+    # false calls.
     per_kb_off_site: float
+    # Calls in 1,000 nt of the same windows after shuffling that keeps dinucleotides
     per_kb_shuffled: float
-    cut: bool = False
+    cut: bool = False  # True for windows that extend beyond an end of their sequence
 
 
 @dataclass(frozen=True, eq=False)
 class Tiers:
-    """Thresholds of all types and tiers.
+    """Thresholds of all types and tiers."""
 
-    Parameters
-    ----------
-    logits : np.ndarray, shape (M, 3), float64
-        Lowest raw logit of each tier, rising; infinite for tiers that the nulls cannot measure.
-    meanings : tuple of TierMeaning
-        One per type and tier.
-    cut_logits : np.ndarray, shape (M, 3), float64, or None
-        The same for windows that extend beyond an end of their sequence; `logits` by default.
-    """
-
+    # (M, 3), float64: Lowest raw logit of each tier, rising; infinite for tiers that the nulls
+    # cannot measure
     logits: np.ndarray
-    meanings: tuple[TierMeaning, ...] = ()
+    meanings: tuple[TierMeaning, ...] = ()  # One per type and tier
+    # (M, 3), float64, or None: The same for windows that extend beyond an end of their sequence;
+    # `logits` by default
     cut_logits: np.ndarray | None = None
 
     @classmethod

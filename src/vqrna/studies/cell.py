@@ -48,6 +48,8 @@ def run_cell(
 ) -> Cell:
     """Return the cell of a network from the store, or train it, from its checkpoint if possible.
 
+    Raises VqrnaError, OSError: also written to ``error.txt`` in the folder.
+
     Parameters
     ----------
     identity : Identity
@@ -56,18 +58,10 @@ def run_cell(
         Training windows, and those to evaluate, of the types of the identity.
     folder : path-like
         For config, log, curves and ``best.safetensors`` of this cell.
-    store : CellStore
-    device : str
     resamples : int
         For the intervals.
     command : str, optional
         Recorded in the cell; the running command if not given.
-    show_progress : bool
-
-    Raises
-    ------
-    VqrnaError, OSError
-        Also written to ``error.txt`` in the folder.
     """
 
     def work() -> Cell:
@@ -106,21 +100,15 @@ def attempt(
 ) -> Cell:
     """Return a cell from the store, or make and keep it.
 
+    Raises BusyError if another process works in this folder. Raises Exception: any error of the
+    work.
+
     Parameters
     ----------
-    identity : Identity
     folder : path-like
         For the files of the work; the traceback of a failure is written to ``error.txt``.
-    store : CellStore
     work : callable
         Makes the cell.
-
-    Raises
-    ------
-    BusyError
-        If another process works in this folder.
-    Exception
-        Any error of the work.
     """
     if (cell := store.get(identity)) is not None:
         return cell

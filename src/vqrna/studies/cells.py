@@ -230,10 +230,7 @@ class CellStore:
     def get(self, identity: Identity) -> Cell | None:
         """Read a cell; None if it does not exist.
 
-        Raises
-        ------
-        DataError
-            If its file is damaged.
+        Raises DataError if its file is damaged.
         """
         path = self.path(identity)
         return read_cell(path) if path.exists() else None
@@ -241,10 +238,7 @@ class CellStore:
     def put(self, cell: Cell) -> Path:
         """Write a cell atomically.
 
-        Raises
-        ------
-        DataError
-            If it cannot be written.
+        Raises DataError if it cannot be written.
         """
         output_directory(self.folder)
         path = self.path(cell.identity)
@@ -258,10 +252,7 @@ class CellStore:
     def all(self) -> list[Cell]:
         """Read all cells, sorted by name.
 
-        Raises
-        ------
-        DataError
-            If a file is damaged.
+        Raises DataError if a file is damaged.
         """
         return [read_cell(path) for path in sorted(self.folder.glob("*.json"))]
 

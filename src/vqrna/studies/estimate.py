@@ -163,27 +163,13 @@ def estimate_study(
 
 @dataclass(frozen=True)
 class Estimate:
-    """Expected duration of a search.
+    """Expected duration of a search."""
 
-    Parameters
-    ----------
-    config : Config
-        The settings that were timed: the middle of the space.
-    windows : int
-        Training windows of the longest epoch that was timed.
-    epoch : float
-        Seconds of a whole epoch.
-    total : float
-        Seconds of the search if nothing is pruned and no training stops early.
-    at_once : int
-        Trials that really run side by side: on a CPU, at most one per core.
-    """
-
-    config: Config
-    windows: int
-    epoch: float
-    total: float
-    at_once: int = 1
+    config: Config  # The settings that were timed: the middle of the space
+    windows: int  # Training windows of the longest epoch that was timed
+    epoch: float  # Seconds of a whole epoch
+    total: float  # Seconds of the search if nothing is pruned and no training stops early
+    at_once: int = 1  # Trials that really run side by side: on a CPU, at most one per core
 
 
 def estimate_search(

@@ -260,10 +260,7 @@ def lengths_page(cells: Sequence[Cell]) -> str:
 
 
 def write_ablations(
-    cells: Sequence[Cell],
-    out: str | PathLike[str],
-    reference: str,
-    palette: str = "types",
+    cells: Sequence[Cell], out: str | PathLike[str], reference: str, palette: str = "types"
 ) -> list[Path]:
     """Write ``ablations.csv``, ``ablations.md``, ``ablations.png`` and ``ablations.svg``.
 

@@ -223,10 +223,7 @@ def serve(
 
     Parameters are those of :func:`tune`.
 
-    Raises
-    ------
-    DataError
-        If the folder contains no search, or the port is busy.
+    Raises DataError if the folder contains no search, or the port is busy.
     """
     folder = Path(out)
     record = read_record(folder)

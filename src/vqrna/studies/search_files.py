@@ -15,20 +15,14 @@ from vqrna.studies.search_toml import read_toml
 def read_search(path: str | PathLike[str], preset: str | None = None, **changes: Any) -> Search:
     """Read a search from TOML, or from the ``config.yaml`` of an NNI experiment.
 
+    Raises DataError if the file is missing or broken. Raises UsageError if a setting is invalid.
+
     Parameters
     ----------
-    path : path-like
     preset : str, optional
         Overrides the preset of the file.
     **changes
         Settings of model or training that override the file; None keeps its value.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or broken.
-    UsageError
-        If a setting is invalid.
     """
     file = Path(path)
     suffix = file.suffix.lower()

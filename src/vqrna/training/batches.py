@@ -63,26 +63,15 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """Training windows, and what is drawn or looked up for each batch of them.
+    """Training windows, and what is drawn or looked up for each batch of them."""
 
-    Parameters
-    ----------
-    windows : Windows
-        At least as long as the model's.
-    config : Config
-    unlabelled : UnlabelledNegatives, optional
-    decoys : Decoys, optional
-    other_types : np.ndarray, shape (N, M), bool, optional
-        From :func:`vqrna.training.negatives.other_type_negatives`.
-    teacher_logits : np.ndarray, shape (N, M), float32, optional
-        From :func:`vqrna.training.teacher.teacher_logits`.
-    """
-
-    windows: Windows
+    windows: Windows  # At least as long as the model's
     config: Config
     unlabelled: UnlabelledNegatives | None = None
     decoys: Decoys | None = None
+    # (N, M), bool, optional: From :func:`vqrna.training.negatives.other_type_negatives`
     other_types: np.ndarray | None = None
+    # (N, M), float32, optional: From :func:`vqrna.training.teacher.teacher_logits`
     teacher_logits: np.ndarray | None = None
 
     @classmethod

@@ -83,10 +83,8 @@ def calibrate_model(
     ----------
     model : TrainedModel
         Directly after training.
-    train, valid : Windows
     summary : dict
         Facts about the training, for the model card.
-    show_progress : bool
 
     Returns
     -------

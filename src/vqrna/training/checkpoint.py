@@ -27,27 +27,13 @@ _KEY = "vqrna-checkpoint"
 
 @dataclass
 class Progress:
-    """Progress of a run.
+    """Progress of a run."""
 
-    Attributes
-    ----------
-    epoch : int
-        Finished epochs.
-    best_epoch : int
-        Epoch whose weights are kept (from 1; 0 for none yet).
-    best : float
-        Validation score of the best epoch.
-    history : list of dict
-        A row per epoch.
-    command : str
-        Command that started the run, which a resumed run keeps.
-    """
-
-    epoch: int
-    best_epoch: int
-    best: float
-    history: list[dict[str, Any]]
-    command: str
+    epoch: int  # Finished epochs
+    best_epoch: int  # Epoch whose weights are kept (from 1; 0 for none yet)
+    best: float  # Validation score of the best epoch
+    history: list[dict[str, Any]]  # A row per epoch
+    command: str  # Command that started the run, which a resumed run keeps
 
 
 def write(
@@ -60,20 +46,12 @@ def write(
 ) -> None:
     """Write a checkpoint atomically.
 
+    Raises DataError if the file cannot be written.
+
     Parameters
     ----------
-    folder : pathlib.Path
     identity : str
         Hash of configuration and data, so that a run never resumes from another one's state.
-    progress : Progress
-    network : Network
-    average : WeightAverage or None
-    optimizer : torch.optim.Optimizer
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written.
     """
     # Non-persistent buffers, too: the next epoch depends on the usage of the codes
     state = network.state_dict() | dict(network.named_buffers())
@@ -102,15 +80,12 @@ def read(
 
     Parameters are those of :func:`write`; the last three are changed in place.
 
+    Raises DataError if the checkpoint is damaged, or its configuration or data differ.
+
     Returns
     -------
     Progress or None
         None without a checkpoint.
-
-    Raises
-    ------
-    DataError
-        If the checkpoint is damaged, or its configuration or data differ.
     """
     path = folder / FILE_NAME
     if not path.exists():
@@ -153,10 +128,7 @@ _LAST = tuple(
 def transfer(start: TrainedModel, network: Network, modifications: Sequence[Modification]) -> None:
     """Copy weights into a fresh network for some types; those that `start` lacks stay fresh.
 
-    Raises
-    ------
-    DataError
-        If the two networks differ in more than their last layers.
+    Raises DataError if the two networks differ in more than their last layers.
     """
     source, target = start.network.state_dict(), network.state_dict()
     different = [

@@ -29,14 +29,14 @@ def train_epoch(
     All random draws follow from the seed and the epoch's number, so that a resumed run repeats
     them.
 
+    Raises DataError if the loss is not finite.
+
     Parameters
     ----------
     network : Network
         Changed in place.
     average : WeightAverage or None
         Moving average of the network's weights, updated after each step.
-    optimizer : torch.optim.Optimizer
-    data : TrainingData
     epoch : int
         From 0.
     on_step : callable
@@ -47,11 +47,6 @@ def train_epoch(
     dict
         Means over the epoch of ``loss``, its terms and ``perplexity``; ``codes_used``, the number
         of codes; and ``learning_rate``, the last one.
-
-    Raises
-    ------
-    DataError
-        If the loss is not finite.
     """
     config, training = data.config, data.config.training
     seed = training.seed * 1_000_003 + epoch

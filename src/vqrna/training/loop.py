@@ -79,34 +79,28 @@ def train_network(
     ``history.csv``, ``train.log``, ``curves.png`` and ``.svg``, and a checkpoint from which
     `resume` continues to the same result as an uninterrupted run.
 
+    Raises DataError if a class of a type is empty, sites are not in the centre, the folder cannot
+    be written, or its checkpoint is damaged or from a run with other settings or data. Raises
+    UsageError if the folder holds a run and `resume` is False, or the device does not exist.
+
     Parameters
     ----------
     train, valid : Windows
         With the same modifications. The epoch to keep is chosen on `valid`.
     out : path-like
         A folder, created if missing.
-    config : Config
     start : TrainedModel, optional
         Initial weights; types that it lacks get fresh ones.
     resume : bool
         Continue from the checkpoint in `out`, if there is one.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-    show_progress : bool
     on_epoch : callable, optional
         Called with the rows of the history after each checkpoint, and before the first epoch of a
         resumed run. An exception that it raises ends the training.
     calibrate : bool
         False returns the best epoch without calibration, nulls and tiers, and writes no
         ``model.safetensors``: for a search, which only compares epochs. Curves are drawn once.
-
-    Raises
-    ------
-    DataError
-        If a class of a type is empty, sites are not in the centre, the folder cannot be written,
-        or its checkpoint is damaged or from a run with other settings or data.
-    UsageError
-        If the folder holds a run and `resume` is False, or the device does not exist.
     """
     check_windows(train, valid)
     device_name = choose_device(device).name

@@ -85,7 +85,6 @@ def compute_loss(
         Input of the network.
     batch : Batch
         On the device of `output`.
-    config : Config
     """
     training, n, labels = config.training, batch.size, batch.labels
     smoothing = training.label_smoothing
@@ -129,12 +128,7 @@ def compute_loss(
             terms[name] = unlabelled_loss(logits[rows], batch.unlabelled[rows], smoothing)
             total = total + weights[name] * terms[name]
     return LossOutput(
-        total,
-        classification,
-        output.quantization_loss,
-        reconstruction,
-        output.perplexity,
-        **terms,
+        total, classification, output.quantization_loss, reconstruction, output.perplexity, **terms
     )
 
 

@@ -35,41 +35,23 @@ def other_type_negatives(windows: Windows) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class NegativeRows:
-    """Unlabelled negatives for one batch.
+    """Unlabelled negatives for one batch."""
 
-    Attributes
-    ----------
-    tokens : np.ndarray, shape (E, L), uint8
-        Windows centred on the positions.
-    negative : np.ndarray, shape (E, M), bool
-        Types that each row is a negative of.
-    terms : dict of str to slice
-        Rows of each loss term, `OFF_SITE` and `SHUFFLED`.
-    """
-
-    tokens: np.ndarray
-    negative: np.ndarray
-    terms: dict[str, slice]
+    tokens: np.ndarray  # (E, L), uint8: Windows centred on the positions
+    negative: np.ndarray  # (E, M), bool: Types that each row is a negative of
+    terms: dict[str, slice]  # Rows of each loss term, `OFF_SITE` and `SHUFFLED`
 
 
 @dataclass(frozen=True, eq=False)
 class UnlabelledNegatives:
-    """Source of unlabelled negatives.
+    """Source of unlabelled negatives."""
 
-    Parameters
-    ----------
-    windows : Windows
-        Training windows; those longer than the model's provide positions beside sites.
-    known : np.ndarray, shape (N, L), bool
-        Annotated sites, which are never drawn (see :func:`vqrna.data.annotated.annotated`).
-    length : int
-        Length of the model's windows in nt.
-    config : TrainingConfig
-    """
-
+    # Training windows; those longer than the model's provide positions beside sites
     windows: Windows
+    # (N, L), bool: Annotated sites, which are never drawn (see
+    # :func:`vqrna.data.annotated.annotated`)
     known: np.ndarray
-    length: int
+    length: int  # Length of the model's windows in nt
     config: TrainingConfig
 
     @classmethod
@@ -91,7 +73,6 @@ class UnlabelledNegatives:
         ----------
         rows : np.ndarray, int
             Windows of the batch, in random order.
-        rng : np.random.Generator
         """
         count = max(1, round(self.config.unlabelled_share * len(rows)))
         parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}

@@ -96,10 +96,7 @@ def _regions(
 
 
 def _null(
-    model: TrainedModel,
-    windows: np.ndarray,
-    regions: np.ndarray | None,
-    known: np.ndarray | None,
+    model: TrainedModel, windows: np.ndarray, regions: np.ndarray | None, known: np.ndarray | None
 ) -> tuple[NullDistribution, ...]:
     """Score the candidates in windows, or in regions of them, except for `known` sites."""
     length = windows.shape[1]

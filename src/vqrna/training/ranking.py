@@ -20,42 +20,26 @@ from vqrna.sequence import centre, recentre
 
 
 class DrawnDecoys(NamedTuple):
-    """Decoys for one batch.
+    """Decoys for one batch."""
 
-    Attributes
-    ----------
-    offsets : torch.Tensor, shape (N, K), int64
-        Tokens, counted from the central one.
-    present : torch.Tensor, shape (N, K), bool
-        Which offsets are decoys; the others only fill up rows that have fewer.
-    modification_index : torch.Tensor, shape (N,), int64
-        Type that each row is ranked for; arbitrary in rows without decoys.
-    """
-
-    offsets: torch.Tensor
+    offsets: torch.Tensor  # (N, K), int64: Tokens, counted from the central one
+    # (N, K), bool: Which offsets are decoys; the others only fill up rows that have fewer
     present: torch.Tensor
+    # (N,), int64: Type that each row is ranked for; arbitrary in rows without decoys
     modification_index: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class Decoys:
-    """Source of decoys.
-
-    Parameters
-    ----------
-    modifications : tuple of Modification, length M
-    modification_index : np.ndarray, shape (N,), int
-        First type that each window is modified for; -1 for none.
-    free : np.ndarray, shape (N, 2 * reach + 1), bool
-        Tokens around the site, without the site, that are annotated for no type.
-    count : int
-        Most decoys of a site.
-    """
+    """Source of decoys."""
 
     modifications: tuple[Modification, ...]
+    # (N,), int: First type that each window is modified for; -1 for none
     modification_index: np.ndarray
+    # (N, 2 * reach + 1), bool: Tokens around the site, without the site, that are annotated for no
+    # type
     free: np.ndarray
-    count: int
+    count: int  # Most decoys of a site
 
     @classmethod
     def from_windows(cls, windows: Windows, reach: int, config: TrainingConfig) -> Decoys | None:
@@ -70,7 +54,6 @@ class Decoys:
         reach : int
             Tokens on each side of the central one that the network can score
             (see :class:`vqrna.nn.context.ConvolutionalContext`).
-        config : TrainingConfig
         """
         if config.ranking_weight == 0 or reach == 0:
             return None

@@ -37,7 +37,6 @@ def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
 
     Parameters
     ----------
-    config : TrainingConfig
     step : int
         From 0, over all epochs.
     steps : int

@@ -30,14 +30,9 @@ Notice = Callable[[str], object]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """Training and validation windows of the same modifications.
+    """Training and validation windows of the same modifications."""
 
-    Parameters
-    ----------
-    train, valid : Windows
-        With the same columns of labels.
-    """
-
+    # train, valid: With the same columns of labels
     train: Windows
     valid: Windows
 
@@ -55,6 +50,9 @@ def from_benchmark(
 
     Types that lack modified or unmodified windows in either split are left out.
 
+    Raises DataError if no type is left, or a file is invalid. Raises UsageError if a name is
+    unknown.
+
     Parameters
     ----------
     directory : path-like
@@ -63,13 +61,6 @@ def from_benchmark(
         Types; by default all that have files.
     on_missing : callable, optional
         Called with one line for each missing file; :func:`warnings.warn` by default.
-
-    Raises
-    ------
-    DataError
-        If no type is left, or a file is invalid.
-    UsageError
-        If a name is unknown.
     """
     available = benchmark_modifications(directory)
     # Without any file, reading reports what is missing
@@ -89,10 +80,7 @@ def from_sets(sets: Sequence[WindowSet], seed: int) -> Source:
 
     Overlapping windows stay on one side (see :func:`vqrna.data.split.split_windows`).
 
-    Raises
-    ------
-    DataError
-        If there are no windows, or they overlap too much to be split.
+    Raises DataError if there are no windows, or they overlap too much to be split.
     """
     shares = (1 - VALIDATION_SHARE, VALIDATION_SHARE, 0.0)
     split = split_windows(sets, fractions=shares, seed=seed, max_cluster=0.5).split
@@ -155,11 +143,8 @@ _SHOWN = 5
 def check_windows(train: Windows, valid: Windows) -> None:
     """Reject windows from which nothing can be learned.
 
-    Raises
-    ------
-    DataError
-        If types differ, a class of a type is empty, or most modified windows of a type lack its
-        base or context in the centre: the most common error is a site that is off by one.
+    Raises DataError if types differ, a class of a type is empty, or most modified windows of a type
+    lack its base or context in the centre: the most common error is a site that is off by one.
     """
     if train.modifications != valid.modifications:
         raise DataError("training and validation windows are of different modifications")

@@ -48,7 +48,6 @@ def examples(
 
     Parameters
     ----------
-    windows : Windows
     column : int
         Column of the type.
     elsewhere : float
@@ -84,25 +83,20 @@ def grow(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Train gradient-boosted trees for one type (LightGBM), the same with any number of threads.
 
+    Raises UsageError if LightGBM is not installed.
+
     Parameters
     ----------
     features : np.ndarray, shape (K, F)
     labels : np.ndarray, shape (K,), 0 or 1
     weights : np.ndarray, shape (K,)
-    seed : int
     rounds : int
         Number of trees.
-    threads : int
 
     Returns
     -------
     callable
         Maps features (N, F) to log-odds (N,).
-
-    Raises
-    ------
-    UsageError
-        If LightGBM is not installed.
     """
     try:
         import lightgbm
@@ -127,6 +121,9 @@ def teacher_logits(
 ) -> np.ndarray:
     """Score every window, out of fold, for every type that its base and context allow.
 
+    Raises DataError if there are fewer clusters of overlapping windows than folds. Raises
+    UsageError if LightGBM is not installed.
+
     Parameters
     ----------
     windows : Windows
@@ -135,19 +132,11 @@ def teacher_logits(
         Length of the network's windows in nt; the trees see the same.
     seed : int
         Seed of the folds and the trees.
-    show_progress : bool
 
     Returns
     -------
     np.ndarray, shape (N, M), float32
         Log-odds; NaN where base and context do not fit, and for types with too few windows.
-
-    Raises
-    ------
-    DataError
-        If there are fewer clusters of overlapping windows than folds.
-    UsageError
-        If LightGBM is not installed.
     """
     fold = make_folds(windows, FOLDS, seed=seed).fold
     seen = recentre(windows.tokens, length)

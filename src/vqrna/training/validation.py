@@ -37,7 +37,6 @@ def validate(network: Network, windows: Windows, config: Config) -> dict[str, di
         Left in evaluation mode.
     windows : Windows
         Of any length; cut or padded to the model's.
-    config : Config
 
     Returns
     -------

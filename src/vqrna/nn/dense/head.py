@@ -21,21 +21,11 @@ PROJECTED, SITES = 1024, 1024
 
 
 class Tokens(NamedTuple):
-    """Features of the tokens at every nt.
+    """Features of the tokens at every nt."""
 
-    Attributes
-    ----------
-    rows : torch.Tensor, shape (T, C)
-        As many before the first site as after the last.
-    stride : int
-        Distance in nt between neighbouring tokens of a window.
-    sites : int
-        Number of sites W.
-    """
-
-    rows: torch.Tensor
-    stride: int
-    sites: int
+    rows: torch.Tensor  # (T, C): As many before the first site as after the last
+    stride: int  # Distance in nt between neighbouring tokens of a window
+    sites: int  # Number of sites W
 
     def around(self, sites: slice, low: int = 0, high: int = 0) -> torch.Tensor:
         """Return the rows from token `low` of the first site to token `high` of the last."""

@@ -39,20 +39,13 @@ ENTRIES, ROWS = 1024, 1024
 
 
 class DenseOutput(NamedTuple):
-    """Output for every position.
+    """Output for every position."""
 
-    Attributes
-    ----------
-    logits : torch.Tensor, shape (N, W, M), float32 (float64 from a network in float64)
-    near_ties : torch.Tensor, shape (N, W), bool
-        Whether the two best codes of the token at the position differ by less than
-        `vqrna.nn.ties.TIE`, so that single precision cannot separate them.
-    codes : torch.Tensor, shape (N, W + length - reach), int64
-        Codes of all tokens of the rows; a latent sees `reach` nt.
-    """
-
-    logits: torch.Tensor
+    logits: torch.Tensor  # (N, W, M), float32 (float64 from a network in float64)
+    # (N, W), bool: Whether the two best codes of the token at the position differ by less than
+    # `vqrna.nn.ties.TIE`, so that single precision cannot separate them
     near_ties: torch.Tensor
+    # (N, W + length - reach), int64: Codes of all tokens of the rows; a latent sees `reach` nt
     codes: torch.Tensor
 
 

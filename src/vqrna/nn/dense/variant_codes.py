@@ -25,17 +25,10 @@ from vqrna.sequence import AMBIGUOUS
 
 @dataclass(frozen=True, eq=False)
 class WideConvolution:
-    """A convolution as one matrix; its sums over the kernel are taken later, by look-up.
+    """A convolution as one matrix; its sums over the kernel are taken later, by look-up."""
 
-    Attributes
-    ----------
-    matrix : torch.Tensor, shape (inputs, kernel * outputs)
-    bias : torch.Tensor, shape (outputs,)
-        To be added to the sums.
-    """
-
-    matrix: torch.Tensor
-    bias: torch.Tensor
+    matrix: torch.Tensor  # (inputs, kernel * outputs)
+    bias: torch.Tensor  # (outputs,): To be added to the sums
 
     @classmethod
     def from_layer(cls, layer: Layer) -> WideConvolution:
@@ -71,50 +64,31 @@ AT_ONCE = 512
 
 
 class VariantCodes(NamedTuple):
-    """Codes around substitutions.
+    """Codes around substitutions."""
 
-    Attributes
-    ----------
-    first : torch.Tensor, shape (N,), int64
-        The first token that can differ; may be before the first of the window.
-    codes : torch.Tensor, shape (N, TOKENS), int64
-        Codes of that token and the next ones; undefined beyond the window.
-    changed : torch.Tensor, shape (N, TOKENS), bool
-        Which differ from the window's; never beyond the window.
-    """
-
+    # (N,), int64: The first token that can differ; may be before the first of the window
     first: torch.Tensor
+    # (N, TOKENS), int64: Codes of that token and the next ones; undefined beyond the window
     codes: torch.Tensor
+    # (N, TOKENS), bool: Which differ from the window's; never beyond the window
     changed: torch.Tensor
 
 
 class _Layout(NamedTuple):
-    """Which cells and tokens see each of N columns; independent of the letters.
+    """Which cells and tokens see each of N columns; independent of the letters."""
 
-    Attributes
-    ----------
-    columns : torch.Tensor, shape (N,), int64
-    first : torch.Tensor, shape (N,), int64
-        The first token that can see the column.
-    seen : torch.Tensor, shape (N, width), int64
-        Letters seen by the cells that see the column, as indices of the padded window.
-    column_seen : torch.Tensor, shape (N, 1), int64
-        Index of the column among these.
-    token : torch.Tensor, shape (N, TOKENS), int64
-        The tokens, clamped to the window.
-    variant, nth : torch.Tensor, shape (E,), int64
-        Pairs of a column and a token that sees it, the token counted from `first`.
-    words : torch.Tensor, shape (E, MIX_KERNEL), int64
-        Rows of the table of cells that each of these tokens sums.
-    """
-
-    columns: torch.Tensor
-    first: torch.Tensor
+    columns: torch.Tensor  # (N,), int64
+    first: torch.Tensor  # (N,), int64: The first token that can see the column
+    # (N, width), int64: Letters seen by the cells that see the column, as indices of the padded
+    # window
     seen: torch.Tensor
-    column_seen: torch.Tensor
-    token: torch.Tensor
+    column_seen: torch.Tensor  # (N, 1), int64: Index of the column among these
+    token: torch.Tensor  # (N, TOKENS), int64: The tokens, clamped to the window
+    # variant, nth: (E,), int64: Pairs of a column and a token that sees it, the token counted from
+    # `first`
     variant: torch.Tensor
     nth: torch.Tensor
+    # (E, MIX_KERNEL), int64: Rows of the table of cells that each of these tokens sums
     words: torch.Tensor
 
 

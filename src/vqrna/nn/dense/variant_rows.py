@@ -26,22 +26,13 @@ MARGIN = KERNEL - 1
 
 
 class Geometry(NamedTuple):
-    """Which tokens of a window the rows of a layer see.
+    """Which tokens of a window the rows of a layer see."""
 
-    Attributes
-    ----------
-    rows : int
-        Rows per window.
-    start, step : int
-        First token seen by the first row, and the distance to that of the next row.
-    reach : int
-        Tokens seen by a row.
-    """
-
-    rows: int
+    rows: int  # Rows per window
+    # start, step: First token seen by the first row, and the distance to that of the next row
     start: int
     step: int
-    reach: int
+    reach: int  # Tokens seen by a row
 
     def convolved(self) -> Geometry:
         """Return the geometry after a convolution without padding."""
@@ -59,26 +50,19 @@ class Geometry(NamedTuple):
 
 
 class ChangedRows(NamedTuple):
-    """The rows of a layer around the changes of N variants of a window.
+    """The rows of a layer around the changes of N variants of a window."""
 
-    Attributes
-    ----------
-    first : torch.Tensor, shape (N,), int64
-        Row of the window where `rows` begins; can be negative.
-    rows : torch.Tensor, shape (N, width), int64
-        Index of each row in the table of the layer: unchanged rows are the window's.
-    variant, row, slot : torch.Tensor, shape (E,), int64
-        The changed rows, by variant, then by row of the window: variant, row of the window, and
-        number among the variants' rows in the table.
-    representative : torch.Tensor, shape (U,), int64
-        For each of the variants' rows in the table, one of the E rows that are equal to it.
-    """
-
-    first: torch.Tensor
+    first: torch.Tensor  # (N,), int64: Row of the window where `rows` begins; can be negative
+    # (N, width), int64: Index of each row in the table of the layer: unchanged rows are the
+    # window's
     rows: torch.Tensor
+    # variant, row, slot: (E,), int64: The changed rows, by variant, then by row of the window:
+    # variant, row of the window, and number among the variants' rows in the table
     variant: torch.Tensor
     row: torch.Tensor
     slot: torch.Tensor
+    # (U,), int64: For each of the variants' rows in the table, one of the E rows that are equal to
+    # it
     representative: torch.Tensor
 
     def seen_by(
@@ -94,22 +78,14 @@ class ChangedRows(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """Rows of a layer that can differ, given the first token that can change.
+    """Rows of a layer that can differ, given the first token that can change."""
 
-    Attributes
-    ----------
-    first : torch.Tensor, shape (N,), int64
-    row, clamped : torch.Tensor, shape (N, width), int64
-        Rows of the window, and the same clamped to it.
-    inside : torch.Tensor, shape (N, width), bool
-    start, stop : torch.Tensor, shape (N, width), int64
-        Which of the tokens that can change each row sees.
-    """
-
-    first: torch.Tensor
+    first: torch.Tensor  # (N,), int64
+    # row, clamped: (N, width), int64: Rows of the window, and the same clamped to it
     row: torch.Tensor
     clamped: torch.Tensor
-    inside: torch.Tensor
+    inside: torch.Tensor  # (N, width), bool
+    # start, stop: (N, width), int64: Which of the tokens that can change each row sees
     start: torch.Tensor
     stop: torch.Tensor
 

@@ -30,86 +30,57 @@ LETTERS = len(ALPHABET) + 1
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A layer with its norm folded in.
+    """A layer with its norm folded in."""
 
-    Attributes
-    ----------
-    weight : torch.Tensor, shape (kernel, inputs, outputs), or (inputs, outputs) if kernel is 1
-    bias : torch.Tensor, shape (outputs,)
-    """
-
-    weight: torch.Tensor
-    bias: torch.Tensor
+    weight: torch.Tensor  # (kernel, inputs, outputs), or (inputs, outputs) if kernel is 1
+    bias: torch.Tensor  # (outputs,)
 
 
 @dataclass(frozen=True, eq=False)
 class FoldedPart:
-    """A part of the head.
+    """A part of the head."""
 
-    Attributes
-    ----------
-    hidden : Layer
-        Reads the features, with the norm before it folded in; takes sums in place of means.
-    logits : torch.Tensor, shape (H, M)
-    """
-
+    # Reads the features, with the norm before it folded in; takes sums in place of means
     hidden: Layer
-    logits: torch.Tensor
+    logits: torch.Tensor  # (H, M)
 
 
 @dataclass(frozen=True, eq=False)
 class FoldedNetwork:
-    """Weights of the dense engine, on the network's device.
+    """Weights of the dense engine, on the network's device."""
 
-    Attributes
-    ----------
-    length : int
-        Window length in nt.
-    fine_half, coarse_half : int
-        Tokens on each side of the central one after the entry of the context and at its end.
-    near, regions : tuple of Span
-        Spans of the means near the site and of the means by region.
-    stem : torch.Tensor, shape (kernel / 3 * 125, C)
-        What each 3-mer adds to the first convolution, one table per triplet of its kernel.
-    stem_scale, stem_shift : torch.Tensor, shape (C,)
-        The norm after the pooling.
-    mix : Layer
-    project, project_bias : torch.Tensor, shapes (C, D) and (D,)
-    codebook : torch.Tensor, shape (D, K)
-    enter : torch.Tensor, shape (kernel * K, W)
-        What each code adds to the first convolution of the context, one table per place in its
-        kernel; the first table includes the bias.
-    blocks : tuple of Layer
-        Residual blocks, with weights (W, W, 1, kernel), channels last; the identity is added to
-        the central weights, so that the convolution includes the input of the block.
-    near_project, region_project : Layer
-        Projections of a token of the entry to what is averaged.
-    site, region : FoldedPart
-    logits_bias : torch.Tensor, shape (M,)
-        Sum of the biases of both parts.
-    exact_encoder, exact_codebook : ValidEncoder; torch.Tensor, shape (K, D)
-        In double precision, on the CPU.
-    """
-
-    length: int
+    length: int  # Window length in nt
+    # fine_half, coarse_half: Tokens on each side of the central one after the entry of the context
+    # and at its end
     fine_half: int
     coarse_half: int
+    # near, regions: Spans of the means near the site and of the means by region
     near: tuple[Span, ...]
     regions: tuple[Span, ...]
+    # (kernel / 3 * 125, C): What each 3-mer adds to the first convolution, one table per triplet of
+    # its kernel
     stem: torch.Tensor
+    # stem_scale, stem_shift: (C,): The norm after the pooling
     stem_scale: torch.Tensor
     stem_shift: torch.Tensor
     mix: Layer
+    # project, project_bias: (C, D) and (D,)
     project: torch.Tensor
     project_bias: torch.Tensor
-    codebook: torch.Tensor
+    codebook: torch.Tensor  # (D, K)
+    # (kernel * K, W): What each code adds to the first convolution of the context, one table per
+    # place in its kernel; the first table includes the bias
     enter: torch.Tensor
+    # Residual blocks, with weights (W, W, 1, kernel), channels last; the identity is added to the
+    # central weights, so that the convolution includes the input of the block
     blocks: tuple[Layer, ...]
+    # near_project, region_project: Projections of a token of the entry to what is averaged
     near_project: Layer
     region_project: Layer
     site: FoldedPart
     region: FoldedPart
-    logits_bias: torch.Tensor
+    logits_bias: torch.Tensor  # (M,): Sum of the biases of both parts
+    # exact_encoder, exact_codebook: (K, D): In double precision, on the CPU
     exact_encoder: ValidEncoder
     exact_codebook: torch.Tensor
 
@@ -120,7 +91,6 @@ def fold(network: SiteNetwork, context_dtype: torch.dtype | None = None) -> Fold
 
     Parameters
     ----------
-    network : SiteNetwork
     context_dtype : torch.dtype, optional
         Precision of everything after the codes; that of the codebook by default.
     """
