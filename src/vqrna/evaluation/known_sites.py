@@ -123,7 +123,7 @@ def read_known(
 
 
 class _Types:
-    """Looks up the types that names stand for, and remembers an unknown name."""
+    """Look up modifications by name, and remember an unknown name."""
 
     def __init__(self, modifications: Sequence[Modification], only: Modification | None) -> None:
         self.all = tuple(modifications)
@@ -156,7 +156,7 @@ class _Types:
             return f"holds no sites of {self.all[self.only].symbol}"
         if self.example in ("", "."):
             return "has no column with the types of its sites: set one with --modification"
-        message = f"names in column 4, such as '{self.example}', are no known modifications"
+        message = f"unknown modifications in column 4, such as '{self.example}'"
         return f"{message}: set one with --modification"
 
 

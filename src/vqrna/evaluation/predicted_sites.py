@@ -28,7 +28,7 @@ STRANDS = {"+": False, "-": True, ".": False, "": False}
 """Whether a strand is the reverse one; a missing strand counts as the forward one."""
 
 NOT_DATA = ("#", "track", "browser")
-"""Beginnings of the lines of a BED file that hold no site."""
+"""Prefixes of the lines of a BED file without a site."""
 
 ROWS = 500_000
 """Rows held in memory at once."""

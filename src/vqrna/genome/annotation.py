@@ -300,7 +300,7 @@ class _Parser:
         identifiers = {key[0]: i for i, key in reversed(list(enumerate(keys)))}
         same = np.array([identifiers[key[0]] for key in keys], dtype=np.int64)
         columns: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        # By identifier: the span of a transcript whose exons are on another strand is no exon.
+        # By identifier: the span of a transcript is not an exon if its exons are on another strand.
         done = np.zeros(len(keys), dtype=bool)
         for intervals in (self.exons, self.coding, self.spans):
             owners, starts, stops = intervals.arrays()
