@@ -13,7 +13,7 @@ BANNED = {
         "told / tells": r"(?<!\.)\b(told|tells?|telling)\b",
         "found as a name": r"\bfound\b ?(=[^=]|\.[a-z]|\[)",
         "hangs on": r"\bhangs? on\b",
-        "stands on / for / in": r"\b(stands?|stood) (on|for|in|there|beside|behind|at|above|below)\b",
+        "stands on": r"\b(stands?|stood) (on|for|in|there|beside|behind|at|above|below)\b",
         "comes to / is met": r"\b(comes? to|is met|be met|are met|was met|were met)\b",
         "there is none": r"\bthere (is|was) none\b",
         "is no / are no": r"(?<!there )\b(is|are) no (?!longer|more\b)[a-z]+",
@@ -26,7 +26,7 @@ BANNED = {
         "judgements, lesson": r"\b(judg(e)?ments?|lessons?)\b",
         "leash, standing, examination": r"\b(leash|standing|examination)\b",
         "rooms and houses": r"\b(rooms?|houses?|shelf|faces of|the verbs?)\b",
-        "Beginnings, Gathered, Unfolder": r"\b(Beginnings|Gathered|Unfolder|unfold(s|ing)?|Merger)\b",
+        "Beginnings, Unfolder": r"\b(Beginnings|Gathered|Unfolder|unfold(s|ing)?|Merger)\b",
         "stretch": r"\bstretch(es)?\b",
         "suitability": r"\bsuitability\b",
     }.items()

@@ -305,7 +305,7 @@ def test_types_of_a_users_own(tmp_path, known):
         ("chr1\t1\t2\tm6A\t0\t*\n", r"line 1: invalid strand '\*'"),
         ("#only a head\n", "holds no sites$"),
         ("", "is empty"),
-        ("chr1\t1\t2\tpeak_1\t0\t+\n", "such as 'peak_1', are no known modifications"),
+        ("chr1\t1\t2\tpeak_1\t0\t+\n", "unknown modifications in column 4, such as 'peak_1'"),
         ("1\t10\t11\tm6A\t0\t+\n", "no sequence name is also in.*only one of the files.*'chr'"),
         ("x\t10\t11\tm6A\t0\t+\n", "no sequence name is also in scanned.bed: 'x' here, 'chr1'"),
         ("chr1\t900\t901\tm6A\t0\t+\n", "none of its 1 sites is in a scanned region"),
