@@ -82,6 +82,7 @@ def blocks() -> list[Block]:
             Block(DOCS / "training.md", f"settings: {part}", partial(settings_table.table, part))
             for part in settings_table.PARTS
         ),
+        Block(DOCS / "formats.md", "colours", colours),
         Block(DOCS / "lengths.md", "lengths", lambda: study("lengths")),
         Block(DOCS / "ablations.md", "ablations", lambda: study("ablations")),
         Block(DOCS / "tuning.md", "search", search_table.table),
@@ -131,6 +132,16 @@ def demo() -> str:
         lines = (out / "sites.tsv").read_text(encoding="utf-8").splitlines()
     rows = "\n".join(line for line in lines if not line.startswith("# "))
     return f"```\n{rows.removeprefix('#')}\n```"
+
+
+def colours() -> str:
+    """Return the colours and MODOMICS names of all modifications."""
+    from vqrna.modifications import MODIFICATIONS
+
+    lines = ["| modification | colour | in bedRMod |", "|---|---|---|"]
+    return "\n".join(
+        lines + [f"| {m.symbol} | `{m.color}` | {m.modomics} |" for m in MODIFICATIONS]
+    )
 
 
 def kept_text(name: str) -> Callable[[], str]:

@@ -10,7 +10,6 @@ from example_sites import random_sites
 from vqrna.formats import FORMATS
 from vqrna.formats.bedrmod import COVERAGE, FREQUENCY, UNIDENTIFIED
 from vqrna.formats.bgzip import TABIX_REACH
-from vqrna.modifications import MODIFICATIONS
 from vqrna.sites import COLUMNS
 
 
@@ -28,11 +27,6 @@ def test_every_column_is_told(page):
     table = page.partition("| column | what it is |")[2].partition("\n\n")[0]
     cells = [line.split("|")[1] for line in table.splitlines()[2:]]
     assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell)] == list(COLUMNS)
-
-
-def test_every_colour_and_name_is_told(page):
-    rows = [f"| {m.symbol} | `{m.color}` | {m.modomics} |" for m in MODIFICATIONS]
-    assert "\n".join(rows) + "\n\n" in page
 
 
 def test_constants_are_told(page):

@@ -203,6 +203,9 @@ def test_a_process_that_works_is_not_gone():
     assert not has_ended(new_worker())
     assert not has_ended("another machine:999999:abc")  # only time tells
     assert has_ended(new_worker().rpartition(":")[0].rpartition(":")[0] + ":999999:abc")
+    place, _, mark = new_worker().rpartition(":")
+    assert has_ended(f"{place}:1.{mark.partition('.')[2]}")  # another process with this number
+    assert not has_ended(f"{place}:abc")  # named by an earlier version: only known to run
 
 
 def test_silence_of_another_machine_is_mended(task, trained):

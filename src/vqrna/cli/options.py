@@ -76,7 +76,7 @@ Confidence = Annotated[
 Formats = Annotated[
     list[str] | None,
     option(
-        "tsv, parquet, bed, bedrmod, bedgraph, bigwig; comma-separated or repeated.",
+        "Output formats, such as tsv,parquet,bed,bigwig; an unknown name lists all.",
         OUTPUT,
         names=("--format",),
         default="tsv",

@@ -241,8 +241,17 @@ def enqueue_grid(study: optuna.Study, search: Search) -> int:
 
 
 def new_worker() -> str:
-    """Return a unique name of something that ends with this process: ``MACHINE:PID:MARK``."""
-    return f"{machine()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    """Return a unique name that ends with this process: ``MACHINE:PID:START.MARK``."""
+    start = (_process_state(os.getpid()) or ("", ""))[1]
+    return f"{machine()}:{os.getpid()}:{start}.{uuid.uuid4().hex[:8]}"
+
+
+def _process_state(pid: int) -> tuple[str, str] | None:
+    """Return the state and the start time of a process, on systems with /proc."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0], fields[19]
+    return None
 
 
 def machine() -> str:
@@ -265,12 +274,12 @@ def has_ended(worker: str) -> bool:
         return True
     except OSError:
         return False
-    with suppress(OSError):  # another program may have got the number since
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        ours = any(word in words for word in (b"vqrna", b"ray::", b"pytest"))
-        return state == "Z" or not ours
-    return False
+    state = _process_state(int(pid))
+    if state is None:
+        return False
+    start, dot, _ = rest.partition(":")[2].partition(".")
+    reused = bool(dot and start) and start != state[1]  # another process got the number since
+    return state[0] == "Z" or reused
 
 
 def fail_ended_trials(
