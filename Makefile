@@ -37,7 +37,8 @@ demo: $(STAMP)  ## predict sites in a small synthetic input
 	@echo && echo "Look at:" && ls demo-out/*
 
 test: $(STAMP)  ## run all tests on two cores (JOBS=N for another number)
-	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile
+	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile -m "not serial"
+	$(BIN)/pytest -m serial
 
 test-fast: $(STAMP)  ## run the tests without Ray, searches, kill tests and long trainings
 	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile -m "not slow"

@@ -1,4 +1,4 @@
-"""What many tests share: the command line as a function, benchmark data where there are any."""
+"""Shared by all tests: the command line as a function, benchmark data, and which tests are slow."""
 
 from __future__ import annotations
 
@@ -21,10 +21,47 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 import pytest
 from hypothesis import settings
 
-settings.register_profile("house", deadline=None)  # a busy machine is no failure
-settings.load_profile("house")
+settings.register_profile("patient", deadline=None)  # a busy machine is not a failure
+settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[1]
+
+SERIAL = {
+    "prediction/test_predict_resume.py",
+    "prediction/test_scan_ray.py",
+    "runtime/test_jobs.py",
+    "studies/test_study_run.py",
+    "studies/test_trials.py",
+    "studies/test_tune.py",
+}
+"""Ray, hyper-parameter search and killed processes: not beside other tests in one process pool."""
+
+SLOW = SERIAL | {
+    "benchmarks/test_ideas.py",
+    "benchmarks/test_quality_cells.py",
+    "cli/test_cli_study.py",
+    "cli/test_cli_train.py",
+    "data/test_overlap.py",
+    "nn/test_no_quantizer.py",
+    "prediction/test_scan_memory.py",
+    "training/test_calibrate.py",
+    "training/test_fine_tuning.py",
+    "training/test_negatives.py",
+    "training/test_overfit.py",
+    "training/test_reproducible.py",
+    "training/test_resume.py",
+    "training/test_teacher.py",
+}
+"""Left out of ``make test-fast``."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files."""
+    for item in items:
+        file = item.path.relative_to(ROOT / "tests").as_posix()
+        for name, files in (("slow", SLOW), ("serial", SERIAL)):
+            if file in files:
+                item.add_marker(name)
 
 
 @dataclass(frozen=True)
