@@ -71,6 +71,10 @@ def test_a_subset_of_types_in_the_order_asked_for(lay_out: LayOut) -> None:
     windows = load_benchmark(lay_out(SMALL), "train", wanted)
     assert windows.modifications == wanted
     assert len(load_benchmark(lay_out(SMALL), "train", wanted[:1])) == 2
+    named = load_benchmark(lay_out(SMALL), "train", [wanted[0].symbol])
+    assert named.modifications == wanted[:1]
+    with pytest.raises(UsageError, match="unknown modification 'm9Z'"):
+        load_benchmark(lay_out(SMALL), "train", ["m9Z"])
 
 
 def test_nothing_at_all_is_an_error(lay_out: LayOut, tmp_path: Path) -> None:

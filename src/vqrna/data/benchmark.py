@@ -206,7 +206,7 @@ def read_sets(
 def load_benchmark(
     directory: str | PathLike[str],
     split: str,
-    modifications: Sequence[Modification] | None = None,
+    modifications: Sequence[Modification | str] | None = None,
     on_missing: Notice | None = None,
 ) -> Windows:
     """Read one split of a data set in the benchmark layout.
@@ -217,8 +217,8 @@ def load_benchmark(
         Folder with some of ``train``, ``valid`` and ``test``.
     split : str
         ``train``, ``valid`` or ``test``.
-    modifications : sequence of Modification, optional
-        By default, all types that have a file in any split.
+    modifications : sequence of Modification or str, optional
+        Types or their names, such as ``["m6A"]``; by default, all that have a file in any split.
     on_missing : callable, optional
         Receives one line for each missing file; by default, a Python warning.
 
@@ -232,11 +232,16 @@ def load_benchmark(
     DataError
         If no file exists, a file cannot be read or a window has an even length.
     UsageError
-        If the split is unknown.
+        If the split or a name is unknown.
     """
-    sets = read_sets(directory, split, modifications, on_missing)
-    columns = modifications if modifications is not None else benchmark_modifications(directory)
-    return merge(sets, columns)
+    wanted = None
+    if modifications is not None:
+        wanted = tuple(
+            m if isinstance(m, Modification) else select_modifications(directory, [m])[0]
+            for m in modifications
+        )
+    sets = read_sets(directory, split, wanted, on_missing)
+    return merge(sets, benchmark_modifications(directory) if wanted is None else wanted)
 
 
 def _warn(message: str) -> None:
