@@ -173,7 +173,7 @@ def test_pictures_are_drawn_and_told(vqrna_main, model, out, tmp_path):
     assert f"wrote {out / 'tracks' / '01_a_b.png'}" in done.out
     assert f"wrote {out / 'tracks' / '01_a_b.svg'}" in done.out
     assert done.err.splitlines() == [
-        "vqrna: note: 1 of 2 records are empty",
+        "vqrna: note: empty records: 1 of 2",
         "vqrna: note: 1 sequence not plotted: empty or too long",
     ]
 
@@ -224,8 +224,8 @@ def test_repeated_names_and_empty_records_are_told(vqrna_main, tmp_path, model, 
     odd.write_text(">a\nGGACU\n>a\nGGACU\n>b\n>a one more\nGGACU\n")
     done = vqrna_main("predict", odd, "--model", model, "--out", out)
     assert done.code == 0
-    assert "2 of 4 records have the name of an earlier record" in done.err
-    assert "1 of 4 records are empty" in done.err
+    assert "records with the name of an earlier record: 2 of 4" in done.err
+    assert "empty records: 1 of 4" in done.err
 
 
 def test_however_it_is_typed_the_file_is_the_same(vqrna_main, fasta, model, tmp_path):

@@ -176,7 +176,9 @@ def test_names_that_are_no_types_want_a_modification(scan, tmp_path):
 def test_a_modification_leaves_other_types_out(scan, known):
     agreement = compare(scan / "sites.tsv", known, modification="pseudouridine")
     assert set(agreement.table.modification) == {"Psi"}
-    assert agreement.notes == ("6 lines of known.bed without a requested type: skipped",)
+    assert agreement.notes == (
+        "known.bed: skipped lines with an unknown or other modification: 6",
+    )
 
 
 def test_odd_lines_are_told(scan, known):
@@ -184,8 +186,8 @@ def test_odd_lines_are_told(scan, known):
     agreement = compare(scan / "sites.tsv", known)
     assert counts(agreement)["m6A", "low"] == (5, 6, 3)
     assert agreement.notes == (
-        "1 lines of known.bed without a requested type: skipped",
-        "1 lines of known.bed repeat a site: counted once",
+        "known.bed: skipped lines with an unknown or other modification: 1",
+        "known.bed: repeated lines, counted once: 1",
     )
 
 

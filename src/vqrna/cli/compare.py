@@ -77,7 +77,7 @@ def _show(agreement: Agreement) -> None:
     """Print one row per modification and tier."""
     table = new_table(
         ("modification", "tier"),
-        ("called", "known", "matched", "precision", "recall", "enrichment", "p-value"),
+        ("called", "known", "found", "precision", "recall", "enrichment", "p-value"),
     )
     last = ""
     for row in agreement.table.to_dict("records"):

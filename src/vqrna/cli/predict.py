@@ -175,11 +175,11 @@ def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
     if result.repeated_names:
         say(
             "note",
-            f"{result.repeated_names:,} of {plural(result.records, 'record')} have the name of an "
-            "earlier record: their sites cannot be distinguished",
+            f"records with the name of an earlier record: {result.repeated_names:,} of "
+            f"{result.records:,} (their sites cannot be distinguished)",
         )
     if result.empty_records:
-        say("note", f"{result.empty_records:,} of {plural(result.records, 'record')} are empty")
+        say("note", f"empty records: {result.empty_records:,} of {result.records:,}")
     for line in (*result.unreachable, *result.notes):
         say("note", line)
 
@@ -378,7 +378,10 @@ def predict(
             command=canonical(typed, _NOT_IN_FILES),
         )
     if result is None:
-        typer.echo(f"shard {shard} is finished; when all are, run: vqrna join {out}")
+        typer.echo(
+            f"shard {shard} is finished; when all are, run: vqrna join {out} "
+            "(and the folders of the other shards, if they differ)"
+        )
         return
     show_prediction(result, to_stderr=out == "-")
     if plot:

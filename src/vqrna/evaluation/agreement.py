@@ -353,11 +353,11 @@ def _scanned(sites: Path, path: AnyPath | None) -> ScannedRegions | None:
 def _skipped_lines(known: KnownSites, path: AnyPath) -> Iterable[str]:
     name = Path(path).name
     if known.unknown:
-        yield f"{known.unknown:,} lines of {name} without a requested type: skipped"
+        yield f"{name}: skipped lines with an unknown or other modification: {known.unknown:,}"
     if known.strandless:
-        yield f"{known.strandless:,} sites of {name} without a strand: counted as forward"
+        yield f"{name}: sites without a strand, counted as forward: {known.strandless:,}"
     if known.repeated:
-        yield f"{known.repeated:,} lines of {name} repeat a site: counted once"
+        yield f"{name}: repeated lines, counted once: {known.repeated:,}"
 
 
 def _scanned_types(
