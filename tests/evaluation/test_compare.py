@@ -176,9 +176,7 @@ def test_names_that_are_no_types_want_a_modification(scan, tmp_path):
 def test_a_modification_leaves_other_types_out(scan, known):
     agreement = compare(scan / "sites.tsv", known, modification="pseudouridine")
     assert set(agreement.table.modification) == {"Psi"}
-    assert agreement.notes == (
-        "known.bed: skipped lines with an unknown or other modification: 6",
-    )
+    assert agreement.notes == ("known.bed: skipped lines with an unknown or other modification: 6",)
 
 
 def test_odd_lines_are_told(scan, known):
