@@ -27,14 +27,11 @@ settings.load_profile("patient")
 ROOT = Path(__file__).parents[1]
 
 SERIAL = {
-    "prediction/test_predict_resume.py",
     "prediction/test_scan_ray.py",
     "runtime/test_jobs.py",
-    "studies/test_study_run.py",
-    "studies/test_trials.py",
     "studies/test_tune.py",
 }
-"""Ray, hyper-parameter search and killed processes: not beside other tests in one process pool."""
+"""Ray and interrupts of the own process: not in a worker of the parallel tests."""
 
 SLOW = SERIAL | {
     "benchmarks/test_ideas.py",
@@ -63,9 +60,12 @@ SLOW = SERIAL | {
     "plots/test_plots_embedding.py",
     "plots/test_plots_roc.py",
     "plots/test_plots_tracks.py",
+    "prediction/test_predict_resume.py",
     "prediction/test_same_bytes.py",
     "prediction/test_scan_memory.py",
     "prediction/test_scan_rows.py",
+    "studies/test_study_run.py",
+    "studies/test_trials.py",
     "training/test_calibrate.py",
     "training/test_fine_tuning.py",
     "training/test_models.py",
