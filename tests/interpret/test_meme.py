@@ -76,7 +76,7 @@ def test_dna_letters_and_other_lines_are_understood(tmp_path):
             "MEME version 4\nALPHABET= ACDEFGHIKLMNPQRSTVWY\n",
             "invalid alphabet ACDEFGHIKLMNPQRSTVWY",
         ),
-        ("MEME version 4\n", "there is no motif"),
+        ("MEME version 4\n", "no motif has a letter-probability matrix"),
         ("MEME version 4\nMOTIF a\nletter-probability matrix: alength= 4\n", "width w="),
         ("MEME version 4\nMOTIF a\nletter-probability matrix: w= 2\n0 0 0 1\n", "1 of 2 rows"),
         (

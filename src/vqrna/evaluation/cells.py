@@ -139,7 +139,7 @@ def means(cells: Sequence[Cell]) -> Iterator[Cell]:
 
 
 def look_up(table: pd.DataFrame, **key: str) -> Estimate:
-    """Return the value with its interval in the row of a table; KeyError if there is no row."""
+    """Return the value with its interval in the row of a table; KeyError without such a row."""
     for column, wanted in key.items():
         table = table[table[column] == wanted]
     if table.empty:

@@ -78,7 +78,7 @@ def cut_pieces(transcripts: Transcripts, flank: int) -> Pieces:
     """Cut the blocks of all transcripts into pieces.
 
     The model reads each piece with `flank` on both sides. Two exons are one piece if the gap
-    between them is no longer than the two flanks that this saves.
+    between them is at most as long as the two flanks that this saves.
 
     Parameters
     ----------

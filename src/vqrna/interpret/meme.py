@@ -115,12 +115,12 @@ def read_meme(path: str | PathLike[str]) -> dict[str, np.ndarray]:
                     raise DataError(reason, file=file, record=name, line=number)
                 width, first_line = int(sizes["w"]), number
     if not has_version:
-        raise DataError("not a MEME file: there is no line 'MEME version 4'", file=file)
+        raise DataError("not a MEME file: the line 'MEME version 4' is missing", file=file)
     if width:
         reason = f"the matrix ends after {len(rows)} of {width} rows"
         raise DataError(reason, file=file, record=name, line=first_line)
     if not motifs:
-        raise DataError("there is no motif with a letter-probability matrix", file=file)
+        raise DataError("no motif has a letter-probability matrix", file=file)
     return motifs
 
 

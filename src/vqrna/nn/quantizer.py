@@ -280,7 +280,7 @@ class FiniteScalarQuantizer(Quantizer):
     """Finite scalar quantisation: a few numbers per token, each rounded to one of a few levels.
 
     After Mentzer et al. (Finite Scalar Quantization, 2023, arXiv 2309.15505): the codes are the
-    points of a grid, so that there is no codebook to learn and no loss. The levels of each number
+    points of a grid, so no codebook is learned and the loss is 0. The levels of each number
     are evenly spaced from -1 to 1, an even number of them at the half steps.
 
     Parameters

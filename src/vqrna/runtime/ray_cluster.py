@@ -176,7 +176,7 @@ def _restored_signal_handlers() -> Iterator[None]:
 
 
 def _check_address(address: str | None) -> None:
-    """Raise at once if there is no answer; Ray itself takes a minute and prints a lot."""
+    """Raise at once without an answer; Ray itself takes a minute and prints a lot."""
     if address in (None, "auto", "local"):
         return
     host, _, port = str(address).rpartition(":")
