@@ -48,7 +48,21 @@ def by_modification() -> str:
         ]
         title = "**mean of nine**" if name == MEAN else name
         lines.append(f"| {title} | {' | '.join([*(f'{x:.3f}' for x in cells), *shares])} |")
+        hard = [
+            row for row in windows if row["modification"] == name and row["negatives"] == "hard"
+        ]
+        if hard:
+            lines.append(_same_motif(name, hard))
     return "\n".join(lines)
+
+
+def _same_motif(name: str, rows: list[dict[str, Any]]) -> str:
+    """Return the row of a modification against negatives with the same motif."""
+    auroc = (
+        _pick(rows, flanks="none", windows=which)["auroc"]["value"]
+        for which in ("all", "non_overlapping")
+    )
+    return f"| {name}, same motif | {' | '.join(f'{x:.3f}' for x in auroc)} | | | |"
 
 
 def comparisons() -> str:
