@@ -85,7 +85,7 @@ def comparisons() -> str:
             "`make benchmark-training`",
         ),
         (
-            "mutagenesis of a window",
+            "mutagenesis of a 501-nt window",
             f"{ism['ours_seconds']:.2g} s",
             f"{ism['tangermeme_seconds']:.2g} s (tangermeme)",
             "`make benchmark-ism`",
