@@ -82,6 +82,9 @@ def test_a_model_without_this_tier_says_that_it_calls_nothing(vqrna_main, fasta,
         "vqrna: note: m6A, m6Am: this model has no medium tier (too few validation windows), so "
         "no site is called; --confidence low may call some\n"
     )
+    last = {line.split()[0]: line.split()[-1] for line in done.out.splitlines() if line.strip()}
+    assert last["m6A"] == last["m6Am"] == "–"  # not 0 calls in shuffled sequence: not measured
+    assert last["Am"] != "–"
     done = vqrna_main("predict", fasta, "--model", path, "--out", out, "--confidence", "low")
     assert (done.code, done.err) == (0, "")
 

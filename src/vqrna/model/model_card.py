@@ -21,13 +21,13 @@ LIMITS = (
     "much of the evidence (CpG content, a nearby start site) is the same for all positions of a "
     "region. A call means that the region is typical and the base fits, not that the base is "
     "modified.",
-    "The benchmark's windows are human and genomic, with introns and promoters. Spliced "
-    "transcripts, their ends, other species, and designed or random RNA differ from the training "
-    "windows, and a model may call far more sites in them.",
-    "The benchmark's negatives are unlabelled sites, not proven unmodified ones.",
+    "Windows of the public benchmark are human and genomic, with introns and promoters. For models "
+    "trained on them, spliced transcripts, their ends, other species, and designed or random RNA "
+    "differ from the training windows, and they may call far more sites in them.",
+    "Negatives of the public benchmark are unlabelled sites, not proven unmodified ones.",
     "Not for diagnosis, and not a substitute for an experiment.",
 )
-"""Limits of every model trained on the benchmark; `Modification.caution` adds those of a type."""
+"""Limits of every model; `Modification.caution` adds those of a type."""
 
 
 NO_THRESHOLD = (

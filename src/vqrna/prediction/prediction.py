@@ -153,7 +153,9 @@ def _summary(model: Model, settings: Settings, total: Totals) -> pd.DataFrame:
     for k, (m, column) in enumerate(zip(settings.modifications, settings.columns, strict=True)):
         chance = float("nan")
         if model.shuffled and settings.fdr is None:
-            chance = model.shuffled[column].calls_per_kb(_lowest_logit(model, settings, column))
+            lowest = _lowest_logit(model, settings, column)
+            if lowest < float("inf"):  # else the tier has no threshold: nothing was measured
+                chance = model.shuffled[column].calls_per_kb(lowest)
         called = int(total.calls[k].sum())
         rows.append(
             {
