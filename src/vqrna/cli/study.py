@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -95,19 +95,20 @@ def read(data: Path, modifications: list[str] | None) -> Source:
     return from_benchmark(data, modifications, lambda line: say("note", line))
 
 
+class Execution(NamedTuple):
+    """Options of both commands on how a study runs, named as in ``run_study``."""
+
+    runs: Path | None
+    jobs: int | None
+    engine: str
+    address: str | None
+    device: str
+    resamples: int
+    palette: str
+
+
 def go(
-    plan: Plan,
-    out: Path,
-    *,
-    runs: Path | None,
-    jobs: int | None,
-    engine: str,
-    address: str | None,
-    device: str,
-    resamples: int,
-    palette: str,
-    dry_run: bool,
-    report: Callable[[tuple], list[str]],
+    plan: Plan, out: Path, how: Execution, dry_run: bool, report: Callable[[tuple], list[str]]
 ) -> None:
     """Run a planned study or print its plan; raise DataError if a training failed."""
     from vqrna.plots.style import type_colors
@@ -115,25 +116,16 @@ def go(
     from vqrna.runtime.jobs import check_pool
     from vqrna.studies.run import run_study
 
-    if engine == "local":  # machines of a cluster may have other devices
-        choose_device(device)
-    type_colors((), palette)  # report a wrong name before the work
-    check_pool(jobs, engine, address)
+    if how.engine == "local":  # machines of a cluster may have other devices
+        choose_device(how.device)
+        how = how._replace(jobs=1) if how.jobs is None else how
+    type_colors((), how.palette)  # report a wrong name before the work
+    check_pool(how.jobs, how.engine, how.address)
     if dry_run:
-        _show_plan(plan, out, jobs or 1, device, resamples)
+        _show_plan(plan, out, how.jobs or 1, how.device, how.resamples)
         return
     try:
-        result = run_study(
-            plan,
-            out,
-            runs=runs,
-            jobs=jobs if jobs or engine == "ray" else 1,
-            engine=engine,
-            address=address,
-            device=device,
-            resamples=resamples,
-            palette=palette,
-        )
+        result = run_study(plan, out, **how._asdict())
     except KeyboardInterrupt as error:
         error.add_note("finished cells are kept; repeat the command to continue")
         raise
@@ -237,19 +229,8 @@ def ablate(
     base = configs.replace(settings(preset, config, epochs), length=length)
     source = read(data, modifications)
     plan = plan_ablations(source, data, base, keys, chosen, joint=together(joint, base))
-    go(
-        plan,
-        out,
-        runs=runs,
-        jobs=jobs,
-        engine=engine,
-        address=address,
-        device=device,
-        resamples=resamples,
-        palette=palette,
-        dry_run=dry_run,
-        report=_report_ablations,
-    )
+    how = Execution(runs, jobs, engine, address, device, resamples, palette)
+    go(plan, out, how, dry_run, _report_ablations)
 
 
 def _report_ablations(cells: tuple) -> list[str]:
@@ -295,19 +276,8 @@ def lengths(
 
     source = read(data, modifications)
     plan = plan_lengths(source, data, base, wanted, chosen, joint=together(joint, base))
-    go(
-        plan,
-        out,
-        runs=runs,
-        jobs=jobs,
-        engine=engine,
-        address=address,
-        device=device,
-        resamples=resamples,
-        palette=palette,
-        dry_run=dry_run,
-        report=_report_lengths,
-    )
+    how = Execution(runs, jobs, engine, address, device, resamples, palette)
+    go(plan, out, how, dry_run, _report_lengths)
 
 
 def _report_lengths(cells: tuple) -> list[str]:
