@@ -18,6 +18,7 @@ LONGEST = 500
 
 LEVELS = (
     ("errors", "_version", "region"),
+    ("documents",),
     ("sequence", "config", "stats", "runtime"),
     ("modifications", "nn"),
     ("model", "data", "plots", "sites"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_vali
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
+from vqrna.documents import read_toml
 from vqrna.errors import DataError, UsageError
 
 Preset = Literal["vqrna", "paper"]
@@ -306,15 +306,7 @@ def load(path: Path, base: Config | None = None) -> Config:
     base : Config, optional
         Values that the file does not set; the ``vqrna`` preset by default.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a text file"
-        raise DataError(reason, file=path) from None
-    try:
-        given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"not valid TOML: {error}", file=path) from None
+    given = read_toml(Path(path))
     values: dict[str, Any] = to_dict(base or Config())
     for part, settings in given.items():
         if isinstance(settings, dict) and part in values:

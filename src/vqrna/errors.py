@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from os import PathLike
 
+_LONGEST = 1500  # messages that list all settings have some 1,000 characters
+_SHOWN_ENDS = 700
+
 
 class VqrnaError(Exception):
-    """Base of the errors that are reported as one line."""
+    """Base of the errors that are reported as one line.
+
+    Messages quote files of the user: characters that are not printable are escaped, and a long
+    message is cut in its middle.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(_one_line(str(message)))
+
+
+def _one_line(message: str) -> str:
+    if len(message) > _LONGEST:
+        message = f"{message[:_SHOWN_ENDS]} ... {message[-_SHOWN_ENDS:]}"
+    if message.isprintable():
+        return message
+    lines = " ".join(message.splitlines())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in lines)
 
 
 class DataError(VqrnaError):

@@ -181,12 +181,12 @@ class Bomb:
 
 def corrupt(path, whole):
     path.write_bytes(whole[: len(whole) // 2])
-    return "is not a complete safetensors file"
+    return "the weights file is truncated or damaged"
 
 
 def garbled(path, whole):
     path.write_bytes(whole[:20] + b"\xff" * 40 + whole[60:])
-    return "is not a complete safetensors file"
+    return "the weights file is truncated or damaged"
 
 
 def changed(path, whole):
@@ -212,7 +212,7 @@ def torch_pickled(path, whole):
 
 def text(path, whole):
     path.write_text(">a\nACGU\n")
-    return "is not a complete safetensors file"
+    return "is not a weights file (.safetensors)"
 
 
 def no_bytes(path, whole):
@@ -221,7 +221,7 @@ def no_bytes(path, whole):
 
 
 def no_file(path, whole):
-    return "cannot read the weights: No such file"
+    return "no such file"
 
 
 def no_model(path, whole):

@@ -109,10 +109,10 @@ def test_the_file_itself_is_not_overwritten(vqrna_main, pth, tmp_path, name):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("absent.pth", "cannot read the weights: No such file"),
-        ("folder", "cannot read the weights: Is a directory"),
-        ("empty.pth", "is not a pickle of plain tensors"),
-        ("text.pth", "is not a pickle of plain tensors"),
+        ("absent.pth", "no such file"),
+        ("folder", "is a directory, not a file"),
+        ("empty.pth", "is not a complete pickle of plain tensors"),
+        ("text.pth", "is not a complete pickle of plain tensors"),
         ("other.pth", "not in the published layout: unknown tensor 'fc.weight'"),
     ],
 )

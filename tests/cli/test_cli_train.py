@@ -201,7 +201,7 @@ def test_a_run_is_not_overwritten_but_goes_on(train, data, tmp_path):
         (["--device", "tpu"], 2, "unknown device 'tpu'"),
         (["--table", "x.tsv"], 2, "give exactly one source"),
         (["--name", "Am"], 2, "give exactly one source"),
-        (["--from", "no.safetensors"], 1, "no.safetensors: cannot read the weights: No such file"),
+        (["--from", "no.safetensors"], 1, "no.safetensors: no such file"),
     ],
 )
 def test_a_wrong_call_is_one_line(vqrna_main, data, tmp_path, arguments, code, words):

@@ -171,7 +171,7 @@ def test_a_malicious_pickle_is_refused_and_not_executed(tmp_path, pth, how):
         torch.save({"state_dict": state(pth) | {"final.3.bias": bomb}}, path)
     else:
         path.write_bytes(pickle.dumps(bomb if how == "plain" else {"state_dict": {"a": bomb}}))
-    with pytest.raises(DataError, match="is not a pickle of plain tensors") as raised:
+    with pytest.raises(DataError, match="is not a complete pickle of plain tensors") as raised:
         read_pth(path, AM)
     assert len(str(raised.value).splitlines()) == 1
     assert not (tmp_path / "executed").exists()
@@ -182,9 +182,11 @@ def test_a_malicious_pickle_is_refused_and_not_executed(tmp_path, pth, how):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is not a pickle of plain tensors"),
-        (b"hello world, this is text\n", "is not a pickle of plain tensors"),
+        (b"", "is not a complete pickle of plain tensors"),
+        (b"hello world, this is text\n", "is not a complete pickle of plain tensors"),
         ([1, 2], "contains no state dict of tensors"),
+        (torch.zeros(2), "contains no state dict of tensors"),
+        (torch.zeros(1), "contains no state dict of tensors"),
         ({"state_dict": {"a": 1}}, "contains no state dict of tensors"),
         ({"weight": torch.zeros(2)}, "not in the published layout: unknown tensor 'weight'"),
         (
@@ -214,9 +216,9 @@ def test_what_is_no_published_model_is_told(tmp_path, content, words):
 
 
 def test_a_missing_file_and_a_folder_are_told(tmp_path):
-    with pytest.raises(DataError, match=r"no\.pth: cannot read the weights: No such file"):
+    with pytest.raises(DataError, match=r"no\.pth: no such file"):
         read_pth(tmp_path / "no.pth", AM)
-    with pytest.raises(DataError, match="cannot read the weights: Is a directory"):
+    with pytest.raises(DataError, match="is a directory, not a file"):
         read_pth(tmp_path, AM)
 
 

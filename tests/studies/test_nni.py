@@ -20,6 +20,9 @@ PUBLISHED = {
 }
 
 
+SEEDS = "searchSpace: {seed: {_type: choice, _value: [1]}}\n"
+
+
 def value(nni_file, name, kind, numbers, drawn):
     """What a setting gets if the sampler draws a number; with its distribution."""
     search = read_search(nni_file({name: {"_type": kind, "_value": numbers}}))
@@ -205,6 +208,8 @@ def test_tuners(nni_file, lines, sampler, pruner, metric):
         ({"dropout": {"_type": "uniform", "_value": [0, math.inf]}}, "finite numbers"),
         ({"data_index": {"_type": "choice", "_value": [{"_name": "1"}]}}, "one modification"),
         ({"a": {"_type": "choice", "_value": [{"_name": "x"}, {"_name": "x"}]}}, "same _name"),
+        ({"dropout": {"_type": "lognormal", "_value": [900, 9]}}, "values are out of range"),
+        ({"dropout": {"_type": "quniform", "_value": [0, 1e300, 1e-300]}}, "out of range"),
     ],
 )
 def test_a_wrong_space_is_told(nni_file, space, told):
@@ -218,12 +223,20 @@ def test_a_wrong_space_is_told(nni_file, space, told):
         ("a: [1", "line 1.*not valid YAML|not valid YAML"),
         ("just words", "not an NNI configuration"),
         ("a: 1", "no search space"),
-        ("searchSpacePath: none.json", r"none\.json: No such file"),
-        (
-            "searchSpace: {seed: {_type: choice, _value: [1]}}\nmaxExecDuration: soon",
-            "invalid time",
-        ),
+        ("searchSpacePath: none.json", r"none\.json: no such file"),
+        (SEEDS + "maxExecDuration: soon", "invalid time"),
         ("searchSpace: {5: {_type: choice, _value: [1]}}", "name of a setting: '5'"),
+        (SEEDS + "maxExecDuration: 99999999999d", "invalid time '99999999999d'"),
+        (SEEDS + "maxExecDuration: 999999999d", "hours: .*less than or equal to 878400"),
+        (SEEDS + f"maxExecDuration: '{'1' * 50_000}'", "invalid time"),
+        (SEEDS + "maxTrialNumber: 99999999999", "trials: .*less than or equal to 1000000"),
+        (SEEDS + "experimentName: [a, b]", "experimentName must be a text"),
+        (SEEDS + "trialCommand: {a: b}", "trialCommand must be a text"),
+        (SEEDS + "trainingService: {platform: [a]}", "platform must be a text"),
+        (
+            SEEDS + "tuner: {name: TPE, classArgs: {seed: 4294967296}}",
+            "seed: .*less than 4294967296",
+        ),
         ("searchSpace: !!python/object/apply:os.system ['touch hacked']", "not valid YAML"),
     ],
 )

@@ -155,7 +155,7 @@ def test_a_wrong_file_is_told_in_one_line(search_file, text, told):
 
 
 def test_no_file_and_no_known_form(tmp_path):
-    with pytest.raises(DataError, match="No such file"):
+    with pytest.raises(DataError, match="no such file"):
         read_search(tmp_path / "none.toml")
     with pytest.raises(DataError, match="unknown format of a search"):
         read_search(tmp_path / "none.ini")
@@ -171,6 +171,9 @@ def test_a_grid_needs_an_end(search_file):
     space = read(search_file, "learning_rate = { low = 1e-3, high = 1e-2 }").space
     with pytest.raises(UsageError, match="a grid needs choices or steps: 'learning_rate'"):
         space.grid(5)
+    fine = "learning_rate = { low = 1e-3, high = 1, step = 1e-12 }"
+    with pytest.raises(UsageError, match="too fine: 'learning_rate' has more than 100000 steps"):
+        read(search_file, fine).space.grid(5)
 
 
 def test_records_of_earlier_versions_are_read():

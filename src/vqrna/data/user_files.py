@@ -142,7 +142,11 @@ def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecor
     with open_text(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", "replace", newline="") as text:
         header = text.readline()
         delimiter = "\t" if "\t" in header else ","
-        columns = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter))]
+        try:
+            cells = next(csv.reader([header], delimiter=delimiter))
+        except (csv.Error, StopIteration) as error:
+            raise DataError(f"the header cannot be read ({error})", file=file, line=1) from None
+        columns = [name.strip().lower() for name in cells]
         missing = [name for name in _NEEDED if name not in columns]
         if missing:
             message = f"the table has no column '{missing[0]}' (needed: {', '.join(_NEEDED)})"

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from vqrna.config import preset, replace
+from vqrna.documents import open_regular
 from vqrna.errors import DataError, UsageError
 from vqrna.model.trained_model import TrainedModel
 from vqrna.model.weights_schema import check_numbers, check_shapes
@@ -128,19 +129,15 @@ def write_pth(model: TrainedModel, path: str | PathLike[str]) -> None:
 
 def _load(path: Path) -> dict[str, torch.Tensor]:
     """Load a pickle of tensors without executing anything."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise DataError(f"cannot read the weights: {error.strerror}", file=path) from None
-    except Exception as error:
-        # torch raises many types of errors for damaged or dangerous pickles
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        message = f"is not a pickle of plain tensors, which alone can be loaded ({line[:120]})"
-        raise DataError(message, file=path) from None
-    state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
-    if not (state and isinstance(state, dict) and all(map(torch.is_tensor, state.values()))):
+    with open_regular(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            loaded = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception:  # torch raises many types of errors for damaged or dangerous pickles
+            message = "is not a complete pickle of plain tensors (.pth): nothing else is loaded"
+            raise DataError(message, file=path) from None
+    state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
+    if not (isinstance(state, dict) and state and all(map(torch.is_tensor, state.values()))):
         raise DataError("contains no state dict of tensors", file=path)
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 

@@ -21,6 +21,7 @@ from safetensors.torch import save
 
 from vqrna._version import __version__
 from vqrna.config import from_dict, to_dict, validated
+from vqrna.documents import open_regular
 from vqrna.errors import DataError, UsageError
 from vqrna.model.familiarity import Familiarity
 from vqrna.model.model_set import Model, ModelSet
@@ -45,6 +46,9 @@ FILE_NAME = "model.safetensors"
 
 NULLS = ("off_site", "shuffled", "off_site_cut", "shuffled_cut")
 """Attributes of a model that hold its nulls."""
+
+_LONGEST_HEADER = 100_000_000
+"""Of a safetensors file; its first eight bytes are the length."""
 
 _WRONG = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError)
 """Errors that Python and torch raise for invalid values."""
@@ -123,16 +127,14 @@ def load_model(path: str | PathLike[str] | None = None, device: str = "auto") ->
 
 def _load_file(path: Path) -> TrainedModel:
     """Load one file on the CPU."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read the weights: {error.strerror}", file=path) from None
+    with open_regular(path) as stream:
+        data = stream.read()
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, *_WRONG) as error:
-        raise DataError(_unreadable(data, str(error)), file=path) from None
+    except (SafetensorError, OSError, *_WRONG):
+        raise DataError(_unreadable(data), file=path) from None
     if FORMAT not in metadata:
         raise DataError("these weights are not from vqrna", file=path)
     try:
@@ -282,8 +284,8 @@ def _numbers(values: Any, shape: tuple[int, ...]) -> np.ndarray:
     return array
 
 
-def _unreadable(data: bytes, error: str) -> str:
-    """Return the message for a file that is not a safetensors file."""
+def _unreadable(data: bytes) -> str:
+    """Return the message for a file that is not a complete safetensors file."""
     if not data:
         return "the weights file is empty"
     if data.startswith(b"PK\x03\x04") or _is_pickle(data):
@@ -291,7 +293,9 @@ def _unreadable(data: bytes, error: str) -> str:
             "is a pickle (.pth, .pt, .pkl), which is never loaded as weights; "
             "'vqrna convert' imports a published-layout .pth"
         )
-    return f"is not a complete safetensors file ({error.splitlines()[0]})"
+    if data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= _LONGEST_HEADER:
+        return "the weights file is truncated or damaged"
+    return "is not a weights file (.safetensors)"
 
 
 def _is_pickle(data: bytes) -> bool:

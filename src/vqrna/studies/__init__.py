@@ -5,14 +5,30 @@ needs, trains the missing ones in processes of their own, and makes its table an
 files. A search trains trials with settings drawn by Optuna.
 """
 
-from vqrna.studies.cell import attempt, run_cell
-from vqrna.studies.cells import Cell, CellStore, Identity, data_name, network_identity
-from vqrna.studies.estimate import Estimate
-from vqrna.studies.search import serve, tune
-from vqrna.studies.search_config import Search, Settings
-from vqrna.studies.search_files import read_search
-from vqrna.studies.search_results import TuningResult
-from vqrna.studies.search_space import Parameter, Space
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_PLACES = {
+    "Cell": "cells",
+    "CellStore": "cells",
+    "Estimate": "estimate",
+    "Identity": "cells",
+    "Parameter": "search_space",
+    "Search": "search_config",
+    "Settings": "search_config",
+    "Space": "search_space",
+    "TuningResult": "search_results",
+    "attempt": "cell",
+    "data_name": "cells",
+    "network_identity": "cells",
+    "read_search": "search_files",
+    "run_cell": "cell",
+    "serve": "search",
+    "tune": "search",
+}
+"""Module of each name, imported when first used: an invalid search is reported without torch."""
 
 __all__ = [
     "Cell",
@@ -32,3 +48,22 @@ __all__ = [
     "serve",
     "tune",
 ]
+
+if TYPE_CHECKING:
+    from vqrna.studies.cell import attempt, run_cell
+    from vqrna.studies.cells import Cell, CellStore, Identity, data_name, network_identity
+    from vqrna.studies.estimate import Estimate
+    from vqrna.studies.search import serve, tune
+    from vqrna.studies.search_config import Search, Settings
+    from vqrna.studies.search_files import read_search
+    from vqrna.studies.search_results import TuningResult
+    from vqrna.studies.search_space import Parameter, Space
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -6,13 +6,14 @@ search. Settings that have no equivalent here are listed in the notes of the sea
 
 from __future__ import annotations
 
-import json
 import math
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from vqrna import config as configs
+from vqrna.documents import read_json, read_yaml
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import MODIFICATIONS
 from vqrna.studies.search_config import Search, Settings
@@ -206,7 +207,7 @@ def read_nni(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
     Raises DataError if a file is missing or broken. Raises UsageError if a preset or a setting is
     unknown.
     """
-    experiment = _read(path)
+    experiment = read_yaml(path)
     if not isinstance(experiment, dict):
         raise DataError("not an NNI configuration", file=path)
     space_file, raw = _space(path, experiment)
@@ -221,6 +222,7 @@ def read_nni(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
     try:
         given = _settings(experiment, unsupported)
         base, settings = with_metric(base, space, configs.validated(Settings, given), given)
+        command = _command(experiment)
     except (ValueError, UsageError) as error:
         raise DataError(str(error), file=path) from None
     notes = []
@@ -238,34 +240,12 @@ def read_nni(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
         notes.append("optimize_mode minimize: the validation loss is minimised")
     if "trials" not in given:
         notes.append(f"no maxTrialNumber: {settings.trials} trials (override with --trials)")
-    trial = experiment.get("trial")
-    command = experiment.get("trialCommand") or (
-        trial.get("command") if isinstance(trial, dict) else trial
-    )
     if command:
-        notes.append(f"not executed: '{command}'; a trial trains a model of vqrna")
+        shown = textwrap.shorten(command, 120)
+        notes.append(f"not executed: '{shown}'; a trial trains a model of vqrna")
     if unsupported:
         notes.append("ignored: " + "; ".join(unsupported))
     return Search(space, base, settings, types, tuple(notes))
-
-
-def _read(path: Path) -> Any:
-    """Read YAML (plain data only)."""
-    try:
-        import yaml
-    except ImportError:
-        raise UsageError("NNI files need the extra: pip install 'vqrna[tune]'") from None
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(getattr(error, "strerror", None) or "not a text file", file=path) from None
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        words = getattr(error, "problem", None) or "cannot be read"
-        line = mark.line + 1 if mark is not None else None
-        raise DataError(f"not valid YAML: {words}", file=path, line=line) from None
 
 
 def _space(path: Path, experiment: dict[str, Any]) -> tuple[Path, Any]:
@@ -277,24 +257,15 @@ def _space(path: Path, experiment: dict[str, Any]) -> tuple[Path, Any]:
         raise DataError("no search space (searchSpacePath or searchSpace)", file=path)
     file = path.parent / name
     if file.suffix.lower() in {".yaml", ".yml"}:
-        return file, _read(file)
-    try:
-        return file, json.loads(
-            file.read_text(encoding="utf-8-sig")
-        )  # some editors write a byte-order mark
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(getattr(error, "strerror", None) or "not a text file", file=file) from None
-    except json.JSONDecodeError as error:
-        raise DataError(f"not valid JSON: {error.msg}", file=file, line=error.lineno) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"not valid JSON: {error}", file=file) from None
+        return file, read_yaml(file)
+    return file, read_json(file)
 
 
 def _settings(experiment: dict[str, Any], unsupported: list[str]) -> dict[str, Any]:
     """Return the settings of the search; append ignored entries to `unsupported`."""
     settings: dict[str, Any] = {"pruner": "none"}  # NNI prunes only where an assessor is named
     if experiment.get("experimentName") not in (None, ""):
-        settings["name"] = str(experiment["experimentName"])
+        settings["name"] = _text(experiment["experimentName"], "experimentName")
     trials = _first(experiment, _TRIALS_KEYS)
     if trials is not None:
         settings["trials"] = trials
@@ -339,12 +310,21 @@ def _settings(experiment: dict[str, Any], unsupported: list[str]) -> dict[str, A
     return settings
 
 
+def _command(experiment: dict[str, Any]) -> str:
+    """Return the command of a trial, or an empty text."""
+    trial = experiment.get("trial")
+    command = experiment.get("trialCommand") or (
+        trial.get("command") if isinstance(trial, dict) else trial
+    )
+    return _text(command or "", "trialCommand")
+
+
 def _platforms(experiment: dict[str, Any]) -> list[str]:
     """Return the platforms of the experiment: version 2 may list several."""
     service = experiment.get("trainingServicePlatform") or experiment.get("trainingService") or []
     every = service if isinstance(service, list) else [service]
     named = (one.get("platform", "local") if isinstance(one, dict) else one for one in every)
-    return [str(name) for name in named]
+    return [_text(name, "platform") for name in named]
 
 
 def _algorithm(entry: Any, what: str) -> tuple[str, dict[str, Any]]:
@@ -364,8 +344,8 @@ def _hours(duration: Any) -> float:
     """Convert ``24h``, ``1h 30m``, ``90s`` or seconds to hours."""
     if isinstance(duration, int | float) and not isinstance(duration, bool):
         return duration / 3600
-    text = str(duration).replace(" ", "")
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+    text = _text(duration, "the time").replace(" ", "")
+    parts = re.findall(r"(\d{1,9}(?:\.\d{1,9})?)([smhd])", text)
     if not parts or "".join(a + b for a, b in parts) != text:
         raise UsageError(f"invalid time '{duration}' (expected for example 24h or 90m)")
     return sum(float(amount) * _SECONDS[unit] for amount, unit in parts) / 3600
@@ -383,6 +363,13 @@ def _types(index: list[Any] | None) -> tuple[tuple[str, ...] | None, str]:
         )
     symbol = known[index[0]]
     return (symbol,), f"{DATA_INDEX} {index[0]} is {symbol} (override with --modifications)"
+
+
+def _text(value: Any, what: str) -> str:
+    """Return a single value as text."""
+    if isinstance(value, list | dict):
+        raise UsageError(f"{what} must be a text")
+    return str(value)
 
 
 def _first(experiment: dict[str, Any], keys: tuple[str, ...]) -> Any:

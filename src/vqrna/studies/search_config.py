@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked
 
 from vqrna.config import RENAMED, Config, validated
+from vqrna.documents import read_json
 from vqrna.errors import DataError, UsageError
 from vqrna.runtime.files import write_text
 from vqrna.studies.search_space import Space
@@ -21,6 +22,10 @@ RECORD = "search.json"
 
 METRICS = {"auroc": "auroc", "accuracy": "acc", "mcc": "mcc", "loss": "loss"}
 """Metrics of a search, and their columns in the history of a training."""
+
+
+MAX_TRIALS = 1_000_000
+MAX_HOURS = 24 * 366 * 100
 
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
@@ -57,14 +62,14 @@ class Settings:
     name: str = "vqrna"
     metric: Literal["auroc", "accuracy", "mcc", "loss"] = "auroc"
     sampler: Literal["tpe", "random", "grid", "evolution"] = "tpe"
-    startup: int = Field(default=10, ge=1)
-    population: int = Field(default=20, ge=2)
+    startup: int = Field(default=10, ge=1, le=MAX_TRIALS)
+    population: int = Field(default=20, ge=2, le=MAX_TRIALS)
     pruner: Literal["median", "hyperband", "none"] = "median"
-    warmup: int = Field(default=1, ge=0)
-    trials: int = Field(default=40, ge=1)
-    jobs: int = Field(default=1, ge=1)
-    hours: float | None = Field(default=None, gt=0)
-    seed: int = Field(default=0, ge=0)
+    warmup: int = Field(default=1, ge=0, le=MAX_TRIALS)
+    trials: int = Field(default=40, ge=1, le=MAX_TRIALS)
+    jobs: int = Field(default=1, ge=1, le=10_000)
+    hours: float | None = Field(default=None, gt=0, le=MAX_HOURS)
+    seed: int = Field(default=0, ge=0, lt=2**32)  # the range of the samplers
 
 
 @dataclass(frozen=True)
@@ -125,11 +130,12 @@ def read_record(folder: Path) -> Record:
 
     Raises DataError if it is missing or damaged.
     """
+    if not (folder / RECORD).exists():
+        raise DataError(f"contains no search (no {RECORD})", file=folder)
+    values = read_json(folder / RECORD)
     try:
-        record: Record = validated(Record, json.loads((folder / RECORD).read_text("utf-8")))
+        record: Record = validated(Record, values)
         return record
-    except OSError:
-        raise DataError(f"contains no search (no {RECORD})", file=folder) from None
     except ValueError as error:
         raise DataError(f"the record is damaged: {error}", file=folder / RECORD) from None
 

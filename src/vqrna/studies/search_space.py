@@ -29,6 +29,9 @@ FIELDS = {
 _EDGE = 1e-6
 """Normal values are drawn between the quantiles `_EDGE` and 1 - `_EDGE`, which are finite."""
 
+MAX_POINTS = 100_000
+"""Most steps of one parameter of a grid."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -112,6 +115,8 @@ class Parameter:
         )
         if self.distribution == "normal" or step is None:
             raise UsageError(f"a grid needs choices or steps: '{self.label}' has neither")
+        if (self.high - self.low) / step > MAX_POINTS:
+            raise UsageError(f"a grid is too fine: '{self.label}' has more than {MAX_POINTS} steps")
         if self.multiple is not None:
             first, last = round(self.low / step), round(self.high / step)
             values = dict.fromkeys(self.value(i * step) for i in range(first, last + 1))
@@ -214,7 +219,11 @@ class Space:
                 raise UsageError(f"'{name}' is varied by two parameters")
             if {"architecture", "length"} <= set(free) and name in {"architecture", "length"}:
                 continue  # each trial checks whether they are compatible
-            for value in _extremes(parameter):
+            try:
+                extremes = _extremes(parameter)
+            except ArithmeticError:
+                raise UsageError(f"'{parameter.label}': its values are out of range") from None
+            for value in extremes:
                 try:
                     configs.replace(base, **{name: value})
                     if name == "quantizer":
@@ -244,6 +253,7 @@ def _extremes(parameter: Parameter) -> list[Any]:
     if parameter.distribution == "choice":
         return list(parameter.choices)
     if parameter.distribution == "normal":
+        parameter.value(_EDGE), parameter.value(1 - _EDGE)  # both must be finite
         return [parameter.middle()]
     if parameter.distribution == "float" and FIELDS.get(parameter.setting or "") == "int":
         whole = parameter.multiple or parameter.step

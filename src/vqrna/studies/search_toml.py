@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from vqrna import config as configs
 from vqrna.config import Config, validated
+from vqrna.documents import read_toml as read_document
 from vqrna.errors import DataError, UsageError
 from vqrna.studies.search_config import METRICS, Search, Settings
 from vqrna.studies.search_space import FIELDS, Parameter, Space
@@ -23,7 +23,7 @@ def read_toml(path: Path, preset: str | None, changes: dict[str, Any]) -> Search
     Raises DataError if the file is missing, not valid TOML, or has an invalid value. Raises
     UsageError if a preset or a setting is unknown.
     """
-    values = _read(path)
+    values = read_document(path)
     tables = {name: values.pop(name, {}) for name in ("search", "space", "model", "training")}
     if values:
         raise DataError(f"unknown table or setting '{next(iter(values))}'", file=path)
@@ -64,16 +64,6 @@ def with_metric(
         base = configs.replace(base, select_by=settings.metric)
     assert settings.metric in METRICS
     return base, settings
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a text file"
-        raise DataError(reason, file=path) from None
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"not valid TOML: {error}", file=path) from None
 
 
 def _parameters(space: dict[str, Any], base: Config) -> list[Parameter]:
