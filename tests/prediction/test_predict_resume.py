@@ -1,8 +1,10 @@
 """A prediction that was killed goes on to the same bytes, wherever the kill came."""
 
 import dataclasses
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -141,7 +143,7 @@ def test_ctrl_c_says_that_it_goes_on_from_there(words, whole, out, vqrna_main, s
     )
     kept = files_in(out)
     assert 2 <= len(kept) <= 3
-    assert all(name.endswith(f"{n:07d}.npz") for n, name in enumerate(kept))  # no temporary file
+    assert all(name.endswith(f"{n:07d}.part") for n, name in enumerate(kept))  # no temporary file
     scans["done"] = 0
     assert vqrna_main(*words).code == 0
     assert scans["done"] == PARTS - len(kept)
@@ -177,6 +179,12 @@ def test_fresh_begins_anew(words, whole, out, vqrna_main, scans):
 @pytest.fixture
 def fasta(tmp_path):
     return write_fasta(tmp_path / "in.fa", RECORDS)
+
+
+def predict(fasta, out):
+    model = calling_model()
+    settings = make_settings(model.modifications, threshold=0.5)
+    return predict_files([fasta], out, model, settings, jobs=1, show_progress=False)
 
 
 def work(fasta, out, model=None, **settings) -> bytes:
@@ -236,14 +244,63 @@ def test_a_model_that_was_never_saved_leaves_no_parts(fasta, out, scans):
     assert not out.exists()
 
 
-def test_parts_of_a_changed_input_are_not_taken(stopped, fasta, out):
+def test_only_parts_of_changed_sequences_are_computed_again(stopped, fasta, out, tmp_path):
     before = fasta.stat()
     text = fasta.read_text()
-    fasta.write_text(text[:-2] + ("A" if text[-2] != "A" else "C") + "\n")
-    os.utime(fasta, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    fasta.write_text(text.replace(RECORDS["r3"], RECORDS["r3"][::-1]))
+    os.utime(fasta, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert fasta.stat().st_size == before.st_size
-    work(fasta, out, threshold=0.5)
-    assert stopped["done"] == PARTS
+    done = predict(fasta, out)
+    assert stopped["done"] == PARTS - stopped["kept"] + 1
+    assert done.notes == (
+        "1 kept part was of other sequences (the input has changed, or files were renamed): "
+        "computed again",
+    )
+    assert done.path.read_bytes() == work(fasta, tmp_path / "fresh", threshold=0.5)
+
+
+def test_renamed_parts_are_computed_again(stopped, fasta, out, tmp_path):
+    (folder,) = out.iterdir()
+    names = [folder / f"{number:07d}.part" for number in (0, 1)]
+    names[0].rename(folder / "aside")
+    names[1].rename(names[0])
+    (folder / "aside").rename(names[1])
+    done = predict(fasta, out)
+    assert stopped["done"] == PARTS - stopped["kept"] + 2
+    assert done.notes[0].startswith("2 kept parts were of other sequences")
+    assert done.path.read_bytes() == work(fasta, tmp_path / "fresh", threshold=0.5)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["bit of the line", "bit of the arrays", "longer", "empty", "pipe", "device", "folder"],
+)
+def test_a_damaged_part_is_computed_again_in_the_same_run(stopped, fasta, out, tmp_path, damage):
+    (folder,) = out.iterdir()
+    part = folder / "0000001.part"
+    data = bytearray(part.read_bytes())
+    part.unlink()
+    if damage.startswith("bit"):
+        data[20 if damage == "bit of the line" else len(data) // 2] ^= 1
+        part.write_bytes(data)
+    elif damage == "longer":
+        part.write_bytes(data + b"0")
+    elif damage == "empty":
+        part.touch()
+    elif damage == "pipe":
+        os.mkfifo(part)
+    elif damage == "device":
+        part.symlink_to("/dev/zero")
+    else:
+        part.mkdir()
+        with pytest.raises(DataError, match="is a folder, not a file"):
+            predict(fasta, out)
+        return
+    done = predict(fasta, out)
+    assert stopped["done"] == PARTS - stopped["kept"] + 1
+    assert done.notes == ("1 kept part was damaged: computed again",)
+    assert json.loads((out / "run.json").read_text())["recomputed"] == {"damaged": 1, "changed": 0}
+    assert done.path.read_bytes() == work(fasta, tmp_path / "fresh", threshold=0.5)
 
 
 def test_parts_of_another_size_are_not_taken(stopped, fasta, out, monkeypatch):
@@ -255,7 +312,7 @@ def test_parts_of_another_size_are_not_taken(stopped, fasta, out, monkeypatch):
 @pytest.mark.parametrize("damage", ["cut", "other", "gone"])
 def test_a_broken_part_is_made_again(stopped, fasta, out, tmp_path, damage):
     (folder,) = out.iterdir()
-    part = folder / "0000001.npz"
+    part = folder / "0000001.part"
     if damage == "gone":
         part.unlink()
     else:
@@ -272,3 +329,25 @@ def test_a_fault_in_the_input_is_told_before_any_work(stopped, fasta, out):
         work(fasta, out, threshold=0.5)
     assert stopped["done"] == 0
     assert not (out / "sites.tsv").exists()
+
+
+def test_a_second_run_in_the_same_folder_is_refused(fasta, out, scans, monkeypatch):
+    calling_model()  # made now: it scans, too
+    real = TrainedModel.scan_batch
+    errors = []
+
+    def scan(*arguments, **more):
+        if not errors:
+            with pytest.raises(DataError) as refused:
+                predict(fasta, out)
+            errors.append(refused.value)
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(TrainedModel, "scan_batch", scan)
+    predict(fasta, out)
+    host = socket.gethostname()
+    assert str(errors[0]) == (
+        f"{out}: process {os.getpid()} on {host} (called from Python) is writing to this folder: "
+        "wait for it, or choose another folder"
+    )
+    assert files_in(out) == FILES

@@ -161,7 +161,9 @@ def test_shards_may_be_moved_and_the_model_too(fasta, saved, tmp_path, whole):
 
 def test_what_is_missing_is_told(fasta, saved, tmp_path):
     work(fasta, tmp_path / "out", saved, shard=Shard(2, 3))
-    with pytest.raises(DataError, match=r"of \d+ parts are missing \(the first is part 1\)"):
+    with pytest.raises(
+        DataError, match=r"of \d+ parts are missing or damaged \(the first is part 1\)"
+    ):
         join([tmp_path / "out"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no shards of a scan"):

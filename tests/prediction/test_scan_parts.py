@@ -1,5 +1,8 @@
 """Finished parts: on disk and back, whole or not there."""
 
+import dataclasses
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,10 +10,11 @@ from seeded import SYMBOLS, calling_model, files_in
 from tiny import random_tokens
 from vqrna.errors import DataError
 from vqrna.prediction import Part, Parts, PartStore, make_settings, scan_units
+from vqrna.prediction.part_files import PartState, write_part
 from vqrna.prediction.parts import Spans
 from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.source import MemorySource
-from vqrna.prediction.tiles import cut_units
+from vqrna.prediction.tiles import Piece, Unit, cut_units
 from vqrna.region import Region
 from vqrna.sequence import decode
 from vqrna.sites import DTYPES, Sites, flag_names
@@ -85,17 +89,61 @@ def test_a_broken_part_is_not_there(tmp_path, broken):
         list(Parts([store]))
 
 
-def test_a_part_that_is_damaged_within_is_made_again(tmp_path):
+def test_a_part_belongs_to_its_number_sequences_and_run(tmp_path):
     store = PartStore(tmp_path, "key")
-    store.write(0, part())
+    store.write(0, part(), "abc")
     (file,) = [p for p in tmp_path.rglob("*") if p.is_file()]
-    data = bytearray(file.read_bytes())
-    data[len(data) // 3] ^= 1
-    file.write_bytes(data)
-    assert store.has(0)  # which looks at the end of the file alone
-    with pytest.raises(DataError, match="run the scan again"):
-        list(Parts([store]))
-    assert not store.has(0)  # so that the advice helps
+    assert store.state(0, "abc") is store.state(0) is PartState.COMPLETE
+    assert store.state(0, "abd") is PartState.OTHER
+    assert store.state(1, "abc") is PartState.MISSING
+    shutil.copy(file, file.with_name("0000001.part"))
+    assert store.state(1, "abc") is PartState.OTHER
+    assert store.read(1) is None
+    other = PartStore(tmp_path, "lock")
+    other.write(0, part(), "abc")
+    shutil.copy(file, other.directory / file.name)
+    assert other.state(0, "abc") is PartState.OTHER
+
+
+def test_every_bit_of_a_part_counts(tmp_path):
+    store = PartStore(tmp_path, "key")
+    store.write(0, spans(("a", 0, 10, False)), "abc")
+    (file,) = [p for p in tmp_path.rglob("*") if p.is_file()]
+    data = file.read_bytes()
+    for at in [*range(0, 120), *range(120, len(data), 97)]:
+        file.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        assert store.state(0, "abc") in (PartState.DAMAGED, PartState.OTHER), at
+        assert store.read(0) is None
+
+
+def test_the_digest_of_a_unit_depends_on_all_that_its_result_depends_on():
+    tokens = random_tokens(1, 90, seed=1)[0]
+    given = Region("t", tokens, 10, 80, 5, False, np.ones(70, bool), {"m6A": np.array([12])}, 3, 4)
+    changed_tokens = tokens.copy()
+    changed_tokens[40] ^= 1
+    wanted = np.ones(70, bool)
+    wanted[3] = False
+    changes = [
+        {"name": "u"},
+        {"tokens": changed_tokens},
+        {"start": 11, "wanted": np.ones(69, bool)},
+        {"stop": 79, "wanted": np.ones(69, bool)},
+        {"first": 6},
+        {"reverse": True},
+        {"wanted": None},
+        {"wanted": wanted},
+        {"only": {}},
+        {"only": {"m6A": np.array([13])}},
+        {"only": {"m1A": np.array([12])}},
+        {"before": 4},
+        {"after": 5},
+    ]
+    regions = [given, *(dataclasses.replace(given, **change) for change in changes)]
+    digests = [Unit(0, (Piece(region, True),)).digest for region in regions]
+    digests.append(Unit(0, (Piece(given, False),)).digest)
+    digests.append(Unit(0, (Piece(given, True), Piece(given, True))).digest)
+    assert len(set(digests)) == len(digests)
+    assert Unit(7, (Piece(dataclasses.replace(given), True),)).digest == digests[0]
 
 
 def test_parts_are_removed_by_number_by_run_or_all(tmp_path):
@@ -119,6 +167,8 @@ def test_no_part_is_unpickled(tmp_path):
     with file.open("wb") as handle:
         np.savez(handle, names=np.array([{"run": "this"}], dtype=object))
     assert store.read(0) is None
+    with pytest.raises(ValueError, match="allow_pickle"):
+        write_part(file, "key", 0, "", {"names": np.array([{"run": "this"}], dtype=object)})
 
 
 def test_stores_are_found_and_cleared(tmp_path):

@@ -98,7 +98,7 @@ def test_interrupted_and_resumed_it_gives_the_bytes_of_one_process(
     handler = signal.getsignal(signal.SIGTERM)
 
     def interrupt():
-        if wait_for(lambda: list(tmp_path.glob("ray/.vqrna-parts-*/[0-9]*.npz"))):
+        if wait_for(lambda: list(tmp_path.glob("ray/.vqrna-parts-*/[0-9]*.part"))):
             os.kill(os.getpid(), signal.SIGINT)
 
     on_ray = [*common, "--out", "ray", "--engine", "ray", "--address", cluster.address]
@@ -108,7 +108,7 @@ def test_interrupted_and_resumed_it_gives_the_bytes_of_one_process(
     watcher.join()
     assert stopped.code == 130, stopped.err
     assert "stopped: interrupted; finished parts are kept" in stopped.err
-    assert 1 <= len(list(tmp_path.glob("ray/.vqrna-parts-*/[0-9]*.npz"))) < 4
+    assert 1 <= len(list(tmp_path.glob("ray/.vqrna-parts-*/[0-9]*.part"))) < 4
 
     done = vqrna_main(*on_ray)
     assert done.code == 0, done.err
@@ -198,14 +198,12 @@ def rows_of(source, numbers, sums, folder):
 
 
 def test_a_share_holds_what_is_wanted_and_nothing_else(no_store, tmp_path, monkeypatch):
-    from vqrna.prediction.ray_engine import checksum
-
     monkeypatch.setattr(tiles, "PIECE", PIECE)
     write_fasta(tmp_path / "in.fa", {f"s{i}": letters(3000, i) for i in range(6)})
     source = FastaSource((str(tmp_path / "in.fa"),))
     cut = list(tiles.cut_units(source.regions(), 35, 35))
     assert len(cut) == 6
-    sums = [checksum(unit) for unit in cut]
+    sums = [unit.digest for unit in cut]
     assert len(set(sums)) == 6
     rows = rows_of(source, [1, 4], [sums[1], sums[4]], tmp_path)
     assert [row["number"][0].as_py() for row in rows] == [1, 4]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from vqrna.errors import DataError
-from vqrna.runtime.files import atomic_path, write_error, write_text
+from vqrna.prediction.part_files import PartState, check_part, read_part, write_part
+from vqrna.runtime.files import write_error, write_text
 from vqrna.sites import DTYPES, Sites
 from vqrna.stats.fdr import PValueCounts
 
@@ -54,8 +54,9 @@ class Part:
 class PartStore:
     """A hidden directory of finished parts inside the folder of the results.
 
-    Its name depends on model, settings and input, so that no other run takes the parts for its
-    own.
+    Its name depends on model and settings, so that no other run takes the parts for its own; each
+    file also names its number and the sequences that it was computed from
+    (:mod:`vqrna.prediction.part_files`).
 
     Parameters
     ----------
@@ -76,33 +77,33 @@ class PartStore:
         directories = sorted(folder.glob(f"{_PREFIX}*"))
         return [cls(folder, path.name.removeprefix(_PREFIX)) for path in directories]
 
-    def has(self, number: int) -> bool:
-        """Return whether a part is there and its file is complete (a quick check)."""
-        return zipfile.is_zipfile(self._path(number))
+    def state(self, number: int, origin: str | None = None) -> PartState:
+        """Return whether a part is there, complete, and computed from the sequences `origin`."""
+        return check_part(self._path(number), self.key, number, origin)
+
+    def has(self, number: int, origin: str | None = None) -> bool:
+        """Return whether :meth:`state` is complete."""
+        return self.state(number, origin) is PartState.COMPLETE
 
     def read(self, number: int) -> Part | None:
-        """Return a part, or None if it is missing or damaged; a damaged file is removed."""
+        """Return a part, or None if it is missing or damaged."""
         try:
-            with self._path(number).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return from_arrays({name: arrays[name] for name in arrays.files})
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, EOFError, IndexError, AttributeError, zipfile.BadZipFile):
-            with suppress(OSError):
-                self._path(number).unlink()
+            return from_arrays(read_part(self._path(number), self.key, number))
+        except (OSError, ValueError, KeyError, IndexError):
             return None
 
-    def write(self, number: int, part: Part) -> None:
-        """Write a part, completely or not at all."""
+    def write(self, number: int, part: Part, origin: str = "") -> None:
+        """Write a part, completely or not at all; `origin` is :attr:`Unit.digest` of its unit."""
         self._make_directory()
-        with atomic_path(self._path(number)) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **to_arrays(part))
+        write_part(self._path(number), self.key, number, origin, to_arrays(part))
 
     def read_plans(self) -> list[dict[str, Any]]:
         """Return what :meth:`write_plan` wrote, in the order of the shards."""
         plans = []
         for path in sorted(self.directory.glob(f"{_PLAN}*.json")):
             try:
+                if not path.is_file():
+                    raise ValueError("not a regular file")
                 plans.append(dict(json.loads(path.read_text(encoding="utf-8"))))
             except ValueError:
                 raise DataError("invalid plan of a scan: run the shard again", file=path) from None
@@ -115,7 +116,7 @@ class PartStore:
 
     def drop(self, selected: Callable[[int], bool]) -> None:
         """Remove the parts of this run whose numbers are selected."""
-        for path in self.directory.glob("*.npz"):
+        for path in self.directory.glob("*.part"):
             if path.stem.isdigit() and selected(int(path.stem)):
                 path.unlink(missing_ok=True)
 
@@ -141,7 +142,7 @@ class PartStore:
             raise write_error(error, self.folder) from error
 
     def _path(self, number: int) -> Path:
-        return self.directory / f"{number:07d}.npz"
+        return self.directory / f"{number:07d}.part"
 
 
 @dataclass(frozen=True, eq=False)

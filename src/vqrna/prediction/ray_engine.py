@@ -12,7 +12,6 @@ import io
 import pickle
 import socket
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -102,7 +101,7 @@ class RayEngine:
         numbers, checksums = [], []
         for unit in units:
             numbers.append(unit.number)
-            checksums.append(checksum(unit))
+            checksums.append(unit.digest)
         if not numbers:
             return
         rows: Any = None
@@ -153,15 +152,6 @@ class RayEngine:
             )
 
 
-def checksum(unit: Unit) -> int:
-    """Return a checksum of the sequences of a unit: a worker may see a different file."""
-    value = 0
-    for piece in unit.pieces:
-        value = zlib.crc32(piece.region.name.encode(), value)
-        value = zlib.crc32(piece.region.tokens.tobytes(), value)
-    return value
-
-
 class UnitSource(Datasource):
     """Units of a source, read in shares by separate tasks.
 
@@ -170,7 +160,7 @@ class UnitSource(Datasource):
     read : callable
         Called with the numbers and checksums of a share; yields its rows.
     numbers, checksums : np.ndarray, shape (U,)
-        Units to read, and their :func:`checksum`.
+        Units to read, and their :attr:`~vqrna.prediction.tiles.Unit.digest`.
     count : int
         Number of shares.
     """
@@ -266,7 +256,7 @@ def read_share(
     folder : pathlib.Path
         Working directory of the driver, for relative paths.
     numbers, checksums : np.ndarray, shape (U,)
-        Units of the share, and their :func:`checksum`.
+        Units of the share, and their :attr:`~vqrna.prediction.tiles.Unit.digest`.
     """
     try:
         source = pickle.loads(ray.get(source_ref))  # from the driver, through Ray
@@ -276,7 +266,7 @@ def read_share(
             for unit in cut_units(source.regions(), half, reach):
                 if unit.number not in expected:
                     continue
-                if expected.pop(unit.number) != checksum(unit):
+                if expected.pop(unit.number) != unit.digest:
                     break
                 yield row_of(unit.number, pickle.dumps(unit, pickle.HIGHEST_PROTOCOL))
                 if not expected:

@@ -24,6 +24,7 @@ from vqrna.prediction.settings import Settings, make_settings
 from vqrna.prediction.shards import make_plan, run_key
 from vqrna.prediction.source import FastaSource, Source, as_source
 from vqrna.runtime.files import results_directory
+from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import command_line, facts, lines_of
 from vqrna.sites import Sites, concat_sites
@@ -186,7 +187,8 @@ def predict_files(
         raise UsageError("--shard needs files that can be read again and a saved model")
     command = command or command_line()
     start, tally = time.monotonic(), Tally()
-    with results_directory(out) as folder:
+    share = None if shard is None else f"{shard.index}-of-{shard.count}"
+    with results_directory(out) as folder, folder_lock(folder, share):
         once = f"once-{os.getpid()}"
         key = run_key(source, model, settings, engine.device) if resumable else once
         store = PartStore(folder, key)
@@ -200,6 +202,9 @@ def predict_files(
                 units = scan_units(source, model, settings)
                 for _ in scan(units, engine, bar, shard=shard, store=store, tally=tally):
                     pass
+                if shard is not None:
+                    for line in tally.notes:
+                        bar.say(f"vqrna: note: {line}")
             run: dict[str, Any] = {
                 "command": command_line(),
                 "device": engine.device,
@@ -207,6 +212,7 @@ def predict_files(
                 "engine": engine.name,
                 "parts": tally.units,
                 "resumed": tally.resumed,
+                "recomputed": {"damaged": tally.damaged, "changed": tally.changed},
                 "seconds": round(time.monotonic() - start, 1),
             }
             if shard is not None:
@@ -222,9 +228,10 @@ def predict_files(
                 error.add_note("finished parts are kept: the same command resumes the run")
             raise
         store.clear()
-    if source.tables.stranded:  # regions of a chromosome share its name
-        return prediction
-    return replace(prediction, repeated_names=tally.repeated_names)
+    # Regions of a chromosome share its name
+    repeated = 0 if source.tables.stranded else tally.repeated_names
+    notes = (*tally.notes, *prediction.notes)
+    return replace(prediction, repeated_names=repeated, notes=notes)
 
 
 def _stream(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from array import array
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from vqrna.errors import UsageError
 from vqrna.model import Model
 from vqrna.prediction.calling import reach_of
 from vqrna.prediction.engines import Engine, map_in_order
+from vqrna.prediction.part_files import PartState
 from vqrna.prediction.parts import Part, PartStore
 from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.settings import Settings
@@ -54,13 +56,42 @@ class Tally:
 
     units: int = 0  # Number of units, those of other shards included
     resumed: int = 0  # Number of units that were finished before
+    # damaged, changed: Number of parts that were there, but are damaged, or belong to other
+    # sequences or another number, so that they are computed again
+    damaged: int = 0
+    changed: int = 0
+    # By number, digests of the units of the shard (:attr:`vqrna.prediction.tiles.Unit.digest`)
+    origins: dict[int, str] = field(default_factory=dict)
     # Hashes of the names of the sequences, 8 bytes each: an input may have millions
     name_hashes: array[int] = field(default_factory=lambda: array("q"))
+    _input: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
 
     @property
     def repeated_names(self) -> int:
         """Number of sequences that have the name of an earlier one."""
         return len(self.name_hashes) - len(np.unique(self.name_hashes))
+
+    @property
+    def input_digest(self) -> str:
+        """Digest of the sequences of all units, of those of other shards, too."""
+        return self._input.hexdigest()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One line for the user on each reason why kept parts were computed again."""
+        reasons = {
+            "damaged": self.damaged,
+            "of other sequences (the input has changed, or files were renamed)": self.changed,
+        }
+        return tuple(
+            f"{count:,} kept part{' was' if count == 1 else 's were'} {reason}: computed again"
+            for reason, count in reasons.items()
+            if count
+        )
+
+    def add(self, unit: Unit) -> None:
+        """Count a unit whose part is kept in a store."""
+        self._input.update(unit.digest.encode())
 
 
 def scan_units(source: Source, model: Model, settings: Settings) -> Iterator[Unit]:
@@ -105,19 +136,26 @@ def scan(
             for piece in unit.pieces:
                 if piece.opens:
                     tally.name_hashes.append(hash(piece.region.name))
+            if store is not None:
+                tally.add(unit)
             if not shard.holds(unit.number):
                 continue
-            if store is not None and store.has(unit.number):
-                tally.resumed += 1
-                bar.advance(unit.nt)
-                continue
+            if store is not None:
+                tally.origins[unit.number] = unit.digest
+                state = store.state(unit.number, unit.digest)
+                tally.damaged += state is PartState.DAMAGED
+                tally.changed += state is PartState.OTHER
+                if state is PartState.COMPLETE:
+                    tally.resumed += 1
+                    bar.advance(unit.nt)
+                    continue
             yield unit
 
     for number, part in engine.run(missing(), bar.advance):
         if store is None:
             yield part
         else:
-            store.write(number, part)
+            store.write(number, part, tally.origins[number])
             yield None
 
 

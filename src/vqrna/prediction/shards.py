@@ -23,6 +23,7 @@ from vqrna.prediction.scan import Tally
 from vqrna.prediction.settings import Settings, make_settings
 from vqrna.prediction.source import FastaSource, Source
 from vqrna.runtime.files import results_directory
+from vqrna.runtime.lock import folder_lock
 
 
 def run_key(source: Source, model: Model, settings: Settings, device: str) -> str:
@@ -31,12 +32,13 @@ def run_key(source: Source, model: Model, settings: Settings, device: str) -> st
     Returns
     -------
     str
-        12 hexadecimal digits. Files are identified by path, size and time of change.
+        12 hexadecimal digits. Files are identified by path; each part has a digest of the sequences
+        that it was computed from.
     """
     facts: list[object] = [__version__, tiles.PIECE, tiles.TILE, model.hash]
     facts += [device.partition(":")[0], settings.describe(), settings.columns.tolist()]
     facts += [source.describe()]
-    facts += ([str(path.resolve()), *_stamp(path)] for path in source.inputs())
+    facts += (str(path.resolve()) for path in source.inputs())
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 
@@ -70,7 +72,9 @@ def make_plan(
             "precision": settings.precision,
         },
         "source": _source_spec(source),
-        "inputs": {str(path.resolve()): _stamp(path) for path in source.inputs()},
+        "inputs": _input_digests(source),
+        "sequences": tally.input_digest,
+        "origins": tally.origins,
         "output": output.to_dict(),
     }
 
@@ -107,12 +111,18 @@ def join(
         raise DataError(
             f"the shards were made by vqrna {plan['vqrna']}, not {__version__}", file=paths[0]
         )
-    located = _locate_parts(stores, plan)
+    if len({each["sequences"] for each in plans}) > 1:
+        raise DataError(
+            "the shards were made from different sequences: the input has changed between them; "
+            "run the shards again",
+            file=paths[0],
+        )
+    located = _locate_parts(stores, plans)
     missing = [number for number, store in enumerate(located) if store is None]
     if missing:
         raise DataError(
-            f"{len(missing):,} of {plan['units']:,} parts are missing (the first is part "
-            f"{missing[0] + 1}): check that every shard is complete",
+            f"{len(missing):,} of {plan['units']:,} parts are missing or damaged (the first is "
+            f"part {missing[0] + 1}): check that every shard is complete",
             file=paths[0],
         )
     loaded = load_model(model or plan["model"]["path"], "cpu")
@@ -126,7 +136,7 @@ def join(
     parts = Parts([store for store in located if store is not None])
     run = {"shards": [each.get("run") for each in plans]}
     source = _open_source(plan["source"], plan["inputs"])
-    with results_directory(out or paths[0]) as folder:
+    with results_directory(out or paths[0]) as folder, folder_lock(folder):
         prediction = write_results(
             parts, folder, source, loaded, settings, output, plan["command"], run
         )
@@ -168,13 +178,21 @@ def _select_scan(folders: Sequence[Sequence[PartStore]]) -> list[PartStore]:
 
 
 def _is_complete(stores: Sequence[PartStore]) -> bool:
-    plan = next((plan for store in stores for plan in store.read_plans()), None)
-    return plan is not None and None not in _locate_parts(stores, plan)
+    plans = [plan for store in stores for plan in store.read_plans()]
+    return bool(plans) and None not in _locate_parts(stores, plans)
 
 
-def _locate_parts(stores: Sequence[PartStore], plan: Mapping[str, Any]) -> list[PartStore | None]:
-    """Return the store of each part."""
-    return [next((s for s in stores if s.has(n)), None) for n in range(plan["units"])]
+def _locate_parts(
+    stores: Sequence[PartStore], plans: Sequence[Mapping[str, Any]]
+) -> list[PartStore | None]:
+    """Return the store of each part, as the plans describe it."""
+    origins: dict[str, str] = {}
+    for plan in plans:
+        origins |= plan["origins"]
+    return [
+        next((s for s in stores if str(n) in origins and s.has(n, origins[str(n)])), None)
+        for n in range(plans[0]["units"])
+    ]
 
 
 def _command(store: PartStore) -> str:
@@ -182,10 +200,22 @@ def _command(store: PartStore) -> str:
     return plans[0]["command"] if plans else "no complete shard"
 
 
-def _stamp(path: Path) -> list[int]:
-    """Return size and time of change of a file."""
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns]
+def _input_digests(source: Source) -> dict[str, str]:
+    """Return digests of what the tables of a genome depend on, by path.
+
+    Sequences are missing: they are part of the digest of each unit.
+    """
+    if not isinstance(source, GenomeSource):
+        return {}
+    paths = [path for path in (source.regions_path, source.annotation_path) if path is not None]
+    digests = {str(path.resolve()): _file_digest(path) for path in paths}
+    names = json.dumps([source.genome.names, source.genome.lengths]).encode()
+    return digests | {str(source.genome.path.resolve()): hashlib.sha256(names).hexdigest()[:32]}
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
 
 
 def _source_spec(source: Source) -> dict[str, Any]:
@@ -196,13 +226,16 @@ def _source_spec(source: Source) -> dict[str, Any]:
     raise TypeError(f"a {type(source).__name__} cannot be scanned in shards")
 
 
-def _open_source(spec: dict[str, Any], inputs: Mapping[str, list[int]]) -> Source:
+def _open_source(spec: dict[str, Any], inputs: Mapping[str, str]) -> Source:
     """Open a source again; the rows of a genome depend on its files, which must be unchanged."""
     if "genome" not in spec:
         return FastaSource(tuple(spec["files"]))
-    for path, stamp in inputs.items():
-        if not Path(path).exists():
-            raise DataError("no such file, but the shards were made from it", file=path)
-        if _stamp(Path(path)) != stamp:
+    missing = [path for path in inputs if not Path(path).exists()]
+    if missing:
+        raise DataError("no such file, but the shards were made from it", file=missing[0])
+    source = open_genome(**spec["genome"])
+    digests = _input_digests(source)
+    for path, digest in inputs.items():
+        if digests.get(path) != digest:
             raise DataError("has changed since the shards were made from it", file=path)
-    return open_genome(**spec["genome"])
+    return source

@@ -15,8 +15,10 @@ batch size or earlier results. So the results do not depend on these either.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -68,6 +70,28 @@ class Unit:
         """Number of positions whose sites are reported."""
         wanted = [(piece.count, piece.region.wanted) for piece in self.pieces]
         return sum(count if mask is None else int(mask.sum()) for count, mask in wanted)
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest (BLAKE2, 32 digits) of all that the result depends on, besides the model."""
+        regions = [piece.region for piece in self.pieces]
+        numbers = [
+            (len(r.tokens), r.start, r.stop, r.first, r.reverse, r.before, r.after) for r in regions
+        ]
+        opens = [piece.opens for piece in self.pieces]
+        digest = hashlib.blake2b(np.array(numbers, dtype=np.int64).tobytes(), digest_size=16)
+        digest.update(np.array(opens).tobytes())
+        digest.update("\n".join(region.name for region in regions).encode("utf-8", "replace"))
+        digest.update(np.concatenate([region.tokens for region in regions]).tobytes())
+        for number, region in enumerate(regions):
+            if region.wanted is not None:
+                digest.update(f"wanted {number}\n".encode())
+                digest.update(np.packbits(region.wanted).tobytes())
+            for symbol in sorted(region.only):
+                positions = np.asarray(region.only[symbol], dtype=np.int64)
+                digest.update(f"only {number} {symbol} {len(positions)}\n".encode())
+                digest.update(positions.tobytes())
+        return digest.hexdigest()
 
 
 def cut_pieces(region: Region, reach: int) -> Iterator[Piece]:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from vqrna.errors import DataError
+from vqrna.runtime.processes import is_alive, process_namespace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -317,11 +318,11 @@ def _is_replaceable(final: Path, path: str | os.PathLike[str]) -> bool:
 @contextmanager
 def _temporary_folder(folder: Path, path: str | os.PathLike[str]) -> Iterator[Path]:
     """Create a hidden folder in `folder` and remove it afterwards, and those of killed writers."""
-    prefix = f".part-{socket.gethostname()}-{_process_namespace()}-"
+    prefix = f".part-{socket.gethostname()}-{process_namespace()}-"
     with suppress(OSError):
         for left in folder.glob(f"{prefix}*"):
             owner = left.name.removeprefix(prefix).partition("-")[0]
-            if owner.isdigit() and not _is_alive(int(owner)):
+            if owner.isdigit() and not is_alive(int(owner)):
                 _remove_temporary(left)
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=folder))
@@ -356,20 +357,3 @@ def _rename(temporary: Path, final: Path, older: Path | None = None) -> None:
         if older is not None:
             final.rename(older / final.name)
     temporary.replace(final)
-
-
-def _process_namespace() -> int:
-    """Return a number that differs between containers, whose process numbers may coincide."""
-    with suppress(OSError):
-        return Path("/proc/self/ns/pid").stat().st_ino
-    return 0
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

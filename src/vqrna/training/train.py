@@ -14,6 +14,7 @@ from vqrna.model.published import write_pth
 from vqrna.model.weights import FILE_NAME, load_model
 from vqrna.nn.quantizer import check_quantizer
 from vqrna.runtime.files import results_directory
+from vqrna.runtime.lock import folder_lock
 from vqrna.training import checkpoint
 from vqrna.training.loop import TrainingResult, train_network
 from vqrna.training.source import Notice, Source, check_windows, window_warnings
@@ -78,8 +79,8 @@ def train(
     Raises
     ------
     DataError
-        If nothing can be learned from the data, or `out` cannot be written or belongs to another
-        run.
+        If nothing can be learned from the data, or `out` cannot be written, belongs to another
+        run, or is in use by another process.
     UsageError
         If settings are incompatible, or `out` holds a run and `resume` is False, or the run in
         `out` is joint and this one is not, or the reverse.
@@ -89,7 +90,7 @@ def train(
     check_quantizer(config.model.quantizer)
     together = not paper if joint is None else joint
     check_windows(source.train, source.valid)  # all types, before the first is trained
-    with results_directory(out) as folder:
+    with results_directory(out) as folder, folder_lock(folder):
         _check_folder(folder, together)
         initial = None
         if start is not None:
