@@ -9,6 +9,7 @@ import pytest
 from benchmarks import settings_table
 from vqrna.data.user_files import load_table, load_windows_fasta
 from vqrna.data.windows import NEGATIVE, POSITIVE
+from vqrna.modifications import MODIFICATIONS, modification
 from vqrna.stats.tiers import TIERS
 from vqrna.training.calibrate import MOST_OFF_SITE, MOST_SHUFFLED
 
@@ -47,6 +48,16 @@ def test_the_tiers_of_the_page_are_those_of_the_code(root):
     rows = re.findall(row, read(root, "probabilities"), flags=re.MULTILINE)
     limits = [(tier, float(off_site), float(shuffled)) for tier, off_site, shuffled in rows]
     assert limits == [(tier, MOST_OFF_SITE[tier], MOST_SHUFFLED[tier]) for tier in TIERS]
+
+
+def test_the_names_of_modifications_on_the_page_are_names(root):
+    section = read(root, "data").split("## Names of modifications")[1].split("## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines()]
+    rows = [row for row in rows if len(row) == 4][2:]
+    assert [row[0] for row in rows] == [m.symbol for m in MODIFICATIONS]
+    for m, (_, name, codes, others) in zip(MODIFICATIONS, rows, strict=True):
+        assert (name, tuple(filter(None, codes.split(", ")))) == (m.name, m.codes)
+        assert {modification(other) for other in filter(None, others.split(", "))} <= {m}
 
 
 @pytest.mark.parametrize(("page", "last"), [("codes", "effects"), ("motifs", "motifs")])

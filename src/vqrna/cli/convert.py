@@ -26,11 +26,10 @@ def convert(
     from vqrna.errors import UsageError
     from vqrna.model.published import read_pth
     from vqrna.model.weights import save_model
-    from vqrna.modifications import modification as find_modification
+    from vqrna.modifications import as_modifications
     from vqrna.runtime.files import output_directory
 
-    symbols = [part for names in modification for part in names.split(",") if part.strip()]
-    types = tuple(find_modification(symbol) for symbol in symbols)
+    types = as_modifications(modification)
     if not types or len(set(types)) < len(types):
         raise UsageError("--modification must name each modification of the weights once")
     if file.exists() and out.exists() and file.samefile(out):

@@ -47,7 +47,9 @@ SplitOfData = Annotated[
 
 TypesInData = Annotated[
     list[str] | None,
-    option("Modifications, such as m6A,Psi.", default="all in DIR", metavar="LIST"),
+    option(
+        "Modifications, such as m6A,Psi or codes a,17802.", default="all in DIR", metavar="LIST"
+    ),
 ]
 
 Negatives = Annotated[str, option("Set of unmodified windows to use.", metavar="NAME")]

@@ -204,7 +204,7 @@ def predict(
     modifications: Annotated[
         list[str] | None,
         option(
-            "Modifications, comma-separated or repeated.",
+            "Modifications, comma-separated or repeated: m6A,Psi, or codes such as a,17802.",
             CALLING,
             default="all of the model",
             metavar="LIST",

@@ -10,7 +10,7 @@ import gzip
 import re
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -31,7 +31,7 @@ from vqrna.data.windows import (
     stack,
 )
 from vqrna.errors import DataError, UsageError
-from vqrna.modifications import MODIFICATIONS, Modification
+from vqrna.modifications import MODIFICATIONS, Modification, Names, as_modifications
 from vqrna.modifications import modification as known_modification
 from vqrna.modifications import modifications as known_modifications
 from vqrna.runtime.files import output_directory, write_error
@@ -140,7 +140,7 @@ def benchmark_modifications(
 
 
 def select_modifications(
-    directory: str | PathLike[str], names: Sequence[str] | None
+    directory: str | PathLike[str], names: Names | None
 ) -> tuple[Modification, ...]:
     """Return types by name, among the known ones and the user-defined ones of a data set.
 
@@ -148,20 +148,20 @@ def select_modifications(
 
     Parameters
     ----------
-    names : sequence of str, optional
+    names : str, Modification, or sequence of these, optional
         As for :func:`vqrna.modifications.modifications`; by default, all that have a file.
     """
     available = benchmark_modifications(directory)
     if not names:
         return available
     own = [m for m in available if m not in MODIFICATIONS]
-    return known_modifications(list(names), (*MODIFICATIONS, *own))
+    return known_modifications(names, (*MODIFICATIONS, *own))
 
 
 def read_sets(
     directory: str | PathLike[str],
     split: str,
-    modifications: Sequence[Modification] | None = None,
+    modifications: Names | None = None,
     on_missing: Notice | None = None,
 ) -> list[WindowSet]:
     """Read the files of one split without merging windows.
@@ -178,7 +178,11 @@ def read_sets(
         message = f"no benchmark files (such as {split}/1-0.fasta and {split}/1-1.fasta)"
         raise DataError(message, file=directory)
     notice = on_missing or _warn
-    wanted = benchmark_modifications(directory) if modifications is None else modifications
+    wanted = (
+        benchmark_modifications(directory)
+        if modifications is None
+        else as_modifications(modifications)
+    )
     if modifications is None:
         for file in files:
             if file.is_foreign:
@@ -206,7 +210,7 @@ def read_sets(
 def load_benchmark(
     directory: str | PathLike[str],
     split: str,
-    modifications: Sequence[Modification | str] | None = None,
+    modifications: Names | None = None,
     on_missing: Notice | None = None,
 ) -> Windows:
     """Read one split of a data set in the benchmark layout.
@@ -217,8 +221,9 @@ def load_benchmark(
         Folder with some of ``train``, ``valid`` and ``test``.
     split : str
         ``train``, ``valid`` or ``test``.
-    modifications : sequence of Modification or str, optional
-        Types or their names, such as ``["m6A"]``; by default, all that have a file in any split.
+    modifications : str, Modification, or sequence of these, optional
+        Such as ``"m6A,Psi"`` or ``["m6A"]``, in the order of the result; by default, all that have
+        a file in any split.
     on_missing : callable, optional
         Receives one line for each missing file; by default, a Python warning.
 
@@ -236,9 +241,19 @@ def load_benchmark(
     """
     wanted = None
     if modifications is not None:
+        items: Iterable[str | Modification] = (
+            (modifications,) if isinstance(modifications, str | Modification) else modifications
+        )
         wanted = tuple(
-            m if isinstance(m, Modification) else select_modifications(directory, [m])[0]
-            for m in modifications
+            {
+                m.symbol: m
+                for item in items
+                for m in (
+                    (item,)
+                    if isinstance(item, Modification)
+                    else select_modifications(directory, item)
+                )
+            }.values()
         )
     sets = read_sets(directory, split, wanted, on_missing)
     return merge(sets, benchmark_modifications(directory) if wanted is None else wanted)

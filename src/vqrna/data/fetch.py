@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from vqrna.data.benchmark import SPLITS, file_name
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
-from vqrna.modifications import MODIFICATIONS, Modification
+from vqrna.modifications import MODIFICATIONS, Names, as_modifications
 from vqrna.runtime.files import output_directory, write_error, write_text
 from vqrna.runtime.progress import progress
 
@@ -83,7 +83,7 @@ def fetch_data(
     directory: str | PathLike[str],
     *,
     base: str = HOME,
-    modifications: Sequence[Modification] | None = None,
+    modifications: Names | None = None,
     splits: Sequence[str] = SPLITS,
     checksums: str | PathLike[str] | None = None,
     show_progress: bool = True,
@@ -103,7 +103,7 @@ def fetch_data(
         Target folder; created if missing.
     base : str
         Address of the folder that holds ``train``, ``valid`` and ``test``.
-    modifications : sequence of Modification, optional
+    modifications : str, Modification, or sequence of these, optional
         The ten types of the public data set by default.
     splits : sequence of str
         Some of ``train``, ``valid``, ``test``.
@@ -124,7 +124,7 @@ def fetch_data(
     names = [
         f"{split}/{file_name(m, label)}"
         for split in splits
-        for m in (_PUBLIC if modifications is None else modifications)
+        for m in (_PUBLIC if modifications is None else as_modifications(modifications))
         for label in (0, 1)
     ]
     known = {name: wanted.get(name) or sums.get(name) for name in names}

@@ -19,7 +19,7 @@ from vqrna.data.benchmark import SPLITS, Notice, check_new, find_files, read_set
 from vqrna.data.overlap import CENTRAL, SHARED, clusters, largest_share, overlapping_groups
 from vqrna.data.windows import NEGATIVE, UNKNOWN, Windows, WindowSet, pile
 from vqrna.errors import DataError, UsageError
-from vqrna.modifications import Modification
+from vqrna.modifications import Names
 from vqrna.runtime.progress import progress
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class SplitReport:
 
 def read_all_splits(
     directory: str | PathLike[str],
-    modifications: Sequence[Modification] | None = None,
+    modifications: Names | None = None,
     on_missing: Notice | None = None,
 ) -> list[WindowSet]:
     """Read all splits of a data set in the benchmark layout, to divide them again.

@@ -257,7 +257,7 @@ def compare(
     sites: AnyPath,
     known: AnyPath,
     *,
-    modification: str | None = None,
+    modification: str | Modification | None = None,
     within: int = 0,
     scanned: AnyPath | None = None,
     show_progress: bool = False,
@@ -270,7 +270,7 @@ def compare(
         Output of ``vqrna predict``: TSV, Parquet, BED or bedRMod. It is read in blocks.
     known : path-like
         Known sites: BED or bedRMod.
-    modification : str, optional
+    modification : str or Modification, optional
         Type of known sites whose name is not a type.
     within : int
         Largest distance in nt of a known site and the called site that matches it.

@@ -22,7 +22,7 @@ from vqrna.evaluation.positions import (
 )
 from vqrna.evaluation.reliability import ratio, wilson
 from vqrna.model.protocol import NEAR
-from vqrna.modifications import Modification
+from vqrna.modifications import Names, as_modifications
 from vqrna.sequence import centre
 from vqrna.stats.bootstrap import RESAMPLES, Estimate, draw, interval
 
@@ -65,7 +65,7 @@ def localise(
     score_positions: ScorePositions,
     windows: Windows,
     *,
-    modifications: Sequence[Modification] | None = None,
+    modifications: Names | None = None,
     reference: Windows | None = None,
     apart: np.ndarray | None = None,
     known: Sequence[Windows] = (),
@@ -87,7 +87,7 @@ def localise(
         :func:`vqrna.evaluation.positions.window_by_window` for other scorers of windows.
     windows : Windows
         Source of the modified windows. Longer windows show more positions beside their sites.
-    modifications : sequence of Modification, optional
+    modifications : str, Modification, or sequence of these, optional
         Types to measure; those of the windows by default.
     reference : Windows, optional
         The training windows: every measure is also taken on the windows that overlap none of
@@ -103,7 +103,7 @@ def localise(
     seed : int
         Seed of the draw of windows and of the resampling.
     """
-    wanted = windows.modifications if modifications is None else tuple(modifications)
+    wanted = windows.modifications if modifications is None else as_modifications(modifications)
     known = known if reference is None else (reference, *known)
     picked = {m: sites_of(windows, m, limit, seed) for m in wanted}
     rows = np.unique(np.concatenate([np.empty(0, dtype=int), *picked.values()]))

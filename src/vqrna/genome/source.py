@@ -35,7 +35,7 @@ from vqrna.genome.transcripts import (
     TranscriptStarts,
     build_transcripts,
 )
-from vqrna.modifications import MODIFICATIONS, Modification
+from vqrna.modifications import MODIFICATIONS, Modification, symbol_of
 from vqrna.region import Region
 from vqrna.sites import Sites
 
@@ -234,7 +234,7 @@ def open_genome(
     flank : int
         Nt of genomic context on both sides of the evaluated positions: half a window.
     modifications : sequence of Modification or str
-        Modifications of the scan, in order; a symbol is that of a known one.
+        Modifications of the scan, in order; an unknown name is that of a user-defined one.
     first_base_only : sequence of str, optional
         Symbols of those that occur only at the first base of a transcript; by default, taken from
         the modifications.
@@ -250,7 +250,7 @@ def open_genome(
         raise UsageError(f"unknown context '{context}' (known: {', '.join(CONTEXTS)})")
     if regions is None and annotation is None:
         raise UsageError("a genome needs regions (BED) or an annotation (GTF, GFF3)")
-    symbols = tuple(m if isinstance(m, str) else m.symbol for m in modifications)
+    symbols = tuple(map(symbol_of, modifications))
     if first_base_only is None:
         types = [m for m in (*MODIFICATIONS, *modifications) if isinstance(m, Modification)]
         restricted = {m.symbol: m.first_base_only for m in types}

@@ -15,7 +15,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from vqrna.interpret.attributions import Attributions
-from vqrna.modifications import Modification
+from vqrna.modifications import Modification, symbol_of
 from vqrna.sequence import ALPHABET, AMBIGUOUS, centre
 
 _IUPAC = {
@@ -305,7 +305,7 @@ def find_motifs(
     ----------
     attributions : Attributions
     modification : str or Modification
-        Prefix of the names of the motifs.
+        Its symbol is the prefix of the names of the motifs.
     fdr : float
         Largest share of chance findings among seqlets.
 
@@ -317,8 +317,7 @@ def find_motifs(
         Number of seqlets, including those that belong to no motif.
     """
     seqlets = call_seqlets(attributions.observed, fdr)
-    symbol = modification if isinstance(modification, str) else modification.symbol
-    return motifs_from_seqlets(attributions, seqlets, symbol), len(seqlets)
+    return motifs_from_seqlets(attributions, seqlets, symbol_of(modification)), len(seqlets)
 
 
 def motifs_from_seqlets(attributions: Attributions, seqlets: Seqlets, prefix: str) -> list[Motif]:

@@ -19,6 +19,7 @@ from vqrna.interpret.files import (
 from vqrna.interpret.meme import MIN_TARGETS, compare, read_meme
 from vqrna.interpret.site_windows import SiteWindows, centred_windows, windows_at_sites
 from vqrna.model import Model
+from vqrna.modifications import Modification
 from vqrna.modifications import modification as find_modification
 from vqrna.plots.style import type_colors
 from vqrna.runtime.files import results_directory
@@ -54,7 +55,7 @@ class Explanation:
 def explain(
     fasta: Sequence[Input],
     model: Model,
-    modification: str,
+    modification: str | Modification,
     out: Input,
     *,
     sites: Input | None = None,
@@ -72,7 +73,7 @@ def explain(
     fasta : sequence of path
         Windows with the site in their centre; with `sites`, sequences.
     model : Model
-    modification : str
+    modification : str or Modification
         A type that the model predicts.
     out : path
         Folder.

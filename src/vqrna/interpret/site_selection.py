@@ -15,7 +15,8 @@ from vqrna.data.windows import POSITIVE, UNKNOWN, Windows, window_remarks
 from vqrna.errors import DataError, UsageError
 from vqrna.interpret.site_windows import read_windows
 from vqrna.model import Model, TrainedModel
-from vqrna.modifications import Modification
+from vqrna.modifications import Modification, Names
+from vqrna.modifications import modification as find_modification
 from vqrna.prediction import Settings, make_settings, scan_sequence
 from vqrna.sequence import AMBIGUOUS, centre, windows_around
 from vqrna.stats.tiers import tier_index
@@ -72,7 +73,7 @@ def called_sites(
     model: Model,
     path: str | PathLike[str],
     *,
-    modifications: str | list[str] | None = None,
+    modifications: Names | None = None,
     confidence: str = "low",
 ) -> SelectedSites:
     """Return the sites that a model calls in the sequences of a FASTA file.
@@ -84,7 +85,7 @@ def called_sites(
 
     Parameters
     ----------
-    modifications : str or list of str, optional
+    modifications : str, Modification, or sequence of these, optional
         Types to call; all types of the model if not given.
     confidence : str
         Lowest tier.
@@ -171,7 +172,7 @@ def choose_sites(
     data: str | PathLike[str] | None = None,
     *,
     split: str | None = None,
-    modifications: list[str] | None = None,
+    modifications: Names | None = None,
     confidence: str = "low",
     windows: bool = False,
     on_missing: Notice | None = None,
@@ -185,7 +186,7 @@ def choose_sites(
         A FASTA file, or a benchmark folder; exactly one.
     split : str, optional
         Split of `data`; `DEFAULT_SPLIT` if not given.
-    modifications : list of str, optional
+    modifications : str, Modification, or sequence of these, optional
         Types; all if not given.
     confidence : str
         Lowest tier of sites called in `fasta`.
@@ -223,7 +224,7 @@ def choose_sites(
 def top_sites(
     model: TrainedModel,
     sites: SelectedSites,
-    modification: Modification,
+    modification: str | Modification,
     count: int,
     on_notice: Notice | None = None,
 ) -> SelectedSites:
@@ -234,7 +235,8 @@ def top_sites(
 
     Raises DataError if no site is left.
     """
-    column = [m.symbol for m in sites.modifications].index(modification.symbol)
+    modification = find_modification(modification, sites.modifications)
+    column = sites.modifications.index(modification)
     label = sites.labels[:, column]
     rows = np.flatnonzero(label == POSITIVE)
     if not len(rows) and (label == UNKNOWN).all():

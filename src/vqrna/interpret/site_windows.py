@@ -14,7 +14,7 @@ from vqrna.data.fasta import FastaRecord, read_fasta
 from vqrna.data.text_files import open_text
 from vqrna.data.windows import stack, window_remarks
 from vqrna.errors import DataError
-from vqrna.modifications import Modification
+from vqrna.modifications import Modification, as_modification
 from vqrna.sequence import AMBIGUOUS, centre, recentre, windows_around
 
 _NEEDED = ("sequence", "position", "modification")
@@ -88,12 +88,13 @@ def _with_length_counts(windows: SiteWindows) -> SiteWindows:
 
 
 def centred_windows(
-    files: Sequence[str | PathLike[str]], modification: Modification, length: int
+    files: Sequence[str | PathLike[str]], modification: str | Modification, length: int
 ) -> SiteWindows:
     """Read records as in :func:`read_windows`; skip those that cannot carry a modification.
 
     Raises DataError if a record has an even length, or no centre can carry the modification.
     """
+    modification = as_modification(modification)
     windows = read_windows(files, length, " (for sites in longer sequences use --sites TABLE)")
     return _with_length_counts(_candidates(windows, modification, files[0]))
 
@@ -101,7 +102,7 @@ def centred_windows(
 def windows_at_sites(
     files: Sequence[str | PathLike[str]],
     table: str | PathLike[str],
-    modification: Modification,
+    modification: str | Modification,
     length: int,
 ) -> SiteWindows:
     """Return windows around the sites of a table that ``vqrna predict`` wrote.
@@ -119,6 +120,7 @@ def windows_at_sites(
     length : int
         Length in nt; ambiguous letters beyond the ends of a sequence.
     """
+    modification = as_modification(modification)
     wanted = _sites(table, modification)
     tokens: list[np.ndarray] = []
     names: list[str] = []

@@ -15,6 +15,7 @@ from vqrna.errors import UsageError
 from vqrna.formats import tsv
 from vqrna.model import Model
 from vqrna.model.weights import load_model
+from vqrna.modifications import Names
 from vqrna.prediction.engines import Engine, ThreadEngine, resolve_jobs
 from vqrna.prediction.output import Output, with_q_values, write_results
 from vqrna.prediction.parts import Parts, PartStore
@@ -37,7 +38,7 @@ def predict(
     sequences: Input | Sequence[Input] | Mapping[str, str] | Iterable[FastaRecord],
     *,
     model: Model | Input | None = None,
-    modifications: str | Sequence[str] | None = None,
+    modifications: Names | None = None,
     confidence: str = DEFAULT_TIER,
     threshold: float | None = None,
     prior: float | Mapping[str, float] | None = None,
@@ -55,8 +56,8 @@ def predict(
         FASTA files (plain or gzipped; ``-`` is standard input), or sequences.
     model : Model or path, optional
         The shipped one if not given.
-    modifications : str or sequence of str, optional
-        Such as ``"m6A,Psi"``; all of the model if not given.
+    modifications : str, Modification, or sequence of these, optional
+        Such as ``"m6A,Psi"`` or ``["a", "17802"]``; all of the model if not given.
     confidence : {"medium", "low", "high"}
         Lowest tier that is called; ``vqrna model info`` describes the tiers.
     threshold : float, optional

@@ -9,7 +9,7 @@ import numpy as np
 
 from vqrna.errors import UsageError
 from vqrna.model import Precision
-from vqrna.modifications import Modification
+from vqrna.modifications import Modification, Names
 from vqrna.modifications import modification as find_modification
 from vqrna.modifications import modifications as find_modifications
 from vqrna.stats.tiers import DEFAULT_TIER, tier_index
@@ -78,7 +78,7 @@ class Resources:
 def make_settings(
     known: Sequence[Modification],
     *,
-    modifications: str | Sequence[str] | None = None,
+    modifications: Names | None = None,
     confidence: str = DEFAULT_TIER,
     threshold: float | None = None,
     prior: float | Mapping[str, float] | None = None,
@@ -92,8 +92,8 @@ def make_settings(
     ----------
     known : sequence of Modification
         Modifications of the model.
-    modifications : str or sequence of str, optional
-        Those to predict; all if not given.
+    modifications : str, Modification, or sequence of these, optional
+        Those to predict, by any of their names; all if not given.
     confidence : {"low", "medium", "high"}
     threshold : float, optional
         Between 0 and 1.
@@ -110,10 +110,7 @@ def make_settings(
         If a name is unknown or a number out of range.
     """
     known = tuple(known)
-    names = (modifications,) if isinstance(modifications, str) else tuple(modifications or ())
-    wanted = find_modifications(names, known)
-    if not wanted:
-        raise UsageError(f"no modification in '{','.join(names)}'")
+    wanted = find_modifications(modifications, known)
     tier_index(confidence)
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"invalid threshold {threshold:g} (expected a score from 0 to 1)")

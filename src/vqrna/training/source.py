@@ -18,7 +18,7 @@ from vqrna.data.split import split_windows
 from vqrna.data.user_files import fasta_sets, table_sets
 from vqrna.data.windows import NEGATIVE, POSITIVE, Windows, WindowSet, merge
 from vqrna.errors import DataError
-from vqrna.modifications import Modification
+from vqrna.modifications import Modification, Names
 from vqrna.modifications import modifications as find_modifications
 from vqrna.sequence import centre, decode, extents, recentre
 
@@ -42,9 +42,7 @@ class Source:
 
 
 def from_benchmark(
-    directory: str | PathLike[str],
-    names: Sequence[str] | None = None,
-    on_missing: Notice | None = None,
+    directory: str | PathLike[str], names: Names | None = None, on_missing: Notice | None = None
 ) -> Source:
     """Read ``train`` and ``valid`` of a data set in the benchmark layout.
 
@@ -57,14 +55,14 @@ def from_benchmark(
     ----------
     directory : path-like
         Folder with ``train`` and ``valid``.
-    names : sequence of str, optional
+    names : str, Modification, or sequence of these, optional
         Types; by default all that have files.
     on_missing : callable, optional
         Called with one line for each missing file; :func:`warnings.warn` by default.
     """
     available = benchmark_modifications(directory)
     # Without any file, reading reports what is missing
-    wanted = find_modifications(tuple(names or ()), available) if available else None
+    wanted = find_modifications(names, available) if available else None
     train = load_benchmark(directory, "train", wanted, on_missing)
     valid = load_benchmark(directory, "valid", wanted, on_missing)
     complete = [m for m in range(len(train.modifications)) if _both(train, m) and _both(valid, m)]
