@@ -28,6 +28,7 @@ from vqrna.cli.options import (
 )
 from vqrna.cli.tables import new_console, new_table, report_files
 from vqrna.errors import DataError, UsageError
+from vqrna.runtime.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from vqrna.config import Config
@@ -67,10 +68,10 @@ Runs = Annotated[
 
 def numbers(text: str, option: str) -> list[int]:
     """Parse ``0,1,2``; raise UsageError for anything else."""
-    try:
-        return [int(word) for word in text.replace(",", " ").split()]
-    except ValueError:
-        raise UsageError(f"{option} needs integers such as 1,2, not '{text}'") from None
+    parsed = [whole_number(word) for word in text.replace(",", " ").split()]
+    if None in parsed:
+        raise UsageError(f"{option} needs integers such as 1,2, not '{text}'")
+    return [number for number in parsed if number is not None]
 
 
 def settings(preset: str, config: Path | None, epochs: int | None) -> Config:

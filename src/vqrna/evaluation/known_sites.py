@@ -26,6 +26,7 @@ from vqrna.genome.bed import (
     split_fields,
 )
 from vqrna.modifications import Modification, modification
+from vqrna.runtime.whole_numbers import whole_number
 
 STRIDE = 1 << 34
 """Longer than any sequence: a genome position as one number is group * STRIDE + position."""
@@ -165,12 +166,12 @@ def _start(cells: Sequence[str], file: str, line: int) -> int:
     if len(cells) < 3:
         message = f"a line of BED needs 3 columns or more, this one has {len(cells)}"
         raise DataError(message, file=file, line=line)
-    try:
-        start, stop = int(cells[1]), int(cells[2])
-    except ValueError:
-        message = f"invalid start and end '{cells[1]}' and '{cells[2]}' (expected whole numbers)"
-        raise DataError(message, file=file, line=line) from None
-    if not 0 <= start < STRIDE:
+    start, stop = whole_number(cells[1]), whole_number(cells[2])
+    if start is None or stop is None:
+        shown = f"'{cells[1][:40]}' and '{cells[2][:40]}'"
+        message = f"invalid start and end {shown} (expected whole numbers)"
+        raise DataError(message, file=file, line=line)
+    if start >= STRIDE:
         raise DataError(f"invalid start {start}", file=file, line=line)
     if stop - start != 1:
         message = f"a known site must be one nt wide, this one is {stop - start}"

@@ -20,6 +20,7 @@ from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
 from vqrna.formats.text import bed_name
 from vqrna.modifications import MODIFICATIONS, Modification, modification
+from vqrna.runtime.whole_numbers import whole_number
 from vqrna.stats.tiers import TIERS
 
 Facts = dict[str, str]
@@ -59,9 +60,10 @@ def candidates_of(facts: Mapping[str, str]) -> dict[str, int] | None:
     candidates = {}
     for word in facts.get("candidates", "").split():
         symbol, _, number = word.replace("=", ":").rpartition(":")  # bedRMod allows one = per line
-        if not number.isdigit():
+        count = whole_number(number)
+        if count is None:
             return None
-        candidates[symbol] = int(number)
+        candidates[symbol] = count
     return candidates or None
 
 
@@ -229,7 +231,7 @@ def _text_header(path: Path) -> tuple[list[str], tuple[str, ...], int]:
             if len(_cells(stream.readline())) > len(cells):
                 raise DataError("the rows have more cells than the header", file=path)
             return head, tuple(cells), len(head) + 2
-        if line and (len(cells) < len(_BED) or not (cells[1] + cells[2]).isdigit()):
+        if line and (len(cells) < len(_BED) or None in map(whole_number, cells[1:3])):
             message = "is not a table of sites (TSV, Parquet, BED with nine columns, bedRMod)"
             raise DataError(message, file=path)
     more = (f"column {number}" for number in range(len(_BED) + 1, len(cells) + 1))

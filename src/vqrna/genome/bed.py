@@ -15,6 +15,7 @@ from vqrna.data.text_files import open_text
 from vqrna.errors import DataError
 from vqrna.genome.fasta import Chromosomes, Genome
 from vqrna.genome.transcripts import AnnotationRecords
+from vqrna.runtime.whole_numbers import whole_number
 
 _HEADS = (b"track", b"browser")
 _STRANDS = {b"+": 1, b"-": -1, b".": 0}
@@ -48,10 +49,11 @@ def read_lines(path: str | PathLike[str]) -> Iterator[Iterator[bytes]]:
 
 def parse_int(field: bytes, name: str) -> int:
     """Parse a whole number; raises LineError."""
-    word = field.strip()
-    if not word.removeprefix(b"-").isdigit() or len(word) > 15:
+    word = field.strip()  # blanks around a tab
+    number = whole_number(word.removeprefix(b"-"))
+    if number is None:
         raise LineError(f"invalid {name} '{shorten(field)}' (expected a whole number)")
-    return int(word)
+    return -number if word.startswith(b"-") else number
 
 
 def shorten(field: bytes) -> str:

@@ -15,6 +15,7 @@ from vqrna.data.text_files import open_text
 from vqrna.data.windows import stack, window_remarks
 from vqrna.errors import DataError
 from vqrna.modifications import Modification, as_modification
+from vqrna.runtime.whole_numbers import whole_number
 from vqrna.sequence import AMBIGUOUS, centre, recentre, windows_around
 
 _NEEDED = ("sequence", "position", "modification")
@@ -167,11 +168,12 @@ def _sites(
             if cells[columns["modification"]] != modification.symbol:
                 continue
             text = cells[columns["position"]]
-            if not text.isdecimal() or int(text) < 1:
-                reason = f"invalid position '{text}' (expected a whole number from 1)"
+            position = whole_number(text)
+            if not position:
+                reason = f"invalid position '{text[:40]}' (expected a whole number from 1)"
                 raise DataError(reason, file=str(table), line=number)
             reverse = "strand" in columns and cells[columns["strand"]] == "-"
-            sites[cells[columns["sequence"]]].append((int(text) - 1, reverse, number))
+            sites[cells[columns["sequence"]]].append((position - 1, reverse, number))
     if not sites:
         raise DataError(f"there are no sites of {modification.symbol}", file=str(table))
     return sites

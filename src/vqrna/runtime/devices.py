@@ -13,6 +13,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, cast
 
 from vqrna.errors import UsageError
+from vqrna.runtime.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -61,9 +62,10 @@ def choose_device(name: str = "auto") -> Device:
     if wrong:
         raise UsageError(f"device '{name}': {wrong}")
     count = torch.cuda.device_count()
-    if number and not (number.isdigit() and int(number) < count):
+    index = whole_number(number) if number else 0
+    if index is None or index >= count:
         raise UsageError(f"device '{name}': this machine has {count} GPUs, numbered from 0")
-    return Device(f"cuda:{number}" if number else "cuda", _cuda_words(torch, int(number or 0)))
+    return Device(f"cuda:{number}" if number else "cuda", _cuda_words(torch, index))
 
 
 Setting = Callable[[], AbstractContextManager[None]]
