@@ -115,6 +115,9 @@ class TrainingConfig:
         Share of training windows with one or both flanks hidden (all-zero columns).
     mask_min_flank : int
         Fewest nt on each side of the site that are never hidden.
+    study_mask_rate : float
+        Share of the main windows cut to the length of a random window of a study, if there are
+        studies, so that length does not separate the sources.
     off_site_weight : float
         Weight of the loss on unlabelled negatives beside modified sites, at positions with the
         same base; 0 for none (``vqrna`` only).
@@ -162,6 +165,7 @@ class TrainingConfig:
     substitution_rate: float = Field(default=0.04, ge=0, le=1)
     mask_rate: float = Field(default=0.25, ge=0, le=1)
     mask_min_flank: int = Field(default=25, ge=0)
+    study_mask_rate: float = Field(default=0.1, ge=0, le=1)
     off_site_weight: float = Field(default=0.0, ge=0)
     shuffled_weight: float = Field(default=0.05, ge=0)
     unlabelled_share: float = Field(default=0.03125, gt=0, le=1)
@@ -263,6 +267,7 @@ def effective(config: Config) -> dict[str, dict[str, Any]]:
     values = to_dict(config)
     if config.training.teacher == "none":
         del values["training"]["teacher"], values["training"]["teacher_share"]
+    del values["training"]["study_mask_rate"]  # part of the identity of runs with studies only
     first_names = {new: old for old, new in RENAMED.items()}
     values["training"] = {first_names.get(k, k): v for k, v in values["training"].items()}
     return values

@@ -32,6 +32,12 @@ def train(
     data: Annotated[
         Path | None, option("Data set in the benchmark layout: DIR/{train,valid}/.", metavar="DIR")
     ] = None,
+    studies: Annotated[
+        Path | None,
+        option(
+            "With --data: further studies to learn from, DIR/STUDY/{train,valid}/.", metavar="DIR"
+        ),
+    ] = None,
     positives: Annotated[
         Path | None, option("Your data: FASTA of windows with the site in the centre.")
     ] = None,
@@ -98,6 +104,12 @@ def train(
     )
     choose_device(device)  # report a wrong name before reading the data
     source = _source(data, positives, negatives, name, table, modifications, settings.training.seed)
+    if studies is not None:
+        if data is None:
+            raise UsageError("--studies needs --data")
+        from vqrna.training import with_studies
+
+        source = with_studies(source, studies, lambda line: say("note", line))
 
     import torch
 

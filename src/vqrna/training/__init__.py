@@ -1,7 +1,14 @@
 """Train models: one joint network, or one a modification as published."""
 
 from vqrna.training.loop import TrainingResult, train_network
-from vqrna.training.source import Source, from_benchmark, from_fasta, from_sets, from_table
+from vqrna.training.source import (
+    Source,
+    from_benchmark,
+    from_fasta,
+    from_sets,
+    from_table,
+    with_studies,
+)
 from vqrna.training.train import TrainingRun, train
 
 __all__ = [
@@ -14,4 +21,5 @@ __all__ = [
     "from_table",
     "train",
     "train_network",
+    "with_studies",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from vqrna.sequence import AMBIGUOUS, centre
@@ -60,3 +61,27 @@ def mask_flanks(
     downstream = (which == 1) | (which == 2)
     hidden = (upstream[:, None] & (offset < -left[0])) | (downstream[:, None] & (offset > left[1]))
     return tokens.masked_fill(hidden, AMBIGUOUS)
+
+
+def cut(
+    tokens: torch.Tensor, rate: float, lengths: np.ndarray, generator: torch.Generator
+) -> torch.Tensor:
+    """Hide both flanks of a share of the windows at the same distance from the site.
+
+    Parameters
+    ----------
+    tokens : torch.Tensor, shape (N, L), uint8
+    rate : float
+        Share of windows to cut.
+    lengths : np.ndarray, shape (K,), int
+        Nt that remain; one is drawn for each window.
+    generator : torch.Generator
+        On the CPU.
+    """
+    if rate == 0 or not len(lengths):
+        return tokens
+    n, length = tokens.shape
+    drawn = torch.from_numpy(lengths)[torch.randint(0, len(lengths), (n,), generator=generator)]
+    drawn[torch.rand(n, generator=generator) >= rate] = length
+    offset = torch.arange(length) - centre(length)
+    return tokens.masked_fill(offset.abs() > drawn[:, None] // 2, AMBIGUOUS)

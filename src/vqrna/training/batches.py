@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
 from vqrna.config import Config
+from vqrna.data.studies import MAIN, PooledWindows, balanced_rows
 from vqrna.data.windows import UNKNOWN, Windows
 from vqrna.nn.model import Network, SiteNetwork
-from vqrna.sequence import recentre
-from vqrna.training.augmentation import mask_flanks, substitute
+from vqrna.sequence import extents, recentre
+from vqrna.training.augmentation import cut, mask_flanks, substitute
 from vqrna.training.negatives import UnlabelledNegatives, other_type_negatives
 from vqrna.training.ranking import Decoys, DrawnDecoys
 
@@ -73,40 +75,80 @@ class TrainingData:
     other_types: np.ndarray | None = None
     # (N, M), float32, optional: From :func:`vqrna.training.teacher.teacher_logits`
     teacher_logits: np.ndarray | None = None
+    # (N,), int, optional: Source of each window, if there are studies
+    # (see :class:`vqrna.data.studies.PooledWindows`)
+    source: np.ndarray | None = None
 
     @classmethod
     def prepare(
         cls,
-        train: Windows,
+        train: Windows | PooledWindows,
         network: Network,
         config: Config,
         teacher_logits: np.ndarray | None = None,
     ) -> TrainingData:
         """Bring windows to a length that the network can use, and prepare their negatives."""
         length, training = config.model.length, config.training
+        source = None
+        if isinstance(train, PooledWindows):
+            train, source = train.windows, train.source
         others = other_type_negatives(train) if training.other_type_weight else None
         if not isinstance(network, SiteNetwork):
-            return cls(_at_length(train, length), config, None, None, others, teacher_logits)
+            windows = _at_length(train, length)
+            return cls(windows, config, None, None, others, teacher_logits, source)
         windows = _at_length(train, max(length, train.length))
-        unlabelled = UnlabelledNegatives.from_windows(windows, length, training)
-        decoys = Decoys.from_windows(windows, network.context.reach, training)
+        # Flanks of a study's windows are hidden at the same distances from each site: positions
+        # beside it would be recognised as negatives by their asymmetry
+        beside = None if source is None else source == MAIN
+        unlabelled = UnlabelledNegatives.from_windows(windows, length, training, beside)
+        decoys = Decoys.from_windows(windows, network.context.reach, training, beside)
         if unlabelled is None:
             windows = _at_length(train, length)
-        return cls(windows, config, unlabelled, decoys, others, teacher_logits)
+        return cls(windows, config, unlabelled, decoys, others, teacher_logits, source)
 
     def batch_rows(self, generator: torch.Generator) -> Iterator[np.ndarray]:
-        """Yield the rows of each batch of an epoch: every window once, in random order."""
+        """Yield the rows of each batch of an epoch, in random order.
+
+        An epoch has every window of the main data set once, and windows of studies as drawn by
+        :func:`vqrna.data.studies.balanced_rows`.
+        """
         size = self.config.training.batch_size
-        order = torch.randperm(len(self.windows), generator=generator).numpy()
+        rows = self._main_rows
+        if self.source is not None:
+            seed = int(torch.randint(2**31, (1,), generator=generator))
+            drawn = balanced_rows(self.windows, self.source, np.random.default_rng(seed))
+            rows = np.concatenate([rows, drawn])
+        order = rows[torch.randperm(len(rows), generator=generator).numpy()]
         for start in range(0, len(order), size):
-            rows = order[start : start + size]
-            if len(rows) > 1:  # batch statistics need two
-                yield rows
+            batch = order[start : start + size]
+            if len(batch) > 1:  # batch statistics need two
+                yield batch
+
+    @property
+    def _main_rows(self) -> np.ndarray:
+        if self.source is None:
+            return np.arange(len(self.windows))
+        return np.flatnonzero(self.source == MAIN)
+
+    @cached_property
+    def _extents(self) -> np.ndarray:
+        """Letters of the windows of studies, at most the model's length: (S,), int."""
+        assert self.source is not None
+        of_studies = self.windows.tokens[self.source != MAIN]
+        return extents(recentre(of_studies, self.config.model.length))
+
+    @cached_property
+    def windows_per_epoch(self) -> int:
+        """Number of windows in an epoch."""
+        if self.source is None:
+            return len(self.windows)
+        drawn = balanced_rows(self.windows, self.source, np.random.default_rng(0))
+        return len(self._main_rows) + len(drawn)
 
     @property
     def steps(self) -> int:
         """Number of batches in an epoch."""
-        whole, rest = divmod(len(self.windows), self.config.training.batch_size)
+        whole, rest = divmod(self.windows_per_epoch, self.config.training.batch_size)
         return whole + (rest > 1)
 
     def batch(self, rows: np.ndarray, generator: torch.Generator) -> Batch:
@@ -121,8 +163,8 @@ class TrainingData:
         """
         training = self.config.training
         tokens, labels = self.windows.tokens[rows], self.windows.labels[rows]
-        cut = (tokens.shape[1] - self.config.model.length) // 2
-        tokens = tokens[:, cut : tokens.shape[1] - cut]
+        beyond = (tokens.shape[1] - self.config.model.length) // 2
+        tokens = tokens[:, beyond : tokens.shape[1] - beyond]
         unlabelled, terms = None, {}
         if self.unlabelled is not None:
             seed = int(torch.randint(2**31, (1,), generator=generator))
@@ -132,6 +174,9 @@ class TrainingData:
             labels = np.concatenate([labels, np.full(unlabelled.shape, UNKNOWN, labels.dtype)])
         shown = substitute(torch.from_numpy(tokens), training.substitution_rate, generator)
         shown = mask_flanks(shown, training.mask_rate, training.mask_min_flank, generator)
+        if self.source is not None:
+            main = np.flatnonzero(self.source[rows] == MAIN)
+            shown[main] = cut(shown[main], training.study_mask_rate, self._extents, generator)
         return Batch(
             shown,
             torch.from_numpy(labels),

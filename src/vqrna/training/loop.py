@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -18,6 +18,7 @@ import torch
 
 from vqrna import config as configs
 from vqrna.config import Config
+from vqrna.data.studies import PooledWindows, Study, pool
 from vqrna.data.windows import Windows
 from vqrna.errors import UsageError
 from vqrna.model import TrainedModel
@@ -35,7 +36,7 @@ from vqrna.training.epoch import train_epoch
 from vqrna.training.schedule import WeightAverage, make_optimizer
 from vqrna.training.source import check_windows
 from vqrna.training.teacher import cached_teacher_logits
-from vqrna.training.validation import validate
+from vqrna.training.validation import mean_of_studies, validate, validate_studies
 
 BEST_NAME = "best.safetensors"
 """Weights of the best epoch so far, not calibrated yet."""
@@ -72,6 +73,7 @@ def train_network(
     show_progress: bool = True,
     on_epoch: Callable[[list[dict[str, Any]]], object] | None = None,
     calibrate: bool = True,
+    studies: Sequence[Study] = (),
 ) -> TrainingResult:
     """Train one network for all modifications of the windows.
 
@@ -101,11 +103,15 @@ def train_network(
     calibrate : bool
         False returns the best epoch without calibration, nulls and tiers, and writes no
         ``model.safetensors``: for a search, which only compares epochs. Curves are drawn once.
+    studies : sequence of Study, optional
+        Further windows, with the same modifications. The epoch to keep is then chosen by the mean
+        of two scores: on `valid`, and on the validation windows of the studies.
     """
     check_windows(train, valid)
     device_name = choose_device(device).name
     folder = output_directory(out)
-    identity = _identity(config, train, valid, start)
+    windows = pool(train, studies) if studies else train
+    identity = _identity(config, windows, valid, start, studies)
     if not resume and (folder / checkpoint.FILE_NAME).exists():
         raise UsageError(f"{folder} holds a training run: add --resume, or choose another --out")
 
@@ -123,15 +129,17 @@ def train_network(
     teacher_logits = None
     if training.teacher == "trees":
         teacher_logits = cached_teacher_logits(
-            folder, train, config.model.length, training.seed, show_progress=show_progress
+            folder, windows, config.model.length, training.seed, show_progress=show_progress
         )
-    data = TrainingData.prepare(train, network, config, teacher_logits)
+    data = TrainingData.prepare(windows, network, config, teacher_logits)
     if on_epoch and state.history:
         on_epoch(state.history)
 
     validated = average.network if average is not None else network
     while not _finished(state, config):
-        row = _next_epoch(network, average, optimizer, data, valid, state, show_progress)
+        row = _next_epoch(
+            network, average, optimizer, data, valid, studies, state, show_progress=show_progress
+        )
         if row["best"]:
             best = TrainedModel.fresh(copy.deepcopy(validated), config, train.modifications)
             save_model(best, folder / BEST_NAME)
@@ -145,8 +153,9 @@ def train_network(
     model = load_model(folder / BEST_NAME, device_name)
     assert isinstance(model, TrainedModel)
     if calibrate:
-        summary = _summary(train, valid, state)
-        model = calibrate_model(model, train, valid, summary, show_progress=show_progress)
+        summary = _summary(train, valid, studies, state)
+        known = windows.windows if isinstance(windows, PooledWindows) else windows
+        model = calibrate_model(model, known, valid, summary, show_progress=show_progress)
         model = save_model(model, folder / FILE_NAME)
     return TrainingResult(model, history, folder)
 
@@ -157,14 +166,16 @@ def _next_epoch(
     optimizer: torch.optim.Optimizer,
     data: TrainingData,
     valid: Windows,
+    studies: Sequence[Study],
     state: Progress,
+    *,
     show_progress: bool,
 ) -> dict[str, Any]:
     """Train and validate one epoch; append its row to the history and return it."""
     config = data.config
     started = time.monotonic()
     title = f"epoch {state.epoch + 1}/{config.training.epochs}"
-    with progress(len(data.windows), title, unit="windows", show=show_progress) as bar:
+    with progress(data.windows_per_epoch, title, unit="windows", show=show_progress) as bar:
 
         def on_step(windows: int, means: dict[str, float]) -> None:
             bar.advance(windows)
@@ -175,9 +186,14 @@ def _next_epoch(
             )
 
         means = train_epoch(network, average, optimizer, data, state.epoch, on_step)
-        scores = validate(average.network if average is not None else network, valid, config)
+        validated = average.network if average is not None else network
+        scores = validate(validated, valid, config)
+        of_studies = validate_studies(validated, studies, config)
         mean = scores["mean"]
-        value = mean["auroc" if config.training.select_by == "auroc" else "acc"]
+        selected = "auroc" if config.training.select_by == "auroc" else "acc"
+        value = mean[selected]
+        if of_studies:
+            value = (value + mean_of_studies(of_studies, selected)) / 2
         state.epoch += 1
         better = value > state.best
         if better:
@@ -186,6 +202,7 @@ def _next_epoch(
             f"{title}: loss {means['loss']:.4f}, perplexity {means['perplexity']:.0f}, "
             f"{means['codes_used']} of {config.model.codebook_size} codes, "
             f"validation AUROC {mean['auroc']:.4f}, ACC {mean['acc']:.4f}"
+            + (f", studies AUROC {mean_of_studies(of_studies, 'auroc'):.4f}" if of_studies else "")
             + (" (best so far)" if better else "")
         )
     row = {
@@ -198,6 +215,9 @@ def _next_epoch(
         "best": better,
         "valid": scores,
     }
+    if of_studies:
+        row["studies_auroc"] = mean_of_studies(of_studies, "auroc")
+        row["studies"] = of_studies
     state.history.append(row)
     return row
 
@@ -209,15 +229,27 @@ def _finished(state: Progress, config: Config) -> bool:
     )
 
 
-def _identity(config: Config, train: Windows, valid: Windows, start: TrainedModel | None) -> str:
+def _identity(
+    config: Config,
+    train: Windows | PooledWindows,
+    valid: Windows,
+    start: TrainedModel | None,
+    studies: Sequence[Study],
+) -> str:
     """Hash everything that determines the result of a run."""
     parts = [configs.effective(config), train.digest, valid.digest, start and start.hash]
+    if studies:
+        parts.append(config.training.study_mask_rate)
+        parts += [[study.name, study.valid.digest] for study in studies]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _summary(train: Windows, valid: Windows, state: Progress) -> dict[str, Any]:
+def _summary(
+    train: Windows, valid: Windows, studies: Sequence[Study], state: Progress
+) -> dict[str, Any]:
     """Summarise data and epochs for the model card."""
-    return {
+    best = state.history[state.best_epoch - 1]
+    facts = {
         "command": state.command,
         "windows": {"train": len(train), "valid": len(valid)},
         "labels": {
@@ -229,5 +261,14 @@ def _summary(train: Windows, valid: Windows, state: Progress) -> dict[str, Any]:
         },
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,
-        "validation": state.history[state.best_epoch - 1]["valid"],
+        "validation": best["valid"],
     }
+    if studies:
+        facts["studies"] = {
+            study.name: {
+                "windows": {"train": len(study.train), "valid": len(study.valid)},
+                "validation": best["studies"][study.name],
+            }
+            for study in studies
+        }
+    return facts

@@ -53,18 +53,24 @@ class UnlabelledNegatives:
     known: np.ndarray
     length: int  # Length of the model's windows in nt
     config: TrainingConfig
+    beside: np.ndarray  # (N,), bool: Windows in which positions beside the site may be drawn
 
     @classmethod
     def from_windows(
-        cls, windows: Windows, length: int, config: TrainingConfig
+        cls, windows: Windows, length: int, config: TrainingConfig, beside: np.ndarray | None = None
     ) -> UnlabelledNegatives | None:
-        """Mark the annotated sites of windows; None if both weights are 0 (parameters as above)."""
+        """Mark the annotated sites of windows; None if both weights are 0.
+
+        Parameters are those of the class; all windows are allowed `beside` by default.
+        """
         if config.off_site_weight == 0 and config.shuffled_weight == 0:
             return None
+        if beside is None:
+            beside = np.ones(len(windows), dtype=bool)
         known = np.zeros(windows.tokens.shape, dtype=bool)
         if config.off_site_weight:
             known = annotated(windows.tokens, windows)
-        return cls(windows, known, length, config)
+        return cls(windows, known, length, config, beside)
 
     def draw(self, rows: np.ndarray, rng: np.random.Generator) -> NegativeRows:
         """Draw unlabelled negatives from a share of the windows of a batch.
@@ -98,7 +104,8 @@ class UnlabelledNegatives:
         half = centre(self.length)
         drawn = [np.empty((0, self.length), dtype=np.uint8)]
         negative = [np.empty((0, len(modifications)), dtype=bool)]
-        for row in rows[(self.windows.labels[rows] == POSITIVE).any(axis=1)][:count]:
+        usable = (self.windows.labels[rows] == POSITIVE).any(axis=1) & self.beside[rows]
+        for row in rows[usable][:count]:
             tokens = self.windows.tokens[row]
             m = int(rng.choice(np.flatnonzero(self.windows.labels[row] == POSITIVE)))
             free = modifications[m].candidates(tokens) & ~self.known[row]

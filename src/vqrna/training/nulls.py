@@ -151,9 +151,11 @@ def with_flags(
     if not supports_dense(model.network):
         return model
     generator = np.random.default_rng(model.config.training.seed)
-    seen = recentre(
-        train.tokens[generator.permutation(len(train))[:FAMILIARITY_WINDOWS]], model.length
-    )
+    order = generator.permutation(len(train))
+    whole = extents(recentre(train.tokens, model.length))[order] == model.length
+    if whole.any():  # windows of some studies are short, and have few pairs of codes
+        order = order[whole]
+    seen = recentre(train.tokens[order[:FAMILIARITY_WINDOWS]], model.length)
     some = np.ascontiguousarray(seen[: max(1, len(seen) // 2)])
     fresh = valid.tokens[~overlapping(valid.tokens, train.tokens)]
     held_out = recentre(fresh if len(fresh) >= _ENOUGH else valid.tokens, model.length)

@@ -42,7 +42,9 @@ class Decoys:
     count: int  # Most decoys of a site
 
     @classmethod
-    def from_windows(cls, windows: Windows, reach: int, config: TrainingConfig) -> Decoys | None:
+    def from_windows(
+        cls, windows: Windows, reach: int, config: TrainingConfig, beside: np.ndarray | None = None
+    ) -> Decoys | None:
         """Locate the tokens of windows that can be decoys.
 
         Returns None without a ranking loss, or if windows are too short.
@@ -54,6 +56,8 @@ class Decoys:
         reach : int
             Tokens on each side of the central one that the network can score
             (see :class:`vqrna.nn.context.ConvolutionalContext`).
+        beside : np.ndarray, shape (N,), bool, optional
+            Windows that have decoys; all by default.
         """
         if config.ranking_weight == 0 or reach == 0:
             return None
@@ -63,6 +67,8 @@ class Decoys:
         free = ~known[:, centre(AROUND) : -centre(AROUND) : TOKEN_STRIDE]
         free[:, reach] = False
         modified = windows.labels == POSITIVE
+        if beside is not None:
+            modified &= beside[:, None]
         index = np.where(modified.any(axis=1), modified.argmax(axis=1), -1)
         return cls(windows.modifications, index, free, config.decoys)
 

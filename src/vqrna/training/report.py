@@ -29,7 +29,8 @@ def write(
 
 def write_history(folder: Path, history: list[dict[str, Any]]) -> pd.DataFrame:
     """Write and return ``history.csv``, a row per epoch."""
-    table = pd.DataFrame([{k: v for k, v in row.items() if k != "valid"} for row in history])
+    nested = ("valid", "studies")
+    table = pd.DataFrame([{k: v for k, v in row.items() if k not in nested} for row in history])
     write_text(folder / "history.csv", table.to_csv(index=False, float_format="%.6g"))
     return table
 
@@ -49,13 +50,19 @@ def write_log(folder: Path, history: list[dict[str, Any]], best_epoch: int) -> N
         lines.append(f"{'=' * 16} Valid Performance. Epoch[{row['epoch']}] {'=' * 16}")
         lines.append("[type,\tACC,\tBACC,\tSE,\tSP,\tMCC,\tAUC]")
         for symbol, scores in row["valid"].items():
-            lines.append(",\t".join([symbol, *(f"{scores[name]:.4f}" for name in PAPER_SCORES)]))
+            lines.append(_log_line(symbol, scores))
+        for study, types in row.get("studies", {}).items():
+            lines += [_log_line(f"{study} {symbol}", scores) for symbol, scores in types.items()]
         lines.append("=" * 60)
         if row["best"]:
             lines.append("best so far: weights kept")
         lines.append("")
     lines.append(f"kept: epoch {best_epoch}")
     write_text(folder / "train.log", "\n".join(lines) + "\n")
+
+
+def _log_line(name: str, scores: dict[str, float]) -> str:
+    return ",\t".join([name, *(f"{scores[key]:.4f}" for key in PAPER_SCORES)])
 
 
 def write_curves(folder: Path, table: pd.DataFrame) -> None:

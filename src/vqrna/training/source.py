@@ -15,6 +15,7 @@ import numpy as np
 from vqrna.config import MIN_LENGTH, PAPER_LENGTHS, Config, ModelConfig
 from vqrna.data.benchmark import benchmark_modifications, load_benchmark
 from vqrna.data.split import split_windows
+from vqrna.data.studies import Study, read_studies
 from vqrna.data.user_files import fasta_sets, table_sets
 from vqrna.data.windows import NEGATIVE, POSITIVE, Windows, WindowSet, merge
 from vqrna.errors import DataError
@@ -35,10 +36,19 @@ class Source:
     # train, valid: With the same columns of labels
     train: Windows
     valid: Windows
+    studies: tuple[Study, ...] = ()  # Further windows, with the same columns
 
     def only(self, column: int) -> Source:
         """Keep one modification and the windows with a known label for it."""
-        return Source(_columns(self.train, [column]), _columns(self.valid, [column]))
+        studies = [
+            Study(s.name, _columns(s.train, [column]), _columns(s.valid, [column]))
+            for s in self.studies
+        ]
+        return Source(
+            _columns(self.train, [column]),
+            _columns(self.valid, [column]),
+            tuple(s for s in studies if len(s.train) and len(s.valid)),
+        )
 
 
 def from_benchmark(
@@ -71,6 +81,17 @@ def from_benchmark(
             "no type has modified and unmodified windows in both train and valid", file=directory
         )
     return Source(_columns(train, complete), _columns(valid, complete))
+
+
+def with_studies(
+    source: Source, directory: str | PathLike[str], on_missing: Notice | None = None
+) -> Source:
+    """Add the studies in a folder to a source.
+
+    Parameters and errors are those of :func:`vqrna.data.studies.read_studies`.
+    """
+    studies = read_studies(directory, source.train.modifications, on_missing=on_missing)
+    return dataclasses.replace(source, studies=studies)
 
 
 def from_sets(sets: Sequence[WindowSet], seed: int) -> Source:

@@ -21,6 +21,7 @@ import torch
 
 from vqrna.data.features import MORE
 from vqrna.data.split import make_folds
+from vqrna.data.studies import MAIN, PooledWindows, pooled_clusters
 from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows
 from vqrna.errors import UsageError
 from vqrna.runtime.files import atomic_path
@@ -117,16 +118,20 @@ FEWEST = 50
 
 
 def teacher_logits(
-    windows: Windows, length: int, seed: int, *, show_progress: bool = True
+    train: Windows | PooledWindows, length: int, seed: int, *, show_progress: bool = True
 ) -> np.ndarray:
     """Score every window, out of fold, for every type that its base and context allow.
+
+    Trees of pooled windows also see the source of each window, so that they can learn what the
+    sources share and where they differ. Windows of studies are scored for the types of their labels
+    only.
 
     Raises DataError if there are fewer clusters of overlapping windows than folds. Raises
     UsageError if LightGBM is not installed.
 
     Parameters
     ----------
-    windows : Windows
+    train : Windows or PooledWindows
         N training windows of M types. Longer windows reveal more overlaps.
     length : int
         Length of the network's windows in nt; the trees see the same.
@@ -138,9 +143,17 @@ def teacher_logits(
     np.ndarray, shape (N, M), float32
         Log-odds; NaN where base and context do not fit, and for types with too few windows.
     """
-    fold = make_folds(windows, FOLDS, seed=seed).fold
-    seen = recentre(windows.tokens, length)
-    features, candidates = MORE.of(seen), windows.candidates()
+    source = None
+    if isinstance(train, PooledWindows):
+        windows, source = train.windows, train.source
+        cluster = pooled_clusters(windows)
+        fold = make_folds(windows, FOLDS, seed=seed, cluster=cluster).fold
+    else:
+        windows, fold = train, make_folds(train, FOLDS, seed=seed).fold
+    features, candidates = MORE.of(recentre(windows.tokens, length)), windows.candidates()
+    if source is not None:
+        features = np.column_stack([features, source.astype(np.float32)])
+        candidates &= (windows.labels != UNKNOWN) | (source == MAIN)[:, None]
     logits = np.full(candidates.shape, np.nan, dtype=np.float32)
     total = FOLDS * len(windows.modifications)
     with progress(total, "teacher", unit="models", show=show_progress) as bar:
@@ -172,11 +185,16 @@ def teacher_logits(
 
 
 def cached_teacher_logits(
-    folder: Path, windows: Windows, length: int, seed: int, *, show_progress: bool = True
+    folder: Path,
+    train: Windows | PooledWindows,
+    length: int,
+    seed: int,
+    *,
+    show_progress: bool = True,
 ) -> np.ndarray:
     """Return :func:`teacher_logits`, computed once and kept in the folder of a run."""
     path = folder / FILE_NAME
-    parts = [windows.digest, length, seed, TREES, ROUNDS, ELSEWHERE, FOLDS, FEWEST, repr(MORE)]
+    parts = [train.digest, length, seed, TREES, ROUNDS, ELSEWHERE, FOLDS, FEWEST, repr(MORE)]
     name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
@@ -184,7 +202,7 @@ def cached_teacher_logits(
                 return np.asarray(kept["teacher_logits"])
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         pass  # missing or incomplete: computed again
-    logits = teacher_logits(windows, length, seed, show_progress=show_progress)
+    logits = teacher_logits(train, length, seed, show_progress=show_progress)
     with atomic_path(path) as temporary, temporary.open("wb") as target:
         np.savez_compressed(target, windows=name, teacher_logits=logits)
     return logits

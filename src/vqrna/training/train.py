@@ -119,6 +119,7 @@ def train(
                 resume=resume,
                 device=device,
                 show_progress=show_progress,
+                studies=windows.studies,
             )
             if paper and config.model.quantizer == "vq":
                 write_pth(results[name].model, subfolder / PUBLISHED_NAME)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from vqrna.config import Config
+from vqrna.data.studies import Study
 from vqrna.data.windows import NEGATIVE, POSITIVE, RANDOM, Windows
 from vqrna.model.inference import evaluating
 from vqrna.nn.model import Network
@@ -74,3 +77,25 @@ def validate(network: Network, windows: Windows, config: Config) -> dict[str, di
             name: float(np.mean([row[name] for row in results.values()])) for name in names
         }
     return results
+
+
+def validate_studies(
+    network: Network, studies: Sequence[Study], config: Config
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Evaluate a network on the validation windows of each study.
+
+    Returns
+    -------
+    dict of str to dict
+        :func:`validate` by name of the study, without the means.
+    """
+    results = {study.name: validate(network, study.valid, config) for study in studies}
+    for scores in results.values():
+        scores.pop("mean", None)
+    return results
+
+
+def mean_of_studies(results: dict[str, dict[str, dict[str, float]]], score: str) -> float:
+    """Return the mean of a score over all studies and types; nan without any."""
+    values = [row[score] for scores in results.values() for row in scores.values()]
+    return float(np.mean(values)) if values else float("nan")
