@@ -1,0 +1,1 @@
+"""Benchmark on the validation windows of other studies, also for models trained without them."""
