@@ -11,7 +11,7 @@ export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
 .PHONY: architecture help setup demo test test-fast check format clean weights pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
-	compare-commits benchmark-tail benchmark-memory benchmark-ism benchmark-quality benchmark-ideas
+	compare-commits benchmark-tail benchmark-memory benchmark-ism benchmark-quality benchmark-studies benchmark-ideas
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
@@ -50,7 +50,7 @@ check: $(STAMP)  ## check lint, format and types
 
 weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the benchmark; about an hour)
 	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
-	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --out runs/vqrna-501 --teacher trees --epochs 8 --seed 2 --threads 1 --resume
+	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --studies "$(VQRNA_DATA)/studies" --out runs/vqrna-501 --teacher trees --epochs 8 --seed 2 --threads 1 --resume
 	$(BIN)/python benchmarks/install_weights.py runs/vqrna-501 "of seeds 0, 1 and 2 the one with the best AUROC of validation windows"
 
 architecture: $(STAMP)  ## draw docs/images/architecture.png from the imports
@@ -102,6 +102,10 @@ benchmark-exact: $(STAMP)  ## exactness of scans, near ties, fast mode: docs/spe
 benchmark-quality: $(STAMP)  ## baselines and networks: docs/quality.md (VQRNA_DATA; QUALITY="--models baselines")
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-quality: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python -m benchmarks.quality "$(VQRNA_DATA)" $(QUALITY)
+
+benchmark-studies: $(STAMP)  ## models on other studies: docs/studies.md (VQRNA_DATA; STUDIES="--without each" trains for hours)
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-studies: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
+	$(BIN)/python -m benchmarks.studies "$(VQRNA_DATA)" $(STUDIES)
 
 benchmark-ideas: $(STAMP)  ## short trainings of alternative parts: docs/experiments.md (VQRNA_DATA; IDEAS="--ideas rotation")
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-ideas: set VQRNA_DATA"; exit 2; }

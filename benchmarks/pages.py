@@ -104,6 +104,7 @@ def blocks() -> list[Block]:
         ),
         Block(DOCS / "flags.md", "flags", results(flags_check, flags_check.table)),
         Block(DOCS / "multiple_testing.md", "tails", results(tail_check, tail_check.table)),
+        Block(DOCS / "studies.md", "studies", studies),
         Block(DOCS / "quality.md", "quality: tables", kept_text("quality/tables/tables.md")),
         Block(DOCS / "experiments.md", "quality: ideas", kept_text("ideas/table.md")),
     ]
@@ -119,6 +120,14 @@ def study(name: str) -> str:
     cells = in_order(name, CellStore(RESULTS / name / CELLS).all())
     page = lengths_page(cells) if name == "lengths" else ablations_page(cells, ablations.FULL)
     return page.replace("\n## ", "\n### ").strip()
+
+
+def studies() -> str:
+    """Return the table of models on other studies."""
+    from benchmarks.studies.__main__ import kept
+    from benchmarks.studies.table import table
+
+    return table(kept())
 
 
 def demo() -> str:

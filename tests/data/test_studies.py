@@ -9,14 +9,7 @@ import pytest
 
 from tiny import planted, random_tokens
 from vqrna.data.benchmark import file_name
-from vqrna.data.studies import (
-    MAIN,
-    Study,
-    balanced_rows,
-    pool,
-    pooled_clusters,
-    read_studies,
-)
+from vqrna.data.studies import MAIN, Study, balanced_rows, pool, pooled_clusters, read_studies
 from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows
 from vqrna.errors import DataError
 from vqrna.modifications import modifications
@@ -67,10 +60,7 @@ def test_labels_are_in_the_columns_of_the_main_data(tmp_path, short):
 
 @pytest.mark.parametrize(
     ("names", "types", "message"),
-    [
-        (None, (CM,), "no windows of Cm"),
-        (["s2"], (AM,), r"no study 's2' \(available: s1\)"),
-    ],
+    [(None, (CM,), "no windows of Cm"), (["s2"], (AM,), r"no study 's2' \(available: s1\)")],
     ids=["other-types", "unknown-name"],
 )
 def test_studies_without_windows_are_refused(tmp_path, short, names, types, message):

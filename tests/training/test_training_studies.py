@@ -83,9 +83,7 @@ def test_studies_are_learned_validated_and_recorded(main, tmp_path):
     """A type with other motifs in the study is recognised there only after training on it."""
     study = study_of(("Am", "Cm"), seed=2, n=200)
     shifted = dataclasses.replace(
-        study,
-        train=_other_motif(study.train, 0),
-        valid=_other_motif(study.valid, 0),
+        study, train=_other_motif(study.train, 0), valid=_other_motif(study.valid, 0)
     )
     config = tiny(epochs=8, learning_rate=5e-3)
     options = {"show_progress": False, "calibrate": False}
