@@ -9,8 +9,15 @@ import pytest
 
 from tiny import planted, random_tokens
 from vqrna.data.benchmark import file_name
-from vqrna.data.studies import MAIN, Study, balanced_rows, pool, pooled_clusters, read_studies
-from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows
+from vqrna.data.studies import (
+    Study,
+    balanced_rows,
+    overlaps_training,
+    pool,
+    pooled_clusters,
+    read_studies,
+)
+from vqrna.data.windows import MAIN, NEGATIVE, POSITIVE, UNKNOWN, Windows
 from vqrna.errors import DataError
 from vqrna.modifications import modifications
 from vqrna.sequence import decode, recentre
@@ -80,13 +87,13 @@ def test_pooled_windows_keep_their_source_and_negatives(short):
     study = Study("s-1", labelled(short, np.arange(12) < 4), labelled(short, np.arange(12) < 4))
     pooled = pool(main, [study])
     assert pooled.source.tolist() == [MAIN] * 10 + [0] * 12
-    assert pooled.windows.negative_sets == ("random", "s-1")
-    assert pooled.windows.length == 101
-    negative = pooled.windows.negative_set[:, 0]
+    assert pooled.negative_sets == ("random", "s-1")
+    assert pooled.length == 101
+    negative = pooled.negative_set[:, 0]
     assert (negative[:10] == np.where(np.arange(10) < 5, -1, 0)).all()
     assert (negative[10:] == np.where(np.arange(12) < 4, -1, 1)).all()
-    assert pooled.contradicted == 0
-    assert np.array_equal(recentre(pooled.windows.tokens[10:], 41), short)
+    assert pooled.conflicts == 0
+    assert np.array_equal(recentre(pooled.tokens[10:], 41), short)
 
 
 def test_sites_of_any_source_are_negatives_of_none(short):
@@ -96,9 +103,9 @@ def test_sites_of_any_source_are_negatives_of_none(short):
     main = labelled(main_tokens, np.arange(6) < 3)
     study = Study("s", labelled(short, np.arange(12) < 4), labelled(short, np.arange(12) < 4))
     pooled = pool(main, [study])
-    assert pooled.contradicted == 1
-    assert len(pooled.windows) == 6 + 12 - 1
-    negatives = pooled.windows.tokens[(pooled.windows.labels == NEGATIVE).any(axis=1)]
+    assert pooled.conflicts == 1
+    assert len(pooled) == 6 + 12 - 1
+    negatives = pooled.tokens[(pooled.labels == NEGATIVE).any(axis=1)]
     assert not (recentre(negatives, 41) == site).all(axis=1).any()
 
 
@@ -107,19 +114,16 @@ def test_a_contradiction_within_one_source_stays_as_it_was(short):
     twice[2:, 0] = (twice[2:, 0] + 1) % 4  # other windows with the same site
     main = labelled(with_base(random_tokens(6, 101)), np.arange(6) < 3)
     study = Study("s", labelled(twice, np.arange(4) < 2), labelled(twice, np.arange(4) < 2))
-    assert pool(main, [study]).contradicted == 0
+    assert pool(main, [study]).conflicts == 0
 
 
 def test_each_draw_of_a_study_has_as_many_modified_as_unmodified_windows(short):
     main = labelled(with_base(random_tokens(6, 101)), np.arange(6) < 3)
     study = Study("s", labelled(short, np.arange(12) < 4), labelled(short, np.arange(12) < 4))
     pooled = pool(main, [study])
-    draws = [
-        balanced_rows(pooled.windows, pooled.source, np.random.default_rng(seed))
-        for seed in range(20)
-    ]
+    draws = [balanced_rows(pooled, np.random.default_rng(seed)) for seed in range(20)]
     for rows in draws:
-        labels = pooled.windows.labels[rows, 0]
+        labels = pooled.labels[rows, 0]
         assert (pooled.source[rows] == 0).all()
         assert (labels == POSITIVE).sum() == (labels == NEGATIVE).sum() == 4
     assert len(np.unique(np.concatenate(draws))) == 12  # all negatives have their turn
@@ -130,7 +134,7 @@ def test_short_and_long_windows_with_one_site_share_a_cluster(short):
     long[0, 130:171] = short[3]
     main = labelled(long, np.arange(4) < 2)
     study = Study("s", labelled(short, np.arange(12) < 4), labelled(short, np.arange(12) < 4))
-    cluster = pooled_clusters(pool(main, [study]).windows)
+    cluster = pooled_clusters(pool(main, [study]))
     assert cluster[0] == cluster[4 + 3]
     assert len(np.unique(cluster)) == len(cluster) - 1
 
@@ -141,3 +145,17 @@ def test_the_digest_depends_on_the_sources():
     pooled = pool(main, [study])
     other = dataclasses.replace(pooled, source=pooled.source[::-1].copy())
     assert pooled.digest != other.digest
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "overlaps"),
+    [(0, 41, True), (0, 40, False), (200, 41, True)],
+    ids=["whole-site", "one-letter-less", "beside-the-centre"],
+)
+def test_a_short_window_overlaps_with_all_of_its_letters(short, start, length, overlaps):
+    main = labelled(with_base(random_tokens(4, 301)), np.arange(4) < 2)
+    study = Study("s", labelled(short, np.arange(12) < 4), labelled(short, np.arange(12) < 4))
+    query = random_tokens(3, 301, seed=9)
+    query[1, start : start + length] = short[0, :length]
+    expected = [False, overlaps, False]
+    assert overlaps_training(query, pool(main, [study])).tolist() == expected

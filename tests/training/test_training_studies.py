@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tiny import planted, tiny
-from vqrna.data.studies import MAIN, Study, pool
-from vqrna.data.windows import POSITIVE
+from vqrna.data.studies import Study, pool
+from vqrna.data.windows import MAIN, POSITIVE
 from vqrna.errors import DataError
 from vqrna.nn.model import build
 from vqrna.sequence import AMBIGUOUS, extents, recentre
@@ -48,9 +48,9 @@ def test_an_epoch_has_all_main_windows_and_a_balanced_draw_of_the_study(main, st
     data = data_of(main, study)
     rows = np.concatenate(list(data.batch_rows(torch.Generator().manual_seed(0))))
     assert len(rows) == data.windows_per_epoch
-    of_main = rows[data.source[rows] == MAIN]
+    of_main = rows[data.windows.source[rows] == MAIN]
     assert sorted(of_main) == list(range(len(main)))
-    labels = data.windows.labels[rows[data.source[rows] != MAIN]]
+    labels = data.windows.labels[rows[data.windows.source[rows] != MAIN]]
     for m in range(2):
         assert (labels[:, m] == 1).sum() == (labels[:, m] == 0).sum() > 0
 
@@ -72,9 +72,9 @@ def test_positions_beside_the_sites_of_studies_are_never_negatives(main):
     config = tiny(length=201, off_site_weight=1.0, unlabelled_share=1.0)
     data = TrainingData.prepare(pool(wide, [study]), build(config.model, 2), config)
     assert data.decoys is not None
-    assert (data.decoys.modification_index[data.source != MAIN] == -1).all()
-    assert (data.decoys.modification_index[data.source == MAIN] >= 0).any()
-    rows = np.flatnonzero(data.source != MAIN)
+    assert (data.decoys.modification_index[data.windows.source != MAIN] == -1).all()
+    assert (data.decoys.modification_index[data.windows.source == MAIN] >= 0).any()
+    rows = np.flatnonzero(data.windows.source != MAIN)
     drawn = data.unlabelled.draw(rows, np.random.default_rng(0))
     assert len(range(len(drawn.tokens))[drawn.terms["off_site"]]) == 0
 

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 def evaluate(
     data: DataFolder,
     split: Split = "valid",
+    studies: Annotated[
+        Path | None,
+        option(
+            "Studies that the model was trained on, for overlaps: DIR/STUDY/train/.", metavar="DIR"
+        ),
+    ] = None,
     model: ModelPath = None,
     modifications: TypesInData = None,
     out: Annotated[
@@ -88,7 +94,7 @@ def evaluate(
             loaded,
             windows,
             split=split,
-            reference=_training_windows(data, split),
+            reference=_training_windows(data, split, studies),
             masks=FLANKS if masked else FLANKS[:1],
             full=full or localisation is not None,
             limit=localisation,
@@ -111,9 +117,10 @@ def evaluate(
     report_files(written)
 
 
-def _training_windows(data: Path, split: str) -> Windows | None:
+def _training_windows(data: Path, split: str, studies: Path | None) -> Windows | None:
     """Read the training windows, for overlaps; None with a note if there are none."""
     from vqrna.data.benchmark import find_files, load_benchmark
+    from vqrna.data.studies import pool, read_studies
 
     if split == "train":
         say("note", "evaluating training windows: non_overlapping is not reported")
@@ -121,7 +128,10 @@ def _training_windows(data: Path, split: str) -> Windows | None:
     if not find_files(data, "train"):
         say("note", f"{data / 'train'} has no windows: non_overlapping is not reported")
         return None
-    return load_benchmark(data, "train", on_missing=lambda line: None)
+    main = load_benchmark(data, "train", on_missing=lambda line: None)
+    if studies is None:
+        return main
+    return pool(main, read_studies(studies, main.modifications, on_missing=lambda line: None))
 
 
 _MEANS = {"mean": "mean", "mean9": "mean 9"}

@@ -7,7 +7,6 @@ how they were chosen says something about the study, and nothing about the other
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +17,11 @@ import numpy as np
 
 from vqrna.data.annotated import AROUND
 from vqrna.data.benchmark import Notice, benchmark_modifications, find_files, load_benchmark
-from vqrna.data.overlap import SHARED, clusters
-from vqrna.data.windows import NEGATIVE, POSITIVE, RANDOM, UNKNOWN, Windows
+from vqrna.data.overlap import SHARED, clusters, overlapping
+from vqrna.data.windows import MAIN, NEGATIVE, POSITIVE, RANDOM, UNKNOWN, Windows
 from vqrna.errors import DataError
 from vqrna.modifications import Modification
-from vqrna.sequence import AMBIGUOUS, recentre
-
-MAIN = -1
-"""Number of the main data set among the sources of pooled windows; studies count from 0."""
+from vqrna.sequence import AMBIGUOUS, extents, recentre
 
 NAME = r"[A-Za-z0-9_][\w.-]*"
 """Pattern of the name of a study, which names its negatives and columns of tables."""
@@ -46,23 +42,6 @@ class Study:
             for m in range(len(self.valid.modifications))
             if {POSITIVE, NEGATIVE} <= set(self.valid.labels[:, m].tolist())
         ]
-
-
-@dataclass(frozen=True, eq=False)
-class PooledWindows:
-    """Training windows of all sources."""
-
-    windows: Windows  # The main data set first; at the longest length of all sources
-    source: np.ndarray  # (N,), int: `MAIN`, or the index of a study
-    # Negatives that were left out because another source has a modified site of the type there
-    contradicted: int
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of everything that a training reads of the windows, in hexadecimal."""
-        digest = hashlib.sha256(self.windows.digest.encode())
-        digest.update(self.source.astype(np.int64).tobytes())
-        return digest.hexdigest()
 
 
 def read_studies(
@@ -134,15 +113,22 @@ def _with_columns(windows: Windows, modifications: Sequence[Modification]) -> Wi
     )
 
 
-def pool(main: Windows, studies: Sequence[Study]) -> PooledWindows:
-    """Join the training windows of the main data set and of studies.
+def pool(main: Windows, studies: Sequence[Study]) -> Windows:
+    """Join the training windows of the main data set and of studies, in this order.
 
     The negatives of a study become a set with the name of the study: they are never negatives of
     other types. A negative is left out if a modified site of the same type in another source has
-    the same `AROUND` nt around it.
+    the same `AROUND` nt around it; it counts as a conflict.
 
     Raises DataError: if the studies have other types than the main data set.
+
+    Returns
+    -------
+    Windows
+        At the longest length of all sources, with `source`; `main` itself without studies.
     """
+    if not studies:
+        return main
     if any(s.train.modifications != main.modifications for s in studies):
         raise DataError("the studies have other types than the main data set")
     parts = [main, *(s.train for s in studies)]
@@ -165,18 +151,20 @@ def pool(main: Windows, studies: Sequence[Study]) -> PooledWindows:
         negative_sets=tuple(sets),
         names=tuple(name for part in parts for name in part.names),
         modifications=main.modifications,
-        conflicts=sum(part.conflicts for part in parts),
+        source=np.repeat(np.arange(MAIN, len(studies)), [len(part) for part in parts]),
     )
-    source = np.repeat(np.arange(MAIN, len(studies)), [len(part) for part in parts])
-    wrong = _contradicted(pooled, source)
+    wrong = _contradicted(pooled)
     pooled.labels[wrong] = UNKNOWN
     pooled.negative_set[wrong] = -1
+    conflicts = sum(part.conflicts for part in parts) + int(wrong.sum())
     rows = np.flatnonzero((pooled.labels != UNKNOWN).any(axis=1))
-    return PooledWindows(pooled.take(rows), source[rows], int(wrong.sum()))
+    return dataclasses.replace(pooled.take(rows), conflicts=conflicts)
 
 
-def _contradicted(windows: Windows, source: np.ndarray) -> np.ndarray:
+def _contradicted(windows: Windows) -> np.ndarray:
     """Return the negatives at a modified site of another source: (N, M), bool."""
+    assert windows.source is not None
+    source = windows.source
     sites = np.ascontiguousarray(recentre(windows.tokens, AROUND))
     known = (sites != AMBIGUOUS).all(axis=1)
     _, site = np.unique(sites, axis=0, return_inverse=True)
@@ -192,9 +180,7 @@ def _contradicted(windows: Windows, source: np.ndarray) -> np.ndarray:
     return wrong
 
 
-def balanced_rows(
-    windows: Windows, source: np.ndarray, generator: np.random.Generator
-) -> np.ndarray:
+def balanced_rows(windows: Windows, generator: np.random.Generator) -> np.ndarray:
     """Draw rows of studies with equally many modified and unmodified windows of each type.
 
     Otherwise the length, masks or composition of a study's windows would reveal the more frequent
@@ -203,16 +189,15 @@ def balanced_rows(
     Parameters
     ----------
     windows : Windows
-        Of all sources.
-    source : np.ndarray, shape (N,), int
-        As in :class:`PooledWindows`.
+        Of all sources, from :func:`pool`.
 
     Returns
     -------
     np.ndarray, shape (K,), int
-        Sorted. K is the same for each draw.
+        Sorted. K is the same for each draw; 0 without studies.
     """
     drawn = []
+    source = np.full(len(windows), MAIN) if windows.source is None else windows.source
     for study in range(int(source.max(initial=MAIN)) + 1):
         for m in range(windows.labels.shape[1]):
             rows = [
@@ -250,3 +235,29 @@ def pooled_clusters(windows: Windows) -> np.ndarray:
     links = coo_matrix((np.ones(len(whole), dtype=bool), (whole, n + site)), shape=(size, size))
     _, component = connected_components(links, directed=False)
     return np.asarray(component[whole])
+
+
+def overlaps_training(tokens: np.ndarray, train: Windows) -> np.ndarray:
+    """Return which windows overlap a training window of any source.
+
+    A window of a study overlaps if it shares `SHARED` nt within the central 501, or all of its
+    letters if it has fewer. For the main data set the rule is that of
+    :func:`vqrna.data.overlap.overlapping`.
+
+    Parameters
+    ----------
+    tokens : np.ndarray, shape (N, L), uint8
+    train : Windows
+
+    Returns
+    -------
+    np.ndarray, shape (N,), bool
+    """
+    if train.source is None:
+        return overlapping(tokens, train.tokens)
+    overlap = overlapping(tokens, train.tokens[train.source == MAIN])
+    of_studies = train.tokens[train.source != MAIN]
+    shared = np.minimum(extents(of_studies), SHARED)
+    for size in np.unique(shared[shared > 0]).tolist():
+        overlap |= overlapping(tokens, of_studies[shared == size], shared=size)
+    return overlap

@@ -21,6 +21,9 @@ SET_NAME = r"[A-Za-z_][\w.]*"
 
 POSITIVE, NEGATIVE, UNKNOWN = 1, 0, -1
 
+MAIN = -1
+"""Source of the windows of the main data set."""
+
 
 @dataclass(frozen=True, eq=False)
 class WindowSet:
@@ -49,6 +52,9 @@ class Windows:
     modifications: tuple[Modification, ...]
     # Number of windows labelled both modified and unmodified for a type; they count as modified
     conflicts: int = 0
+    # (N,), int, optional: Number of the study of each window, `MAIN` for the main data set; None
+    # without studies (see :mod:`vqrna.data.studies`)
+    source: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -66,6 +72,8 @@ class Windows:
         for array in (self.tokens, self.labels, self.negative_set):
             # With the shape: the same bytes can be different windows
             digest.update(repr(array.shape).encode() + array.tobytes())
+        if self.source is not None:
+            digest.update(self.source.astype(np.int64).tobytes())
         return digest.hexdigest()
 
     def candidates(self) -> np.ndarray:
@@ -85,6 +93,7 @@ class Windows:
             labels=self.labels[chosen],
             negative_set=self.negative_set[chosen],
             names=tuple(self.names[i] for i in chosen),
+            source=None if self.source is None else self.source[chosen],
         )
 
 

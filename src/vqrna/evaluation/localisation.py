@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from vqrna.data.overlap import clusters, overlapping
+from vqrna.data.overlap import clusters
+from vqrna.data.studies import overlaps_training
 from vqrna.data.windows import Windows
 from vqrna.evaluation.cells import NINE, look_up
 from vqrna.evaluation.positions import (
@@ -117,7 +118,7 @@ def localise(
             scored.append(neighbours(scores, tokens, m, of_sites, of_type))
     cluster = np.unique(clusters(windows.tokens), return_inverse=True)[1]
     if apart is None and reference is not None:
-        apart = ~overlapping(windows.tokens, reference.tokens)
+        apart = ~overlaps_training(windows.tokens, reference)
     return ranked(scored, cluster, apart, resamples=resamples, seed=seed)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
-from vqrna.data.overlap import clusters, overlapping
+from vqrna.data.overlap import clusters
+from vqrna.data.studies import overlaps_training
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.cells import compare, known_windows, means, tidy
 from vqrna.evaluation.position_evaluation import check_scans, evaluate_positions
@@ -130,7 +131,7 @@ def evaluate(
         raise DataError("no window has a known label for a type of the model")
 
     cluster = np.unique(clusters(windows.tokens), return_inverse=True)[1]
-    apart = None if reference is None else ~overlapping(windows.tokens, reference.tokens)
+    apart = None if reference is None else ~overlaps_training(windows.tokens, reference)
     flags = flag_columns(model, windows.tokens)
     parts = []
     with progress(

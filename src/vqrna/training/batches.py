@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from vqrna.config import Config
-from vqrna.data.studies import MAIN, PooledWindows, balanced_rows
-from vqrna.data.windows import UNKNOWN, Windows
+from vqrna.data.studies import balanced_rows
+from vqrna.data.windows import MAIN, UNKNOWN, Windows
 from vqrna.nn.model import Network, SiteNetwork
 from vqrna.sequence import extents, recentre
 from vqrna.training.augmentation import cut, mask_flanks, substitute
@@ -75,36 +75,29 @@ class TrainingData:
     other_types: np.ndarray | None = None
     # (N, M), float32, optional: From :func:`vqrna.training.teacher.teacher_logits`
     teacher_logits: np.ndarray | None = None
-    # (N,), int, optional: Source of each window, if there are studies
-    # (see :class:`vqrna.data.studies.PooledWindows`)
-    source: np.ndarray | None = None
 
     @classmethod
     def prepare(
         cls,
-        train: Windows | PooledWindows,
+        train: Windows,
         network: Network,
         config: Config,
         teacher_logits: np.ndarray | None = None,
     ) -> TrainingData:
         """Bring windows to a length that the network can use, and prepare their negatives."""
         length, training = config.model.length, config.training
-        source = None
-        if isinstance(train, PooledWindows):
-            train, source = train.windows, train.source
         others = other_type_negatives(train) if training.other_type_weight else None
         if not isinstance(network, SiteNetwork):
-            windows = _at_length(train, length)
-            return cls(windows, config, None, None, others, teacher_logits, source)
+            return cls(_at_length(train, length), config, None, None, others, teacher_logits)
         windows = _at_length(train, max(length, train.length))
         # Flanks of a study's windows are hidden at the same distances from each site: positions
         # beside it would be recognised as negatives by their asymmetry
-        beside = None if source is None else source == MAIN
+        beside = None if train.source is None else train.source == MAIN
         unlabelled = UnlabelledNegatives.from_windows(windows, length, training, beside)
         decoys = Decoys.from_windows(windows, network.context.reach, training, beside)
         if unlabelled is None:
             windows = _at_length(train, length)
-        return cls(windows, config, unlabelled, decoys, others, teacher_logits, source)
+        return cls(windows, config, unlabelled, decoys, others, teacher_logits)
 
     def batch_rows(self, generator: torch.Generator) -> Iterator[np.ndarray]:
         """Yield the rows of each batch of an epoch, in random order.
@@ -114,9 +107,9 @@ class TrainingData:
         """
         size = self.config.training.batch_size
         rows = self._main_rows
-        if self.source is not None:
+        if self.windows.source is not None:
             seed = int(torch.randint(2**31, (1,), generator=generator))
-            drawn = balanced_rows(self.windows, self.source, np.random.default_rng(seed))
+            drawn = balanced_rows(self.windows, np.random.default_rng(seed))
             rows = np.concatenate([rows, drawn])
         order = rows[torch.randperm(len(rows), generator=generator).numpy()]
         for start in range(0, len(order), size):
@@ -126,23 +119,20 @@ class TrainingData:
 
     @property
     def _main_rows(self) -> np.ndarray:
-        if self.source is None:
-            return np.arange(len(self.windows))
-        return np.flatnonzero(self.source == MAIN)
+        source = self.windows.source
+        return np.arange(len(self.windows)) if source is None else np.flatnonzero(source == MAIN)
 
     @cached_property
     def _extents(self) -> np.ndarray:
         """Letters of the windows of studies, at most the model's length: (S,), int."""
-        assert self.source is not None
-        of_studies = self.windows.tokens[self.source != MAIN]
+        assert self.windows.source is not None
+        of_studies = self.windows.tokens[self.windows.source != MAIN]
         return extents(recentre(of_studies, self.config.model.length))
 
     @cached_property
     def windows_per_epoch(self) -> int:
         """Number of windows in an epoch."""
-        if self.source is None:
-            return len(self.windows)
-        drawn = balanced_rows(self.windows, self.source, np.random.default_rng(0))
+        drawn = balanced_rows(self.windows, np.random.default_rng(0))
         return len(self._main_rows) + len(drawn)
 
     @property
@@ -174,8 +164,8 @@ class TrainingData:
             labels = np.concatenate([labels, np.full(unlabelled.shape, UNKNOWN, labels.dtype)])
         shown = substitute(torch.from_numpy(tokens), training.substitution_rate, generator)
         shown = mask_flanks(shown, training.mask_rate, training.mask_min_flank, generator)
-        if self.source is not None:
-            main = np.flatnonzero(self.source[rows] == MAIN)
+        if self.windows.source is not None:
+            main = np.flatnonzero(self.windows.source[rows] == MAIN)
             shown[main] = cut(shown[main], training.study_mask_rate, self._extents, generator)
         return Batch(
             shown,

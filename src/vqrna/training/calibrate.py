@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vqrna.data.overlap import overlapping
+from vqrna.data.studies import overlaps_training
 from vqrna.data.windows import NEGATIVE, POSITIVE, Windows
 from vqrna.evaluation.localisation import localise
 from vqrna.evaluation.positions import dense
@@ -51,7 +51,7 @@ def site_ranks(
     """
     if not supports_dense(model.network):
         return {}
-    apart = valid.take(~overlapping(valid.tokens, train.tokens))
+    apart = valid.take(~overlaps_training(valid.tokens, train))
     if not len(apart):
         return {}
     seed = model.config.training.seed

@@ -18,7 +18,7 @@ import torch
 
 from vqrna import config as configs
 from vqrna.config import Config
-from vqrna.data.studies import PooledWindows, Study, pool
+from vqrna.data.studies import Study, pool
 from vqrna.data.windows import Windows
 from vqrna.errors import UsageError
 from vqrna.model import TrainedModel
@@ -110,7 +110,7 @@ def train_network(
     check_windows(train, valid)
     device_name = choose_device(device).name
     folder = output_directory(out)
-    windows = pool(train, studies) if studies else train
+    windows = pool(train, studies)
     identity = _identity(config, windows, valid, start, studies)
     if not resume and (folder / checkpoint.FILE_NAME).exists():
         raise UsageError(f"{folder} holds a training run: add --resume, or choose another --out")
@@ -154,8 +154,7 @@ def train_network(
     assert isinstance(model, TrainedModel)
     if calibrate:
         summary = _summary(train, valid, studies, state)
-        known = windows.windows if isinstance(windows, PooledWindows) else windows
-        model = calibrate_model(model, known, valid, summary, show_progress=show_progress)
+        model = calibrate_model(model, windows, valid, summary, show_progress=show_progress)
         model = save_model(model, folder / FILE_NAME)
     return TrainingResult(model, history, folder)
 
@@ -231,7 +230,7 @@ def _finished(state: Progress, config: Config) -> bool:
 
 def _identity(
     config: Config,
-    train: Windows | PooledWindows,
+    train: Windows,
     valid: Windows,
     start: TrainedModel | None,
     studies: Sequence[Study],

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from vqrna.data.annotated import annotated
-from vqrna.data.overlap import overlapping
+from vqrna.data.studies import overlaps_training
 from vqrna.data.windows import Windows
 from vqrna.model import TrainedModel, dense_codes
 from vqrna.model.familiarity import (
@@ -52,7 +52,7 @@ def with_nulls(
     Validation windows that overlap training windows are left out of the off-site nulls.
     """
     generator = np.random.default_rng(model.config.training.seed)
-    fresh = valid.tokens[~overlapping(valid.tokens, train.tokens)]
+    fresh = valid.tokens[~overlaps_training(valid.tokens, train)]
     most = WINDOWS if model.scans_densely else WINDOWS_NOT_DENSE
     real = fresh[np.sort(generator.permutation(len(fresh))[:most])]
     known = annotated(real, train) | annotated(real, valid)
@@ -157,7 +157,7 @@ def with_flags(
         order = order[whole]
     seen = recentre(train.tokens[order[:FAMILIARITY_WINDOWS]], model.length)
     some = np.ascontiguousarray(seen[: max(1, len(seen) // 2)])
-    fresh = valid.tokens[~overlapping(valid.tokens, train.tokens)]
+    fresh = valid.tokens[~overlaps_training(valid.tokens, train)]
     held_out = recentre(fresh if len(fresh) >= _ENOUGH else valid.tokens, model.length)
     total = len(seen) + len(some) + len(held_out)
     with progress(total, "flags", unit="windows", show=show_progress) as bar:

@@ -21,8 +21,8 @@ import torch
 
 from vqrna.data.features import MORE
 from vqrna.data.split import make_folds
-from vqrna.data.studies import MAIN, PooledWindows, pooled_clusters
-from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows
+from vqrna.data.studies import pooled_clusters
+from vqrna.data.windows import MAIN, NEGATIVE, POSITIVE, UNKNOWN, Windows
 from vqrna.errors import UsageError
 from vqrna.runtime.files import atomic_path
 from vqrna.runtime.progress import progress
@@ -118,7 +118,7 @@ FEWEST = 50
 
 
 def teacher_logits(
-    train: Windows | PooledWindows, length: int, seed: int, *, show_progress: bool = True
+    windows: Windows, length: int, seed: int, *, show_progress: bool = True
 ) -> np.ndarray:
     """Score every window, out of fold, for every type that its base and context allow.
 
@@ -131,7 +131,7 @@ def teacher_logits(
 
     Parameters
     ----------
-    train : Windows or PooledWindows
+    windows : Windows
         N training windows of M types. Longer windows reveal more overlaps.
     length : int
         Length of the network's windows in nt; the trees see the same.
@@ -143,13 +143,9 @@ def teacher_logits(
     np.ndarray, shape (N, M), float32
         Log-odds; NaN where base and context do not fit, and for types with too few windows.
     """
-    source = None
-    if isinstance(train, PooledWindows):
-        windows, source = train.windows, train.source
-        cluster = pooled_clusters(windows)
-        fold = make_folds(windows, FOLDS, seed=seed, cluster=cluster).fold
-    else:
-        windows, fold = train, make_folds(train, FOLDS, seed=seed).fold
+    source = windows.source
+    cluster = None if source is None else pooled_clusters(windows)
+    fold = make_folds(windows, FOLDS, seed=seed, cluster=cluster).fold
     features, candidates = MORE.of(recentre(windows.tokens, length)), windows.candidates()
     if source is not None:
         features = np.column_stack([features, source.astype(np.float32)])
@@ -185,16 +181,11 @@ def teacher_logits(
 
 
 def cached_teacher_logits(
-    folder: Path,
-    train: Windows | PooledWindows,
-    length: int,
-    seed: int,
-    *,
-    show_progress: bool = True,
+    folder: Path, windows: Windows, length: int, seed: int, *, show_progress: bool = True
 ) -> np.ndarray:
     """Return :func:`teacher_logits`, computed once and kept in the folder of a run."""
     path = folder / FILE_NAME
-    parts = [train.digest, length, seed, TREES, ROUNDS, ELSEWHERE, FOLDS, FEWEST, repr(MORE)]
+    parts = [windows.digest, length, seed, TREES, ROUNDS, ELSEWHERE, FOLDS, FEWEST, repr(MORE)]
     name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
@@ -202,7 +193,7 @@ def cached_teacher_logits(
                 return np.asarray(kept["teacher_logits"])
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         pass  # missing or incomplete: computed again
-    logits = teacher_logits(train, length, seed, show_progress=show_progress)
+    logits = teacher_logits(windows, length, seed, show_progress=show_progress)
     with atomic_path(path) as temporary, temporary.open("wb") as target:
         np.savez_compressed(target, windows=name, teacher_logits=logits)
     return logits
