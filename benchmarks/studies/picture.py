@@ -16,6 +16,7 @@ LOOKS = {
     "trees": (ORANGE, "X", 7),
     "published": (PURPLE, "s", 6),
     "m6aformer": (PURPLE, "^", 7),
+    "main-only": ("white", "D", 5),
     "without": ("white", "o", 7),
     "ours": (BLUE, "o", 8),
 }
@@ -50,8 +51,8 @@ def draw_picture(results: dict[str, dict[str, Any]]) -> Figure:
                     heights,
                     marker,
                     color=color,
-                    markeredgecolor=BLUE if name == "without" else color,
-                    markeredgewidth=1.4 if name in ("without", "site") else 0.5,
+                    markeredgecolor=BLUE if color == "white" else color,
+                    markeredgewidth=1.4 if color in ("white", FAINT) else 0.5,
                     markersize=size,
                     label=COLUMNS[name],
                     zorder=3 if name == "ours" else 2,

@@ -7,6 +7,7 @@ from typing import Any
 COLUMNS = {
     "ours": "vqrna",
     "without": "vqrna, trained without the study",
+    "main-only": "vqrna, trained on the benchmark alone",
     "trees": "trees trained on the study alone",
     "published": "published network, trained on the benchmark",
     "m6aformer": "M6AFormer",

@@ -170,7 +170,7 @@ def _contradicted(windows: Windows) -> np.ndarray:
     _, site = np.unique(sites, axis=0, return_inverse=True)
     site = site.reshape(-1)
     wrong = np.zeros(windows.labels.shape, dtype=bool)
-    for m in range(wrong.shape[1]):
+    for m in range(len(windows.modifications)):
         positive = np.flatnonzero(known & (windows.labels[:, m] == POSITIVE))
         # Sources with a modified site, as a set of bits by site
         sources = np.zeros(int(site.max(initial=-1)) + 1, dtype=np.int64)

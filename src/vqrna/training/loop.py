@@ -236,7 +236,8 @@ def _identity(
     studies: Sequence[Study],
 ) -> str:
     """Hash everything that determines the result of a run."""
-    parts = [configs.effective(config), train.digest, valid.digest, start and start.hash]
+    parts: list[Any] = [configs.effective(config), train.digest, valid.digest]
+    parts.append(start and start.hash)
     if studies:
         parts.append(config.training.study_mask_rate)
         parts += [[study.name, study.valid.digest] for study in studies]
