@@ -32,8 +32,8 @@ class FastaRecord:
     description: str  # Rest of the header
     # (S,), uint8: The sequence (see :func:`vqrna.sequence.encode`); may be empty
     tokens: np.ndarray
-    line: int  # 1-based line of the header
-    file: str  # The file as the user named it, ``-`` for standard input
+    line: int | None  # 1-based line of the header; None in memory
+    file: str | None  # The file as the user named it, ``-`` for standard input; None in memory
 
     @property
     def header(self) -> str:
@@ -69,6 +69,11 @@ def read_fasta(path: str | PathLike[str]) -> Iterator[FastaRecord]:
         yield from _records(lines, file)
 
 
+def protein_hint(letter: str) -> str:
+    """Return the end of a message about a letter that is in proteins only; else nothing."""
+    return "; is this a protein?" if letter.upper() in _PROTEIN_ONLY else ""
+
+
 class _Sequence:
     """The sequence of the record being read, encoded block by block."""
 
@@ -101,8 +106,8 @@ class _Sequence:
             if rest:
                 letter = rest[:4].decode("utf-8", "replace")[0]
                 column = len(line) - len(rest) + 1
-                hint = "; is this a protein?" if letter.upper() in _PROTEIN_ONLY else ""
-                message = f"{letter!r} (column {column}) is not a nucleotide letter{hint}"
+                message = f"{letter!r} (column {column}) is not a nucleotide letter"
+                message += protein_hint(letter)
                 return DataError(message, file=self.file, record=self.record, line=number)
         raise AssertionError("encode() rejected letters that it accepts one by one")
 

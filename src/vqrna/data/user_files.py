@@ -121,7 +121,7 @@ def table_sets(path: str | PathLike[str]) -> list[WindowSet]:
         try:
             types[symbol] = _type_of(symbol, groups.get((symbol, POSITIVE, RANDOM), []))
         except UsageError as error:
-            line = min(rows[0].line for key, rows in groups.items() if key[0] == symbol)
+            line = min(rows[0].line or 0 for key, rows in groups.items() if key[0] == symbol)
             raise DataError(str(error), file=path, line=line) from None
     return [
         WindowSet(stack(rows), tuple(r.name for r in rows), types[symbol], label, negatives)

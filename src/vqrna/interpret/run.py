@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from vqrna.data.sequences import Sequences
 from vqrna.interpret.attributions import CONVENTIONS, Attributions, attribute, model_for
 from vqrna.interpret.discovery import Motif, find_motifs
 from vqrna.interpret.files import (
@@ -53,7 +54,7 @@ class Explanation:
 
 
 def explain(
-    fasta: Sequence[Input],
+    fasta: Sequences,
     model: Model,
     modification: str | Modification,
     out: Input,
@@ -70,8 +71,9 @@ def explain(
 
     Parameters
     ----------
-    fasta : sequence of path
-        Windows with the site in their centre; with `sites`, sequences.
+    fasta : path, text, mapping, table or iterable
+        As for :func:`vqrna.predict`: windows with the site in their centre, or, with `sites`,
+        sequences.
     model : Model
     modification : str or Modification
         A type that the model predicts.

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from vqrna.data.benchmark import Notice, load_benchmark, select_modifications
-from vqrna.data.fasta import FastaRecord, read_fasta
+from vqrna.data.fasta import FastaRecord
+from vqrna.data.sequences import Sequences, describe_sequences, read_sequences
 from vqrna.data.windows import POSITIVE, UNKNOWN, Windows, window_remarks
 from vqrna.errors import DataError, UsageError
 from vqrna.interpret.site_windows import read_windows
@@ -71,12 +72,12 @@ def labelled_sites(windows: Windows) -> SelectedSites:
 
 def called_sites(
     model: Model,
-    path: str | PathLike[str],
+    sequences: Sequences,
     *,
     modifications: Names | None = None,
     confidence: str = "low",
 ) -> SelectedSites:
-    """Return the sites that a model calls in the sequences of a FASTA file.
+    """Return the sites that a model calls in sequences.
 
     A model without confidence tiers, for example with imported weights, calls sites with a score
     of at least 0.5.
@@ -85,6 +86,8 @@ def called_sites(
 
     Parameters
     ----------
+    sequences : path, text, mapping, table or iterable
+        As for :func:`vqrna.predict`.
     modifications : str, Modification, or sequence of these, optional
         Types to call; all types of the model if not given.
     confidence : str
@@ -99,14 +102,17 @@ def called_sites(
     )
     parts = [
         part
-        for record in read_fasta(path)
+        for record in read_sequences(sequences)
         if len(record.tokens)
         for part in _called(model, record, settings)
     ]
     if not parts:
         symbols = ", ".join(m.symbol for m in settings.modifications)
         limit = f"confidence {confidence}" if has_tiers else f"score {_MIN_SCORE}"
-        raise DataError(f"no site of {symbols} is called at {limit} or higher", file=path)
+        raise DataError(
+            f"no site of {symbols} is called at {limit} or higher",
+            file=describe_sequences(sequences),
+        )
     tokens, names, positions, labels = zip(*parts, strict=True)
     return SelectedSites(
         np.concatenate(tokens),
@@ -132,25 +138,27 @@ def _called(
 
 
 def central_sites(
-    path: str | PathLike[str],
+    sequences: Sequences,
     length: int,
     modifications: tuple[Modification, ...],
     on_notice: Notice | None = None,
 ) -> SelectedSites:
-    """Return the centre of every record of a FASTA file of windows; all labels are unknown.
+    """Return the centre of every sequence, each a window; all labels are unknown.
 
     Raises DataError if a record has an even length, or the file has no records.
 
     Parameters
     ----------
+    sequences : path, text, mapping, table or iterable
+        As for :func:`vqrna.predict`.
     length : int
         Length in nt to which windows are cut or padded.
     on_notice : callable, optional
         Receives a line about empty records, which are skipped, and about shorter and longer ones.
     """
-    windows = read_windows([path], length)
+    windows = read_windows(sequences, length)
     if not len(windows):
-        raise DataError("there are no records", file=path)
+        raise DataError("there are no records", file=describe_sequences(sequences))
     for line in windows.remarks():
         if on_notice is not None:
             on_notice(line)
@@ -168,7 +176,7 @@ def base_letters(tokens: np.ndarray) -> list[str]:
 
 def choose_sites(
     model: Model,
-    fasta: str | PathLike[str] | None = None,
+    fasta: Sequences | None = None,
     data: str | PathLike[str] | None = None,
     *,
     split: str | None = None,
@@ -182,8 +190,8 @@ def choose_sites(
     Parameters
     ----------
     model : Model
-    fasta, data : path-like, optional
-        A FASTA file, or a benchmark folder; exactly one.
+    fasta, data : optional
+        Sequences as for :func:`vqrna.predict`, or the path of a benchmark folder; exactly one.
     split : str, optional
         Split of `data`; `DEFAULT_SPLIT` if not given.
     modifications : str, Modification, or sequence of these, optional

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
 
-from vqrna.data.fasta import FastaRecord, read_fasta
+from vqrna.data.fasta import FastaRecord
+from vqrna.data.sequences import Sequences, describe_sequences, read_sequences
 from vqrna.data.text_files import open_text
 from vqrna.data.windows import stack, window_remarks
 from vqrna.errors import DataError
@@ -49,21 +49,21 @@ class SiteWindows:
         )
 
 
-def read_windows(files: Sequence[str | PathLike[str]], length: int, hint: str = "") -> SiteWindows:
-    """Read all records of FASTA files as windows with the site in their centre.
+def read_windows(sequences: Sequences, length: int, hint: str = "") -> SiteWindows:
+    """Read all sequences as windows with the site in their centre.
 
     Raises DataError if a record has an even length.
 
     Parameters
     ----------
-    files : sequence of path
-        FASTA; ``-`` is standard input. Records without letters are skipped.
+    sequences : path, text, mapping, table or iterable
+        As for :func:`vqrna.predict`. Records without letters are skipped.
     length : int
         Length in nt: longer records are cut, shorter ones padded with ambiguous letters.
     hint : str
         Appended to the message about a record of even length.
     """
-    all_records = [record for file in files for record in read_fasta(file)]
+    all_records = list(read_sequences(sequences))
     records = [record for record in all_records if len(record.tokens)]
     for record in records:
         if len(record.tokens) % 2 == 0:
@@ -89,22 +89,20 @@ def _with_length_counts(windows: SiteWindows) -> SiteWindows:
 
 
 def centred_windows(
-    files: Sequence[str | PathLike[str]], modification: str | Modification, length: int
+    sequences: Sequences, modification: str | Modification, length: int
 ) -> SiteWindows:
     """Read records as in :func:`read_windows`; skip those that cannot carry a modification.
 
     Raises DataError if a record has an even length, or no centre can carry the modification.
     """
     modification = as_modification(modification)
-    windows = read_windows(files, length, " (for sites in longer sequences use --sites TABLE)")
-    return _with_length_counts(_candidates(windows, modification, files[0]))
+    windows = read_windows(sequences, length, " (for sites in longer sequences use --sites TABLE)")
+    file = describe_sequences(sequences)
+    return _with_length_counts(_candidates(windows, modification, file))
 
 
 def windows_at_sites(
-    files: Sequence[str | PathLike[str]],
-    table: str | PathLike[str],
-    modification: str | Modification,
-    length: int,
+    sequences: Sequences, table: str | PathLike[str], modification: str | Modification, length: int
 ) -> SiteWindows:
     """Return windows around the sites of a table that ``vqrna predict`` wrote.
 
@@ -113,8 +111,9 @@ def windows_at_sites(
 
     Parameters
     ----------
-    files : sequence of path
-        FASTA with the sequences of the table; the first record of each name is used.
+    sequences : path, text, mapping, table or iterable
+        The sequences of the table, as for :func:`vqrna.predict`; the first one of each name is
+        used.
     table : path
         Tab-separated with columns ``sequence``, ``position`` (1-based), ``modification`` and
         optionally ``strand``; plain or gzip. Rows of other types are ignored.
@@ -127,18 +126,17 @@ def windows_at_sites(
     names: list[str] = []
     positions: list[int] = []
     missing = set(wanted)
-    for file in files:
-        for record in read_fasta(file):
-            if record.name not in missing:
-                continue
-            missing.discard(record.name)
-            for position, reverse, line in wanted[record.name]:
-                tokens.append(_cut(record, position, reverse, length, str(table), line))
-                names.append(record.name)
-                positions.append(position)
+    for record in read_sequences(sequences):
+        if record.name not in missing:
+            continue
+        missing.discard(record.name)
+        for position, reverse, line in wanted[record.name]:
+            tokens.append(_cut(record, position, reverse, length, str(table), line))
+            names.append(record.name)
+            positions.append(position)
     if missing:
         first = min(missing, key=lambda name: wanted[name][0][2])
-        reason = f"the sequence is not in {', '.join(map(str, files))}"
+        reason = f"the sequence is not in {describe_sequences(sequences) or 'the input'}"
         raise DataError(reason, file=str(table), record=first, line=wanted[first][0][2])
     windows = SiteWindows(np.stack(tokens), tuple(names), np.array(positions))
     return _candidates(windows, modification, table)
@@ -194,13 +192,15 @@ def _cut(
     return np.where(window < AMBIGUOUS, 3 - window, AMBIGUOUS).astype(np.uint8)[::-1]
 
 
-def _candidates(windows: SiteWindows, modification: Modification, file: object) -> SiteWindows:
+def _candidates(
+    windows: SiteWindows, modification: Modification, file: str | PathLike[str] | None
+) -> SiteWindows:
     """Keep the windows whose site can carry the modification."""
     fit = modification.candidates(windows.tokens)[:, centre(windows.tokens.shape[1])]
     if not fit.any():
         context = modification.context
         reason = f"no window has a site of {modification.symbol} ({context}) in its centre"
-        raise DataError(reason if len(windows) else "there are no windows", file=str(file))
+        raise DataError(reason if len(windows) else "there are no windows", file=file)
     return dataclasses.replace(
         windows,
         tokens=np.ascontiguousarray(windows.tokens[fit]),

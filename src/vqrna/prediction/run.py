@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from vqrna.data.fasta import FastaRecord
+from vqrna.data.sequences import Sequences
 from vqrna.errors import UsageError
 from vqrna.formats import tsv
 from vqrna.model import Model
@@ -35,7 +35,7 @@ Input = str | PathLike[str]
 
 
 def predict(
-    sequences: Input | Sequence[Input] | Mapping[str, str] | Iterable[FastaRecord],
+    sequences: Sequences,
     *,
     model: Model | Input | None = None,
     modifications: Names | None = None,
@@ -52,8 +52,11 @@ def predict(
 
     Parameters
     ----------
-    sequences : path, list of paths, mapping of name to sequence, or records
-        FASTA files (plain or gzipped; ``-`` is standard input), or sequences.
+    sequences : path, text, mapping, table or iterable
+        A FASTA file (plain or gzipped; ``-`` is standard input) or a list of them; a dict of name
+        to sequence; ``(name, sequence)`` pairs; a pandas Series with the names as index, or a
+        DataFrame with the columns ``name`` and ``sequence``; FASTA or Biopython records; or one
+        sequence as text, which is named ``sequence``. Letters are checked as in a FASTA file.
     model : Model or path, optional
         The shipped one if not given.
     modifications : str, Modification, or sequence of these, optional
@@ -77,13 +80,26 @@ def predict(
     Returns
     -------
     Prediction
+        ``sites``, ``summary`` and notes. The columns of ``sites``, one row a site:
+
+        - ``sequence`` : str, name of the sequence.
+        - ``position`` : int, in nt from the 5' end; the first base is 1.
+        - ``strand`` : str, ``+``: sequences are scanned as they are.
+        - ``base`` : str, the base at the site: A, C, G, U or N.
+        - ``modification`` : str, symbol of the type, such as ``m6A``.
+        - ``score`` : float, 0 to 1; calibrated for equal numbers of modified and unmodified bases.
+        - ``probability`` : float, 0 to 1; that the base is modified, given `prior`.
+        - ``p_value`` : float, 0 to 1; share of unmodified positions that score as high.
+        - ``q_value`` : float, 0 to 1; false discovery rate of this score and higher ones.
+        - ``call`` : str, tier of the call: ``low``, ``medium``, ``high``; empty without a call.
+        - ``flags`` : str, comma-separated cautions, such as ``ood``; empty without any.
 
     Raises
     ------
     DataError
         If a file or sequence is invalid.
     UsageError
-        If a setting is invalid.
+        If a setting or the type of `sequences` is invalid.
 
     Examples
     --------

@@ -7,25 +7,15 @@ the rows of the output tables. For plain sequences both are here, for a genome i
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from vqrna.data.fasta import FastaRecord, read_fasta
-from vqrna.errors import DataError, UsageError
+from vqrna.data.fasta import read_fasta
+from vqrna.data.sequences import Sequences, check_file, check_type, paths_of, read_sequences
 from vqrna.region import Region
-from vqrna.sequence import encode
 from vqrna.sites import Sites
-
-Input = str | PathLike[str]
-
-_LONGEST_SHOWN = 250
-"""Longer file names are abbreviated in messages."""
-
-_LETTERS = re.compile(r"(?i)[ACGTUN\s]+").fullmatch
 
 
 class SiteTables(Protocol):
@@ -125,9 +115,7 @@ class FastaSource(_Sequences):
     def __post_init__(self) -> None:
         """Check that the files exist."""
         for file in self.files:
-            if file != "-" and not _exists(file):
-                shown = file if len(file) <= _LONGEST_SHOWN else f"{file[:40]}..."
-                raise DataError("no such file", file=shown)
+            check_file(file)
 
     @property
     def rereadable(self) -> bool:
@@ -156,7 +144,7 @@ class FastaSource(_Sequences):
 class MemorySource(_Sequences):
     """Sequences in memory."""
 
-    sequences: Mapping[str, str] | Iterable[FastaRecord | Input]
+    sequences: Sequences  # As for :func:`vqrna.data.sequences.read_sequences`
 
     rereadable: ClassVar[bool] = False
 
@@ -166,22 +154,8 @@ class MemorySource(_Sequences):
         Raises DataError, UsageError if a sequence has invalid letters, or an item is of another
         type.
         """
-        if isinstance(self.sequences, Mapping):
-            for name, letters in self.sequences.items():
-                if not isinstance(letters, str):
-                    type_name = type(letters).__name__
-                    raise UsageError(f"sequence '{name}' must be a str, not {type_name}")
-                try:
-                    yield Region.whole(name, encode("".join(letters.split())))
-                except DataError as error:
-                    raise DataError(str(error), record=name) from None
-            return
-        for item in self.sequences:
-            if not isinstance(item, FastaRecord | str | PathLike):
-                raise UsageError(f"expected a FastaRecord or a path, not {type(item).__name__}")
-            records = [item] if isinstance(item, FastaRecord) else read_fasta(item)
-            for record in records:
-                yield Region.whole(record.name, record.tokens)
+        for record in read_sequences(self.sequences):
+            yield Region.whole(record.name, record.tokens)
 
     def inputs(self) -> tuple[Path, ...]:
         """Return nothing: there are no files to read again."""
@@ -191,35 +165,12 @@ class MemorySource(_Sequences):
         """Return None: the sequences may be an iterator."""
 
 
-def _exists(file: str) -> bool:
-    try:
-        return Path(file).exists()
-    except (OSError, ValueError):  # too long, or not a name on this system
-        return False
+def as_source(sequences: Sequences) -> FastaSource | MemorySource:
+    """Return a source of anything that :func:`vqrna.data.sequences.read_sequences` accepts.
 
-
-def as_source(
-    sequences: Input | Sequence[Input] | Mapping[str, str] | Iterable[FastaRecord],
-) -> FastaSource | MemorySource:
-    """Return a source of a path, paths, sequences by name, or records.
-
-    Raises DataError if a file is missing. Raises UsageError if it is anything else, such as a
-    sequence without a name.
+    Raises DataError if a file is missing. Raises UsageError if the type is another one.
     """
-    if isinstance(sequences, str) and _LETTERS(sequences) and not _exists(sequences):
-        raise UsageError(
-            f"no file '{sequences[:20]}'; if it is a sequence, name it: "
-            f"{{'name': '{sequences[:5]}...'}}"
-        )
-    if isinstance(sequences, str | PathLike):
-        return FastaSource((str(sequences),))
-    if isinstance(sequences, list | tuple) and all(
-        isinstance(item, str | PathLike) for item in sequences
-    ):
-        return FastaSource(tuple(str(item) for item in sequences))
-    if not isinstance(sequences, Iterable):
-        raise UsageError(
-            f"sequences must be paths, a mapping of name to sequence, or records, "
-            f"not {type(sequences).__name__}"
-        )
-    return MemorySource(sequences)
+    paths = paths_of(sequences)
+    if paths is not None:
+        return FastaSource(paths)
+    return MemorySource(check_type(sequences))
