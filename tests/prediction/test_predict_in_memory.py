@@ -78,6 +78,18 @@ def test_scores_differ_from_site_to_site(model):
     assert found["score"].round(4).nunique() > 100
 
 
+def test_every_form_of_sequences_has_the_same_sites(model):
+    text = letters(300)
+    expected = table({"sequence": text}, model, all_sites=True)
+    for given in (text, [("sequence", text)], pd.Series({"sequence": text})):
+        pd.testing.assert_frame_equal(table(given, model, all_sites=True), expected)
+
+
+def test_the_documentation_of_predict_lists_the_columns():
+    lines = [line for line in vqrna.predict.__doc__.splitlines() if "- ``" in line]
+    assert tuple(line.split("``")[1] for line in lines) == COLUMNS
+
+
 def test_columns_and_their_kinds(model):
     for sequences in ({"a": letters(400)}, {"a": ""}, {}):
         found = table(sequences, model)
