@@ -176,7 +176,8 @@ def test_names_that_are_no_types_want_a_modification(scan, tmp_path):
 def test_a_modification_leaves_other_types_out(scan, known):
     agreement = compare(scan / "sites.tsv", known, modification="pseudouridine")
     assert set(agreement.table.modification) == {"Psi"}
-    assert agreement.notes == ("known.bed: skipped lines with an unknown or other modification: 6",)
+    (note,) = agreement.notes
+    assert note.startswith("known.bed: skipped lines with an unknown or other modification: 6 (")
 
 
 def test_odd_lines_are_told(scan, known):
@@ -184,7 +185,7 @@ def test_odd_lines_are_told(scan, known):
     agreement = compare(scan / "sites.tsv", known)
     assert counts(agreement)["m6A", "low"] == (5, 6, 3)
     assert agreement.notes == (
-        "known.bed: skipped lines with an unknown or other modification: 1",
+        "known.bed: skipped lines with an unknown or other modification: 1 (ownC 1)",
         "known.bed: repeated lines, counted once: 1",
     )
 
@@ -425,3 +426,41 @@ def test_the_known_sites_of_the_page_can_be_read(root, tmp_path):
     known = read_known(path, MODIFICATIONS)
     assert [MODIFICATIONS[kind].symbol for kind in known.modification_index] == ["m6A", "Psi"]
     assert known.reverse.tolist() == [False, True]
+
+
+def renamed(scan, tmp_path, names):
+    """Return a copy of a scan whose sequences have longer names, and known sites with `names`."""
+    out = tmp_path / "renamed"
+    out.mkdir()
+    for name in ("sites.tsv", "scanned.bed"):
+        text = (scan / name).read_text().replace("chr1\t", "chr1.4|gene\t")
+        (out / name).write_text(text)
+    known = tmp_path / "renamed.bed"
+    known.write_text("".join(f"{name}\t10\t11\tm6A\t0\t+\n" for name in names))
+    return out / "sites.tsv", known
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "proposed"),
+    [
+        ("chr1.4", {"name_until": "|"}, "--name-until '|'"),
+        (
+            "chr1.5",
+            {"name_until": "|", "ignore_version": True},
+            "--name-until '|' --ignore-version",
+        ),
+    ],
+)
+def test_names_can_be_cut_and_the_message_proposes_it(scan, tmp_path, name, options, proposed):
+    sites, known = renamed(scan, tmp_path, [name])
+    with pytest.raises(DataError, match="they match with ") as error:
+        compare(sites, known)
+    assert str(error.value).endswith(proposed)
+    assert compare(sites, known, **options).table["known"].tolist()[0] == 1
+
+
+def test_ambiguous_names_are_an_error(scan, tmp_path):
+    sites, known = renamed(scan, tmp_path, ["chr1.4", "chr1.5"])
+    message = r"renamed.bed: 'chr1.4' and 'chr1.5' are both 'chr1' with --name-until"
+    with pytest.raises(DataError, match=message):
+        compare(sites, known, name_until="|", ignore_version=True)

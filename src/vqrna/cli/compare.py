@@ -30,7 +30,7 @@ def compare(
     known: Annotated[
         Path,
         typer.Argument(
-            help="Known sites: BED (modification in column 4) or bedRMod, plain or gzip.",
+            help="Known sites: BED (modification in column 4), bedMethyl or bedRMod; gzip or not.",
             metavar="BED",
             show_default=False,
         ),
@@ -46,6 +46,24 @@ def compare(
         Path | None,
         option("BED of the scanned regions.", default="scanned.bed beside SITES", metavar="FILE"),
     ] = None,
+    min_percent: Annotated[
+        float | None,
+        option(
+            "Lowest percentage of modified reads of a known site (bedMethyl, bedRMod).",
+            default="above 0",
+            metavar="P",
+        ),
+    ] = None,
+    name_until: Annotated[
+        str, option("Cut names of sequences at the first TEXT, such as '|'.", metavar="TEXT")
+    ] = "",
+    ignore_version: Annotated[
+        bool,
+        option(
+            "Ignore versions of names: ENST00000257408.4 is ENST00000257408.",
+            names=("--ignore-version",),
+        ),
+    ] = False,
 ) -> None:
     """Compare predicted with known sites: precision, recall and enrichment.
 
@@ -64,6 +82,9 @@ def compare(
             modification=modification,
             within=within,
             scanned=scanned,
+            min_percent=min_percent,
+            name_until=name_until,
+            ignore_version=ignore_version,
             show_progress=True,
         )
         written = write_agreement_report(agreement, out)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vqrna.data.names import NameKeys, NameRule, matching_rule
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.known_sites import (
     SCANNED,
@@ -28,7 +29,7 @@ from vqrna.evaluation.predicted_sites import (
     lowest_tier,
     types_of,
 )
-from vqrna.modifications import Modification
+from vqrna.modifications import OTHER_CODES, Modification
 from vqrna.modifications import modification as known_modification
 from vqrna.runtime.progress import progress
 from vqrna.stats.tiers import TIERS
@@ -54,6 +55,8 @@ COLUMNS = (
 
 AnyPath = str | PathLike[str]
 
+_MOST_CODES = 5  # codes that a note lists
+
 
 class Matches:
     """Counts called sites by type and tier, and keeps those at known sites.
@@ -74,8 +77,11 @@ class Matches:
         Names of the sequences with rows.
     """
 
-    def __init__(self, known: KnownSites, types: int, within: int) -> None:
+    def __init__(
+        self, known: KnownSites, types: int, within: int, keys: NameKeys | None = None
+    ) -> None:
         self.types, self.within = types, within
+        self._keys = keys or NameKeys(NameRule(), "")
         self.called = np.zeros((types, len(TIERS) + 1), np.int64)
         self.names: set[str] = set()
         self._ids = {name: number for number, name in enumerate(known.names)}
@@ -94,10 +100,11 @@ class Matches:
             block.modification_index * width + block.tier, minlength=self.called.size
         )
         self.called += cells.reshape(self.called.shape)
-        self.names.update(block.names)
+        names = [self._keys.add(name) for name in block.names]
+        self.names.update(names)
         if not len(self._known) or not len(block.position):
             return
-        number = np.array([self._ids.get(name, -1) for name in block.names], dtype=np.int64)
+        number = np.array([self._ids.get(name, -1) for name in names], dtype=np.int64)
         sequence = number[block.sequence]
         rows = np.flatnonzero(sequence >= 0)
         place = self._places(block, sequence, rows)
@@ -260,6 +267,9 @@ def compare(
     modification: str | Modification | None = None,
     within: int = 0,
     scanned: AnyPath | None = None,
+    min_percent: float | None = None,
+    name_until: str = "",
+    ignore_version: bool = False,
     show_progress: bool = False,
 ) -> Agreement:
     """Measure the agreement of the sites of a scan with known ones.
@@ -269,7 +279,7 @@ def compare(
     sites : path-like
         Output of ``vqrna predict``: TSV, Parquet, BED or bedRMod. It is read in blocks.
     known : path-like
-        Known sites: BED or bedRMod.
+        Known sites: BED, bedMethyl of modkit, or bedRMod.
     modification : str or Modification, optional
         Type of known sites whose name is not a type.
     within : int
@@ -277,17 +287,29 @@ def compare(
     scanned : path-like, optional
         Scanned regions, as BED; by default ``scanned.bed`` beside `sites`, if it exists.
 
+    min_percent : float, optional
+        Lowest percentage of modified reads of a known site, for bedMethyl and bedRMod; above 0 by
+        default.
+    name_until : str
+        Cut names of sequences at the first occurrence of this text.
+    ignore_version : bool
+        Whether ENST00000257408.4 and ENST00000257408 are the same sequence.
+
     Raises
     ------
     DataError
-        If a file is missing or invalid, or the files have no sequence or type in common.
+        If a file is missing or invalid, names are ambiguous, or the files have no
+        sequence or type in common.
     UsageError
         If the modification is unknown or the tolerance out of range.
     """
     if not 0 <= within <= FARTHEST:
         raise UsageError(f"invalid tolerance {within} (expected 0 to {FARTHEST:,} nt)")
+    if min_percent is not None and not 0 <= min_percent <= 100:
+        raise UsageError(f"invalid percentage {min_percent:g} (expected 0 to 100)")
+    rule = NameRule(name_until, ignore_version)
     predicted = PredictedSites.open(sites)
-    regions = _scanned(predicted.path, scanned)
+    regions = _scanned(predicted.path, scanned, rule)
     facts = (regions.facts if regions is not None else {}) | predicted.facts
     candidates = candidates_of(facts)
     types = types_of(list(candidates or {}))
@@ -295,16 +317,22 @@ def compare(
     if all_sites(facts) and not predicted.tiers:
         message = "holds all candidates, without their calls: use the TSV or Parquet table"
         raise DataError(message, file=sites)
-    known_sites = read_known(known, types, only)
+    known_sites = read_known(known, types, only, min_percent=min_percent, names=rule)
     notes = [*_skipped_lines(known_sites, known)]
     known_sites = _scanned_types(known_sites, types, candidates, notes)
     if regions is not None:
         known_sites = _inside(known_sites, regions, known, notes)
-    matches = Matches(known_sites, len(types), within)
+    keys = NameKeys(rule, predicted.path)
+    matches = Matches(known_sites, len(types), within, keys)
     with progress(None, "comparing", unit="sites", show=show_progress) as bar:
         for block in predicted.blocks(types):
             matches.add(block)
             bar.advance(len(block.position))
+    keys.check(known_sites.names)
+    if known_sites.keys is not None:
+        known_sites.keys.check(matches.names if regions is None else regions.names)
+    if regions is not None and regions.keys is not None:
+        regions.keys.check(known_sites.names)
     if regions is None:
         _check_names(known_sites.names, matches.names, known, predicted.path)
         notes.append(
@@ -320,6 +348,10 @@ def compare(
     settings = {"sites": str(sites), "known sites": str(known), "within": f"{within} nt"}
     if regions is not None:
         settings["scanned"] = str(scanned or predicted.path.with_name(SCANNED))
+    if min_percent is not None:
+        settings["minimal percentage"] = f"{min_percent:g}"
+    if rule != NameRule():
+        settings["names"] = rule.options()
     if only is not None:
         settings["modification"] = only.symbol
     indices = np.flatnonzero(matches.known()).tolist()
@@ -343,21 +375,34 @@ def _levels(predicted: PredictedSites, facts: Facts, matches: Matches) -> dict[s
     return {tier: i for i, tier in enumerate(TIERS, start=1) if i > lowest}
 
 
-def _scanned(sites: Path, path: AnyPath | None) -> ScannedRegions | None:
+def _scanned(sites: Path, path: AnyPath | None, rule: NameRule) -> ScannedRegions | None:
     if path is not None:
-        return read_scanned(path)
+        return read_scanned(path, rule)
     beside = sites.with_name(SCANNED)
-    return read_scanned(beside) if beside.is_file() else None
+    return read_scanned(beside, rule) if beside.is_file() else None
 
 
 def _skipped_lines(known: KnownSites, path: AnyPath) -> Iterable[str]:
     name = Path(path).name
     if known.unknown:
-        yield f"{name}: skipped lines with an unknown or other modification: {known.unknown:,}"
+        yield f"{name}: skipped lines with an unknown or other modification: {_by_code(known)}"
+    if known.unmodified:
+        yield f"{name}: skipped lines with too few modified reads: {known.unmodified:,}"
     if known.strandless:
         yield f"{name}: sites without a strand, counted as forward: {known.strandless:,}"
     if known.repeated:
         yield f"{name}: repeated lines, counted once: {known.repeated:,}"
+
+
+def _by_code(known: KnownSites) -> str:
+    """Return the skipped lines and their most frequent modifications."""
+    counts = sorted(known.unknown.items(), key=lambda item: -item[1])
+    words = []
+    for code, count in counts[:_MOST_CODES]:
+        meaning = f" ({OTHER_CODES[code]})" if code in OTHER_CODES else ""
+        words.append(f"{code[:40] or 'no name'}{meaning} {count:,}")
+    more = ", ..." if len(counts) > _MOST_CODES else ""
+    return f"{sum(known.unknown.values()):,} ({', '.join(words)}{more})"
 
 
 def _scanned_types(
@@ -402,7 +447,12 @@ def _check_names(
         return
     one, other = min(theirs), min(ours)
     words = f"no sequence name is also in {Path(where).name}: '{one}' here, '{other}' there"
-    if {name.removeprefix("chr") for name in ours} & {name.removeprefix("chr") for name in theirs}:
+    rule = matching_rule(ours, theirs)
+    if rule is not None:
+        words += f"; they match with {rule.options()}"
+    elif {name.removeprefix("chr") for name in ours} & {
+        name.removeprefix("chr") for name in theirs
+    }:
         words += "; only one of the files has names that begin with 'chr'"
     raise DataError(words, file=path)
 

@@ -7,15 +7,26 @@ Known sites come from a user's BED or bedRMod file, scanned regions from the ``s
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from os import PathLike
 
 import numpy as np
 
+from vqrna.data.names import NameKeys, NameRule
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.predicted_sites import NOT_DATA, STRANDS, Facts, fact_of
+from vqrna.evaluation.site_layout import (
+    CODE,
+    STRAND,
+    Layout,
+    is_column_names,
+    percentage,
+    recognise,
+    split_cells,
+)
 from vqrna.formats.text import bed_name
 from vqrna.genome.bed import (
     LineError,
@@ -25,7 +36,7 @@ from vqrna.genome.bed import (
     read_lines,
     split_fields,
 )
-from vqrna.modifications import Modification, modification
+from vqrna.modifications import OTHER_CODES, Modification, modification
 from vqrna.runtime.whole_numbers import whole_number
 
 STRIDE = 1 << 34
@@ -34,7 +45,7 @@ STRIDE = 1 << 34
 SCANNED = "scanned.bed"
 """Name of the file with the scanned regions."""
 
-_NAME, _STRAND = 3, 5  # columns of BED
+_MOST_COMMENTS = 1000  # lines of a header
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +58,13 @@ class KnownSites:
     reverse: np.ndarray  # (N,), bool
     # (N,), int64: Index into the modifications passed to :func:`read_known`
     modification_index: np.ndarray
-    # repeated, strandless, unknown: Number of lines that repeat a site, sites without a strand, and
-    # lines without a known type, which are skipped
+    # repeated, strandless, unmodified: Number of lines that repeat a site, sites without a strand,
+    # and lines whose percentage of modified reads is 0 or too low
     repeated: int = 0
     strandless: int = 0
-    unknown: int = 0
+    unmodified: int = 0
+    unknown: Mapping[str, int] = field(default_factory=dict)  # Skipped lines by other modification
+    keys: NameKeys | None = None
 
     def __len__(self) -> int:
         return len(self.position)
@@ -71,94 +84,157 @@ def read_known(
     path: str | PathLike[str],
     modifications: Sequence[Modification],
     only: Modification | None = None,
+    *,
+    min_percent: float | None = None,
+    names: NameRule = NameRule(),  # noqa: B008 (frozen)
 ) -> KnownSites:
-    """Read known sites from BED (three columns or more) or bedRMod, plain or gzipped.
+    """Read known sites from BED (three columns or more), bedMethyl or bedRMod, plain or gzipped.
+
+    bedMethyl of modkit and bedRMod are recognised by their columns; a line of column names may
+    begin with ``#`` or not. Their lines count as sites if reads are modified.
 
     Raises DataError if a line is not a site of one nt, or no name is a type.
 
     Parameters
     ----------
     modifications : sequence of Modification
-        Types that the name column can hold, as symbol, alias or MODOMICS short name.
+        Types that the name column can hold, by any of their names and codes.
     only : Modification, optional
-        Read only sites of this type; names that are not a type count as this type.
+        Read only sites of this type; in BED, names that are not a type count as this type.
+    min_percent : float, optional
+        Lowest percentage of modified reads, for bedMethyl and bedRMod; above 0 by default.
+    names : NameRule
+        How names of sequences are compared.
     """
     file = str(path)
-    types = _Types(modifications, only)
+    keys = NameKeys(names, file)
     ids: dict[str, int] = {}
-    rows = array("q")  # sequence, position, strand and type of each site in turn
-    strandless = unknown = 0
+    codes: dict[str, int] = {}
+    rows = array("q")  # sequence, position, strand (2 if missing) and code of each site in turn
+    comments: list[str] = []
+    columns: list[str] = []
+    layout: Layout | None = None
+    unmodified = 0
     with open_text(path) as lines:
         for number, raw in enumerate(lines, start=1):
             text = raw.decode("utf-8", "replace").rstrip("\r\n")
             if not text.strip() or text.startswith(NOT_DATA):
+                if layout is None and text.startswith("#") and len(comments) < _MOST_COMMENTS:
+                    comments.append(text)
+                    cells = split_cells(text.lstrip("# "))
+                    columns = cells if is_column_names(cells) else columns
                 continue
-            cells = text.split("\t") if "\t" in text else text.split()
+            cells = split_cells(text)
+            if layout is None:
+                if not columns and is_column_names(cells):
+                    columns = cells
+                    continue
+                layout = recognise(cells, comments, columns)
+                if min_percent is not None and layout.percent is None:
+                    message = "has no percentage of modified reads: --min-percent cannot be used"
+                    raise DataError(message, file=file)
             start = _start(cells, file, number)
-            strand = cells[_STRAND].strip() if len(cells) > _STRAND else ""
+            strand = cells[STRAND] if len(cells) > STRAND else ""
             if strand not in STRANDS:
-                message = f"invalid strand '{strand}' (expected '+', '-' or '.')"
+                message = f"invalid strand '{strand[:40]}' (expected '+', '-' or '.')"
                 raise DataError(message, file=file, line=number)
-            modification_index = types.index(cells[_NAME].strip() if len(cells) > _NAME else "")
-            if modification_index is None:
-                unknown += 1
+            if layout.percent is not None and not _is_modified(
+                cells, layout.percent, min_percent or 0, file, number
+            ):
+                unmodified += 1
                 continue
-            strandless += strand in (".", "")
-            sequence = ids.setdefault(bed_name(cells[0]), len(ids))
-            rows.extend((sequence, start, STRANDS[strand], modification_index))
-    if not rows:
-        raise DataError(types.no_sites(unknown), file=file)
-    columns = np.frombuffer(rows, dtype=np.int64).reshape(-1, 4)
-    unique, index = np.unique(columns, axis=0, return_index=True)
-    sequence, position, reverse, of_types = columns[np.sort(index)].T
+            code = cells[CODE] if len(cells) > CODE else ""
+            if layout.percent is not None:
+                code = code.partition(",")[0]  # modkit appends a motif
+            sequence = ids.setdefault(keys.add(bed_name(cells[0])), len(ids))
+            strand_code = 2 if strand in (".", "") else int(STRANDS[strand])
+            rows.extend((sequence, start, strand_code, codes.setdefault(code, len(codes))))
+    every = np.frombuffer(rows, dtype=np.int64).reshape(-1, 4)
+    of_codes = _types_of_codes(list(codes), modifications, only, with_percent=layout != Layout())
+    of_rows = of_codes[every[:, 3]] if len(every) else every[:, 3]
+    counts = np.bincount(every[:, 3], minlength=len(codes))
+    unknown = {code: int(counts[i]) for code, i in codes.items() if of_codes[i] < 0 and counts[i]}
+    known = every[of_rows >= 0]
+    if not len(known):
+        raise DataError(_no_sites(modifications, only, unknown, unmodified), file=file)
+    strandless = int((known[:, 2] == 2).sum())
+    columns_of = np.column_stack([known[:, :2], known[:, 2] == 1, of_rows[of_rows >= 0]])
+    unique, index = np.unique(columns_of, axis=0, return_index=True)
+    sequence_ids, position, reverse, of_types = columns_of[np.sort(index)].T
     return KnownSites(
         tuple(ids),
-        sequence,
+        sequence_ids,
         position,
         reverse.astype(bool),
         of_types,
-        repeated=len(columns) - len(unique),
+        repeated=len(columns_of) - len(unique),
         strandless=strandless,
+        unmodified=unmodified,
         unknown=unknown,
+        keys=keys,
     )
 
 
-class _Types:
-    """Look up modifications by name, and remember an unknown name."""
+def _is_modified(
+    cells: Sequence[str], column: int, min_percent: float, file: str, line: int
+) -> bool:
+    text = cells[column] if len(cells) > column else ""
+    percent = 0.0 if text.lower() == "nan" else percentage(text)
+    if percent is None:
+        message = f"invalid percentage '{text[:40]}' in column {column + 1} (expected 0 to 100)"
+        raise DataError(message, file=file, line=line)
+    return percent > 0 and percent >= min_percent
 
-    def __init__(self, modifications: Sequence[Modification], only: Modification | None) -> None:
-        self.all = tuple(modifications)
-        self.only = None if only is None else self.all.index(only)
-        self.known: dict[str, int | None] = {}
-        self.example = ""
 
-    def index(self, name: str) -> int | None:
-        if name not in self.known:
-            self.known[name] = self._type(name)
-        modification_index = self.known[name]
-        if modification_index is None:
-            self.example = self.example or name
-            return self.only
-        return modification_index if self.only in (None, modification_index) else None
+def _types_of_codes(
+    codes: Sequence[str],
+    modifications: Sequence[Modification],
+    only: Modification | None,
+    *,
+    with_percent: bool,
+) -> np.ndarray:
+    """Return the index of the type of each name or code, -1 for those that are skipped: (C,).
 
-    def _type(self, name: str) -> int | None:
-        if not name or name.isdigit():  # a benchmark number is a name on the command line only
-            return None
-        try:
-            return self.all.index(modification(name, self.all))
-        except UsageError:
-            return None
+    Numbers in BED may number the sites: they are codes only if all numbers of the file are.
+    """
+    types = tuple(modifications)
+    listed = {*OTHER_CODES, *(code for m in types for code in m.codes)}
+    numbers = [code for code in codes if code.isdecimal()]
+    are_codes = with_percent or set(numbers) <= listed
+    indices = []
+    for code in codes:
+        index = None
+        if code and not (code.isdecimal() and (not are_codes or code not in listed)):
+            with suppress(UsageError):
+                index = types.index(modification(code, types))
+        if only is None:
+            indices.append(-1 if index is None else index)
+            continue
+        wanted = types.index(only)
+        other = with_percent and code not in ("", ".")
+        unnamed = index is None and not other
+        indices.append(wanted if unnamed or index == wanted else -1)
+    return np.array(indices, dtype=np.int64)
 
-    def no_sites(self, skipped: int) -> str:
-        """Return the message for a file without sites."""
-        if not skipped:
-            return "holds no sites"
-        if self.only is not None:
-            return f"holds no sites of {self.all[self.only].symbol}"
-        if self.example in ("", "."):
-            return "has no column with the types of its sites: set one with --modification"
-        message = f"unknown modifications in column 4, such as '{self.example}'"
-        return f"{message}: set one with --modification"
+
+def _no_sites(
+    modifications: Sequence[Modification],
+    only: Modification | None,
+    unknown: Mapping[str, int],
+    unmodified: int,
+) -> str:
+    """Return the message for a file without sites."""
+    if unmodified and not unknown:
+        return f"holds no modified sites: too few reads are modified in all {unmodified:,} lines"
+    if not unknown:
+        return "holds no sites"
+    if only is not None:
+        return f"holds no sites of {only.symbol}"
+    example = next(iter(unknown))
+    if example in ("", "."):
+        return "has no column with the types of its sites: set one with --modification"
+    message = f"unknown modifications in column 4, such as '{example[:40]}'"
+    return f"{message}: set one with --modification"
 
 
 def _start(cells: Sequence[str], file: str, line: int) -> int:
@@ -188,6 +264,7 @@ class ScannedRegions:
     starts: np.ndarray
     stops: np.ndarray  # (N,), int64: Largest stop of all regions up to each
     facts: Facts  # Header of the file
+    keys: NameKeys | None = None
 
     def holds(self, known: KnownSites) -> np.ndarray:
         """Return which known sites are in a scanned region, shape (N,)."""
@@ -199,7 +276,10 @@ class ScannedRegions:
         return (sequence >= 0) & (reached > place)
 
 
-def read_scanned(path: str | PathLike[str]) -> ScannedRegions:
+def read_scanned(
+    path: str | PathLike[str],
+    rule: NameRule = NameRule(),  # noqa: B008 (frozen)
+) -> ScannedRegions:
     """Read scanned regions from BED, with the rules of `vqrna predict --regions`.
 
     A line without a strand covers both strands; of twelve columns only the blocks count.
@@ -207,6 +287,7 @@ def read_scanned(path: str | PathLike[str]) -> ScannedRegions:
     Raises DataError if the file is missing, or a line is not a region.
     """
     names: dict[str, int] = {}
+    keys = NameKeys(rule, path)
     facts: Facts = {}
     starts: list[int] = []
     stops: list[int] = []
@@ -221,7 +302,7 @@ def read_scanned(path: str | PathLike[str]) -> ScannedRegions:
             if stop >= STRIDE:
                 raise LineError(f"end {stop} is beyond any sequence")
             strand, blocks = parse_strand(fields), parse_blocks(fields, start, stop)
-            name = bed_name(fields[0].decode("utf-8", "replace"))
+            name = keys.add(bed_name(fields[0].decode("utf-8", "replace")))
             number = names.setdefault(name, len(names))
             for reverse in (0, 1) if not strand else (int(strand < 0),):
                 group = (2 * number + reverse) * STRIDE
@@ -230,4 +311,4 @@ def read_scanned(path: str | PathLike[str]) -> ScannedRegions:
     first = np.array(starts, dtype=np.int64)
     order = np.argsort(first, kind="stable")
     reach = np.maximum.accumulate(np.array(stops, dtype=np.int64)[order]) if starts else first
-    return ScannedRegions(names, first[order], reach, facts)
+    return ScannedRegions(names, first[order], reach, facts, keys)

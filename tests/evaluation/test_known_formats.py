@@ -1,0 +1,109 @@
+"""Files of known sites of other tools: bedMethyl, bedRMod, BED; and names that differ."""
+
+import pytest
+
+from vqrna.data.names import NameRule, matching_rule
+from vqrna.errors import DataError
+from vqrna.evaluation.known_sites import read_known
+from vqrna.modifications import MODIFICATIONS, modification
+
+NAMES = [
+    "chrom", "chromStart", "chromEnd", "name", "score", "strand", "thickStart", "thickEnd", "color",
+    "valid_coverage", "percent_modified", *"abcdefg",
+]  # fmt: skip
+
+CALLS = [("a", 10, "75.00"), ("a", 12, "0.00"), ("17802", 15, "20.5"), ("17596", 10, "50.00"),
+         ("m,CG,0", 20, "5"), ("19227", 22, "100.0"), ("h", 20, "3.00")]  # fmt: skip
+
+EXPECTED = {("m6A", 10), ("Psi", 15), ("m5C", 20), ("Um", 22)}
+
+
+def methyl(code, start, percent):
+    head = ["tx", start, start + 1, code, 30, "+", start, start + 1, "255,0,0"]
+    return [str(x) for x in [*head, 30, percent, 1, 2, 0, 0, 0, 0, 0]]
+
+
+def write(tmp_path, rows, separator="\t"):
+    path = tmp_path / "known.bed"
+    path.write_text("".join(separator.join(map(str, row)) + "\n" for row in rows))
+    return path
+
+
+def sites(known):
+    types = [MODIFICATIONS[i].symbol for i in known.modification_index]
+    return set(zip(types, known.position.tolist(), strict=True))
+
+
+ROWS = [methyl(*call) for call in CALLS]
+FORMS = {
+    "plain": (ROWS, "\t"),
+    "blanks": (ROWS, " "),
+    "mixed, as old modkit": ([[*row[:9], " ".join(row[9:])] for row in ROWS], "\t"),
+    "names": ([NAMES, *ROWS], "\t"),
+    "# names": ([["#" + NAMES[0], *NAMES[1:]], *ROWS], "\t"),
+    "ENCODE": ([row[:11] for row in ROWS], "\t"),
+    "bedRMod": ([["#fileformat=bedRModv1.8"], *([*row[:11], "more"] for row in ROWS)], "\t"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_bedmethyl_is_recognised(tmp_path, form):
+    rows, separator = FORMS[form]
+    known = read_known(write(tmp_path, rows, separator), MODIFICATIONS)
+    assert sites(known) == EXPECTED
+    assert known.unknown == {"17596": 1, "h": 1}
+    assert known.unmodified == 1
+
+
+def test_min_percent_is_the_lowest_percentage(tmp_path):
+    path = write(tmp_path, ROWS)
+    known = read_known(path, MODIFICATIONS, min_percent=20.5)
+    assert sites(known) == {("m6A", 10), ("Psi", 15), ("Um", 22)}
+    assert known.unmodified == 3
+    assert sites(read_known(path, MODIFICATIONS, min_percent=0)) == EXPECTED
+    with pytest.raises(DataError, match="too few reads are modified in all 1 lines"):
+        read_known(write(tmp_path, ROWS[1:2]), MODIFICATIONS)
+    with pytest.raises(DataError, match="line 2: invalid percentage '101' in column 11"):
+        read_known(write(tmp_path, [NAMES, methyl("a", 1, "101")]), MODIFICATIONS)
+    with pytest.raises(DataError, match="--min-percent cannot be used"):
+        read_known(write(tmp_path, [["tx", 1, 2, "m6A", 0, "+"]]), MODIFICATIONS, min_percent=1)
+
+
+def test_one_type_of_bedmethyl_leaves_the_others_out(tmp_path):
+    known = read_known(write(tmp_path, ROWS), MODIFICATIONS, modification("m6A"))
+    assert sites(known) == {("m6A", 10)}
+
+
+def test_bed_may_have_codes_or_three_columns(tmp_path):
+    rows = [["tx", 1, 2, "a", 0, "+"], ["tx", 3, 4, "17802", 0, "+"], ["tx", 5, 6, "17596", 0, "+"]]
+    assert sites(read_known(write(tmp_path, rows), MODIFICATIONS)) == {("m6A", 1), ("Psi", 3)}
+    short = write(tmp_path, [["tx", 1, 2], ["tx", 8, 9]])
+    assert sites(read_known(short, MODIFICATIONS, modification("m6A"))) == {("m6A", 1), ("m6A", 8)}
+
+
+def test_numbered_sites_of_bed_are_not_codes(tmp_path):
+    rows = [["tx", n, n + 1, n, 0, "+"] for n in (17801, 17802, 17803)]
+    known = read_known(write(tmp_path, rows), MODIFICATIONS, modification("m6A"))
+    assert sites(known) == {("m6A", 17801), ("m6A", 17802), ("m6A", 17803)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "key"),
+    [
+        (NameRule(), "ENST1.4|g", "ENST1.4|g"),
+        (NameRule("|"), "ENST1.4|g|h", "ENST1.4"),
+        (NameRule("|"), "|g", "|g"),
+        (NameRule("|", ignore_version=True), "ENST1.4|g", "ENST1"),
+        (NameRule(ignore_version=True), "ENST1.5_PAR_Y", "ENST1_PAR_Y"),
+        (NameRule(ignore_version=True), "chr1.a", "chr1.a"),
+    ],
+)
+def test_names_are_cut(rule, name, key):
+    assert rule.key(name) == key
+
+
+def test_the_simplest_rule_with_a_common_name_is_proposed():
+    assert matching_rule(["E1.4|g"], ["E1.4"]).options() == "--name-until '|'"
+    assert matching_rule(["E1.4"], ["E1"]).options() == "--ignore-version"
+    assert matching_rule(["E1.4|g"], ["E1.5"]).options() == "--name-until '|' --ignore-version"
+    assert matching_rule(["E1"], ["E2"]) is None
