@@ -96,3 +96,14 @@ def test_repeated_names_are_counted():
     assert tally.repeated_names == 0
     tally.name_hashes.extend(hash(name) for name in "abcabxay")
     assert tally.repeated_names == 3
+
+
+def test_names_are_cut_at_a_text(tmp_path):
+    path = tmp_path / "gencode.fa"
+    path.write_text(">E1.4|G1|x\nACGU\n>E2.1|G2\nGG\n>plain\nA\n")
+    source = FastaSource((str(path),), "|")
+    assert [region.name for region in source.regions()] == ["E1.4", "E2.1", "plain"]
+    assert source.describe() == {"names": "--name-until '|'"}
+    path.write_text(">E1|G1\nACGU\n>E1|G2\nGG\n")
+    with pytest.raises(DataError, match=r"'E1\|G1' and 'E1\|G2' are both 'E1' with --name-until"):
+        list(source.regions())

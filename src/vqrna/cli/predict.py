@@ -70,12 +70,13 @@ def open_source(
     annotation: Path | None,
     context: str,
     unspliced: bool,
+    name_until: str,
 ) -> Source:
     """Open the sequences, or the regions of a genome, to scan."""
     from vqrna.prediction import FastaSource
 
     if regions is None and annotation is None:
-        return FastaSource(tuple(fasta))
+        return FastaSource(tuple(fasta), name_until)
     if len(fasta) != 1 or fasta[0] == "-":
         raise UsageError("--regions and --gtf need exactly one FASTA file (not standard input)")
     from vqrna.genome import open_genome
@@ -266,6 +267,14 @@ def predict(
             names=("--by-transcript",),
         ),
     ] = False,
+    name_until: Annotated[
+        str,
+        option(
+            "Cut names of sequences at the first TEXT, such as '|' (not of a genome).",
+            OUTPUT,
+            metavar="TEXT",
+        ),
+    ] = "",
     formats: Formats = None,
     organism: Annotated[str, option("NCBI taxonomy number, for the bedRMod header.", OUTPUT)] = "",
     assembly: Annotated[str, option("Name of the assembly, for the bedRMod header.", OUTPUT)] = "",
@@ -340,6 +349,8 @@ def predict(
         )
     if not in_genome and (by_transcript or unspliced or context != "genome"):
         raise UsageError("--context, --unspliced and --by-transcript need --regions or --gtf")
+    if name_until and (in_genome or plot):
+        raise UsageError("--name-until needs FASTA records: not with a genome, nor with --plot")
     priors = parse_priors(prior)
 
     from vqrna.model.weights import load_model
@@ -361,7 +372,7 @@ def predict(
     )
     if threshold is None and not all_sites:
         show_unmeasured(settings, loaded.tiers)
-    source = open_source(fasta, loaded, settings, regions, gtf, context, unspliced)
+    source = open_source(fasta, loaded, settings, regions, gtf, context, unspliced, name_until)
     with open_engine(
         engine, source, loaded, settings, jobs=jobs, device=device, address=address
     ) as chosen:

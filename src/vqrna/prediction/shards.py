@@ -220,7 +220,8 @@ def _file_digest(path: Path) -> str:
 
 def _source_spec(source: Source) -> dict[str, Any]:
     if isinstance(source, FastaSource):
-        return {"files": [str(Path(file).resolve()) for file in source.files]}
+        files = [str(Path(file).resolve()) for file in source.files]
+        return {"files": files, "name_until": source.name_until}
     if isinstance(source, GenomeSource):
         return {"genome": source.spec()}
     raise TypeError(f"a {type(source).__name__} cannot be scanned in shards")
@@ -229,7 +230,7 @@ def _source_spec(source: Source) -> dict[str, Any]:
 def _open_source(spec: dict[str, Any], inputs: Mapping[str, str]) -> Source:
     """Open a source again; the rows of a genome depend on its files, which must be unchanged."""
     if "genome" not in spec:
-        return FastaSource(tuple(spec["files"]))
+        return FastaSource(tuple(spec["files"]), spec.get("name_until", ""))
     missing = [path for path in inputs if not Path(path).exists()]
     if missing:
         raise DataError("no such file, but the shards were made from it", file=missing[0])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from vqrna.data.fasta import read_fasta
+from vqrna.data.names import NameKeys, NameRule
 from vqrna.data.sequences import Sequences, check_file, check_type, paths_of, read_sequences
 from vqrna.region import Region
 from vqrna.sites import Sites
@@ -111,6 +112,7 @@ class FastaSource(_Sequences):
     """
 
     files: tuple[str, ...]  # ``-`` is standard input
+    name_until: str = ""  # Text at which names are cut; empty if they are whole
 
     def __post_init__(self) -> None:
         """Check that the files exist."""
@@ -123,10 +125,19 @@ class FastaSource(_Sequences):
         return all(file != "-" and Path(file).is_file() for file in self.files)
 
     def regions(self) -> Iterator[Region]:
-        """Yield each record."""
+        """Yield each record; raises DataError if two names are the same after they are cut."""
+        rule = NameRule(self.name_until)
         for file in self.files:
+            keys = NameKeys(rule, file)
             for record in read_fasta(file):
-                yield Region.whole(record.name, record.tokens)
+                name = keys.add(record.name) if self.name_until else record.name
+                if keys.ambiguous:
+                    keys.check({name})
+                yield Region.whole(name, record.tokens)
+
+    def describe(self) -> dict[str, str]:
+        """Return the rule by which names are cut, if there is one."""
+        return {"names": NameRule(self.name_until).options()} if self.name_until else {}
 
     def inputs(self) -> tuple[Path, ...]:
         """Return the files."""
