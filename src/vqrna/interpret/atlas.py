@@ -328,7 +328,7 @@ def write_atlas(
     )
     pictures += save_figure(figure, folder / "deletion")
     html = folder / "atlas.html"
-    write_text(html, page("atlas", _page_data(result, colors, bases, model_hash, split)))
+    write_text(html, page("atlas", page_data(result, colors, bases, model_hash, split)))
     return [*written, motifs, *pictures, html]
 
 
@@ -346,9 +346,10 @@ def _top_codes(result: Atlas, t: int) -> list[CodeLogo]:
     return logos
 
 
-def _page_data(
+def page_data(
     result: Atlas, colors: list[str], bases: dict[str, str], model_hash: str, split: str
 ) -> dict[str, object]:
+    """Return the data of the page as JSON values: motif, usage and effects of each code."""
     spectrum, layout = result.spectrum, result.layout
     contrasts = spectrum.contrasts
     facts = " · ".join(line.removeprefix("# ") for line in header_lines(model_hash, split=split))

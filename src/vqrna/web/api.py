@@ -1,0 +1,548 @@
+"""The REST API: jobs, results, events, explanations and variants."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+
+from vqrna.errors import DataError
+from vqrna.sequence import centre, decode, encode
+from vqrna.web.errors import RequestError
+from vqrna.web.inputs import InputFile
+from vqrna.web.limits import admit
+from vqrna.web.metrics import CONTENT_TYPE
+from vqrna.web.options import JobOptions
+from vqrna.web.results import DOWNLOADS, JobResult, SequenceResult, read_download
+from vqrna.web.schemas import (
+    ErrorMessage,
+    ExplainRequest,
+    JobCreated,
+    JobRequest,
+    JobStatus,
+    VariantsRequest,
+)
+from vqrna.web.security import client_address
+from vqrna.web.server import Fill, Server
+from vqrna.web.store import Job
+from vqrna.web.track_svg import sequence_svg
+from vqrna.web.variants import check_variant, context, parse_variants
+
+router = APIRouter()
+
+_STREAM_SECONDS = 3600.0
+_STREAM_POLL = 0.4
+_HEARTBEAT = 15.0
+_BLOCK = 1 << 18
+
+MOST_BINS = 4000
+
+JobId = Annotated[str, Path(max_length=64, description="Identifier of a job.")]
+
+
+class AsciiJSON(JSONResponse):
+    """JSON in ASCII, so that any text of a user can be encoded."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the bytes of a value."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the documentation of error answers."""
+    return {status: {"model": ErrorMessage} for status in statuses}
+
+
+def server_of(request: Request) -> Server:
+    """Return the server that a request belongs to."""
+    server: Server = request.app.state.server
+    return server
+
+
+def validation_message(error: ValidationError) -> str:
+    """Return the first invalid field in one line."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else str(first["msg"])
+
+
+def parse_options(values: dict[str, Any]) -> JobOptions:
+    """Return checked options; raises RequestError (422)."""
+    try:
+        return JobOptions(**values)
+    except ValidationError as error:
+        raise RequestError(422, validation_message(error)) from None
+
+
+def fill_text(text: str) -> Fill:
+    """Return what writes a pasted input to a file."""
+    return lambda file: file.write(text.encode("utf-8", "replace"))
+
+
+def fill_upload(upload: UploadFile) -> Fill:
+    """Return what copies an uploaded file."""
+
+    def fill(file: InputFile) -> None:
+        while block := upload.file.read(_BLOCK):
+            file.write(block)
+
+    return fill
+
+
+async def read_form(request: Request, server: Server) -> tuple[Fill, dict[str, Any]]:
+    """Return the input and the other fields of a form.
+
+    An uploaded file is preferred to pasted text. Raises RequestError if there is neither.
+    """
+    form = await request.form(
+        max_files=2, max_fields=200, max_part_size=server.settings.limits.upload_bytes
+    )
+    fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    lists = [v for v in form.getlist("modifications") if isinstance(v, str)]
+    fields["modifications"] = lists
+    for name in ("file", "fasta"):
+        upload = form.get(name)
+        if isinstance(upload, UploadFile) and upload.filename and upload.size:
+            fields.pop("fasta", None)
+            return fill_upload(upload), fields
+    text = fields.pop("fasta", "")
+    if not text.strip():
+        raise RequestError(400, "no sequence: paste FASTA text, or choose a file")
+    return fill_text(text), fields
+
+
+def form_options(fields: dict[str, Any], known: tuple[str, ...]) -> JobOptions:
+    """Return the options of a form: ``prior`` is text, or there is one field for each symbol."""
+    values: dict[str, Any] = {"modifications": fields.get("modifications", [])}
+    if fields.get("confidence"):
+        values["confidence"] = fields["confidence"]
+    for name in ("threshold", "fdr"):
+        if fields.get(name, "").strip():
+            values[name] = fields[name].strip()
+    prior = {symbol: fields[f"prior_{symbol}"].strip() for symbol in known
+             if fields.get(f"prior_{symbol}", "").strip()}  # fmt: skip
+    if fields.get("prior", "").strip():
+        text = fields["prior"].strip()
+        if "=" in text:
+            pairs = (part.partition("=") for part in text.split(",") if part.strip())
+            prior |= {name.strip(): value.strip() for name, _, value in pairs}
+        else:
+            values["prior"] = text
+    if prior:
+        values["prior"] = prior
+    return parse_options(values)
+
+
+_FORM_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "string", "format": "binary", "description": "FASTA, plain or gzip."},
+        "fasta": {"type": "string", "description": "The same as text."},
+        "modifications": {"type": "string"},
+        "confidence": {"type": "string"},
+        "threshold": {"type": "string"},
+        "fdr": {"type": "string"},
+        "prior": {"type": "string", "description": "0.001, or m6A=0.002,Psi=0.001"},
+    },
+}
+
+
+@router.post(
+    "/api/jobs",
+    status_code=202,
+    response_model=JobCreated,
+    responses=errors(400, 403, 408, 413, 415, 422, 429, 503, 507),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": JobRequest.model_json_schema()},
+                "multipart/form-data": {"schema": _FORM_SCHEMA},
+            },
+        },
+        "parameters": [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "Chosen by the client; the same key returns the same job.",
+                "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{8,80}$"},
+            }
+        ],
+    },
+    summary="Submit sequences",
+)
+async def submit(request: Request) -> Response:
+    """Queue a prediction. The answer has the identifier and the link of the job."""
+    server = server_of(request)
+    address = client_address(request)
+    await anyio.to_thread.run_sync(admit, server.store, server.settings, address)
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "application/json":
+        body = await request.body()
+        fill, options = await anyio.to_thread.run_sync(_parse_json, body)
+    elif content_type == "multipart/form-data":
+        fill, fields = await read_form(request, server)
+        options = form_options(fields, tuple(m.symbol for m in server.modifications))
+    else:
+        raise RequestError(
+            415, "unsupported content type (expected application/json or multipart/form-data)"
+        )
+    key = request.headers.get("idempotency-key")
+    job = await anyio.to_thread.run_sync(server.submit, fill, options, address, key)
+    url = server.status(job)["url"]
+    return AsciiJSON({"id": job.id, "url": url}, 202, {"Location": f"/api/jobs/{job.id}"})
+
+
+def _parse_json(body: bytes) -> tuple[Fill, JobOptions]:
+    try:
+        request = JobRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestError(422, validation_message(error)) from None
+    values = request.model_dump(exclude={"fasta"})
+    return fill_text(request.fasta), JobOptions(**values)
+
+
+@router.get(
+    "/api/jobs/{id}", response_model=JobStatus, responses=errors(404), summary="State of a job"
+)
+def status(request: Request, id: JobId) -> Response:
+    """Return status, progress from 0 to 1 and place in the queue."""
+    server = server_of(request)
+    return AsciiJSON(server.status(server.job(id)))
+
+
+@router.delete(
+    "/api/jobs/{id}", response_model=JobStatus, responses=errors(404), summary="Cancel or delete"
+)
+def delete(request: Request, id: JobId) -> Response:
+    """Cancel a job that waits or runs; delete the files of one that ended."""
+    server = server_of(request)
+    return AsciiJSON(server.status(server.delete(server.job(id))))
+
+
+@router.get(
+    "/api/jobs/{id}/events",
+    responses={200: {"content": {"text/event-stream": {}}}, **errors(404, 429)},
+    summary="Follow a job",
+)
+async def events(request: Request, id: JobId) -> Response:
+    """Send the state of a job as server-sent events, whenever it changes, until it ends."""
+    server = server_of(request)
+    job = await anyio.to_thread.run_sync(server.job, id)
+    count = server.streams.open(client_address(request))
+    count.__enter__()
+    try:
+        return _Events(
+            _follow(server, job), media_type="text/event-stream", on_end=lambda: count.__exit__(
+                None, None, None)  # fmt: skip
+        )
+    except BaseException:
+        count.__exit__(None, None, None)
+        raise
+
+
+class _Events(StreamingResponse):
+    """A stream that is counted until it ends, however it ends."""
+
+    def __init__(self, content: AsyncIterator[str], *, on_end: Any, media_type: str) -> None:
+        super().__init__(content, media_type=media_type, headers={"X-Accel-Buffering": "no"})
+        self._on_end = on_end
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send the events."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._on_end()
+
+
+async def _follow(server: Server, job: Job) -> AsyncIterator[str]:
+    run = anyio.to_thread.run_sync
+    start = sent = anyio.current_time()
+    last = ""
+    while anyio.current_time() - start < _STREAM_SECONDS:
+        state = json.dumps(await run(server.status, job))
+        if state != last:
+            yield f"event: status\ndata: {state}\n\n"
+            last, sent = state, anyio.current_time()
+        elif anyio.current_time() - sent > _HEARTBEAT:
+            yield ": waiting\n\n"
+            sent = anyio.current_time()
+        if not job.is_active:
+            return
+        await anyio.sleep(_STREAM_POLL)
+        try:
+            job = await run(server.job, job.id)
+        except RequestError:
+            return
+
+
+def job_result(server: Server, id: str) -> JobResult:
+    """Return the result of a finished job; raises RequestError."""
+    return server.result(server.job(id))
+
+
+@router.get(
+    "/api/jobs/{id}/results.{format}",
+    responses={
+        200: {"content": {media.partition(";")[0]: {} for _, media in DOWNLOADS.values()}},
+        **errors(404, 409, 410),
+    },
+    summary="Download the sites",
+)
+def download(request: Request, id: JobId, format: Annotated[str, Path(max_length=20)]) -> Response:
+    """Return the sites as tsv, json, bed, bed.gz, bedrmod or parquet, or the input as fasta.
+
+    Files are those of ``vqrna predict`` with the same options, byte for byte.
+    """
+    server = server_of(request)
+    if format not in DOWNLOADS:
+        raise RequestError(
+            404, f"unknown format '{format}' (known: {', '.join(sorted(DOWNLOADS))})"
+        )
+    result = job_result(server, id)
+    path, media_type = DOWNLOADS[format]
+    if not (result.folder / path).is_file():
+        raise RequestError(410, "the file is not available any more: submit the sequences again")
+    name = "sequences.fasta" if format == "fasta" else f"sites.{format}"
+    return StreamingResponse(
+        read_download(result.folder, format),
+        media_type=media_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def find_sequence(result: JobResult, sequence: str) -> SequenceResult:
+    """Return a sequence of a result by its name; raises RequestError (404)."""
+    for each in result.sequences:
+        if each.name == sequence:
+            return each
+    raise RequestError(404, f"no sequence '{sequence[:100]}' in this job")
+
+
+def sequence_number(result: JobResult, number: int) -> SequenceResult:
+    """Return a sequence of a result by its number, from 1; raises RequestError (404)."""
+    if not 1 <= number <= len(result.sequences):
+        raise RequestError(404, f"no sequence {number} (this job has {len(result.sequences):,})")
+    return result.sequences[number - 1]
+
+
+Number = Annotated[int, Query(ge=1, le=10**6, description="Number of the sequence, from 1.")]
+Start = Annotated[int, Query(ge=1, le=10**9, description="First position, 1-based.")]
+End = Annotated[int | None, Query(ge=1, le=10**9, description="Last position.")]
+
+
+def _window(sequence: SequenceResult, start: int, end: int | None) -> tuple[int, int]:
+    """Return a window, 0-based and half-open; raises RequestError (422) if it is empty."""
+    stop = min(end or sequence.length, sequence.length)
+    if start > stop:
+        raise RequestError(422, f"no position from {start} to {stop}")
+    return start - 1, stop
+
+
+@router.get("/api/jobs/{id}/track", responses=errors(404, 409, 410, 422), summary="Track")
+def track(
+    request: Request, id: JobId, sequence: Number = 1, start: Start = 1, end: End = None,
+    bins: Annotated[int, Query(ge=10, le=MOST_BINS)] = 1200,
+) -> Response:  # fmt: skip
+    """Return the score of every candidate in a window, or the highest in each of `bins` parts."""
+    server = server_of(request)
+    result = job_result(server, id)
+    chosen = sequence_number(result, sequence)
+    first, stop = _window(chosen, start, end)
+    file = result.track(chosen.number)
+    exact = stop - first <= bins
+    table = result.table()
+    own = table[
+        (table["sequence"] == chosen.name) & table["position"].between(first + 1, stop)
+    ].nlargest(2000, "probability")
+    return AsciiJSON(
+        {
+            "sequence": chosen.name,
+            "length": chosen.length,
+            "start": first + 1,
+            "end": stop,
+            "exact": exact,
+            "letters": file.letters(first, stop) if exact else None,
+            "tracks": [
+                {
+                    "modification": result.modifications[each.modification].symbol,
+                    "prior": float(result.priors[each.modification]),
+                    "positions": each.positions.tolist(),
+                    "scores": np.round(each.scores, 6).tolist(),
+                }
+                for each in file.tracks(first, stop, bins)
+            ],
+            "sites": [
+                {
+                    "position": int(row.position),
+                    "modification": str(row.modification),
+                    "score": float(row.score),
+                    "probability": float(row.probability),
+                    "call": None if row.tier == 0 else str(row.call),
+                }
+                for row in own.itertuples()
+            ],
+        }
+    )
+
+
+@router.get(
+    "/api/jobs/{id}/track.svg",
+    responses={200: {"content": {"image/svg+xml": {}}}, **errors(404, 409, 410, 422)},
+    summary="Picture of a track",
+)
+def picture(
+    request: Request, id: JobId, sequence: Number = 1, start: Start = 1, end: End = None,
+    download: bool = False,
+) -> Response:  # fmt: skip
+    """Return the tracks of a window as SVG."""
+    server = server_of(request)
+    result = job_result(server, id)
+    chosen = sequence_number(result, sequence)
+    first, stop = _window(chosen, start, end)
+    svg = sequence_svg(result, chosen, first, stop)
+    headers = {"Content-Disposition": 'attachment; filename="track.svg"'} if download else {}
+    return Response(svg, media_type="image/svg+xml", headers=headers)
+
+
+@router.post("/api/explain", responses=errors(404, 409, 410, 422, 429, 503, 504),
+             summary="Explain a site")  # fmt: skip
+async def explain(request: Request, body: ExplainRequest) -> Response:
+    """Return what each base contributes, the effect of substitutions, codes and known motif."""
+    server = server_of(request)
+    question = await anyio.to_thread.run_sync(_explain_question, server, body)
+    answer = await server.ask("explain", question, client_address(request))
+    return AsciiJSON(answer | {"codes": with_atlas(server, answer["codes"])})
+
+
+def with_atlas(server: Server, codes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the entries of the atlas to codes."""
+    keys = ("reads", "symbol", "log_odds", "q", "significant", "knock_out", "usage")
+    rows = []
+    for each in codes:
+        entry = None
+        if server.atlas is not None:
+            full = server.atlas.entry(each["code"])
+            entry = {key: full[key] for key in keys}
+        rows.append({**each, "atlas": entry})
+    return rows
+
+
+def _explain_question(server: Server, body: ExplainRequest) -> dict[str, Any]:
+    prior = body.prior
+    if prior is not None and not 0 < prior < 1:
+        raise RequestError(422, f"invalid prior {prior:g} (expected between 0 and 1)")
+    if body.job is None:
+        letters, first = decode(_encode(body.sequence)), 1
+        length = len(letters)
+    else:
+        result = job_result(server, body.job)
+        chosen = find_sequence(result, body.sequence)
+        length = chosen.length
+        reach = 2 * centre(server.length)
+        low = max(0, body.position - 1 - reach)
+        stop = min(length, body.position + reach)
+        letters, first = result.track(chosen.number).letters(low, stop) if low < stop else "", low + 1
+        if prior is None:
+            symbols = [m.symbol for m in result.modifications]
+            if body.modification in symbols:
+                prior = float(result.priors[symbols.index(body.modification)])
+    if body.position > length:
+        raise RequestError(422, f"position {body.position:,} is outside the {length:,} nt")
+    return {
+        "letters": letters,
+        "index": body.position - first,
+        "modification": body.modification,
+        "prior": prior,
+        "first": first,
+    }
+
+
+def _encode(letters: str) -> np.ndarray:
+    try:
+        return encode("".join(letters.split()))
+    except DataError as error:
+        raise RequestError(422, str(error)) from None
+
+
+@router.post("/api/variants", responses=errors(404, 409, 410, 422, 429, 503, 504),
+             summary="Compare variants")  # fmt: skip
+async def variants(request: Request, body: VariantsRequest) -> Response:
+    """Return the sites that each variant of a sequence gains, loses or changes."""
+    server = server_of(request)
+    question = await anyio.to_thread.run_sync(variants_question, server, body)
+    return AsciiJSON(await server.ask("variants", question, client_address(request)))
+
+
+def variants_question(server: Server, body: VariantsRequest) -> dict[str, Any]:
+    """Return the question for the worker; raises RequestError for invalid variants."""
+    text = body.variants if isinstance(body.variants, str) else "\n".join(body.variants)
+    edits = parse_variants(text, server.settings.limits.variants)
+    options = parse_options(
+        {
+            "modifications": body.modifications,
+            "confidence": body.confidence,
+            "prior": body.prior,
+        }
+    )
+    options.settings(server.modifications)
+    if body.job is None:
+        tokens, name = _encode(body.sequence), ""
+        names = {edit.sequence for edit in edits if edit.sequence}
+        if len(names) > 1:
+            raise RequestError(422, "the variants name several sequences, but one was sent")
+        sequences = {edit.sequence: tokens for edit in edits}
+    else:
+        result = job_result(server, body.job)
+        name = body.sequence
+        sequences = {}
+        for edit in edits:
+            chosen = find_sequence(result, edit.sequence or name)
+            sequences[edit.sequence] = result.track(chosen.number).tokens(0, chosen.length)
+    checked = [(check_variant(edit, sequences[edit.sequence]), edit) for edit in edits]
+    return {
+        "variants": [
+            context(each, sequences[edit.sequence], server.length) for each, edit in checked
+        ],
+        "modifications": options.modifications,
+        "confidence": options.confidence,
+        "prior": options.prior,
+    }
+
+
+@router.get("/api/model", summary="The model")
+def model(request: Request) -> Response:
+    """Return the model card: modifications, training, accuracy, tiers and limits."""
+    return AsciiJSON(server_of(request).card.to_json())
+
+
+@router.get("/health", summary="State of the server")
+def health(request: Request) -> Response:
+    """Return 200 if jobs can be accepted and workers run, 503 otherwise."""
+    server = server_of(request)
+    running, wanted = server.workers(), server.settings.workers + 1
+    ok = running > 0
+    content = {
+        "status": "ok" if ok else "starting",
+        "workers": running,
+        "expected_workers": wanted,
+        "queued": server.store.count("queued"),
+        "model": server.model_hash,
+    }
+    return AsciiJSON(content, 200 if ok else 503)
+
+
+@router.get("/metrics", summary="Metrics for Prometheus")
+def metrics(request: Request) -> Response:
+    """Return counters and gauges in the text format of Prometheus."""
+    return Response(server_of(request).metrics.text(), media_type=CONTENT_TYPE)

@@ -1,0 +1,114 @@
+"""Options of a job: checked when they arrive, as settings of a scan, and as a command line."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from vqrna.modifications import Modification
+from vqrna.prediction import Settings, make_settings
+from vqrna.stats.tiers import DEFAULT_TIER
+
+INPUT = "sequences.fasta"
+"""Name of the input of every job."""
+
+FORMATS = ("tsv", "bed", "bedrmod", "parquet")
+"""Formats that a job writes; all have the same sites."""
+
+
+def _split(value: Any) -> Any:
+    """Accept ``m6A,Psi`` and forms with one field per modification."""
+    if value is None or value == "":
+        return []
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return [part.strip() for each in value for part in each.split(",") if part.strip()]
+    return value
+
+
+class JobOptions(BaseModel):
+    """What is predicted and which sites are reported; the names are those of ``vqrna predict``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    modifications: Annotated[
+        list[Annotated[str, Field(max_length=60)]],
+        BeforeValidator(_split),
+        Field(description="Symbols such as m6A; all if empty.", max_length=100),
+    ] = []
+    confidence: Annotated[
+        str, Field(description="Lowest tier: low, medium or high.", max_length=20)
+    ] = DEFAULT_TIER
+    threshold: Annotated[
+        float | None, Field(description="Lowest score that is called, instead of a tier.")
+    ] = None
+    fdr: Annotated[float | None, Field(description="Largest q-value that is called.")] = None
+    prior: Annotated[
+        dict[Annotated[str, Field(max_length=60)], float] | float | None,
+        Field(description="Share of candidates that are modified: one number, or by symbol."),
+    ] = None
+
+    def settings(self, known: tuple[Modification, ...]) -> Settings:
+        """Return the settings of the scan; raises UsageError for unknown names and bad numbers."""
+        return make_settings(
+            known,
+            modifications=self.modifications,
+            confidence=self.confidence,
+            threshold=self.threshold,
+            fdr=self.fdr,
+            prior=self.prior,
+        )
+
+    def resolved(self, known: tuple[Modification, ...]) -> JobOptions:
+        """Return the options with symbols in the order of the model; raises UsageError."""
+        chosen = self.settings(known).modifications
+        every = len(chosen) == len(known)
+        prior = self.prior
+        if isinstance(prior, dict):
+            prior = {
+                m.symbol: value
+                for m in known
+                for name, value in prior.items()
+                if _is(name, m, known)
+            }
+        return self.model_copy(
+            update={
+                "modifications": [] if every else [m.symbol for m in chosen],
+                "prior": prior or None,
+            }
+        )
+
+    def words(self) -> list[str]:
+        """Return the options as words of a command line, in the order of the help."""
+        words: list[str] = []
+        if self.modifications:
+            words += ["--modifications", ",".join(self.modifications)]
+        if self.confidence != DEFAULT_TIER:
+            words += ["--confidence", self.confidence]
+        for name, value in (("--threshold", self.threshold), ("--fdr", self.fdr)):
+            if value is not None:
+                words += [name, str(value)]
+        if isinstance(self.prior, dict):
+            words += ["--prior", ",".join(f"{name}={value}" for name, value in self.prior.items())]
+        elif self.prior is not None:
+            words += ["--prior", str(self.prior)]
+        return words
+
+    def command(self, model: str = "") -> str:
+        """Return the command in the header of the files."""
+        more = ["--model", model] if model else []
+        return shlex.join(["vqrna", "predict", INPUT, *self.words(), *more])
+
+    def full_command(self, model: str = "") -> str:
+        """Return the command that writes the same files."""
+        output = shlex.join(["--out", "results", "--format", ",".join(FORMATS)])
+        return f"{self.command(model)} {output}"
+
+
+def _is(name: str, m: Modification, known: tuple[Modification, ...]) -> bool:
+    from vqrna.modifications import modification
+
+    return modification(name, known).symbol == m.symbol
