@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -15,7 +16,7 @@ from vqrna.web.errors import RequestError
 from vqrna.web.limits import admit
 from vqrna.web.options import JobOptions
 from vqrna.web.rendering import modification_styles, render
-from vqrna.web.results import DOWNLOADS
+from vqrna.web.results import JobResult
 from vqrna.web.security import COOKIE, client_address, token_cookie
 from vqrna.web.server import Server
 from vqrna.web.spectrum_svg import spectrum_svg
@@ -97,6 +98,7 @@ async def submit(request: Request) -> Response:
 def job_page(
     request: Request, id: JobId, tab: str = "sites",
     sequence: Annotated[int, Query(ge=1, le=10**6)] = 1,
+    variants: Annotated[str, Query(max_length=2000)] = "",
 ) -> Response:  # fmt: skip
     """Return the progress of a job, or its results."""
     server = server_of(request)
@@ -108,10 +110,7 @@ def job_page(
         return render(request, "progress.html", code, job=status, options=options)
     result = server.result(job)
     number = min(sequence, len(result.sequences))
-    totals = {
-        m.symbol: sum(each.calls.get(m.symbol, 0) for each in result.sequences)
-        for m in result.modifications
-    }
+    places = {m.symbol: n for n, m in enumerate(server.modifications)}
     return render(
         request,
         "job.html",
@@ -119,14 +118,32 @@ def job_page(
         options=options,
         command=options.full_command(server.settings.model),
         result=result,
-        totals=totals,
         number=number,
         sequence=result.sequences[number - 1],
         tab=tab if tab in ("sites", "variants", "downloads") else "sites",
-        formats=[name for name in DOWNLOADS if name not in ("fasta", "bed.gz")],
+        track_modifications=json.dumps(
+            [{"symbol": m.symbol, "css": f"mod-{places[m.symbol]}"} for m in result.modifications]
+        ),
+        table_query=f"?{request.url.query}" if request.url.query else "",
+        example_variants=_example_variants(result, number - 1),
+        given_variants=variants,
         tiers=TIERS,
         default_prior=options.prior is None,
     )
+
+
+def _example_variants(result: JobResult, number: int) -> str:
+    """Return two substitutions that fit a sequence, for the empty form."""
+    length = result.sequences[number].length
+    if not length:
+        return ""
+    track = result.track(number)
+    shown = []
+    for position in sorted({length // 2, length // 2 + 3} & set(range(length))):
+        letter = track.letters(position, position + 1)
+        if letter in "ACGU":
+            shown.append(f"{letter}{position + 1}{'G' if letter == 'A' else 'A'}")
+    return "\n".join(shown)
 
 
 @router.post("/jobs/{id}/delete")
@@ -260,4 +277,4 @@ def error_page(
     if error.status == 401:
         return render(request, "login.html", 401, headers, error=None)
     template = "error_fragment.html" if "hx-request" in request.headers else "error.html"
-    return render(request, template, error.status, headers, status=error.status, message=message)
+    return render(request, template, error.status, headers, code=error.status, message=message)

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from vqrna.modifications import Modification
 from vqrna.web.api import (
     Number,
-    find_sequence,
     job_result,
     sequence_number,
     server_of,
@@ -51,7 +50,6 @@ FLAG_MEANINGS = {
 def table(
     request: Request,
     id: JobId,
-    sequence: Annotated[int, Query(ge=0, le=10**6)] = 0,
     modification: Text = "",
     call: Text = "",
     search: Text = "",
@@ -62,12 +60,11 @@ def table(
     """Return a page of the table of sites."""
     server = server_of(request)
     result = job_result(server, id)
-    chosen = sequence_number(result, sequence).name if sequence else None
     sort = sort if sort in SORTABLE else "probability"
-    query = SiteQuery(chosen, modification, call, search, sort, direction == "down", page)
+    query = SiteQuery(None, modification, call, search, sort, direction == "down", page)
     rows, count = select_sites(result.table(), query)
     state = {
-        "sequence": sequence, "modification": modification, "call": call, "search": search,
+        "modification": modification, "call": call, "search": search,
         "sort": sort, "direction": direction,
     }  # fmt: skip
 
@@ -86,6 +83,8 @@ def table(
         page=page,
         pages=max(1, -(-count // query.size)),
         link=link,
+        own_query=urlencode({**state, "page": page}),
+        table_address=f"{server.settings.root_path}/jobs/{id}/table",
         state=state,
         many=len(result.sequences) > 1,
         flag_meanings=FLAG_MEANINGS,
@@ -237,5 +236,3 @@ async def variants(
         each["picture"] = variant_svg(each, by_symbol)
     return render(request, "variants.html", answer=answer)
 
-
-__all__ = ["find_sequence", "router"]

@@ -103,7 +103,7 @@ def compute(
         "priors": settings.priors.tolist(),
         "modifications": [m.symbol for m in settings.modifications],
         "summary": _plain_rows(prediction.summary),
-        "notes": [*checked.notes, *prediction.unreachable, *prediction.notes],
+        "notes": [*checked.notes, *prediction.unreachable],
         "sequences": sequences,
     }
     write_index(view, index)
