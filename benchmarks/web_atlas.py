@@ -31,9 +31,8 @@ def write(data: dict[str, object], model_hash: str, target: Path = TARGET) -> No
     """Write the parts that the pages use, with the same bytes for the same atlas."""
     kept = {"model": model_hash, "split": SPLIT, **{key: data[key] for key in KEYS}}
     text = json.dumps(kept, separators=(",", ":"), allow_nan=False)
-    with atomic_path(target) as path, path.open("wb") as raw:
-        with gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
-            file.write(text.encode())
+    with atomic_path(target) as path:
+        path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
 
 
 def main(folder: str) -> None:

@@ -20,12 +20,14 @@ LEVELS = (
     ("errors", "_version", "region"),
     ("documents",),
     ("sequence", "config", "stats", "runtime"),
+    ("client",),
     ("modifications", "nn"),
     ("model", "data", "plots", "sites"),
     ("genome", "formats"),
     ("prediction", "evaluation"),
     ("training", "interpret", "doctor"),
     ("studies",),
+    ("web",),
     ("cli",),
 )
 """Packages and top-level modules: each imports only from the levels before its own."""

@@ -23,8 +23,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, option("Port; 0 for any free one.", NETWORK, min=0, max=65535)] = 8000,
     data: Annotated[
-        Path | None,
-        option("Folder of the jobs.", default="~/.local/share/vqrna", metavar="DIR"),
+        Path | None, option("Folder of the jobs.", default="~/.local/share/vqrna", metavar="DIR")
     ] = None,
     workers: Annotated[
         int | None,
@@ -37,7 +36,7 @@ def serve(
     token: Annotated[
         str | None,
         option(
-            "Secret that clients must send; better set as VQRNA_TOKEN, where no other user sees it.",
+            "Secret that clients must send; set as VQRNA_TOKEN, other users cannot see it.",
             NETWORK,
             default="none",
             metavar="TEXT",
@@ -58,9 +57,7 @@ def serve(
     trusted_proxy: Annotated[
         str,
         option(
-            "Address whose X-Forwarded-For header names the client.",
-            NETWORK,
-            metavar="ADDRESS",
+            "Address whose X-Forwarded-For header names the client.", NETWORK, metavar="ADDRESS"
         ),
     ] = "127.0.0.1",
     model: ModelPath = None,

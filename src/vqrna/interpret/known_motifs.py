@@ -33,9 +33,7 @@ _ADAPTER = (
 )
 
 KNOWN_MOTIFS = (
-    KnownMotif(
-        "m6A", "DRACH", 2, "METTL3-METTL14", "Dominissini et al., Nature 485:201 (2012)"
-    ),
+    KnownMotif("m6A", "DRACH", 2, "METTL3-METTL14", "Dominissini et al., Nature 485:201 (2012)"),
     KnownMotif("m6Am", "BCA", 2, "PCIF1, behind the cap", "Akichika et al., Science 363 (2019)"),
     KnownMotif("m5C", "CUCCA", 0, "NSUN6", "Selmi et al., Nucleic Acids Research 49:1006 (2021)"),
     KnownMotif("m5C", "CNGGG", 0, "NSUN2", "Huang et al., Nature Struct Mol Biol 26:380 (2019)"),

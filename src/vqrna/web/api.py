@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 import anyio
@@ -11,38 +12,24 @@ import anyio.to_thread
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import ValidationError
-from starlette.datastructures import UploadFile
+from starlette.types import Receive, Scope, Send
 
-from vqrna.errors import DataError
-from vqrna.sequence import centre, decode, encode
 from vqrna.web.errors import RequestError
-from vqrna.web.inputs import InputFile
+from vqrna.web.forms import FORM_SCHEMA, form_options, parse_json, read_form
 from vqrna.web.limits import admit
 from vqrna.web.metrics import CONTENT_TYPE
-from vqrna.web.options import JobOptions
 from vqrna.web.results import DOWNLOADS, JobResult, SequenceResult, read_download
-from vqrna.web.schemas import (
-    ErrorMessage,
-    ExplainRequest,
-    JobCreated,
-    JobRequest,
-    JobStatus,
-    VariantsRequest,
-)
+from vqrna.web.schemas import ErrorMessage, JobCreated, JobRequest, JobStatus
 from vqrna.web.security import client_address
-from vqrna.web.server import Fill, Server
+from vqrna.web.server import Server
 from vqrna.web.store import Job
 from vqrna.web.track_svg import sequence_svg
-from vqrna.web.variants import check_variant, context, parse_variants
 
 router = APIRouter()
 
 _STREAM_SECONDS = 3600.0
 _STREAM_POLL = 0.4
 _HEARTBEAT = 15.0
-_BLOCK = 1 << 18
-
 MOST_BINS = 4000
 
 JobId = Annotated[str, Path(max_length=64, description="Identifier of a job.")]
@@ -67,94 +54,6 @@ def server_of(request: Request) -> Server:
     return server
 
 
-def validation_message(error: ValidationError) -> str:
-    """Return the first invalid field in one line."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else str(first["msg"])
-
-
-def parse_options(values: dict[str, Any]) -> JobOptions:
-    """Return checked options; raises RequestError (422)."""
-    try:
-        return JobOptions(**values)
-    except ValidationError as error:
-        raise RequestError(422, validation_message(error)) from None
-
-
-def fill_text(text: str) -> Fill:
-    """Return what writes a pasted input to a file."""
-    return lambda file: file.write(text.encode("utf-8", "replace"))
-
-
-def fill_upload(upload: UploadFile) -> Fill:
-    """Return what copies an uploaded file."""
-
-    def fill(file: InputFile) -> None:
-        while block := upload.file.read(_BLOCK):
-            file.write(block)
-
-    return fill
-
-
-async def read_form(request: Request, server: Server) -> tuple[Fill, dict[str, Any]]:
-    """Return the input and the other fields of a form.
-
-    An uploaded file is preferred to pasted text. Raises RequestError if there is neither.
-    """
-    form = await request.form(
-        max_files=2, max_fields=200, max_part_size=server.settings.limits.upload_bytes
-    )
-    fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-    lists = [v for v in form.getlist("modifications") if isinstance(v, str)]
-    fields["modifications"] = lists
-    for name in ("file", "fasta"):
-        upload = form.get(name)
-        if isinstance(upload, UploadFile) and upload.filename and upload.size:
-            fields.pop("fasta", None)
-            return fill_upload(upload), fields
-    text = fields.pop("fasta", "")
-    if not text.strip():
-        raise RequestError(400, "no sequence: paste FASTA text, or choose a file")
-    return fill_text(text), fields
-
-
-def form_options(fields: dict[str, Any], known: tuple[str, ...]) -> JobOptions:
-    """Return the options of a form: ``prior`` is text, or there is one field for each symbol."""
-    values: dict[str, Any] = {"modifications": fields.get("modifications", [])}
-    if fields.get("confidence"):
-        values["confidence"] = fields["confidence"]
-    for name in ("threshold", "fdr"):
-        if fields.get(name, "").strip():
-            values[name] = fields[name].strip()
-    prior = {symbol: fields[f"prior_{symbol}"].strip() for symbol in known
-             if fields.get(f"prior_{symbol}", "").strip()}  # fmt: skip
-    if fields.get("prior", "").strip():
-        text = fields["prior"].strip()
-        if "=" in text:
-            pairs = (part.partition("=") for part in text.split(",") if part.strip())
-            prior |= {name.strip(): value.strip() for name, _, value in pairs}
-        else:
-            values["prior"] = text
-    if prior:
-        values["prior"] = prior
-    return parse_options(values)
-
-
-_FORM_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "file": {"type": "string", "format": "binary", "description": "FASTA, plain or gzip."},
-        "fasta": {"type": "string", "description": "The same as text."},
-        "modifications": {"type": "string"},
-        "confidence": {"type": "string"},
-        "threshold": {"type": "string"},
-        "fdr": {"type": "string"},
-        "prior": {"type": "string", "description": "0.001, or m6A=0.002,Psi=0.001"},
-    },
-}
-
-
 @router.post(
     "/api/jobs",
     status_code=202,
@@ -165,7 +64,7 @@ _FORM_SCHEMA = {
             "required": True,
             "content": {
                 "application/json": {"schema": JobRequest.model_json_schema()},
-                "multipart/form-data": {"schema": _FORM_SCHEMA},
+                "multipart/form-data": {"schema": FORM_SCHEMA},
             },
         },
         "parameters": [
@@ -188,7 +87,7 @@ async def submit(request: Request) -> Response:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "application/json":
         body = await request.body()
-        fill, options = await anyio.to_thread.run_sync(_parse_json, body)
+        fill, options = await anyio.to_thread.run_sync(parse_json, body)
     elif content_type == "multipart/form-data":
         fill, fields = await read_form(request, server)
         options = form_options(fields, tuple(m.symbol for m in server.modifications))
@@ -200,15 +99,6 @@ async def submit(request: Request) -> Response:
     job = await anyio.to_thread.run_sync(server.submit, fill, options, address, key)
     url = server.status(job)["url"]
     return AsciiJSON({"id": job.id, "url": url}, 202, {"Location": f"/api/jobs/{job.id}"})
-
-
-def _parse_json(body: bytes) -> tuple[Fill, JobOptions]:
-    try:
-        request = JobRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise RequestError(422, validation_message(error)) from None
-    values = request.model_dump(exclude={"fasta"})
-    return fill_text(request.fasta), JobOptions(**values)
 
 
 @router.get(
@@ -238,31 +128,23 @@ async def events(request: Request, id: JobId) -> Response:
     """Send the state of a job as server-sent events, whenever it changes, until it ends."""
     server = server_of(request)
     job = await anyio.to_thread.run_sync(server.job, id)
-    count = server.streams.open(client_address(request))
-    count.__enter__()
-    try:
-        return _Events(
-            _follow(server, job), media_type="text/event-stream", on_end=lambda: count.__exit__(
-                None, None, None)  # fmt: skip
-        )
-    except BaseException:
-        count.__exit__(None, None, None)
-        raise
+    count = ExitStack()
+    count.enter_context(server.streams.open(client_address(request)))
+    return _Events(_follow(server, job), count)
 
 
 class _Events(StreamingResponse):
     """A stream that is counted until it ends, however it ends."""
 
-    def __init__(self, content: AsyncIterator[str], *, on_end: Any, media_type: str) -> None:
-        super().__init__(content, media_type=media_type, headers={"X-Accel-Buffering": "no"})
-        self._on_end = on_end
+    def __init__(self, content: AsyncIterator[str], count: ExitStack) -> None:
+        headers = {"X-Accel-Buffering": "no"}
+        super().__init__(content, media_type="text/event-stream", headers=headers)
+        self._count = count
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events."""
-        try:
+        with self._count:
             await super().__call__(scope, receive, send)
-        finally:
-            self._on_end()
 
 
 async def _follow(server: Server, job: Job) -> AsyncIterator[str]:
@@ -413,111 +295,6 @@ def picture(
     svg = sequence_svg(result, chosen, first, stop)
     headers = {"Content-Disposition": 'attachment; filename="track.svg"'} if download else {}
     return Response(svg, media_type="image/svg+xml", headers=headers)
-
-
-@router.post("/api/explain", responses=errors(404, 409, 410, 422, 429, 503, 504),
-             summary="Explain a site")  # fmt: skip
-async def explain(request: Request, body: ExplainRequest) -> Response:
-    """Return what each base contributes, the effect of substitutions, codes and known motif."""
-    server = server_of(request)
-    question = await anyio.to_thread.run_sync(_explain_question, server, body)
-    answer = await server.ask("explain", question, client_address(request))
-    return AsciiJSON(answer | {"codes": with_atlas(server, answer["codes"])})
-
-
-def with_atlas(server: Server, codes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add the entries of the atlas to codes."""
-    keys = ("reads", "symbol", "log_odds", "q", "significant", "knock_out", "usage")
-    rows = []
-    for each in codes:
-        entry = None
-        if server.atlas is not None:
-            full = server.atlas.entry(each["code"])
-            entry = {key: full[key] for key in keys}
-        rows.append({**each, "atlas": entry})
-    return rows
-
-
-def _explain_question(server: Server, body: ExplainRequest) -> dict[str, Any]:
-    prior = body.prior
-    if prior is not None and not 0 < prior < 1:
-        raise RequestError(422, f"invalid prior {prior:g} (expected between 0 and 1)")
-    if body.job is None:
-        letters, first = decode(_encode(body.sequence)), 1
-        length = len(letters)
-    else:
-        result = job_result(server, body.job)
-        chosen = find_sequence(result, body.sequence)
-        length = chosen.length
-        reach = 2 * centre(server.length)
-        low = max(0, body.position - 1 - reach)
-        stop = min(length, body.position + reach)
-        letters, first = result.track(chosen.number).letters(low, stop) if low < stop else "", low + 1
-        if prior is None:
-            symbols = [m.symbol for m in result.modifications]
-            if body.modification in symbols:
-                prior = float(result.priors[symbols.index(body.modification)])
-    if body.position > length:
-        raise RequestError(422, f"position {body.position:,} is outside the {length:,} nt")
-    return {
-        "letters": letters,
-        "index": body.position - first,
-        "modification": body.modification,
-        "prior": prior,
-        "first": first,
-    }
-
-
-def _encode(letters: str) -> np.ndarray:
-    try:
-        return encode("".join(letters.split()))
-    except DataError as error:
-        raise RequestError(422, str(error)) from None
-
-
-@router.post("/api/variants", responses=errors(404, 409, 410, 422, 429, 503, 504),
-             summary="Compare variants")  # fmt: skip
-async def variants(request: Request, body: VariantsRequest) -> Response:
-    """Return the sites that each variant of a sequence gains, loses or changes."""
-    server = server_of(request)
-    question = await anyio.to_thread.run_sync(variants_question, server, body)
-    return AsciiJSON(await server.ask("variants", question, client_address(request)))
-
-
-def variants_question(server: Server, body: VariantsRequest) -> dict[str, Any]:
-    """Return the question for the worker; raises RequestError for invalid variants."""
-    text = body.variants if isinstance(body.variants, str) else "\n".join(body.variants)
-    edits = parse_variants(text, server.settings.limits.variants)
-    options = parse_options(
-        {
-            "modifications": body.modifications,
-            "confidence": body.confidence,
-            "prior": body.prior,
-        }
-    )
-    options.settings(server.modifications)
-    if body.job is None:
-        tokens, name = _encode(body.sequence), ""
-        names = {edit.sequence for edit in edits if edit.sequence}
-        if len(names) > 1:
-            raise RequestError(422, "the variants name several sequences, but one was sent")
-        sequences = {edit.sequence: tokens for edit in edits}
-    else:
-        result = job_result(server, body.job)
-        name = body.sequence
-        sequences = {}
-        for edit in edits:
-            chosen = find_sequence(result, edit.sequence or name)
-            sequences[edit.sequence] = result.track(chosen.number).tokens(0, chosen.length)
-    checked = [(check_variant(edit, sequences[edit.sequence]), edit) for edit in edits]
-    return {
-        "variants": [
-            context(each, sequences[edit.sequence], server.length) for each, edit in checked
-        ],
-        "modifications": options.modifications,
-        "confidence": options.confidence,
-        "prior": options.prior,
-    }
 
 
 @router.get("/api/model", summary="The model")

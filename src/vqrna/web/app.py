@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from vqrna._version import __version__
 from vqrna.errors import UsageError, VqrnaError
-from vqrna.web import api, pages, panels
+from vqrna.web import api, pages, panels, questions
 from vqrna.web.api import AsciiJSON
 from vqrna.web.errors import RequestError
 from vqrna.web.security import Guard
@@ -59,6 +59,7 @@ def create_app(server: Server) -> FastAPI:
     )
     app.state.server = server
     app.include_router(api.router)
+    app.include_router(questions.router)
     app.include_router(pages.router, include_in_schema=False)
     app.include_router(panels.router, include_in_schema=False)
     app.mount("/static", _CachedFiles(directory=STATIC), name="static")

@@ -76,9 +76,7 @@ class CodeAtlas:
     def matching(self, text: str) -> list[int]:
         """Return the codes whose consensus contains letters, or whose number is `text`."""
         wanted = text.strip().upper().replace("T", "U")
-        return [
-            k for k in self.order if wanted in self.data["reads"][k] or wanted == str(k)
-        ]
+        return [k for k in self.order if wanted in self.data["reads"][k] or wanted == str(k)]
 
     def __len__(self) -> int:
         return len(self.data["usage"])

@@ -1,4 +1,4 @@
-"""Explain one site: what each base contributes, substitutions, codes and the nearest known motif."""
+"""Explain one site: contribution of each base, substitutions, codes and nearest known motif."""
 
 from __future__ import annotations
 
@@ -116,12 +116,8 @@ class Explainer:
             "first": index + first - half + shown.start,
             "letters": decode(window[0][shown]),
             "importance": _list(importance[shown]),
-            "substitutions": {
-                base: _list(change[b, shown]) for b, base in enumerate(ALPHABET)
-            },
-            "strongest": _strongest(
-                change, window[0], half, index + first, score, prior
-            ),
+            "substitutions": {base: _list(change[b, shown]) for b, base in enumerate(ALPHABET)},
+            "strongest": _strongest(change, window[0], half, index + first, score, prior),
             "codes": _codes(single, window, index + first),
             "motif": _motif(tokens, index, m),
         }
@@ -157,7 +153,6 @@ def _strongest(
     sizes[:, half] = 0  # without the site itself
     order = np.argsort(-sizes, axis=None, kind="stable")[:STRONGEST]
     bases, columns = np.unravel_index(order, sizes.shape)
-    log_odds = np.log(score) - np.log1p(-score)
     rows = []
     for base, column in zip(bases.tolist(), columns.tolist(), strict=True):
         if not sizes[base, column]:
@@ -190,11 +185,7 @@ def _codes(single: TrainedModel, window: np.ndarray, position: int) -> list[dict
         inside = (columns >= 0) & (columns < single.length)
         letters = np.where(inside, window[0][np.clip(columns, 0, single.length - 1)], AMBIGUOUS)
         rows.append(
-            {
-                "code": int(coded.codes[0, t]),
-                "start": position + start,
-                "letters": decode(letters),
-            }
+            {"code": int(coded.codes[0, t]), "start": position + start, "letters": decode(letters)}
         )
     return rows
 

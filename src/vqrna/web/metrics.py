@@ -5,19 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from vqrna._version import __version__
-
-if TYPE_CHECKING:
-    from vqrna.web.server import Server
+from vqrna.web.limits import Streams
+from vqrna.web.store import Store
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Observed(Protocol):
+    """What the metrics read of a server."""
+
+    store: Store
+    streams: Streams
+
+    def waiting(self) -> int:
+        """Return the number of requests that wait for a worker."""
+
+    def workers(self) -> int:
+        """Return the number of running workers."""
 
 
 class Metrics:
@@ -50,7 +62,7 @@ class Metrics:
         info = Gauge("vqrna_info", "Version", ["version"], registry=self.registry)
         info.labels(__version__).set(1)
 
-    def observe(self, server: Server) -> None:
+    def observe(self, server: Observed) -> None:
         """Add what is read at the time of a request for metrics."""
         self.registry.register(_State(server))
 
@@ -62,7 +74,7 @@ class Metrics:
 class _State:
     """Jobs, workers, streams and memory."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Observed) -> None:
         self._server = server
 
     def collect(self) -> Iterable[GaugeMetricFamily]:

@@ -53,13 +53,14 @@ class JobOptions(BaseModel):
 
     def settings(self, known: tuple[Modification, ...]) -> Settings:
         """Return the settings of the scan; raises UsageError for unknown names and bad numbers."""
+        tier = {"confidence": self.confidence} if self.threshold is None else {}
         return make_settings(
             known,
             modifications=self.modifications,
-            confidence=self.confidence,
             threshold=self.threshold,
             fdr=self.fdr,
             prior=self.prior,
+            **tier,
         )
 
     def resolved(self, known: tuple[Modification, ...]) -> JobOptions:
@@ -86,7 +87,7 @@ class JobOptions(BaseModel):
         words: list[str] = []
         if self.modifications:
             words += ["--modifications", ",".join(self.modifications)]
-        if self.confidence != DEFAULT_TIER:
+        if self.threshold is None and self.confidence != DEFAULT_TIER:
             words += ["--confidence", self.confidence]
         for name, value in (("--threshold", self.threshold), ("--fdr", self.fdr)):
             if value is not None:

@@ -11,8 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from vqrna.interpret.known_motifs import KNOWN_MOTIFS
 from vqrna.stats.tiers import TIERS
-from vqrna.web.api import form_options, read_form, server_of
+from vqrna.web.api import server_of
 from vqrna.web.errors import RequestError
+from vqrna.web.forms import form_options, read_form
 from vqrna.web.limits import admit
 from vqrna.web.options import JobOptions
 from vqrna.web.rendering import modification_styles, render
@@ -32,11 +33,7 @@ _LONGEST_KEPT = 300_000
 
 def index_values(server: Server) -> dict[str, Any]:
     """Return what the form needs."""
-    measured = {
-        m.symbol: [t for t in server.card.types if t.modification.symbol == m.symbol][0].tiers
-        for m in server.modifications
-    }
-    return {"tiers": TIERS, "measured": measured, "text": "", "fields": {}, "error": None,
+    return {"tiers": TIERS, "text": "", "fields": {}, "error": None,
             "chosen": [m.symbol for m in server.modifications]}  # fmt: skip
 
 

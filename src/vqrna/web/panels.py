@@ -11,20 +11,14 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import Response
 
 from vqrna.modifications import Modification
-from vqrna.web.api import (
-    Number,
-    job_result,
-    sequence_number,
-    server_of,
-    variants_question,
-    with_atlas,
-)
 from vqrna.sequence import centre
 from vqrna.stats.calibration import at_prior
+from vqrna.web.api import Number, job_result, sequence_number, server_of
 from vqrna.web.errors import RequestError
 from vqrna.web.options import JobOptions
+from vqrna.web.questions import variants_question, with_atlas
 from vqrna.web.rendering import render
-from vqrna.web.results import SORTABLE, JobResult, SequenceResult, SiteQuery, select_sites
+from vqrna.web.results import SORTABLE, SequenceResult, SiteQuery, select_sites
 from vqrna.web.schemas import VariantsRequest
 from vqrna.web.security import client_address
 from vqrna.web.server import Server
@@ -92,7 +86,7 @@ def table(
 
 
 def _row(row: dict[str, Any], numbers: dict[str, int]) -> dict[str, Any]:
-    flags = row.get("flags")
+    flags = row.get("warnings", row.get("flags"))
     return row | {
         "number": numbers.get(row["sequence"], 1),
         "call": str(row["call"]) if row["tier"] else "",
@@ -113,7 +107,7 @@ async def site(
     prepared = await anyio.to_thread.run_sync(
         _prepare_site, server, id, sequence, position, modification
     )
-    result, chosen, m, question, numbers = prepared
+    chosen, m, question, numbers = prepared
     answer = await server.ask("explain", question, client_address(request))
     answer["codes"] = with_atlas(server, answer["codes"])
     if server.atlas is not None:
@@ -127,8 +121,9 @@ async def site(
         sequence=chosen,
         m=m,
         site=answer | numbers,
-        picture=contribution_logo(answer["letters"], answer["importance"], answer["first"],
-                                  position),  # fmt: skip
+        picture=contribution_logo(
+            answer["letters"], answer["importance"], answer["first"], position
+        ),
         window=sparkline(answer["importance"], at),
         grid=_grid(answer, position),
         flag_meanings=FLAG_MEANINGS,
@@ -138,7 +133,7 @@ async def site(
 
 def _prepare_site(
     server: Server, id: str, sequence: int, position: int, modification: str
-) -> tuple[JobResult, SequenceResult, Modification, dict[str, Any], dict[str, Any]]:
+) -> tuple[SequenceResult, Modification, dict[str, Any], dict[str, Any]]:
     result = job_result(server, id)
     chosen = sequence_number(result, sequence)
     symbols = [m.symbol for m in result.modifications]
@@ -179,7 +174,7 @@ def _prepare_site(
         row = _row(own.iloc[0].to_dict(), {})
         names = ("score", "probability", "p_value", "q_value", "call")
         numbers |= {name: row[name] for name in names} | {"flags": row["flag_list"]}
-    return result, chosen, result.modifications[k], question, numbers
+    return chosen, result.modifications[k], question, numbers
 
 
 def _grid(answer: dict[str, Any], position: int, flank: int = 12) -> dict[str, Any]:
@@ -235,4 +230,3 @@ async def variants(
     for each in answer["variants"]:
         each["picture"] = variant_svg(each, by_symbol)
     return render(request, "variants.html", answer=answer)
-

@@ -138,4 +138,6 @@ def modification_styles(modifications: tuple[Modification, ...]) -> str:
     chosen = "\n".join(
         f":root[data-theme=dark] .mod-{n}{{--mod:{a};--mod-ink:{b}}}" for n, a, b in night
     )
-    return f"{lines}\n@media screen and (prefers-color-scheme: dark) {{\n{automatic}\n}}\n{chosen}\n"
+    return (
+        f"{lines}\n@media screen and (prefers-color-scheme: dark) {{\n{automatic}\n}}\n{chosen}\n"
+    )

@@ -184,9 +184,7 @@ class JobResult:
     def track(self, number: int) -> TrackFile:
         """Return the scores of a sequence."""
         sequence = self.sequences[number]
-        return TrackFile(
-            self.folder / VIEW, self.modifications, sequence.offset, sequence.length
-        )
+        return TrackFile(self.folder / VIEW, self.modifications, sequence.offset, sequence.length)
 
     def table(self) -> pd.DataFrame:
         """Return the sites, with the index of their sequence as ``number``."""

@@ -153,7 +153,7 @@ class Guard:
         settings = self._server.settings
         host = _host_name(request.headers.get("host", ""))
         allowed = {*_LOCAL, settings.host, *settings.allowed_hosts}
-        if "*" in allowed or settings.host in ("0.0.0.0", "::") and not settings.allowed_hosts:
+        if "*" in allowed or (settings.host in ("0.0.0.0", "::") and not settings.allowed_hosts):
             return
         if host not in allowed:
             raise RequestError(

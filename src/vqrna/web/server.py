@@ -95,9 +95,7 @@ class Server:
 
     # Jobs
 
-    def submit(
-        self, fill: Fill, options: JobOptions, address: str, key: str | None = None
-    ) -> Job:
+    def submit(self, fill: Fill, options: JobOptions, address: str, key: str | None = None) -> Job:
         """Check an input and add a job.
 
         Parameters
@@ -266,14 +264,12 @@ def _prepare(settings: ServerSettings) -> IO[bytes]:
     try:
         for folder in (settings.data, settings.jobs, settings.logs, settings.data / "checks"):
             folder.mkdir(parents=True, exist_ok=True)
-        os.chmod(settings.data, 0o700)
+        settings.data.chmod(0o700)
         for left in (settings.data / "checks").iterdir():
             left.unlink()
         lock = (settings.data / "lock").open("wb")
     except OSError as error:
-        raise DataError(
-            f"cannot keep jobs here: {error.strerror}", file=settings.data
-        ) from error
+        raise DataError(f"cannot keep jobs here: {error.strerror}", file=settings.data) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -17,9 +17,7 @@ _LIMIT = 4.0
 """Log-odds at the full height of a lane."""
 
 
-def spectrum_svg(
-    atlas: CodeAtlas, root: str, modifications: Sequence[Modification]
-) -> str:
+def spectrum_svg(atlas: CodeAtlas, root: str, modifications: Sequence[Modification]) -> str:
     """Return one lane of bars for each modification; significant bars link to their code."""
     index = {m.symbol: n for n, m in enumerate(modifications)}
     order = atlas.order
@@ -62,8 +60,7 @@ def spectrum_svg(
             )
         if pale:
             parts.append(
-                f'<path class="bar pale" d="{"".join(pale)}" '
-                f'stroke-width="{number(step * 0.8)}"/>'
+                f'<path class="bar pale" d="{"".join(pale)}" stroke-width="{number(step * 0.8)}"/>'
             )
         parts.append("</g>")
     return (

@@ -147,8 +147,8 @@ def sparkline(values: Sequence[float], site: int, width: float = 640, height: fl
     return (
         f'<svg class="sparkline" viewBox="0 0 {width:g} {height:g}" preserveAspectRatio="none" '
         f'role="img" aria-label="importance along the whole window"><path class="site-line" '
-        f'd="M{x} 0V{height:g}"/><path class="bars" d="{path}" stroke-width="{number(max(step * 0.8, 0.6))}"'
-        f"/></svg>"
+        f'd="M{x} 0V{height:g}"/><path class="bars" d="{path}" '
+        f'stroke-width="{number(max(step * 0.8, 0.6))}"/></svg>'
     )
 
 
@@ -167,8 +167,9 @@ def profile_chart(
             points.append(f"{number(i * step)} {y} {number((i + 1) * step)} {y}")
         lines.append(f'<polyline class="line-{name}" points="{" ".join(points)}"/>')
     x = number(width / 2)
+    drawn = "".join(reversed(lines))
     return (
         f'<svg class="profile" viewBox="0 0 {width:g} {height:g}" preserveAspectRatio="none" '
         f'role="img" aria-label="share of windows with the code at each position, up to '
-        f'{limit:.1%}"><path class="site-line" d="M{x} 0V{height:g}"/>{"".join(reversed(lines))}</svg>'
+        f'{limit:.1%}"><path class="site-line" d="M{x} 0V{height:g}"/>{drawn}</svg>'
     )

@@ -96,7 +96,7 @@ def check_variant(variant: Variant, tokens: np.ndarray) -> Variant:
     Raises RequestError (422) if the position is outside, or the sequence has other letters there.
     """
     start, length = variant.start, len(tokens)
-    inside = 1 <= variant.position and start + len(variant.ref) <= length
+    inside = variant.position >= 1 and start + len(variant.ref) <= length
     if not inside or (not variant.ref and variant.position > length):
         raise RequestError(
             422, f"{variant.label}: position {variant.position:,} is outside the {length:,} nt"
@@ -202,9 +202,7 @@ def _compare(
                 _effect(symbols[k], p, None, before[p, k], None, first, index, reference, edited)
             )
     kept = [
-        e
-        for e in effects
-        if abs(e["change"]) >= MIN_CHANGE or e["class"] in ("gained", "lost")
+        e for e in effects if abs(e["change"]) >= MIN_CHANGE or e["class"] in ("gained", "lost")
     ]
     kept.sort(key=lambda e: (e["class"] not in ("gained", "lost"), -abs(e["change"])))
     return {
@@ -223,9 +221,7 @@ def _compare(
 
 def _rows(sites: Sites) -> dict[tuple[int, int], tuple[float, float, int]]:
     keys = zip(sites.position.tolist(), sites.modification_index.tolist(), strict=True)
-    values = zip(
-        sites.score.tolist(), sites.probability.tolist(), sites.tier.tolist(), strict=True
-    )
+    values = zip(sites.score.tolist(), sites.probability.tolist(), sites.tier.tolist(), strict=True)
     return dict(zip(keys, values, strict=True))
 
 

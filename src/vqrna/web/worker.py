@@ -34,15 +34,15 @@ _IDLE, _IDLE_QUESTIONS = 0.1, 0.02
 _NICE = 10
 
 
-class Cancelled(Exception):
+class CancelledError(Exception):
     """The user cancelled the job."""
 
 
-class LeaseLost(Exception):
+class LeaseLostError(Exception):
     """Another worker has the job."""
 
 
-class TimedOut(Exception):
+class TimedOutError(Exception):
     """The job took too long."""
 
 
@@ -97,17 +97,18 @@ class JobWorker:
                 self._reporter(job),
                 self.settings.model,
             )
-        except Cancelled:
+        except CancelledError:
             remove_files(folder)
             return self._end(job, "cancelled")
-        except LeaseLost:
+        except LeaseLostError:
             return "lost"
-        except TimedOut:
+        except TimedOutError:
             limit = self.settings.limits.job_seconds
             return self._end(
                 job,
                 "failed",
-                f"stopped after {limit:g} seconds, the limit of this server: submit fewer sequences",
+                f"stopped after {limit:g} seconds, the limit of this server: "
+                "submit fewer sequences",
             )
         except (VqrnaError, OSError, MemoryError) as error:
             if is_disk_full(error):
@@ -135,15 +136,15 @@ class JobWorker:
             done += nt
             now = time.monotonic()
             if now - started > self.settings.limits.job_seconds:
-                raise TimedOut
+                raise TimedOutError
             if now - last < REPORT_EVERY:
                 return
             last = now
             state = self.store.report(job, min(0.99, done / max(1, job.nt)))
             if state == "cancel":
-                raise Cancelled
+                raise CancelledError
             if state == "lost":
-                raise LeaseLost
+                raise LeaseLostError
 
         return report
 
