@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import anyio
@@ -18,7 +19,7 @@ from vqrna.web.errors import RequestError
 from vqrna.web.forms import FORM_SCHEMA, form_options, parse_json, read_form
 from vqrna.web.limits import admit
 from vqrna.web.metrics import CONTENT_TYPE
-from vqrna.web.results import DOWNLOADS, JobResult, SequenceResult, read_download
+from vqrna.web.results import DOWNLOADS, JobResult, SequenceResult, highest_sites, read_download
 from vqrna.web.schemas import ErrorMessage, JobCreated, JobRequest, JobStatus
 from vqrna.web.security import client_address
 from vqrna.web.server import Server
@@ -31,6 +32,9 @@ _STREAM_SECONDS = 3600.0
 _STREAM_POLL = 0.4
 _HEARTBEAT = 15.0
 MOST_BINS = 4000
+
+MOST_SITES = 2000
+"""Reported sites that a track has at most, those with the highest probability."""
 
 JobId = Annotated[str, Path(max_length=64, description="Identifier of a job.")]
 
@@ -243,10 +247,7 @@ def track(
     first, stop = _window(chosen, start, end)
     file = result.track(chosen.number)
     exact = stop - first <= bins
-    table = result.table()
-    own = table[
-        (table["sequence"] == chosen.name) & table["position"].between(first + 1, stop)
-    ].nlargest(2000, "probability")
+    sites = highest_sites(result.table(), chosen.name, first + 1, stop, MOST_SITES)
     return AsciiJSON(
         {
             "sequence": chosen.name,
@@ -264,16 +265,7 @@ def track(
                 }
                 for each in file.tracks(first, stop, bins)
             ],
-            "sites": [
-                {
-                    "position": int(row.position),
-                    "modification": str(row.modification),
-                    "score": float(row.score),
-                    "probability": float(row.probability),
-                    "call": None if row.tier == 0 else str(row.call),
-                }
-                for row in own.itertuples()
-            ],
+            "sites": [asdict(site) for site in sites],
         }
     )
 

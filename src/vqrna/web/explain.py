@@ -96,6 +96,7 @@ class Explainer:
         observed = np.minimum(window[0], len(ALPHABET) - 1)
         importance = np.where(known, contribution[observed, np.arange(len(observed))], 0.0)
         change[:, ~known] = 0
+        log_odds = slope * float(reference) + float(single.calibration.intercept[column])
         score = float(single.score(mutated.reference[None])[0, column])
         prior = m.prior if prior is None else prior
         cut = np.array([index < half or len(tokens) - 1 - index < half])
@@ -117,7 +118,7 @@ class Explainer:
             "letters": decode(window[0][shown]),
             "importance": _list(importance[shown]),
             "substitutions": {base: _list(change[b, shown]) for b, base in enumerate(ALPHABET)},
-            "strongest": _strongest(change, window[0], half, index + first, score, prior),
+            "strongest": _strongest(change, window[0], half, index + first, log_odds, prior),
             "codes": _codes(single, window, index + first),
             "motif": _motif(tokens, index, m),
         }
@@ -131,7 +132,7 @@ class Explainer:
         if supports_dense(single.network):
             if id(single) not in self._local:
                 single.network.eval()
-                self._local[id(single)] = LocalMutagenesis(fold(single.network))  # type: ignore[arg-type]
+                self._local[id(single)] = LocalMutagenesis(fold(single.network))
             mutated = self._local[id(single)](window)
         else:
             mutated = next(mutate(single.network, window[None]))
@@ -146,7 +147,7 @@ def _find(name: str, model: Model) -> Modification:
 
 
 def _strongest(
-    change: np.ndarray, window: np.ndarray, half: int, position: int, score: float, prior: float
+    change: np.ndarray, window: np.ndarray, half: int, position: int, log_odds: float, prior: float
 ) -> list[dict[str, Any]]:
     """List the substitutions beside the site that change the log-odds most."""
     sizes = np.abs(change)

@@ -61,7 +61,7 @@ def fill_upload(upload: UploadFile) -> Fill:
     return fill
 
 
-async def read_form(request: Request, server: Server) -> tuple[Fill, dict[str, Any]]:
+async def read_form(request: Request, server: Server) -> tuple[Fill, dict[str, str]]:
     """Return the input and the other fields of a form.
 
     An uploaded file is preferred to pasted text. Raises RequestError if there is neither.
@@ -71,7 +71,7 @@ async def read_form(request: Request, server: Server) -> tuple[Fill, dict[str, A
     )
     fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     lists = [v for v in form.getlist("modifications") if isinstance(v, str)]
-    fields["modifications"] = lists
+    fields["modifications"] = ",".join(lists)
     for name in ("file", "fasta"):
         upload = form.get(name)
         if isinstance(upload, UploadFile) and upload.filename and upload.size:
@@ -83,9 +83,9 @@ async def read_form(request: Request, server: Server) -> tuple[Fill, dict[str, A
     return fill_text(text), fields
 
 
-def form_options(fields: dict[str, Any], known: tuple[str, ...]) -> JobOptions:
+def form_options(fields: dict[str, str], known: tuple[str, ...]) -> JobOptions:
     """Return the options of a form: ``prior`` is text, or there is one field for each symbol."""
-    values: dict[str, Any] = {"modifications": fields.get("modifications", [])}
+    values: dict[str, Any] = {"modifications": fields.get("modifications", "")}
     if fields.get("confidence"):
         values["confidence"] = fields["confidence"]
     for name in ("threshold", "fdr"):

@@ -53,15 +53,10 @@ class JobOptions(BaseModel):
 
     def settings(self, known: tuple[Modification, ...]) -> Settings:
         """Return the settings of the scan; raises UsageError for unknown names and bad numbers."""
-        tier = {"confidence": self.confidence} if self.threshold is None else {}
-        return make_settings(
-            known,
-            modifications=self.modifications,
-            threshold=self.threshold,
-            fdr=self.fdr,
-            prior=self.prior,
-            **tier,
-        )
+        values: dict[str, Any] = self.model_dump()
+        if self.threshold is not None:
+            del values["confidence"]
+        return make_settings(known, **values)
 
     def resolved(self, known: tuple[Modification, ...]) -> JobOptions:
         """Return the options with symbols in the order of the model; raises UsageError."""

@@ -67,7 +67,7 @@ async def submit(request: Request) -> Response:
     """Queue a job and go to its page; show the form again after an error."""
     server = server_of(request)
     address = client_address(request)
-    fields: dict[str, Any] = {}
+    fields: dict[str, str] = {}
     text = ""
     try:
         await anyio.to_thread.run_sync(admit, server.store, server.settings, address)
@@ -80,13 +80,9 @@ async def submit(request: Request) -> Response:
         options = form_options(fields, tuple(m.symbol for m in server.modifications))
         job = await anyio.to_thread.run_sync(server.submit, fill, options, address, None)
     except RequestError as error:
-        values = index_values(server) | {
-            "text": text,
-            "fields": {name: value for name, value in fields.items() if isinstance(value, str)},
-            "error": str(error),
-        }
+        values = index_values(server) | {"text": text, "fields": fields, "error": str(error)}
         if fields.get("modifications"):
-            values["chosen"] = fields["modifications"]
+            values["chosen"] = fields["modifications"].split(",")
         return render(request, "index.html", error.status, **values)
     return RedirectResponse(f"{server.settings.root_path}/jobs/{job.id}", 303)
 
@@ -198,7 +194,7 @@ def atlas_code(request: Request, code: Annotated[int, Path(ge=0, le=10**6)]) -> 
     near = [(book.entry(k), distance) for k, distance in entry["nearest"]]
     return render(
         request, "code.html", entry=entry, book=book, logo=logo(entry["bits"], 22, 110),
-        profile=profile_chart(*shares), near=near, small_logo=lambda bits: logo(bits, 7, 32),
+        profile=profile_chart(shares[0], shares[1]), near=near, small_logo=lambda bits: logo(bits, 7, 32),
     )  # fmt: skip
 
 

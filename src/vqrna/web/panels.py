@@ -71,7 +71,7 @@ def table(
         request,
         "table.html",
         id=id,
-        rows=[_row(row, numbers) for row in rows.to_dict("records")],
+        rows=[_row(dict(row), numbers) for row in rows.to_dict("records")],
         count=count,
         total=len(result.table()),
         page=page,
@@ -85,7 +85,7 @@ def table(
     )
 
 
-def _row(row: dict[str, Any], numbers: dict[str, int]) -> dict[str, Any]:
+def _row(row: dict[Any, Any], numbers: dict[str, int]) -> dict[str, Any]:
     flags = row.get("warnings", row.get("flags"))
     return row | {
         "number": numbers.get(row["sequence"], 1),

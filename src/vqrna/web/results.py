@@ -72,12 +72,14 @@ def compute(
         command=options.command(model_path),
         show_progress=False,
     )
+    assert prediction is not None  # without a shard
     view = folder / VIEW
     engine.finish(view, checked)
     table = pd.read_parquet(folder / RESULTS / "sites.parquet")
     counts = table.groupby(["sequence", "modification"], observed=True).size()
     calls: dict[str, dict[str, int]] = {}
-    for (sequence, symbol), count in counts.items():
+    for key, count in counts.to_dict().items():
+        sequence, symbol = key
         calls.setdefault(sequence, {})[symbol] = int(count)
     best = table.groupby("sequence", observed=True)["probability"].max()
     sequences, offset = [], 0
@@ -130,7 +132,8 @@ def _plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rows as JSON values; missing numbers and texts are None."""
     plain = table.astype(object).where(table.notna(), None)
     return [
-        {name: _plain(value) for name, value in row.items()} for row in plain.to_dict("records")
+        {str(name): _plain(value) for name, value in row.items()}
+        for row in plain.to_dict("records")
     ]
 
 
@@ -201,6 +204,17 @@ def _read_table(path: str, changed: int) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
+class Site:
+    """A reported site in a track."""
+
+    position: int  # 1-based
+    modification: str  # Symbol
+    score: float
+    probability: float
+    call: str | None  # Tier
+
+
+@dataclass(frozen=True)
 class SiteQuery:
     """Which sites a table shows, and in which order."""
 
@@ -216,6 +230,21 @@ class SiteQuery:
 
 SORTABLE = ("sequence", "position", "modification", "probability", "score", "p_value", "q_value",
             "tier")  # fmt: skip
+
+
+def highest_sites(table: pd.DataFrame, name: str, first: int, last: int, most: int) -> list[Site]:
+    """Return the sites of a sequence in a window, 1-based, those with the highest probability."""
+    own = table[(table["sequence"] == name) & table["position"].between(first, last)]
+    return [
+        Site(
+            int(row["position"]),
+            str(row["modification"]),
+            float(row["score"]),
+            float(row["probability"]),
+            str(row["call"]) if row["tier"] else None,
+        )
+        for row in own.nlargest(most, "probability").to_dict("records")
+    ]
 
 
 def select_sites(table: pd.DataFrame, query: SiteQuery) -> tuple[pd.DataFrame, int]:

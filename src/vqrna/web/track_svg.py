@@ -11,7 +11,7 @@ import numpy as np
 from vqrna.modifications import Modification
 from vqrna.plots.style import FAINT, HAIR, INK, dark, tint
 from vqrna.stats.calibration import at_prior
-from vqrna.web.results import JobResult, SequenceResult
+from vqrna.web.results import JobResult, SequenceResult, highest_sites
 from vqrna.web.svg import number
 
 WIDTH, LANE, LEFT, RIGHT, TOP, BOTTOM = 1000, 46, 64, 16, 40, 34
@@ -54,11 +54,9 @@ def sequence_svg(result: JobResult, sequence: SequenceResult, first: int, stop: 
             continue
         values = at_prior(track.scores, result.priors[track.modification])
         lanes.append((result.modifications[track.modification], track.positions, values))
-    table = result.table()
-    own = table[(table["sequence"] == sequence.name) & table["position"].between(first + 1, stop)]
     sites = [
-        (str(row.modification), int(row.position), float(row.probability))
-        for row in own.nlargest(1000, "probability").itertuples()
+        (site.modification, site.position, site.probability)
+        for site in highest_sites(result.table(), sequence.name, first + 1, stop, 1000)
     ]
     letters = file.letters(first, stop) if stop - first <= _LETTERS_BELOW else ""
     return draw_lanes(
