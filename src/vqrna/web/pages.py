@@ -194,7 +194,8 @@ def atlas_code(request: Request, code: Annotated[int, Path(ge=0, le=10**6)]) -> 
     near = [(book.entry(k), distance) for k, distance in entry["nearest"]]
     return render(
         request, "code.html", entry=entry, book=book, logo=logo(entry["bits"], 22, 110),
-        profile=profile_chart(shares[0], shares[1]), near=near, small_logo=lambda bits: logo(bits, 7, 32),
+        profile=profile_chart(shares[0], shares[1]), near=near,
+        small_logo=lambda bits: logo(bits, 7, 32),
     )  # fmt: skip
 
 

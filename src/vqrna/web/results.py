@@ -78,9 +78,8 @@ def compute(
     table = pd.read_parquet(folder / RESULTS / "sites.parquet")
     counts = table.groupby(["sequence", "modification"], observed=True).size()
     calls: dict[str, dict[str, int]] = {}
-    for key, count in counts.to_dict().items():
-        sequence, symbol = key
-        calls.setdefault(sequence, {})[symbol] = int(count)
+    for row in counts.reset_index(name="count").to_dict("records"):
+        calls.setdefault(row["sequence"], {})[str(row["modification"])] = int(row["count"])
     best = table.groupby("sequence", observed=True)["probability"].max()
     sequences, offset = [], 0
     for record in checked.records:

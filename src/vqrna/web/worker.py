@@ -59,7 +59,7 @@ class JobWorker:
         self.role = role
 
     def step(self) -> bool:
-        """Run the next job; return False if there is none."""
+        """Run the next job; return whether one was waiting."""
         job = self.store.claim(self.name, QUEUES[self.role])
         if job is None:
             return False
@@ -164,7 +164,7 @@ class QuestionWorker:
         self._explainer.prepare()
 
     def step(self) -> bool:
-        """Answer the next question; return False if there is none."""
+        """Answer the next question; return whether one was waiting."""
         question = self.store.take_question(self.name)
         if question is None:
             return False

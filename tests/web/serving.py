@@ -1,0 +1,87 @@
+"""A server in this process with the shipped model, whose jobs a test runs when it wants."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from starlette.testclient import TestClient
+
+import vqrna
+from vqrna.web.app import create_app
+from vqrna.web.server import Server
+from vqrna.web.settings import Limits, ServerSettings
+from vqrna.web.worker import ANY, JobWorker, QuestionWorker
+
+DEMO = (Path(__file__).parents[2] / "examples" / "demo.fasta").read_text()
+
+
+@cache
+def shipped():
+    torch.set_num_threads(1)
+    return vqrna.load_model(None, "cpu")
+
+
+@dataclass
+class Running:
+    """A server without worker processes."""
+
+    server: Server
+    client: TestClient
+    worker: JobWorker
+
+    def submit(self, fasta: str = DEMO, **options: Any) -> str:
+        answer = self.client.post("/api/jobs", json={"fasta": fasta, **options})
+        assert answer.status_code == 202, answer.text
+        return answer.json()["id"]
+
+    def finished(self, fasta: str = DEMO, **options: Any) -> str:
+        id = self.submit(fasta, **options)
+        while self.worker.step():
+            pass
+        assert self.status(id)["status"] == "done", self.status(id)
+        return id
+
+    def status(self, id: str) -> dict[str, Any]:
+        return self.client.get(f"/api/jobs/{id}").json()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Answer questions in a thread."""
+        stop = threading.Event()
+        worker = QuestionWorker(self.server.store, shipped(), "questions")
+
+        def loop() -> None:
+            while not stop.is_set():
+                if not worker.step():
+                    time.sleep(0.005)
+            self.server.store.close()
+
+        thread = threading.Thread(target=loop)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+@contextmanager
+def serving(folder: Path, limits: Limits | None = None, **settings: Any) -> Iterator[Running]:
+    limits = limits or Limits(requests_per_minute=10**6, submissions_per_minute=10**6)
+    chosen = ServerSettings(folder / "data", limits=limits, **settings)
+    server = Server(chosen, shipped())
+    client = TestClient(
+        create_app(server), base_url="http://localhost:8000", raise_server_exceptions=False
+    )
+    worker = JobWorker(chosen, server.store, shipped(), "worker", ANY)
+    yield Running(server, client, worker)
+    client.close()
+    server.stop()

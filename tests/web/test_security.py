@@ -1,0 +1,104 @@
+"""Hosts, tokens, origins and headers; names are never markup."""
+
+import pytest
+
+from vqrna.errors import DataError, UsageError
+from vqrna.web.server import Server
+from vqrna.web.settings import ServerSettings
+from web.serving import DEMO, serving, shipped
+
+
+def test_headers_of_every_answer(shared):
+    for path in ("/", "/api/model", "/nothing", "/static/style.css"):
+        headers = shared.client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "script-src 'self';" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/spectrum", "/atlas", "/atlas/9", "/method", "/model", "/privacy", "/api"]
+)
+def test_pages_have_no_inline_code_and_no_foreign_host(shared, path):
+    text = shared.client.get(path).text
+    assert " style=" not in text
+    assert "<style" not in text
+    assert " onclick" not in text
+    assert all("src=" in part.split(">")[0] for part in text.split("<script")[1:])
+    links = [part.split('"')[1] for part in text.replace("src=", "href=").split("href=")[1:]]
+    assert links
+    assert not [link for link in links if link.startswith(("http:", "https:", "//"))]
+
+
+def test_names_are_escaped(shared):
+    name = "<script>alert(1)</script>'\"&"
+    id = shared.finished(f">{name}\n{DEMO.split(chr(10), 1)[1].split('>')[0]}", confidence="low")
+    for path in (f"/jobs/{id}", f"/jobs/{id}/table", f"/api/jobs/{id}/track.svg"):
+        text = shared.client.get(path).text
+        assert "<script>alert" not in text
+    assert "&lt;script&gt;" in shared.client.get(f"/jobs/{id}").text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}],
+    ids=["origin", "null", "fetch"],
+)
+def test_pages_of_other_sites_cannot_submit(shared, headers):
+    answer = shared.client.post("/api/jobs", json={"fasta": DEMO}, headers=headers)
+    assert answer.status_code == 403
+    assert shared.client.delete(f"/api/jobs/{'a' * 32}", headers=headers).status_code == 403
+
+
+def test_other_host_names_are_refused(shared, tmp_path):
+    assert shared.client.get("/", headers={"host": "evil.example"}).status_code == 421
+    with serving(tmp_path, allowed_hosts=("rna.example",)) as running:
+        assert running.client.get("/", headers={"host": "rna.example"}).status_code == 200
+
+
+def test_a_token_is_required_everywhere(tmp_path):
+    with serving(tmp_path, token="long enough") as running:
+        client = running.client
+        assert client.get("/health").status_code in (200, 503)
+        for path in ("/", "/api/model", "/metrics", "/jobs/" + "a" * 32):
+            assert client.get(path).status_code == 401
+        assert client.get("/api/model").headers["www-authenticate"] == "Bearer"
+        good = {"authorization": "Bearer long enough"}
+        assert client.get("/api/model", headers=good).status_code == 200
+        bad = {"authorization": "Bearer long enougH"}
+        assert client.get("/api/model", headers=bad).status_code == 401
+        assert client.post("/login", data={"token": "wrong"}).status_code == 401
+        answer = client.post("/login", data={"token": "long enough"}, follow_redirects=False)
+        assert answer.status_code == 303
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert "long enough" not in cookie
+        assert client.get("/").status_code == 200
+
+
+def test_addresses_behind_a_proxy(tmp_path):
+    with serving(tmp_path, root_path="/vqrna") as running:
+        text = running.client.get("/vqrna/").text
+        assert 'href="/vqrna/atlas"' in text
+        assert 'src="/vqrna/static/' in text
+        assert running.client.get("/vqrna/api/model").status_code == 200
+
+
+def test_a_folder_is_used_by_one_server(running):
+    with pytest.raises(DataError, match="another vqrna server"):
+        Server(running.server.settings, shipped())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"workers": 1}, {"port": 70000}, {"root_path": "vqrna"}, {"root_path": "/a/"},
+     {"token": "short"}],
+    ids=range(5),
+)  # fmt: skip
+def test_bad_settings(tmp_path, values):
+    with pytest.raises(UsageError):
+        ServerSettings(tmp_path, **values)
