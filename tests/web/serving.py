@@ -79,7 +79,10 @@ def serving(folder: Path, limits: Limits | None = None, **settings: Any) -> Iter
     chosen = ServerSettings(folder / "data", limits=limits, **settings)
     server = Server(chosen, shipped())
     client = TestClient(
-        create_app(server), base_url="http://localhost:8000", raise_server_exceptions=False
+        create_app(server),
+        base_url="http://localhost:8000",
+        raise_server_exceptions=False,
+        root_path=chosen.root_path,
     )
     worker = JobWorker(chosen, server.store, shipped(), "worker", ANY)
     yield Running(server, client, worker)

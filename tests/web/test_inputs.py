@@ -56,7 +56,7 @@ def test_letters_without_a_header_get_one(tmp_path):
         (b"ACGU\nACQ\n", 400, "line 2: 'Q'"),
         (b">a\nAC\n>a\nGU\n", 400, "line 3: another record is named 'a'"),
         (b">a\n>b\n", 400, "no letters"),
-        (b"", 400, "no FASTA record"),
+        (b"", 400, "empty"),
         (gzip.compress(b">a\nACGU\n")[:-9], 400, "incomplete"),
         (gzip.compress(b">a\nACGU\n")[:12] + b"xxxxxxxxxxxxxxxx", 400, "damaged"),
         (b">" + b"x" * 400 + b"\nAC\n", 400, "longer than 300"),

@@ -36,9 +36,7 @@ def test_jobs_of_one_address_and_the_queue_are_limited(tmp_path):
         assert answer.status_code == 429
         assert "2 of your jobs" in answer.json()["error"]
         assert answer.headers["retry-after"] == "30"
-        running.server.store.submit(
-            "x" * 32, {}, records=1, nt=1, queue="small", address="other"
-        )
+        running.server.store.submit("x" * 32, {}, records=1, nt=1, queue="small", address="other")
         running.server.store._change("UPDATE jobs SET address='other'")
         answer = running.client.post("/api/jobs", json={"fasta": ">a\nACGU\n"})
         assert answer.status_code == 503

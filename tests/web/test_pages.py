@@ -34,17 +34,17 @@ def test_the_check_reports_records_and_errors(shared):
     answer = shared.client.post("/check", data={"fasta": ">a\nACGUNN\n"}, files={"x": ("", b"")})
     assert "1 record, 6 nt" in answer.text
     assert "2 letters" in answer.text
-    answer = shared.client.post("/check", data={"fasta": ">a\nMKV\n"}, files={"x": ("", b"")})
+    answer = shared.client.post("/check", data={"fasta": ">a\nMQV\n"}, files={"x": ("", b"")})
     assert "line 2" in answer.text
     assert list((shared.server.settings.data / "checks").iterdir()) == []
 
 
 def test_an_error_keeps_the_text_of_the_form(shared):
     answer = shared.client.post(
-        "/jobs", files={"x": ("", b"")}, data={"fasta": ">a\nMKV\n", "modifications": ["m6A"]}
+        "/jobs", files={"x": ("", b"")}, data={"fasta": ">a\nMQV\n", "modifications": ["m6A"]}
     )
     assert answer.status_code == 400
-    assert "MKV" in answer.text
+    assert "MQV" in answer.text
     assert "line 2" in answer.text
 
 
@@ -59,7 +59,7 @@ def test_a_form_is_answered_with_the_page_of_the_job(shared):
     id = answer.headers["location"].rpartition("/")[2]
     assert shared.server.job(id).options["modifications"] == ["m5U", "m6A"]
     assert shared.server.job(id).options["prior"] == {"m6A": 0.01}
-    assert "Next in the queue" in shared.client.get(f"/jobs/{id}").text
+    assert "Waiting" in shared.client.get(f"/jobs/{id}").text
     shared.client.post(f"/jobs/{id}/delete")
     assert "cancelled" in shared.client.get(f"/jobs/{id}").text
 

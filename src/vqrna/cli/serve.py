@@ -143,6 +143,7 @@ def serve(
     configure_logs()
     config = uvicorn.Config(
         create_app(server),
+        root_path=root_path,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -100,7 +100,10 @@ async def submit(request: Request) -> Response:
             415, "unsupported content type (expected application/json or multipart/form-data)"
         )
     key = request.headers.get("idempotency-key")
-    job = await anyio.to_thread.run_sync(server.submit, fill, options, address, key)
+    try:
+        job = await anyio.to_thread.run_sync(server.submit, fill, options, address, key)
+    finally:
+        await request.close()
     url = server.status(job)["url"]
     return AsciiJSON({"id": job.id, "url": url}, 202, {"Location": f"/api/jobs/{job.id}"})
 

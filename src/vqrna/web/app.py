@@ -53,7 +53,6 @@ def create_app(server: Server) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        root_path=server.settings.root_path,
         lifespan=lifespan,
         default_response_class=AsciiJSON,
     )
@@ -78,7 +77,6 @@ def _with_app(app: FastAPI):  # type: ignore[no-untyped-def]
 
     def respond(request: Request, error: RequestError) -> Response:
         request.scope.setdefault("app", app)
-        request.scope.setdefault("root_path", app.root_path)
         return error_response(request, error)
 
     return respond

@@ -58,8 +58,10 @@ async def check(request: Request) -> Response:
         fill, _ = await read_form(request, server)
         checked = await anyio.to_thread.run_sync(server.check, fill)
     except RequestError as error:
-        return render(request, "check.html", checked=None, error=str(error), empty=False)
-    return render(request, "check.html", checked=checked, error=None, empty=False)
+        return render(request, "check.html", checked=None, error=str(error))
+    finally:
+        await request.close()
+    return render(request, "check.html", checked=checked, error=None)
 
 
 @router.post("/jobs")
@@ -84,6 +86,8 @@ async def submit(request: Request) -> Response:
         if fields.get("modifications"):
             values["chosen"] = fields["modifications"].split(",")
         return render(request, "index.html", error.status, **values)
+    finally:
+        await request.close()
     return RedirectResponse(f"{server.settings.root_path}/jobs/{job.id}", 303)
 
 
