@@ -72,6 +72,8 @@ SLOW = SERIAL | {
     "training/test_run.py",
     "training/test_teacher.py",
     "training/test_training_flags.py",
+    "web/test_api.py",
+    "web/test_pages.py",
 }
 """Left out of ``make test-fast``."""
 
