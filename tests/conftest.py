@@ -26,7 +26,13 @@ settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[1]
 
-SERIAL = {"prediction/test_scan_ray.py", "runtime/test_jobs.py", "studies/test_tune.py"}
+SERIAL = {
+    "prediction/test_scan_ray.py",
+    "runtime/test_jobs.py",
+    "studies/test_tune.py",
+    "web/test_browser.py",
+    "web/test_processes.py",
+}
 """Ray and interrupts of the own process: not in a worker of the parallel tests."""
 
 SLOW = SERIAL | {

@@ -205,7 +205,7 @@ class TrackFile:
         start, stop : int
             0-based and half-open.
         bins : int, optional
-            If the window has more positions, only the highest score in each of this number of parts.
+            Return only the highest score in each part of a window with more positions.
         """
         width = self._slots.width
         values = np.fromfile(
