@@ -78,8 +78,8 @@ SLOW = SERIAL | {
     "training/test_run.py",
     "training/test_teacher.py",
     "training/test_training_flags.py",
-    "web/test_api.py",
-    "web/test_pages.py",
+    "web/test_web_api.py",
+    "web/test_web_pages.py",
 }
 """Left out of ``make test-fast``."""
 

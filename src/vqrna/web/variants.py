@@ -18,10 +18,10 @@ from vqrna.web.errors import RequestError
 LONGEST = 1000
 """Most nt that a variant removes or inserts."""
 
-MIN_CHANGE = 0.05
-"""Least change of a score that is listed."""
+MIN_CHANGE = 0.005
+"""Least change of a probability that is listed."""
 
-MOST_EFFECTS = 30
+MOST_EFFECTS = 15
 
 SHOWN = 60
 """nt on either side of a variant in its picture."""
@@ -253,7 +253,7 @@ def _effect(
         "new_probability": new_probability,
         "call": TIERS[old_tier - 1] if old_tier else None,
         "new_call": TIERS[new_tier - 1] if new_tier else None,
-        "change": round(new_score - old_score, 6),
+        "change": round(new_probability - old_probability, 6),
         "class": kind,
     }
 
