@@ -15,23 +15,29 @@ from vqrna.errors import DataError
 from vqrna.studies import read_search
 from vqrna.studies import trial as trials
 from vqrna.studies.optuna_storage import (
+    CHOSEN,
     GRACE,
     RETRIES,
     WORKER,
     enqueue_grid,
     fail_ended_trials,
+    fail_unclaimed_trials,
     has_ended,
     new_worker,
     open_storage,
     open_study,
-    retry,
+    register_worker,
+    retry_interrupted,
     retry_of,
+    unclaimed_trials,
 )
 from vqrna.studies.search_results import draw, importance, trials_table, write_results
 from vqrna.studies.trial import WorkerTask, run_trials
 from vqrna.training import from_benchmark
 
 EPOCHS = 4
+GONE = new_worker().replace(f":{os.getpid()}:", ":999999:")
+"""Name of a process that has ended."""
 
 
 @pytest.fixture
@@ -184,6 +190,7 @@ def test_a_trial_whose_process_is_gone_begins_again_from_its_checkpoint(task, tr
     study = study_of(task)
     lost = study.ask()
     chosen = task.search.space.suggest(lost)
+    lost.set_user_attr(CHOSEN, chosen)
     lost.set_user_attr(WORKER, new_worker().replace(f":{os.getpid()}:", ":999999:"))
     folder = trials.trial_folder(tmp_path, 0)
     folder.mkdir(parents=True)
@@ -211,7 +218,7 @@ def test_a_process_that_works_is_not_gone():
 def test_silence_of_another_machine_is_mended(task, trained):
     study = study_of(task)
     lost = study.ask()
-    task.search.space.suggest(lost)
+    lost.set_user_attr(CHOSEN, task.search.space.suggest(lost))
     lost.set_user_attr(WORKER, "another machine:1:abc")
     storage = study_of(task, heartbeat=True)._storage._backend
     storage.record_heartbeat(lost._trial_id)
@@ -226,17 +233,103 @@ def test_silence_of_another_machine_is_mended(task, trained):
     assert 0 in table["retry_of"].dropna().tolist()
 
 
-def test_what_vanishes_again_and_again_is_given_up(task):
+def interrupt(task, study, **more):
+    """Begin a trial in a process that ends, and record that it did."""
+    trial = study.ask()
+    trial.set_user_attr(CHOSEN, task.search.space.suggest(trial))
+    trial.set_user_attr(WORKER, GONE)
+    assert fail_ended_trials(study, has_ended, **more) == [trial.number]
+    return trial
+
+
+def test_a_trial_whose_machine_is_lost_again_and_again_fails(task):
     study = study_of(task)
-    for _ in range(RETRIES + 2):
-        trial = study.ask()
-        task.search.space.suggest(trial)
-        frozen = study._storage.get_trial(trial._trial_id)
-        study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        if frozen.number and retry_of(frozen) is None:
-            break
-        retry(study, frozen)
-    assert [retry_of(t) for t in study.trials] == [None, 0, 1, 2, None]
+    for _ in range(RETRIES + 1):
+        interrupt(task, study, lost=True)
+    assert [retry_of(t) for t in study.trials] == [None, 0, 1, 2]
+    table = trials_table(study, task.search.space)
+    assert table["state"].tolist() == ["interrupted"] * RETRIES + ["failed"]
+    assert (
+        table["error"].tolist()[-1] == "its machine was lost 4 times before the trial was complete"
+    )
+
+
+def test_kills_of_the_search_change_nothing(task, trained, tmp_path):
+    run_trials(task, new_worker())
+    whole, best = list(trained), write_results(study_of(task), task.search, tmp_path).config
+    trained.clear()
+    killed = dataclasses.replace(task, url=f"sqlite:///{tmp_path}/k.db", out=str(tmp_path / "k"))
+    for limit in range(10):
+        run_trials(dataclasses.replace(killed, limit=limit % 4), new_worker())
+        interrupt(killed, study_of(killed))
+    run_trials(killed, new_worker())
+    assert trained == whole
+    assert write_results(study_of(killed), task.search, tmp_path).config == best
+
+
+def test_a_trial_that_a_live_process_may_have_begun_is_left(task):
+    study = study_of(task)
+    register_worker(study, GONE)
+    study.ask()  # running, without process and heartbeat
+    assert [t.number for t in unclaimed_trials(study)] == [0]
+    register_worker(study, new_worker())
+    assert fail_unclaimed_trials(study_of(task)) == []  # this process may have begun it
+
+
+def test_a_trial_killed_before_its_first_record_is_ended(task, trained):
+    study = study_of(task)
+    register_worker(study, GONE)
+    study.ask()
+    assert fail_unclaimed_trials(study_of(task)) == [0]
+    run_trials(task, new_worker())
+    table = trials_table(study_of(task), task.search.space)
+    assert table["state"].tolist()[0] == "interrupted"
+    assert len(table) == 10
+    assert not table["retry_of"].notna().any()  # it had no values yet
+
+
+def test_a_trial_without_heartbeat_gets_one(task):
+    from sqlalchemy import text
+
+    study_of(task).ask()
+    study = study_of(task, heartbeat=True)
+    retry_interrupted(study)
+    with study._storage._backend.engine.connect() as connection:
+        assert len(connection.execute(text("SELECT * FROM trial_heartbeats")).all()) == 1
+
+
+def test_a_point_of_a_grid_is_not_lost_by_a_kill(task, trained, search_file):
+    file = search_file(
+        "[search]\nsampler = 'grid'\npruner = 'none'\ntrials = 99\n[training]\nepochs = 1\n"
+        "[space]\nlearning_rate = [0.1, 0.01]\nseed = { low = 0, high = 2 }\n"
+    )
+    grid = dataclasses.replace(task, search=read_search(file), limit=6)
+    study = study_of(grid)
+    register_worker(study, GONE)
+    enqueue_grid(study, grid.search)
+    study.ask()  # the first point, killed before its first record
+    assert fail_unclaimed_trials(study) == [0]
+    retry_interrupted(study)
+    assert enqueue_grid(study, grid.search) == 6
+    run_trials(grid, new_worker())
+    got = sorted((c.training.learning_rate, c.training.seed) for c in trained)
+    assert got == sorted((rate, seed) for rate in (0.1, 0.01) for seed in (0, 1, 2))
+
+
+def test_a_trial_that_another_process_has_ended_is_left(task, trained, monkeypatch):
+    real = trials.train_network
+
+    def slow(*arguments, **more):
+        study = study_of(task)
+        if len(study.trials) == 1:
+            study._storage.set_trial_state_values(1, optuna.trial.TrialState.FAIL)
+        real(*arguments, **more)
+
+    monkeypatch.setattr(trials, "train_network", slow)
+    run_trials(dataclasses.replace(task, limit=2), new_worker())
+    table = trials_table(study_of(task), task.search.space)
+    assert table["state"].tolist() == ["interrupted", "complete", "complete"]
+    assert table["retry_of"].tolist()[1] == 0
 
 
 def test_retries_of_earlier_versions_are_known():

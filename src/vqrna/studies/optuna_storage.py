@@ -1,14 +1,14 @@
 """The Optuna study of a search: its storage, sampler, pruner, trial states and retries.
 
-Interrupted trials are retried by Optuna's callback, and Optuna's heartbeats detect machines that
-were lost. Heartbeats alone need two minutes, and miss a trial that was killed before its first one;
-so each trial also records its process, and on the same machine an ended process is detected at
-once: a killed search resumes immediately.
+Interrupted trials are tried again with the same values. Optuna's heartbeats detect machines that
+were lost, after two minutes; so each trial also records its process, and on the same machine an
+ended process is detected at once: a killed search resumes immediately. A process may be killed
+between the start of a trial and its first record or heartbeat: such a trial is ended when all
+processes that could have started it have, and others give it a first heartbeat.
 """
 
 from __future__ import annotations
 
-import copy
 import os
 import socket
 import time
@@ -34,6 +34,12 @@ CHOSEN, WORKER, ERROR = "chosen", "worker", "error"
 
 SURPLUS, BEST_EPOCH, EPOCHS = "surplus", "best epoch", "epochs"
 """User attributes of a trial: begun after enough others; its best epoch; its finished epochs."""
+
+LOSSES = "vqrna:losses"
+"""System attribute of a trial: how often its machine was lost while the search went on."""
+
+_REGISTERED = "worker "
+"""Prefix of user attributes of a study that name the processes that train its trials."""
 
 
 def counts(trial: FrozenTrial) -> bool:
@@ -119,7 +125,10 @@ def pruner(search: Search) -> BasePruner:
 
 DATABASE = "study.db"
 RETRIES = 3
-"""New attempts at a trial that is interrupted again and again."""
+"""New attempts at a trial whose machine is lost again and again while the search goes on.
+
+Interruptions of the whole search do not count: they say nothing about the trial.
+"""
 
 HEARTBEAT, GRACE = 20, 120
 """Seconds between two heartbeats of a trial, and of silence until another machine retries it."""
@@ -282,8 +291,13 @@ def has_ended(worker: str) -> bool:
     return state[0] == "Z" or reused
 
 
+def register_worker(study: optuna.Study, worker: str) -> None:
+    """Record a process before it begins its first trial."""
+    study.set_user_attr(f"{_REGISTERED}{worker}", True)
+
+
 def fail_ended_trials(
-    study: optuna.Study, ended: Callable[[str], bool], error: str | None = None
+    study: optuna.Study, ended: Callable[[str], bool], error: str | None = None, lost: bool = False
 ) -> list[int]:
     """Mark running trials whose process has ended as failed, and retry them.
 
@@ -293,6 +307,9 @@ def fail_ended_trials(
         Returns whether the process of this name has ended.
     error : str, optional
         Why they failed; if given, they are not tried again.
+    lost : bool
+        Whether their machine was lost while the search went on: after `RETRIES` new attempts they
+        have failed. Without it the search itself was interrupted, which does not count.
 
     Returns
     -------
@@ -300,30 +317,71 @@ def fail_ended_trials(
         Numbers of the trials.
     """
     from optuna.exceptions import UpdateFinishedTrialError
-    from optuna.trial import TrialState
 
     numbers = []
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+    for trial in _running(study):
         worker = trial.user_attrs.get(WORKER)
         if worker is None or not ended(worker):
             continue
         reason = error
-        if reason is None and len(trial.system_attrs.get("retry_history", ())) >= RETRIES:
-            reason = f"its process ended {RETRIES + 1} times before the trial was complete"
+        if lost and trial.system_attrs.get(LOSSES, 0) >= RETRIES:
+            reason = f"its machine was lost {RETRIES + 1} times before the trial was complete"
         with suppress(UpdateFinishedTrialError):  # another process was faster
             if reason is not None:
                 study._storage.set_trial_user_attr(trial._trial_id, ERROR, reason)
-            study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            _fail(study, trial)
             if reason is None:
-                retry(study, trial)
+                retry(study, trial, lost)
             numbers.append(trial.number)
     return numbers
+
+
+def unclaimed_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Return running trials that name no process: begun just now, or by one that was killed."""
+    return [trial for trial in _running(study) if WORKER not in trial.user_attrs]
+
+
+def fail_unclaimed_trials(study: optuna.Study) -> list[int]:
+    """End the trials of :func:`unclaimed_trials` if no process that could have begun them is alive.
+
+    Returns
+    -------
+    list of int
+        Numbers of the trials.
+    """
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    trials = unclaimed_trials(study)
+    if not trials:
+        return []
+    names = [name for name in study.user_attrs if name.startswith(_REGISTERED)]
+    if not all(has_ended(name.removeprefix(_REGISTERED)) for name in names):
+        return []
+    numbers = []
+    for trial in trials:
+        with suppress(UpdateFinishedTrialError):
+            _fail(study, trial)
+            numbers.append(trial.number)
+    return numbers
+
+
+def _running(study: optuna.Study) -> list[FrozenTrial]:
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+def _fail(study: optuna.Study, trial: FrozenTrial) -> None:
+    from optuna.trial import TrialState
+
+    study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
 def retry_interrupted(study: optuna.Study) -> None:
     """Retry trials without a heartbeat, and interrupted ones that nobody has retried yet."""
     from optuna.storages import fail_stale_trials
 
+    _give_first_heartbeats(study)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental
         fail_stale_trials(study)
@@ -331,17 +389,52 @@ def retry_interrupted(study: optuna.Study) -> None:
     retried = {retry_of(trial) for trial in trials}
     for trial in trials:
         interrupted = trial_state(trial) == "interrupted" and SURPLUS not in trial.user_attrs
-        if interrupted and trial.params and trial.number not in retried:
+        if interrupted and trial.number not in retried:
             retry(study, trial)
 
 
-def retry(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Enqueue the values of an interrupted trial again, at most `RETRIES` times.
+def _give_first_heartbeats(study: optuna.Study) -> None:
+    """Record a heartbeat for running trials without one: Optuna ends only trials that had one."""
+    from sqlalchemy import text
+    from sqlalchemy.exc import SQLAlchemyError
 
-    User attributes are not inherited: the name of the process that ended would end the new trial.
+    storage = study._storage
+    backend = getattr(storage, "_backend", storage)
+    if not getattr(backend, "heartbeat_interval", None):
+        return
+    for trial in _running(study):
+        query = text("SELECT 1 FROM trial_heartbeats WHERE trial_id = :trial")
+        with backend.engine.connect() as connection:
+            beats = connection.execute(query, {"trial": trial._trial_id}).first()
+        if beats is None:
+            with suppress(SQLAlchemyError):  # its own process was faster
+                backend.record_heartbeat(trial._trial_id)
+
+
+def retry(study: optuna.Study, trial: FrozenTrial, lost: bool = False) -> None:
+    """Enqueue the values of an interrupted trial again.
+
+    A trial that was interrupted before all its values were drawn has none to try again, unless they
+    were given: the next one of the same rank draws the same. User attributes are not inherited: the
+    name of the process that ended would end the new trial.
+
+    Parameters
+    ----------
+    lost : bool
+        See :func:`fail_ended_trials`.
     """
-    again = copy.deepcopy(trial)
-    again.user_attrs = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # experimental
-        optuna_module().storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)(study, again)
+    given = trial.system_attrs.get("fixed_params")
+    drawn = CHOSEN in trial.user_attrs or retry_of(trial) is not None
+    if not drawn and given is None:
+        return
+    history = [*trial.system_attrs.get("retry_history", ()), trial.number]
+    losses = trial.system_attrs.get(LOSSES, 0) + lost
+    study.add_trial(
+        optuna_module().create_trial(
+            state=optuna_module().trial.TrialState.WAITING,
+            params=trial.params if drawn else {},
+            distributions=trial.distributions if drawn else {},
+            system_attrs=trial.system_attrs
+            | {"failed_trial": history[0], "retry_history": history, LOSSES: losses},
+        )
+    )

@@ -30,6 +30,7 @@ from vqrna.studies.optuna_storage import (
     database_url,
     enqueue_grid,
     fail_ended_trials,
+    fail_unclaimed_trials,
     has_ended,
     new_worker,
     open_storage,
@@ -37,6 +38,7 @@ from vqrna.studies.optuna_storage import (
     optuna_module,
     retry_interrupted,
     trial_state,
+    unclaimed_trials,
 )
 from vqrna.studies.search_config import Record, Search, read_record, write_record
 from vqrna.studies.search_results import TuningResult, best_trial, draw, write_results
@@ -255,10 +257,10 @@ def threads_each(search: Search, engine: str = "local") -> int | None:
 def _resume(study: optuna.Study, search: Search, say: Callable[[str], object]) -> int:
     """Enqueue what a new or interrupted study needs; return the number of trials of the search."""
     limit = search.settings.trials
-    if search.settings.sampler == "grid":
-        limit = enqueue_grid(study, search)
-    again = fail_ended_trials(study, has_ended)
+    again = fail_ended_trials(study, has_ended) + fail_unclaimed_trials(study)
     retry_interrupted(study)
+    if search.settings.sampler == "grid":  # now that all points are there once
+        limit = enqueue_grid(study, search)
     done = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished() and counts(t)]
     if done or again:
         more = f", {len(again)} interrupted trials are retried" if again else ""
@@ -298,15 +300,20 @@ def _supervise(
             bar.done = sum(counts(t) for t in study.get_trials(deepcopy=False) if t.number in seen)
             for _ in range(min(pool.size, _open_trials(study, task.limit))):
                 start()
-            while pool.running:
+            while pool.running or unclaimed_trials(study):
                 time.sleep(POLL)
+                late = task.until is not None and time.time() >= task.until
                 for outcome in pool.ended():
                     if outcome.ok:
                         continue
                     deaths += not _trials_of(study, outcome)
                     if deaths >= _MAX_DEATHS:
                         raise DataError(f"workers of the search die: {outcome.reason}")
-                    late = task.until is not None and time.time() >= task.until
+                    if _open_trials(study, task.limit) and not late:
+                        start()
+                if not pool.running:
+                    fail_unclaimed_trials(study)
+                    retry_interrupted(study)
                     if _open_trials(study, task.limit) and not late:
                         start()
                 if _report_finished(study, search, seen, bar):
@@ -315,6 +322,7 @@ def _supervise(
         with suppress(Exception):  # the database may be the cause of the failure
             pool.stop()
             fail_ended_trials(study, workers.__contains__)
+            fail_unclaimed_trials(study)
             retry_interrupted(study)
             write_results(study, search, folder)
         _remove_empty_logs(folder / LOGS)
@@ -330,7 +338,7 @@ def _trials_of(study: optuna.Study, outcome: Outcome) -> list[int]:
         error.add_note(KEPT)
         raise error
     reason = None if outcome.lost else f"its process died: {outcome.reason}"
-    return fail_ended_trials(study, outcome.job.name.__eq__, reason)
+    return fail_ended_trials(study, outcome.job.name.__eq__, reason, outcome.lost)
 
 
 def _remove_empty_logs(folder: Path) -> None:

@@ -33,6 +33,7 @@ from vqrna.studies.optuna_storage import (
     disk_is_full,
     open_storage,
     open_study,
+    register_worker,
     retry_interrupted,
     retry_of,
 )
@@ -56,6 +57,10 @@ class TrialError(Exception):
     """A trial failed; the search goes on."""
 
 
+class TrialTakenError(BaseException):
+    """Another process has ended the trial; not an Exception, which Optuna would record in it."""
+
+
 class StopSearchError(DataError):
     """An error that would end all other trials, too."""
 
@@ -77,7 +82,19 @@ class Objective:
     device: str
 
     def __call__(self, trial: Trial) -> float:
-        """Train and return the score of the best epoch."""
+        """Train and return the score of the best epoch.
+
+        Raises TrialTakenError if there was no heartbeat for so long that another process has ended
+        the trial.
+        """
+        import optuna
+
+        try:
+            return self._run(trial)
+        except optuna.exceptions.UpdateFinishedTrialError as error:
+            raise TrialTakenError from error
+
+    def _run(self, trial: Trial) -> float:
         import optuna
 
         trial.set_user_attr(WORKER, self.worker)
@@ -97,7 +114,7 @@ class Objective:
             _tidy(folder)
             raise
         except optuna.exceptions.UpdateFinishedTrialError:
-            raise TrialError("no heartbeat for so long that another process retried it") from None
+            raise
         except Exception as error:
             if disk_is_full(error) or isinstance(error, optuna.exceptions.StorageInternalError):
                 raise StopSearchError(str(error)) from error
@@ -215,8 +232,10 @@ def run_trials(task: WorkerTask, worker: str) -> None:
         study = open_study(open_storage(task.url), task.search, task.identity)
         out = Path(task.out)
         objective = Objective(task.search, source, out, task.limit, worker, task.device)
+        register_worker(study, worker)
         while _needs_trial(study, task):
-            study.optimize(objective, n_trials=1, catch=(TrialError,))
+            with suppress(TrialTakenError):
+                study.optimize(objective, n_trials=1, catch=(TrialError,))
 
 
 def _needs_trial(study: Any, task: WorkerTask) -> bool:
