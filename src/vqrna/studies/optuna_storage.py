@@ -399,7 +399,7 @@ def _give_first_heartbeats(study: optuna.Study) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     storage = study._storage
-    backend = getattr(storage, "_backend", storage)
+    backend: Any = getattr(storage, "_backend", storage)
     if not getattr(backend, "heartbeat_interval", None):
         return
     for trial in _running(study):
