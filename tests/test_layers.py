@@ -25,7 +25,7 @@ LEVELS = (
     ("model", "data", "plots", "sites"),
     ("genome", "formats"),
     ("prediction", "evaluation"),
-    ("training", "interpret", "doctor"),
+    ("training", "interpret", "doctor", "variation"),
     ("studies",),
     ("web",),
     ("cli",),

@@ -33,6 +33,7 @@ _PLACES = {
     "token_effects": "vqrna.interpret.attention",
     "train": "vqrna.training.train",
     "tune": "vqrna.studies",
+    "variants": "vqrna.variation",
 }
 """Where each public name lives; it is imported when first used, and torch not before."""
 
@@ -63,6 +64,7 @@ __all__ = [
     "token_effects",
     "train",
     "tune",
+    "variants",
 ]
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     from vqrna.studies.lengths import plan_lengths
     from vqrna.studies.run import run_study
     from vqrna.training.train import train
+    from vqrna.variation import variants
 
 
 def __getattr__(name: str) -> Any:

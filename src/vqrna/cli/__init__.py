@@ -33,6 +33,7 @@ from vqrna.cli import (
     study,
     train,
     tune,
+    variants,
 )
 from vqrna.cli.exits import one_line_warnings, report_error, signals_as_exceptions
 from vqrna.cli.options import option
@@ -45,6 +46,7 @@ _EXAMPLE = (
 
 _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Predict", "predict", predict.predict),
+    ("Predict", "variants", variants.variants),
     ("Predict", "join", join.join),
     ("Predict", "compare", compare.compare),
     ("Predict", "serve", serve.serve),

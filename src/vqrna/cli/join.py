@@ -9,6 +9,7 @@ import typer
 
 from vqrna.cli.options import option
 from vqrna.cli.predict import show_prediction
+from vqrna.cli.variants import show_effects
 
 
 def join(
@@ -36,12 +37,18 @@ def join(
         Path | None, option("The model, if it has moved since the shards ran.")
     ] = None,
 ) -> None:
-    """Join the shards of a scan (vqrna predict --shard).
+    """Join the shards of a run (vqrna predict or variants, --shard).
 
-    The result is identical to that of a single run; q-values are computed over
-    all shards. The shards are removed when the files are complete.
+    The result is identical to that of a single run; q-values and p-values are
+    computed over all shards. The shards are removed when the files are complete.
     """
     from vqrna.prediction import join, parse_formats
+    from vqrna.variation import has_variant_shards, join_variants
+    from vqrna.variation.output import parse_variant_formats
 
+    if any(has_variant_shards(folder) for folder in folders):
+        names = parse_variant_formats(formats) if formats else ()
+        show_effects(join_variants(folders, out, formats=names, model=model))
+        return
     wanted = parse_formats(formats) if formats else ()
     show_prediction(join(folders, out, formats=wanted, model=model))

@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vqrna.errors import DataError
 from vqrna.runtime.files import OutputFiles, probe, write_error
@@ -19,7 +19,7 @@ TABIX_REACH = 1 << 29
 
 
 class BgzipWriter:
-    """Write a compressed BED-like file and its index.
+    """Write a compressed BED-like file, or a VCF, and its index.
 
     Parameters
     ----------
@@ -28,9 +28,14 @@ class BgzipWriter:
         File name; ends in ``.gz``.
     head : str
         First lines, which the index skips.
+    preset : str, optional
+        ``vcf`` for a VCF file, whose header lines are recognised.
     """
 
-    def __init__(self, output: OutputFiles, name: str, head: str) -> None:
+    def __init__(
+        self, output: OutputFiles, name: str, head: str, *, preset: str | None = None
+    ) -> None:
+        self._preset = preset
         self._path = output.folder / name
         self._output = output
         self._skip = head.count("\n")
@@ -71,17 +76,13 @@ class BgzipWriter:
     def _write_index(self, index: Path, *, csi: bool) -> None:
         import pysam
 
+        columns: dict[str, Any] = {"preset": self._preset}
+        if self._preset is None:
+            columns = {"seq_col": 0, "start_col": 1, "end_col": 2, "zerobased": True}
+            columns["line_skip"] = self._skip
         with _translate_errors(self._path):
             pysam.tabix_index(
-                str(self._temporary),
-                seq_col=0,
-                start_col=1,
-                end_col=2,
-                zerobased=True,
-                line_skip=self._skip,
-                csi=csi,
-                index=str(index),
-                force=True,
+                str(self._temporary), csi=csi, index=str(index), force=True, **columns
             )
 
 
@@ -91,7 +92,7 @@ def _unsorted_reason(path: Path, skip: int) -> str | None:
     name, last = b"", -1
     with gzip.open(path, "rb") as lines:
         for number, line in enumerate(lines):
-            if number < skip:
+            if number < skip or line.startswith(b"#"):
                 continue
             now, start, _ = line.split(b"\t", 2)
             if now != name and now in seen:

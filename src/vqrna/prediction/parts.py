@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from vqrna.runtime.files import write_error, write_text
 from vqrna.sites import DTYPES, Sites
 from vqrna.stats.fdr import PValueCounts
 
-_PREFIX = ".vqrna-parts-"
 _PLAN = "plan-"
 _ARRAYS = tuple(name for name in DTYPES if name not in ("sequence", "q_value"))
 
@@ -66,16 +65,19 @@ class PartStore:
         Identifier of the run.
     """
 
+    prefix: ClassVar[str] = ".vqrna-parts-"
+    """Beginning of the name of the directory."""
+
     def __init__(self, folder: Path, key: str) -> None:
         self.folder = folder
         self.key = key
-        self.directory = folder / f"{_PREFIX}{key}"
+        self.directory = folder / f"{self.prefix}{key}"
 
     @classmethod
-    def list_in(cls, folder: Path) -> list[PartStore]:
+    def list_in(cls, folder: Path) -> list[Self]:
         """Return the stores in a folder."""
-        directories = sorted(folder.glob(f"{_PREFIX}*"))
-        return [cls(folder, path.name.removeprefix(_PREFIX)) for path in directories]
+        directories = sorted(folder.glob(f"{cls.prefix}*"))
+        return [cls(folder, path.name.removeprefix(cls.prefix)) for path in directories]
 
     def state(self, number: int, origin: str | None = None) -> PartState:
         """Return whether a part is there, complete, and computed from the sequences `origin`."""

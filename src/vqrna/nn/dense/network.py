@@ -55,12 +55,17 @@ class DenseNetwork:
     Parameters
     ----------
     folded : FoldedNetwork
+
+    Attributes
+    ----------
+    head : DenseHead
+        Turns features of :meth:`context` into logits.
     """
 
     def __init__(self, folded: FoldedNetwork) -> None:
         self.folded = folded
         self._buffers = Buffers()
-        self._head = DenseHead(folded, self._buffers)
+        self.head = DenseHead(folded, self._buffers)
 
     @torch.no_grad()
     def __call__(self, tokens: torch.Tensor) -> DenseOutput:
@@ -94,7 +99,7 @@ class DenseNetwork:
         sites = len(tokens) - self.folded.length + 1
         codes, near_ties = self.codes(tokens)
         beside = (len(codes) - sites) // 2
-        logits = self._head(*self._context(codes, sites))
+        logits = self.head(*self.context(codes, sites))
         return DenseOutput(logits, near_ties[beside : beside + sites], codes)
 
     @torch.no_grad()
@@ -151,8 +156,18 @@ class DenseNetwork:
             near_ties[doubtful] = gap < TIE
         return codes, near_ties
 
-    def _context(self, codes: torch.Tensor, sites: int) -> tuple[Tokens, Tokens, Tokens]:
-        """Return the features of every token: entry, finest scale, coarsest scale."""
+    def context(self, codes: torch.Tensor, sites: int) -> tuple[Tokens, Tokens, Tokens]:
+        """Return the features of every token: entry, finest scale, coarsest scale.
+
+        They are valid until the next call in the same thread, which reuses their memory.
+
+        Parameters
+        ----------
+        codes : torch.Tensor, shape (T,), int64
+            Codes of consecutive tokens.
+        sites : int
+            Number of sites in the middle that the features are for.
+        """
         f = self.folded
         stride = TOKEN_STRIDE
         count = len(codes) - (KERNEL - 1) * stride

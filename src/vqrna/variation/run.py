@@ -1,0 +1,472 @@
+"""Predict the effects of variants, in memory or from a file to a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vqrna._version import __version__
+from vqrna.errors import UsageError
+from vqrna.model import Model
+from vqrna.model.weights import load_model
+from vqrna.prediction.engines import resolve_jobs
+from vqrna.prediction.scan import Shard
+from vqrna.runtime.files import output_files, results_directory
+from vqrna.runtime.lock import folder_lock
+from vqrna.runtime.progress import Bar, progress
+from vqrna.runtime.provenance import command_line, facts
+from vqrna.variation.null import NullTable, groups_of, sample_null
+from vqrna.variation.output import (
+    COLUMNS,
+    RECORD_COLUMNS,
+    EffectWriter,
+    VariantTotals,
+    annotated_lines,
+    effect_table,
+    record_table,
+    with_records,
+    write_vcf,
+)
+from vqrna.variation.parts import VariantPart
+from vqrna.variation.settings import (
+    MAX_LENGTH,
+    MIN_DELTA,
+    MIN_PROBABILITY,
+    NULL_VARIANTS,
+    VariantSettings,
+    make_variant_settings,
+)
+from vqrna.variation.store import StoredParts, VariantStore, input_digests, run_key
+from vqrna.variation.tracks import TrackSource, open_tracks
+from vqrna.variation.units import VariantEngine, VariantThreads, VariantUnit, cut_units
+from vqrna.variation.vcf import VcfFile, open_vcf
+
+Input = str | PathLike[str]
+
+RUN = "run.json"
+
+
+@dataclass(frozen=True, eq=False)
+class VariantEffects:
+    """Effects of variants.
+
+    Attributes
+    ----------
+    effects : pandas.DataFrame, or None
+        One row for each allele, gene, site and modification, with the columns
+        :data:`vqrna.variation.output.COLUMNS`: ``pos``, ``ref`` and ``alt`` of the normalised
+        allele, ``position`` 1-based in the reference, probabilities at the prior, ``class`` one of
+        gain, loss, strengthened, weakened, ``distance`` in nt along the transcript (negative: the
+        edit is on the 5' side), ``p_value`` against random variants. None if they were written to
+        files.
+    records : pandas.DataFrame, or None
+        One row a record of the VCF: ``verdict`` is scored, no site near, or skipped, with a
+        ``reason``.
+    summary : pandas.DataFrame
+        Number of effects by modification and class.
+    verdicts, reasons : dict of str to int
+        Number of records by verdict, and of skipped alleles by reason.
+    paths : tuple of pathlib.Path
+        Written files, the effects first.
+    notes : tuple of str
+        Notes for the user.
+    """
+
+    effects: pd.DataFrame | None
+    records: pd.DataFrame | None
+    summary: pd.DataFrame
+    verdicts: Mapping[str, int]
+    reasons: Mapping[str, int]
+    paths: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def variants(
+    vcf: Input,
+    *,
+    fasta: Input | None = None,
+    gtf: Input | None = None,
+    transcripts: Input | None = None,
+    context: str = "genome",
+    model: Model | Input | None = None,
+    modifications: str | Sequence[str] | None = None,
+    prior: float | Mapping[str, float] | None = None,
+    min_delta: float = MIN_DELTA,
+    min_probability: float = MIN_PROBABILITY,
+    max_length: int = MAX_LENGTH,
+    null_variants: int = NULL_VARIANTS,
+    seed: int = 0,
+    device: str = "auto",
+    jobs: int | None = None,
+    show_progress: bool = False,
+) -> VariantEffects:
+    """Predict which modification sites variants create, remove or change, in memory.
+
+    Parameters
+    ----------
+    vcf : path
+        VCF or BCF, plain or compressed; ``-`` is standard input.
+    fasta : path, optional
+        The genome that the VCF refers to; without `gtf` both strands are evaluated.
+    gtf : path, optional
+        Annotation (GTF or GFF3): only its exons are evaluated.
+    transcripts : path, optional
+        Transcripts that the VCF refers to, in place of a genome.
+    context : {"genome", "transcript"}
+        With `gtf`, what the model sees around a site.
+    model : Model or path, optional
+        The shipped one if not given.
+    modifications : str or sequence of str, optional
+        Such as ``"m6A,Psi"``; all of the model if not given.
+    prior : float or mapping of str to float, optional
+        Assumed fraction of candidates that are modified, for all modifications or by symbol.
+    min_delta : float
+        Least change of a probability that is reported.
+    min_probability : float
+        Least probability of a site, for the classes gain and loss.
+    max_length : int
+        Longest REF or ALT in nt.
+    null_variants : int
+        Random variants of each kind for the p-values; 0 for none.
+    seed : int
+        Of the random variants.
+    device : str
+        Device for a model that is loaded: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    jobs : int, optional
+        Number of threads; one per core, up to 8, if not given.
+    show_progress : bool
+
+    Returns
+    -------
+    VariantEffects
+
+    Raises
+    ------
+    DataError
+        If a file is invalid.
+    UsageError
+        If a setting is invalid.
+
+    Examples
+    --------
+    >>> import vqrna
+    >>> result = vqrna.variants("my.vcf", fasta="genome.fa", gtf="genes.gtf")  # doctest: +SKIP
+    >>> result.effects.sort_values("delta").head()  # doctest: +SKIP
+    """
+    loaded = model if isinstance(model, Model) else load_model(model, device)
+    settings = make_variant_settings(
+        loaded.modifications,
+        modifications=modifications,
+        prior=prior,
+        min_delta=min_delta,
+        min_probability=min_probability,
+        max_length=max_length,
+        null_variants=null_variants,
+        seed=seed,
+    )
+    source = open_tracks(
+        settings.modifications, fasta=fasta, transcripts=transcripts, gtf=gtf, context=context
+    )
+    engine = VariantThreads(source, loaded, settings, resolve_jobs(jobs, loaded.device))
+    with open_vcf(vcf) as file:
+        total = sum(1 for _ in file.records())
+        with progress(total, "variants", unit="records", show=show_progress) as bar:
+            scored = list(engine.run(cut_units(file.records()), bar.advance))
+    parts = [part for _, part in scored]
+    null = _null(parts, source, loaded, settings, engine.jobs, show_progress)
+    totals = VariantTotals()
+    effects, records = [], []
+    for unit, part in scored:
+        totals.add(part, settings)
+        effects.append(effect_table(part, unit.records, settings, null.p_values(part)))
+        records.append(record_table(part, unit.records))
+    return VariantEffects(
+        pd.concat(effects, ignore_index=True) if effects else pd.DataFrame(columns=list(COLUMNS)),
+        pd.concat(records, ignore_index=True)
+        if records
+        else pd.DataFrame(columns=list(RECORD_COLUMNS)),
+        totals.table(settings),
+        dict(totals.verdicts),
+        dict(totals.reasons),
+        notes=_notes(source, totals),
+    )
+
+
+def annotate(
+    vcf: Input,
+    out: Input,
+    source: TrackSource,
+    model: Model,
+    settings: VariantSettings,
+    *,
+    formats: Sequence[str] = ("tsv",),
+    model_path: Input | None = None,
+    jobs: int | None = None,
+    engine: VariantEngine | None = None,
+    shard: Shard | None = None,
+    fresh: bool = False,
+    command: str | None = None,
+    show_progress: bool = True,
+) -> VariantEffects | None:
+    """Predict the effects of the variants of a file, and write tables and an annotated VCF.
+
+    Finished parts are kept in the folder until the run is complete: after a kill the same call
+    resumes, and writes the same bytes.
+
+    Parameters
+    ----------
+    vcf : path or ``-``
+        VCF or BCF.
+    out : path-like or ``-``
+        Folder, or standard output, to which only the VCF is written.
+    source : TrackSource
+    model : Model
+    settings : VariantSettings
+    formats : sequence of str
+        Of the table of effects: :data:`vqrna.variation.output.FORMATS`.
+    model_path : path, optional
+        File that `model` was loaded from, for joining shards; the shipped one if not given.
+    jobs : int, optional
+        Number of threads; one per core, up to 8, if not given.
+    engine : VariantEngine, optional
+        Engine to use instead of threads.
+    shard : Shard, optional
+        Score only its units, and keep the parts for ``vqrna join``.
+    fresh : bool
+        Ignore the parts of an earlier run.
+    command : str, optional
+        Command for the files; the one that was typed if not given.
+    show_progress : bool
+
+    Returns
+    -------
+    VariantEffects, or None
+        Without tables; None for a shard.
+
+    Raises
+    ------
+    DataError
+        If an input is missing or invalid, or `out` cannot be written.
+    UsageError
+        If options contradict each other.
+    """
+    if not str(out):
+        raise UsageError("--out is empty (expected a folder, or - for standard output)")
+    engine = engine or VariantThreads(source, model, settings, resolve_jobs(jobs, model.device))
+    command = command or command_line()
+    with open_vcf(vcf) as file:
+        total = sum(1 for _ in file.records())  # rejects a malformed file before the work
+        if str(out) == "-":
+            return _stream(file, source, settings, engine, total, show_progress)
+        if shard is not None and (not model.hash or file.path != Path(str(vcf))):
+            raise UsageError("--shard needs a file that can be read again and a saved model")
+        with results_directory(out) as folder, folder_lock(folder, _share(shard)):
+            digests = input_digests(file, source)
+            once = f"once-{os.getpid()}"
+            key = run_key(digests, source, model, settings, engine.device)
+            store = VariantStore(folder, key if model.hash else once)
+            if fresh and shard is not None:
+                store.drop(shard.holds)  # other shards may be running or complete
+            elif fresh:
+                store.clear()
+            try:
+                start = time.monotonic()
+                with progress(total, "variants", unit="records", show=show_progress) as bar:
+                    count, resumed = _fill(store, cut_units(file.records()), engine, bar, shard)
+                run: dict[str, Any] = {
+                    "device": engine.device, "jobs": engine.jobs, "engine": engine.name,
+                    "parts": count, "resumed": resumed,
+                    "seconds": round(time.monotonic() - start, 1),
+                }  # fmt: skip
+                if shard is not None:
+                    plan = {
+                        "vqrna": __version__, "command": command, "units": count,
+                        "model": {
+                            "path": None if model_path is None else str(Path(model_path).resolve()),
+                            "hash": model.hash,
+                        },
+                        "settings": settings.to_dict(), "source": source.spec(),
+                        "vcf": str(Path(str(vcf)).resolve()), "digests": digests,
+                        "formats": list(formats), "run": run,
+                    }  # fmt: skip
+                    store.write_plan(plan, shard.index)
+                    return None
+                parts = StoredParts([store] * count)
+                result = write_results(
+                    parts, folder, file, source, model, settings, formats, command, run,
+                    jobs=engine.jobs, show_progress=show_progress,
+                )  # fmt: skip
+            except BaseException as error:
+                if not model.hash:
+                    store.remove()
+                elif store.remove_if_empty():
+                    error.add_note("finished parts are kept: the same command resumes the run")
+                raise
+            store.clear()
+            return result
+
+
+def _share(shard: Shard | None) -> str | None:
+    return None if shard is None else f"{shard.index}-of-{shard.count}"
+
+
+def _fill(
+    store: VariantStore,
+    units: Iterator[VariantUnit],
+    engine: VariantEngine,
+    bar: Bar,
+    shard: Shard | None,
+) -> tuple[int, int]:
+    """Score the units that are missing; return the number of units, and of finished ones."""
+    count = resumed = 0
+
+    def missing() -> Iterator[VariantUnit]:
+        nonlocal count, resumed
+        for unit in units:
+            count += 1
+            if shard is not None and not shard.holds(unit.number):
+                continue
+            if store.has(unit.number, unit.digest):
+                resumed += 1
+                bar.advance(len(unit.records))
+                continue
+            yield unit
+
+    for unit, part in engine.run(missing(), bar.advance):
+        store.write_variants(unit.number, part, unit.digest)
+    return count, resumed
+
+
+def _null(
+    parts: Sequence[VariantPart] | StoredParts,
+    source: TrackSource,
+    model: Model,
+    settings: VariantSettings,
+    jobs: int,
+    show_progress: bool,
+) -> NullTable:
+    if not settings.null_variants:
+        return NullTable({})
+    groups = groups_of(iter(parts))
+    return sample_null(groups, source, model, settings, jobs=jobs, show_progress=show_progress)
+
+
+def write_results(
+    parts: StoredParts,
+    folder: Path,
+    vcf: VcfFile,
+    source: TrackSource,
+    model: Model,
+    settings: VariantSettings,
+    formats: Sequence[str],
+    command: str,
+    run: Mapping[str, Any],
+    *,
+    jobs: int = 1,
+    show_progress: bool = False,
+) -> VariantEffects:
+    """Write the output files of a run.
+
+    Parameters
+    ----------
+    command : str
+        The command, without options that do not affect the result.
+    run : mapping
+        Details of this run, written to ``run.json`` only, since they may differ for the same
+        result.
+    """
+    null = _null(parts, source, model, settings, jobs, show_progress)
+    totals = VariantTotals()
+    header = facts(model.hash, command, **settings.describe(), **source.describe())
+    with output_files(folder) as files:
+        writer = EffectWriter(files, formats, settings, header)
+        for part, records in with_records(iter(parts), vcf):
+            totals.add(part, settings)
+            writer.write(part, records, null)
+        write_vcf(files, vcf, iter(parts), settings)
+        notes = (*_notes(source, totals), *files.notes)
+        names = [path.name for path in files.paths]
+        details = {
+            "vqrna": __version__,
+            **header,
+            **run,
+            "verdicts": dict(totals.verdicts),
+            "skipped": dict(totals.reasons),
+            "effects": totals.table(settings).set_index("modification").to_dict("index"),
+            "files": names,
+            "notes": list(notes),
+        }
+        for name in _previous_files(folder):
+            files.remove(name)
+        with files.open(RUN) as file:
+            file.write(f"{json.dumps(details, indent=1)}\n".encode())
+        paths = tuple(path for path in files.paths if path.name != RUN)
+    return VariantEffects(
+        None,
+        None,
+        totals.table(settings),
+        dict(totals.verdicts),
+        dict(totals.reasons),
+        paths,
+        notes,
+    )
+
+
+def _previous_files(folder: Path) -> list[str]:
+    """Return the names of files of an earlier run here that this one may not replace."""
+    with suppress(OSError, ValueError):
+        run = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        listed = run.get("files") if isinstance(run, dict) else None
+        if isinstance(listed, list) and "records.tsv" in listed:
+            return [name for name in ("variants.tsv", "variants.parquet") if name in listed]
+    return []
+
+
+def _notes(source: TrackSource, totals: VariantTotals) -> tuple[str, ...]:
+    notes = list(source.notes)
+    unknown = totals.reasons["unknown sequence"]
+    if unknown:
+        notes.append(
+            f"alleles on sequences that are not in {source.genome.path.name}: {unknown:,} (it has "
+            f"{source.genome.names[0]}{', ...' if len(source.genome.names) > 1 else ''}: the names "
+            "must be the same)"
+        )
+    return tuple(notes)
+
+
+def _stream(
+    vcf: VcfFile,
+    source: TrackSource,
+    settings: VariantSettings,
+    engine: VariantEngine,
+    total: int,
+    show_progress: bool,
+) -> VariantEffects:
+    """Write the annotated VCF to standard output during the run."""
+    if not engine.in_order:
+        raise UsageError(f"--engine {engine.name} needs a folder: --out cannot be -")
+    totals = VariantTotals()
+    with progress(total, "variants", unit="records", show=show_progress) as bar:
+
+        def scored() -> Iterator[VariantPart]:
+            for _, part in engine.run(cut_units(vcf.records()), bar.advance):
+                totals.add(part, settings)
+                yield part
+
+        for line in annotated_lines(vcf, scored(), settings):
+            sys.stdout.buffer.write(line)
+        sys.stdout.flush()
+    return VariantEffects(
+        None, None, totals.table(settings), dict(totals.verdicts), dict(totals.reasons),
+        notes=_notes(source, totals),
+    )  # fmt: skip

@@ -1,0 +1,241 @@
+"""Score the records of a unit: verdicts, alleles, and the effects of the alleles on all tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from vqrna.errors import DataError
+from vqrna.genome.fasta import Reader
+from vqrna.model import Model
+from vqrna.model.edited import EditedScan, TokenEdit
+from vqrna.sequence import centre, encode
+from vqrna.variation.alleles import normalise, shift_left, shift_right, vcf_fields
+from vqrna.variation.effects import Effects, Haplotype, align_haplotypes, compare
+from vqrna.variation.parts import NO_SITE, SCORED, SKIPPED, EffectColumns, VariantPart
+from vqrna.variation.settings import Rules, VariantSettings
+from vqrna.variation.tracks import Target, Track, TrackSource
+from vqrna.variation.vcf import VcfRecord
+
+CLUSTER = 1 << 13
+"""Most positions of a sequence that are scanned together for the alleles in them."""
+
+_BASES = frozenset("ACGTUacgtu")
+_LETTERS = frozenset("ACGTUNRYSWKMBDHVacgtunryswkmbdhv")
+
+
+class Placed(NamedTuple):
+    """An allele on a track, ready to be evaluated."""
+
+    allele: int  # Index among the alleles of the unit
+    target: Target  # With an insertion or deletion as far to the left as possible
+    slack: int  # By how many nt an insertion or deletion can move to the right
+
+
+@dataclass
+class _Alleles:
+    """The alleles of a unit."""
+
+    record: list[int] = field(default_factory=list)
+    number: list[int] = field(default_factory=list)  # Of the ALT, from 1
+    names: list[tuple[int, str, str]] = field(default_factory=list)
+    groups: list[tuple[str, int]] = field(default_factory=list)
+
+
+def score_records(
+    records: Sequence[VcfRecord],
+    source: TrackSource,
+    model: Model,
+    settings: VariantSettings,
+    advance: Callable[[int], None] | None = None,
+) -> VariantPart:
+    """Score records; `advance` is called with numbers of finished records.
+
+    The result depends on the records only, not on others.
+    """
+    half = centre(model.length)
+    numbers = {name: i for i, name in enumerate(source.genome.names)}
+    alleles, placed = _Alleles(), list[Placed]()
+    verdicts: list[tuple[str, str]] = []
+    rules = Rules(model, settings)
+    columns = EffectColumns()
+    with source.genome.reader() as reader:
+        for row, record in enumerate(records):
+            reasons: list[str] = []
+            targets_before = len(placed)
+            scorable = 0
+            chromosome = numbers.get(record.chrom)
+            for n, alt in enumerate(record.alts, start=1):
+                reason = _reason(record, alt, source, chromosome, reader, settings.max_length)
+                if reason is None:
+                    assert chromosome is not None
+                    fetch = _fetcher(reader, chromosome)
+                    start = record.pos - 1
+                    allele = normalise(start, encode(record.ref), encode(alt), fetch)
+                    targets, reason = source.targets(chromosome, allele, half)
+                    length = source.genome.lengths[chromosome]
+                    for target in targets:
+                        placed.append(place(len(alleles.record), target, reader, half))
+                    alleles.record.append(row)
+                    alleles.number.append(n)
+                    alleles.names.append(vcf_fields(allele, fetch, length))
+                    alleles.groups.append(allele.group)
+                    scorable += reason is None or bool(targets)
+                if reason is not None:
+                    reasons.append(reason if len(record.alts) == 1 else f"{alt[:20]}: {reason}")
+            if not record.alts:
+                reasons.append("no ALT")
+            scored = len(placed) > targets_before
+            verdict = SCORED if scored else NO_SITE if scorable else SKIPPED
+            verdicts.append((verdict, "; ".join(reasons)))
+        for number, effects, track in evaluate(placed, reader, rules, half):
+            for e, owner_list in _with_owners(effects, track):
+                columns.add(number, effects, e, track, owner_list)
+    if advance is not None:
+        advance(len(records))
+    return VariantPart.of(records, verdicts, alleles, columns)
+
+
+def _reason(
+    record: VcfRecord,
+    alt: str,
+    source: TrackSource,
+    chromosome: int | None,
+    reader: Reader,
+    max_length: int,
+) -> str | None:
+    """Return why an allele is skipped, or None."""
+    if alt == "*":
+        return "* allele"
+    if not set(alt) <= _LETTERS:
+        return "symbolic allele"
+    if chromosome is None:
+        return "unknown sequence"
+    if not set(alt) <= _BASES:
+        return "ALT with ambiguity"
+    if max(len(record.ref), len(alt)) > max_length:
+        return "over --max-length"
+    start, stop = record.pos - 1, record.pos - 1 + len(record.ref)
+    if start < 0 or stop > source.genome.lengths[chromosome]:
+        return "beyond the end"
+    ref = _tokens(record.ref)
+    if ref is None or not np.array_equal(ref, reader.tokens(chromosome, start, stop)):
+        return "REF mismatch"
+    if np.array_equal(ref, encode(alt)):
+        return "ALT = REF"
+    return None
+
+
+def _tokens(letters: str) -> np.ndarray | None:
+    try:
+        return encode(letters)
+    except DataError:
+        return None
+
+
+def _fetcher(reader: Reader, chromosome: int) -> Callable[[int, int], np.ndarray]:
+    return lambda start, stop: reader.tokens(chromosome, start, stop)
+
+
+def place(allele: int, target: Target, reader: Reader, half: int) -> Placed:
+    """Move an insertion or deletion on a track to the left as far as possible."""
+    track, start, stop, letters = target
+    removed, inserted = stop - start, len(letters)
+    if removed and inserted:
+        return Placed(allele, target, 0)
+
+    def fetch(low: int, high: int) -> np.ndarray:
+        return track.read(reader, low, high)
+
+    unit = fetch(start, stop) if removed else letters
+    left = shift_left(unit, start, fetch, half)
+    right = shift_right(unit, stop, fetch, half - left)
+    if inserted:
+        letters = np.roll(letters, left)
+    return Placed(allele, Target(track, start - left, stop - left, letters), left + right)
+
+
+def evaluate(
+    placed: Sequence[Placed], reader: Reader, rules: Rules, half: int, *, everything: bool = False
+) -> Iterator[tuple[int, Effects, Track]]:
+    """Evaluate alleles on their tracks, neighbouring ones with one scan of the reference.
+
+    Parameters
+    ----------
+    everything : bool
+        See :func:`vqrna.variation.effects.compare`.
+
+    Yields
+    ------
+    allele, effects, track
+        In any order.
+    """
+    by_track: dict[tuple[str, int, bool], list[Placed]] = {}
+    for each in placed:
+        by_track.setdefault(each.target.track.key, []).append(each)
+    for members in by_track.values():
+        members.sort(key=lambda each: (each.target.start, each.target.stop))
+        for cluster in _clusters(members, half):
+            yield from _evaluate_cluster(cluster, reader, rules, half, everything)
+
+
+def _clusters(members: Sequence[Placed], half: int) -> Iterator[list[Placed]]:
+    """Group sorted alleles whose surroundings overlap; at most `CLUSTER` positions a group."""
+    cluster: list[Placed] = []
+    first = stop = 0
+    for each in members:
+        start, end = each.target.start - half, each.target.stop + half
+        if cluster and (start > stop or end - first > CLUSTER):
+            yield cluster
+            cluster = []
+        if not cluster:
+            first, stop = start, end
+        cluster.append(each)
+        stop = max(stop, end)
+    if cluster:
+        yield cluster
+
+
+def _evaluate_cluster(
+    cluster: Sequence[Placed], reader: Reader, rules: Rules, half: int, everything: bool
+) -> Iterator[tuple[int, Effects, Track]]:
+    track = cluster[0].target.track
+    first = cluster[0].target.start - half
+    last = max(each.target.stop for each in cluster) + half
+    tokens = track.read(reader, first - half, last + half)
+    scan = EditedScan(rules.model, tokens)
+    origin = first - half  # position of the first token
+    whole = Haplotype.of(
+        rules, scan.logits, _candidates(tokens, rules.settings)[half : len(tokens) - half]
+    )
+    wanted = track.wanted(first, last)
+    edits = [TokenEdit(t.start - origin, t.stop - origin, t.letters) for _, t, _ in cluster]
+    for each, edit, logits in zip(cluster, edits, scan.edit(edits), strict=True):
+        rows = slice(edit.start - 2 * half, edit.stop)  # positions that see the edit
+        near = np.concatenate([
+            tokens[edit.start - 2 * half : edit.start], edit.letters,
+            tokens[edit.stop : edit.stop + 2 * half],
+        ])  # fmt: skip
+        candidates = _candidates(near, rules.settings)[half : half + len(logits)]
+        pair = whole.rows(rows), Haplotype.of(rules, logits, candidates)
+        block = tokens[edit.start : edit.stop]
+        alignment = align_haplotypes(half, block, edit.letters, each.slack, *pair)
+        start = each.target.start - half
+        effects = compare(rules, *pair, alignment, wanted[rows], start=start, everything=everything)
+        yield each.allele, effects, track
+
+
+def _candidates(tokens: np.ndarray, settings: VariantSettings) -> np.ndarray:
+    """Return which positions can carry which modification, (L, K)."""
+    return np.stack([m.candidates(tokens) for m in settings.modifications], axis=1)
+
+
+def _with_owners(effects: Effects, track: Track) -> Iterator[tuple[int, list[tuple[str, str]]]]:
+    known: dict[int, list[tuple[str, str]]] = {}
+    for e, anchor in enumerate(effects.anchor.tolist()):
+        if anchor not in known:
+            known[anchor] = track.owners(anchor)
+        yield e, known[anchor]

@@ -1,0 +1,120 @@
+"""A small genome with genes on both strands over introns, and a model whose scores spread."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from seeded import SYMBOLS, calling_model
+from tiny import random_tokens
+from vqrna.sequence import decode, encode
+
+SETTINGS = {"prior": 0.5, "null_variants": 0, "jobs": 1}
+"""Options of most tests: probabilities over the whole range."""
+
+EXONS = {"+": [(20, 130), (190, 300)], "-": [(60, 170), (230, 330)]}
+"""Exons of the gene on each strand of a contig (0-based, half-open)."""
+
+LENGTH = 360
+
+
+def dna(length: int, seed: int) -> str:
+    """A random sequence."""
+    return decode(random_tokens(1, length, seed)[0]).replace("U", "T")
+
+
+def contigs(count: int, seed: int = 0) -> dict[str, str]:
+    """Random contigs."""
+    return {f"c{i}": dna(LENGTH, seed * 1000 + i) for i in range(count)}
+
+
+def write_genome(folder: Path, sequences: dict[str, str]) -> Path:
+    """Write a FASTA file."""
+    path = folder / "genome.fa"
+    path.write_text("".join(f">{name}\n{letters}\n" for name, letters in sequences.items()))
+    return path
+
+
+def write_gtf(folder: Path, names: list[str]) -> Path:
+    """Write a gene for each strand of each contig."""
+    path = folder / "genes.gtf"
+    with path.open("w") as file:
+        for name in names:
+            for strand, exons in EXONS.items():
+                gene = f"{name}{'p' if strand == '+' else 'm'}"
+                for start, stop in exons:
+                    file.write(
+                        f"{name}\tx\texon\t{start + 1}\t{stop}\t.\t{strand}\t.\t"
+                        f'gene_id "{gene}"; transcript_id "{gene}.1";\n'
+                    )
+    return path
+
+
+def write_vcf(
+    folder: Path, rows: list[tuple], name: str = "in.vcf", sequences: dict[str, str] | None = None
+) -> Path:
+    """Write records (chrom, pos, id, ref, alt)."""
+    path = folder / name
+    lengths = {k: len(v) for k, v in (sequences or {}).items()}
+    contig_lines = [f"##contig=<ID={k},length={v}>" for k, v in lengths.items()]
+    head = ["##fileformat=VCFv4.2", *contig_lines, "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
+    lines = ["\t".join(map(str, [*row, ".", "PASS", "."])) for row in rows]
+    path.write_text("\n".join([*head, *lines]) + "\n")
+    return path
+
+
+def probabilities(letters: str, reverse: bool = False) -> dict[str, np.ndarray]:
+    """Probabilities at even odds of every position by modification; 0 where it is no candidate.
+
+    By the model alone: a scan of the whole sequence. In the order of `letters` on both strands.
+    """
+    model = calling_model()
+    tokens = encode(letters)
+    if reverse:
+        tokens = np.array([3, 2, 1, 0, 4], dtype=np.uint8)[tokens[::-1]]
+    score = model.score(model.scan(tokens))
+    columns = {}
+    for k, m in enumerate(model.modifications):
+        each = np.where(m.candidates(tokens), score[:, k], 0.0)
+        columns[m.symbol] = each[::-1] if reverse else each
+    return columns
+
+
+def random_record(rng: np.random.Generator, letters: str) -> tuple[int, str, str]:
+    """A substitution, insertion, deletion or replacement: position from 1, REF, ALT."""
+    at = int(rng.integers(1, len(letters) - 12))
+    kind = rng.integers(0, 5)
+
+    def bases(n: int) -> str:
+        return "".join(rng.choice(list("ACGT"), n))
+
+    removed = int(rng.integers(1, 9))
+    if kind == 0:
+        ref = letters[at]
+        alt = str(rng.choice([b for b in "ACGT" if b != ref]))
+    elif kind == 1:
+        ref = letters[at]
+        alt = ref + bases(int(rng.integers(1, 9)))
+    elif kind == 2:
+        ref = letters[at : at + 1 + removed]
+        alt = ref[0]
+    elif kind == 3:
+        ref = letters[at : at + removed + 1]
+        alt = bases(len(ref))
+    else:
+        ref = letters[at : at + removed]
+        alt = bases(int(rng.integers(1, 9)))
+    if ref == alt:
+        return random_record(rng, letters)
+    return at + 1, ref, alt
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table that the program wrote."""
+    return pd.read_csv(io.StringIO(path.read_text()), sep="\t", keep_default_na=False)
+
+
+__all__ = ["SYMBOLS"]
