@@ -43,6 +43,9 @@ test: $(STAMP)  ## run all tests on two cores (JOBS=N for another number)
 test-fast: $(STAMP)  ## run the tests without Ray, searches, kill tests and long trainings
 	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile -m "not slow"
 
+fuzz: $(STAMP)  ## 100,000 generated documents for each reader: docs/robustness.md (FUZZ="--count 1000 GTF")
+	$(BIN)/python -m tests.fuzz --keep $(FUZZ)
+
 check: $(STAMP)  ## check lint, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

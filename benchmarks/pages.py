@@ -53,6 +53,7 @@ def blocks() -> list[Block]:
     from benchmarks import (
         evaluation_tables,
         flags_check,
+        fuzz_table,
         ism_speed,
         pictures,
         scan_cost,
@@ -103,6 +104,7 @@ def blocks() -> list[Block]:
             for part, page in pictures.PAGES.items()
         ),
         Block(DOCS / "flags.md", "flags", results(flags_check, flags_check.table)),
+        Block(DOCS / "robustness.md", "fuzz", results(fuzz_table, fuzz_table.table)),
         Block(DOCS / "multiple_testing.md", "tails", results(tail_check, tail_check.table)),
         Block(DOCS / "studies.md", "studies", studies),
         Block(DOCS / "quality.md", "quality: tables", kept_text("quality/tables/tables.md")),

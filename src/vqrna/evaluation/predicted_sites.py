@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -124,7 +125,10 @@ class PredictedSites:
             raise DataError("is read twice: use a regular file, not a pipe", file=path)
         if _is_parquet(file):
             metadata = _parquet(file).schema_arrow.metadata or {}
-            facts = {k.decode(): v.decode("utf-8", "replace") for k, v in metadata.items()}
+            facts = {
+                k.decode("utf-8", "replace"): v.decode("utf-8", "replace")
+                for k, v in metadata.items()
+            }
             return cls(file, facts, tiers=True)
         head, columns, first = _text_header(file)
         if _BY_TRANSCRIPT in columns:
@@ -187,30 +191,43 @@ def _is_parquet(path: Path) -> bool:
         return file.read(len(_PARQUET)) == _PARQUET
 
 
-def _parquet(path: Path) -> Any:
+@contextmanager
+def _parquet_errors(path: Path) -> Iterator[None]:
+    """Raise DataError for what pyarrow and pandas raise on damaged files."""
     import pyarrow as pa
-    from pyarrow.parquet import ParquetFile
 
     try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError):
+        raise DataError("is damaged, or not a Parquet table of sites", file=path) from None
+
+
+def _parquet(path: Path) -> Any:
+    from pyarrow.parquet import ParquetFile
+
+    with _parquet_errors(path):
         file = ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"cannot be read as Parquet ({error})", file=path) from None
-    missing = [name for name in _NEEDED if name not in file.schema_arrow.names]
+        names = file.schema_arrow.names
+    missing = [name for name in _NEEDED if name not in names]
     if missing:
         raise DataError(f"has no column '{missing[0]}'", file=path)
     return file
 
 
 def _parquet_tables(path: Path) -> Iterator[pd.DataFrame]:
-    import pyarrow as pa
-
     file = _parquet(path)
     columns = [name for name in (*_NEEDED, "strand") if name in file.schema_arrow.names]
-    try:
-        for batch in file.iter_batches(batch_size=ROWS, columns=columns):
-            yield _normalised(batch.to_pandas(), "position")
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"cannot be read as Parquet ({error})", file=path) from None
+    batches = file.iter_batches(batch_size=ROWS, columns=columns)
+    while True:
+        with _parquet_errors(path):
+            batch = next(batches, None)
+            if batch is None:
+                return
+            table = batch.to_pandas(ignore_metadata=True)  # pandas' own may be damaged
+            if table["position"].dtype.kind not in "iu":
+                raise TypeError("positions must be whole numbers")
+            table = _normalised(table, "position")
+        yield table
 
 
 def _text_header(path: Path) -> tuple[list[str], tuple[str, ...], int]:
@@ -250,7 +267,7 @@ def _text_tables(path: Path) -> Iterator[pd.DataFrame]:
         position = "position" if "position" in columns else "start"
         words = [name for name in _TEXT if name in columns]
         try:
-            for table in pd.read_csv(
+            tables = pd.read_csv(
                 stream,
                 sep="\t",
                 names=list(columns),
@@ -260,7 +277,12 @@ def _text_tables(path: Path) -> Iterator[pd.DataFrame]:
                 quoting=csv.QUOTE_NONE,
                 chunksize=ROWS,
                 encoding_errors="replace",
-            ):
+            )
+            while True:
+                with np.errstate(invalid="ignore"):  # a cast of a huge number, an error as well
+                    table = next(tables, None)
+                if table is None:
+                    return
                 yield _normalised(table, position)
         except pd.errors.EmptyDataError:
             return  # a scan without sites

@@ -23,6 +23,8 @@ from vqrna.sequence import ALPHABET, AMBIGUOUS, encode
 _CHUNK = 1 << 17
 _BLOCK = 1 << 24
 _KEPT = 48  # chunks of tokens: 6 MB, a neighbourhood as wide as the longest genes
+_PRINTABLE = bytes(range(32, 127)) + b"\t\n\v\f\r"
+_SKIPPED = bytes(set(range(256)) - set(_PRINTABLE))
 _GZIP = b"\x1f\x8b"
 _COMPLEMENT = np.array([ALPHABET.index(base) for base in "UGCA"] + [AMBIGUOUS], dtype=np.uint8)
 _MITOCHONDRIA = ("chrM", "MT", "chrMT", "M")
@@ -64,6 +66,8 @@ class Genome:
         if not 0 < len(names) < MAX_SEQUENCES:
             words = f"{len(names)} sequences in the index (expected 1 to {MAX_SEQUENCES - 1})"
             raise DataError(words, file=file)
+        if min(lengths) < 0:
+            raise DataError("has an invalid length: remove it", file=needed[0])
         return cls(file, names, lengths)
 
     def reader(self) -> Reader:
@@ -210,10 +214,13 @@ def _check_names(file: Path, index: Path) -> None:
     """Reject a file with two sequences of one name: the index has only the first."""
     known = index.read_bytes().count(b"\n")
     with open_text(file) as stream:
-        count, last = 0, b"\n"
+        count, last, odd = 0, b"\n", False
         while block := stream.read(_BLOCK):
             count += (last + block).count(b"\n>")
             last = block[-1:]
+            odd = odd or len(block.translate(None, _SKIPPED)) < len(block)
+    if odd:
+        _check_letters(file)
     if count == known:
         return
     seen: set[bytes] = set()
@@ -226,6 +233,18 @@ def _check_names(file: Path, index: Path) -> None:
                     words = "has the name of an earlier sequence"
                     raise DataError(words, file=file, record=record, line=number)
                 seen.add(name[0])
+
+
+def _check_letters(file: Path) -> None:
+    """Reject letters that htslib would skip silently, so that positions after them shift."""
+    with open_text(file) as lines:
+        record = ""
+        for number, line in enumerate(lines, start=1):
+            if line.startswith(b">"):
+                record = b"".join(line[1:].split(None, 1)[:1]).decode("utf-8", "replace")
+            elif odd := line.translate(None, _PRINTABLE):
+                words = f"{odd[:1]!r} is not a nucleotide letter"
+                raise DataError(words, file=file, record=record, line=number)
 
 
 def _compare_index(file: Path, needed: list[Path]) -> None:
