@@ -117,16 +117,23 @@ def test_a_contradiction_within_one_source_stays_as_it_was(short):
     assert pool(main, [study]).conflicts == 0
 
 
-def test_each_draw_of_a_study_has_as_many_modified_as_unmodified_windows(short):
-    main = labelled(with_base(random_tokens(6, 101)), np.arange(6) < 3)
-    study = Study("s", labelled(short, np.arange(12) < 4), labelled(short, np.arange(12) < 4))
-    pooled = pool(main, [study])
-    draws = [balanced_rows(pooled, np.random.default_rng(seed)) for seed in range(20)]
+@pytest.mark.parametrize(
+    ("main_positive", "study_positive", "each"),
+    [(20, 4, 8), (20, 2, 6), (3, 4, 3)],
+    ids=["all-of-the-larger-class", "three-repeats", "as-many-as-the-main-data"],
+)
+def test_each_draw_of_a_study_is_balanced(short, main_positive, study_positive, each):
+    n = 2 * main_positive
+    main = labelled(with_base(random_tokens(n, 101)), np.arange(n) < main_positive)
+    of_study = labelled(short, np.arange(12) < study_positive)
+    pooled = pool(main, [Study("s", of_study, of_study)])
+    draws = [balanced_rows(pooled, np.random.default_rng(seed)) for seed in range(30)]
     for rows in draws:
         labels = pooled.labels[rows, 0]
         assert (pooled.source[rows] == 0).all()
-        assert (labels == POSITIVE).sum() == (labels == NEGATIVE).sum() == 4
-    assert len(np.unique(np.concatenate(draws))) == 12  # all negatives have their turn
+        assert (labels == POSITIVE).sum() == (labels == NEGATIVE).sum() == each
+        assert np.bincount(rows).max() <= 3
+    assert len(np.unique(np.concatenate(draws))) == 12  # all windows have their turn
 
 
 def test_short_and_long_windows_with_one_site_share_a_cluster(short):

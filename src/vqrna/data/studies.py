@@ -180,11 +180,17 @@ def _contradicted(windows: Windows) -> np.ndarray:
     return wrong
 
 
+MOST_REPEATS = 3
+"""Most times that a window of a study is drawn in an epoch."""
+
+
 def balanced_rows(windows: Windows, generator: np.random.Generator) -> np.ndarray:
     """Draw rows of studies with equally many modified and unmodified windows of each type.
 
     Otherwise the length, masks or composition of a study's windows would reveal the more frequent
-    label. The larger class is drawn anew each time.
+    label. The smaller class is repeated up to `MOST_REPEATS` times, the larger one is drawn anew
+    each time, and no study has more windows of a class than the smaller class of the main data
+    set: small studies would have no effect, and large ones would outweigh all others.
 
     Parameters
     ----------
@@ -194,19 +200,30 @@ def balanced_rows(windows: Windows, generator: np.random.Generator) -> np.ndarra
     Returns
     -------
     np.ndarray, shape (K,), int
-        Sorted. K is the same for each draw; 0 without studies.
+        Sorted, with repeats. K is the same for each draw; 0 without studies.
     """
     drawn = []
     source = np.full(len(windows), MAIN) if windows.source is None else windows.source
-    for study in range(int(source.max(initial=MAIN)) + 1):
-        for m in range(windows.labels.shape[1]):
-            rows = [
-                np.flatnonzero((source == study) & (windows.labels[:, m] == label))
-                for label in (POSITIVE, NEGATIVE)
-            ]
-            count = min(map(len, rows))
-            drawn += [generator.permutation(each)[:count] for each in rows]
+    for m in range(len(windows.modifications)):
+        of_main = min(map(len, _classes(windows, source == MAIN, m)))
+        for study in range(int(source.max(initial=MAIN)) + 1):
+            classes = _classes(windows, source == study, m)
+            fewest, most = sorted(map(len, classes))
+            count = min(most, MOST_REPEATS * fewest, of_main)
+            drawn += [_repeated(each, count, generator) for each in classes if count]
     return np.sort(np.concatenate(drawn)) if drawn else np.empty(0, dtype=int)
+
+
+def _classes(windows: Windows, of_source: np.ndarray, column: int) -> list[np.ndarray]:
+    """Return the rows of a source that are modified, and those that are not."""
+    labels = windows.labels[:, column]
+    return [np.flatnonzero(of_source & (labels == label)) for label in (POSITIVE, NEGATIVE)]
+
+
+def _repeated(rows: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Draw rows at random, all equally often but for one."""
+    whole, rest = divmod(count, len(rows))
+    return np.concatenate([np.repeat(rows, whole), generator.permutation(rows)[:rest]])
 
 
 SITE_SHARED, SITE_AROUND = 25, 41
