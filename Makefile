@@ -53,7 +53,7 @@ check: $(STAMP)  ## check lint, format and types
 
 weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the benchmark; about an hour)
 	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
-	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --studies "$(VQRNA_DATA)/studies" --out runs/vqrna-501 --teacher trees --epochs 8 --seed 2 --threads 1 --resume
+	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --out runs/vqrna-501 --teacher trees --epochs 8 --seed 2 --threads 1 --resume
 	$(BIN)/python benchmarks/install_weights.py runs/vqrna-501 "of seeds 0, 1 and 2 the one with the best AUROC of validation windows"
 
 screenshot: $(STAMP)  ## take the picture of the web page for README (needs Chromium)

@@ -107,6 +107,7 @@ def blocks() -> list[Block]:
         Block(DOCS / "robustness.md", "fuzz", results(fuzz_table, fuzz_table.table)),
         Block(DOCS / "multiple_testing.md", "tails", results(tail_check, tail_check.table)),
         Block(DOCS / "studies.md", "studies", studies),
+        Block(DOCS / "studies.md", "study trials", study_trials),
         Block(DOCS / "quality.md", "quality: tables", kept_text("quality/tables/tables.md")),
         Block(DOCS / "experiments.md", "quality: ideas", kept_text("ideas/table.md")),
     ]
@@ -130,6 +131,13 @@ def studies() -> str:
     from benchmarks.studies.table import table
 
     return table(kept())
+
+
+def study_trials() -> str:
+    """Return the table of trainings on several studies."""
+    from benchmarks.studies.trials import table
+
+    return table()
 
 
 def demo() -> str:

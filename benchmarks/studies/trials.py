@@ -1,0 +1,75 @@
+"""Keep the validation scores of a training on several studies, and list all trials in a table.
+
+``python -m benchmarks.studies.trials RUN NAME DESCRIPTION`` reads the model of a finished run.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pages import RESULTS, keep, update
+
+TRIALS = RESULTS / "studies" / "trials"
+
+
+def record(run: str, name: str, description: str) -> None:
+    """Keep the scores of a run under a name."""
+    from vqrna.evaluation import NINE
+    from vqrna.model import TrainedModel
+    from vqrna.model.weights import load_model
+
+    model = load_model(Path(run), "cpu")
+    assert isinstance(model, TrainedModel)
+    facts = model.training
+    benchmark = {s: row["auroc"] for s, row in facts["validation"].items() if s != "mean"}
+    studies = {
+        f"{study} {symbol}": row["auroc"]
+        for study, values in facts["studies"].items()
+        for symbol, row in values["validation"].items()
+    }
+    nine = [facts["validation"][s] for s in NINE]
+    ranks = [facts["localisation"][s]["auroc"]["value"] for s in NINE if s in facts["localisation"]]
+    values: dict[str, Any] = {
+        "description": description,
+        "epochs": facts["epochs"],
+        "seed": model.config.training.seed,
+        "auroc": sum(row["auroc"] for row in nine) / len(nine),
+        "accuracy": sum(row["acc"] for row in nine) / len(nine),
+        "localisation": sum(ranks) / len(ranks) if ranks else None,
+        "studies_mean": sum(studies.values()) / len(studies),
+        "benchmark": benchmark,
+        "studies": studies,
+    }
+    TRIALS.mkdir(parents=True, exist_ok=True)
+    keep(TRIALS / f"{name}.json", values)
+    update("study trials")
+
+
+def table() -> str:
+    """Return the table of all trials, in the order of their names."""
+    trials = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(TRIALS.glob("*.json"))]
+    lines = [
+        "| training | epochs | mean of ten rows | lowest row | benchmark AUROC, mean of nine | accuracy "
+        "| m7G |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for trial in trials:
+        name, least = min(trial["studies"].items(), key=lambda item: item[1])
+        cells = [
+            trial["description"],
+            str(trial["epochs"]),
+            f"{trial['studies_mean']:.3f}",
+            f"{least:.3f} ({name})",
+            f"{trial['auroc']:.4f}",
+            f"{trial['accuracy']:.3f}",
+            f"{trial['benchmark'].get('m7G', float('nan')):.3f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    record(*sys.argv[1:4])

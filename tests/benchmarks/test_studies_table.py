@@ -1,0 +1,48 @@
+"""The table of models on other studies."""
+
+from __future__ import annotations
+
+from benchmarks.studies.table import rows, table
+
+
+def result(*values: tuple[str, str, float]):
+    """A kept result with made-up counts."""
+    return {
+        "rows": [
+            {
+                "study": study,
+                "modification": symbol,
+                "n_pos": 10,
+                "n_neg": 20,
+                "value": value,
+                "low": value - 0.1,
+                "high": value + 0.1,
+            }
+            for study, symbol, value in values
+        ]
+    }
+
+
+RESULTS = {
+    "ours": result(("s1", "Am", 0.9), ("s2", "Cm", 0.8)),
+    "without-s1": result(("s1", "Am", 0.7), ("s2", "Cm", 0.99)),
+    "m6aformer": result(("s2", "Cm", 0.6)),
+    "unlisted": result(("s1", "Am", 0.1)),
+}
+
+
+def test_a_model_trained_without_a_study_counts_for_that_study_only():
+    first, second = rows(RESULTS)
+    assert (first["study"], first["values"]["without"]["value"]) == ("s1", 0.7)
+    assert "without" not in second["values"]
+
+
+def test_means_are_over_all_rows_or_missing():
+    lines = table(RESULTS).splitlines()
+    assert lines[0].split("|")[4:7] == [
+        " vqrna ",
+        " vqrna, trained without the study ",
+        " M6AFormer ",
+    ]
+    assert lines[-1] == "| **mean** | | | **0.850** | – | – |"
+    assert lines[2] == "| Am | s1 | 10 / 20 | 0.900 (0.80–1.00) | 0.700 | – |"
