@@ -40,8 +40,16 @@ KNOWN_MOTIFS = (
     KnownMotif("Psi", "GUUCNANNC", 2, "TRUB1", "Safra et al., Genome Research 27:393 (2017)"),
     KnownMotif("Psi", "UNUAR", 2, "PUS7", "Carlile et al., Nature 515:143 (2014)"),
     KnownMotif("Psi", "HRUAA", 2, "PUS1", "Carlile et al., Nature Chem Biol 15:966 (2019)"),
-    KnownMotif("m5U", "GUUCRANYC", 1, "T-loop of tRNA, TRMT2A", "Powell et al. (2020)"),
-    KnownMotif("m1A", "GUUCRANYC", 5, "T-loop of tRNA, TRMT6-TRMT61A", "Safra et al. (2017)"),
+    KnownMotif(
+        "m5U", "GUUCRANYC", 1, "T-loop of tRNA, TRMT2A", "Carter et al., NAR 47:e113 (2019)"
+    ),
+    KnownMotif(
+        "m1A",
+        "GUUCRANYC",
+        5,
+        "T-loop of tRNA, TRMT6-TRMT61A",
+        "Safra et al., Nature 551:251 (2017)",
+    ),
     KnownMotif("m7G", "RAGGU", 3, "METTL1", "Lin et al., Molecular Cell 71:244 (2018)"),
     *(KnownMotif(symbol, *_ADAPTER) for symbol in ("Am", "Cm", "Gm", "Um")),
 )
