@@ -1,7 +1,9 @@
 """The commands `vqrna embed` and `vqrna attention` on tiny models."""
 
+import numpy as np
 import pytest
 
+from seeded import letters, write_fasta
 from tiny import fresh, tiny_paper
 from vqrna.model.weights import save_model
 
@@ -24,6 +26,16 @@ def test_embedding_of_called_sites(vqrna_main, fasta, model, tmp_path):
     assert done.code == 0, done.err
     assert names(tmp_path / "e") == {f"embedding.{kind}" for kind in {*PICTURED, "parquet"}}
     assert "called sites" in done.out
+
+
+def test_embedding_of_windows_that_are_all_the_same(vqrna_main, model, tmp_path):
+    fasta = write_fasta(tmp_path / "w.fa", {f"w{i}": letters(101, seed=1) for i in range(12)})
+    out = tmp_path / "e"
+    done = vqrna_main("embed", fasta, "--windows", "--out", out, "--model", model)
+    assert done.code == 0
+    assert "note: all sites have the same features: all points of the map are at (0, 0)" in done.err
+    assert "warning" not in done.err
+    assert (np.load(out / "embedding.npz")["xy"] == 0).all()
 
 
 def test_embedding_of_labelled_windows_without_umap(vqrna_main, data, model, tmp_path, monkeypatch):

@@ -158,6 +158,7 @@ def test_a_letter_beyond_ascii_is_shown_as_it_is(fasta: Path) -> None:
         (b"BZh91AY", "is compressed with bzip2: only gzip and bgzip are supported"),
         (">a\nAC\n".encode("utf-16"), "is binary, not text"),
         (b">a\rACGT\r>b\rA\r", "bare carriage returns"),
+        (b">a\rACGT\r>b\rA\r\n", "bare carriage returns"),
         (gzip.compress(b">a\n" + b"ACGT" * 99, mtime=0)[:-9], "the file is truncated"),
         (bgzip(b">a\nACGT\n")[:-28], "the last block of bgzip is missing: the file is truncated"),
         (gzip.compress(b">a\nACGT\n", mtime=0)[:-8] + b"\0" * 8, "the gzip stream is damaged"),

@@ -25,10 +25,15 @@ def line(*fields: object) -> str:
 def source(tmp_path):
     genome = write_genome(tmp_path)
 
-    def call(text: str, name: str = "a.gtf"):
-        return open_genome(genome, annotation=write(tmp_path, name, text))
+    def call(text: str, name: str = "a.gtf", **options):
+        return open_genome(genome, annotation=write(tmp_path, name, text), **options)
 
     return call
+
+
+def skipped(source) -> list[tuple]:
+    """List reason, count and first line of the skipped features."""
+    return [(each.reason, each.count, each.first_line) for each in source.skipped]
 
 
 def listed(source) -> list[tuple]:
@@ -124,9 +129,7 @@ def test_coding_parts_without_a_parent_are_transcripts_in_gff3(source):
         ("B_2", "", "-", [(10, 20)]),
         ("B_3", "", "+", [(21, 28)]),
     ]
-    assert found.notes == (
-        "a.gtf: 2 lines of transcripts or coding parts name no transcript: left out",
-    )
+    assert skipped(found) == [("transcript or coding part without identifier", 2, 6)]
 
 
 @pytest.mark.parametrize("write_genes", [gtf, gff3])
@@ -134,7 +137,7 @@ def test_coding_parts_without_a_parent_are_transcripts_in_gff3(source):
 def test_a_line_without_attributes_does_not_tell_the_dialect(source, write_genes, feature):
     found = source(line("chr1", feature, 1, 30, "+", ".") + write_genes(MORE))
     assert listed(found) == EXPECTED
-    assert len(found.notes) == (feature == "CDS")
+    assert len(found.skipped) == (feature == "CDS")
 
 
 def test_an_exon_may_have_several_parents(source):
@@ -149,6 +152,20 @@ def test_an_exon_may_have_several_parents(source):
         ("t1", "n m;", "+", [(0, 4)]),
         ("T.2", "g", "+", [(0, 4), (8, 10)]),
     ]
+
+
+def test_a_transcript_on_two_chromosomes_keeps_its_identifier_and_is_counted(source):
+    """As those of the pseudoautosomal regions of X and Y."""
+    text = "".join(
+        line(chromosome, "exon", *ends, "-", 'transcript_id "t"; gene_id "g";')
+        for chromosome in ("chr1", "chr2")
+        for ends in [(2, 4), (7, 9)]
+    )
+    found = source(text)
+    t = found.transcripts
+    assert t.identifiers.tolist() == ["t", "t"]
+    assert len(set(t.names)) == 2
+    assert found.notes[0].startswith("a.gtf: transcripts on several chromosomes or strands: 1 (")
 
 
 def test_a_transcript_on_both_strands_becomes_two(source):
@@ -197,6 +214,12 @@ def test_transcripts_on_other_sequences_are_left_out_and_that_is_told_once(sourc
         "a.gtf: 3 of 5 transcripts are left out: the genome does not have their sequences "
         "(chrUn_0, chrUn_1)",
     )
+    assert skipped(found) == [("sequence not in the genome", 7, 7)]
+
+
+def test_a_sequence_with_another_usual_name_is_pointed_out(source):
+    found = source(gtf(GENES) + gtf({"x": ("x", "2", "+", [(1, 5)])}))
+    assert "genome.fa has 'chr2': is it the same as '2'?" in found.notes[0]
 
 
 def test_none_on_a_chromosome_of_the_genome(source):
@@ -206,37 +229,174 @@ def test_none_on_a_chromosome_of_the_genome(source):
         source(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("chr1\t1\t3\n", "3 columns .expected 9, tab"),
-        (line("chr1", "exon", 1, 4, "+", "x").rpartition("\t")[0], "8 columns .expected 9 in"),
-        (line("chr1", "exon", "one", 4, "+", 'transcript_id "t";'), "invalid start 'one'"),
-        (line("chr1", "exon", 1, "4e2", "+", 'transcript_id "t";'), "invalid end '4e2'"),
-        (line("chr1", "exon", 5, 4, "+", 'transcript_id "t";'), "invalid interval 5 to 4"),
-        (line("chr1", "exon", 0, 4, "+", 'transcript_id "t";'), "invalid interval 0 to 4"),
-        (line("chr1", "exon", 1, 31, "+", 'transcript_id "t";'), "end 31 is beyond the end of chr"),
-        (
-            line("chr1", "exon", 1, 4, "x", 'transcript_id "t";'),
-            r"invalid strand 'x' \(expected '\+', '-' or '\.'\)",
-        ),
-        (
-            line("chr1", "exon", 1, 4, "+", 'gene_id "g";'),
-            "exon without a transcript.* transcript_id",
-        ),
-        (line("chr1", "exon", 1, 4, "+", 'transcript_id "";'), "exon without a transcript"),
-    ],
-)
-def test_what_is_wrong_is_told_with_file_and_line(source, text, words):
+UNREADABLE = [
+    ("chr1\t1\t3\n", "3 columns .expected 9, tab"),
+    (line("chr1", "exon", 1, 4, "+", "x").rpartition("\t")[0], "8 columns .expected 9 in"),
+    (line("chr1", "exon", "one", 4, "+", 'transcript_id "t";'), "invalid start 'one'"),
+    (line("chr1", "exon", 1, "4e2", "+", 'transcript_id "t";'), "invalid end '4e2'"),
+]
+
+UNUSABLE = [
+    ("end before start", line("chr1", "exon", 5, 3, "+", 'transcript_id "t";'), "interval 5 to 3"),
+    ("zero length", line("chr1", "exon", 5, 4, "+", 'transcript_id "t";'), "interval 5 to 4"),
+    ("start below 1", line("chr1", "exon", 0, 4, "+", 'transcript_id "t";'), "interval 0 to 4"),
+    ("start below 1", line("chr1", "exon", -3, 4, "+", 'transcript_id "t";'), "interval -3 to 4"),
+    (
+        "end beyond the sequence",
+        line("chr1", "exon", 1, 31, "+", 'transcript_id "t";'),
+        "end 31 is beyond the end of chr1",
+    ),
+    (
+        "invalid strand",
+        line("chr1", "exon", 1, 4, "x", 'transcript_id "t";'),
+        r"invalid strand 'x' \(expected '\+', '-' or '\.'\)",
+    ),
+    (
+        "sequence not in the genome",
+        line("chr9", "exon", 1, 4, "+", 'transcript_id "t";'),
+        "chromosome 'chr9' is not in genome.fa",
+    ),
+    (
+        "exon without transcript",
+        line("chr1", "exon", 1, 4, "+", 'gene_id "g";'),
+        "exon without transcript.* transcript_id",
+    ),
+    (
+        "exon without transcript",
+        line("chr1", "exon", 1, 4, "+", 'transcript_id "";'),
+        "exon without transcript",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), UNREADABLE)
+def test_unreadable_lines_are_errors_with_file_and_line(source, text, words):
     with pytest.raises(DataError, match=rf"a\.gtf, line 6: .*{words}"):
         source(gtf({"P1": GENES["P1"]}) + "# two more\n\n" + text)
 
 
+@pytest.mark.parametrize(("reason", "text", "words"), UNUSABLE)
+def test_unusable_features_are_skipped_or_strictly_errors(source, reason, text, words):
+    lines = gtf({"P1": GENES["P1"]}) + "# two more\r\n\n" + text + text
+    lenient = source(lines)
+    assert [row[0] for row in listed(lenient)] == ["P1"]
+    assert skipped(lenient) == [(reason, 2, 6)]
+    assert lenient.skipped[0].file.endswith("a.gtf")
+    with pytest.raises(DataError, match=rf"a\.gtf, line 6: .*{words}"):
+        source(lines, strict=True)
+
+
+def test_without_unusable_features_a_strict_reading_is_the_same(source):
+    text = gtf(MORE)
+    assert listed(source(text, strict=True)) == listed(source(text)) == EXPECTED
+
+
+def test_a_transcript_with_an_unusable_exon_is_skipped_as_a_whole(source):
+    """Without this exon it would be another sequence, numbered differently."""
+    text = (
+        line("chr1", "exon", 1, 4, "+", 'transcript_id "t";')
+        + line("chr1", "exon", 28, 31, "+", 'transcript_id "t";')
+        + line("chr1", "exon", 11, 14, "+", 'transcript_id "t";')
+        + line("chr2", "exon", 1, 4, "+", 'transcript_id "t";')
+        + line("chr1", "exon", 21, 24, "+", 'transcript_id "u";')
+    )
+    found = source(text)
+    assert [(row[0], row[3]) for row in listed(found)] == [("u", [(20, 24)]), ("t", [(0, 4)])]
+    assert skipped(found) == [
+        ("end beyond the sequence", 1, 2),
+        ("transcript with a skipped exon", 1, 2),
+    ]
+
+
+def test_unusable_lines_that_are_not_needed_do_not_matter(source):
+    text = (
+        line("chr1", "transcript", 1, 900, "+", 'transcript_id "t";')
+        + line("chr1", "exon", 1, 4, "+", 'transcript_id "t";')
+        + line("chr1", "CDS", 4, 1, "+", 'transcript_id "t";')
+        + line("chr1", "gene", 1, 900, "x", 'gene_id "g";')
+    )
+    assert listed(source(text, strict=True)) == [("t", "", "+", [(0, 4)])]
+
+
+def test_an_unusable_exon_with_several_parents_counts_once(source):
+    text = (
+        line("chr1", "mRNA", 1, 4, "+", "ID=t1")
+        + line("chr1", "mRNA", 1, 4, "+", "ID=t2")
+        + line("chr1", "exon", 9, 4, "+", "Parent=t1,t2")
+        + line("chr1", "mRNA", 1, 4, "+", "ID=t3")
+    )
+    found = source(text)
+    assert [row[0] for row in listed(found)] == ["t3"]
+    assert skipped(found) == [("end before start", 1, 3)]
+
+
+def test_nothing_that_can_be_used(source):
+    text = line("chr1", "exon", 5, 4, "+", 'transcript_id "t";') * 2
+    words = (
+        r"a\.gtf, line 1: contains no transcripts that can be used \(2 skipped\); the first: inv"
+    )
+    with pytest.raises(DataError, match=words):
+        source(text)
+
+
 def test_an_exon_of_gff3_without_a_parent(source):
-    with pytest.raises(DataError, match=r"line 1: exon without a transcript .expected attributes"):
+    with pytest.raises(DataError, match=r"line 1: .*exon without transcript .expected attributes"):
         source(line("chr1", "exon", 1, 4, "+", "."))
-    with pytest.raises(DataError, match=r"line 1: exon without a transcript .expected Parent"):
+    with pytest.raises(DataError, match=r"line 1: .*exon without transcript .expected Parent"):
         source(line("chr1", "exon", 1, 4, "+", "ID=e"))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ("gene_id 'g'; transcript_id 't.2';", ("t.2", "g")),
+        ("transcript_id t.2; gene_id g", ("t.2", "g")),
+        ('transcript_id "t.2; gene_id "g";', ("t.2", "g")),
+        ('transcript_id t.2"; gene_id g";', ("t.2", "g")),
+        ("transcript_id 't.2; gene_id g';", ("t.2", "g")),
+        ('gene_id "g"; transcript_id "t.2', ("t.2", "g")),
+        ('gene_id "g"; transcript_id " t.2 " ;', ("t.2", "g")),
+        ('gene_id "5\'g"; transcript_id "t.2\'";', ("t.2'", "5'g")),
+        ('gene_id "a; b"; transcript_id "t.2";', ("t.2", "a; b")),
+        ('gene_id "g";\ttranscript_id "t.2";', ("t.2", "g")),
+        ('ID="t.2";gene="g"', ("t.2", "g")),
+    ],
+)
+def test_odd_quotes_are_removed(source, attributes, expected):
+    rows = listed(source(line("chr1", "transcript", 1, 4, "+", attributes)))
+    assert [row[:2] for row in rows] == [expected]
+
+
+def test_escaped_identifiers_match_their_plain_form(source):
+    text = (
+        line("chr1", "mRNA", 1, 9, "+", "ID=rna a,b;Parent=gene%2C1".replace("a,b", "a%2Cb"))
+        + line("chr1", "exon", 1, 4, "+", "Parent=rna%20a%2Cb")
+        + line("chr1", "gene", 1, 9, "+", "ID=gene%2C1;Name=50%25")
+    )
+    assert listed(source(text)) == [("rna a,b", "50%", "+", [(0, 4)])]
+
+
+def test_other_exons_of_gff3_are_exons(source):
+    """Otherwise the span of the transcript with its introns would be scanned."""
+    text = line("chr1", "pseudogenic_transcript", 1, 20, "+", "ID=t") + "".join(
+        line("chr1", "pseudogenic_exon", *ends, "+", "Parent=t") for ends in [(1, 4), (17, 20)]
+    )
+    assert listed(source(text)) == [("t", "", "+", [(0, 4), (16, 20)])]
+
+
+def test_exons_that_overlap_are_merged_with_a_note(source):
+    exon = line("chr1", "exon", 1, 4, "+", 'transcript_id "t";')
+    found = source(exon + exon + line("chr1", "exon", 4, 9, "+", 'transcript_id "t";'))
+    assert listed(found) == [("t", "", "+", [(0, 9)])]
+    assert found.notes == ("a.gtf: transcripts with exons that overlap: 1 (merged)",)
+    assert source(exon + exon).notes == ()
+
+
+def test_lines_of_other_programs_around_the_features(source):
+    text = "\ufefftrack name=genes\nbrowser position chr1:1-9\n\n \t\n#!genome-build x\n" + line(
+        "chr1 ", " exon ", " 1", "4 ", " + ", 'transcript_id "t";'
+    ).replace("\n", "\r\n")
+    assert listed(source(text)) == [("t", "", "+", [(0, 4)])]
 
 
 def test_no_transcripts(source):

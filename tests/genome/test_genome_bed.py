@@ -7,6 +7,7 @@ from toy_genome import GENES, bed12, write, write_genome
 
 from vqrna.errors import DataError
 from vqrna.genome import open_genome
+from vqrna.runtime.run_record import SkippedInput
 
 
 @pytest.fixture
@@ -109,6 +110,8 @@ def test_white_space_and_gzip(tmp_path):
     assert source.transcripts.lengths.tolist() == [4]
 
 
+UNKNOWN = "sequence not in the genome"
+BLOCKS = "invalid blocks"
 BLOCKED = "chr1\t4\t22\tx\t0\t+\t4\t4\t0\t"
 
 
@@ -116,33 +119,108 @@ BLOCKED = "chr1\t4\t22\tx\t0\t+\t4\t4\t0\t"
     ("line", "words"),
     [
         ("chr1\t4", "2 columns \\(expected at least 3"),
-        ("chr3\t4\t8", r"chromosome 'chr3' is not in genome.fa \(which has chr1, \.\.\.\)"),
-        ("1\t4\t8", "which calls it 'chr1': the names must be the same"),
         ("chr1\tx\t8", "invalid start 'x' .expected a whole number"),
         ("chr1\t4\t8.5", "invalid end '8.5'"),
         ("chr1\t4\t²", "invalid end '²'"),
-        ("chr1\t4\t-8", "invalid interval 4 to -8"),
-        ("chr1\t-1\t8", "invalid interval -1 to 8"),
-        ("chr1\t8\t8", "invalid interval 8 to 8"),
-        ("chr1\t9\t8", "invalid interval 9 to 8"),
-        ("chr1\t4\t31", r"end 31 is beyond the end of chr1 \(30 nt in genome.fa\)"),
-        ("chr1\t4\t8\tx\t0\t*", r"invalid strand '\*' \(expected '\+', '-' or '\.'\)"),
         (BLOCKED + "x\t4,4\t0,14", "invalid block count 'x'"),
-        (BLOCKED + "3\t4,4\t0,14", "2 block sizes and 2 starts .expected 3"),
-        (BLOCKED + "2\t4,4\t0", "2 block sizes and 1 starts .expected 2"),
-        (BLOCKED + "2\t0,4\t0,14", "invalid block size 0"),
-        (BLOCKED + "2\t15,4\t0,14", "blocks overlap or are not sorted"),
-        (BLOCKED + "2\t4,4\t14,0", "blocks overlap or are not sorted"),
-        (BLOCKED + "2\t4,4\t0,13", "blocks cover 4 to 21 .expected 4 to 22"),
-        (BLOCKED + "2\t4,4\t1,14", "blocks cover 5 to 22 .expected 4 to 22"),
-        (BLOCKED + "2\t4,4\t0,15", "blocks cover 4 to 23 .expected 4 to 22"),
+        (BLOCKED + "2\t4,y\t0,14", "invalid block size 'y'"),
     ],
 )
-def test_what_is_wrong_is_told_with_file_and_line(opened, line, words):
+def test_unreadable_lines_are_errors_with_file_and_line(opened, line, words):
     with pytest.raises(DataError, match=rf"r\.bed, line 3: .*{words}"):
         opened(f"# head\nchr1\t0\t3\n{line}\nchr1\t0\t3\n")
+
+
+@pytest.mark.parametrize(
+    ("reason", "line", "words"),
+    [
+        (
+            UNKNOWN,
+            "chr3\t4\t8",
+            r"chromosome 'chr3' is not in genome.fa \(which has chr1, \.\.\.\)",
+        ),
+        (UNKNOWN, "1\t4\t8", "which calls it 'chr1': the names must be the same"),
+        ("end before start", "chr1\t4\t-8", "invalid interval 4 to -8"),
+        ("start below 0", "chr1\t-1\t8", "invalid interval -1 to 8"),
+        ("zero length", "chr1\t8\t8", "invalid interval 8 to 8"),
+        ("end before start", "chr1\t9\t8", "invalid interval 9 to 8"),
+        (
+            "end beyond the sequence",
+            "chr1\t4\t31",
+            r"end 31 is beyond the end of chr1 \(30 nt in genome.fa\)",
+        ),
+        (
+            "invalid strand",
+            "chr1\t4\t8\tx\t0\t*",
+            r"invalid strand '\*' \(expected '\+', '-' or '\.'\)",
+        ),
+        (BLOCKS, BLOCKED + "3\t4,4\t0,14", "2 block sizes and 2 starts .expected 3"),
+        (BLOCKS, BLOCKED + "2\t4,4\t0", "2 block sizes and 1 starts .expected 2"),
+        (BLOCKS, BLOCKED + "2\t-1,4\t0,14", "invalid block size -1"),
+        (BLOCKS, BLOCKED + "2\t15,4\t0,14", "blocks overlap or are not sorted"),
+        (BLOCKS, BLOCKED + "2\t4,4\t14,0", "blocks overlap or are not sorted"),
+        (BLOCKS, BLOCKED + "2\t4,4\t0,13", "blocks cover 4 to 21 .expected 4 to 22"),
+        (BLOCKS, BLOCKED + "2\t4,4\t1,14", "blocks cover 5 to 22 .expected 4 to 22"),
+        (BLOCKS, BLOCKED + "2\t4,4\t0,15", "blocks cover 4 to 23 .expected 4 to 22"),
+        ("zero length", BLOCKED + "2\t0,0\t0,18", "all blocks have size 0"),
+    ],
+)
+def test_unusable_features_are_skipped_or_strictly_errors(tmp_path, reason, line, words):
+    genome = write_genome(tmp_path)
+    path = write(tmp_path, "r.bed", f"# head\nchr1\t0\t3\n{line}\nchr2\t0\t3\n{line}\n")
+    source = open_genome(genome, regions=path)
+    assert len(source.transcripts) == 4
+    assert source.skipped == (SkippedInput(str(path), reason, 2, 3),)
+    with pytest.raises(DataError, match=rf"r\.bed, line 3: .*{words}"):
+        open_genome(genome, regions=path, strict=True)
+
+
+def test_blocks_of_size_zero_are_skipped(tmp_path):
+    path = write(tmp_path, "r.bed", BLOCKED + "3\t4,0,4\t0,6,14\n")
+    source = open_genome(write_genome(tmp_path), regions=path)
+    assert source.transcripts.lengths.tolist() == [8]
+    assert source.skipped == (SkippedInput(str(path), "zero-size block", 1, 1),)
+    with pytest.raises(DataError, match=r"r\.bed, line 1: block of size 0"):
+        open_genome(source.genome.path, regions=path, strict=True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "chr1 \t 4\t8 \ta b \t0\t+ ",
+        "chr1 4\t8\ta b\t0\t+",
+        "chr1 4 8\ta b\t0\t+",
+        "chr1\t4\t8\ta b\t0\t+\t\r",
+        "\ufeffchr1\t4\t8\ta b\t0\t+",
+    ],
+)
+def test_blanks_around_tabs_or_in_their_place(opened, line):
+    assert opened(f"{line}\n") == [("a b", 0, "+", [[4, 8]], False)]
+
+
+def test_a_line_of_column_names_comes_first_or_is_an_error(tmp_path, opened):
+    genome = write_genome(tmp_path)
+    path = write(tmp_path, "r.bed", "chrom\tchromStart\tchromEnd\nchr1\t0\t3\n")
+    source = open_genome(genome, regions=path)
+    assert source.skipped == (SkippedInput(str(path), "line of column names", 1, 1),)
+    with pytest.raises(DataError, match=r"r\.bed, line 2: invalid start 'chromStart'"):
+        opened("chr1\t0\t3\nchrom\tchromStart\tchromEnd\n")
+
+
+def test_sequences_with_another_usual_name_are_pointed_out(tmp_path):
+    path = write(tmp_path, "r.bed", "chr1\t0\t3\n2\t0\t3\n")
+    source = open_genome(write_genome(tmp_path), regions=path)
+    assert source.notes == (
+        "r.bed: some regions are left out: the genome does not have their sequences (2); "
+        "genome.fa has 'chr2': is it the same as '2'?",
+    )
 
 
 def test_no_regions_at_all(opened):
     with pytest.raises(DataError, match=r"r\.bed: contains no regions"):
         opened("# nothing\n")
+    words = (
+        r"r\.bed, line 1: contains no regions that can be used \(2 skipped\); the first: chromos"
+    )
+    with pytest.raises(DataError, match=words):
+        opened("chr3\t0\t4\nchr1\t4\t4\n")

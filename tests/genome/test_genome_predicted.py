@@ -102,5 +102,8 @@ def test_shards_are_joined_with_the_annotation_that_they_saw(opened, tmp_path, c
     else:
         file.write_text(before.replace('"T1"', '"T2"') if change == "renamed" else before)
         os.utime(file, ns=(1, 1))
+    if change == "touched":  # a new time alone changes nothing
+        assert join([tmp_path / "out"]).paths
+        return
     with pytest.raises(DataError, match=r"a\.gtf: (has changed|no such file)"):
         join([tmp_path / "out"])

@@ -32,7 +32,8 @@ def test_two_exons_on_either_strand(tmp_path):
 
 
 def test_unspliced(tmp_path):
-    t = transcripts_of(tmp_path, GENES).transcripts.unspliced()
+    source = transcripts_of(tmp_path, GENES)
+    t = source.transcripts.unspliced(source.genome)
     assert t.lengths.tolist() == [18, 20]
     assert t.genome_offsets(np.array([0, 0, 1, 1]), np.array([0, 17, 0, 19])).tolist() == [
         4,

@@ -64,6 +64,26 @@ def test_a_map_of_few_sites(n):
     assert drawn.method == "pca"
 
 
+@pytest.mark.parametrize("method", ["auto", "pca"])
+@pytest.mark.parametrize("noise", [0, 1e-7])
+def test_sites_that_are_all_the_same_are_one_point(method, noise):
+    """Rounding in another batch must not become the whole map."""
+    rng = np.random.default_rng(0)
+    features = np.full((12, 5), [0, 1, 2, -3, 4]) * (1 + noise * rng.normal(size=(12, 5)))
+    drawn = project(features.astype(np.float32), method)
+    assert drawn.single_point
+    assert (drawn.xy == 0).all()
+    assert not project(rng.normal(size=(12, 5)), "pca").single_point
+    assert not project(features[:1], method).single_point
+
+
+def test_a_feature_that_differs_by_rounding_does_not_count():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(12, 3))
+    noisy = np.hstack([features, 7 * (1 + 1e-9 * rng.normal(size=(12, 1)))])
+    assert project(noisy, "pca").xy == pytest.approx(project(features, "pca").xy)
+
+
 def test_umap_where_it_is_installed_else_pca(monkeypatch):
     threads = torch.get_num_threads()
 

@@ -67,8 +67,11 @@ def embed(
         result = run(loaded, sites, show_progress=True)
         if method == "auto" and not has_umap():
             say("note", "umap-learn is not installed ('vqrna[umap]'): using PCA")
+        projection = project(result.features, method, seed)
+        if projection.single_point:
+            say("note", "all sites have the same features: all points of the map are at (0, 0)")
         written = write_embedding(
-            sites, result, project(result.features, method, seed), loaded.modifications, out,
+            sites, result, projection, loaded.modifications, out,
             model_hash=loaded.hash, source=str(fasta or f"{data} {split or DEFAULT_SPLIT}"),
             palette=palette,
         )  # fmt: skip

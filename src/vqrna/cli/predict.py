@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,13 +27,14 @@ from vqrna.runtime.provenance import typed
 if TYPE_CHECKING:
     from vqrna.model import Model
     from vqrna.prediction import Prediction, Settings, Source
+    from vqrna.runtime.run_record import SkippedInput
     from vqrna.stats.tiers import Tiers
 
 MOST_PATHS = 5
 """More written files than this are counted, not listed."""
 
 _OUTPUT_ONLY = {"out", "formats", "plot", "by_transcript"}
-_NOT_IN_FILES = {"jobs", "engine", "address", "shard", "resume", "device"} | _OUTPUT_ONLY
+_NOT_IN_FILES = {"jobs", "engine", "address", "shard", "resume", "device", "strict"} | _OUTPUT_ONLY
 """Options without effect on any row: left out of the command in file headers, kept in run.json."""
 
 
@@ -70,6 +71,7 @@ def open_source(
     annotation: Path | None,
     context: str,
     unspliced: bool,
+    strict: bool,
     name_until: str,
 ) -> Source:
     """Open the sequences, or the regions of a genome, to scan."""
@@ -90,6 +92,7 @@ def open_source(
         unspliced=unspliced,
         flank=centre(model.length),
         modifications=settings.modifications,
+        strict=strict,
     )
     for note in source.notes:
         say("note", note)
@@ -139,6 +142,15 @@ def show_unmeasured(settings: Settings, tiers: Tiers) -> None:
         )
 
 
+def show_skipped(skipped: Sequence[SkippedInput]) -> None:
+    """Note the features of annotations and regions that were skipped, by reason."""
+    for each in skipped:
+        say(
+            "note",
+            f"{each.file}: skipped {each.count:,}: {each.reason} (first: line {each.first_line})",
+        )
+
+
 def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
     """Print the calls of each modification, the files and the notes."""
     table = new_table(
@@ -181,6 +193,7 @@ def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
         )
     if result.empty_records:
         say("note", f"empty records: {result.empty_records:,} of {result.records:,}")
+    show_skipped(result.skipped)
     for line in (*result.unreachable, *result.notes):
         say("note", line)
 
@@ -267,6 +280,15 @@ def predict(
             names=("--by-transcript",),
         ),
     ] = False,
+    strict: Annotated[
+        bool,
+        option(
+            "Stop at features of regions and annotation that cannot be used, instead of skipping "
+            "and counting them.",
+            GENOME,
+            names=("--strict",),
+        ),
+    ] = False,
     name_until: Annotated[
         str,
         option(
@@ -347,8 +369,10 @@ def predict(
         raise UsageError(
             "--plot needs FASTA records: it cannot be combined with a genome or --shard"
         )
-    if not in_genome and (by_transcript or unspliced or context != "genome"):
-        raise UsageError("--context, --unspliced and --by-transcript need --regions or --gtf")
+    if not in_genome and (by_transcript or unspliced or strict or context != "genome"):
+        raise UsageError(
+            "--context, --unspliced, --by-transcript and --strict need --regions or --gtf"
+        )
     if name_until and (in_genome or plot):
         raise UsageError("--name-until needs FASTA records: not with a genome, nor with --plot")
     priors = parse_priors(prior)
@@ -372,7 +396,9 @@ def predict(
     )
     if threshold is None and not all_sites:
         show_unmeasured(settings, loaded.tiers)
-    source = open_source(fasta, loaded, settings, regions, gtf, context, unspliced, name_until)
+    source = open_source(
+        fasta, loaded, settings, regions, gtf, context, unspliced, strict, name_until
+    )
     with open_engine(
         engine, source, loaded, settings, jobs=jobs, device=device, address=address
     ) as chosen:
@@ -393,6 +419,7 @@ def predict(
             f"shard {shard} is finished; when all are, run: vqrna join {out} "
             "(and the folders of the other shards, if they differ)"
         )
+        show_skipped(source.skipped)
         return
     show_prediction(result, to_stderr=out == "-")
     if plot:

@@ -105,7 +105,8 @@ def _decompressed(raw: io.BufferedReader, file: str) -> io.BufferedReader:
             raise DataError("is empty (a gzip file without content)", file=file)
     if b"\0" in start:
         raise DataError("is binary, not text", file=file)
-    if b"\r" in start and b"\n" not in start and start.rstrip(b"\r").count(b"\r"):
+    inner = start.rstrip(b"\r")
+    if inner.count(b"\r") - inner.count(b"\r\n") > inner.count(b"\n"):
         raise DataError("has bare carriage returns as line ends (old Mac): convert it", file=file)
     return text
 

@@ -1,7 +1,8 @@
 """Read BED files: regions, and transcripts where a line has blocks.
 
-:func:`read_lines` and the functions that parse fields serve other line-based formats, too: they
-raise `LineError`, which becomes an error with file and line number.
+:func:`read_lines` and the functions that parse fields serve other line-based formats, too. They
+raise `LineError`, which becomes an error with file and line number, or its subclass `FeatureError`
+for a feature that can be skipped.
 """
 
 from __future__ import annotations
@@ -14,16 +15,45 @@ from os import PathLike
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError
 from vqrna.genome.fasta import Chromosomes, Genome
+from vqrna.genome.skipping import SkippedFeatures
 from vqrna.genome.transcripts import AnnotationRecords
 from vqrna.runtime.whole_numbers import whole_number
 
-_HEADS = (b"track", b"browser")
+HEADS = (b"track", b"browser")
+"""First words of lines with settings of a genome browser."""
+
+UNKNOWN_SEQUENCE = "sequence not in the genome"
+BEYOND = "end beyond the sequence"
+BACKWARD = "end before start"
+EMPTY = "zero length"
+STRAND = "invalid strand"
+"""Reasons for which features are skipped, of annotations as well."""
+
+_ZERO_BLOCK = "zero-size block"
+_BLOCKS = "invalid blocks"
 _STRANDS = {b"+": 1, b"-": -1, b".": 0}
 _LONGEST = 40
+_BOM = b"\xef\xbb\xbf"
 
 
 class LineError(Exception):
     """The line that was read last is invalid."""
+
+
+class FeatureError(LineError):
+    """The line is valid, but its feature cannot be used.
+
+    Parameters
+    ----------
+    reason : str
+        Short, the same for all features with this fault: they are counted by it.
+    message : str
+        The reason with the values of this feature.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @contextmanager
@@ -37,8 +67,8 @@ def read_lines(path: str | PathLike[str]) -> Iterator[Iterator[bytes]]:
 
     def count(lines: Iterable[bytes]) -> Iterator[bytes]:
         nonlocal number
-        for number, line in enumerate(lines, start=1):  # noqa: B007 (used below)
-            yield line
+        for number, line in enumerate(lines, start=1):
+            yield line.removeprefix(_BOM) if number == 1 else line
 
     try:
         with open_text(path) as lines:
@@ -61,72 +91,140 @@ def shorten(field: bytes) -> str:
     return field.decode("utf-8", "replace")[:_LONGEST]
 
 
-def read_bed(path: str | PathLike[str], genome: Genome) -> AnnotationRecords:
+def read_bed(
+    path: str | PathLike[str], genome: Genome, skipped: SkippedFeatures | None = None
+) -> tuple[AnnotationRecords, list[str]]:
     """Read a BED file of 3 to 12 columns, plain or gzipped.
 
     A region without a strand (no sixth column, or ``.``) is scanned on both. With twelve columns
     the blocks are the exons of a transcript; otherwise columns after the sixth are ignored.
 
-    Raises DataError: with file and line: too few columns, an invalid number, interval, strand or
-    block, a chromosome or an end that the genome does not have. Without a line: no regions.
+    Features that cannot be used are skipped: those on a sequence that the genome lacks or beyond
+    its end, of zero or negative length, with an invalid strand or invalid blocks; of blocks, those
+    of size zero. A first line of column names is skipped, too.
+
+    Raises DataError: with file and line: too few columns or an invalid number. Without a line: no
+    regions that can be used.
+
+    Parameters
+    ----------
+    skipped : SkippedFeatures, optional
+        Counts the skipped features, or makes them errors.
+
+    Returns
+    -------
+    records : AnnotationRecords
+    notes : list of str
+        Notes for the user.
     """
+    skipped = SkippedFeatures(path) if skipped is None else skipped
     records = AnnotationRecords()
     chromosomes = Chromosomes(genome)
+    missing: set[bytes] = set()
+    first = True
     with read_lines(path) as lines:
-        for line in lines:
+        for number, line in enumerate(lines, start=1):
             words = line.split(None, 1)
-            if words and not words[0].startswith(b"#") and words[0] not in _HEADS:
-                _add_line(split_fields(line), records, chromosomes)
+            if not words or words[0].startswith(b"#") or words[0] in HEADS:
+                continue
+            fields = split_fields(line)
+            if first and fields[1][:1].isalpha() and fields[2][:1].isalpha():
+                skipped.add("line of column names", number)
+            else:
+                try:
+                    _add_feature(fields, records, chromosomes, skipped, number)
+                except FeatureError as error:
+                    skipped.add(error.reason, number, str(error))
+                    if error.reason == UNKNOWN_SEQUENCE:
+                        missing.add(fields[0])
+            first = False
     if not records:
-        raise DataError("contains no regions", file=path)
-    return records
+        raise skipped.nothing_left("regions")
+    notes = []
+    if missing:
+        notes.append(f"some regions are left out: {chromosomes.missing_note(missing)}")
+    return records, notes
 
 
-def _add_line(fields: list[bytes], records: AnnotationRecords, chromosomes: Chromosomes) -> None:
+def _add_feature(
+    fields: list[bytes],
+    records: AnnotationRecords,
+    chromosomes: Chromosomes,
+    skipped: SkippedFeatures,
+    line: int,
+) -> None:
+    """Add the feature of a line to the records; raises FeatureError if it cannot be used."""
+    start, stop = parse_interval(fields)
     chromosome = chromosomes.number(fields[0])
     if chromosome is None:
-        raise LineError(chromosomes.missing_message(fields[0]))
-    start, stop = parse_interval(fields)
+        raise FeatureError(UNKNOWN_SEQUENCE, chromosomes.missing_message(fields[0]))
     if stop > chromosomes.lengths[chromosome]:
-        raise LineError(chromosomes.beyond_message(chromosome, stop))
-    name = fields[3].decode("utf-8", "replace").strip() if len(fields) > 3 else ""
+        raise FeatureError(BEYOND, chromosomes.beyond_message(chromosome, stop))
     strand = parse_strand(fields)
+    blocks = parse_blocks(fields, start, stop)
+    filled = [block for block in blocks if block[0] < block[1]]
+    if not filled:
+        raise FeatureError(EMPTY, "all blocks have size 0")
+    for _ in range(len(blocks) - len(filled)):
+        skipped.add(_ZERO_BLOCK, line, "block of size 0")
+    name = fields[3].decode("utf-8", "replace").strip() if len(fields) > 3 else ""
     owner = records.add("" if name == "." else name, "", chromosome, strand, len(fields) >= 12)
-    for block in parse_blocks(fields, start, stop):
+    for block in filled:
         records.add_block(owner, *block)
 
 
 def split_fields(line: bytes) -> list[bytes]:
-    """Split a line at tabs, or, if it has none, at white space; raises LineError."""
-    stripped = line.rstrip(b"\r\n")
-    fields = stripped.split(b"\t" if b"\t" in stripped else None)
+    """Split a line at tabs, or, if it has none, at white space; raises LineError.
+
+    White space around fields is removed. A line with blanks instead of the first tabs is accepted
+    if this gives it the numbers in columns 2 and 3 that it lacks otherwise: names of sequences have
+    no blanks.
+    """
+    stripped = line.strip(b" \r\n")
+    if b"\t" in stripped:
+        fields = [field.strip() for field in stripped.split(b"\t")]
+        if not _are_numbers(fields[1:3]):
+            words = stripped.split(None, 3)
+            if _are_numbers(words[1:3]):
+                rest = [field.strip() for field in words[3].split(b"\t")] if words[3:] else []
+                fields = words[:3] + rest
+    else:
+        fields = stripped.split()
     if len(fields) < 3:
         raise LineError(f"has {len(fields)} columns (expected at least 3 in a BED file)")
     return fields
 
 
+def _are_numbers(fields: list[bytes]) -> bool:
+    return len(fields) == 2 and all(field.removeprefix(b"-").isdigit() for field in fields)
+
+
 def parse_interval(fields: list[bytes]) -> tuple[int, int]:
-    """Parse start and end, 0-based and half-open; raises LineError."""
+    """Parse start and end, 0-based and half-open; raises LineError and FeatureError."""
     start, stop = parse_int(fields[1], "start"), parse_int(fields[2], "end")
     if start < 0 or start >= stop:
-        raise LineError(f"invalid interval {start} to {stop} (expected 0 <= start < end)")
+        reason = "start below 0" if start < 0 else EMPTY if start == stop else BACKWARD
+        message = f"invalid interval {start} to {stop} (expected 0 <= start < end)"
+        raise FeatureError(reason, message)
     return start, stop
 
 
 def parse_strand(fields: list[bytes]) -> int:
-    """Parse the strand: 1, -1, or 0 for both; raises LineError."""
+    """Parse the strand: 1, -1, or 0 for both; raises FeatureError."""
     if len(fields) <= 5:
         return 0
     strand = _STRANDS.get(fields[5].strip())
     if strand is None:
-        raise LineError(f"invalid strand '{shorten(fields[5])}' (expected '+', '-' or '.')")
+        message = f"invalid strand '{shorten(fields[5])}' (expected '+', '-' or '.')"
+        raise FeatureError(STRAND, message)
     return strand
 
 
 def parse_blocks(fields: list[bytes], start: int, stop: int) -> list[tuple[int, int]]:
     """Parse the blocks of columns 10 to 12; without these, return the interval as one block.
 
-    Raises LineError if they are invalid.
+    Blocks may have size zero. Raises LineError for invalid numbers and FeatureError for blocks that
+    do not fit each other or the interval.
     """
     if len(fields) < 12:
         return [(start, stop)]
@@ -134,13 +232,15 @@ def parse_blocks(fields: list[bytes], start: int, stop: int) -> list[tuple[int, 
     sizes = [parse_int(word, "block size") for word in fields[10].rstrip(b", ").split(b",")]
     starts = [parse_int(word, "block start") for word in fields[11].rstrip(b", ").split(b",")]
     if not count == len(sizes) == len(starts):
-        raise LineError(f"has {len(sizes)} block sizes and {len(starts)} starts (expected {count})")
+        raise FeatureError(
+            _BLOCKS, f"has {len(sizes)} block sizes and {len(starts)} starts (expected {count})"
+        )
     blocks = [(start + at, start + at + size) for at, size in zip(starts, sizes, strict=True)]
-    if min(sizes) < 1:
-        raise LineError(f"invalid block size {min(sizes)} (expected 1 or more)")
+    if min(sizes) < 0:
+        raise FeatureError(_BLOCKS, f"invalid block size {min(sizes)} (expected 0 or more)")
     if any(after[0] < before[1] for before, after in pairwise(blocks)):
-        raise LineError("blocks overlap or are not sorted")
+        raise FeatureError(_BLOCKS, "blocks overlap or are not sorted")
     first, last = blocks[0][0], blocks[-1][1]
     if first != start or last != stop:
-        raise LineError(f"blocks cover {first} to {last} (expected {start} to {stop})")
+        raise FeatureError(_BLOCKS, f"blocks cover {first} to {last} (expected {start} to {stop})")
     return blocks

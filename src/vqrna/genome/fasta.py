@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pysam
@@ -177,23 +178,16 @@ def _line_number(file: Path, name: str, position: int) -> int | None:
 
 def _is_compressed(file: Path) -> bool:
     """Return whether a FASTA file is compressed (with bgzip); raise if it is not a genome."""
-    try:
-        with file.open("rb") as handle:
-            start = handle.read(18)
-    except FileNotFoundError:
-        raise DataError("no such file", file=file) from None
-    except IsADirectoryError:
-        raise DataError("is a directory, not a file", file=file) from None
-    except OSError as error:
-        raise DataError(f"cannot be opened: {error.strerror}", file=file) from None
-    if not start:
-        raise DataError("is empty", file=file)
+    with open_text(file) as stream:  # the checks of every FASTA file, such as of the line ends
+        text = stream.peek(1)
+    with file.open("rb") as handle:
+        start = handle.read(18)
     if start.startswith(_GZIP):
         if start[12:14] != b"BC":
             words = "is compressed with gzip, which has no random access: use bgzip or unzip it"
             raise DataError(words, file=file)
         return True
-    if not start.startswith(b">"):
+    if not text.startswith(b">"):
         raise DataError("is not a FASTA file: it does not begin with '>'", file=file)
     return False
 
@@ -281,6 +275,11 @@ def _translate_errors(file: Path) -> Iterator[None]:
         pysam.set_verbosity(verbosity)
 
 
+def shown(name: bytes) -> str:
+    """Return a name for a message, cut if it is long."""
+    return name.decode("utf-8", "replace")[:60]
+
+
 class Chromosomes:
     """Look up the sequences of a genome by name.
 
@@ -296,19 +295,44 @@ class Chromosomes:
         self._numbers = {name.encode(): i for i, name in enumerate(genome.names)}
 
     def number(self, name: bytes) -> int | None:
-        """Return the number of a chromosome, or None if the genome does not have it."""
-        return self._numbers.get(name)
+        """Return the number of a chromosome, or None if the genome does not have it.
+
+        White space around the name is ignored; GFF3 may have it with %XX escapes.
+        """
+        number = self._numbers.get(name)
+        if number is None:
+            name = name.strip()
+            number = self._numbers.get(name)
+            if number is None and b"%" in name:
+                number = self._numbers.get(unquote_to_bytes(name))
+        return number
+
+    def missing_note(self, missing: Iterable[bytes]) -> str:
+        """Return a note on unknown chromosomes, with the usual other name of one if it exists."""
+        names = sorted(shown(name) for name in missing)
+        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        words = f"the genome does not have their sequences ({some})"
+        for name in names:
+            other = self._other_name(name)
+            if other:
+                return f"{words}; {self._file} has '{other}': is it the same as '{name}'?"
+        return words
 
     def missing_message(self, name: bytes) -> str:
         """Return a message on an unknown chromosome, with the usual other name if that exists."""
-        text = name.decode("utf-8", "replace")[:60]
+        text = shown(name)
         words = f"chromosome '{text}' is not in {self._file}"
-        bare = text.removeprefix("chr")
-        others = [bare, f"chr{bare}", *(_MITOCHONDRIA if text in _MITOCHONDRIA else ())]
-        for other in others:
-            if other != text and other in self.names:
-                return f"{words}, which calls it '{other}': the names must be the same"
+        other = self._other_name(text)
+        if other:
+            return f"{words}, which calls it '{other}': the names must be the same"
         return f"{words} (which has {self.names[0]}{', ...' if len(self.names) > 1 else ''})"
+
+    def _other_name(self, name: str) -> str | None:
+        """Return the usual other name of a chromosome, such as 1 for chr1, if it exists."""
+        bare = name.removeprefix("chr")
+        others = [bare, f"chr{bare}", *(_MITOCHONDRIA if name in _MITOCHONDRIA else ())]
+        known = (other.encode() for other in others if other != name)
+        return next((other.decode() for other in known if other in self._numbers), None)
 
     def beyond_message(self, chromosome: int, stop: int) -> str:
         """Return a message on an interval that exceeds its chromosome."""

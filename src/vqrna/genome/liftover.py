@@ -36,6 +36,7 @@ GENOME_COLUMNS: dict[str, type] = {
 """Additional columns of the main table, and their types."""
 
 TRANSCRIPT_COLUMNS: dict[str, type] = {
+    "transcript_id": object,
     "chromosome": object,
     "genome_position": np.int64,
     "genome_strand": object,
@@ -208,7 +209,7 @@ class _GenomeTable:
         first = np.flatnonzero(opens)
         best = order[first]
         offset, transcript = pool.offset[best], transcript[best]
-        names = np.append(self._transcripts.names, "")
+        names = np.append(self._transcripts.identifiers, "")
         genes = np.append(self._transcripts.genes, "")
         rows = sites.take(best)
         return rows.replace(
@@ -364,12 +365,17 @@ class TranscriptTable:
         return replace(copies, sites=sites, owner=owner)
 
     def _rows(self, pool: LocatedSites, owner: np.ndarray, position: np.ndarray) -> Sites:
+        position = self._transcripts.numbered(owner, position)
+        if (position < 0).any():  # bases that the transcript itself lacks
+            kept = np.flatnonzero(position >= 0)
+            pool, owner, position = pool.take(kept), owner[kept], position[kept]
         return pool.sites.replace(
             sequence=self._transcripts.names[owner],
             position=position,
             reverse=np.zeros(len(pool), dtype=bool),
             extra={
                 **pool.sites.extra,
+                "transcript_id": self._transcripts.identifiers[owner],
                 "chromosome": self._chromosomes[chromosome_of(pool.offset)],
                 "genome_position": position_of(pool.offset) + 1,
                 "genome_strand": np.where(pool.reverse, "-", "+").astype(object),

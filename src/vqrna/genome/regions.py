@@ -158,7 +158,8 @@ def genome_regions(
             reverse = bool(pieces.reverse[i])
             blocks = pieces.covered[pieces.first[i] : pieces.first[i + 1]]
             start, stop = int(pieces.starts[i]), int(pieces.stops[i])
-            region = _read_genomic(reader, genome, start, stop, reverse, flank)
+            circular = int(chromosome_of(pieces.starts[i])) in transcripts.circular
+            region = _read_genomic(reader, genome, start, stop, reverse, flank, circular)
             wanted = _mask(blocks, start, stop, reverse) if len(blocks) > 1 else None
             only: dict[str, np.ndarray] = {}
             if restricted:
@@ -195,6 +196,7 @@ def transcript_regions(
     starts = TranscriptStarts.of(transcripts)
     opens = np.zeros(len(transcripts), dtype=bool)
     opens[starts.owners[starts.first[:-1]]] = True
+    first_bases = split_strand(transcripts.first_bases)[0]
     nowhere = np.empty(0, dtype=np.int64)
     with genome.reader() as reader:
         for i in range(len(transcripts)):
@@ -202,38 +204,55 @@ def transcript_regions(
             blocks = transcripts.blocks[transcripts.first[i] : transcripts.first[i + 1]]
             restricted = bool(first_base_only) and bool(transcripts.known[i])
             if restricted and opens[i]:
-                at = int(blocks[-1, 1] - 1 if reverse else blocks[0, 0])
-                region = _read_genomic(reader, genome, at, at + 1, reverse, flank)
+                at = int(first_bases[i])
+                circular = int(chromosome_of(blocks[0, 0])) in transcripts.circular
+                region = _read_genomic(reader, genome, at, at + 1, reverse, flank, circular)
                 only = dict.fromkeys(symbols, nowhere)
                 only |= dict.fromkeys(first_base_only, np.array([region.start]))
                 yield replace(region, only=only)
-            tokens = _read_spliced(reader, blocks, reverse)
+            tokens = _read_spliced(reader, blocks, reverse, int(transcripts.wrapped[i]))
             only = dict.fromkeys(first_base_only, nowhere) if restricted else {}
             yield Region(transcripts.names[i], tokens, 0, len(tokens), only=only)
 
 
-def _read_spliced(reader: Reader, blocks: np.ndarray, reverse: bool) -> np.ndarray:
-    """Read blocks of a chromosome as one sequence, 5' to 3'; shape (nt,), uint8."""
+def _read_spliced(reader: Reader, blocks: np.ndarray, reverse: bool, wrapped: int) -> np.ndarray:
+    """Read blocks of a chromosome as one sequence, 5' to 3'; shape (nt,), uint8.
+
+    The first `wrapped` nt follow the others.
+    """
     chromosome = int(chromosome_of(blocks[0, 0]))
     parts = [reader.tokens(chromosome, *block) for block in position_of(blocks).tolist()]
-    tokens = np.concatenate(parts)
+    tokens = np.roll(np.concatenate(parts), -wrapped)
     return reverse_complement(tokens) if reverse else tokens
 
 
 def _read_genomic(
-    reader: Reader, genome: Genome, start: int, stop: int, reverse: bool, flank: int
+    reader: Reader, genome: Genome, start: int, stop: int, reverse: bool, flank: int, circular: bool
 ) -> Region:
-    """Read genome offsets [start, stop) and their context, on their strand."""
+    """Read genome offsets [start, stop) and their context, on their strand.
+
+    The context of a circular sequence goes on across its origin.
+    """
     offsets = np.array([start, stop - 1])
     chromosome = int(chromosome_of(offsets)[0])
+    length = genome.lengths[chromosome]
     low, high = position_of(offsets).tolist()
     high += 1
-    left = max(0, low - flank)
-    right = min(genome.lengths[chromosome], high + flank)
+    left, right = low - flank, high + flank
+    before = after = 0
+    if not circular:
+        left, right = max(0, left), min(length, right)
+        before, after = left, length - right
     tokens = reader.tokens(chromosome, left, right)
+    if left < 0 or right > length:
+        turns = range(left // length, (right - 1) // length + 1)
+        parts = [
+            reader.tokens(chromosome, left - turn * length, right - turn * length) for turn in turns
+        ]
+        tokens = np.concatenate(parts)
     begin = right - high if reverse else low - left
-    beyond = left, genome.lengths[chromosome] - right
-    before, after = reversed(beyond) if reverse else beyond
+    if reverse:
+        before, after = after, before
     return Region(
         genome.names[chromosome],
         reverse_complement(tokens) if reverse else tokens,

@@ -29,14 +29,17 @@ from vqrna.genome.liftover import (
     locate_in_transcripts,
 )
 from vqrna.genome.regions import covered_intervals, cut_pieces, genome_regions, transcript_regions
+from vqrna.genome.skipping import SkippedFeatures
 from vqrna.genome.transcripts import (
     AnnotationRecords,
     Transcripts,
     TranscriptStarts,
     build_transcripts,
+    numbering_notes,
 )
 from vqrna.modifications import MODIFICATIONS, Modification, symbol_of
 from vqrna.region import Region
+from vqrna.runtime.run_record import SkippedInput
 from vqrna.sites import Sites
 
 CONTEXTS = ("genome", "transcript")
@@ -145,6 +148,8 @@ class GenomeSource:
     regions_path: Path | None
     annotation_path: Path | None
     notes: tuple[str, ...]  # Notes for the user
+    # Features that were skipped, by file and reason
+    skipped: tuple[SkippedInput, ...] = ()
 
     rereadable: ClassVar[bool] = True
 
@@ -216,6 +221,7 @@ def open_genome(
     flank: int = 250,
     modifications: Sequence[Modification | str] = MODIFICATIONS,
     first_base_only: Sequence[str] | None = None,
+    strict: bool = False,
 ) -> GenomeSource:
     """Read what is to be scanned of a genome, and check it.
 
@@ -238,11 +244,13 @@ def open_genome(
     first_base_only : sequence of str, optional
         Symbols of those that occur only at the first base of a transcript; by default, taken from
         the modifications.
+    strict : bool
+        Raise DataError for features that cannot be used, which are skipped and counted otherwise.
 
     Raises
     ------
     DataError
-        If a file is missing, wrong or does not fit the genome.
+        If a file is missing or invalid, or nothing in it fits the genome.
     UsageError
         If neither regions nor an annotation are given, or the context is unknown.
     """
@@ -258,14 +266,23 @@ def open_genome(
     opened = Genome.open(genome)
     records = AnnotationRecords()
     notes: list[str] = []
+    skipped: tuple[SkippedInput, ...] = ()
     if annotation is not None:
-        records, notes = read_annotation(annotation, opened)
+        counts = SkippedFeatures(annotation, strict=strict)
+        records, lines = read_annotation(annotation, opened, counts)
+        notes += (f"{Path(annotation).name}: {line}" for line in lines)
+        skipped += counts.inputs()
     if regions is not None:
-        records.extend(read_bed(regions, opened))
+        counts = SkippedFeatures(regions, strict=strict)
+        more, lines = read_bed(regions, opened, counts)
+        records.extend(more)
+        notes += (f"{Path(regions).name}: {line}" for line in lines)
+        skipped += counts.inputs()
     transcripts = build_transcripts(records, opened)
+    notes += numbering_notes(records, transcripts, unspliced)
     return GenomeSource(
         opened,
-        transcripts.unspliced() if unspliced else transcripts,
+        transcripts.unspliced(opened) if unspliced else transcripts,
         context,
         unspliced,
         flank,
@@ -274,4 +291,5 @@ def open_genome(
         None if regions is None else Path(regions),
         None if annotation is None else Path(annotation),
         tuple(notes),
+        skipped,
     )

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from vqrna.genome.alignments import AlignedPart, Numbering, make_numbering
 from vqrna.genome.coordinates import (
     chromosome_of,
     expand_ranges,
@@ -29,8 +31,10 @@ from vqrna.genome.fasta import Genome
 class Transcripts:
     """Transcripts and regions, sorted by chromosome, start, end, strand and name."""
 
-    # names, genes: (N,), object: Names are unique and differ from those of chromosomes
+    # names, identifiers, genes: (N,), object: Names are unique and differ from those of
+    # chromosomes; identifiers are those of the file, which may repeat
     names: np.ndarray
+    identifiers: np.ndarray
     genes: np.ndarray
     reverse: np.ndarray  # (N,), bool
     known: np.ndarray  # (N,), bool: Whether the first base is annotated
@@ -39,6 +43,12 @@ class Transcripts:
     blocks: np.ndarray
     # (N + 1,), int64: The blocks of transcript i are ``blocks[first[i]:first[i + 1]]``
     first: np.ndarray
+    # (N,), int64: Nt at the beginning of the first blocks that follow the others, across the origin
+    # of a circular chromosome; 0 for all other transcripts
+    wrapped: np.ndarray
+    circular: frozenset[int] = frozenset()  # Numbers of the circular chromosomes
+    # Numbering of the transcripts whose bases are not all in the genome, or reverse
+    numberings: Mapping[int, Numbering] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -56,7 +66,8 @@ class Transcripts:
     @property
     def first_bases(self) -> np.ndarray:
         """Strand offset of the 5' base of each; shape (N,)."""
-        return strand_offset(np.where(self.reverse, self.stops - 1, self.starts), self.reverse)
+        numbers = np.arange(len(self))
+        return strand_offset(self.genome_offsets(numbers, np.zeros_like(numbers)), self.reverse)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -89,7 +100,9 @@ class Transcripts:
         np.ndarray, shape (M,), int64
         """
         begin, end = self.nt_before[self.first[numbers]], self.nt_before[self.first[numbers + 1]]
-        along = np.where(self.reverse[numbers], end - 1 - positions, begin + positions)
+        size = end - begin
+        along = np.where(self.reverse[numbers], size - 1 - positions, positions)
+        along = begin + (along + self.wrapped[numbers]) % size
         block = np.searchsorted(self.nt_before, along, side="right") - 1
         return self.blocks[block, 0] + along - self.nt_before[block]
 
@@ -110,12 +123,44 @@ class Transcripts:
         numbers = np.searchsorted(self.first, blocks, side="right") - 1
         along = self.nt_before[blocks] + offsets - self.blocks[blocks, 0]
         begin, end = self.nt_before[self.first[numbers]], self.nt_before[self.first[numbers + 1]]
-        return numbers, np.where(self.reverse[numbers], end - 1 - along, along - begin)
+        size = end - begin
+        along = (along - begin - self.wrapped[numbers]) % size
+        return numbers, np.where(self.reverse[numbers], size - 1 - along, along)
 
-    def unspliced(self) -> Transcripts:
-        """Return the transcripts with their introns."""
+    def numbered(self, numbers: np.ndarray, along: np.ndarray) -> np.ndarray:
+        """Return positions in the transcript itself, of positions along its bases in the genome.
+
+        They differ where a transcript has a numbering of its own; `ABSENT` for bases of the genome
+        that it lacks. All arrays have shape (M,), int64.
+        """
+        positions = along.copy()
+        if self.numberings:
+            for number in np.intersect1d(numbers, list(self.numberings)).tolist():
+                rows = numbers == number
+                positions[rows] = self.numberings[number].positions(along[rows])
+        return positions
+
+    def unspliced(self, genome: Genome) -> Transcripts:
+        """Return the transcripts with their introns, numbered as the genome."""
         blocks = np.stack([self.starts, self.stops], axis=1)
-        return replace(self, blocks=blocks, first=np.arange(len(self) + 1))
+        counts = np.ones(len(self), dtype=np.int64)
+        wrapped = np.zeros(len(self), dtype=np.int64)
+        crossing = np.flatnonzero(self.wrapped)
+        if len(crossing):  # from the first base to the end of the chromosome, and on to the last
+            ends = np.where(self.reverse, 0, self.lengths - 1)
+            last = self.genome_offsets(crossing, ends[crossing]) + 1
+            ends = self.lengths - 1 - ends
+            begin = self.genome_offsets(crossing, ends[crossing])
+            chromosome = chromosome_of(begin)
+            zero = genome_offset(chromosome, 0)
+            border = zero + np.array(genome.lengths, dtype=np.int64)[chromosome]
+            counts[crossing], wrapped[crossing] = 2, last - zero
+            blocks = np.repeat(blocks, counts, axis=0)
+            at = (np.cumsum(counts) - counts)[crossing]
+            blocks[at] = np.stack([zero, last], axis=1)
+            blocks[at + 1] = np.stack([begin, border], axis=1)
+        first = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
+        return replace(self, blocks=blocks, first=first, wrapped=wrapped, numberings={})
 
 
 @dataclass
@@ -129,11 +174,18 @@ class AnnotationRecords:
     strands: array[int] = field(default_factory=lambda: array("b"))  # 1, -1, or 0 for both strands
     # 1 if the first base is annotated, as for transcripts
     known: array[int] = field(default_factory=lambda: array("b"))
+    # Nt beyond the origin of a circular chromosome; see `Transcripts.wrapped`
+    wrapped: array[int] = field(default_factory=lambda: array("q"))
     # owners, starts, stops: Blocks in any order: number of the transcript, 0-based half-open
     # interval
     owners: array[int] = field(default_factory=lambda: array("q"))
     starts: array[int] = field(default_factory=lambda: array("q"))
     stops: array[int] = field(default_factory=lambda: array("q"))
+    circular: set[int] = field(default_factory=set)  # Numbers of the circular chromosomes
+    # differing, alignments: Transcripts that differ from the genome by insertions or deletions, and
+    # the alignments of transcripts to it
+    differing: set[int] = field(default_factory=set)
+    alignments: dict[int, tuple[tuple[AlignedPart, ...], ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -145,6 +197,7 @@ class AnnotationRecords:
         self.chromosomes.append(chromosome)
         self.strands.append(strand)
         self.known.append(known and strand != 0)
+        self.wrapped.append(0)
         return len(self.names) - 1
 
     def add_block(self, owner: int, start: int, stop: int) -> None:
@@ -154,10 +207,11 @@ class AnnotationRecords:
         self.stops.append(stop)
 
     def extend(self, other: AnnotationRecords) -> None:
-        """Add all records of another table."""
+        """Add all records of another table, without alignments."""
         before = len(self)
         self.owners.extend(array("q", (np.array(other.owners, dtype=np.int64) + before).tolist()))
-        for name in ("names", "genes", "chromosomes", "strands", "known", "starts", "stops"):
+        columns = ("names", "genes", "chromosomes", "strands", "known", "wrapped")
+        for name in (*columns, "starts", "stops"):
             getattr(self, name).extend(getattr(other, name))
 
 
@@ -180,13 +234,14 @@ def build_transcripts(records: AnnotationRecords, genome: Genome) -> Transcripts
     blocks, first = _merged_blocks(records)
     low, high = first[source], first[source + 1]
     starts, stops = blocks[low, 0], blocks[high - 1, 1]
-    names = np.array(records.names, dtype=object)[source]
+    identifiers = names = np.array(records.names, dtype=object)[source]
     signs = np.where(reverse, "(-)", "(+)").astype(object)
     names = np.where((strands[source] == 0) & (names != ""), names + signs, names)
     rank = np.unique(names, return_inverse=True)[1]
     order = np.lexsort((source, rank, reverse, stops, starts))
     kept = _drop_duplicates(order, [starts, stops, reverse, rank], blocks, low, high)
     source, reverse, low, high = source[kept], reverse[kept], low[kept], high[kept]
+    identifiers = identifiers[kept]
     spans = np.array(
         [
             f"{genome.names[chromosome]}:{start}-{stop}({'-' if back else '+'})"
@@ -202,12 +257,61 @@ def build_transcripts(records: AnnotationRecords, genome: Genome) -> Transcripts
     )
     return Transcripts(
         _unique_names(names[kept], spans, set(genome.names)),
+        np.where(identifiers == "", spans, identifiers),
         np.array(records.genes, dtype=object)[source],
         reverse,
         np.array(records.known, dtype=bool)[source],
         blocks[expand_ranges(low, high)[1]],
         np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(high - low)]),
+        np.array(records.wrapped, dtype=np.int64)[source],
+        frozenset(records.circular),
+        _numberings(records, source, reverse, blocks, low, high),
     )
+
+
+def _numberings(
+    records: AnnotationRecords,
+    source: np.ndarray,
+    reverse: np.ndarray,
+    blocks: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+) -> dict[int, Numbering]:
+    """Return the numbering of each transcript with an alignment that fits its blocks."""
+    numberings = {}
+    if records.alignments:
+        for i, record in enumerate(source.tolist()):
+            alignments = records.alignments.get(record, ())
+            if alignments and not records.wrapped[record]:
+                own = position_of(blocks[low[i] : high[i]])
+                numbering = make_numbering(own, bool(reverse[i]), alignments)
+                if numbering is not None:
+                    numberings[i] = numbering
+    return numberings
+
+
+def numbering_notes(
+    records: AnnotationRecords, transcripts: Transcripts, unspliced: bool
+) -> list[str]:
+    """Return notes on the transcripts that differ from the genome by insertions or deletions."""
+    numberings = transcripts.numberings.values()
+    aligned = sum(numbering.differs for numbering in numberings)
+    others = len(records.differing | set(records.alignments)) - len(numberings)
+    if unspliced:
+        aligned, others = 0, aligned + others
+    notes = []
+    if aligned:
+        notes.append(
+            f"transcripts that differ from the genome by insertions or deletions: {aligned} "
+            "(numbered by their alignments, cDNA_match; their sequence is that of the genome)"
+        )
+    if others:
+        why = "unspliced" if unspliced else "no alignment, cDNA_match, that fits"
+        notes.append(
+            f"transcripts that differ from the genome by insertions or deletions: {others} ({why}: "
+            "their positions are numbered along the genome)"
+        )
+    return notes
 
 
 def _merged_blocks(records: AnnotationRecords) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,7 @@ from vqrna.runtime.provenance import facts, lines_of, signature
 
 METHODS = ("auto", "umap", "pca")
 
+_NOISE = 1e-5  # relative difference that rounding may cause between equal windows
 _COMPONENTS = 50  # principal components that UMAP starts from, which makes it faster
 
 
@@ -48,6 +49,7 @@ class Projection:
     xy: np.ndarray  # (N, 2), float64
     method: str  # ``umap`` or ``pca``
     axes: tuple[str, str]  # Names of the two axes
+    single_point: bool = False  # Whether all of several sites have the same features
 
 
 def embed(model: TrainedModel, sites: SelectedSites, *, show_progress: bool = False) -> Embedding:
@@ -102,7 +104,7 @@ def project(features: np.ndarray, method: str = "auto", seed: int = 0) -> Projec
         Standardised before the projection.
     method : str
         One of `METHODS`; ``auto`` is UMAP if umap-learn is installed, else PCA. PCA is always
-        used for fewer than 10 sites.
+        used for fewer than 10 sites. Sites whose features are all the same are at (0, 0).
     """
     if method not in METHODS:
         raise UsageError(f"unknown method '{method}' (known: {', '.join(METHODS)})")
@@ -110,11 +112,14 @@ def project(features: np.ndarray, method: str = "auto", seed: int = 0) -> Projec
         raise UsageError("umap-learn is not installed: pip install 'vqrna[umap]'")
     from sklearn.decomposition import PCA
 
+    # Standardised, a feature that differs by rounding would count as much as any other.
+    varies = np.ptp(features, axis=0) > _NOISE * np.abs(features).max(axis=0)
+    if not varies.any():
+        xy = np.zeros((len(features), 2))
+        return Projection(xy, "pca", ("PC 1", "PC 2"), single_point=len(features) > 1)
     spread = features.std(axis=0)
-    standard = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    standard = (features - features.mean(axis=0)) / np.where(varies, spread, 1) * varies
     n = min(_COMPONENTS, *standard.shape)
-    if len(standard) < 2 or not spread.any():
-        return Projection(np.zeros((len(standard), 2)), "pca", ("PC 1", "PC 2"))
     pca = PCA(n, svd_solver="full")
     points = pca.fit_transform(standard.astype(np.float64))
     if (method == "umap" or (method == "auto" and has_umap())) and len(points) >= 10:

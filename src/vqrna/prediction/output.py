@@ -142,6 +142,7 @@ def write_results(
             "nt": total.nt,
             "near_ties": total.near_ties,
             "tokens": total.tokens,
+            "skipped": [asdict(each) for each in source.skipped],
             "files": [*(path.name for path in paths), SCANNED],
         }
         with files.open(RUN) as file:
@@ -158,6 +159,7 @@ def write_results(
         total,
         paths=tuple(paths),
         notes=tuple(files.notes),
+        skipped=source.skipped,
         in_genome=tables.stranded,
     )
 

@@ -13,6 +13,7 @@ import pandas as pd
 from vqrna.model import Model
 from vqrna.prediction.parts import Part
 from vqrna.prediction.settings import Settings
+from vqrna.runtime.run_record import SkippedInput
 from vqrna.sites import Sites
 from vqrna.stats.fdr import PValueCounts
 from vqrna.stats.tiers import TIERS
@@ -43,6 +44,9 @@ class Prediction:
         Notes on modifications for which no q-value could be as small as requested.
     notes : tuple of str
         Notes on files.
+    skipped : tuple of SkippedInput
+        Features of regions and annotation that could not be used: file, reason, count and first
+        line.
     in_genome : bool
         Whether a genome was scanned.
     near_ties : tuple of two int
@@ -58,6 +62,7 @@ class Prediction:
     empty_records: int = 0
     unreachable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    skipped: tuple[SkippedInput, ...] = ()
     in_genome: bool = False
     near_ties: tuple[int, int] = (0, 0)
 

@@ -284,5 +284,6 @@ def _stream(
         settings,
         total,
         repeated_names=0 if tables.stranded else tally.repeated_names,
+        skipped=source.skipped,
         in_genome=tables.stranded,
     )

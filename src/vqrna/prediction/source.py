@@ -16,6 +16,7 @@ from vqrna.data.fasta import read_fasta
 from vqrna.data.names import NameKeys, NameRule
 from vqrna.data.sequences import Sequences, check_file, check_type, paths_of, read_sequences
 from vqrna.region import Region
+from vqrna.runtime.run_record import SkippedInput
 from vqrna.sites import Sites
 
 
@@ -58,6 +59,10 @@ class Source(Protocol):
     def tables(self) -> SiteTables:
         """Output tables of its sites."""
 
+    @property
+    def skipped(self) -> tuple[SkippedInput, ...]:
+        """Lines or records of its files that were skipped, by reason; for ``run.json``."""
+
     def regions(self) -> Iterator[Region]:
         """Yield the regions to be scanned."""
 
@@ -95,6 +100,7 @@ class _Sequences:
     """Members that sources of plain sequences share."""
 
     tables: ClassVar[SiteTables] = SequenceTables()
+    skipped: ClassVar[tuple[SkippedInput, ...]] = ()
 
     def describe(self) -> dict[str, str]:
         """Return nothing: the result depends on the sequences only."""
