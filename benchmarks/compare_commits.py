@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 RENAMED: dict[str, str] = {
     "examination": "positions",
+    "flags": "warnings",
     "reading": "notes",  # in pages of codes
     "rivals": "decoys",
     "unlike": "ood",

@@ -16,6 +16,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Literal
 from xml.etree import ElementTree
@@ -27,6 +28,9 @@ from safetensors import safe_open
 Verdict = Literal["identical", "renamed", "different"]
 
 PICTURES = (".png", ".svg")
+
+RECORD = "run.json"
+"""The record of a run: only fields that both versions write are compared."""
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\w)")
 
@@ -88,6 +92,8 @@ class FileComparison:
         match suffix:
             case ".bed" | ".bedgraph" | ".bedrmod":
                 return self._table(raw.decode(), "\t", header=False)
+            case ".bw":
+                return _bigwig(path)
             case ".csv":
                 return self._table(raw.decode(), ",", header=True)
             case ".html":
@@ -119,9 +125,18 @@ class FileComparison:
         return [x for key, line in pairs if key not in self.ignored for x in self.numbers(line)]
 
     def _table(self, text: str, delimiter: str, header: bool) -> dict[str, Any]:
-        """Return the cells of a table by column, as text."""
+        """Return the cells of a table by column, as text.
+
+        Tables with column names had comment lines above them in earlier versions: they are left
+        out. Below, a cell may begin with #.
+        """
         lines = text.splitlines()
-        rows = [*csv.reader((x for x in lines if not x.startswith("#")), delimiter=delimiter)]
+        if header:
+            lines = [*dropwhile(lambda line: line.startswith("#"), lines)]
+            data = lines
+        else:
+            data = [line for line in lines if not line.startswith("#")]
+        rows = [*csv.reader(data, delimiter=delimiter)]
         width = len(rows[0]) if rows else 0
         names = (
             list(map(self.rename, rows.pop(0))) if header and rows else [*map(str, range(width))]
@@ -130,7 +145,7 @@ class FileComparison:
         if any(len(row) != width for row in rows):  # a track line, for example
             return {"comments": self._comments(lines), "rows": rows}
         return {
-            "comments": self._comments(lines),
+            **({} if header else {"comments": self._comments(lines)}),
             "columns": [names[i] for i in kept],
             "cells": {names[i]: [self.rename(row[i]) for row in rows] for i in kept},
         }
@@ -175,7 +190,11 @@ class FileComparison:
         if base.read_bytes() == head.read_bytes():
             return "identical", ""
         try:
-            where = first_difference(*(self.read(_content_of(path)) for path in (base, head)))
+            sides = [self.read(_content_of(path)) for path in (base, head)]
+            if base.name == RECORD and all(isinstance(side, dict) for side in sides):
+                shared = sides[0].keys() & sides[1].keys()
+                sides = [{key: side[key] for key in shared} for side in sides]
+            where = first_difference(*sides)
         except (OSError, ValueError, ElementTree.ParseError) as error:
             where = f"cannot be read: {error}"
         return ("different", where) if where else ("renamed", "")
@@ -193,6 +212,8 @@ class FileComparison:
             for folder in (base, head)
         ]
         for name in sorted(sides[0].keys() | sides[1].keys()):
+            if name not in sides[0] and Path(name).name == RECORD:
+                continue  # earlier versions wrote it in scans only
             if name not in sides[0] or name not in sides[1]:
                 yield name, "different", f"only in {'base' if name in sides[0] else 'head'}"
                 continue
@@ -200,6 +221,19 @@ class FileComparison:
             verdict, where = self.compare_files(one, two)
             moved = one.relative_to(base) != two.relative_to(head)
             yield name, "renamed" if moved and verdict == "identical" else verdict, where
+
+
+def _bigwig(path: Path) -> dict[str, Any]:
+    """Return the values of each sequence; one without values may be listed or not."""
+    import pyBigWig
+
+    try:
+        file = pyBigWig.open(str(path))
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+    with file:
+        values = {name: file.intervals(name) for name in file.chroms()}
+    return {name: list(found) for name, found in values.items() if found}
 
 
 def first_difference(base: Any, head: Any, where: str = "") -> str | None:

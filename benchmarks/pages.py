@@ -148,9 +148,8 @@ def demo() -> str:
         out = Path(folder) / "out"
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             main(["predict", str(DEMO), "--out", str(out), "--device", "cpu"])
-        lines = (out / "sites.tsv").read_text(encoding="utf-8").splitlines()
-    rows = "\n".join(line for line in lines if not line.startswith("# "))
-    return f"```\n{rows.removeprefix('#')}\n```"
+        rows = (out / "sites.tsv").read_text(encoding="utf-8").rstrip("\n")
+    return f"```\n{rows}\n```"
 
 
 def colours() -> str:

@@ -83,8 +83,7 @@ def write_fasta(path: Path, records: Mapping[str, str]) -> Path:
 
 def read_table(text: str) -> pd.DataFrame:
     """Read what `vqrna predict` wrote; an empty name stays a word."""
-    lines = [line for line in text.splitlines(keepends=True) if not line.startswith("# ")]
-    return pd.read_csv(io.StringIO("".join(lines)), sep="\t", keep_default_na=False)
+    return pd.read_csv(io.StringIO(text), sep="\t", keep_default_na=False)
 
 
 def files_in(folder: Path) -> list[str]:

@@ -1,11 +1,13 @@
 """A small scan in all its formats, and known sites to compare it with."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 
 from vqrna.formats import Description, writers
 from vqrna.modifications import modifications
+from vqrna.runtime.run_record import write_run_record
 from vqrna.sites import Sites
 
 KINDS = modifications(["m6A", "Psi"])
@@ -30,6 +32,7 @@ chr2\t11\t12\tm6A\t0\t+
 chr1\t12\t13\tY\t0\t-
 """
 SCANNED = "chr1\t0\t100\t.\t0\t+\nchr1\t0\t100\t.\t0\t-\nchr2\t0\t100\t.\t0\t+\n"
+LENGTHS = (("chr1", 100), ("chr2", 100))
 FACTS = {
     "vqrna": "0.1.0",
     "command": "vqrna predict a=b.fa",
@@ -59,11 +62,21 @@ def sites_of(rows) -> Sites:
     )
 
 
-def write_scan(folder: Path, rows=CALLED, scanned=SCANNED, formats=(), **facts: str) -> Path:
+def write_scan(
+    folder: Path, rows=CALLED, scanned=SCANNED, formats=(), lengths=LENGTHS, **facts
+) -> Path:
     """Write a scan as `vqrna predict` does; give its folder."""
     folder.mkdir(exist_ok=True)
     told = {name: value for name, value in (FACTS | facts).items() if value}
-    lengths = [("chr1", 100), ("chr2", 100)]
+    counts = dict(word.split("=") for word in told.get("candidates", "").split())
+    write_run_record(
+        folder,
+        "predict",
+        ["sites.tsv", "sites.parquet", "sites.bed.gz", "sites.bedrmod", "scanned.bed"],
+        model=told.get("model"),
+        settings={name: told[name] for name in ("called", "reported", "genome") if name in told},
+        results={"calls": {symbol: {"candidates": int(n)} for symbol, n in counts.items()}},
+    )
     description = Description(told, KINDS, lambda: iter(lengths))
     with writers(formats or ("tsv", "parquet", "bed", "bedrmod"), folder, description) as out:
         out.write(sites_of(rows))
@@ -71,3 +84,16 @@ def write_scan(folder: Path, rows=CALLED, scanned=SCANNED, formats=(), **facts: 
         head = f"# vqrna 0.1.0\n# candidates: {told.get('candidates', '')}\n"
         (folder / "scanned.bed").write_text(head + scanned)
     return folder
+
+
+def as_earlier(scan: Path) -> Path:
+    """Turn ``sites.tsv`` into a table of an earlier version, with its facts in ``#`` lines."""
+    record = json.loads((scan / "run.json").read_text())
+    facts = record["settings"] | {"model": record["model"]}
+    counts = {symbol: row["candidates"] for symbol, row in record["calls"].items()}
+    facts["candidates"] = " ".join(f"{symbol}={n}" for symbol, n in counts.items())
+    head = "# vqrna 0.1.0\n" + "".join(f"# {name}: {value}\n" for name, value in facts.items())
+    table = (scan / "sites.tsv").read_text().replace("warnings", "flags", 1)
+    (scan / "sites.tsv").write_text(head + table)
+    (scan / "run.json").unlink()
+    return scan

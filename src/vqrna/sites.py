@@ -12,7 +12,7 @@ import pandas as pd
 
 from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET
-from vqrna.stats.tiers import TIERS
+from vqrna.stats.tiers import CALLS
 
 FLAGS = ("short", "end", "edge", "ambiguous", "ood", "in_training")
 """Flags of a site, one bit each in this order; see :func:`vqrna.prediction.calling.call`."""
@@ -34,12 +34,15 @@ COLUMNS = (
     "p_value",
     "q_value",
     "call",
-    "flags",
+    "warnings",
 )
-"""Columns of a table of sites; ``position`` is 1-based here, and 0-based in :class:`Sites`."""
+"""Columns of a table of sites; ``position`` is 1-based here, and 0-based in :class:`Sites`.
+
+The column ``warnings`` holds the flags: ``flags`` is an attribute of every DataFrame.
+"""
 
 _LETTERS = np.array([*ALPHABET, "N"], dtype=object)
-_NAMES = np.array(["", *TIERS], dtype=object)
+_NAMES = np.array(["", *CALLS], dtype=object)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,8 @@ class Sites:
     score, probability, p_value, q_value : np.ndarray, shape (N,), float64
         Rounded (`DECIMALS`, `DIGITS`); nan if unknown.
     tier : np.ndarray, shape (N,), uint8
-        0 for no call, 1 ``low``, 2 ``medium``, 3 ``high``.
+        0 for no call, 1 ``low``, 2 ``medium``, 3 ``high``, 4 called by a score threshold without
+        reaching a tier (:data:`vqrna.stats.tiers.CALLS`).
     flags : np.ndarray, shape (N,), uint8
         Bits of `FLAGS`.
     extra : dict of str to np.ndarray, shape (N,)
@@ -121,7 +125,7 @@ class Sites:
             "base": _LETTERS[self.base],
             "modification": symbols[self.modification_index] if len(self) else np.empty(0, object),
             "call": _NAMES[self.tier],
-            "flags": flag_names(self.flags),
+            "warnings": flag_names(self.flags),
         }
         numbers = {
             "position": self.position + 1,

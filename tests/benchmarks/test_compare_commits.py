@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyBigWig
 import pytest
 from benchmarks.compare_files import FileComparison, first_difference
 from safetensors.numpy import save_file
@@ -57,7 +58,6 @@ def test_a_table_may_have_renamed_columns_and_flags_and_another_command(compare)
         ("\t0.5\t", "\t0.50\t", "cells/ood[1]: '0.5' -> '0.50'"),
         ("a b", "a c", "cells/sequence[0]: 'a b' -> 'a c'"),
         ("flags", "notes", "cells: 'flags' only in base"),
-        ("# nt: 3000", "# nt: 3001", "comments[0]: '3000' -> '3001'"),
         ("c\t0.5\t.\n", "", "2 -> 1 items"),
     ],
 )
@@ -66,6 +66,46 @@ def test_the_first_difference_of_a_table_is_located(compare, old, new, where):
     verdict, reported = compare("sites.tsv", base, base.replace(old, new))
     assert verdict == "different"
     assert where in reported
+
+
+def test_comment_lines_above_a_table_of_an_earlier_version_are_left_out(compare):
+    rows = 'sequence\tood\n#a\t1\n"a""b"\t2\n'
+    assert compare("sites.tsv", HEAD + rows, rows) == ("renamed", "")
+    assert compare("sites.csv", rows.replace("\t", ","), rows.replace("\t", ","))[0] == "identical"
+    verdict, where = compare("sites.tsv", HEAD + rows, rows.replace("#a", "#b"))
+    assert (verdict, where) == ("different", "cells/sequence[0]: '#a' -> '#b'")
+
+
+def test_comment_lines_of_bed_are_compared_by_their_numbers(compare):
+    base = HEAD + "chr1\t1\t2\n"
+    assert compare("a.bed", base, base.replace("nt: 3000", "nt: 3001"))[1] == (
+        "comments[0]: '3000' -> '3001'"
+    )
+
+
+def test_new_fields_and_new_records_of_runs_are_left_out(tmp_path):
+    for side, record in (("base", {"nt": 5, "vqrna": "0"}), ("head", {"nt": 5, "skipped": []})):
+        (tmp_path / side / "one").mkdir(parents=True)
+        (tmp_path / side / "one" / "run.json").write_text(json.dumps(record))
+    (tmp_path / "head" / "run.json").write_text("{}")
+    sides = tmp_path / "base", tmp_path / "head"
+    assert list(COMPARISON.compare_folders(*sides)) == [("one/run.json", "renamed", "")]
+    (tmp_path / "head" / "one" / "run.json").write_text('{"nt": 6}')
+    assert next(COMPARISON.compare_folders(*sides))[1:] == ("different", "nt: 5 -> 6")
+
+
+def test_a_bigwig_may_list_sequences_without_values(compare):
+    def write(lengths, value=0.5):
+        def call(path):
+            with pyBigWig.open(str(path), "w") as file:
+                file.addHeader(lengths)
+                file.addEntries(["a"], [3], ends=[4], values=[value])
+
+        return call
+
+    base = write([("a", 9)])
+    assert compare("a.bw", base, write([("a", 9), ("b", 9)])) == ("renamed", "")
+    assert compare("a.bw", base, write([("a", 9)], 0.25))[1].startswith("a[0][2]: 0.5 -> 0.25")
 
 
 def test_sentences_may_change_but_not_their_numbers(compare):
@@ -193,7 +233,8 @@ def test_files_may_be_renamed_but_not_missing(tmp_path):
 
 
 def test_files_of_other_formats_and_broken_ones_are_compared_by_bytes(compare):
-    assert compare("a.bw", b"\0one", b"\0two") == ("different", "bytes differ (4 -> 4 bytes)")
+    assert compare("a.x", b"\0one", b"\0two") == ("different", "bytes differ (4 -> 4 bytes)")
+    assert compare("a.bw", b"\0one", b"\0two")[0] == "different"
     verdict, where = compare("a.json", "{}", "{")
     assert (verdict, where.startswith("cannot be read: ")) == ("different", True)
 

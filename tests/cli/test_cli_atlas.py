@@ -9,7 +9,7 @@ def test_files_and_a_summary(vqrna_main, data, model, tmp_path):
     assert done.code == 0, done.err
     assert {path.name for path in (tmp_path / "a").iterdir()} == {
         "codebook.tsv", "deletion.tsv", "codes.meme", "top_codes.png", "top_codes.svg",
-        "deletion.png", "deletion.svg", "atlas.html",
+        "deletion.png", "deletion.svg", "atlas.html", "run.json",
     }  # fmt: skip
     assert "codes are used" in done.out
 

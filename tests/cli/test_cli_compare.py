@@ -5,6 +5,7 @@ import pytest
 
 from seeded import files_in
 from small_scan import KNOWN, write_scan
+from vqrna.runtime.run_record import read_run_record
 
 
 @pytest.fixture
@@ -22,20 +23,21 @@ def known(tmp_path):
 def test_table_picture_and_summary(vqrna_main, scan, known, out):
     done = vqrna_main("compare", scan / "sites.parquet", known, "--out", out)
     assert (done.code, done.err) == (0, "")
-    assert files_in(out) == ["agreement.png", "agreement.svg", "agreement.tsv"]
+    assert files_in(out) == ["agreement.png", "agreement.svg", "agreement.tsv", "run.json"]
     assert all(f"wrote {out / name}" in done.out for name in files_in(out))
     for words in ("m6A", "low +", "0.600 0.231–0.882", "0.500 0.188–0.812", "10 3.85–14.7"):
         assert words in done.out
-    head = (out / "agreement.tsv").read_text().splitlines()[:7]
-    assert head[0].startswith("# vqrna ")
-    assert head[1] == f"# command: vqrna compare {scan / 'sites.parquet'} {known} --out {out}"
-    assert head[2] == "# model: beef"
-    assert head[3:6] == [
-        f"# sites: {scan / 'sites.parquet'}",
-        f"# known sites: {known}",
-        "# within: 0 nt",
-    ]
-    table = pd.read_csv(out / "agreement.tsv", sep="\t", comment="#")
+    record = read_run_record(out)
+    assert record["command"] == f"vqrna compare {scan / 'sites.parquet'} {known} --out {out}"
+    assert record["model"] == "beef"
+    assert record["settings"] == {
+        "sites": str(scan / "sites.parquet"),
+        "known_sites": str(known),
+        "within": "0 nt",
+        "scanned": str(scan / "scanned.bed"),
+        "called": "confidence low or higher",
+    }
+    table = pd.read_csv(out / "agreement.tsv", sep="\t")
     assert table.iloc[0].to_dict() == {
         "modification": "m6A", "tier": "low", "called": 5, "known": 6, "found": 3,
         "precision": 0.6, "precision_low": 0.2307, "precision_high": 0.8824,
@@ -59,9 +61,10 @@ def test_what_is_not_known_is_nan_in_the_file_and_a_dash_on_the_terminal(vqrna_m
     assert "no scanned.bed beside sites.tsv" in notes[1]
     assert "enrichment is left blank" in notes[2]
     assert "–" in done.out
-    text = (out / "agreement.tsv").read_text()
-    assert "# within: 2 nt\n# modification: m6A\n" in text
-    table = pd.read_csv(out / "agreement.tsv", sep="\t", comment="#")
+    record = read_run_record(out)
+    assert (record["settings"]["within"], record["settings"]["modification"]) == ("2 nt", "m6A")
+    assert len(record["notes"]) == 3
+    table = pd.read_csv(out / "agreement.tsv", sep="\t")
     assert table[["candidates", "enrichment", "p_value"]].isna().all(axis=None)
     assert table["recall"].tolist() == [1, 1, 1]
 
@@ -71,7 +74,11 @@ def test_the_same_call_gives_the_same_bytes(vqrna_main, scan, known, tmp_path):
     for _ in range(2):
         assert vqrna_main("compare", scan / "sites.tsv", known, "--out", tmp_path / "o").code == 0
         seen.append(
-            {name: (tmp_path / "o" / name).read_bytes() for name in files_in(tmp_path / "o")}
+            {
+                name: (tmp_path / "o" / name).read_bytes()
+                for name in files_in(tmp_path / "o")
+                if name != "run.json"
+            }
         )
     assert seen[0] == seen[1]
 

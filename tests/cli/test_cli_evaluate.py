@@ -92,7 +92,7 @@ def test_files_with_out(vqrna_main, data, tmp_path):
     done = vqrna_main("evaluate", "--data", data, "--out", out, "--resamples", 0)
     assert done.code == 0
     there = {path.name for path in out.iterdir()}
-    assert there == {"evaluation.csv", "scores.tsv", "roc_pr.png", "roc_pr.svg"}
+    assert there == {"evaluation.csv", "scores.tsv", "roc_pr.png", "roc_pr.svg", "run.json"}
     assert all(f"wrote {out / name}" in done.out for name in there)
 
 

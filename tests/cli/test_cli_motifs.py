@@ -5,6 +5,7 @@ import pytest
 from seeded import files_in
 from tiny import measured, planted
 from vqrna.model.weights import save_model
+from vqrna.runtime.run_record import read_run_record
 from vqrna.sequence import decode
 
 FILES = [
@@ -33,19 +34,19 @@ def test_everything_is_written(vqrna_main, model, fasta, tmp_path):
     out = tmp_path / "out"
     done = vqrna_main("motifs", fasta, "--modification", "Am", "--out", out, "--model", model)
     assert done.code == 0, done.err
-    assert files_in(out) == sorted(FILES)
+    assert files_in(out) == sorted([*FILES, "run.json"])
     assert "12 windows" in done.out
-    text = (out / "importance.tsv").read_text()
-    assert text.startswith("# vqrna ")
-    assert "# modification: Am\n" in text
-    table = pd.read_csv(out / "importance.tsv", sep="\t", comment="#")
+    record = read_run_record(out)
+    assert record["settings"]["modification"] == "Am"
+    assert sorted(record["files"]) == sorted(FILES)
+    table = pd.read_csv(out / "importance.tsv", sep="\t")
     assert table.offset.tolist() == list(range(-25, 26))
     heights = table[["A", "C", "G", "U"]].sum(axis=1).to_numpy()
     assert heights == pytest.approx(table.importance.to_numpy(), rel=1e-4)
     found = np.load(out / "attributions.npz")
     assert found["attributions"].shape == (12, 4, 51)
     assert found["position"].tolist() == [26] * 12
-    each = pd.read_csv(out / "attributions.tsv", sep="\t", comment="#")
+    each = pd.read_csv(out / "attributions.tsv", sep="\t")
     assert len(each) == 12 * 51
     assert each.attribution.abs().groupby(each.offset).mean().to_numpy() == pytest.approx(
         table.importance.to_numpy(), rel=1e-4, abs=1e-6
@@ -67,12 +68,12 @@ def test_sites_of_longer_sequences_conventions_and_formats(vqrna_main, model, tm
     )  # fmt: skip
     assert done.code == 0, done.err
     assert "attributions.npz" not in files_in(out)
-    each = pd.read_csv(out / "attributions.tsv", sep="\t", comment="#")
+    each = pd.read_csv(out / "attributions.tsv", sep="\t")
     assert len(each) == 2 * 51
     assert sorted(each.site.unique()) == [3, 103]
     # Hypothetical attributions of a position sum to zero
     assert each[["A", "C", "G", "U"]].sum(axis=1).abs().max() < 1e-5
-    assert "target: sigmoid" in (out / "attributions.tsv").read_text()
+    assert read_run_record(out)["settings"]["target"].startswith("sigmoid")
 
 
 @pytest.mark.parametrize(

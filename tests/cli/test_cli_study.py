@@ -36,7 +36,8 @@ def test_ablate_makes_cells_table_and_picture(vqrna_main, data, settings, tmp_pa
     assert "cells: 2 of 2 cells (100%)" in found.err or "full, seed 0: AUROC" in found.err
     assert len(list((out / "cells").glob("*.json"))) == 2
     assert {p.name for p in out.iterdir()} == {
-        "cells", "ablations.csv", "ablations.md", "ablations.png", "ablations.svg"
+        "cells", "ablations.csv", "ablations.md", "ablations.png", "ablations.svg",
+        "run.json",
     }  # fmt: skip
     again = vqrna_main("ablate", "--out", out)
     assert again.code == 0

@@ -86,7 +86,7 @@ def test_from_data_to_a_model(vqrna_main, data, tmp_path):
     left = {p.name for p in (tmp_path / "run").iterdir()}
     assert left == {
         "best.safetensors", "checkpoint.safetensors", "config.toml", "curves.png", "curves.svg",
-        "history.csv", "model.safetensors", "train.log",
+        "history.csv", "model.safetensors", "run.json", "train.log",
     }  # fmt: skip
     config = load(tmp_path / "run" / "config.toml")
     assert (config.training.seed, config.model.length) == (3, 51)
@@ -107,7 +107,7 @@ def test_types_and_epochs_can_be_chosen(train, data, tmp_path):
 
 def test_one_network_each(train, data, tmp_path):
     assert train("--data", data, "--one-each", "--epochs", "1").code == 0
-    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["Am", "Cm"]
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["Am", "Cm", "run.json"]
 
 
 def test_the_published_preset_leaves_the_published_weights(vqrna_main, data, tmp_path):

@@ -106,7 +106,7 @@ def test_fetches_all_splits_and_keeps_checksums(tmp_path: Path, home: Home) -> N
     report = fetch(tmp_path / "new" / "data", home, splits=("train", "valid", "test"))
     folder = report.directory
     assert statuses(report) == ["fetched"] * 6
-    assert tree(folder) == sorted([*home.files, "SHA256SUMS"])
+    assert tree(folder) == sorted([*home.files, "SHA256SUMS", "run.json"])
     for name, body in home.files.items():
         assert (folder / name).read_bytes() == body
     lines = [f"{hashlib.sha256(body).hexdigest()}  {name}\n" for name, body in home.files.items()]
@@ -137,7 +137,7 @@ def test_a_file_that_changed_on_the_server_is_told(tmp_path: Path, home: Home) -
     report = fetch(tmp_path, home)
     assert statuses(report) == ["failed", "present"]
     assert "does not have the checksum" in report.files["detail"][0]
-    assert tree(tmp_path) == ["SHA256SUMS", "train/1-1.fasta"]
+    assert tree(tmp_path) == ["SHA256SUMS", "run.json", "train/1-1.fasta"]
 
 
 def test_the_user_s_checksums_are_held(tmp_path: Path, home: Home) -> None:
@@ -196,7 +196,7 @@ def test_a_transfer_that_breaks_for_good_goes_on_in_the_next_run(
     assert statuses(fetch(tmp_path, home)) == ["fetched", "fetched"]
     assert home.asked[0] == ("train/1-0.fasta", f"bytes={came}-", 206)
     assert (tmp_path / "train/1-0.fasta").read_bytes() == home.files["train/1-0.fasta"]
-    assert tree(tmp_path) == ["SHA256SUMS", "train/1-0.fasta", "train/1-1.fasta"]
+    assert tree(tmp_path) == ["SHA256SUMS", "run.json", "train/1-0.fasta", "train/1-1.fasta"]
 
 
 def test_a_file_that_changed_between_two_runs_is_fetched_whole(tmp_path: Path, home: Home) -> None:
@@ -221,7 +221,7 @@ def test_a_login_page_is_no_data(tmp_path: Path, home: Home) -> None:
     report = fetch(tmp_path, home)
     assert statuses(report) == ["failed", "fetched"]
     assert "not FASTA" in report.files["detail"][0]
-    assert tree(tmp_path) == ["SHA256SUMS", "train/1-1.fasta"]
+    assert tree(tmp_path) == ["SHA256SUMS", "run.json", "train/1-1.fasta"]
 
 
 def test_a_refusal_is_told_and_a_busy_server_is_asked_again(tmp_path: Path, home: Home) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from small_scan import CALLED, KNOWN, SCANNED, UNCALLED, write_scan
+from small_scan import CALLED, KNOWN, SCANNED, UNCALLED, as_earlier, write_scan
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation import compare, predicted_sites
 from vqrna.evaluation.agreement import COLUMNS
@@ -464,3 +464,42 @@ def test_ambiguous_names_are_an_error(scan, tmp_path):
     message = r"renamed.bed: 'chr1.4' and 'chr1.5' are both 'chr1' with --name-until"
     with pytest.raises(DataError, match=message):
         compare(sites, known, name_until="|", ignore_version=True)
+
+
+@pytest.mark.parametrize("within", [0, 1])
+def test_a_table_of_an_earlier_version_is_read(scan, known, within):
+    (scan / "scanned.bed").unlink()
+    expected = compare(scan / "sites.tsv", known, within=within)
+    earlier = compare(as_earlier(scan) / "sites.tsv", known, within=within)
+    assert "\tflags\n" in (scan / "sites.tsv").read_text()
+    pd.testing.assert_frame_equal(earlier.table, expected.table)
+    assert earlier.facts == expected.facts
+    assert earlier.notes == expected.notes
+
+
+def test_calls_by_a_threshold_are_counted_apart_from_tiers(tmp_path, known):
+    rows = [("chr1", 10, False, 0, 4), ("chr1", 30, False, 0, 1), ("chr1", 40, True, 0, 3)]
+    scan = write_scan(tmp_path / "scan", rows, called="score 0.2 or higher")
+    for file in ("sites.tsv", "sites.parquet"):
+        agreement = compare(scan / file, known)
+        table = agreement.table[agreement.table.modification == "m6A"]
+        assert table.tier.tolist() == ["threshold", "low", "medium", "high"]
+        assert table.called.tolist() == [3, 2, 1, 1]
+        assert table.found.tolist() == [3, 2, 1, 1]
+    agreement = compare(scan / "sites.bed.gz", known)  # which has no calls
+    assert agreement.table.tier.tolist() == ["threshold", "threshold"]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_odd_names_are_matched_in_every_format(tmp_path, file):
+    names = ["a b", 'a"b', "a#b", "a_b", "#a"]
+    rows = [(name, 10 + i, False, 0, 2) for i, name in enumerate(names)]
+    scan = write_scan(tmp_path / "scan", rows, scanned="", lengths=[(name, 99) for name in names])
+    known = tmp_path / "known.bed"
+    known.write_text("".join(f"{name}\t{at}\t{at + 1}\tm6A\t0\t+\n" for name, at, *_ in rows[:4]))
+    assert row(compare(scan / file, known), "m6A", compare_tier(file))["found"] == 4
+
+
+def compare_tier(file: str) -> str:
+    """The tier of a table, and the lowest tier of a format without tiers."""
+    return "medium" if file in ("sites.tsv", "sites.parquet") else "low"

@@ -13,7 +13,12 @@ from vqrna.stats.tiers import TIERS
 
 KINDS = tuple(modification(name) for name in ("m6A", "Psi", "m5C"))
 
-FACTS = {"vqrna": "1.2.3", "command": "vqrna predict a.fa --prior m6A=0.01", "model": "abc"}
+FACTS = {
+    "vqrna": "1.2.3",
+    "command": "vqrna predict a.fa --prior m6A=0.01",
+    "model": "abc",
+    "priors": "m6A=0.01",
+}
 
 
 def make_sites(names: str | Sequence[str], positions: Sequence[int], **columns: object) -> Sites:

@@ -1,13 +1,16 @@
 """Sites as BED9, as bedtools, tabix and pysam read it."""
 
 import gzip
+import re
 
 import pysam
 import pytest
 from example_sites import KINDS, make_sites, random_sites
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vqrna.formats.description import rgb
-from vqrna.formats.text import bed_name
+from vqrna.formats.text import bed_name, read_bed_name
 
 
 def rows(path) -> list[list[str]]:
@@ -59,12 +62,21 @@ def test_odd_names_are_made_safe(written, run, name):
     assert run("tabix", "-l", bed).splitlines() == [bed_name(name), "z"]
 
 
+@given(st.text(min_size=1))
+def test_a_name_that_bed_cannot_hold_is_read_back(name):
+    written = bed_name(name)
+    assert not re.search(r'[\s#"]|\A(?i:track|browser|chrom\Z)', written)
+    if written != name and not re.search(r"[\ud800-\udfff]", name):
+        assert read_bed_name(written) == name
+
+
 def test_names_are_told_safe():
     assert bed_name("chr1") == "chr1"
     assert bed_name("ENST0001.2|x:y") == "ENST0001.2|x:y"
-    assert bed_name("a b\u00a0c") == "a_b_c"
-    assert bed_name("trackside") == "_trackside"
-    for name in ("chromosome1", "backtrack1", "my_browser", "mychrom"):  # not at the beginning
+    assert bed_name("a b\u00a0c") == "a%20b%C2%A0c"
+    assert bed_name("trackside") == "%74rackside"
+    assert bed_name("Chrom") == "%43hrom"
+    for name in ("chromosome1", "backtrack1", "my_browser", "mychrom", "bracket", "a%b"):
         assert bed_name(name) == name
     assert bed_name("") == "."
 

@@ -160,7 +160,7 @@ def test_odd_names_do_not_break_the_reader(written):
     names = ["a#b", '"q', "x y", "Ψ"]
     (path,) = written("bedrmod", [make_sites(names, [1, 2, 3, 4])], **GIVEN).paths
     data = bedrmod.read_data_to_df(path)
-    assert data.chrom.tolist() == ["a_b", "_q", "x_y", "Ψ"]
+    assert data.chrom.tolist() == ["a%23b", "%22q", "x%20y", "Ψ"]
     assert data.chromStart.tolist() == [1, 2, 3, 4]
 
 

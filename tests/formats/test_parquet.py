@@ -24,7 +24,7 @@ def test_pandas_reads_back_what_was_there(written):
     for column in ("strand", "base", "modification"):
         assert isinstance(found[column].dtype, pd.CategoricalDtype)
         assert found[column].astype(object).tolist() == told[column].tolist()
-    for column in ("call", "flags"):
+    for column in ("call", "warnings"):
         assert found[column].astype(object).fillna("").tolist() == told[column].tolist()
 
 
@@ -38,6 +38,11 @@ def test_the_types_are_those_one_would_want(written):
     assert found.call.cat.ordered
     tier = random_sites(50).tier
     assert (found.call >= "medium").tolist() == (tier >= 2).tolist()
+    rising = make_sites("a", range(5), tier=[4, 1, 2, 3, 0])
+    (path,) = written("parquet", [rising]).paths
+    call = pd.read_parquet(path).call
+    assert call.astype(object).tolist()[:4] == ["threshold", "low", "medium", "high"]
+    assert call.cat.codes.tolist() == [0, 1, 2, 3, -1]
 
 
 def test_what_is_not_known_is_null(written):
@@ -45,7 +50,7 @@ def test_what_is_not_known_is_null(written):
     sites = make_sites("a", [0], tier=0, q_value=np.nan, extra=extra)
     (path,) = written("parquet", [sites]).paths
     row = pq.read_table(path).to_pylist()[0]
-    told = ("q_value", "call", "flags", "transcript", "lowest_score")
+    told = ("q_value", "call", "warnings", "transcript", "lowest_score")
     assert {name: row[name] for name in told} == dict.fromkeys(told)
     assert row["score"] == 0.5
 
@@ -63,6 +68,7 @@ def test_facts_and_units_stand_in_the_schema(written):
     assert told["program"] == "vqrna 1.2.3"
     assert told["command"] == FACTS["command"]
     assert told["model"] == "abc"
+    assert told["priors"] == FACTS["priors"]
     assert told["assembly"] == "GRCh38"
     assert json.loads(told["modifications"])[1] == {
         "symbol": "Psi",

@@ -121,8 +121,9 @@ def test_names_that_come_twice_are_left_out_and_told(written, blocks):
     paths = {path.name: path for path in out.paths}
     assert rows(paths["sites.m6A.bedgraph.gz"]) == [("b", 3, 4, 0.5)]
     with pyBigWig.open(str(paths["sites.m6A.bw"])) as file:
-        assert file.chroms() == {"b": 1 << 20}
-    assert len(pd.read_csv(paths["sites.tsv"], sep="\t", comment="#")) == sum(map(len, blocks))
+        assert file.chroms() == {"a": 1 << 20, "b": 1 << 20}
+        assert file.intervals("a") is None
+    assert len(pd.read_csv(paths["sites.tsv"], sep="\t")) == sum(map(len, blocks))
 
 
 def test_names_that_come_twice_are_known_from_the_sequences_too(written):
@@ -130,14 +131,25 @@ def test_names_that_come_twice_are_known_from_the_sequences_too(written):
     out = written("bigwig", [make_sites(["a", "b"], [3, 3])], lengths)
     assert len(out.notes) == 1
     with pyBigWig.open(str(out.paths[0])) as file:
-        assert file.chroms() == {"b": 10}
+        assert file.chroms() == {"a": 10, "b": 10}
+        assert file.intervals("a") is None
 
 
-def test_names_that_are_written_alike_count_as_one(written):
-    out = written("bigwig", [make_sites(["a b", "a_b"], [3, 3])])
-    assert bed_name("a b") == "a_b"
-    assert names(out) == []
-    assert out.notes[0].startswith("'a_b' left out of bw")
+def test_names_that_differ_in_a_blank_stay_different(written):
+    out = written("bigwig,bedgraph", [make_sites(["a b", "a_b"], [3, 3])])
+    (path,) = (path for path in out.paths if path.suffix == ".bw")
+    with pyBigWig.open(str(path)) as file:
+        assert sorted(file.chroms()) == ["a%20b", "a_b"] == sorted([bed_name("a b"), "a_b"])
+    assert out.notes == (
+        "sequence names with characters that bigwig, bedgraph cannot hold: 1 "
+        "('a b' is written as 'a%20b')",
+    )
+
+
+def test_a_sequence_without_a_letter_is_not_listed(written):
+    (path,) = written("bigwig", [make_sites("a", [3])], {"a": 10, "empty": 0}).paths
+    with pyBigWig.open(str(path)) as file:
+        assert file.chroms() == {"a": 10}
 
 
 def test_a_sequence_nobody_told_of_is_a_fault(written):

@@ -1,5 +1,6 @@
 """Sites as tab-separated text."""
 
+import csv
 import io
 
 import numpy as np
@@ -9,21 +10,24 @@ from example_sites import KINDS, make_sites, random_sites
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vqrna.errors import DataError
 from vqrna.formats.tsv import column_line, lines
 from vqrna.sites import COLUMNS, flag_names, round_significant
 
 
 def read(text: str) -> pd.DataFrame:
-    return pd.read_csv(io.StringIO(text), sep="\t", comment="#", keep_default_na=False)
+    return pd.read_csv(
+        io.StringIO(text), sep="\t", keep_default_na=False, dtype={"sequence": object}
+    )
 
 
 def test_the_columns_are_named():
     assert column_line() == (
         "sequence\tposition\tstrand\tbase\tmodification\tscore\tprobability\tp_value\tq_value"
-        "\tcall\tflags\n"
+        "\tcall\twarnings\n"
     )
     assert column_line(["transcript", "lowest_score"]).endswith(
-        "\tflags\ttranscript\tlowest_score\n"
+        "\twarnings\ttranscript\tlowest_score\n"
     )
 
 
@@ -66,7 +70,7 @@ def test_further_columns_are_written_by_what_they_hold():
     text = lines(make_sites("a", [0, 1], extra=extra), KINDS)
     assert [line.split("\t")[11:] for line in text.splitlines()] == [
         ["ENST1.2", "0.250000", "0.1235", "3", "true"],
-        ["a_b", "nan", "0", "12", "false"],
+        ["a%09b", "nan", "0", "12", "false"],
     ]
 
 
@@ -91,9 +95,16 @@ def test_what_is_read_back_is_what_was_there(rows, chance):
         reverse=[chance.random() < 0.5 for _ in rows],
         modification_index=[chance.randrange(3) for _ in rows],
         flags=[chance.randrange(16) for _ in rows],
-        tier=[chance.randrange(4) for _ in rows],
+        tier=[chance.randrange(5) for _ in rows],
     )
-    found = read(column_line() + lines(sites, KINDS))
+    text = column_line() + lines(sites, KINDS)
+    found = read(text)
+    kept = [name if name.isprintable() else None for name in names]
+    for read_names in (
+        found["sequence"].tolist(),
+        [row["sequence"] for row in csv.DictReader(io.StringIO(text, ""), delimiter="\t")],
+    ):
+        assert [a if b else None for a, b in zip(read_names, kept, strict=True)] == kept
     assert len(found) == count
     assert tuple(found.columns) == COLUMNS
     assert found.position.tolist() == [p + 1 for p in positions]
@@ -102,7 +113,7 @@ def test_what_is_read_back_is_what_was_there(rows, chance):
     table = sites.table(KINDS)
     for column in ("strand", "base", "modification"):
         assert found[column].tolist() == table[column].tolist()
-    assert found["flags"].replace(".", "").tolist() == flag_names(sites.flags).tolist()
+    assert found["warnings"].replace(".", "").tolist() == flag_names(sites.flags).tolist()
     assert found["call"].replace(".", "").tolist() == table["call"].tolist()
 
 
@@ -118,23 +129,55 @@ def test_numbers_are_written_as_python_writes_them():
 
 @pytest.mark.parametrize(
     ("name", "written_as"),
-    [("chr 1", "chr 1"), ("a\tb\nc", "a_b_c"), ('#"x"', "__x_"), ("Ψ,é", "Ψ,é"), ("\udc80", "_")],
+    [
+        ("chr 1", "chr 1"),
+        ("a#b", "a#b"),
+        ("#a", "#a"),
+        ("5'-x", "5'-x"),
+        ("Ψ,é", "Ψ,é"),
+        ("a%20b", "a%20b"),
+        ('a"b', '"a""b"'),
+        ("a\tb\nc", "a%09b%0Ac"),
+        ("5%\t", "5%25%09"),
+        ("\udc80", "%ED%B2%80"),
+    ],
 )
-def test_names_that_would_break_a_line(name, written_as):
+def test_names_are_kept_unless_they_would_break_a_line(name, written_as):
     assert lines(make_sites(name, [0]), KINDS).split("\t")[0] == written_as
 
 
-def test_the_file_tells_its_facts_first(written):
+def test_names_that_differ_in_one_character_stay_different(written):
+    names = ["a#b", 'a"b', "a_b", "#a", '"a']
+    out = written("tsv", [make_sites(names, range(5))])
+    assert pd.read_csv(out.paths[0], sep="\t")["sequence"].tolist() == names
+    assert out.notes == ()
+
+
+def test_an_escaped_name_is_reported(written):
+    out = written("tsv,bed", [make_sites(["a\x01", "b c", "d", "b c"], [1, 1, 1, 2])])
+    assert out.notes[-2:] == (
+        "sequence names with characters that tsv cannot hold: 1 ('a\x01' is written as 'a%01')",
+        "sequence names with characters that bed cannot hold: 2 ('a\x01' is written as 'a%01')",
+    )
+
+
+def test_two_names_that_would_be_written_alike_are_refused(written, tmp_path):
+    with pytest.raises(DataError, match=r"'b c' and 'b%20c' would have the same name in bed"):
+        written("tsv,bed", [make_sites(["b c"], [1])], {"b%20c": 9, "b c": 9})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_site_called_by_the_threshold_alone_says_so(written):
+    (path,) = written("tsv", [make_sites("a", [1], tier=4)]).paths
+    assert pd.read_csv(path, sep="\t")["call"].tolist() == ["threshold"]
+
+
+def test_the_file_begins_with_the_names_of_the_columns(written):
     out = written("tsv", [make_sites("chr1", [6])])
     (path,) = out.paths
     assert path.name == "sites.tsv"
-    assert path.read_text().splitlines()[:4] == [
-        "# vqrna 1.2.3",
-        "# command: vqrna predict a.fa --prior m6A=0.01",
-        "# model: abc",
-        column_line().rstrip(),
-    ]
-    assert read(path.read_text()).position.tolist() == [7]
+    assert path.read_text().splitlines()[0] == column_line().rstrip()
+    assert pd.read_csv(path, sep="\t").position.tolist() == [7]
 
 
 def test_an_empty_scan_has_a_header_with_the_columns_there_would_be(written):

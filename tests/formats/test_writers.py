@@ -165,7 +165,7 @@ def test_a_file_in_the_way_is_told_before_any_work(tmp_path):
 def test_extra_columns_may_come_with_a_block_of_none(tmp_path):
     extra = {"transcript": np.array([], dtype=object)}
     write(tmp_path, [make_sites("a", []), make_sites("a", [], extra=extra)], ["tsv"])
-    assert (tmp_path / "sites.tsv").read_text().endswith("\tflags\ttranscript\n")
+    assert (tmp_path / "sites.tsv").read_text().endswith("\twarnings\ttranscript\n")
 
 
 def test_memory_does_not_grow_with_the_number_of_sites(tmp_path):

@@ -1,6 +1,5 @@
 """The atlas of a small codebook, and its files."""
 
-import io
 import json
 import re
 
@@ -87,12 +86,11 @@ def test_files(found, tmp_path):
     written = write_atlas(found, tmp_path, model_hash="beef", split="valid", palette="colorblind")
     assert {path.name for path in written} == {
         "codebook.tsv", "deletion.tsv", "codes.meme", "top_codes.png", "top_codes.svg",
-        "deletion.png", "deletion.svg", "atlas.html",
+        "deletion.png", "deletion.svg", "atlas.html", "run.json",
     }  # fmt: skip
-    text = (tmp_path / "codebook.tsv").read_text()
-    assert "# model: beef\n" in text
-    rows = "".join(line for line in text.splitlines(keepends=True) if line[0] != "#")
-    table = pd.read_csv(io.StringIO(rows), sep="\t")
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert (record["model"], record["settings"]["split"]) == ("beef", "valid")
+    table = pd.read_csv(tmp_path / "codebook.tsv", sep="\t")
     assert len(table) == 16
     assert len(table.nearest[0].split(",")) == 5
     html = (tmp_path / "atlas.html").read_text()

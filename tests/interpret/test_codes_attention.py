@@ -1,7 +1,5 @@
 """Attention maps and code occlusion of windows."""
 
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +14,7 @@ from vqrna.interpret.knockout import Substitutes, occlusion
 from vqrna.interpret.site_selection import labelled_sites
 from vqrna.model import ModelSet
 from vqrna.modifications import modification
+from vqrna.runtime.run_record import read_run_record
 from vqrna.sequence import one_hot
 
 AM = modification("Am")
@@ -89,13 +88,12 @@ def test_files(paper, sites, tmp_path):
         f"{name}.{kind}"
         for name in ("occlusion", "attention")
         for kind in ("tsv", "npz", "png", "svg")
-    }
-    lines = (tmp_path / "attention.tsv").read_text().splitlines(keepends=True)
-    assert "# modification: Am\n" in lines
-    table = pd.read_csv(io.StringIO("".join(x for x in lines if x[0] != "#")), sep="\t")
+    } | {"run.json"}
+    assert read_run_record(tmp_path)["settings"]["modification"] == "Am"
+    table = pd.read_csv(tmp_path / "attention.tsv", sep="\t")
     width = maps.site.shape[-1]
     assert len(table) == 3 * width
     assert table[:width].layer_6.to_numpy() == pytest.approx(maps.site[0, 5].mean(axis=0), rel=1e-3)
     assert table.first_nt[:width].tolist() == maps.layout.starts.tolist()
     ours = write_attention(few, AM, effects, None, tmp_path / "ours")
-    assert {p.stem for p in ours} == {"occlusion"}
+    assert {p.stem for p in ours} == {"occlusion", "run"}

@@ -134,7 +134,7 @@ def test_files(sites, tmp_path):
         sites, found, drawn, model.modifications, tmp_path, model_hash="beef", source="valid"
     )
     assert [p.name for p in written] == [
-        "embedding.parquet", "embedding.npz", "embedding.png", "embedding.svg",
+        "embedding.parquet", "embedding.npz", "embedding.png", "embedding.svg", "run.json",
     ]  # fmt: skip
     table = pq.read_table(written[0])
     assert table.schema.metadata[b"model"] == b"beef"

@@ -1,7 +1,6 @@
 """The spectrum of a codebook whose codes are made by hand."""
 
 import dataclasses
-import io
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from vqrna.interpret.codes import (
 )
 from vqrna.interpret.spectrum import paper_spectrum, spectrum, term_frequency, write_spectrum
 from vqrna.model import ModelSet
+from vqrna.runtime.run_record import read_run_record
 from vqrna.sequence import one_hot, recentre
 
 SYMBOLS = ("Am", "Cm", "Um")
@@ -86,13 +86,6 @@ def test_the_published_way_counts_all_windows(model, windows, strings):
     assert z.loc[0].to_numpy() == pytest.approx((counts - counts.mean()) / counts.std())
 
 
-def read(path):
-    lines = path.read_text().splitlines(keepends=True)
-    rows = [line for line in lines if not line.startswith("#")]
-    told = [line.strip() for line in lines if line.startswith("#")]
-    return told, pd.read_csv(io.StringIO("".join(rows)), sep="," if path.suffix == ".csv" else "\t")
-
-
 @pytest.mark.parametrize("paper", [False, True])
 def test_files(model, windows, strings, tmp_path, paper):
     if paper:
@@ -102,17 +95,19 @@ def test_files(model, windows, strings, tmp_path, paper):
     written = write_spectrum(found, tmp_path, model_hash="beef", split="valid")
     names = ["tf_idf_matrix_sorted.csv", "spectrum.tsv"][: 1 if paper else 2]
     names += [f"VQRNA_feature_spectrum.{kind}" for kind in ("png", "svg", "html")]
-    assert [path.name for path in written] == names
-    told, matrix = read(written[0])
-    assert "# model: beef" in told
+    assert [path.name for path in written] == [*names, "run.json"]
+    record = read_run_record(tmp_path)
+    assert (record["model"], record["settings"]) == ("beef", {"split": "valid", "paper": paper})
+    assert record["files"] == names
+    matrix = pd.read_csv(written[0])
     assert list(matrix) == ["code", *SYMBOLS]
     assert matrix.code.tolist() == found.order.tolist()
-    html = written[-1].read_text()
+    html = written[-2].read_text()
     assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
     assert "cancels" in html
     assert "/*" not in html
     if not paper:
-        _, table = read(written[1])
+        table = pd.read_csv(written[1], sep="\t")
         assert len(table) == len(found.order) * 3
         assert table.code.tolist() == np.repeat(found.order, 3).tolist()
         first = table[(table.code == 12) & (table.modification == "Um")].iloc[0]

@@ -13,7 +13,7 @@ def drawn(monkeypatch):
     """Draw nothing; keep what would be drawn."""
     calls = []
 
-    def site_tracks(table, name, length, modifications, *, sequence):
+    def site_tracks(table, name, length, modifications, tiers, *, sequence):
         calls.append((table, name, length, [m.symbol for m in modifications], sequence))
 
     def save_figure(figure, path):

@@ -14,6 +14,7 @@ from seeded import files_in, letters, read_table, write_fasta
 from vqrna.errors import DataError
 from vqrna.prediction import PartStore, Prediction, make_settings, predict, predict_files
 from vqrna.runtime.provenance import running
+from vqrna.sites import COLUMNS
 
 SEQUENCES = {
     "first": letters(700),
@@ -45,7 +46,7 @@ def test_the_file_holds_what_is_found_in_memory(model, fasta, tmp_path, settings
     assert done.sites is None
     expected = predict(fasta, model=model, **settings)
     told = read_table(done.path.read_text())
-    wanted = expected.sites.replace({"call": {"": "."}, "flags": {"": "."}})
+    wanted = expected.sites.replace({"call": {"": "."}, "warnings": {"": "."}})
     pd.testing.assert_frame_equal(told, wanted, check_dtype=False, rtol=1e-3, atol=1e-6)
     pd.testing.assert_frame_equal(done.summary, expected.summary)
     assert (done.records, done.nt) == (expected.records, expected.nt) == (5, 1191)
@@ -58,11 +59,11 @@ def test_scores_are_told_closely_enough(model, fasta, tmp_path):
     assert (told["score"] - exact["score"]).abs().max() <= 5.1e-7
 
 
-def test_the_head_tells_where_the_file_comes_from(model, fasta, tmp_path):
+def test_the_record_and_the_head_of_a_bed_file_say_where_they_come_from(model, fasta, tmp_path):
     with running(["predict", "in.fa", "--out", "a b"]):
         done = run(fasta, tmp_path, model, prior={"Psi": 0.0123456789})
-    lines = done.path.read_text().splitlines()
-    assert lines[:10] == [
+    assert done.path.read_text().splitlines()[0] == "\t".join(COLUMNS)
+    assert (tmp_path / "scanned.bed").read_text().splitlines()[:9] == [
         f"# vqrna {vqrna.__version__}",
         "# command: vqrna predict in.fa --out 'a b'",
         "# model: seeded0",
@@ -72,11 +73,33 @@ def test_the_head_tells_where_the_file_comes_from(model, fasta, tmp_path):
         "# sequences: 5",
         "# nt: 1191",
         "# candidates: Am=273 m6A=273 m6Am=51 Psi=317",
-        "sequence\tposition\tstrand\tbase\tmodification\tscore\tprobability\tp_value\tq_value"
-        "\tcall\tflags",
     ]
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["schema_version"] == 1
+    assert record["version"] == vqrna.__version__
+    assert record["command"] == record["scan_command"] == "vqrna predict in.fa --out 'a b'"
+    assert record["model"] == "seeded0"
+    assert record["settings"] == {
+        "called": "confidence medium or higher",
+        "reported": "called sites",
+        "priors": {"Am": 0.0003, "m6A": 0.002, "m6Am": 0.003, "Psi": 0.0123456789},
+        "confidence": "medium",
+        "threshold": None,
+        "fdr": None,
+        "all_sites": False,
+    }
+    rows = done.summary.set_index("modification")
+    assert list(record["calls"]) == list(record["tiers"]) == ["Am", "m6A", "m6Am", "Psi"]
+    for symbol, counts in record["calls"].items():
+        labels = ["candidates", "called", "low", "medium", "high", "threshold"]
+        assert counts == rows.loc[symbol, labels].to_dict()
+        assert counts["called"] == sum(counts[label] for label in labels[2:])
+        tiers = record["tiers"][symbol]
+        assert 0.5 <= tiers["low"] <= tiers["medium"] <= tiers["high"] <= 1
+    assert record["skipped"] == []
+    assert record["seconds"] >= 0
     done = run(fasta, tmp_path, model, threshold=0.75, all_sites=True, modifications="Am")
-    lines = done.path.read_text().splitlines()
+    lines = (tmp_path / "scanned.bed").read_text().splitlines()
     assert lines[1] == "# command: called from Python"
     assert lines[3:6] == [
         "# called: score 0.75 or higher",

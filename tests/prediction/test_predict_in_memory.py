@@ -129,7 +129,7 @@ def test_flags_tell_what_is_unusual(model):
     def flags(text):
         """Give the flags of 1-based positions."""
         found = table({"a": text}, model, all_sites=True, modifications="Am")
-        return found.set_index("position")["flags"]
+        return found.set_index("position")["warnings"]
 
     half = LENGTH // 2
     long = flags("A" * 200 + "N" + "A" * 200)

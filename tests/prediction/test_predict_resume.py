@@ -253,6 +253,7 @@ def test_only_parts_of_changed_sequences_are_computed_again(stopped, fasta, out,
     done = predict(fasta, out)
     assert stopped["done"] == PARTS - stopped["kept"] + 1
     assert done.notes == (
+        "resumed: 4 of 6 parts were kept from an earlier run",
         "1 kept part was of other sequences (the input has changed, or files were renamed): "
         "computed again",
     )
@@ -267,7 +268,7 @@ def test_renamed_parts_are_computed_again(stopped, fasta, out, tmp_path):
     (folder / "aside").rename(names[1])
     done = predict(fasta, out)
     assert stopped["done"] == PARTS - stopped["kept"] + 2
-    assert done.notes[0].startswith("2 kept parts were of other sequences")
+    assert done.notes[1].startswith("2 kept parts were of other sequences")
     assert done.path.read_bytes() == work(fasta, tmp_path / "fresh", threshold=0.5)
 
 
@@ -298,7 +299,10 @@ def test_a_damaged_part_is_computed_again_in_the_same_run(stopped, fasta, out, t
         return
     done = predict(fasta, out)
     assert stopped["done"] == PARTS - stopped["kept"] + 1
-    assert done.notes == ("1 kept part was damaged: computed again",)
+    assert done.notes == (
+        "resumed: 4 of 6 parts were kept from an earlier run",
+        "1 kept part was damaged: computed again",
+    )
     assert json.loads((out / "run.json").read_text())["recomputed"] == {"damaged": 1, "changed": 0}
     assert done.path.read_bytes() == work(fasta, tmp_path / "fresh", threshold=0.5)
 

@@ -33,7 +33,7 @@ def test_p_values_are_ranks_in_the_null_of_the_type(model):
         rows = found[found["modification"] == m.symbol]
         logits = model.scan(encode(text))[rows["position"] - 1, k]
         expected = np.where(
-            rows["flags"].str.contains("end"),
+            rows["warnings"].str.contains("end"),
             model.off_site_cut[k].p_value(logits),
             model.off_site[k].p_value(logits),
         )
@@ -56,9 +56,11 @@ def test_a_call_is_the_highest_tier_that_is_reached(model):
     symbols = [m.symbol for m in model.modifications]
     for row in found.itertuples():
         k = symbols.index(row.modification)
-        thresholds = model.tiers.cut_logits if "end" in row.flags else model.tiers.logits
+        thresholds = model.tiers.cut_logits if "end" in row.warnings else model.tiers.logits
         reached = (logits[row.position - 1, k] >= thresholds[k]).sum()
-        assert row.call == ("" if "edge" in row.flags else ["", "low", "medium", "high"][reached])
+        assert row.call == (
+            "" if "edge" in row.warnings else ["", "low", "medium", "high"][reached]
+        )
     assert set(found["call"]) == {"", "low", "medium", "high"}
 
 
@@ -66,8 +68,8 @@ def test_near_the_ends_nothing_is_called_but_by_a_threshold(model):
     sequences = {str(i): letters(90, seed=i) for i in range(40)}
     called = table(sequences, model, confidence="low")
     assert called["position"].between(EDGE + 1, 90 - EDGE).all()
-    assert called["flags"].str.contains("end").any()
-    assert table(sequences, model, threshold=0.9)["flags"].str.contains("edge").any()
+    assert called["warnings"].str.contains("end").any()
+    assert table(sequences, model, threshold=0.9)["warnings"].str.contains("edge").any()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_a_threshold_is_a_score(model, threshold):
     called = table(sequences, model, threshold=threshold)
     expected = everything[everything["score"] >= threshold].reset_index(drop=True)
     pd.testing.assert_frame_equal(called.drop(columns="call"), expected.drop(columns="call"))
-    assert called["call"].tolist() == [call or "low" for call in expected["call"]]
+    assert called["call"].tolist() == [call or "threshold" for call in expected["call"]]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,16 @@ import pytest
 from seeded import calling_model, files_in, letters, write_fasta
 from vqrna.errors import DataError, UsageError
 from vqrna.model.weights import load_model, save_model
-from vqrna.prediction import Output, Shard, join, make_settings, predict, predict_files, tiles
+from vqrna.prediction import (
+    Output,
+    PartStore,
+    Shard,
+    join,
+    make_settings,
+    predict,
+    predict_files,
+    tiles,
+)
 
 RECORDS = {
     "long": letters(2000, ambiguous=0.01),
@@ -161,8 +170,17 @@ def test_shards_may_be_moved_and_the_model_too(fasta, saved, tmp_path, whole):
 
 def test_what_is_missing_is_told(fasta, saved, tmp_path):
     work(fasta, tmp_path / "out", saved, shard=Shard(2, 3))
+    message = r"out: shards 1 and 3 of 3 have not finished: run them \(--shard 1/3 and so on\)"
+    with pytest.raises(DataError, match=message):
+        join([tmp_path / "out"])
+    work(fasta, tmp_path / "out", saved, shard=Shard(1, 3))
+    with pytest.raises(DataError, match=r"out: shard 3 of 3 has not finished: run it \(--shard 3"):
+        join([tmp_path / "out"])
+    work(fasta, tmp_path / "out", saved, shard=Shard(3, 3))
+    (store,) = PartStore.list_in(tmp_path / "out")
+    store.drop(lambda number: number == 0)
     with pytest.raises(
-        DataError, match=r"of \d+ parts are missing or damaged \(the first is part 1\)"
+        DataError, match=r"1 of \d+ parts are missing or damaged \(the first is part 1\)"
     ):
         join([tmp_path / "out"])
     (tmp_path / "empty").mkdir()

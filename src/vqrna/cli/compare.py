@@ -104,7 +104,7 @@ def _show(agreement: Agreement) -> None:
     for row in agreement.table.to_dict("records"):
         first = row["modification"] != last
         last = row["modification"]
-        above = " +" if row["tier"] in ("low", "medium") else ""
+        above = " +" if row["tier"] in ("threshold", "low", "medium") else ""
         table.add_row(
             f"[bold]{last}[/]" if first else "",
             row["tier"] + above,

@@ -153,12 +153,14 @@ def show_skipped(skipped: Sequence[SkippedInput]) -> None:
 
 def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
     """Print the calls of each modification, the files and the notes."""
+    labels = ["low", "medium", "high"]
+    if result.summary["threshold"].any():
+        labels.insert(0, "no tier")
     table = new_table(
-        ("modification", "base"),
-        ("candidates", "called", "low", "medium", "high", "per kb", "shuffled"),
+        ("modification", "base"), ("candidates", "called", *labels, "per kb", "shuffled")
     )
-    for row in result.summary.to_dict("records"):
-        counts = (row[key] for key in ("candidates", "called", "low", "medium", "high"))
+    for row in result.summary.rename(columns={"threshold": "no tier"}).to_dict("records"):
+        counts = (row[key] for key in ("candidates", "called", *labels))
         rates = (row[key] for key in ("calls_per_kb", "chance_per_kb"))
         table.add_row(
             row["modification"],

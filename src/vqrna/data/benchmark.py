@@ -36,6 +36,7 @@ from vqrna.modifications import modification as known_modification
 from vqrna.modifications import modifications as known_modifications
 from vqrna.runtime.files import output_directory, write_error
 from vqrna.runtime.provenance import header_lines
+from vqrna.runtime.run_record import write_run_record
 from vqrna.sequence import decode
 
 SPLITS = ("train", "valid", "test")
@@ -270,7 +271,7 @@ NOTE = "SPLIT.txt"
 def write_layout(
     sets: Sequence[WindowSet], split: np.ndarray, out: str | PathLike[str], facts: Mapping[str, str]
 ) -> Path:
-    """Write ``OUT/{train,valid,test}/K-{0,1}.fasta.gz`` and `NOTE`: all files, or none.
+    """Write ``OUT/{train,valid,test}/K-{0,1}.fasta.gz``, `NOTE`, ``run.json``: all, or none.
 
     Headers are kept; letters become RNA, ambiguous ones ``N``.
 
@@ -299,6 +300,7 @@ def write_layout(
             packed = gzip.compress("".join(records).encode(), mtime=0)
             (folder / file).write_bytes(packed)
         (folder / NOTE).write_text("\n".join(header_lines(**facts)) + "\n", encoding="utf-8")
+        write_run_record(folder, "data split", [*content, NOTE], settings=facts)
     return Path(out)
 
 

@@ -26,6 +26,7 @@ from vqrna.errors import DataError, UsageError
 from vqrna.modifications import MODIFICATIONS, Names, as_modifications
 from vqrna.runtime.files import output_directory, write_error, write_text
 from vqrna.runtime.progress import progress
+from vqrna.runtime.run_record import write_run_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,6 +143,14 @@ def fetch_data(
     report = FetchReport(folder, pd.DataFrame(rows))
     if set(report.files["status"]) == {"missing"}:
         raise DataError(f"has none of the requested files, such as {names[0]}", file=base)
+    states = report.files["status"]
+    write_run_record(
+        folder,
+        "data fetch",
+        [*report.files["file"][states.isin(["fetched", "present"])], SUMS],
+        settings={"base": base, "splits": list(splits)},
+        results={"states": {str(name): int(n) for name, n in states.value_counts().items()}},
+    )
     return report
 
 

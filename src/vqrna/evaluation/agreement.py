@@ -21,6 +21,7 @@ from vqrna.evaluation.known_sites import (
     read_scanned,
 )
 from vqrna.evaluation.predicted_sites import (
+    LEVELS,
     Block,
     Facts,
     PredictedSites,
@@ -32,7 +33,7 @@ from vqrna.evaluation.predicted_sites import (
 from vqrna.modifications import OTHER_CODES, Modification
 from vqrna.modifications import modification as known_modification
 from vqrna.runtime.progress import progress
-from vqrna.stats.tiers import TIERS
+from vqrna.runtime.run_record import SkippedInput
 
 LEVEL = 0.95
 """Level of the intervals."""
@@ -71,7 +72,7 @@ class Matches:
 
     Attributes
     ----------
-    called : np.ndarray, shape (types, 4), int64
+    called : np.ndarray, shape (types, 5), int64
         Rows by type and tier; the first column counts rows that are not called.
     names : set of str
         Names of the sequences with rows.
@@ -82,7 +83,7 @@ class Matches:
     ) -> None:
         self.types, self.within = types, within
         self._keys = keys or NameKeys(NameRule(), "")
-        self.called = np.zeros((types, len(TIERS) + 1), np.int64)
+        self.called = np.zeros((types, len(LEVELS) + 1), np.int64)
         self.names: set[str] = set()
         self._ids = {name: number for number, name in enumerate(known.names)}
         places = self._places(known, known.sequence)
@@ -178,15 +179,18 @@ class Agreement:
     modifications : tuple of Modification
         The types of the table, in order.
     facts : dict of str to str
-        Input and settings, for the header of a file.
+        Input and settings.
     notes : tuple of str
         Notes for the user, one line each.
+    skipped : tuple of SkippedInput
+        Known sites that were skipped.
     """
 
     table: pd.DataFrame
     modifications: tuple[Modification, ...]
     facts: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    skipped: tuple[SkippedInput, ...] = ()
 
 
 def agreement_table(
@@ -343,7 +347,8 @@ def compare(
         notes += _no_candidates(matches, types, in_genome="genome" in facts)
     if candidates is None:
         notes.append(
-            f"{predicted.path.name} has no number of scanned candidates: enrichment is left blank"
+            f"{predicted.path.name} has no number of scanned candidates in its header or in "
+            "run.json beside it: enrichment is left blank"
         )
     settings = {"sites": str(sites), "known sites": str(known), "within": f"{within} nt"}
     if regions is not None:
@@ -361,6 +366,7 @@ def compare(
         tuple(types[i] for i in indices),
         settings | {name: facts[name] for name in ("model", "called") if name in facts},
         tuple(notes),
+        _skipped_input(known_sites, known),
     )
 
 
@@ -368,11 +374,11 @@ def _levels(predicted: PredictedSites, facts: Facts, matches: Matches) -> dict[s
     """Return the tiers of the table with their numbers in a block."""
     lowest = lowest_tier(facts)
     if not predicted.tiers:
-        return {ANY if lowest is None else TIERS[lowest]: 1}
+        return {ANY if lowest is None else LEVELS[lowest]: 1}
     if lowest is None:
         called = np.flatnonzero(matches.called[:, 1:].any(axis=0))
-        lowest = int(called[0]) if len(called) else 0
-    return {tier: i for i, tier in enumerate(TIERS, start=1) if i > lowest}
+        lowest = int(called[0]) if len(called) else 1
+    return {level: i for i, level in enumerate(LEVELS, start=1) if i > lowest}
 
 
 def _scanned(sites: Path, path: AnyPath | None, rule: NameRule) -> ScannedRegions | None:
@@ -392,6 +398,17 @@ def _skipped_lines(known: KnownSites, path: AnyPath) -> Iterable[str]:
         yield f"{name}: sites without a strand, counted as forward: {known.strandless:,}"
     if known.repeated:
         yield f"{name}: repeated lines, counted once: {known.repeated:,}"
+
+
+def _skipped_input(known: KnownSites, path: AnyPath) -> tuple[SkippedInput, ...]:
+    """Return the skipped lines of the known sites by reason, for ``run.json``."""
+    reasons = {
+        f"modification {code[:40] or 'without a name'} is unknown or not compared": count
+        for code, count in known.unknown.items()
+    }
+    if known.unmodified:
+        reasons["too few modified reads"] = known.unmodified
+    return tuple(SkippedInput(str(path), reason, count) for reason, count in reasons.items())
 
 
 def _by_code(known: KnownSites) -> str:

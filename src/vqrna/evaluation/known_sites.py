@@ -27,7 +27,7 @@ from vqrna.evaluation.site_layout import (
     recognise,
     split_cells,
 )
-from vqrna.formats.text import bed_name
+from vqrna.formats.text import read_bed_name
 from vqrna.genome.bed import (
     LineError,
     parse_blocks,
@@ -146,7 +146,7 @@ def read_known(
             code = cells[CODE] if len(cells) > CODE else ""
             if layout.percent is not None:
                 code = code.partition(",")[0]  # modkit appends a motif
-            sequence = ids.setdefault(keys.add(bed_name(cells[0])), len(ids))
+            sequence = ids.setdefault(keys.add(read_bed_name(cells[0])), len(ids))
             strand_code = 2 if strand in (".", "") else int(STRANDS[strand])
             rows.extend((sequence, start, strand_code, codes.setdefault(code, len(codes))))
     every = np.frombuffer(rows, dtype=np.int64).reshape(-1, 4)
@@ -302,7 +302,7 @@ def read_scanned(
             if stop >= STRIDE:
                 raise LineError(f"end {stop} is beyond any sequence")
             strand, blocks = parse_strand(fields), parse_blocks(fields, start, stop)
-            name = keys.add(bed_name(fields[0].decode("utf-8", "replace")))
+            name = keys.add(read_bed_name(fields[0].decode("utf-8", "replace")))
             number = names.setdefault(name, len(names))
             for reverse in (0, 1) if not strand else (int(strand < 0),):
                 group = (2 * number + reverse) * STRIDE

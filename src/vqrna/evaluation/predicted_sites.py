@@ -1,7 +1,8 @@
 """The sites in a table that `vqrna predict` wrote, block by block.
 
-TSV, BED and bedRMod (plain or gzipped) and Parquet are read. The header of a file holds facts about
-the scan, such as the number of candidates of each type.
+TSV, BED and bedRMod (plain or gzipped) and Parquet are read. Facts about the scan, such as the
+number of candidates of each type, are in the header of a file or, for a table, in ``run.json``
+beside it. Tables of earlier versions have them in ``#`` lines.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ import pandas as pd
 
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
-from vqrna.formats.text import bed_name
+from vqrna.formats.text import read_bed_name
 from vqrna.modifications import MODIFICATIONS, Modification, modification
+from vqrna.runtime.run_record import record_of_file
 from vqrna.runtime.whole_numbers import whole_number
-from vqrna.stats.tiers import TIERS
+from vqrna.stats.tiers import BY_THRESHOLD, TIERS
 
 Facts = dict[str, str]
 
@@ -43,7 +45,11 @@ _BY_TRANSCRIPT = "genome_position"  # a column of that table only
 _TEXT = ("sequence", "strand", "modification", "call")
 _NOT_CALLED = "."
 _REACHED = "reached"  # a tier, in a file that does not say which
-_CALLS = {_NOT_CALLED: 0, _REACHED: 1} | {tier: i for i, tier in enumerate(TIERS, start=1)}
+
+LEVELS = (BY_THRESHOLD, *TIERS)
+"""Labels of called sites, rising; in a :class:`Block` they are counted from 1."""
+
+_CALLS = {_NOT_CALLED: 0, _REACHED: 1} | {level: i for i, level in enumerate(LEVELS, start=1)}
 
 
 def fact_of(line: str) -> Facts:
@@ -54,6 +60,20 @@ def fact_of(line: str) -> Facts:
     else:
         name, sign, value = line.removeprefix("# ").partition(":")
     return {name.strip(): value.strip()} if sign and line.startswith("#") else {}
+
+
+def facts_of_record(record: Mapping[str, Any]) -> Facts:
+    """Return the facts in a ``run.json``, as a header holds them; empty if it is not of a scan."""
+    settings, calls = record.get("settings"), record.get("calls")
+    if not isinstance(settings, dict) or not isinstance(calls, dict):
+        return {}
+    facts = {name: value for name, value in settings.items() if isinstance(value, str)}
+    if isinstance(record.get("model"), str):
+        facts["model"] = record["model"]
+    counts = {
+        symbol: row.get("candidates") for symbol, row in calls.items() if isinstance(row, dict)
+    }
+    return facts | {"candidates": " ".join(f"{symbol}={n}" for symbol, n in counts.items())}
 
 
 def candidates_of(facts: Mapping[str, str]) -> dict[str, int] | None:
@@ -74,11 +94,11 @@ def all_sites(facts: Mapping[str, str]) -> bool:
 
 
 def lowest_tier(facts: Mapping[str, str]) -> int | None:
-    """Return the index of the lowest tier that is called; None if the facts do not hold it."""
+    """Return the index in `LEVELS` of the lowest call; None if the facts do not hold it."""
     words = facts.get("called", "").split()
     if words[:1] == ["score"]:
         return 0
-    return TIERS.index(words[1]) if len(words) > 1 and words[1] in TIERS else None
+    return LEVELS.index(words[1]) if len(words) > 1 and words[1] in TIERS else None
 
 
 def types_of(symbols: Sequence[str]) -> tuple[Modification, ...]:
@@ -95,12 +115,12 @@ def types_of(symbols: Sequence[str]) -> tuple[Modification, ...]:
 class Block(NamedTuple):
     """Some rows of a table of sites."""
 
-    names: tuple[str, ...]  # Names of sequences, as in BED
+    names: tuple[str, ...]  # Names of sequences
     sequence: np.ndarray  # (N,), int64: Index into `names`
     position: np.ndarray  # (N,), int64: 0-based
     reverse: np.ndarray  # (N,), bool
     modification_index: np.ndarray  # (N,), int64
-    # (N,), int64: 0 not called, 1 ``low``, 2 ``medium``, 3 ``high``; always 1 in a file without
+    # (N,), int64: 0 not called, else the number in `LEVELS`, from 1; always 1 in a file without
     # tiers
     tier: np.ndarray
 
@@ -135,6 +155,7 @@ class PredictedSites:
             message = "is the table by transcript: use the main table, such as sites.tsv"
             raise DataError(message, file=path)
         facts = {name: value for line in head for name, value in fact_of(line).items()}
+        facts = facts or facts_of_record(record_of_file(file))
         return cls(file, facts, tiers="call" in columns, first=first)
 
     def blocks(self, modifications: Sequence[Modification]) -> Iterator[Block]:
@@ -155,7 +176,9 @@ class PredictedSites:
         def modification_index(name: str) -> int:
             return modifications.index(modification(name, tuple(modifications)))
 
-        names = tuple(bed_name(str(name)) for name in table["sequence"].cat.categories)
+        names = tuple(map(str, table["sequence"].cat.categories))
+        if not self.tiers:
+            names = tuple(map(read_bed_name, names))
         return Block(
             names,
             table["sequence"].cat.codes.to_numpy(np.int64),
@@ -274,7 +297,7 @@ def _text_tables(path: Path) -> Iterator[pd.DataFrame]:
                 usecols=[position, *words],
                 dtype={position: "int64"} | dict.fromkeys(words, "category"),
                 na_filter=False,
-                quoting=csv.QUOTE_NONE,
+                quoting=csv.QUOTE_MINIMAL if "call" in columns else csv.QUOTE_NONE,
                 chunksize=ROWS,
                 encoding_errors="replace",
             )

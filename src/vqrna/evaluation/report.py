@@ -17,13 +17,14 @@ from vqrna.plots.reliability import reliability_diagrams
 from vqrna.plots.roc import roc_and_pr
 from vqrna.plots.style import save_figure
 from vqrna.runtime.files import output_directory, write_table, write_text
-from vqrna.runtime.provenance import header_lines, signature
+from vqrna.runtime.provenance import signature
+from vqrna.runtime.run_record import write_run_record
 
 
 def write_report(
     evaluation: Evaluation, modifications: Sequence[Modification], directory: str | PathLike[str]
 ) -> list[Path]:
-    """Write ``evaluation.csv``, ``scores.tsv``, ``roc_pr.png`` and ``roc_pr.svg``.
+    """Write ``evaluation.csv``, ``scores.tsv``, ``roc_pr.png``, ``roc_pr.svg`` and ``run.json``.
 
     A full evaluation has also ``localisation.csv``, ``calibration.csv``,
     ``reliability.csv``, ``prevalence.csv``, ``false_calls.csv``, ``cross_types.csv``, and the
@@ -48,11 +49,7 @@ def write_report(
     table.insert(0, "model", evaluation.model)
     table.insert(1, "split", evaluation.split)
     write_text(folder / "evaluation.csv", table.to_csv(index=False, lineterminator="\n"))
-    head = header_lines(evaluation.model, split=evaluation.split)
-    scores = evaluation.scores.to_csv(
-        sep="\t", index=False, lineterminator="\n", float_format="%.6g"
-    )
-    write_text(folder / "scores.tsv", "\n".join([*head, scores]))
+    write_table(folder / "scores.tsv", evaluation.scores, digits=6)
     title = f"Model {evaluation.model} on {evaluation.split}"
     figure = roc_and_pr(evaluation.scores, modifications, title)
     pictures = save_figure(figure, folder / "roc_pr")
@@ -60,10 +57,18 @@ def write_report(
     if evaluation.positions is not None:
         for name, position_table in evaluation.positions.tables().items():
             written.append(folder / f"{name}.csv")
-            write_table(written[-1], position_table, head, separator=",", digits=6)
+            write_table(written[-1], position_table, separator=",", digits=6)
         for name, figure in position_figures(evaluation, modifications).items():
             written += save_figure(figure, folder / name)
-    return written
+    record = write_run_record(
+        folder,
+        "evaluate",
+        written,
+        model=evaluation.model,
+        settings={"split": evaluation.split, "full": evaluation.positions is not None},
+        results={"windows": len(evaluation.scores)},
+    )
+    return [*written, record]
 
 
 def position_figures(
@@ -105,7 +110,7 @@ TABLE = "agreement.tsv"
 
 
 def write_agreement_report(agreement: Agreement, directory: str | PathLike[str]) -> list[Path]:
-    """Write ``agreement.tsv``, ``agreement.png`` and ``agreement.svg``.
+    """Write ``agreement.tsv``, ``agreement.png``, ``agreement.svg`` and ``run.json``.
 
     Raises DataError if a file cannot be written; each file is complete or absent.
 
@@ -120,11 +125,17 @@ def write_agreement_report(agreement: Agreement, directory: str | PathLike[str])
         The files written.
     """
     folder = output_directory(directory)
-    facts = dict(agreement.facts)
-    head = header_lines(facts.pop("model", None), **facts)
-    table = agreement.table.to_csv(
-        sep="\t", index=False, na_rep="nan", float_format="%.4g", lineterminator="\n"
-    )
-    write_text(folder / TABLE, "\n".join([*head, table]))
+    write_table(folder / TABLE, agreement.table, digits=4, missing="nan")
     figure = agreement_figure(agreement.table, agreement.modifications)
-    return [folder / TABLE, *save_figure(figure, folder / "agreement")]
+    written = [folder / TABLE, *save_figure(figure, folder / "agreement")]
+    settings = {name.replace(" ", "_"): value for name, value in agreement.facts.items()}
+    record = write_run_record(
+        folder,
+        "compare",
+        written,
+        model=settings.pop("model", None),
+        settings=settings,
+        skipped=agreement.skipped,
+        notes=agreement.notes,
+    )
+    return [*written, record]

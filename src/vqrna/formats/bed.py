@@ -33,6 +33,10 @@ class BedWriter(SiteWriter):
         self._end = max(self._end, int(sites.position.max(initial=-1)) + 1)
         self._file.write(text.lines(bed_columns(sites, self._names, self._colors)))
 
+    def written_name(self, name: str) -> str:
+        """Return a name without characters that BED cannot hold."""
+        return text.bed_name(name)
+
     def finish(self) -> None:
         """Close the file and index it."""
         self._file.finish(self._end)

@@ -64,6 +64,10 @@ class BedRModWriter(SiteWriter):
         columns += [text.choices([str(value)], zeros) for value in (COVERAGE, FREQUENCY)]
         self._file.write(text.lines(columns))
 
+    def written_name(self, name: str) -> str:
+        """Return a name without characters that BED cannot hold."""
+        return text.bed_name(name)
+
     def finish(self) -> None:
         """Close the file."""
         self._file.close()

@@ -155,6 +155,8 @@ class _Total:
     sum: float = 0.0
     squares: float = 0.0
     reach: int = 0  # nt from the first value to the last, over all sequences
+    sequences: int = 0  # number of sequences with values
+    last: int = -1  # number of the last one
 
     def add(self, batch: np.ndarray) -> None:
         value = batch["value"].astype(np.float64)
@@ -164,28 +166,11 @@ class _Total:
         self.sum += float(value.sum())
         self.squares += float((value**2).sum())
         first = _starts(batch["sequence"])
+        self.sequences += len(first) - int(batch["sequence"][0] == self.last)
+        self.last = int(batch["sequence"][-1])
         last = np.append(first[1:], len(batch)) - 1
         position = batch["position"].astype(np.int64)
         self.reach += int((position[last] - position[first] + 1).sum())
-
-
-class _Values:
-    """Values of a track, with its sequences numbered without gaps, as readers expect."""
-
-    def __init__(self, track: Track) -> None:
-        self._track = track
-        seen = np.zeros(len(track.sequences.names), np.bool_)
-        for batch in track.batches():
-            seen[batch["sequence"]] = True
-        self.shown = np.flatnonzero(seen)  # (S,), the numbers in track.sequences
-        self._numbers = (np.cumsum(seen) - 1).astype(np.uint32)
-
-    def batches(self) -> Iterator[np.ndarray]:
-        """Read the values in order, with new sequence numbers."""
-        for batch in self._track.batches():
-            renumbered = batch.copy()
-            renumbered["sequence"] = self._numbers[batch["sequence"]]
-            yield renumbered
 
 
 @register("bigwig")
@@ -198,15 +183,14 @@ class BigWigWriter(TrackWriter):
         """Write a track to the file `name`."""
         file = self.output.open(name)
         file.write(bytes(_HEADER.size + ZOOMS * _ZOOM.size + _TOTAL.size))
-        values = _Values(track)
-        names = [track.sequences.names[i] for i in values.shown]
-        names_at = write_names(file, names, track.sequences.lengths[values.shown])
+        # All scanned sequences: readers fail on one that is not listed
+        names_at = write_names(file, track.sequences.names, track.sequences.lengths)
         total = _Total()
         data_at = file.tell()
         file.write(bytes(8))
-        index = _write_blocks(file, _blocks(values, total))
+        index = _write_blocks(file, _blocks(track, total))
         index_at = write_index(file, index, ITEMS)
-        zooms = _write_zooms(file, values, total)
+        zooms = _write_zooms(file, track, total)
         file.write(struct.pack("<I", _MAGIC))
         total_at = _HEADER.size + ZOOMS * _ZOOM.size
         buffer = max(_BLOCK.size + ITEMS * _ITEM.itemsize, ITEMS * _SUMMARY.itemsize)
@@ -230,9 +214,9 @@ def _starts(sequence: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.diff(sequence.astype(np.int64), prepend=-1))
 
 
-def _blocks(values: _Values, total: _Total) -> Iterator[tuple[tuple[int, ...], bytes]]:
+def _blocks(track: Track, total: _Total) -> Iterator[tuple[tuple[int, ...], bytes]]:
     """Cut values into blocks of one sequence; yield the bounds and the bytes of each."""
-    for batch in values.batches():
+    for batch in track.batches():
         total.add(batch)
         items = np.empty(len(batch), _ITEM)
         items["position"], items["value"] = batch["position"], batch["value"]
@@ -267,17 +251,17 @@ def _write_blocks(file: BinaryIO, blocks: Iterator[tuple[tuple[int, ...], bytes]
     return np.concatenate([*parts, np.array(waiting, BLOCK)])
 
 
-def _write_zooms(file: BinaryIO, values: _Values, total: _Total) -> list[tuple[int, int, int, int]]:
+def _write_zooms(file: BinaryIO, track: Track, total: _Total) -> list[tuple[int, int, int, int]]:
     """Write zoom levels while they get smaller; return resolution (nt), 0 and two offsets each."""
     levels: list[tuple[int, int, int, int]] = []
     coarse = 10 * max(1, -(-total.reach // total.count))
     before = total.count
     # A resolution beyond the length of any sequence adds nothing and does not fit into 32 bits.
-    while len(levels) < ZOOMS and before > 2 * len(values.shown) and coarse < 1 << 32:
+    while len(levels) < ZOOMS and before > 2 * total.sequences and coarse < 1 << 32:
         data_at = file.tell()
         file.write(bytes(4))
         counted: list[int] = []
-        index = _write_blocks(file, _summary_blocks(values, coarse, counted))
+        index = _write_blocks(file, _summary_blocks(track, coarse, counted))
         count = sum(counted)
         if 2 * count > before:
             file.seek(data_at)
@@ -295,10 +279,10 @@ def _write_zooms(file: BinaryIO, values: _Values, total: _Total) -> list[tuple[i
 
 
 def _summary_blocks(
-    values: _Values, coarse: int, counted: list[int]
+    track: Track, coarse: int, counted: list[int]
 ) -> Iterator[tuple[tuple[int, ...], bytes]]:
     """Cut sums of values into blocks; see `_blocks`."""
-    for batch in values.batches():
+    for batch in track.batches():
         sums = _summed(batch, coarse)
         counted.append(len(sums))
         for at in range(0, len(sums), ITEMS):

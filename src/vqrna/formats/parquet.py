@@ -18,7 +18,7 @@ from vqrna.modifications import Modification
 from vqrna.runtime.files import OutputFiles
 from vqrna.sequence import ALPHABET
 from vqrna.sites import COLUMNS, FLAGS, Sites, flag_names
-from vqrna.stats.tiers import TIERS
+from vqrna.stats.tiers import BY_THRESHOLD, CALLS, TIERS
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -33,10 +33,16 @@ _COLUMN_METADATA = {
     "probability": ("score at the assumed share of modified bases", "0 to 1, 4 digits"),
     "p_value": ("share of unmodified bases with such a score", "0 to 1, 4 digits"),
     "q_value": ("false discovery rate at which the site is found", "0 to 1, 4 digits"),
-    "call": ("highest tier that the site reaches; null for none", "low < medium < high"),
-    "flags": (f"what is unusual: {', '.join(FLAGS)}; null for nothing", "comma-separated"),
+    "call": (
+        "highest tier that the site reaches; threshold if only the score threshold calls it; "
+        "null if it is not called",
+        "threshold < low < medium < high",
+    ),
+    "warnings": (f"flags: {', '.join(FLAGS)}; null without flags", "comma-separated"),
 }
 
+_CALL_ORDER = (BY_THRESHOLD, *TIERS)
+_CALL_CODES = np.array([-1, *map(_CALL_ORDER.index, CALLS)])
 _ALL_FLAGS = tuple(flag_names(np.arange(1, 1 << len(FLAGS))))
 
 
@@ -82,8 +88,8 @@ def table(sites: Sites, modifications: Sequence[Modification]) -> pa.Table:
         "probability": pa.array(sites.probability, pa.float64(), from_pandas=True),
         "p_value": pa.array(sites.p_value, pa.float64(), from_pandas=True),
         "q_value": pa.array(sites.q_value, pa.float64(), from_pandas=True),
-        "call": _categories(TIERS, sites.tier.astype(np.int64) - 1, ordered=True),
-        "flags": _categories(_ALL_FLAGS, sites.flags.astype(np.int64) - 1),
+        "call": _categories(_CALL_ORDER, _CALL_CODES[sites.tier], ordered=True),
+        "warnings": _categories(_ALL_FLAGS, sites.flags.astype(np.int64) - 1),
     }
     assert tuple(arrays) == COLUMNS
     for name, column in sites.extra.items():

@@ -28,6 +28,10 @@ class FormatWriter:
         self.output = output
         self.description = description
 
+    def written_name(self, name: str) -> str:
+        """Return a sequence name as the format holds it; the same one by default."""
+        return name
+
 
 class SiteWriter(FormatWriter, ABC):
     """Base class of formats that hold all sites in one file."""

@@ -1,9 +1,14 @@
-"""Convert columns of numbers and names to lines of text, many at a time."""
+"""Convert columns of numbers and names to lines of text, many at a time.
+
+Names stay as they are where a format can hold them. Elsewhere a character is written as in GFF3
+and in web addresses (``%20`` for a blank), so that different names stay different.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -13,38 +18,59 @@ import pyarrow.compute as pc
 from vqrna.sites import DECIMALS, DIGITS
 
 EMPTY = "."
-"""Written where a site has no call, no flags or no name, so that no cell is empty."""
+"""Written where a site has no call, no warnings or no name, so that no cell is empty."""
 
 NAN = "nan"
 """Written for unknown numbers."""
 
-_ODD = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff#\"]")
-_ODD_OR_SPACE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff#\"\s]")
-_TRACK = re.compile(r"(?i)\A(?=track|browser|chrom$)")
+_IN_TABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_IN_BED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff#\"\s]|\A(?i:t(?=rack)|b(?=rowser)|c(?=hrom\Z))")
 
 
 def table_name(name: str) -> str:
-    """Replace characters that would break a line or a cell, ``#`` and ``"`` by _."""
-    return _ODD.sub("_", name) or EMPTY
+    """Escape what a cell of a table cannot hold: control characters, such as tab and line end."""
+    return _escape(name, _IN_TABLE) or EMPTY
+
+
+def table_cell(name: str) -> str:
+    """Return :func:`table_name` as a cell; with ``"`` in it, quoted as in CSV (RFC 4180)."""
+    cell = table_name(name)
+    return '"' + cell.replace('"', '""') + '"' if '"' in cell else cell
 
 
 def bed_name(name: str) -> str:
-    """Replace what BED and similar formats cannot hold: white space, ``#`` and ``"`` become _.
+    """Escape what BED and similar formats cannot hold: white space, control characters, # and ".
 
-    A _ is put before names that begin like a ``track`` or ``browser`` line.
+    Also the first letter of names that begin like a ``track`` or ``browser`` line.
     """
-    return _TRACK.sub("_", _ODD_OR_SPACE.sub("_", name), count=1) if name else EMPTY
+    return _escape(name, _IN_BED) or EMPTY
+
+
+def read_bed_name(name: str) -> str:
+    """Return the name that :func:`bed_name` wrote."""
+    return unquote(name) if "%" in name else name
+
+
+def _escape(name: str, forbidden: re.Pattern[str]) -> str:
+    """Escape the forbidden characters and, in names with one of them, each ``%``."""
+    if not forbidden.search(name):
+        return name
+    return re.sub(f"{forbidden.pattern}|%", _escaped, name)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
 
 
 def names(values: np.ndarray, bed: bool = False) -> pa.Array:
-    """Convert names with :func:`table_name` or, for BED, :func:`bed_name`.
+    """Convert names with :func:`table_cell` or, for BED, :func:`bed_name`.
 
     Parameters
     ----------
     values : np.ndarray, shape (N,), object
         Strings; None and nan become `EMPTY`.
     """
-    safe = bed_name if bed else table_name
+    safe = bed_name if bed else table_cell
     codes, unique = pd.factorize(values)
     return choices([*map(safe, map(str, unique.tolist())), EMPTY], codes)
 

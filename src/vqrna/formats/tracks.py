@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from abc import ABC, abstractmethod
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, ClassVar
 
@@ -30,14 +31,14 @@ BATCH = 1 << 17
 
 
 class SequenceTable:
-    """Names and lengths of the sequences that have sites, in the order of their first site.
+    """Names and lengths of the sequences: those with sites, in the order of the first, come first.
 
     Attributes
     ----------
     names : list of str
         As they are written.
     lengths : np.ndarray, shape (S,), int64
-        In nt; set by :meth:`measure`.
+        In nt; set by :meth:`measure`, which adds the sequences without sites.
     excluded : np.ndarray, shape (S,), bool
         Sequences that no track can show, as one position would have two values: several of them
         have the same name, or their sites are not in order. Set by :meth:`measure`.
@@ -75,17 +76,27 @@ class SequenceTable:
         self._invalid.update(numbers.tolist())
 
     def measure(self, sequences: Iterator[tuple[str, int]]) -> None:
-        """Set the lengths of the sequences, and exclude names that occur more than once.
+        """Set the lengths of all sequences, and exclude names that occur more than once.
+
+        Sequences without a letter are left out.
 
         Raises ValueError if a sequence with sites is missing.
         """
-        self.lengths = np.zeros(len(self.names), np.int64)
+        with_sites = len(self.names)
+        lengths = array("q", bytes(8 * with_sites))
         for name, length in sequences:
-            number = self._numbers.get(text.bed_name(name), -1)
-            if number >= 0:
-                if self.lengths[number]:
-                    self._invalid.add(number)
-                self.lengths[number] = max(length, 1)
+            written = text.bed_name(name)
+            number = self._numbers.get(written, -1)
+            if number < 0:
+                if length > 0:
+                    self._numbers[written] = len(self.names)
+                    self.names.append(written)
+                    lengths.append(length)
+                continue
+            if lengths[number] and number < with_sites:
+                self._invalid.add(number)
+            lengths[number] = max(length, lengths[number], 1)
+        self.lengths = np.array(lengths, dtype=np.int64)
         if not self.lengths.all():
             name = self.names[int(np.argmin(self.lengths))]
             raise ValueError(f"'{name}' has sites, but is not among the sequences described")
@@ -148,6 +159,10 @@ class TrackWriter(FormatWriter, ABC):
 
     ENDING: ClassVar[str]
     """Of file names; if it ends in ``.gz``, the files have an index."""
+
+    def written_name(self, name: str) -> str:
+        """Return a name without characters that BED cannot hold; all tracks have the same names."""
+        return text.bed_name(name)
 
     @abstractmethod
     def write_track(self, name: str, track: Track) -> None:

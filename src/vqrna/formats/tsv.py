@@ -14,7 +14,7 @@ from vqrna.modifications import Modification
 from vqrna.runtime.files import OutputFiles
 from vqrna.sequence import ALPHABET
 from vqrna.sites import COLUMNS, FLAGS, Sites, flag_names
-from vqrna.stats.tiers import TIERS
+from vqrna.stats.tiers import CALLS
 
 _BASES = (*ALPHABET, "N")
 _FLAGS = tuple(word or EMPTY for word in flag_names(np.arange(1 << len(FLAGS))))
@@ -22,7 +22,7 @@ _FLAGS = tuple(word or EMPTY for word in flag_names(np.arange(1 << len(FLAGS))))
 
 @register("tsv")
 class TsvWriter(SiteWriter):
-    """Write ``PREFIX.tsv``: ``#`` lines with facts, column names, a line for each site."""
+    """Write ``PREFIX.tsv``: a line of column names, then a line for each site."""
 
     def __init__(self, output: OutputFiles, description: Description) -> None:
         super().__init__(output, description)
@@ -32,10 +32,13 @@ class TsvWriter(SiteWriter):
     def write(self, sites: Sites) -> None:
         """Write sites; the first batch determines the columns."""
         if not self._begun:
-            head = self.description.head() + column_line(sites.extra)
-            self._file.write(head.encode())
+            self._file.write(column_line(sites.extra).encode())
             self._begun = True
         self._file.write(raw_lines(sites, self.description.modifications))
+
+    def written_name(self, name: str) -> str:
+        """Return a name without characters that a cell cannot hold."""
+        return text.table_name(name)
 
     def finish(self) -> None:
         """Close the file."""
@@ -44,7 +47,7 @@ class TsvWriter(SiteWriter):
 
 def column_line(extra: Iterable[str] = ()) -> str:
     """Return the line of column names, with the names of `extra` columns at its end."""
-    return "\t".join((*COLUMNS, *map(text.table_name, extra))) + "\n"
+    return "\t".join((*COLUMNS, *map(text.table_cell, extra))) + "\n"
 
 
 def raw_lines(sites: Sites, modifications: Sequence[Modification]) -> memoryview:
@@ -55,7 +58,7 @@ def raw_lines(sites: Sites, modifications: Sequence[Modification]) -> memoryview
     modifications : sequence of Modification
         Those of the scan.
     """
-    symbols = [text.table_name(m.symbol) for m in modifications]
+    symbols = [text.table_cell(m.symbol) for m in modifications]
     return text.lines(
         [
             text.names(sites.sequence),
@@ -67,7 +70,7 @@ def raw_lines(sites: Sites, modifications: Sequence[Modification]) -> memoryview
             text.significant(sites.probability),
             text.significant(sites.p_value),
             text.significant(sites.q_value),
-            text.choices((EMPTY, *TIERS), sites.tier),
+            text.choices((EMPTY, *CALLS), sites.tier),
             text.choices(_FLAGS, sites.flags),
             *(text.extra_column(name, column) for name, column in sites.extra.items()),
         ]

@@ -7,7 +7,9 @@ from contextlib import contextmanager, nullcontext
 from os import PathLike
 from pathlib import Path
 
-from vqrna.errors import UsageError
+import pandas as pd
+
+from vqrna.errors import DataError, UsageError
 from vqrna.formats.description import Description
 from vqrna.formats.registry import WRITERS, SiteWriter
 from vqrna.formats.tracks import TrackCollector, TrackWriter
@@ -36,6 +38,7 @@ class Writers:
         self.paths: tuple[Path, ...] = ()
         self.notes: tuple[str, ...] = ()
         self._output = output
+        self._description = description
         self._first_note = len(output.notes)
         made = [WRITERS[name](output, description) for name in formats]
         self._writers = [writer for writer in made if isinstance(writer, SiteWriter)]
@@ -45,6 +48,10 @@ class Writers:
         self._count = 0
         self._empty: Sites | None = None
         self._begun = False
+        self._formats = tuple(zip(formats, made, strict=True))
+        # By format: names that it cannot hold, as they are written
+        self._escaped: dict[str, dict[str, str]] = {name: {} for name in formats}
+        self._last_name = ""
 
     def write(self, sites: Sites) -> None:
         """Write sites.
@@ -69,6 +76,7 @@ class Writers:
 
     def _write_batch(self, batch: Sites) -> None:
         self._waiting, self._count, self._begun = [], 0, True
+        self._note_names(batch)
         for writer in self._writers:
             writer.write(batch)
 
@@ -79,7 +87,43 @@ class Writers:
             self._write_batch(Sites.empty() if self._empty is None else self._empty)
         for writer in self._writers:
             writer.finish()
+        self._report_names()
         self.notes = tuple(self._output.notes[self._first_note :])
+
+    def _note_names(self, batch: Sites) -> None:
+        """Collect the names of sequences that a format cannot hold."""
+        for name in map(str, pd.unique(batch.sequence)):
+            if name == self._last_name:
+                continue
+            self._last_name = name
+            for format_name, writer in self._formats:
+                written = writer.written_name(name)
+                if written != name:
+                    self._escaped[format_name][name] = written
+
+    def _report_names(self) -> None:
+        """Report names that were escaped.
+
+        Raises DataError if another sequence has the name that one is written with.
+        """
+        formats: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        for format_name, escaped in self._escaped.items():
+            if escaped:
+                formats.setdefault(tuple(escaped.items()), []).append(format_name)
+        for pairs, format_names in formats.items():
+            originals = {written: name for name, written in pairs}
+            listed = ", ".join(format_names)
+            for name, _ in self._description.sequences():
+                if name in originals:
+                    raise DataError(
+                        f"the sequences '{originals[name]}' and '{name}' would have the same name "
+                        f"in {listed}: rename one of them"
+                    )
+            name, written = pairs[0]
+            self._output.notes.append(
+                f"sequence names with characters that {listed} cannot hold: {len(pairs):,} "
+                f"('{name}' is written as '{written}')"
+            )
 
 
 @contextmanager

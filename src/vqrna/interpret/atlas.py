@@ -35,6 +35,7 @@ from vqrna.plots.atlas import CodeLogo, deletion_curves, top_codes
 from vqrna.plots.style import BASES, save_figure, type_colors
 from vqrna.runtime.files import output_directory, write_table, write_text
 from vqrna.runtime.provenance import header_lines, signature
+from vqrna.runtime.run_record import write_run_record
 from vqrna.sequence import centre, recentre
 
 NEAREST = 5  # neighbours in the codebook that are listed for each code
@@ -301,7 +302,9 @@ def write_atlas(
     split: str = "",
     palette: str = "types",
 ) -> list[Path]:
-    """Write ``codebook.tsv``, ``codes.meme``, ``deletion.tsv``, pictures and ``atlas.html``.
+    """Write ``codebook.tsv``, ``codes.meme``, ``deletion.tsv``, pictures, ``atlas.html``.
+
+    As every command, also ``run.json``.
 
     Parameters and errors are as in :func:`vqrna.interpret.spectrum.write_spectrum`.
     """
@@ -312,7 +315,7 @@ def write_atlas(
     head = header_lines(model_hash, split=split)
     written = []
     for name, table in (("codebook.tsv", result.table()), ("deletion.tsv", result.deletion)):
-        write_table(folder / name, table, head)
+        write_table(folder / name, table)
         written.append(folder / name)
     motifs = folder / "codes.meme"
     each = result.matrices.motifs(result.spectrum.order.tolist())
@@ -329,7 +332,11 @@ def write_atlas(
     pictures += save_figure(figure, folder / "deletion")
     html = folder / "atlas.html"
     write_text(html, page("atlas", page_data(result, colors, bases, model_hash, split)))
-    return [*written, motifs, *pictures, html]
+    written += [motifs, *pictures, html]
+    return [
+        *written,
+        write_run_record(folder, "atlas", written, model=model_hash, settings={"split": split}),
+    ]
 
 
 def _top_codes(result: Atlas, t: int) -> list[CodeLogo]:

@@ -26,6 +26,7 @@ from vqrna.plots.style import save_figure, type_colors
 from vqrna.runtime.files import output_directory, write_arrays, write_table
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import header_lines, signature
+from vqrna.runtime.run_record import write_run_record
 
 DRAWS = 4  # replacement codes tried at each token
 _BATCH = 32
@@ -139,7 +140,7 @@ def write_attention(
     source: str = "",
     palette: str = "types",
 ) -> list[Path]:
-    """Write ``occlusion.*``, and ``attention.*`` if the network has attention.
+    """Write ``occlusion.*``, ``attention.*`` if the network has attention, and ``run.json``.
 
     Other parameters and errors are as in :func:`vqrna.interpret.spectrum.write_spectrum`.
     """
@@ -160,9 +161,13 @@ def write_attention(
     ) -> list[Path]:
         table = _token_rows(sites, layout).assign(**columns)
         rows, archive = folder / f"{name}.tsv", folder / f"{name}.npz"
-        write_table(rows, table, head)
+        write_table(rows, table)
         write_arrays(archive, **arrays, **common)
         return [rows, archive, *save_figure(figure, folder / name)]
+
+    def record(files: list[Path]) -> Path:
+        settings = {"source": source, "modification": symbol}
+        return write_run_record(folder, "attention", files, model=model_hash, settings=settings)
 
     place: dict[str, np.ndarray | np.generic] = {
         "first_nt": layout.starts,
@@ -176,17 +181,18 @@ def write_attention(
         effects=effects.effects, codes=effects.codes, logits=effects.logits, **place,
     )  # fmt: skip
     if maps is None:
-        return written
+        return [*written, record(written)]
     figure = attention_figure(
         maps.mean, maps.site.mean(axis=0), layout.middles, color,
         title=f"Attention: {subject}", remark=remark,
     )  # fmt: skip
     by_layer = maps.site.mean(axis=2)
     columns = {f"layer_{n + 1}": by_layer[:, n].ravel() for n in range(by_layer.shape[1])}
-    return written + write(
+    written += write(
         "attention", figure, columns,
         mean=maps.mean, site=maps.site, **place, site_token=np.int64(layout.site_token),
     )  # fmt: skip
+    return [*written, record(written)]
 
 
 def _token_rows(sites: SelectedSites, layout: TokenLayout) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from vqrna.plots.embedding import embedding_map
 from vqrna.plots.style import save_figure, type_colors
 from vqrna.runtime.files import atomic_path, output_directory, write_arrays
 from vqrna.runtime.provenance import facts, lines_of, signature
+from vqrna.runtime.run_record import write_run_record
 
 METHODS = ("auto", "umap", "pca")
 
@@ -160,7 +161,7 @@ def write_embedding(
     source: str = "",
     palette: str = "types",
 ) -> list[Path]:
-    """Write ``embedding.parquet``, ``embedding.npz`` and the picture.
+    """Write ``embedding.parquet``, ``embedding.npz``, the picture and ``run.json``.
 
     `modifications` are the types of the logits. Other parameters and errors are as in
     :func:`vqrna.interpret.spectrum.write_spectrum`.
@@ -193,7 +194,10 @@ def write_embedding(
         title=f"{len(sites)} sites embedded by model {model_hash}",
         remark=signature(model_hash),
     )
-    return [parquet, arrays, *save_figure(figure, folder / "embedding")]
+    written = [parquet, arrays, *save_figure(figure, folder / "embedding")]
+    settings = {"source": source, "method": projection.method}
+    record = write_run_record(folder, "embed", written, model=model_hash, settings=settings)
+    return [*written, record]
 
 
 def _write_parquet(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from vqrna.errors import UsageError
-from vqrna.formats.text import table_name
+from vqrna.formats.text import table_cell
 from vqrna.interpret.attributions import Attributions
 from vqrna.interpret.discovery import Motif
 from vqrna.interpret.meme import MemeMotif, meme_text
@@ -46,7 +46,7 @@ def write_attributions(
 ) -> list[Path]:
     """Write the attributions of all windows, and the importance of each position.
 
-    `formats` are any of `FORMATS`; `header` are the entries of the file headers.
+    `formats` are any of `FORMATS`; `header` are facts on the origin, for the arrays.
     """
     written = []
     if "npz" in formats:
@@ -68,27 +68,24 @@ def write_attributions(
     if "tsv" in formats:
         path = folder / "attributions.tsv"
         with atomic_path(path) as temporary:
-            _write_rows(windows, attributions, header, temporary)
+            _write_rows(windows, attributions, temporary)
         written.append(path)
     path = folder / "importance.tsv"
     table = pd.DataFrame({"offset": attributions.offsets, "importance": attributions.importance})
     for base, row in zip(ALPHABET, attributions.heights, strict=True):
         table[base] = row
-    write_table(path, table, lines_of(header), digits=6)
+    write_table(path, table, digits=6)
     return [*written, path]
 
 
-def _write_rows(
-    windows: SiteWindows, attributions: Attributions, header: Mapping[str, str], path: Path
-) -> None:
+def _write_rows(windows: SiteWindows, attributions: Attributions, path: Path) -> None:
     shown = attributions.shown
     names = ["attribution"] if attributions.convention == "projected" else [*ALPHABET]
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines_of(header))
         file.write("\t".join(["sequence", "site", "offset", "base", *names]) + "\n")
         for n, name in enumerate(windows.names):
             values = attributions.observed[n][None] if len(names) == 1 else shown[n]
-            start = f"{table_name(name)}\t{windows.positions[n] + 1}\t"
+            start = f"{table_cell(name)}\t{windows.positions[n] + 1}\t"
             letters = decode(attributions.tokens[n])
             for offset, letter, row in zip(attributions.offsets, letters, values.T, strict=True):
                 file.write(f"{start}{offset}\t{letter}\t" + "\t".join(f"{x:.6g}" for x in row))
@@ -135,8 +132,8 @@ def write_motifs(
 ) -> list[Path]:
     """Write motifs as ``motifs.meme``, ``motifs.tsv`` and logos.
 
-    `windows` is the number of windows, `header` the entries of the file headers, and `remark` the
-    text below the picture.
+    `windows` is the number of windows, `header` are the facts at the head of the MEME file, and
+    `remark` is the text below the picture.
     """
     background = motifs[0].background if motifs else np.full(len(ALPHABET), 1 / len(ALPHABET))
     path = folder / "motifs.meme"
@@ -161,7 +158,7 @@ def write_motifs(
         "share_at_usual_offset", "median_offset", "contribution",
     ]  # fmt: skip
     table = folder / "motifs.tsv"
-    write_table(table, pd.DataFrame(rows, columns=columns), lines_of(header), digits=6)
+    write_table(table, pd.DataFrame(rows, columns=columns), digits=6)
     more = f" (the first {MAX_DRAWN} of {len(motifs)})" if len(motifs) > MAX_DRAWN else ""
     figure = motif_logos(
         drawn[:MAX_DRAWN],
@@ -173,8 +170,8 @@ def write_motifs(
     return [path, table, *save_figure(figure, folder / "motifs.svg")]
 
 
-def write_comparison(folder: Path, table: pd.DataFrame, header: Mapping[str, str]) -> Path:
+def write_comparison(folder: Path, table: pd.DataFrame) -> Path:
     """Write the results of Tomtom to ``tomtom.tsv``."""
     path = folder / "tomtom.tsv"
-    write_table(path, table, lines_of(header), digits=6)
+    write_table(path, table, digits=6)
     return path

@@ -25,6 +25,7 @@ from vqrna.modifications import modification as find_modification
 from vqrna.plots.style import type_colors
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.provenance import facts, signature
+from vqrna.runtime.run_record import write_run_record
 
 Input = str | PathLike[str]
 
@@ -126,6 +127,18 @@ def explain(
         written += write_pictures(folder, attributions, target, palette, remark)
         written += write_motifs(folder, motifs, len(windows), target, palette, header, remark)
         if matrices is not None:
-            written.append(write_comparison(folder, compare(motifs, matrices), header))
+            written.append(write_comparison(folder, compare(motifs, matrices)))
+        settings = {name: header[name] for name in header if name not in ("command", "model")}
+        written.append(
+            write_run_record(
+                folder,
+                "motifs",
+                written,
+                model=model.hash,
+                settings=settings,
+                results={"seqlets": seqlets, "motifs": len(motifs)},
+                notes=windows.remarks(),
+            )
+        )
     few = len(matrices) if matrices is not None and len(matrices) < MIN_TARGETS else 0
     return Explanation(windows, attributions, tuple(motifs), seqlets, tuple(written), few)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 
@@ -149,11 +151,7 @@ def _sites(
     sites: dict[str, list[tuple[int, bool, int]]] = defaultdict(list)
     columns: dict[str, int] = {}
     with open_text(table) as lines:
-        for number, raw in enumerate(lines, start=1):
-            text = raw.decode("utf-8", "replace").rstrip("\r\n")
-            if not text or text.startswith("#"):
-                continue
-            cells = text.split("\t")
+        for number, cells in _table_rows(lines, str(table)):
             if not columns:
                 columns = {name: i for i, name in enumerate(cells)}
                 missing = [name for name in _NEEDED if name not in columns]
@@ -175,6 +173,22 @@ def _sites(
     if not sites:
         raise DataError(f"there are no sites of {modification.symbol}", file=str(table))
     return sites
+
+
+def _table_rows(lines: Iterable[bytes], file: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield number and cells of each line; tables of earlier versions begin with ``#`` lines."""
+    in_table = False
+    for number, raw in enumerate(lines, start=1):
+        text = raw.decode("utf-8", "replace").rstrip("\r\n")
+        if not text or (text.startswith("#") and not in_table):
+            continue
+        in_table = True
+        try:
+            quoted = '"' in text
+            cells = next(csv.reader([text], delimiter="\t")) if quoted else text.split("\t")
+        except csv.Error as error:
+            raise DataError(f"invalid quotes ({error})", file=file, line=number) from None
+        yield number, cells
 
 
 def _cut(

@@ -27,6 +27,7 @@ from vqrna.plots.spectrum import feature_spectrum
 from vqrna.plots.style import save_figure, type_colors
 from vqrna.runtime.files import output_directory, write_table, write_text
 from vqrna.runtime.provenance import header_lines, signature
+from vqrna.runtime.run_record import write_run_record
 
 PERMUTATIONS = 10_000
 
@@ -382,7 +383,7 @@ def write_spectrum(
     directory : path-like
         Created if it does not exist.
     model_hash, split : str
-        Written into every file.
+        Written to ``run.json`` and the pictures.
     palette : str
         One of :data:`vqrna.plots.style.PALETTES`.
 
@@ -393,13 +394,12 @@ def write_spectrum(
     """
     colors = type_colors(result.modifications, palette)
     folder = output_directory(directory)
-    head = header_lines(model_hash, split=split)
     matrix = folder / "tf_idf_matrix_sorted.csv"
-    write_table(matrix, result.matrix(), head, separator=",", digits=8)
+    write_table(matrix, result.matrix(), separator=",", digits=8)
     written = [matrix]
     if not result.paper:
         table = folder / "spectrum.tsv"
-        write_table(table, result.table(), head)
+        write_table(table, result.table())
         written.append(table)
     order, paper = result.order, result.paper
     method = "as published" if paper else "modified against unmodified sites"
@@ -417,7 +417,10 @@ def write_spectrum(
     written += save_figure(figure, folder / "VQRNA_feature_spectrum")
     html = folder / "VQRNA_feature_spectrum.html"
     write_text(html, page("spectrum", _page_data(result, colors, model_hash, split)))
-    return [*written, html]
+    written.append(html)
+    settings = {"split": split, "paper": paper}
+    record = write_run_record(folder, "spectrum", written, model=model_hash, settings=settings)
+    return [*written, record]
 
 
 def _page_data(

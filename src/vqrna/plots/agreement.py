@@ -13,13 +13,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from vqrna.modifications import Modification
 from vqrna.plots.style import FAINT, HAIR, INK, dark, frame, new_figure, style, tint
-from vqrna.stats.tiers import TIERS
+from vqrna.stats.tiers import BY_THRESHOLD, TIERS
 
 _WIDTH = 9.0
 _ROW, _ABOVE_AND_BELOW = 0.55, 1.35  # inches
 _STEP = 0.24  # rows between two tiers
-_SHADES = (0.35, 0.65, 1.0)
-_MARKERS = ("o", "s", "D")
+_SHADES = (0.35, 0.65, 1.0, 0.2)  # by tier; the last one for calls without a tier
+_MARKERS = ("o", "s", "D", "v")
 _MEASURES = ("precision", "recall", "enrichment")
 _MEANING = {
     "precision": "share of called sites\nthat are known",
@@ -96,7 +96,7 @@ def _dot(ax: Axes, row: int, color: str, values: dict, measure: str) -> None:
     if np.isnan(value):
         return
     tier = _tier_index(values["tier"])
-    at = row + _STEP * (tier - 1)
+    at = row + _STEP * (-2 if values["tier"] == BY_THRESHOLD else tier - 1)
     shade = tint(dark(color, 3), _SHADES[tier])
     edge = ax.get_xlim()[0]
     if measure == "enrichment":
@@ -109,8 +109,16 @@ def _dot(ax: Axes, row: int, color: str, values: dict, measure: str) -> None:
 
 
 def _tier_index(tier: str) -> int:
-    """Return the index of a tier, the middle one for an unknown tier."""
+    """Return the index of a tier: the middle one if it is unknown, the last one if it has none."""
+    if tier == BY_THRESHOLD:
+        return len(TIERS)
     return TIERS.index(tier) if tier in TIERS else 1
+
+
+def _label(tier: str) -> str:
+    if tier == BY_THRESHOLD:
+        return "all called by the threshold"
+    return f"{tier} or higher" if tier in TIERS[:-1] else tier
 
 
 def _names(ax: Axes, table: pd.DataFrame, drawn: Sequence[Modification]) -> None:
@@ -131,7 +139,7 @@ def _legend(figure: Figure, tiers: Sequence[str]) -> None:
     shapes = [
         Line2D(
             [], [], color=tint(INK, _SHADES[i]), marker=_MARKERS[i], ms=5, lw=1.6,
-            label=f"{tier} or higher" if tier in TIERS[:-1] else tier,
+            label=_label(tier),
         )
         for tier, i in zip(tiers, map(_tier_index, tiers), strict=True)
     ]  # fmt: skip

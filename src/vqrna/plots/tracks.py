@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from vqrna.modifications import Modification
 from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, spread, style, tint
-from vqrna.stats.tiers import TIERS
+from vqrna.stats.tiers import BY_THRESHOLD, TIERS
 
 _POINT = 1 / 72  # inches
 _WIDTH, _LEFT, _RIGHT = 11.0, 0.9, 0.8
@@ -180,12 +180,16 @@ def _heading(figure: Figure, name: str, length: int, tiers: Sequence[str]) -> No
     handles = [Line2D([], [], color=tint(INK, 0.4), lw=2, label="score of a candidate (0 to 1)")]
     handles += [
         Line2D([], [], ls="", marker="o", ms=5, mfc=_shade(INK, tier, tiers), mec=INK, mew=0.8,
-               label=f"called, {tier} confidence")
+               label=_label(tier))
         for tier in tiers
     ]  # fmt: skip
     figure.legend(handles=handles, ncols=len(handles), loc="upper left", borderaxespad=0,
                   bbox_to_anchor=(_LEFT / _WIDTH - 0.005, 1 - 0.36 * from_top),
                   handletextpad=0.4, columnspacing=1.6)  # fmt: skip
+
+
+def _label(tier: str) -> str:
+    return "called by the threshold" if tier == BY_THRESHOLD else f"called, {tier} confidence"
 
 
 def _shade(color: str, tier: str, tiers: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from vqrna.sequence import AMBIGUOUS, centre
 from vqrna.sites import DECIMALS, FLAGS, Sites, round_significant
 from vqrna.stats.calibration import at_prior, sigmoid
 from vqrna.stats.null_distribution import NullDistribution
-from vqrna.stats.tiers import EDGE, tier_index
+from vqrna.stats.tiers import BY_THRESHOLD, CALLS, EDGE, tier_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +142,7 @@ def call(
         tier[tier <= tier_index(settings.confidence)] = 0
     else:
         high = np.round(rules.scores(x, index), DECIMALS) >= settings.threshold
-        tier = np.maximum(tier, 1) * high
+        tier = np.where(tier > 0, tier, CALLS.index(BY_THRESHOLD) + 1) * high
     if settings.fdr is not None:
         tier[~(p_value <= settings.fdr)] = 0  # a q-value is never below its p-value
     kept = np.arange(len(row)) if settings.all_sites else np.flatnonzero(tier)

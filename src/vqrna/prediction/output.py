@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,10 +23,11 @@ from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Source
 from vqrna.runtime.files import output_files, write_text
 from vqrna.runtime.provenance import facts, lines_of
+from vqrna.runtime.run_record import FILE_NAME, read_run_record, run_record, to_json
 from vqrna.sites import Sites
+from vqrna.stats.tiers import TIERS
 
 SCANNED = "scanned.bed"
-RUN = "run.json"
 
 PICTURES = "tracks"
 """Subfolder of the pictures."""
@@ -87,7 +87,7 @@ def write_results(
         The command, without options that do not affect the result.
     run : mapping
         Details of this run, written to ``run.json`` only, since they may differ for the same
-        result.
+        result: ``command`` as it was typed, ``seconds`` and further ones.
 
     Returns
     -------
@@ -134,34 +134,56 @@ def write_results(
             intervals = tables.intervals()
             spans = parts.spans() if intervals is None else intervals
             file.writelines(_bed_lines(spans, header))
-        details = {
-            "vqrna": __version__,
-            "model": model.hash,
-            **run,
-            "sequences": total.records,
-            "nt": total.nt,
-            "near_ties": total.near_ties,
-            "tokens": total.tokens,
-            "skipped": [asdict(each) for each in source.skipped],
-            "files": [*(path.name for path in paths), SCANNED],
-        }
-        with files.open(RUN) as file:
-            file.write(f"{json.dumps(details, indent=1)}\n".encode())
+        prediction = make_prediction(
+            model,
+            settings,
+            total,
+            paths=tuple(paths),
+            notes=tuple(files.notes),
+            skipped=source.skipped,
+            in_genome=tables.stranded,
+        )
+        record = run_record(
+            "predict",
+            [*(path.name for path in paths), SCANNED],
+            model=model.hash,
+            settings={**settings.to_dict(), **source.describe()},
+            results={
+                **run,
+                "scan_command": command,
+                "sequences": total.records,
+                "nt": total.nt,
+                "calls": prediction.calls(),
+                "tiers": tier_scores(model, settings),
+                "near_ties": total.near_ties,
+                "tokens": total.tokens,
+            },
+            skipped=source.skipped,
+            notes=(*prediction.unreachable, *prediction.notes),
+        )
+        with files.open(FILE_NAME) as file:
+            file.write(to_json(record, folder).encode())
         stale = _previous_files(folder)
         for name in stale:
             files.remove(name)
     if any(name.startswith(f"{PICTURES}/") for name in stale):
         with suppress(OSError):  # it has other files
             (folder / PICTURES).rmdir()
-    return make_prediction(
-        model,
-        settings,
-        total,
-        paths=tuple(paths),
-        notes=tuple(files.notes),
-        skipped=source.skipped,
-        in_genome=tables.stranded,
-    )
+    return prediction
+
+
+def tier_scores(model: Model, settings: Settings) -> dict[str, dict[str, float | None]]:
+    """Return the lowest score of each tier by modification; None for a tier without threshold."""
+    scores = model.calibration.score(model.tiers.logits.T).T[settings.columns]
+    return {
+        m.symbol: {
+            tier: round(float(score), 6) if np.isfinite(logit) else None
+            for tier, score, logit in zip(TIERS, row, logits, strict=True)
+        }
+        for m, row, logits in zip(
+            settings.modifications, scores, model.tiers.logits[settings.columns], strict=True
+        )
+    }
 
 
 def with_q_values(blocks: Iterator[Sites], total: Totals, settings: Settings) -> Iterator[Sites]:
@@ -186,25 +208,19 @@ def _scanned_lengths(parts: Parts) -> Iterator[tuple[str, int]]:
 
 def record_pictures(folder: Path, pictures: Sequence[Path]) -> None:
     """Add pictures to the ``run.json`` of a folder, so that the next scan there removes them."""
-    run = _read_run(folder)
-    if run and pictures:
+    record = read_run_record(folder)
+    if record and pictures:
         names = [path.relative_to(folder).as_posix() for path in pictures]
-        write_text(folder / RUN, json.dumps(run | {"pictures": names}, indent=1) + "\n")
-
-
-def _read_run(folder: Path) -> dict[str, object]:
-    """Return the content of ``run.json``; empty if it is missing or invalid."""
-    try:
-        run = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return run if isinstance(run, dict) else {}
+        write_text(folder / FILE_NAME, to_json(record | {"pictures": names}, folder))
 
 
 def _previous_files(folder: Path) -> list[str]:
     """Return the names of the files of the previous scan: they would seem to be of this one."""
-    run = _read_run(folder)
-    listed = [run.get("files"), run.get("pictures")]
+    record = read_run_record(folder)
+    previous = record.get("previous")
+    if record.get("subcommand") != "predict" and isinstance(previous, dict):
+        record = previous.get("predict", record)
+    listed = [record.get("files"), record.get("pictures")]
     names = [name for each in listed if isinstance(each, list) for name in each]
     return [name for name in names if isinstance(name, str) and _OUTPUT_NAME.fullmatch(name)]
 

@@ -111,10 +111,11 @@ class PartStore:
                 raise DataError("invalid plan of a scan: run the shard again", file=path) from None
         return plans
 
-    def write_plan(self, plan: dict[str, Any], shard: int = 1) -> None:
-        """Write what is needed to join the parts; one file a shard."""
+    def write_plan(self, plan: dict[str, Any], shard: int = 1, count: int = 1) -> None:
+        """Write what is needed to join the parts; one file a shard, also for one without parts."""
         self._make_directory()
-        write_text(self.directory / f"{_PLAN}{shard:09d}.json", json.dumps(plan, indent=1) + "\n")
+        path = self.directory / f"{_PLAN}{shard:09d}-of-{count:09d}.json"
+        write_text(path, json.dumps(plan, indent=1) + "\n")
 
     def drop(self, selected: Callable[[int], bool]) -> None:
         """Remove the parts of this run whose numbers are selected."""

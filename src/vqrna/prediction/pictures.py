@@ -18,6 +18,7 @@ from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import FastaSource
 from vqrna.runtime.files import output_directory
 from vqrna.sequence import decode
+from vqrna.stats.tiers import BY_THRESHOLD, TIERS
 
 LONGEST = 5000
 """Longer sequences are not drawn: the picture would be unreadable."""
@@ -68,6 +69,7 @@ def draw_first(
             record.name,
             len(record.tokens),
             settings.modifications,
+            tiers=TIERS if settings.threshold is None else (BY_THRESHOLD, *TIERS),
             sequence=decode(record.tokens),
         )
         safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", record.name)[:80]

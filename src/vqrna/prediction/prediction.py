@@ -16,7 +16,7 @@ from vqrna.prediction.settings import Settings
 from vqrna.runtime.run_record import SkippedInput
 from vqrna.sites import Sites
 from vqrna.stats.fdr import PValueCounts
-from vqrna.stats.tiers import TIERS
+from vqrna.stats.tiers import CALLS, TIERS
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +29,13 @@ class Prediction:
         One row a site with the columns :data:`vqrna.sites.COLUMNS`: ``position`` is 1-based,
         ``score`` calibrated at the even class ratio, ``probability`` at the prior, ``p_value``
         against the off-site null, ``q_value`` over all candidates of the modification, ``call``
-        empty, ``low``, ``medium`` or ``high``. None if the sites were written to files.
+        empty, ``low``, ``medium``, ``high``, or ``threshold`` for a site that only the score
+        threshold calls, ``warnings`` the flags. None if the sites were written to files.
     summary : pandas.DataFrame
         One row a modification: ``modification``, ``base``, ``candidates``, ``called``, calls by
-        tier, ``calls_per_kb``, and ``chance_per_kb``, the calls in shuffled sequence at this
-        threshold (nan with a false discovery rate, which depends on the scan).
+        tier and, as ``threshold``, those without a tier, ``calls_per_kb``, and ``chance_per_kb``,
+        the calls in shuffled sequence at this threshold (nan with a false discovery rate, which
+        depends on the scan).
     nt, records : int
         Number of positions, and of sequences or regions of a genome.
     paths : tuple of pathlib.Path
@@ -41,7 +43,7 @@ class Prediction:
     repeated_names, empty_records : int
         Number of sequences with the name of an earlier one, and of those without a letter.
     unreachable : tuple of str
-        Notes on modifications for which no q-value could be as small as requested.
+        Notes on modifications for which no q-value is, or could be, as small as requested.
     notes : tuple of str
         Notes on files.
     skipped : tuple of SkippedInput
@@ -66,6 +68,13 @@ class Prediction:
     in_genome: bool = False
     near_ties: tuple[int, int] = (0, 0)
 
+    def calls(self) -> dict[str, dict[str, int]]:
+        """Return by modification the number of candidates, of calls, and of calls by label."""
+        columns = ["candidates", "called", *CALLS]
+        rows = self.summary[columns].to_dict("records")
+        named = zip(self.summary["modification"], rows, strict=True)
+        return {symbol: {str(k): int(n) for k, n in row.items()} for symbol, row in named}
+
     @property
     def path(self) -> Path | None:
         """File of the sites."""
@@ -89,7 +98,7 @@ class Totals:
     def __post_init__(self) -> None:
         """Start at zero."""
         self.candidates = np.zeros(self.modifications, dtype=np.int64)
-        self.calls = np.zeros((self.modifications, len(TIERS)), dtype=np.int64)
+        self.calls = np.zeros((self.modifications, len(CALLS)), dtype=np.int64)
         self.p_values = PValueCounts(self.modifications)
 
     def add(self, part: Part) -> None:
@@ -136,18 +145,45 @@ def make_prediction(
 
 
 def _unreachable(model: Model, settings: Settings, total: Totals) -> tuple[str, ...]:
-    """Return notes on modifications for which no q-value could be as small as requested."""
+    """Return notes on modifications for which no q-value is, or could be, as small as requested."""
     if settings.fdr is None or not model.off_site:
         return ()
     nulls = [model.off_site[column] for column in settings.columns]
     floors = [null.floor for null in nulls]
-    return tuple(
+    q_values = total.p_values.q_values()
+    notes = [
         each.describe(
             settings.modifications[each.modification_index].symbol,
             nulls[each.modification_index].count,
             settings.fdr,
         )
-        for each in total.p_values.q_values().unreachable(settings.fdr, floors)
+        for each in q_values.unreachable(settings.fdr, floors)
+    ]
+    lowest = q_values.lowest()
+    if not total.calls.any() and not np.isnan(lowest).all():
+        notes.append(_nothing_left(settings, lowest))
+    return tuple(notes)
+
+
+def _nothing_left(settings: Settings, lowest: np.ndarray) -> str:
+    """Return a note on a scan of which the false discovery rate leaves no call."""
+    assert settings.fdr is not None
+    best = int(np.nanargmin(lowest))
+    q, symbol = lowest[best], settings.modifications[best].symbol
+    if q > settings.fdr:
+        return (
+            f"--fdr {settings.fdr:g} leaves no site: the lowest q-value is {q:.3g} ({symbol}); "
+            f"use a higher --fdr, or call by tiers (without --fdr), whose rates of false calls do "
+            "not depend on the size of the scan"
+        )
+    limit = (
+        f"--confidence {settings.confidence}"
+        if settings.threshold is None
+        else f"--threshold {settings.threshold:g}"
+    )
+    return (
+        f"no site has a q-value of {settings.fdr:g} or less and also reaches {limit}; the lowest "
+        f"q-value is {q:.3g} ({symbol}): lower the limit, or raise --fdr"
     )
 
 
@@ -168,7 +204,7 @@ def _summary(model: Model, settings: Settings, total: Totals) -> pd.DataFrame:
                 "base": m.context,
                 "candidates": int(total.candidates[k]),
                 "called": called,
-                **dict(zip(TIERS, total.calls[k].tolist(), strict=True)),
+                **dict(zip(CALLS, total.calls[k].tolist(), strict=True)),
                 "calls_per_kb": called / kb,
                 "chance_per_kb": chance,
             }

@@ -13,6 +13,7 @@ from typing import Any
 from vqrna.data.sequences import Sequences
 from vqrna.errors import UsageError
 from vqrna.formats import tsv
+from vqrna.formats.text import table_name
 from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.modifications import Names
@@ -27,7 +28,7 @@ from vqrna.prediction.source import FastaSource, Source, as_source
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.progress import progress
-from vqrna.runtime.provenance import command_line, facts, lines_of
+from vqrna.runtime.provenance import command_line
 from vqrna.sites import Sites, concat_sites
 from vqrna.stats.tiers import DEFAULT_TIER
 
@@ -198,7 +199,7 @@ def predict_files(
     if str(out) == "-":
         if not engine.in_order:
             raise UsageError(f"--engine {engine.name} needs a folder: --out cannot be -")
-        return _stream(source, model, settings, engine, command, show_progress)
+        return _stream(source, model, settings, engine, show_progress)
     resumable = bool(model.hash) and source.rereadable
     if shard is not None and not resumable:
         raise UsageError("--shard needs files that can be read again and a saved model")
@@ -222,6 +223,8 @@ def predict_files(
                 if shard is not None:
                     for line in tally.notes:
                         bar.say(f"vqrna: note: {line}")
+                    if not tally.origins:
+                        bar.say(f"vqrna: note: {shard.describe_empty(tally.units)}")
             run: dict[str, Any] = {
                 "command": command_line(),
                 "device": engine.device,
@@ -234,7 +237,8 @@ def predict_files(
             }
             if shard is not None:
                 plan = make_plan(source, model, settings, output, command, tally, model_path)
-                store.write_plan(plan | {"run": run}, shard.index)
+                plan |= {"run": run, "shard": [shard.index, shard.count]}
+                store.write_plan(plan, shard.index, shard.count)
                 return None
             parts = Parts([store] * tally.units)
             prediction = write_results(parts, folder, source, model, settings, output, command, run)
@@ -252,20 +256,15 @@ def predict_files(
 
 
 def _stream(
-    source: Source,
-    model: Model,
-    settings: Settings,
-    engine: Engine,
-    command: str | None,
-    show_progress: bool,
+    source: Source, model: Model, settings: Settings, engine: Engine, show_progress: bool
 ) -> Prediction:
     """Write sites to standard output during the scan; q-values are known only after it."""
     if settings.fdr is not None:
         raise UsageError("--fdr needs the whole scan: --out must be a folder")
-    header = lines_of(facts(model.hash, command, **settings.describe(), **source.describe()))
     total, tally = Totals(len(settings.modifications)), Tally()
+    escaped: set[str] = set()
     tables, modifications = source.tables, settings.modifications
-    text = "".join(f"{line}\n" for line in header) + tsv.column_line(tables.main_columns)
+    text = tsv.column_line(tables.main_columns)
     with progress(source.count_positions(), "predicting", unit="nt", show=show_progress) as bar:
 
         def scanned() -> Iterator[Sites]:
@@ -275,6 +274,7 @@ def _stream(
                 yield part.sites
 
         for block in total.count_calls(tables.main_rows(scanned())):
+            escaped.update(name for name in set(block.sequence) if table_name(name) != name)
             sys.stdout.write(text + tsv.lines(block, modifications))  # no header before an error
             text = ""
     sys.stdout.write(text)
@@ -283,6 +283,9 @@ def _stream(
         model,
         settings,
         total,
+        notes=(f"sequence names with control characters, escaped: {len(escaped):,}",)
+        if escaped
+        else (),
         repeated_names=0 if tables.stranded else tally.repeated_names,
         skipped=source.skipped,
         in_genome=tables.stranded,

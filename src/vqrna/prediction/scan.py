@@ -49,6 +49,14 @@ class Shard:
         """Return whether a unit belongs to the shard."""
         return number % self.count == self.index - 1
 
+    def describe_empty(self, units: int) -> str:
+        """Return a line for the user on a shard without a unit."""
+        parts = "1 part" if units == 1 else f"{units:,} parts"
+        return (
+            f"shard {self.index}/{self.count} has no sequences: the input is small and was cut "
+            f"into {parts} only"
+        )
+
 
 @dataclass
 class Tally:
@@ -78,16 +86,20 @@ class Tally:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """One line for the user on each reason why kept parts were computed again."""
+        """Lines for the user on parts that were kept, and on those that were computed again."""
         reasons = {
             "damaged": self.damaged,
             "of other sequences (the input has changed, or files were renamed)": self.changed,
         }
-        return tuple(
+        lines = [
             f"{count:,} kept part{' was' if count == 1 else 's were'} {reason}: computed again"
             for reason, count in reasons.items()
             if count
-        )
+        ]
+        if self.resumed:
+            of = f"{self.resumed:,} of {len(self.origins):,} parts"
+            lines.insert(0, f"resumed: {of} were kept from an earlier run")
+        return tuple(lines)
 
     def add(self, unit: Unit) -> None:
         """Count a unit whose part is kept in a store."""

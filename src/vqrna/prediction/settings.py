@@ -47,6 +47,17 @@ class Settings:
     fdr: float | None = None
     precision: Precision = "float32"
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the settings for ``run.json``: those of :meth:`describe`, and plain values."""
+        named = zip(self.modifications, self.priors.tolist(), strict=True)
+        return self.describe() | {
+            "priors": {m.symbol: prior for m, prior in named},
+            "confidence": self.confidence if self.threshold is None else None,
+            "threshold": self.threshold,
+            "fdr": self.fdr,
+            "all_sites": self.all_sites,
+        }
+
     def describe(self) -> dict[str, str]:
         """Return the settings as text, for the header lines of a file; numbers are not rounded."""
         if self.threshold is None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from vqrna.prediction.settings import Settings, make_settings
 from vqrna.prediction.source import FastaSource, Source
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.lock import folder_lock
+
+_MOST_LISTED = 10
+"""Most shards that a message lists."""
 
 
 def run_key(source: Source, model: Model, settings: Settings, device: str) -> str:
@@ -117,6 +121,8 @@ def join(
             "run the shards again",
             file=paths[0],
         )
+    if lacking := _missing_shards(plans):
+        raise DataError(lacking, file=paths[0])
     located = _locate_parts(stores, plans)
     missing = [number for number, store in enumerate(located) if store is None]
     if missing:
@@ -179,7 +185,31 @@ def _select_scan(folders: Sequence[Sequence[PartStore]]) -> list[PartStore]:
 
 def _is_complete(stores: Sequence[PartStore]) -> bool:
     plans = [plan for store in stores for plan in store.read_plans()]
-    return bool(plans) and None not in _locate_parts(stores, plans)
+    return bool(plans) and not _missing_shards(plans) and None not in _locate_parts(stores, plans)
+
+
+def _missing_shards(plans: Sequence[Mapping[str, Any]]) -> str:
+    """Return a message on the shards that have not finished; empty if all have."""
+    finished: dict[int, set[int]] = {}
+    for plan in plans:
+        index, count = plan["shard"]
+        finished.setdefault(count, set()).add(index)
+    if any(len(indices) == count for count, indices in finished.items()):
+        return ""
+    count = max(finished, key=lambda count: (len(finished[count]), count))
+    number = count - len(finished[count])
+    missing = (i for i in range(1, count + 1) if i not in finished[count])
+    listed = [str(i) for i in islice(missing, _MOST_LISTED)]
+    if number == 1:
+        return (
+            f"shard {listed[0]} of {count} has not finished: run it (--shard {listed[0]}/{count}), "
+            "or name its folder, too"
+        )
+    more = f"{number - len(listed):,} more" if number > len(listed) else listed.pop()
+    return (
+        f"shards {', '.join(listed)} and {more} of {count:,} have not finished: run them "
+        f"(--shard {listed[0]}/{count} and so on), or name their folders, too"
+    )
 
 
 def _locate_parts(

@@ -17,7 +17,7 @@ import shutil
 import socket
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
@@ -96,26 +96,26 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_table(
     path: str | os.PathLike[str],
     table: pd.DataFrame,
-    head: Sequence[str] = (),
     *,
     separator: str = "\t",
     digits: int = 5,
+    missing: str = "",
 ) -> None:
-    """Write a table below header lines as :func:`atomic_path` does.
+    """Write a table, first the names of its columns, as :func:`atomic_path` does.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Without its index.
-    head : sequence of str
-        Lines before the table, such as :func:`vqrna.runtime.provenance.header_lines` returns.
     digits : int
         Significant digits of numbers.
+    missing : str
+        Written for missing values.
     """
     rows = table.to_csv(
-        sep=separator, index=False, lineterminator="\n", float_format=f"%.{digits}g"
+        sep=separator, index=False, lineterminator="\n", float_format=f"%.{digits}g", na_rep=missing
     )
-    write_text(path, "\n".join([*head, rows]))
+    write_text(path, rows)
 
 
 def write_arrays(path: str | os.PathLike[str], **arrays: np.ndarray | np.generic) -> None:

@@ -1,4 +1,4 @@
-"""Provenance of results: version, command and model for file headers, machine and commit.
+"""Provenance of results: version, command and model, machine and commit.
 
 Headers contain no date and no host name, so the same work writes the same bytes.
 """
@@ -9,6 +9,7 @@ import os
 import platform
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,22 +21,30 @@ from vqrna._version import __version__
 FROM_PYTHON = "called from Python"
 
 _ARGUMENTS: ContextVar[tuple[str, ...] | None] = ContextVar("arguments", default=None)
+_START: ContextVar[float | None] = ContextVar("start", default=None)
 
 
 @contextmanager
 def running(arguments: Sequence[str]) -> Iterator[None]:
     """Record that ``vqrna ARGUMENTS`` runs, until the body ends."""
-    token = _ARGUMENTS.set(tuple(arguments))
+    token, start = _ARGUMENTS.set(tuple(arguments)), _START.set(time.monotonic())
     try:
         yield
     finally:
         _ARGUMENTS.reset(token)
+        _START.reset(start)
 
 
 def command_line() -> str:
     """Return the running command as it can be typed, or `FROM_PYTHON`."""
     arguments = _ARGUMENTS.get()
     return FROM_PYTHON if arguments is None else typed(arguments)
+
+
+def elapsed() -> float | None:
+    """Return the seconds since the running command began; None if called from Python."""
+    start = _START.get()
+    return None if start is None else time.monotonic() - start
 
 
 def typed(arguments: Sequence[str]) -> str:

@@ -119,6 +119,14 @@ class QValues:
         q[known] = self.q[index]
         return q
 
+    def lowest(self) -> np.ndarray:
+        """Return the lowest q-value of each type, shape (types,); nan for one without p-values."""
+        first = np.searchsorted(self.keys, np.arange(len(self.candidates)) * _PER_TYPE)
+        lowest = np.full(len(self.candidates), np.nan)
+        known = self.candidates > 0
+        lowest[known] = self.q[first[known]]
+        return lowest
+
     def unreachable(self, fdr: float, floors: Sequence[float]) -> list[UnreachableType]:
         """List the types of which no site can have a q-value of `fdr` or less.
 

@@ -12,6 +12,12 @@ from vqrna.errors import UsageError
 TIERS = ("low", "medium", "high")
 """Names, rising. A site is reported with the highest tier that it reaches."""
 
+BY_THRESHOLD = "threshold"
+"""Label of a site that a score threshold calls and that reaches no tier."""
+
+CALLS = (*TIERS, BY_THRESHOLD)
+"""Labels of called sites, numbered from 1; 0 is a site that is not called."""
+
 DEFAULT_TIER = "medium"
 
 EDGE = 25

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from vqrna.errors import DataError
+from vqrna.runtime.run_record import write_run_record
 from vqrna.stats.bootstrap import RESAMPLES
 from vqrna.studies import ablations, lengths
 from vqrna.studies.cells import Cell, CellStore
@@ -74,7 +75,7 @@ def run_study(
     store = CellStore(Path(out) / CELLS)
     made = [cell for identity in identities if (cell := store.get(identity)) is not None]
     cells = in_order(plan.study, made)
-    files = write_report(plan.study, cells, out, palette) if cells else []
+    files = write_report(plan.study, cells, out, palette, failures) if cells else []
     return StudyResult(tuple(cells), tuple(failures), tuple(files))
 
 
@@ -113,9 +114,26 @@ def in_order(study: str, cells: Sequence[Cell]) -> list[Cell]:
 
 
 def write_report(
-    study: str, cells: Sequence[Cell], out: str | PathLike[str], palette: str
+    study: str,
+    cells: Sequence[Cell],
+    out: str | PathLike[str],
+    palette: str,
+    failures: Sequence[Failure] = (),
 ) -> list[Path]:
-    """Write the table and picture of a study from sorted cells (:func:`in_order`)."""
+    """Write table, picture and ``run.json`` of a study from sorted cells (:func:`in_order`)."""
     if study == lengths.STUDY:
-        return write_lengths(cells, out, palette)
-    return write_ablations(cells, out, ablations.FULL, palette)
+        files = write_lengths(cells, out, palette)
+    else:
+        files = write_ablations(cells, out, ablations.FULL, palette)
+    failed = [
+        {"variant": each.identity.variant, "seed": each.identity.seed, "reason": each.reason}
+        for each in failures
+    ]
+    record = write_run_record(
+        out,
+        "lengths" if study == lengths.STUDY else "ablate",
+        files,
+        settings={"types": list(cells[0].identity.types)},
+        results={"cells": len(cells), "failures": failed},
+    )
+    return [*files, record]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
@@ -22,6 +22,7 @@ from vqrna.runtime.devices import choose_device
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.jobs import Job, Outcome, Pool, check_pool, open_pool
 from vqrna.runtime.progress import Bar, duration, progress
+from vqrna.runtime.run_record import write_run_record
 from vqrna.studies.optuna_storage import (
     ERROR,
     SURPLUS,
@@ -41,7 +42,7 @@ from vqrna.studies.optuna_storage import (
     unclaimed_trials,
 )
 from vqrna.studies.search_config import Record, Search, read_record, write_record
-from vqrna.studies.search_results import TuningResult, best_trial, draw, write_results
+from vqrna.studies.search_results import BEST, TABLE, TuningResult, best_trial, draw, write_results
 from vqrna.studies.trial import STOP, WorkerTask
 from vqrna.training import Source
 
@@ -212,10 +213,32 @@ def tune(
                     )
                 _supervise(pool, study, search, task, folder, show_progress)
         result = write_results(study, search, folder)
-        draw(study, search, folder)
+        pictures = draw(study, search, folder)
+        _write_run_record(result, search, pictures)
         if result.config is None:
             raise DataError(f"no trial was completed{_last_error(study)}", file=folder)
         return result
+
+
+def _write_run_record(result: TuningResult, search: Search, pictures: Sequence[Path]) -> None:
+    """Write ``run.json`` beside the results of a search."""
+    files = [result.folder / TABLE, *([] if result.config is None else [result.folder / BEST])]
+    settings = search.settings
+    write_run_record(
+        result.folder,
+        "tune",
+        [*files, *pictures, *(path.with_suffix(".svg") for path in pictures)],
+        settings={
+            "metric": settings.metric,
+            "sampler": settings.sampler,
+            "seed": settings.seed,
+            "trials": settings.trials,
+        },
+        results={
+            "trials": {str(s): int(n) for s, n in result.table["state"].value_counts().items()},
+            "best": {"trial": result.number, "value": result.value},
+        },
+    )
 
 
 def serve(

@@ -15,12 +15,20 @@ from vqrna.model.weights import FILE_NAME, load_model
 from vqrna.nn.quantizer import check_quantizer
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.lock import folder_lock
+from vqrna.runtime.run_record import write_run_record
 from vqrna.training import checkpoint
 from vqrna.training.loop import TrainingResult, train_network
 from vqrna.training.source import Notice, Source, check_windows, window_warnings
 
 PUBLISHED_NAME = "model.pth"
 """The same weights as the published code saves them."""
+
+
+_FILES = (
+    FILE_NAME, PUBLISHED_NAME, "config.toml", "history.csv", "train.log",
+    "curves.png", "curves.svg",
+)  # fmt: skip
+"""Files of a network, for ``run.json``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +132,33 @@ def train(
             if paper and config.model.quantizer == "vq":
                 write_pth(results[name].model, subfolder / PUBLISHED_NAME)
         model = next(iter(results.values())).model if together else load_model(folder, device)
+        _write_run_record(folder, model, config, results)
         return TrainingRun(model, results, folder)
+
+
+def _write_run_record(
+    folder: Path, model: Model, config: Config, results: dict[str, TrainingResult]
+) -> None:
+    """Write ``run.json`` beside the weights of a training."""
+    paths = [result.folder / name for result in results.values() for name in _FILES]
+    write_run_record(
+        folder,
+        "train",
+        [path for path in paths if path.is_file()],
+        model=model.hash,
+        settings={
+            "architecture": config.model.architecture,
+            "length": config.model.length,
+            "epochs": config.training.epochs,
+            "seed": config.training.seed,
+            "networks": list(results),
+        },
+        results={
+            "best_epochs": {
+                name: result.model.training.get("best_epoch") for name, result in results.items()
+            }
+        },
+    )
 
 
 def _check_folder(folder: Path, together: bool) -> None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from vqrna.interpret.known_motifs import KNOWN_MOTIFS
-from vqrna.stats.tiers import TIERS
+from vqrna.stats.tiers import BY_THRESHOLD, TIERS
 from vqrna.web.api import server_of
 from vqrna.web.errors import RequestError
 from vqrna.web.forms import form_options, read_form
@@ -124,7 +124,7 @@ def job_page(
         table_query=f"?{request.url.query}" if request.url.query else "",
         example_variants=_example_variants(result, number - 1),
         given_variants=variants,
-        tiers=TIERS,
+        tiers=TIERS if options.threshold is None else (BY_THRESHOLD, *TIERS),
         default_prior=options.prior is None,
     )
 

@@ -20,7 +20,7 @@ from vqrna.model import Model
 from vqrna.modifications import Modification
 from vqrna.prediction import Output, Prediction, predict_files
 from vqrna.runtime.files import write_text
-from vqrna.stats.tiers import TIERS
+from vqrna.stats.tiers import BY_THRESHOLD, TIERS
 from vqrna.web.inputs import check_input
 from vqrna.web.options import FORMATS, INPUT, JobOptions
 from vqrna.web.settings import Limits
@@ -197,7 +197,8 @@ class JobResult:
 @lru_cache(maxsize=_CACHED_TABLES)
 def _read_table(path: str, changed: int) -> pd.DataFrame:
     table = pd.read_parquet(path)
-    table["tier"] = table["call"].map({tier: n for n, tier in enumerate(TIERS, 1)}).fillna(0)
+    rising = {call: n for n, call in enumerate((BY_THRESHOLD, *TIERS), 1)}
+    table["tier"] = table["call"].map(rising).fillna(0)
     table["tier"] = table["tier"].astype(int)
     return table
 

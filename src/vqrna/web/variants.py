@@ -12,7 +12,7 @@ from vqrna.model import Model
 from vqrna.prediction import make_settings, scan_sequence
 from vqrna.sequence import AMBIGUOUS, centre, decode, encode
 from vqrna.sites import Sites
-from vqrna.stats.tiers import DEFAULT_TIER, TIERS
+from vqrna.stats.tiers import CALLS, DEFAULT_TIER
 from vqrna.web.errors import RequestError
 
 LONGEST = 1000
@@ -251,8 +251,8 @@ def _effect(
         "new_score": new_score,
         "probability": old_probability,
         "new_probability": new_probability,
-        "call": TIERS[old_tier - 1] if old_tier else None,
-        "new_call": TIERS[new_tier - 1] if new_tier else None,
+        "call": CALLS[old_tier - 1] if old_tier else None,
+        "new_call": CALLS[new_tier - 1] if new_tier else None,
         "change": round(new_probability - old_probability, 6),
         "class": kind,
     }
