@@ -231,7 +231,7 @@ def test_data_that_are_not_there_are_one_line(vqrna_main, tmp_path, arguments, c
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "No such file"),
+        (None, "no such file"),
         ("[training]\nepoch = 3\n", "training.epoch: unknown setting"),
         ("not toml", "not valid TOML"),
     ],

@@ -345,7 +345,7 @@ def test_other_names_are_told_without_what_was_scanned(tmp_path):
         ("# x\n" + HEADER + 3 * "chr1\t9\t+\tm6A\tlow\n" + "c\t1", "line 6: unknown modific"),
         ("sequence\tposition\tmodification\tcall\tgenome_position\n", "table by transcript"),
         (HEADER + "chr1\t9\t+\tm6A\tlow\nchr1\t9", "unknown modification ''"),
-        ("PAR1 and then nothing", "cannot be read as Parquet"),
+        ("PAR1 and then nothing", "damaged, or not a Parquet"),
         ("", "is empty"),
     ],
 )  # fmt: skip
@@ -361,7 +361,7 @@ def test_wrong_sites_are_told_in_one_line(tmp_path, known, body, told):
 def test_a_cut_parquet_file_is_told(scan, known):
     whole = (scan / "sites.parquet").read_bytes()
     (scan / "sites.parquet").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="cannot be read as Parquet"):
+    with pytest.raises(DataError, match="damaged, or not a Parquet"):
         compare(scan / "sites.parquet", known)
 
 

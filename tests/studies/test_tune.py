@@ -264,7 +264,7 @@ def test_ray_makes_trials_too(tune, search_file, tmp_path, monkeypatch):
         (("--serve", "--dry-run"), 2, "--serve shows an existing search"),
         (("--address", "auto"), 2, "--address needs --engine ray"),
         (("--config", "SEARCH", "--data", "none"), 1, "none"),
-        (("--config", "none.toml", "--data", "DATA"), 1, "none.toml: No such file"),
+        (("--config", "none.toml", "--data", "DATA"), 1, "none.toml: no such file"),
         (("--config", "SEARCH", "--data", "DATA", "--modifications", "Xm"), 2, "Xm"),
         (("--config", "SEARCH", "--data", "DATA", "--engine", "slurm"), 2, "engine 'slurm'"),
         (("--config", "SEARCH", "--data", "DATA", "--storage", "a.db"), 2, "is a URL such as"),
