@@ -31,7 +31,8 @@ def test_no_other_module_names_a_type():
     named = [
         f"{path.relative_to(root)}:{node.lineno}"
         for path in root.rglob("*.py")
-        if path.name != "modifications.py"
+        # The second lists published motifs, by type
+        if path.name not in ("modifications.py", "known_motifs.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and node.value in symbols
     ]

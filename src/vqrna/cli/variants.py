@@ -184,7 +184,7 @@ def variants(
         option("Continue an interrupted run, or start again.", RUN, names=("--resume/--fresh",)),
     ] = True,
 ) -> None:
-    """Predict which modification sites the variants of a VCF create, remove or change.
+    """Predict the sites that variants of a VCF create, remove or change.
 
     Both sequences are predicted and compared through the alignment of the
     allele. 'class' is gain or loss if the probability crosses --min-probability,
