@@ -93,7 +93,7 @@ def predict(
         - ``p_value`` : float, 0 to 1; share of unmodified positions that score as high.
         - ``q_value`` : float, 0 to 1; false discovery rate of this score and higher ones.
         - ``call`` : str, tier of the call: ``low``, ``medium``, ``high``; empty without a call.
-        - ``flags`` : str, comma-separated cautions, such as ``ood``; empty without any.
+        - ``warnings`` : str, comma-separated cautions, such as ``ood``; empty without any.
 
     Raises
     ------
