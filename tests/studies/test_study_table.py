@@ -93,7 +93,7 @@ def test_ties_are_told_as_ties(tmp_path):
 def test_the_report_of_lengths_holds_what_the_cells_hold(tmp_path):
     cells = [cell("101 nt", 0.95, 0.01), cell("51 nt", 0.8, 0.01), cell("151 nt", 0.945, 0.01)]
     files = write_report("lengths", in_order("lengths", cells), tmp_path, "colorblind")
-    names = ["lengths.csv", "lengths.md", "lengths.png", "lengths.svg"]
+    names = ["lengths.csv", "lengths.md", "lengths.png", "lengths.svg", "run.json"]
     assert [file.name for file in files] == names
     text = files[1].read_text()
     lines = [line for line in text.splitlines() if line.startswith("| ")]
