@@ -1,5 +1,7 @@
 """The command `vqrna atlas` on a tiny model."""
 
+import re
+
 
 def test_files_and_a_summary(vqrna_main, data, model, tmp_path):
     done = vqrna_main(
@@ -12,6 +14,10 @@ def test_files_and_a_summary(vqrna_main, data, model, tmp_path):
         "deletion.png", "deletion.svg", "atlas.html", "run.json",
     }  # fmt: skip
     assert "codes are used" in done.out
+    line = done.err.splitlines()[0]
+    assert re.fullmatch(
+        r"vqrna: note: expected time: \d+ s for \d+ windows \(measured on \d+ of them\)", line
+    )
 
 
 def test_a_wrong_palette_is_told_before_the_work(fails, data, model, out):

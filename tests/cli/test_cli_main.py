@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 
 import vqrna
@@ -87,6 +88,28 @@ def test_no_command_shows_the_help_and_is_a_usage_fault(vqrna_main):
     done = vqrna_main()
     assert done.code == 2
     assert "Usage: vqrna" in done.out
+
+
+def test_the_version_command_prints_what_a_report_needs(vqrna_main):
+    done = vqrna_main("version")
+    assert done.code == 0
+    rows = dict(line.split(" ", 1) for line in done.out.splitlines())
+    assert list(rows) == ["vqrna", "model", "Python", "torch"]
+    assert rows["vqrna"] == vqrna.__version__
+    assert rows["model"] == vqrna.load_model().hash
+    assert rows["torch"] == torch.__version__
+
+
+def test_the_short_version_is_a_bare_number(vqrna_main):
+    done = vqrna_main("version", "--short")
+    assert (done.code, done.out, done.err) == (0, f"{vqrna.__version__}\n", "")
+
+
+def test_damaged_weights_do_not_keep_the_version_from_being_printed(vqrna_main, monkeypatch):
+    monkeypatch.setattr("vqrna.model.weights.SHIPPED", Path("nowhere.safetensors"))
+    done = vqrna_main("version")
+    assert done.code == 0
+    assert "model not usable (nowhere.safetensors: no such" in done.out
 
 
 def test_version(vqrna_main):

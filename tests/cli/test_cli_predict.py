@@ -299,3 +299,49 @@ def test_files_of_the_scan_before_do_not_lie_beside_those_of_this_one(
     (out / "run.json").write_text('{"files": ["../../x", 3, "sites.mine.txt"]}')
     assert vqrna_main("predict", other, *words).code == 0
     assert files_in(out) == [name for name in kept if name != "sites.mine.txt"]
+
+
+def test_shards_without_sequences_are_noted_and_missing_ones_named(vqrna_main, model, tmp_path):
+    fasta = write_fasta(tmp_path / "one.fa", {"one": letters(300)})
+    out = tmp_path / "out"
+
+    def shard(number):
+        return vqrna_main(
+            "predict", fasta, "--model", model, "--out", out, "--shard", f"{number}/2"
+        )
+
+    first = shard(1)
+    assert (first.code, first.err) == (0, "")
+    early = vqrna_main("join", out)
+    assert early.code == 1
+    assert "shard 2 of 2 has not finished: run it (--shard 2/2), or name its folder" in early.err
+    late = shard(2)
+    assert late.code == 0
+    assert "shard 2/2 has no sequences: the input is small and was cut into 1 part" in late.err
+    joined = vqrna_main("join", out)
+    assert joined.code == 0
+    whole = tmp_path / "whole"
+    assert vqrna_main("predict", fasta, "--model", model, "--out", whole).code == 0
+    assert (out / "sites.tsv").read_bytes() == (whole / "sites.tsv").read_bytes()
+
+
+def test_a_false_discovery_rate_that_leaves_nothing_says_why(vqrna_main, fasta, model, out):
+    done = vqrna_main("predict", fasta, "--model", model, "--out", out, "--fdr", "1e-9")
+    assert done.code == 0
+    table = read_table((out / "sites.tsv").read_text())
+    assert table.empty
+    vqrna_main("predict", fasta, "--model", model, "--out", out, "--all-sites")
+    table = read_table((out / "sites.tsv").read_text())
+    best = table.loc[table["q_value"].astype(float).idxmin()]
+    line = next(line for line in done.err.splitlines() if "leaves no site" in line)
+    shown = f"the lowest q-value is {best['q_value']:.3g} ({best['modification']})"
+    assert shown in line
+    assert "use a higher --fdr, or call by tiers" in line
+
+
+def test_calls_by_a_threshold_have_a_column_of_their_own(vqrna_main, fasta, model, out):
+    done = vqrna_main("predict", fasta, "--model", model, "--out", out, "--threshold", "0.5")
+    assert "no tier" in done.out
+    assert "threshold" in set(read_table((out / "sites.tsv").read_text())["call"])
+    done = vqrna_main("predict", fasta, "--model", model, "--out", out)
+    assert "no tier" not in done.out

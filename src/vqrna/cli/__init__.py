@@ -34,6 +34,7 @@ from vqrna.cli import (
     train,
     tune,
     variants,
+    version,
 )
 from vqrna.cli.exits import one_line_warnings, report_error, signals_as_exceptions
 from vqrna.cli.options import option
@@ -63,6 +64,7 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Explain", "embed", embed.embed),
     ("Explain", "attention", attention.attention),
     ("Data", "data", data.app),
+    ("About", "version", version.version),
     ("About", "doctor", doctor.doctor),
 )
 """Help panel, name, and function or group of every command, in the order of the help."""
@@ -102,7 +104,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _vqrna(
-    version: Annotated[
+    show_version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
     ] = False,

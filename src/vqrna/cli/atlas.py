@@ -49,16 +49,26 @@ def atlas(
     from vqrna.data.benchmark import load_benchmark, select_modifications
     from vqrna.interpret.atlas import atlas as run
     from vqrna.interpret.atlas import write_atlas
+    from vqrna.interpret.atlas_duration import WINDOWS, expected_seconds
     from vqrna.interpret.codes import require_single_codebook
     from vqrna.model.weights import load_model
     from vqrna.plots.style import type_colors
     from vqrna.runtime.files import results_directory
+    from vqrna.runtime.progress import duration
 
     type_colors((), palette)  # report a wrong name before the work
     with results_directory(out):
         wanted = select_modifications(data, modifications) if data.is_dir() else None
         windows = load_benchmark(data, split, wanted, on_missing=lambda line: say("note", line))
         loaded = require_single_codebook(load_model(model, device=device))
+        seconds = expected_seconds(
+            loaded, windows, permutations=permutations, sample=knock_outs, curve_windows=curve
+        )
+        say(
+            "note",
+            f"expected time: {duration(seconds)} for {len(windows):,} windows (measured on "
+            f"{min(WINDOWS, len(windows))} of them)",
+        )
         result = run(
             loaded,
             windows,

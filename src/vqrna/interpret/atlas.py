@@ -34,6 +34,7 @@ from vqrna.modifications import Modification
 from vqrna.plots.atlas import CodeLogo, deletion_curves, top_codes
 from vqrna.plots.style import BASES, save_figure, type_colors
 from vqrna.runtime.files import output_directory, write_table, write_text
+from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import header_lines, signature
 from vqrna.runtime.run_record import write_run_record
 from vqrna.sequence import centre, recentre
@@ -148,8 +149,9 @@ def atlas(
     windows = windows.take((windows.labels != UNKNOWN).any(axis=1))
     strings = read_codes(model, windows.tokens, show_progress=show_progress)
     codes_by_type = spectrum(
-        model, windows, negatives=negatives, permutations=permutations, seed=seed, strings=strings
-    )
+        model, windows, negatives=negatives, permutations=permutations, seed=seed, strings=strings,
+        show_progress=show_progress,
+    )  # fmt: skip
     types = codes_by_type.modifications
     column = {m.symbol: c for c, m in enumerate(windows.modifications)}
     heads = {m.symbol: c for c, m in enumerate(model.modifications)}
@@ -169,12 +171,12 @@ def atlas(
         )
         for places in (None, strings.layout.at_site)
     )  # fmt: skip
-    importance = {
-        m.symbol: _importance(
-            model, strings.layout, windows.tokens[curve_rows(strings, c, rows, curve_windows)], c
-        )
-        for m, c, rows in predicted
-    }
+    importance = {}
+    with progress(len(predicted), "mutating windows", unit="types", show=show_progress) as bar:
+        for m, c, rows in predicted:
+            drawn = windows.tokens[curve_rows(strings, c, rows, curve_windows)]
+            importance[m.symbol] = _importance(model, strings.layout, drawn, c)
+            bar.advance()
     curves = deletion_curve(
         model, strings, predicted, _specificity(codes_by_type, strings),
         importance=importance, windows=curve_windows, seed=seed, show_progress=show_progress,

@@ -21,7 +21,8 @@ from vqrna.runtime.progress import progress
 SAMPLE = 16  # modified windows of each type in which a code is knocked out
 CURVE_WINDOWS = 24  # modified windows of each type in a deletion curve
 _BATCH = 2048
-_CURVE_DRAWS = 3
+CURVE_DRAWS = 3  # replacements tried at each step of a deletion curve
+OCCLUSION_DRAWS = 2  # replacements tried at each token
 
 
 class Knockout(NamedTuple):
@@ -118,7 +119,7 @@ def occlusion(
     codes: np.ndarray,
     columns: np.ndarray,
     substitutes: Substitutes,
-    draws: int = 2,
+    draws: int = OCCLUSION_DRAWS,
 ) -> np.ndarray:
     """Measure the effect of replacing each token on its own.
 
@@ -244,7 +245,7 @@ def _curve(
     rank = np.argsort(np.argsort(-weight, axis=1, kind="stable"), axis=1)
     curve = []
     for step in curve_steps(width):
-        repeats = 1 if step == 0 else _CURVE_DRAWS
+        repeats = 1 if step == 0 else CURVE_DRAWS
         before = np.tile(codes, (repeats, 1))
         out = np.tile(rank < step, (repeats, 1))
         after = np.where(out, substitutes.draw(before), before)

@@ -26,6 +26,7 @@ from vqrna.modifications import Modification
 from vqrna.plots.spectrum import feature_spectrum
 from vqrna.plots.style import save_figure, type_colors
 from vqrna.runtime.files import output_directory, write_table, write_text
+from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import header_lines, signature
 from vqrna.runtime.run_record import write_run_record
 
@@ -234,13 +235,15 @@ def spectrum(
     cluster = clusters(windows.tokens)
     at_site, size = strings.layout.at_site, strings.codebook_size
     contrasts = []
-    for m in types:
-        rows = np.concatenate(classes[m])
-        modified = np.arange(len(rows)) < len(classes[m][0])
-        contrasts.append(
-            contrast(strings.codes[rows], modified, cluster[rows], at_site, size,
-                     permutations=permutations, seed=seed)
-        )  # fmt: skip
+    with progress(len(types), "permuting labels", unit="types", show=show_progress) as bar:
+        for m in types:
+            rows = np.concatenate(classes[m])
+            modified = np.arange(len(rows)) < len(classes[m][0])
+            contrasts.append(
+                contrast(strings.codes[rows], modified, cluster[rows], at_site, size,
+                         permutations=permutations, seed=seed)
+            )  # fmt: skip
+            bar.advance()
     values = np.stack([c.log_odds[:, 0] for c in contrasts], axis=1)
     p = np.stack([c.p for c in contrasts], axis=2)  # (K, 2, M)
     q = np.stack([_false_discovery(p[:, s]) for s in range(len(SCOPES))])
