@@ -233,12 +233,16 @@ def _cells(table: pd.DataFrame) -> list[pa.Array]:
 
 
 def write_vcf(
-    output: OutputFiles, vcf: VcfFile, parts: Iterator[VariantPart], settings: VariantSettings
+    output: OutputFiles,
+    vcf: VcfFile,
+    parts: Iterator[VariantPart],
+    settings: VariantSettings,
+    facts: Mapping[str, str],
 ) -> None:
-    """Write the annotated VCF, compressed with bgzip and indexed."""
+    """Write the annotated VCF, compressed with bgzip and indexed; `facts` go to its header."""
     writer = BgzipWriter(output, VCF_NAME, "", preset="vcf")
     end = 0
-    for line in annotated_lines(vcf, parts, settings):
+    for line in annotated_lines(vcf, parts, settings, facts):
         writer.write(line)
         if not line.startswith(b"#"):
             fields = line.split(b"\t", 4)
@@ -247,16 +251,16 @@ def write_vcf(
 
 
 def annotated_lines(
-    vcf: VcfFile, parts: Iterator[VariantPart], settings: VariantSettings
+    vcf: VcfFile, parts: Iterator[VariantPart], settings: VariantSettings, facts: Mapping[str, str]
 ) -> Iterator[bytes]:
-    """Yield the lines of the annotated VCF."""
+    """Yield the lines of the annotated VCF; `facts` are the provenance in its header."""
     symbols = [m.symbol for m in settings.modifications]
     values = (
         value
         for part, records in with_records(parts, vcf)
         for value in info_values(part, records, symbols)
     )
-    return vcf.annotated(values)
+    return vcf.annotated(values, {"version": __version__, **facts})
 
 
 def parse_variant_formats(texts: Sequence[str] | None) -> tuple[str, ...]:

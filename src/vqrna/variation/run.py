@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -25,6 +23,7 @@ from vqrna.runtime.files import output_files, results_directory
 from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.progress import Bar, progress
 from vqrna.runtime.provenance import command_line, facts
+from vqrna.runtime.run_record import FILE_NAME, SkippedInput, record_of_file, run_record, to_json
 from vqrna.variation.null import NullTable, groups_of, sample_null
 from vqrna.variation.output import (
     COLUMNS,
@@ -52,8 +51,6 @@ from vqrna.variation.units import VariantEngine, VariantThreads, VariantUnit, cu
 from vqrna.variation.vcf import VcfFile, open_vcf
 
 Input = str | PathLike[str]
-
-RUN = "run.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,7 +264,8 @@ def annotate(
     with open_vcf(vcf) as file:
         total = sum(1 for _ in file.records())  # rejects a malformed file before the work
         if str(out) == "-":
-            return _stream(file, source, settings, engine, total, show_progress)
+            header = facts(model.hash, command, **settings.describe(), **source.describe())
+            return _stream(file, source, settings, engine, total, header, show_progress)
         if shard is not None and (not model.hash or file.path != Path(str(vcf))):
             raise UsageError("--shard needs a file that can be read again and a saved model")
         with results_directory(out) as folder, folder_lock(folder, _share(shard)):
@@ -393,24 +391,28 @@ def write_results(
         for part, records in with_records(iter(parts), vcf):
             totals.add(part, settings)
             writer.write(part, records, null)
-        write_vcf(files, vcf, iter(parts), settings)
+        write_vcf(files, vcf, iter(parts), settings, header)
         notes = (*_notes(source, totals), *files.notes)
         names = [path.name for path in files.paths]
-        details = {
-            "vqrna": __version__,
-            **header,
-            **run,
-            "verdicts": dict(totals.verdicts),
-            "skipped": dict(totals.reasons),
-            "effects": totals.table(settings).set_index("modification").to_dict("index"),
-            "files": names,
-            "notes": list(notes),
-        }
+        record = run_record(
+            "variants",
+            names,
+            model=model.hash,
+            settings={**settings.to_dict(), **source.describe()},
+            results={
+                **run,
+                "scan_command": command,
+                "verdicts": dict(totals.verdicts),
+                "effects": totals.table(settings).set_index("modification").to_dict("index"),
+            },
+            skipped=[SkippedInput(str(vcf.path), *each) for each in totals.reasons.items()],
+            notes=notes,
+        )
         for name in _previous_files(folder):
             files.remove(name)
-        with files.open(RUN) as file:
-            file.write(f"{json.dumps(details, indent=1)}\n".encode())
-        paths = tuple(path for path in files.paths if path.name != RUN)
+        with files.open(FILE_NAME) as file:
+            file.write(to_json(record, folder).encode())
+        paths = tuple(path for path in files.paths if path.name != FILE_NAME)
     return VariantEffects(
         None,
         None,
@@ -424,12 +426,8 @@ def write_results(
 
 def _previous_files(folder: Path) -> list[str]:
     """Return the names of files of an earlier run here that this one may not replace."""
-    with suppress(OSError, ValueError):
-        run = json.loads((folder / RUN).read_text(encoding="utf-8"))
-        listed = run.get("files") if isinstance(run, dict) else None
-        if isinstance(listed, list) and "records.tsv" in listed:
-            return [name for name in ("variants.tsv", "variants.parquet") if name in listed]
-    return []
+    listed = record_of_file(folder / "records.tsv").get("files", [])
+    return [name for name in ("variants.tsv", "variants.parquet") if name in listed]
 
 
 def _notes(source: TrackSource, totals: VariantTotals) -> tuple[str, ...]:
@@ -450,6 +448,7 @@ def _stream(
     settings: VariantSettings,
     engine: VariantEngine,
     total: int,
+    header: Mapping[str, str],
     show_progress: bool,
 ) -> VariantEffects:
     """Write the annotated VCF to standard output during the run."""
@@ -463,7 +462,7 @@ def _stream(
                 totals.add(part, settings)
                 yield part
 
-        for line in annotated_lines(vcf, scored(), settings):
+        for line in annotated_lines(vcf, scored(), settings, header):
             sys.stdout.buffer.write(line)
         sys.stdout.flush()
     return VariantEffects(

@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike
@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError
+from vqrna.formats.description import one_line
 
 FIELD = "VQRNA"
 """Name of the field that is added to INFO."""
@@ -43,6 +44,7 @@ _BCF = b"BCF\x02"
 _GZIP = b"\x1f\x8b"
 _REF = re.compile(rb"[A-Za-z]+").fullmatch
 _OWN_HEADER = f"##INFO=<ID={FIELD},".encode()
+_FACT = "##vqrna_"
 _OWN_FIELD = f"{FIELD}=".encode()
 _UNSAFE = re.compile(r"[\s,;=|&%]")
 
@@ -96,13 +98,17 @@ class VcfFile:
         if not columns:
             raise DataError("has no header line #CHROM", file=self.shown)
 
-    def annotated(self, values: Iterable[str]) -> Iterator[bytes]:
+    def annotated(
+        self, values: Iterable[str], facts: Mapping[str, str] | None = None
+    ) -> Iterator[bytes]:
         """Yield the lines of the file as VCF, with the field in the records.
 
         Parameters
         ----------
         values : iterable of str
             Value of the field for each record, in order; no field where it is empty.
+        facts : mapping of str to str, optional
+            Provenance: header lines such as ``##vqrna_model=...``.
         """
         following = iter(values)
         with self._lines() as lines:
@@ -113,8 +119,10 @@ class VcfFile:
                         yield _with_field(line, next(following).encode()) + b"\n"
                     continue
                 if line.startswith(b"#CHROM"):
+                    for name, value in (facts or {}).items():
+                        yield f"{_FACT}{name.replace(' ', '_')}={one_line(value)}\n".encode()
                     yield HEADER_LINE.encode() + b"\n"
-                if not line.startswith(_OWN_HEADER):
+                if not line.startswith((_OWN_HEADER, _FACT.encode())):
                     yield line + b"\n"
 
     def _parse(self, line: bytes, line_number: int, number: int, columns: int) -> VcfRecord:
