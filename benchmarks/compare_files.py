@@ -191,9 +191,8 @@ class FileComparison:
             return "identical", ""
         try:
             sides = [self.read(_content_of(path)) for path in (base, head)]
-            if base.name == RECORD and all(isinstance(side, dict) for side in sides):
-                shared = sides[0].keys() & sides[1].keys()
-                sides = [{key: side[key] for key in shared} for side in sides]
+            if base.name == RECORD:
+                sides = [_shared_fields(one, other) for one, other in (sides, sides[::-1])]
             where = first_difference(*sides)
         except (OSError, ValueError, ElementTree.ParseError) as error:
             where = f"cannot be read: {error}"
@@ -221,6 +220,15 @@ class FileComparison:
             verdict, where = self.compare_files(one, two)
             moved = one.relative_to(base) != two.relative_to(head)
             yield name, "renamed" if moved and verdict == "identical" else verdict, where
+
+
+def _shared_fields(value: Any, other: Any) -> Any:
+    """Leave out of nested values the fields that the other side does not have."""
+    if isinstance(value, dict) and isinstance(other, dict):
+        return {k: _shared_fields(x, other[k]) for k, x in value.items() if k in other}
+    if isinstance(value, list) and isinstance(other, list) and len(value) == len(other):
+        return [_shared_fields(*pair) for pair in zip(value, other, strict=True)]
+    return value
 
 
 def _bigwig(path: Path) -> dict[str, Any]:

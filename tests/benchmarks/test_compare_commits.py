@@ -84,7 +84,10 @@ def test_comment_lines_of_bed_are_compared_by_their_numbers(compare):
 
 
 def test_new_fields_and_new_records_of_runs_are_left_out(tmp_path):
-    for side, record in (("base", {"nt": 5, "vqrna": "0"}), ("head", {"nt": 5, "skipped": []})):
+    for side, record in (
+        ("base", {"nt": 5, "vqrna": "0", "shards": [{}]}),
+        ("head", {"nt": 5, "shards": [{"new": 1}], "skipped": []}),
+    ):
         (tmp_path / side / "one").mkdir(parents=True)
         (tmp_path / side / "one" / "run.json").write_text(json.dumps(record))
     (tmp_path / "head" / "run.json").write_text("{}")
