@@ -1,0 +1,240 @@
+"""Runs to a folder: files, readers of others, resume, shards, streams; the same bytes each time."""
+
+import gzip
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pysam
+import pysam.bcftools
+import pytest
+from genes import contigs, random_record, read_table, write_genome, write_gtf, write_vcf
+
+from seeded import calling_model, files_in
+from vqrna.model.weights import save_model
+from vqrna.variation import units
+from vqrna.variation.output import COLUMNS, RECORD_COLUMNS
+
+CONTIGS, RECORDS = 6, 60
+FILES = ["records.tsv", "run.json", "variants.tsv", "variants.vcf.gz", "variants.vcf.gz.tbi"]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A genome, its genes, a VCF and a model, as options of the command."""
+    folder = tmp_path_factory.mktemp("inputs")
+    rng = np.random.default_rng(3)
+    sequences = contigs(CONTIGS, seed=9)
+    rows = []
+    for name, letters in sequences.items():
+        records = [random_record(rng, letters) for _ in range(RECORDS // CONTIGS)]
+        rows += [(name, p, f"{name}_{i}", r, a) for i, (p, r, a) in enumerate(sorted(records))]
+    rows.append(("c5", 359, "two", sequences["c5"][358], "A,<DEL>"))
+    vcf = write_vcf(folder, rows, sequences=sequences)
+    save_model(calling_model(), folder / "m.safetensors")
+    genome, gtf = write_genome(folder, sequences), write_gtf(folder, list(sequences))
+    words = ["--fasta", genome, "--gtf", gtf, "--model", folder / "m.safetensors"]
+    words += ["--device", "cpu", "--prior", "0.5", "--null-variants", "20"]
+    return vcf, [str(word) for word in words]
+
+
+@pytest.fixture(autouse=True)
+def small_units(monkeypatch):
+    monkeypatch.setattr(units, "UNIT", 9)
+
+
+@pytest.fixture
+def run(vqrna_main, inputs, tmp_path):
+    """Annotate the file; return the folder."""
+
+    def call(name="out", *more, vcf=None, code=0):
+        out = tmp_path / name
+        done = vqrna_main("variants", vcf or inputs[0], *inputs[1], "--out", out, *more)
+        assert done.code == code, done.err
+        return out if code == 0 else done.err
+
+    return call
+
+
+def results(folder):
+    """Content of all files but run.json, which names the machine's share of the work."""
+    return {name: (folder / name).read_bytes() for name in files_in(folder) if name != "run.json"}
+
+
+def test_the_files_agree(run, inputs):
+    out = run("out", "--format", "tsv,parquet")
+    assert files_in(out) == sorted([*FILES, "variants.parquet"])
+    effects, records = read_table(out / "variants.tsv"), read_table(out / "records.tsv")
+    assert tuple(effects.columns) == COLUMNS
+    assert tuple(records.columns) == RECORD_COLUMNS
+    assert len(effects) > 100
+    assert records.effects.sum() == len(effects)
+    p_values = effects.p_value.replace("nan", np.nan).astype(float)  # nan where no random variant is at the distance
+    assert p_values.notna().mean() > 0.9
+    assert p_values.dropna().between(0, 1).all()
+    parquet = pd.read_parquet(out / "variants.parquet")
+    assert parquet["class"].tolist() == effects["class"].tolist()
+    np.testing.assert_allclose(parquet.delta, effects.delta, atol=5e-5)
+    two = records[records.id == "two"].iloc[0]
+    assert (two.verdict, two.reason) == ("scored", "<DEL>: symbolic allele")
+    with pysam.VariantFile(str(out / "variants.vcf.gz")) as file:
+        counts = [len(record.info.get("VQRNA", ())) for record in file]
+    assert counts == records.effects.tolist()
+    named = json.loads((out / "run.json").read_text())["files"]
+    assert set(named) <= set(files_in(out))
+
+
+def test_other_programs_read_the_vcf(run, inputs):
+    path = str(run() / "variants.vcf.gz")
+    with pysam.TabixFile(path) as tabix:
+        assert sum(1 for _ in tabix.fetch("c0")) == RECORDS // CONTIGS
+    viewed = pysam.bcftools.view("-H", path, "c1").splitlines()
+    assert len(viewed) == RECORDS // CONTIGS
+    plain = inputs[0].read_text().splitlines()
+    whole = pysam.bcftools.view("-H", path).splitlines()
+    before = [line for line in plain if not line.startswith("#")]
+    assert [line.split("\t")[:7] for line in whole] == [line.split("\t")[:7] for line in before]
+    genome = inputs[1][1]
+    assert "VQRNA=" in pysam.bcftools.norm("-f", genome, path)
+
+
+@pytest.mark.skipif(shutil.which("bcftools") is None, reason="needs bcftools on the path")
+def test_split_vep_reads_the_vcf(run):
+    out = run()
+    command = ["bcftools", "+split-vep", "-", "-a", "VQRNA", "-d", "-f"]
+
+    def split(header_name):
+        text = gzip.decompress((out / "variants.vcf.gz").read_bytes()).decode()
+        form = f"%CHROM %POS %GENE %MODIFICATION %POSITION %{header_name}\\n"
+        return subprocess.run(
+            [*command, form], input=text.replace('|CLASS">', f'|{header_name}">'),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    done = split("CLASS")
+    if '"Consequence" is not present' in done.stderr:  # this release insists on that name
+        done = split("Consequence")
+    if "plugin" in done.stderr and not done.stdout:
+        pytest.skip("this bcftools has no plugins")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.split()[-1] != "."]
+    effects = read_table(out / "variants.tsv")
+    assert sorted(row[2:] for row in rows) == sorted(
+        [e.gene, e.modification, str(e.position), e.kind]
+        for e in effects.rename(columns={"class": "kind"}).itertuples()
+    )
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_the_bytes_do_not_depend_on_jobs_or_shards(run, vqrna_main, tmp_path, jobs):
+    whole = results(run("whole", "--jobs", 2))
+    assert results(run("jobs", "--jobs", jobs)) == whole
+    shards = [run(f"s{i}", "--jobs", jobs, "--shard", f"{i}/3") for i in (1, 2, 3)]
+    done = vqrna_main("join", *shards, "--out", tmp_path / "joined")
+    assert done.code == 0, done.err
+    assert results(tmp_path / "joined") == whole
+    assert not any(".vqrna" in name for shard in shards for name in files_in(shard))
+
+
+def test_an_incomplete_set_of_shards_is_reported(run, vqrna_main):
+    out = run("s", "--shard", "1/2")
+    done = vqrna_main("join", out)
+    assert done.code == 1
+    assert "parts are missing" in done.err
+
+
+def test_a_stopped_run_resumes_with_the_same_bytes(run, monkeypatch):
+    whole = results(run("whole", "--jobs", 1))
+    real, left = units.score_records, 4
+
+    def stop(*arguments):
+        nonlocal left
+        left -= 1
+        if not left:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(units, "score_records", stop)
+        error = run("out", "--jobs", 1, code=130)
+    assert "the same command resumes" in error
+    out = run("out", "--jobs", 1)
+    assert json.loads((out / "run.json").read_text())["resumed"] == 3
+    assert results(out) == whole
+
+
+def test_a_changed_input_is_not_resumed(run, inputs, tmp_path, monkeypatch):
+    vcf = tmp_path / "a.vcf"
+    vcf.write_bytes(inputs[0].read_bytes())
+    run("out", "--shard", "1/2", vcf=vcf)
+    stat = vcf.stat()
+    text = vcf.read_text().replace("\tc0_0\t", "\tc0_9\t")
+    vcf.write_text(text)
+    os.utime(vcf, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    out = run("out", vcf=vcf)
+    assert json.loads((out / "run.json").read_text())["resumed"] == 0
+    assert "c0_9" in (out / "records.tsv").read_text()
+
+
+def test_standard_input_and_output(vqrna_main, inputs, run, monkeypatch):
+    expected = gzip.decompress((run() / "variants.vcf.gz").read_bytes()).decode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(inputs[0].read_bytes())))
+    done = vqrna_main("variants", "-", *inputs[1], "--out", "-")
+    assert done.code == 0
+    assert done.out == expected
+
+
+def test_an_unsorted_file_gets_no_index(run, inputs, tmp_path):
+    lines = inputs[0].read_text().splitlines()
+    vcf = tmp_path / "b.vcf"
+    head = [line for line in lines if line.startswith("#")]
+    vcf.write_text("\n".join(head + lines[len(head) :][::-1]) + "\n")
+    out = run("out", vcf=vcf)
+    assert "variants.vcf.gz.tbi" not in files_in(out)
+    assert "has no index" in (out / "run.json").read_text()
+
+
+def test_a_file_without_records(run, tmp_path):
+    vcf = write_vcf(tmp_path, [], "empty.vcf")
+    out = run("out", "--format", "tsv,parquet", vcf=vcf)
+    assert len(read_table(out / "variants.tsv")) == 0
+    assert len(pd.read_parquet(out / "variants.parquet")) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--min-delta", "0"], "invalid --min-delta 0"),
+        (["--min-probability", "2"], "invalid --min-probability 2"),
+        (["--max-length", "0"], "invalid --max-length 0"),
+        (["--null-variants", "-1"], "invalid --null-variants -1"),
+        (["--format", "xlsx"], "unknown format 'xlsx'"),
+        (["--transcripts", "a.fa"], "either --fasta"),
+        (["--context", "spliced"], "unknown context 'spliced'"),
+    ],
+)
+def test_wrong_options_are_usage_errors(run, options, message):
+    error = run("out", *options, code=2)
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_malformed_record_stops_the_run_before_the_work(run, inputs, tmp_path):
+    vcf = tmp_path / "c.vcf"
+    vcf.write_text(inputs[0].read_text() + "c5\tx\t.\tA\tG\t.\t.\t.\n")
+    error = run("out", vcf=vcf, code=1)
+    assert len(error.splitlines()) == 1
+    assert "line 69" in error or "line " in error
+    assert "invalid POS 'x'" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_it_runs_as_a_program(inputs, tmp_path):
+    command = [sys.executable, "-m", "vqrna", "variants", str(inputs[0]), *inputs[1], "--out", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("##fileformat=VCF")
