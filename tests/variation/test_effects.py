@@ -359,3 +359,44 @@ def test_size_classes():
     assert alleles.group_of(0, 3) == ("insertion", 1)
     assert alleles.group_of(9, 0) == ("deletion", 2)
     assert alleles.group_of(2, 40) == ("delins", 4)
+
+
+@pytest.mark.parametrize("context", ["genome", "transcript"])
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_windows_and_transcripts_go_on_across_the_origin_of_a_circle(tmp_path, context, strand):
+    letters = dna(300, 8)
+    genome = write_genome(tmp_path, {"chrM": letters})
+    gff = tmp_path / "a.gff3"
+    lines = [
+        "##gff-version 3", "chrM\tx\tregion\t1\t300\t.\t+\t.\tID=r;Is_circular=true",
+        f"chrM\tx\texon\t201\t400\t.\t{strand}\t.\tID=e;Parent=t",
+        f"chrM\tx\ttranscript\t201\t400\t.\t{strand}\t.\tID=t",
+    ]  # fmt: skip
+    gff.write_text("\n".join(lines) + "\n")
+    rows = [("chrM", at + 1, f"v{at}", letters[at], other(letters[at])) for at in (4, 96, 294)]
+    vcf = write_vcf(tmp_path, [*rows, ("chrM", 11, "ins", letters[10], letters[10] + "ACG")])
+    result = variants(
+        vcf, fasta=genome, gtf=gff, context=context, modifications="Am,m6A,Psi",
+        model=calling_model(), min_delta=0.01, **SETTINGS,
+    )  # fmt: skip
+
+    def turned(text):
+        """The circle, opened opposite to the exon; or the exon alone."""
+        line = text[150:] + text[:150]
+        return line if context == "genome" else line[50:250]
+
+    place = {position: i for i, position in enumerate([*range(200, 300), *range(100)])}
+    before = probabilities(turned(letters), strand == "-")
+    for _, pos, name, _, alt in rows:
+        edited = letters[: pos - 1] + alt + letters[pos:]
+        after = probabilities(turned(edited), strand == "-")
+        own = result.effects[result.effects.id == name]
+        assert len(own) > 3
+        for row in own.itertuples():
+            i = place[row.position - 1] + (50 if context == "genome" else 0)
+            assert row.ref_probability == pytest.approx(before[row.modification][i], abs=CLOSE)
+            assert row.alt_probability == pytest.approx(after[row.modification][i], abs=CLOSE)
+    near_origin = result.effects[result.effects.id == "v4"].position
+    assert (near_origin > 200).any()
+    assert (near_origin < 100).any()
+    assert len(result.effects[result.effects.id == "ins"])

@@ -74,7 +74,9 @@ def test_the_files_agree(run, inputs):
     assert tuple(records.columns) == RECORD_COLUMNS
     assert len(effects) > 100
     assert records.effects.sum() == len(effects)
-    p_values = effects.p_value.replace("nan", np.nan).astype(float)  # nan where no random variant is at the distance
+    p_values = effects.p_value.replace("nan", np.nan).astype(
+        float
+    )  # nan where no random variant is at the distance
     assert p_values.notna().mean() > 0.9
     assert p_values.dropna().between(0, 1).all()
     parquet = pd.read_parquet(out / "variants.parquet")

@@ -149,29 +149,53 @@ class StrandTrack:
     def read(self, reader: Reader, start: int, stop: int) -> np.ndarray:
         """Return tokens (see :class:`Track`)."""
         low, high = self._forward(start, stop)
-        tokens = _padded(reader, self.chromosome, low, high, self.length)
+        tokens = np.full(high - low, AMBIGUOUS, dtype=np.uint8)
+        for at, first, last in self._inside(low, high):
+            tokens[at : at + last - first] = reader.tokens(self.chromosome, first, last)
         return reverse_complement(tokens) if self.reverse else tokens
 
     def wanted(self, start: int, stop: int) -> np.ndarray:
         """Return which positions are evaluated (see :class:`Track`)."""
         low, high = self._forward(start, stop)
-        inside = np.arange(low, high)
         mask = np.zeros((high - low, self.modifications), dtype=bool)
-        if self.annotation is None:
-            mask[:] = ((inside >= 0) & (inside < self.length))[:, None]
-        else:
-            a = self.annotation
-            first_bases = self._first_bases(low, high)
-            if a.first_base_only.any():
-                mask[:, a.first_base_only] = first_bases[:, None]
-            if not self.first_bases:
-                mask[:, ~a.first_base_only] = self._mask(a.covered, low, high)[:, None]
-                mask[:, a.first_base_only] |= self._mask(a.free, low, high)[:, None]
+        for at, first, last in self._inside(low, high):
+            mask[at : at + last - first] = self._evaluated(first, last)
         return mask[::-1] if self.reverse else mask
 
     def places(self, positions: np.ndarray) -> np.ndarray:
         """Convert positions to those of the forward strand."""
-        return self.length - 1 - positions if self.reverse else positions
+        forward = self.length - 1 - positions if self.reverse else positions
+        return forward % self.length if self.circular else forward
+
+    @property
+    def circular(self) -> bool:
+        """Whether the sequence goes on across its origin."""
+        a = self.annotation
+        return a is not None and self.chromosome in a.transcripts.circular
+
+    def _inside(self, low: int, high: int) -> list[tuple[int, int, int]]:
+        """List the parts of [low, high) that exist: offset from `low`, first position and stop."""
+        turns = range(low // self.length, (high - 1) // self.length + 1) if self.circular else [0]
+        parts = []
+        for turn in turns:
+            origin = turn * self.length
+            first, last = max(low, origin), min(high, origin + self.length)
+            if first < last:
+                parts.append((first - low, first - origin, last - origin))
+        return parts
+
+    def _evaluated(self, low: int, high: int) -> np.ndarray:
+        """Return which positions inside the sequence are evaluated, (high - low, K)."""
+        a = self.annotation
+        if a is None:
+            return np.ones((high - low, self.modifications), dtype=bool)
+        mask = np.zeros((high - low, self.modifications), dtype=bool)
+        if a.first_base_only.any():
+            mask[:, a.first_base_only] = self._first_bases(low, high)[:, None]
+        if not self.first_bases:
+            mask[:, ~a.first_base_only] = self._mask(a.covered, low, high)[:, None]
+            mask[:, a.first_base_only] |= self._mask(a.free, low, high)[:, None]
+        return mask
 
     def owners(self, position: int) -> list[Owner]:
         """Return the genes at a position, each with the first by name of its transcripts."""
@@ -194,15 +218,14 @@ class StrandTrack:
         return (self.length - stop, self.length - start) if self.reverse else (start, stop)
 
     def _offsets(self, low: int, high: int) -> np.ndarray:
-        ends = np.clip([low, high], 0, self.length)
-        return strand_offset(genome_offset(self.chromosome, ends), np.array(self.reverse))
+        ends = genome_offset(self.chromosome, np.array([low, high]))
+        return strand_offset(ends, np.array(self.reverse))
 
     def _mask(self, intervals: np.ndarray, low: int, high: int) -> np.ndarray:
         begin, end = self._offsets(low, high)
         mask = np.zeros(high - low, dtype=bool)
         first, last = overlapping(intervals, begin, end)
-        shift = max(low, 0) - low - begin
-        for start, stop in np.clip(intervals[first:last], begin, end) + shift:
+        for start, stop in np.clip(intervals[first:last], begin, end) - begin:
             mask[start:stop] = True
         return mask
 
@@ -211,9 +234,7 @@ class StrandTrack:
         begin, end = self._offsets(low, high)
         at = self.annotation.first_bases
         mask = np.zeros(high - low, dtype=bool)
-        mask[at[np.searchsorted(at, begin) : np.searchsorted(at, end)] - begin + max(-low, 0)] = (
-            True
-        )
+        mask[at[np.searchsorted(at, begin) : np.searchsorted(at, end)] - begin] = True
         return mask
 
 
@@ -247,6 +268,7 @@ class TranscriptTrack:
         spliced = np.concatenate(
             [reader.tokens(chromosome, *block) for block in position_of(blocks).tolist()]
         )
+        spliced = np.roll(spliced, -int(self.annotation.transcripts.wrapped[self.number]))
         tokens = reverse_complement(spliced) if self.reverse else spliced
         return np.pad(
             tokens[low : max(low, high)],
@@ -277,12 +299,6 @@ class TranscriptTrack:
     def _blocks(self) -> np.ndarray:
         t = self.annotation.transcripts
         return t.blocks[t.first[self.number] : t.first[self.number + 1]]
-
-
-def _padded(reader: Reader, chromosome: int, low: int, high: int, length: int) -> np.ndarray:
-    tokens = reader.tokens(chromosome, low, high)
-    left = min(max(-low, 0), high - low)
-    return np.pad(tokens, (left, high - low - left - len(tokens)), constant_values=AMBIGUOUS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -349,15 +365,14 @@ class TrackSource:
                 if not t.blocks[block, 0] <= low < high <= t.blocks[block, 1]:
                     reason = EXON_END
                     continue
-                number = int(a.owner(np.array([block]))[0])
-                along = int(t.nt_before[block] + start - t.blocks[block, 0])
-                begin, end = t.nt_before[t.first[number]], t.nt_before[t.first[number + 1]]
-                first = along - begin
-                letters = allele.letters
-                if reverse:
-                    first, letters = end - along - (stop - start), reverse_complement(letters)
+                # Of the base on the 5' side that the allele touches
+                base = np.array([high - 1 if reverse else low])
+                owner, along = t.transcript_positions(np.array([block]), base)
+                number = int(owner[0])
+                first = int(along[0]) + (high - stop if reverse else start - low)
+                letters = reverse_complement(allele.letters) if reverse else allele.letters
                 track = TranscriptTrack(a, number)
-                targets.append(Target(track, int(first), int(first) + stop - start, letters))
+                targets.append(Target(track, first, first + stop - start, letters))
         return targets, reason
 
     def inputs(self) -> tuple[Path, ...]:
@@ -473,6 +488,9 @@ def open_tracks(
     opened = open_genome(fasta, annotation=gtf, context=context, modifications=types)
     restricted = np.array([m.symbol in opened.first_base_only for m in types], dtype=bool)
     annotation = Annotation(opened.genome, opened.transcripts, restricted)
-    return TrackSource(
-        opened.genome, types, annotation, Path(gtf), context, False, tuple(opened.notes)
+    skipped = tuple(
+        f"{each.file}: skipped {each.count:,}: {each.reason} (first: line {each.first_line})"
+        for each in opened.skipped
     )
+    notes = (*opened.notes, *skipped)
+    return TrackSource(opened.genome, types, annotation, Path(gtf), context, False, notes)
