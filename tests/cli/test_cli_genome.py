@@ -93,6 +93,15 @@ def test_strict_changes_nothing_else(vqrna_main, genome, annotation, model, tmp_
     assert tables[0] == tables[1]
 
 
+def test_notes_on_the_annotation_are_recorded(vqrna_main, genome, annotation, model, out):
+    exon = 'chr1\tx\texon\t41\t200\t.\t+\t.\tgene_id "g"; transcript_id "a";\n'
+    annotation.write_text(exon + exon.replace("\t+\t", "\t-\t"))
+    done = vqrna_main("predict", genome, "--gtf", annotation, "--model", model, "--out", out)
+    notes = json.loads((out / "run.json").read_text())["notes"]
+    assert notes[0].startswith("a.gtf: transcripts on several chromosomes or strands: 1 (")
+    assert f"vqrna: note: {notes[0]}" in done.err.splitlines()
+
+
 def test_strict_needs_a_genome(fails, fasta, out):
     fails(2, "predict", fasta, "--strict", "--out", out, told="--strict need --regions or --gtf")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,11 +23,11 @@ from vqrna.cli.options import (
 from vqrna.cli.tables import new_console, new_table, number, plural, report_files
 from vqrna.errors import UsageError
 from vqrna.runtime.provenance import typed
+from vqrna.runtime.run_record import skipped_notes
 
 if TYPE_CHECKING:
     from vqrna.model import Model
     from vqrna.prediction import Prediction, Settings, Source
-    from vqrna.runtime.run_record import SkippedInput
     from vqrna.stats.tiers import Tiers
 
 MOST_PATHS = 5
@@ -142,15 +142,6 @@ def show_unmeasured(settings: Settings, tiers: Tiers) -> None:
         )
 
 
-def show_skipped(skipped: Sequence[SkippedInput]) -> None:
-    """Note the features of annotations and regions that were skipped, by reason."""
-    for each in skipped:
-        say(
-            "note",
-            f"{each.file}: skipped {each.count:,}: {each.reason} (first: line {each.first_line})",
-        )
-
-
 def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
     """Print the calls of each modification, the files and the notes."""
     labels = ["low", "medium", "high"]
@@ -195,8 +186,7 @@ def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
         )
     if result.empty_records:
         say("note", f"empty records: {result.empty_records:,} of {result.records:,}")
-    show_skipped(result.skipped)
-    for line in (*result.unreachable, *result.notes):
+    for line in (*skipped_notes(result.skipped), *result.unreachable, *result.notes):
         say("note", line)
 
 
@@ -421,7 +411,8 @@ def predict(
             f"shard {shard} is finished; when all are, run: vqrna join {out} "
             "(and the folders of the other shards, if they differ)"
         )
-        show_skipped(source.skipped)
+        for note in skipped_notes(source.skipped):
+            say("note", note)
         return
     show_prediction(result, to_stderr=out == "-")
     if plot:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vqrna.model import Model
     from vqrna.variation import TrackSource, VariantEffects, VariantSettings
 
-_NOT_IN_FILES = {"jobs", "engine", "address", "shard", "resume", "device", "out"}
+_NOT_IN_FILES = {"jobs", "engine", "address", "shard", "resume", "device", "strict", "out"}
 """Options without effect on the result."""
 
 
@@ -108,6 +108,15 @@ def variants(
         str,
         option("Sequence around a site: genome (with introns) or transcript (spliced).", GENOME),
     ] = "genome",
+    strict: Annotated[
+        bool,
+        option(
+            "Stop at features of the annotation that cannot be used, instead of skipping and "
+            "counting them.",
+            GENOME,
+            names=("--strict",),
+        ),
+    ] = False,
     modifications: Annotated[
         list[str] | None,
         option(
@@ -220,7 +229,12 @@ def variants(
         seed=seed,
     )
     source = open_tracks(
-        settings.modifications, fasta=fasta, transcripts=transcripts, gtf=gtf, context=context
+        settings.modifications,
+        fasta=fasta,
+        transcripts=transcripts,
+        gtf=gtf,
+        context=context,
+        strict=strict,
     )
     with open_variant_engine(engine, source, loaded, settings, jobs, device, address) as chosen:
         result = annotate(

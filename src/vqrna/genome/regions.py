@@ -201,29 +201,40 @@ def transcript_regions(
     with genome.reader() as reader:
         for i in range(len(transcripts)):
             reverse = bool(transcripts.reverse[i])
-            blocks = transcripts.blocks[transcripts.first[i] : transcripts.first[i + 1]]
             restricted = bool(first_base_only) and bool(transcripts.known[i])
             if restricted and opens[i]:
                 at = int(first_bases[i])
-                circular = int(chromosome_of(blocks[0, 0])) in transcripts.circular
+                circular = int(chromosome_of(first_bases[i])) in transcripts.circular
                 region = _read_genomic(reader, genome, at, at + 1, reverse, flank, circular)
                 only = dict.fromkeys(symbols, nowhere)
                 only |= dict.fromkeys(first_base_only, np.array([region.start]))
                 yield replace(region, only=only)
-            tokens = _read_spliced(reader, blocks, reverse, int(transcripts.wrapped[i]))
+            tokens = read_spliced(reader, transcripts, i)
             only = dict.fromkeys(first_base_only, nowhere) if restricted else {}
             yield Region(transcripts.names[i], tokens, 0, len(tokens), only=only)
 
 
-def _read_spliced(reader: Reader, blocks: np.ndarray, reverse: bool, wrapped: int) -> np.ndarray:
-    """Read blocks of a chromosome as one sequence, 5' to 3'; shape (nt,), uint8.
-
-    The first `wrapped` nt follow the others.
-    """
+def read_spliced(reader: Reader, transcripts: Transcripts, number: int) -> np.ndarray:
+    """Read the blocks of a transcript as one sequence, 5' to 3'; shape (nt,), uint8."""
+    blocks = transcripts.blocks[transcripts.first[number] : transcripts.first[number + 1]]
     chromosome = int(chromosome_of(blocks[0, 0]))
     parts = [reader.tokens(chromosome, *block) for block in position_of(blocks).tolist()]
-    tokens = np.roll(np.concatenate(parts), -wrapped)
-    return reverse_complement(tokens) if reverse else tokens
+    tokens = np.roll(np.concatenate(parts), -int(transcripts.wrapped[number]))
+    return reverse_complement(tokens) if transcripts.reverse[number] else tokens
+
+
+def _read_circular(
+    reader: Reader, chromosome: int, start: int, stop: int, length: int
+) -> np.ndarray:
+    """Read [start, stop) of a circular sequence, which may begin before 0 or end beyond `length`.
+
+    Returns tokens of the forward strand, shape (stop - start,), uint8.
+    """
+    turns = range(start // length, (stop - 1) // length + 1)
+    parts = [
+        reader.tokens(chromosome, start - turn * length, stop - turn * length) for turn in turns
+    ]
+    return np.concatenate(parts)
 
 
 def _read_genomic(
@@ -243,13 +254,10 @@ def _read_genomic(
     if not circular:
         left, right = max(0, left), min(length, right)
         before, after = left, length - right
-    tokens = reader.tokens(chromosome, left, right)
-    if left < 0 or right > length:
-        turns = range(left // length, (right - 1) // length + 1)
-        parts = [
-            reader.tokens(chromosome, left - turn * length, right - turn * length) for turn in turns
-        ]
-        tokens = np.concatenate(parts)
+    if circular:
+        tokens = _read_circular(reader, chromosome, left, right, length)
+    else:
+        tokens = reader.tokens(chromosome, left, right)
     begin = right - high if reverse else low - left
     if reverse:
         before, after = after, before

@@ -159,7 +159,7 @@ def write_results(
                 "tokens": total.tokens,
             },
             skipped=source.skipped,
-            notes=(*prediction.unreachable, *prediction.notes),
+            notes=(*source.notes, *prediction.unreachable, *prediction.notes),
         )
         with files.open(FILE_NAME) as file:
             file.write(to_json(record, folder).encode())

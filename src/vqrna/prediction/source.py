@@ -63,6 +63,10 @@ class Source(Protocol):
     def skipped(self) -> tuple[SkippedInput, ...]:
         """Lines or records of its files that were skipped, by reason; for ``run.json``."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes for the user on its files."""
+
     def regions(self) -> Iterator[Region]:
         """Yield the regions to be scanned."""
 
@@ -101,6 +105,7 @@ class _Sequences:
 
     tables: ClassVar[SiteTables] = SequenceTables()
     skipped: ClassVar[tuple[SkippedInput, ...]] = ()
+    notes: ClassVar[tuple[str, ...]] = ()
 
     def describe(self) -> dict[str, str]:
         """Return nothing: the result depends on the sequences only."""

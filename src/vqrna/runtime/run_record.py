@@ -37,6 +37,15 @@ class SkippedInput:
     first_line: int | None = None  # Line of the first one, from 1; None if lines have no meaning
 
 
+def skipped_notes(skipped: Iterable[SkippedInput]) -> list[str]:
+    """Return a note for the user on each file and reason."""
+    notes = []
+    for each in skipped:
+        first = "" if each.first_line is None else f" (first: line {each.first_line})"
+        notes.append(f"{each.file}: skipped {each.count:,}: {each.reason}{first}")
+    return notes
+
+
 def run_record(
     subcommand: str,
     files: Iterable[str],

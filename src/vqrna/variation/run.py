@@ -23,7 +23,14 @@ from vqrna.runtime.files import output_files, results_directory
 from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.progress import Bar, progress
 from vqrna.runtime.provenance import command_line, facts
-from vqrna.runtime.run_record import FILE_NAME, SkippedInput, record_of_file, run_record, to_json
+from vqrna.runtime.run_record import (
+    FILE_NAME,
+    SkippedInput,
+    record_of_file,
+    run_record,
+    skipped_notes,
+    to_json,
+)
 from vqrna.variation.null import NullTable, groups_of, sample_null
 from vqrna.variation.output import (
     COLUMNS,
@@ -103,6 +110,7 @@ def variants(
     max_length: int = MAX_LENGTH,
     null_variants: int = NULL_VARIANTS,
     seed: int = 0,
+    strict: bool = False,
     device: str = "auto",
     jobs: int | None = None,
     show_progress: bool = False,
@@ -137,6 +145,8 @@ def variants(
         Random variants of each kind for the p-values; 0 for none.
     seed : int
         Of the random variants.
+    strict : bool
+        Raise DataError for features of the annotation that cannot be used; else they are skipped.
     device : str
         Device for a model that is loaded: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     jobs : int, optional
@@ -172,7 +182,12 @@ def variants(
         seed=seed,
     )
     source = open_tracks(
-        settings.modifications, fasta=fasta, transcripts=transcripts, gtf=gtf, context=context
+        settings.modifications,
+        fasta=fasta,
+        transcripts=transcripts,
+        gtf=gtf,
+        context=context,
+        strict=strict,
     )
     engine = VariantThreads(source, loaded, settings, resolve_jobs(jobs, loaded.device))
     with open_vcf(vcf) as file:
@@ -405,7 +420,10 @@ def write_results(
                 "verdicts": dict(totals.verdicts),
                 "effects": totals.table(settings).set_index("modification").to_dict("index"),
             },
-            skipped=[SkippedInput(str(vcf.path), *each) for each in totals.reasons.items()],
+            skipped=[
+                *source.skipped,
+                *(SkippedInput(str(vcf.path), *each) for each in totals.reasons.items()),
+            ],
             notes=notes,
         )
         for name in _previous_files(folder):
@@ -431,7 +449,7 @@ def _previous_files(folder: Path) -> list[str]:
 
 
 def _notes(source: TrackSource, totals: VariantTotals) -> tuple[str, ...]:
-    notes = list(source.notes)
+    notes = [*source.notes, *skipped_notes(source.skipped)]
     unknown = totals.reasons["unknown sequence"]
     if unknown:
         notes.append(

@@ -26,9 +26,10 @@ from vqrna.genome.coordinates import (
     strand_offset,
 )
 from vqrna.genome.fasta import Genome, Reader, reverse_complement
-from vqrna.genome.regions import covered_intervals
+from vqrna.genome.regions import covered_intervals, read_spliced
 from vqrna.genome.transcripts import Transcripts, TranscriptStarts
 from vqrna.modifications import Modification
+from vqrna.runtime.run_record import SkippedInput
 from vqrna.sequence import AMBIGUOUS
 from vqrna.variation.alleles import Allele
 
@@ -204,7 +205,7 @@ class StrandTrack:
         a = self.annotation
         offset = int(genome_offset(self.chromosome, int(self.places(np.array(position)))))
         numbers = a.owner(a.blocks(offset, offset + 1, self.reverse))
-        names = a.transcripts.names
+        names = a.transcripts.identifiers
         best: dict[str, str] = {}
         for number in sorted(numbers.tolist(), key=lambda n: str(names[n])):
             best.setdefault(a.transcripts.genes[number], names[number])
@@ -263,13 +264,7 @@ class TranscriptTrack:
     def read(self, reader: Reader, start: int, stop: int) -> np.ndarray:
         """Return tokens (see :class:`Track`)."""
         low, high = max(start, 0), min(stop, self.length)
-        blocks = self._blocks
-        chromosome = int(chromosome_of(blocks[0, 0]))
-        spliced = np.concatenate(
-            [reader.tokens(chromosome, *block) for block in position_of(blocks).tolist()]
-        )
-        spliced = np.roll(spliced, -int(self.annotation.transcripts.wrapped[self.number]))
-        tokens = reverse_complement(spliced) if self.reverse else spliced
+        tokens = read_spliced(reader, self.annotation.transcripts, self.number)
         return np.pad(
             tokens[low : max(low, high)],
             (min(low - start, stop - start), max(0, stop - max(low, high))),
@@ -291,14 +286,9 @@ class TranscriptTrack:
         return position_of(self.annotation.transcripts.genome_offsets(numbers, positions))
 
     def owners(self, position: int) -> list[Owner]:
-        """Return gene and name of the transcript."""
+        """Return gene and identifier of the transcript."""
         t = self.annotation.transcripts
-        return [(t.genes[self.number], t.names[self.number])]
-
-    @property
-    def _blocks(self) -> np.ndarray:
-        t = self.annotation.transcripts
-        return t.blocks[t.first[self.number] : t.first[self.number + 1]]
+        return [(t.genes[self.number], t.identifiers[self.number])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -312,6 +302,7 @@ class TrackSource:
     context: str  # One of :data:`vqrna.genome.CONTEXTS`
     as_transcripts: bool  # Whether the sequences are transcripts, not a genome
     notes: tuple[str, ...] = ()  # Notes for the user
+    skipped: tuple[SkippedInput, ...] = ()  # Features of the annotation that were skipped
 
     def targets(
         self, chromosome: int, allele: Allele, half: int
@@ -365,9 +356,12 @@ class TrackSource:
                 if not t.blocks[block, 0] <= low < high <= t.blocks[block, 1]:
                     reason = EXON_END
                     continue
-                # Of the base on the 5' side that the allele touches
-                base = np.array([high - 1 if reverse else low])
-                owner, along = t.transcript_positions(np.array([block]), base)
+                # Of the bases at both ends that the allele touches, from the 5' side
+                bases = np.array([high - 1, low] if reverse else [low, high - 1])
+                owner, along = t.transcript_positions(np.array([block, block]), bases)
+                if along[1] - along[0] != high - 1 - low:  # a transcript around a whole circle
+                    reason = EXON_END
+                    continue
                 number = int(owner[0])
                 first = int(along[0]) + (high - stop if reverse else start - low)
                 letters = reverse_complement(allele.letters) if reverse else allele.letters
@@ -447,6 +441,7 @@ def open_tracks(
     transcripts: str | PathLike[str] | None = None,
     gtf: str | PathLike[str] | None = None,
     context: str = "genome",
+    strict: bool = False,
 ) -> TrackSource:
     """Open the sequences that the positions of a VCF refer to.
 
@@ -462,6 +457,8 @@ def open_tracks(
         Annotation of the genome (GTF or GFF3): only exons are evaluated.
     context : str
         With `gtf`, what the model sees around a site: the genome, or the spliced transcript.
+    strict : bool
+        Raise DataError for features of the annotation that cannot be used; else they are skipped.
 
     Raises
     ------
@@ -476,8 +473,8 @@ def open_tracks(
         raise UsageError("give either --fasta (a genome) or --transcripts")
     if gtf is not None and fasta is None:
         raise UsageError("--gtf needs --fasta")
-    if gtf is None and context != "genome":
-        raise UsageError("--context needs --gtf")
+    if gtf is None and (strict or context != "genome"):
+        raise UsageError("--context and --strict need --gtf")
     types = tuple(modifications)
     if gtf is None:
         path = transcripts if fasta is None else fasta
@@ -485,12 +482,9 @@ def open_tracks(
         genome = Genome.open(path)
         return TrackSource(genome, types, None, None, context, transcripts is not None)
     assert fasta is not None
-    opened = open_genome(fasta, annotation=gtf, context=context, modifications=types)
+    opened = open_genome(fasta, annotation=gtf, context=context, modifications=types, strict=strict)
     restricted = np.array([m.symbol in opened.first_base_only for m in types], dtype=bool)
     annotation = Annotation(opened.genome, opened.transcripts, restricted)
-    skipped = tuple(
-        f"{each.file}: skipped {each.count:,}: {each.reason} (first: line {each.first_line})"
-        for each in opened.skipped
+    return TrackSource(
+        opened.genome, types, annotation, Path(gtf), context, False, opened.notes, opened.skipped
     )
-    notes = (*opened.notes, *skipped)
-    return TrackSource(opened.genome, types, annotation, Path(gtf), context, False, notes)
