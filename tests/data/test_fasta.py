@@ -97,6 +97,12 @@ def test_ambiguity_and_gaps_keep_their_position(fasta: Path) -> None:
     assert read(write(fasta, ">a\nANRYC*-.~xG\n"))[0][2] == "ANNNCNNNNNG"
 
 
+def test_names_end_at_ascii_white_space_as_in_samtools(fasta: Path) -> None:
+    fasta.write_text(">a\u2028b\u00a0c d\u2028e \nACGU\n>x\ty\nA\n", "utf-8")
+    records = [(x.name, x.description) for x in read_fasta(fasta)]
+    assert records == [("a\u2028b\u00a0c", "d\u2028e"), ("x", "y")]
+
+
 def test_headers_empty_records_and_duplicate_names(fasta: Path) -> None:
     write(fasta, ">a  one two \nA\n>\n>a\nC\n>  b c\n")
     assert read(fasta) == [

@@ -100,6 +100,7 @@ def test_a_type_written_in_two_ways_is_one(tmp_path: Path) -> None:
         ("sequence,modification,label\nCAG,m6A,1\n\nCAG,m6A,2\n", "line 4: invalid label '2'"),
         ("sequence,modification,label\nCEG,m6A,1\n", "line 2: 'E' at position 2 is not a nucl"),
         ("sequence," + "a" * 200_000 + "\n", "line 1: the header cannot be read"),
+        ("sequence,Sequence,modification,label\nA,A,m6A,1\n", "several columns 'sequence'"),
         ("sequence,modification,label\nCAG,m6A\n", "line 2: the row has 2 cells, the header 3"),
         ("sequence,modification,label\nCAG,,1\n", "line 2: the modification is empty"),
         ("sequence,modification,label\nCAG,a/b,1\n", "line 2: 'a/b' cannot name a modification"),

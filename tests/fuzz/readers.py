@@ -99,7 +99,8 @@ def _compare_genome(document: Document, value: Any, path: Path) -> None:
             assert not letters or letters == _plain(file.fetch(name, 0, 5000))
     if len(document.files) == 1:  # the index was made from this file
         records = {name: letters for name, _, letters in _read_fasta(path)}
-        assert value == {name: records[name][:5000] for name in value}
+        # A header without a name is the empty name in an index
+        assert all(letters == records[name][:5000] for name, letters in value.items() if name)
 
 
 # Annotations ------------------------------------------------------------------------------------
@@ -230,12 +231,13 @@ def _compare_sites(document: Document, value: Any, path: Path) -> None:
     if document.truth is not None:
         assert value == document.truth
         return
-    if path.read_bytes()[:2] == b"\x1f\x8b" or not document.data.startswith(b"sequence\t"):
+    odd = b"\r" in document.data or b"\xef\xbb\xbf" in document.data  # pandas has its own rules
+    if odd or not document.data.startswith(b"sequence\t"):
         return
     import pandas as pd
 
     other = pd.read_csv(
-        path, sep="\t", quoting=3, na_filter=False, encoding_errors="replace", usecols=["position"]
+        path, sep="\t", na_filter=False, encoding_errors="replace", usecols=["position"]
     )
     assert [row[1] + 1 for row in value] == other["position"].tolist()
 
@@ -356,6 +358,9 @@ def _compare_table(document: Document, value: Any, path: Path) -> None:
     import pandas as pd
 
     separator = "\t" if b"\t" in document.data.split(b"\n", 1)[0] else ","
+    cells = [line.count(separator.encode()) for line in document.data.split(b"\n") if line]
+    if len(set(cells)) > 1:  # the reader skips lines of empty cells, however many
+        return
     other = pd.read_csv(
         path, sep=separator, quoting=3, na_filter=False, dtype=str, encoding_errors="replace"
     )

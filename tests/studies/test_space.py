@@ -116,6 +116,10 @@ def test_options_go_before_the_file(search_file):
         ("optimizer = ['adam', 'sgd']", "'optimizer' cannot be sgd"),
         ("dropout = { low = 0.0, high = 1.5 }", "'dropout' cannot be 1.5"),
         ("length = { low = 101, high = 201, step = 25 }", "'length' cannot be 126"),
+        (
+            "optimizer = ['adam']\nseed = { choice = [0], when = { optimizer = [] } }",
+            "expects a value or a list",
+        ),
         ("seed = { choice = [0], when = { nothing = 1 } }", "the unknown setting 'nothing'"),
         ("seed = { choice = [0], when = { optimizer = 'adam' } }", "optimizer is adamw in all"),
         (

@@ -142,7 +142,8 @@ def _records(lines: Iterable[bytes], file: str) -> Iterator[FastaRecord]:
             if sequence is not None:
                 yield FastaRecord(name, description, sequence.tokens(), start, file)
             count += 1
-            words = line[1:].decode("utf-8", "replace").split(None, 1)
+            # At ASCII white space, like samtools: the same names as from an index
+            words = [word.decode("utf-8", "replace") for word in line[1:].split(None, 1)]
             name = words[0] if words else f"unnamed_{count}"
             description = words[1].strip() if len(words) > 1 else ""
             sequence, start = _Sequence(file, name), number

@@ -151,6 +151,11 @@ def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecor
         if missing:
             message = f"the table has no column '{missing[0]}' (needed: {', '.join(_NEEDED)})"
             raise DataError(message, file=file, line=1)
+        used = (*_NEEDED, "name", "negatives")
+        repeated = [name for name in used if columns.count(name) > 1]
+        if repeated:
+            message = f"the table has several columns '{repeated[0]}'"
+            raise DataError(message, file=file, line=1)
         counts: Counter[str] = Counter()
         reader = csv.reader(text, delimiter=delimiter)
         for line, cells in _complete_rows(reader, file):

@@ -132,7 +132,7 @@ def _when(
     for key, values in conditions.items():
         other = key.removeprefix("model.").removeprefix("training.")
         allowed = tuple(values) if isinstance(values, list) else (values,)
-        if not all(isinstance(value, str | int | float) for value in allowed):
+        if not allowed or not all(isinstance(value, str | int | float) for value in allowed):
             raise UsageError(f"space.{name}: when = {{ {key} = ... }} expects a value or a list")
         if other in space and other != name:
             when.append((other, allowed))
