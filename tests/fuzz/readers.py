@@ -232,6 +232,7 @@ def _compare_sites(document: Document, value: Any, path: Path) -> None:
         assert value == document.truth
         return
     odd = b"\r" in document.data or b"\xef\xbb\xbf" in document.data  # pandas has its own rules
+    odd = odd or b'"' in document.data.split(b"\n", 1)[0]
     if odd or not document.data.startswith(b"sequence\t"):
         return
     import pandas as pd
