@@ -30,7 +30,7 @@ def test_the_paper_has_a_network_a_type_and_the_published_weights(tmp_path, no_c
     run = train(source, tmp_path, tiny_paper(), device="cpu", show_progress=False)
     assert isinstance(run.model, ModelSet)
     assert list(run.results) == list(KINDS)
-    assert sorted(p.name for p in tmp_path.iterdir()) == list(KINDS)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [*KINDS, "run.json"]
     tokens = random_tokens(3, 51)
     for m, kind in enumerate(run.model.modifications):
         folder = tmp_path / kind.symbol
