@@ -11,7 +11,7 @@ export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
 .PHONY: architecture help setup demo test test-fast check format clean weights screenshot web-atlas pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
-	compare-commits benchmark-tail benchmark-memory benchmark-ism benchmark-quality benchmark-studies benchmark-ideas
+	compare-commits benchmark-tail benchmark-reliability calibrate-weights benchmark-memory benchmark-ism benchmark-quality benchmark-studies benchmark-ideas
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
@@ -63,6 +63,12 @@ web-atlas: $(STAMP)  ## compute the codebook atlas that the web page shows (VQRN
 	@test -n "$(VQRNA_DATA)" || { echo "make web-atlas: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	$(BIN)/python -m benchmarks.web_atlas "$(VQRNA_DATA)"
 
+calibrate-weights: $(STAMP)  ## calibrate the shipped weights for scans, without training (VQRNA_DATA; minutes)
+	@test -n "$(VQRNA_DATA)" || { echo "make calibrate-weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
+	@mkdir -p runs
+	$(BIN)/vqrna model calibrate --data "$(VQRNA_DATA)" $(addprefix --studies ,$(wildcard $(VQRNA_DATA)/studies)) --out runs/calibrated.safetensors
+	$(BIN)/python benchmarks/install_weights.py runs/calibrated.safetensors
+
 architecture: $(STAMP)  ## draw docs/images/architecture.png from the imports
 	$(BIN)/python -m benchmarks.architecture
 
@@ -87,6 +93,10 @@ pictures: $(STAMP)  ## pictures and tables of motifs and codes: docs (VQRNA_DATA
 benchmark-adapter: $(STAMP)  ## adapter-like sequence at sites of the benchmark (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-adapter: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python benchmarks/adapter_match.py "$(VQRNA_DATA)"
+
+benchmark-reliability: $(STAMP)  ## probabilities of the shipped model in a scan: docs/probabilities.md (VQRNA_DATA)
+	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-reliability: set VQRNA_DATA"; exit 2; }
+	$(BIN)/python -m benchmarks.scan_reliability "$(VQRNA_DATA)" $(wildcard $(VQRNA_DATA)/studies)
 
 benchmark-tail: $(STAMP)  ## fitted tails of nulls against held-out positions: docs/multiple_testing.md (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-tail: set VQRNA_DATA"; exit 2; }

@@ -1,15 +1,44 @@
-"""Make the model of a training run the shipped one: weights, checksums and model card."""
+"""Make the model of a training run the shipped one: weights, checksums and model card.
+
+The atlas of the codes beside the weights stays valid where only the calibration changed; it then
+gets the new hash. Otherwise ``make web-atlas`` computes it again.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
+import json
 import shlex
 import sys
 from pathlib import Path
 
+import torch
+
+from vqrna.model import Model, TrainedModel
 from vqrna.model.model_card import describe
 from vqrna.model.weights import FILE_NAME, SHIPPED, load_model, save_model
+from vqrna.web.atlas import SUFFIX
+
+
+def same_network(one: Model, other: Model) -> bool:
+    """Return whether two models differ in their calibration only."""
+    if not isinstance(one, TrainedModel) or not isinstance(other, TrainedModel):
+        return False
+    tensors = one.network.state_dict(), other.network.state_dict()
+    return tensors[0].keys() == tensors[1].keys() and all(
+        torch.equal(tensor, tensors[1][name]) for name, tensor in tensors[0].items()
+    )
+
+
+def rename_atlas(before: str, after: str) -> None:
+    """Replace the hash of the model in the atlas beside the weights."""
+    for path in sorted(SHIPPED.parent.glob(f"*{SUFFIX}")):
+        data = json.loads(gzip.decompress(path.read_bytes()))
+        if data["model"] == before:
+            text = json.dumps(data | {"model": after}, separators=(",", ":"), allow_nan=False)
+            path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
 
 
 def main(run: str, *chosen: str) -> None:
@@ -18,12 +47,14 @@ def main(run: str, *chosen: str) -> None:
     Parameters
     ----------
     run : str
-        Folder of the run.
+        Folder of the run, or a file of weights.
     chosen : str
         Text of the model card: how these weights were chosen among trainings.
     """
     SHIPPED.parent.mkdir(exist_ok=True)
-    model = load_model(Path(run) / FILE_NAME, device="cpu")
+    path = Path(run)
+    model = load_model(path / FILE_NAME if path.is_dir() else path, device="cpu")
+    before = load_model(device="cpu") if SHIPPED.is_file() else None
     words = shlex.split(model.training["command"])
     command = shlex.join(
         Path(word).name if "/" in word else word for word in words
@@ -37,6 +68,8 @@ def main(run: str, *chosen: str) -> None:
     sums.write_text(f"{digest}  {SHIPPED.name}\n", encoding="utf-8")
     card = describe(load_model(device="cpu"))
     SHIPPED.with_suffix(".md").write_text(card.to_markdown(), encoding="utf-8")
+    if before is not None and same_network(before, model):
+        rename_atlas(before.hash, card.hash)
     print(f"installed {SHIPPED.name}: {SHIPPED.stat().st_size / 1e6:.1f} MB, {card.hash}")
 
 

@@ -40,7 +40,7 @@ def differences(model: TrainedModel, rows: np.ndarray) -> dict[str, Any]:
             scanned = model.scan(row)
             logits = max(logits, float(np.abs(scanned - alone).max()))
             scores = max(scores, float(np.abs(model.score(scanned) - model.score(alone)).max()))
-            calls = [at >= model.tiers.logits[:, 1] for at in (scanned, alone)]
+            calls = [at >= model.thresholds()[:, 1] for at in (scanned, alone)]
             same += int((calls[0] == calls[1]).all(axis=1).sum())
             bar.advance(1)
     return {"logits": logits, "scores": scores, "positions": rows.size, "same_calls": same}
@@ -65,7 +65,7 @@ def fast(model: TrainedModel, seed: int = 0) -> dict[str, Any]:
     apart = np.abs(model.score(exact) - model.score(quick))[of_site]
     difference = {"mean": float(apart.mean()), "max": float(apart.max())}
     for t, tier in enumerate(TIERS):
-        one, two = ((x >= model.tiers.logits[:, t]) & of_site for x in (exact, quick))
+        one, two = ((x >= model.thresholds()[:, t]) & of_site for x in (exact, quick))
         difference[tier] = {"calls": int(one.sum()), "same": int((one & two).sum())}
     return difference
 

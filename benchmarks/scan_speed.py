@@ -123,7 +123,8 @@ def agreement(model: TrainedModel, fast: np.ndarray, exact: np.ndarray) -> dict[
     kinds = model.modifications
     candidate = np.stack([m.candidates(tokens) for m in kinds], axis=1)[half:-half]
     results = {"score_max": float(score.max()), "score_mean": float(score.mean())}
-    tiers = [model.tiers.reached(each) * candidate for each in (exact, fast)]
+    thresholds = model.thresholds()
+    tiers = [(each[..., None] >= thresholds).sum(axis=-1) * candidate for each in (exact, fast)]
     for number, tier in enumerate(("low", "medium", "high"), 1):
         one, two = (each >= number for each in tiers)
         results[f"calls_{tier}"] = int(one.sum())

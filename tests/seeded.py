@@ -14,13 +14,21 @@ import torch
 
 from tiny import fresh, random_tokens, tiny
 from vqrna.model import TrainedModel
+from vqrna.modifications import Modification
 from vqrna.sequence import decode
-from vqrna.stats.calibration import Calibration
+from vqrna.stats.calibration import Calibration, log_odds
 from vqrna.stats.null_distribution import NullDistribution
-from vqrna.stats.tiers import TIERS, TierMeaning, Tiers
+from vqrna.stats.scan_calibration import WINDOW_KINDS, Curve, ScanCalibration
+from vqrna.stats.tiers import PROBABILITIES, TIERS, TierMeaning
 
 SYMBOLS = ("Am", "m6A", "m6Am", "Psi")
 LENGTH = 71
+
+
+def reaching(modification: Modification, thresholds: np.ndarray) -> Curve:
+    """A curve that reaches the tiers at three rising logits, and a probability of 0.9."""
+    values = log_odds(np.array([*PROBABILITIES, 0.9])) - log_odds(modification.prior)
+    return Curve(np.append(thresholds, 2 * thresholds[2] - thresholds[0]), values)
 
 
 @functools.cache
@@ -28,7 +36,7 @@ def calling_model(seed: int = 0) -> TrainedModel:
     """A model whose scores spread from 0 to 1 over random sequence, with tiers and nulls of it.
 
     Of its candidates some 10 % reach ``low``, 3 % ``medium`` and 1 % ``high``; where the window
-    reaches beyond an end, half as many.
+    reaches beyond an end, half as many, and near an end a quarter.
     """
     model = fresh(tiny(length=LENGTH, codebook_size=64), SYMBOLS, seed)
     with torch.no_grad():
@@ -39,21 +47,28 @@ def calling_model(seed: int = 0) -> TrainedModel:
     logits = model.scan(tokens)
     of_type = [logits[m.candidates(tokens), k] for k, m in enumerate(model.modifications)]
     slope = np.array([2 / x.std() for x in of_type])
-    whole, cut = (
+    whole, cut, edge = (
         np.array([np.quantile(x, 1 - share * np.array([0.1, 0.03, 0.01])) for x in of_type])
-        for share in (1, 0.5)
+        for share in (1, 0.5, 0.25)
     )
     return dataclasses.replace(
         model,
         calibration=Calibration(slope, np.array([-2 * x.mean() / x.std() for x in of_type]), "me"),
-        tiers=Tiers(
-            whole,
+        scan_calibration=ScanCalibration(
             tuple(
-                TierMeaning(m.symbol, tier, 0.5 + 0.1 * t, 0.9, 0.3, 1.5, float("nan"))
-                for m in model.modifications
-                for t, tier in enumerate(TIERS)
+                tuple(
+                    reaching(model.modifications[k], thresholds[k])
+                    for thresholds in (whole, cut, edge)
+                )
+                for k in range(len(of_type))
             ),
-            cut,
+            "positions",
+        ),
+        tiers=tuple(
+            TierMeaning(m.symbol, tier, kind, 0.5 - 0.1 * t, 0.2, 0.3, 1.5, float("nan"))
+            for m in model.modifications
+            for kind in WINDOW_KINDS
+            for t, tier in enumerate(TIERS)
         ),
         off_site=tuple(NullDistribution.from_logits(x[::2], 10_000) for x in of_type),
         shuffled=tuple(NullDistribution.from_logits(x[1::2], 10_000) for x in of_type),

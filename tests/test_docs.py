@@ -10,8 +10,7 @@ from benchmarks import settings_table
 from vqrna.data.user_files import load_table, load_windows_fasta
 from vqrna.data.windows import NEGATIVE, POSITIVE
 from vqrna.modifications import MODIFICATIONS, modification
-from vqrna.stats.tiers import TIERS
-from vqrna.training.calibrate import MOST_OFF_SITE, MOST_SHUFFLED
+from vqrna.stats.tiers import PROBABILITIES, TIERS
 
 PAGES = sorted(path.stem for path in (Path(__file__).parents[1] / "docs").glob("*.md"))
 
@@ -44,10 +43,10 @@ def test_the_files_shown_can_be_read(root, tmp_path):
 
 
 def test_the_tiers_of_the_page_are_those_of_the_code(root):
-    row = r"^\| `(\w+)`(?: \(default\))? \| ([\d.]+) \| ([\d.]+) \|$"
+    row = r"^\| `(\w+)`(?: \(default\))? \| 1 in (\d+) \|"
     rows = re.findall(row, read(root, "probabilities"), flags=re.MULTILINE)
-    limits = [(tier, float(off_site), float(shuffled)) for tier, off_site, shuffled in rows]
-    assert limits == [(tier, MOST_OFF_SITE[tier], MOST_SHUFFLED[tier]) for tier in TIERS]
+    limits = [(tier, 1 / int(number)) for tier, number in rows]
+    assert limits == list(zip(TIERS, PROBABILITIES, strict=True))
 
 
 def test_the_names_of_modifications_on_the_page_are_names(root):

@@ -17,7 +17,8 @@ from vqrna.nn.model import Network, SiteNetwork, build
 from vqrna.sequence import AMBIGUOUS, centre, encode, one_hot
 from vqrna.stats.calibration import Calibration
 from vqrna.stats.null_distribution import NullDistribution
-from vqrna.stats.tiers import TierMeaning, Tiers
+from vqrna.stats.scan_calibration import WINDOW_KINDS, Curve, ScanCalibration
+from vqrna.stats.tiers import TierMeaning
 
 MOTIFS = {"Am": "GGACU", "Cm": "UUCAA", "Um": "AGUGC"}
 """What stands about the modified sites that are planted."""
@@ -134,14 +135,17 @@ def measured(symbols: Sequence[str] = ("Am", "Cm"), seed: int = 0) -> TrainedMod
     return dataclasses.replace(
         model,
         calibration=Calibration(rng.uniform(0.5, 2, m), rng.normal(size=m), "windows"),
-        tiers=Tiers(
-            np.sort(rng.normal(size=(m, 3))),
+        scan_calibration=ScanCalibration(
             tuple(
-                TierMeaning(s, "low", 0.5, 0.9, 0.8, 0.1, 0.05, cut)
-                for cut in (False, True)
-                for s in symbols
+                tuple(Curve(*np.sort(rng.normal(size=(2, 4)))) for _ in WINDOW_KINDS)
+                for _ in symbols
             ),
-            np.sort(rng.normal(size=(m, 3))),
+            "positions",
+        ),
+        tiers=tuple(
+            TierMeaning(s, "low", kind, 0.5, 0.1, 0.2, 0.1, 0.05)
+            for kind in WINDOW_KINDS
+            for s in symbols
         ),
         off_site=nulls(50, 500),
         shuffled=nulls(40, 400),

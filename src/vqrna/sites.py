@@ -64,7 +64,7 @@ class Sites:
     score, probability, p_value, q_value : np.ndarray, shape (N,), float64
         Rounded (`DECIMALS`, `DIGITS`); nan if unknown.
     tier : np.ndarray, shape (N,), uint8
-        0 for no call, 1 ``low``, 2 ``medium``, 3 ``high``, 4 called by a score threshold without
+        0 for no call, 1 ``low``, 2 ``medium``, 3 ``high``, 4 called by a limit of the user without
         reaching a tier (:data:`vqrna.stats.tiers.CALLS`).
     flags : np.ndarray, shape (N,), uint8
         Bits of `FLAGS`.

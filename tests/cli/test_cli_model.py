@@ -24,6 +24,7 @@ def test_all_is_told(vqrna_main, model, monkeypatch):
     assert "trained by: vqrna train --data data --out run\n" in done.out
     assert "best epoch: 3 of 5\n" in done.out
     assert "scores calibrated on: me" in done.out
+    assert "probabilities calibrated on: positions" in done.out
     rows = [line.split() for line in done.out.splitlines()]
     assert ["Am", "A", "0.0003", "1,200+1,100", "0.910", "0.820"] in [row[:6] for row in rows]
     for symbol in SYMBOLS:
@@ -60,6 +61,7 @@ def test_json_and_nothing_else(vqrna_main, model):
         "epochs",
         "chosen",
         "calibration",
+        "scan_calibration",
         "types",
         "limits",
         "flags",
@@ -70,7 +72,7 @@ def test_json_and_nothing_else(vqrna_main, model):
     assert (am["train"], am["valid"]) == ([1200, 1100], [30, 20])
     assert am["validation"]["auroc"] == 0.91
     assert 0 < am["p_value_floor"] < 0.001
-    assert [tier["tier"] for tier in am["tiers"]] == ["low", "medium", "high"]
+    assert [tier["tier"] for tier in am["tiers"]] == ["low", "medium", "high"] * 3
     assert am["tiers"][0]["per_kb_shuffled"] is None  # nan is no number in JSON
     assert told["limits"][: len(LIMITS)] == list(LIMITS)
 
@@ -81,6 +83,7 @@ def test_a_model_of_which_nothing_was_measured(vqrna_main, tmp_path):
     assert done.code == 0
     assert "not trained here" in done.out
     assert "not calibrated" in done.out
+    assert "not calibrated for scans (vqrna model calibrate)" in done.out
     told = strict(vqrna_main("model", "info", tmp_path / "m.safetensors", "--json").out)
     assert told["types"][0]["p_value_floor"] is None
     assert told["types"][0]["tiers"] == []

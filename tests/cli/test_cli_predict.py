@@ -1,14 +1,12 @@
 """The command `vqrna predict` with a tiny model."""
 
-import dataclasses
 import io
 import os
 import sys
 
-import numpy as np
 import pytest
 
-from seeded import SYMBOLS, calling_model, files_in, letters, read_table, write_fasta
+from seeded import SYMBOLS, files_in, letters, read_table, write_fasta
 from tiny import fresh, random_tokens
 from vqrna.data.benchmark import load_benchmark
 from vqrna.evaluation import evaluate
@@ -62,31 +60,25 @@ def test_a_model_without_tiers_says_that_it_calls_nothing(vqrna_main, fasta, tmp
     done = vqrna_main("predict", fasta, "--model", path, "--out", out)
     assert done.code == 0
     assert done.err == (
-        "vqrna: note: Am, Psi: this model has no confidence tiers, so no site is called; "
-        "use --threshold or --all-sites\n"
+        "vqrna: note: Am, Psi: this model has no calibration for scans, so no site reaches a "
+        "confidence tier; use --min-probability, --threshold or --all-sites, or calibrate the "
+        "model (vqrna model calibrate)\n"
     )
     assert read_table((out / "sites.tsv").read_text()).empty
     done = vqrna_main("predict", fasta, "--model", path, "--out", out, "--threshold", "0.4")
     assert (done.code, done.err) == (0, "")
 
 
-def test_a_model_without_this_tier_says_that_it_calls_nothing(vqrna_main, fasta, tmp_path, out):
-    path, model = tmp_path / "small.safetensors", calling_model()
-    logits = model.tiers.logits.copy()
-    logits[1:3, 1:] = np.inf
-    tiers = dataclasses.replace(model.tiers, logits=logits)
-    save_model(dataclasses.replace(model, tiers=tiers), path)
-    done = vqrna_main("predict", fasta, "--model", path, "--out", out)
+def test_types_that_cannot_reach_the_tier_are_named(vqrna_main, fasta, model, out):
+    words = ("predict", fasta, "--model", model, "--out", out, "--prior", "m6A=1e-6,Psi=1e-6")
+    done = vqrna_main(*words)
     assert done.code == 0
     assert done.err == (
-        "vqrna: note: m6A, m6Am: this model has no medium tier (too few validation windows), so "
-        "no site is called; --confidence low may call some\n"
+        "vqrna: note: no site can reach medium confidence (a probability of 0.1) for these "
+        "modifications, of which the highest probability is: m6A 0.0045, Psi 0.0045; use "
+        "--confidence low, --min-probability or --top\n"
     )
-    last = {line.split()[0]: line.split()[-1] for line in done.out.splitlines() if line.strip()}
-    assert last["m6A"] == last["m6Am"] == "–"  # not 0 calls in shuffled sequence: not measured
-    assert last["Am"] != "–"
-    done = vqrna_main("predict", fasta, "--model", path, "--out", out, "--confidence", "low")
-    assert (done.code, done.err) == (0, "")
+    assert vqrna_main(*words, "--min-probability", "0.001").err == ""
 
 
 def test_the_head_of_the_file_says_how_to_make_it_again(vqrna_main, call, fasta, model, out):

@@ -63,7 +63,7 @@ def test_calls_beside_sites_are_those_of_a_scan_with_tiers(found):
     calls = np.zeros((len(SYMBOLS), len(TIERS)), dtype=int)
     nt, half = 0, centre(WIDE)
     for tokens in windows.tokens[8:]:  # the others overlap training windows
-        reached = model.tiers.reached(model.scan(tokens))
+        reached = (model.scan(tokens)[..., None] >= model.thresholds()).sum(axis=-1)
         beside = (np.abs(np.arange(WIDE) - half) <= 250) & (np.arange(WIDE) != half)
         nt += beside.sum()
         for k, m in enumerate(model.modifications):
@@ -100,7 +100,7 @@ def test_what_is_found_is_the_same_in_every_table(found):
     model = calling_model()
     for k, symbol in enumerate(SYMBOLS):
         positives = scores[(scores["modification"] == symbol) & (scores["label"] == 1)]
-        for tier, cut in zip(TIERS, model.tiers.logits[k], strict=True):
+        for tier, cut in zip(TIERS, model.thresholds()[k], strict=True):
             share = (positives["logit"] >= cut).mean()
             assert rare.loc[(symbol, "all", "recall", tier), "value"] == pytest.approx(share)
             assert cross.loc[(symbol, symbol, "all", tier), "value"] == pytest.approx(share)

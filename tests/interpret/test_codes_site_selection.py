@@ -18,7 +18,7 @@ from vqrna.interpret.site_selection import (
 )
 from vqrna.modifications import modifications
 from vqrna.sequence import centre, decode, encode
-from vqrna.stats.tiers import Tiers
+from vqrna.stats.scan_calibration import ScanCalibration
 
 
 @pytest.fixture
@@ -48,7 +48,8 @@ def test_called_sites_are_those_of_predict(fasta):
 
 def test_models_without_tiers_call_from_half(fasta):
     seeded = calling_model()
-    model = dataclasses.replace(seeded, tiers=Tiers.none(len(seeded.modifications)))
+    none = ScanCalibration.none(len(seeded.modifications))
+    model = dataclasses.replace(seeded, scan_calibration=none)
     found = called_sites(model, fasta, modifications="Am")
     tokens = encode(letters(300, 1))
     scores = model.score(model.scan(tokens))[:, 0]

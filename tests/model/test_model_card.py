@@ -29,13 +29,14 @@ def test_a_card_tells_what_the_model_says_of_itself():
     assert card.parameters == sum(p.numel() for p in model.network.parameters())
     assert (card.command, card.epochs) == ("vqrna train --data data --out run", "3 of 5")
     assert card.calibration == "me"
+    assert card.scan_calibration == "positions"
     am, m6a, *_ = card.types
     assert (am.train, am.valid) == ((1200, 1100), (30, 20))
     assert am.validation["mcc"] == 0.6
     assert (m6a.train, m6a.validation) == ((0, 0), {})
     assert am.p_value_floor == model.off_site[0].floor
     assert am.null_nt == 10_000
-    assert [t.tier for t in am.tiers] == ["low", "medium", "high"]
+    assert [t.tier for t in am.tiers] == ["low", "medium", "high"] * 3
     assert {t.modification for t in m6a.tiers} == {"m6A"}
     assert card.limits[: len(LIMITS)] == LIMITS
     assert card.limits[len(LIMITS) :] == tuple(
@@ -60,9 +61,8 @@ def test_the_page_holds_a_row_for_each_type_and_tier():
     assert types[0][1:8] == ["A", "0.0003", "1,200 / 1,100", "30 / 20", "0.910", "0.820", "0.600"]
     assert types[2][1] == "BCA"
     tiers = rows(page, "Confidence tiers")
-    assert len(tiers) == 3 * len(SYMBOLS)
-    assert {"0.9000", "nan"}.isdisjoint({row[3] for row in tiers})
-    assert all(row[-1] == "nan" and row[-2] == "1.500" for row in tiers)
+    assert len(tiers) == 9 * len(SYMBOLS)
+    assert tiers[0] == ["Am", "whole", "low", "0.500", "0.200", "0.300", "1.500", ""]
     for limit in describe(calling_model()).limits:
         assert f"- {limit}\n" in page
     widths = {len(row) for row in types}, {len(row) for row in tiers}

@@ -151,7 +151,7 @@ def test_what_was_not_measured_gives_no_p_value_and_no_call():
     model = fresh()
     logits = model.logits(random_tokens(4, 51))
     assert np.isnan(model.p_values(logits)).all()
-    assert (model.tiers.reached(logits) == 0).all()
+    assert np.isposinf(model.thresholds()).all()
     assert ((model.score(logits) > 0) & (model.score(logits) < 1)).all()
 
 
@@ -175,7 +175,7 @@ def test_windows_that_are_cut_are_held_against_nulls_of_their_own():
         whole = model.off_site[m].p_value(logits[:, column])
         short = model.off_site_cut[m].p_value(logits[:, column])
         np.testing.assert_array_equal(found[:, column], np.where(cut, short, whole))
-    np.testing.assert_array_equal(both.tiers.cut_logits[2], two.tiers.cut_logits[0])
+    np.testing.assert_array_equal(both.thresholds("cut")[2], two.thresholds("cut")[0])
 
 
 def test_several_models_act_as_one():
@@ -193,9 +193,12 @@ def test_several_models_act_as_one():
         parts = [getattr(one, name)(logits[:, :2]), getattr(two, name)(logits[:, 2:])]
         np.testing.assert_array_equal(getattr(both, name)(logits), np.hstack(parts))
     np.testing.assert_array_equal(
-        both.tiers.logits, np.vstack([one.tiers.logits, two.tiers.logits])
+        both.thresholds(), np.vstack([one.thresholds(), two.thresholds()])
     )
-    assert both.tiers.meanings == one.tiers.meanings + two.tiers.meanings
+    assert both.scan_calibration.curves == (
+        one.scan_calibration.curves + two.scan_calibration.curves
+    )
+    assert both.tiers == one.tiers + two.tiers
     assert both.off_site == one.off_site + two.off_site
     assert both.shuffled == one.shuffled + two.shuffled
     assert both.training == {"Am,Cm": {"seed": 0}, "Um": {"seed": 1}}
@@ -204,6 +207,7 @@ def test_several_models_act_as_one():
 def test_a_set_is_calibrated_if_all_its_models_are():
     one, other = measured(("Am",)), measured(("Cm",))
     assert ModelSet((one, other)).calibration.fitted_on == "windows"
+    assert ModelSet((one, other)).scan_calibration.fitted_on == "positions"
     assert ModelSet((one, fresh(symbols=["Um"]))).calibration.fitted_on == ""
 
 

@@ -17,6 +17,7 @@ from vqrna.model.model_card import describe
 from vqrna.model.weights import FILE_NAME, FORMAT, load_model, save_model
 from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET
+from vqrna.stats.scan_calibration import WINDOW_KINDS
 
 
 def parts(path):
@@ -56,11 +57,12 @@ def test_all_that_was_measured_survives(saved):
     assert loaded.calibration.fitted_on == "windows"
     np.testing.assert_array_equal(loaded.calibration.slope, model.calibration.slope)
     np.testing.assert_array_equal(loaded.calibration.intercept, model.calibration.intercept)
-    np.testing.assert_array_equal(loaded.tiers.logits, model.tiers.logits)
-    assert loaded.tiers.meanings == model.tiers.meanings
+    assert loaded.tiers == model.tiers
     logits = np.random.default_rng(0).normal(size=(9, 2))
     np.testing.assert_array_equal(loaded.p_values(logits), model.p_values(logits))
-    np.testing.assert_array_equal(loaded.tiers.cut_logits, model.tiers.cut_logits)
+    assert loaded.scan_calibration.fitted_on == "positions"
+    for kind in WINDOW_KINDS:
+        np.testing.assert_array_equal(loaded.thresholds(kind), model.thresholds(kind))
     for name in ("off_site", "shuffled", "off_site_cut", "shuffled_cut"):
         for ours, theirs in zip(getattr(loaded, name), getattr(model, name), strict=True):
             assert (ours.count, ours.nt) == (theirs.count, theirs.nt)
@@ -78,9 +80,10 @@ def test_types_of_ones_own_survive(tmp_path):
 def test_a_model_of_which_nothing_was_measured_survives(tmp_path):
     save_model(fresh(), tmp_path / "a.safetensors")
     loaded = load_model(tmp_path / "a.safetensors", "cpu")
-    assert np.isposinf(loaded.tiers.logits).all()
+    assert np.isposinf(loaded.thresholds()).all()
+    assert not loaded.scan_calibration.measured.any()
     assert loaded.off_site == loaded.shuffled == ()
-    assert loaded.tiers.cut_logits is None
+    assert loaded.tiers == ()
 
 
 def test_the_same_model_gives_the_same_bytes(saved, tmp_path):
@@ -265,7 +268,7 @@ def test_metadata_of_a_wrong_type_are_damage_and_no_traceback(saved, wrong):
         logits = loaded.logits(random_tokens(3, 51))
         assert loaded.score(logits).shape == (3, 2), place
         assert loaded.p_values(logits, np.ones(3, dtype=bool)).shape == (3, 2), place
-        assert loaded.tiers.reached(logits, np.ones(3, dtype=bool)).shape == (3, 2), place
+        assert loaded.thresholds().shape == (2, 3), place
         describe(loaded)
     expected = ("damaged: ", "later vqrna", "unknown quantizer")
     assert all(any(words in line for words in expected) for line in told)
@@ -283,7 +286,7 @@ def test_a_null_that_is_not_whole_is_damage(saved):
 
 def test_weights_of_a_later_version_ask_for_an_upgrade(saved):
     facts, tensors = parts(saved[1])
-    facts |= {"format_version": 3, "version": "9.9"}
+    facts |= {"format_version": 4, "version": "9.9"}
     save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
     with pytest.raises(DataError, match=r"written by a later vqrna \(9\.9\): please upgrade"):
         load_model(saved[1], "cpu")

@@ -105,6 +105,10 @@ def familiarity(of):
     return change
 
 
+def curve(name, to):
+    return fact("scan_calibration", "curves", 0, "cut", name, to=to)
+
+
 NULL = "null.off_site.Am"
 
 LIES = {
@@ -135,10 +139,15 @@ LIES = {
     "ranks are no numbers": (tensor(f"{NULL}.ranks", lambda x: x.float()), "is incomplete"),
     "values rise": (tensor(f"{NULL}.values", lambda x: x.flip(0)), "of Am are not descending"),
     "values NaN": (tensor(f"{NULL}.values", first(NAN)), "of Am are not descending"),
-    "tiers fall": (fact("tiers", "logits", to=[[3, 2, 1]] * 2), "tiers are not ascending"),
-    "tiers NaN": (fact("tiers", "cut_logits", to=[[NAN] * 3] * 2), "tiers are not ascending"),
-    "unknown tier": (fact("tiers", "meanings", 0, "tier", to="top"), "unknown tier Am top"),
-    "precision 2": (fact("tiers", "meanings", 0, "precision", to=2), "rates of the tier Am low"),
+    "curve falls": (curve("values", [3, 2, 1, 0]), "calibration of Am is not a rising curve"),
+    "curve NaN": (curve("values", [0, 1, 2, NAN]), "calibration of Am is not a rising curve"),
+    "knots equal": (curve("knots", [0, 1, 1, 2]), "calibration of Am is not a rising curve"),
+    "knots missing": (curve("knots", [0, 1]), "calibration of Am is not a rising curve"),
+    "curve missing": (fact("scan_calibration", "curves", to=[None]), "1 scan calibrations of 2 t"),
+    "no curve of ends": (fact("scan_calibration", "curves", 0, to={}), "'whole'"),
+    "unknown tier": (fact("tiers", 0, "tier", to="top"), "unknown tier Am top"),
+    "unknown window": (fact("tiers", 0, "window", to="open"), "unknown tier Am low"),
+    "precision 2": (fact("tiers", 0, "precision_mixture", to=2), "rates of the tier Am low"),
     "labels odd": (fact("training", "labels", to=[1]), "training.labels: Input should be a valid"),
     "a label odd": (
         fact("training", "labels", "Am", "train", to=["7", 1]),
@@ -199,7 +208,7 @@ def test_symbols_cannot_be_paths(whole, tmp_path):
 
     def change(facts, tensors):
         facts["modifications"][0]["symbol"] = "../Am"
-        facts["tiers"]["meanings"] = []
+        facts["tiers"] = []
         for name in list(tensors):
             if ".Am." in name:
                 tensors[name.replace(".Am.", ".../Am.")] = tensors.pop(name)

@@ -85,17 +85,17 @@ def test_the_record_and_the_head_of_a_bed_file_say_where_they_come_from(model, f
         "priors": {"Am": 0.0003, "m6A": 0.002, "m6Am": 0.003, "Psi": 0.0123456789},
         "confidence": "medium",
         "threshold": None,
+        "min_probability": None,
         "fdr": None,
         "all_sites": False,
     }
     rows = done.summary.set_index("modification")
-    assert list(record["calls"]) == list(record["tiers"]) == ["Am", "m6A", "m6Am", "Psi"]
+    assert list(record["calls"]) == ["Am", "m6A", "m6Am", "Psi"]
+    assert record["tiers"] == {"low": 1 / 50, "medium": 1 / 10, "high": 1 / 3}
     for symbol, counts in record["calls"].items():
         labels = ["candidates", "called", "low", "medium", "high", "threshold"]
         assert counts == rows.loc[symbol, labels].to_dict()
         assert counts["called"] == sum(counts[label] for label in labels[2:])
-        tiers = record["tiers"][symbol]
-        assert 0.5 <= tiers["low"] <= tiers["medium"] <= tiers["high"] <= 1
     assert record["skipped"] == []
     assert record["seconds"] >= 0
     done = run(fasta, tmp_path, model, threshold=0.75, all_sites=True, modifications="Am")

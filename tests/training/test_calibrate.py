@@ -1,28 +1,18 @@
 """After training: calibration, nulls and tiers mean what they say."""
 
 import dataclasses
-import math
 
 import numpy as np
 import pytest
 
-from tiny import fresh, planted, random_tokens, tiny, tiny_paper
+from tiny import fresh, planted, tiny, tiny_paper
 from vqrna.model import TrainedModel
 from vqrna.model.model_card import describe
-from vqrna.sequence import AMBIGUOUS, decode
+from vqrna.sequence import decode
 from vqrna.stats.calibration import fit_line
-from vqrna.stats.tiers import EDGE, TIERS
-from vqrna.training.calibrate import (
-    MOST_OFF_SITE,
-    MOST_SHUFFLED,
-    _calibrate,
-    calibrate_model,
-    site_ranks,
-)
-from vqrna.training.nulls import REGIONS, cut_windows, with_nulls
-
-OFF_SITE = {"low": 200.0, "medium": 100.0, "high": 20.0}
-SHUFFLED = {"low": 100.0, "medium": 50.0, "high": 5.0}
+from vqrna.stats.tiers import EDGE
+from vqrna.training.calibrate import _calibrate, calibrate_model, site_ranks
+from vqrna.training.nulls import REGIONS, with_nulls
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +26,6 @@ def finished(valid):
     return calibrate_model(
         fresh(symbols=("Am", "Cm")), train, valid, {"epochs": 3}, show_progress=False
     )
-
-
-@pytest.fixture(scope="module")
-def generous(valid):
-    """The same with bounds that even these few windows can show."""
-    train = planted(4, 101, seed=2, symbols=("Am", "Cm"))
-    with pytest.MonkeyPatch.context() as patch:
-        for bounds, rates in ((MOST_OFF_SITE, OFF_SITE), (MOST_SHUFFLED, SHUFFLED)):
-            for tier, rate in rates.items():
-                patch.setitem(bounds, tier, rate)
-        return calibrate_model(fresh(symbols=("Am", "Cm")), train, valid, {}, show_progress=False)
 
 
 def test_the_summary_goes_along_and_ranks_stay(finished, valid):
@@ -112,46 +91,6 @@ def test_the_shuffled_null_is_as_large_and_another(finished, valid):
         assert not np.array_equal(shuffled.values, off_site.values)
 
 
-@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
-def test_tiers_keep_to_their_calls_in_either_null(generous, cut):
-    finished = generous
-    thresholds = finished.tiers.cut_logits if cut else finished.tiers.logits
-    nulls = (finished.off_site_cut, finished.shuffled_cut)
-    off_site, shuffled = nulls if cut else (finished.off_site, finished.shuffled)
-    assert thresholds.shape == (2, 3)
-    assert (np.diff(thresholds) >= 0).all()
-    assert (finished.tiers.cut_logits >= finished.tiers.logits).all()  # less is known of them
-    meanings = [meaning for meaning in finished.tiers.meanings if meaning.cut == cut]
-    assert [(x.modification, x.tier) for x in meanings] == [
-        (symbol, tier) for symbol in ("Am", "Cm") for tier in TIERS
-    ]
-    for i, meaning in enumerate(meanings):
-        m, at = i // 3, thresholds[i // 3, i % 3]
-        for null, told, most in (
-            (off_site[m], meaning.per_kb_off_site, OFF_SITE),
-            (shuffled[m], meaning.per_kb_shuffled, SHUFFLED),
-        ):
-            assert null.calls_per_kb(at) == told <= most[meaning.tier]
-        assert meaning.score >= 0.5 - 1e-9
-    assert MOST_SHUFFLED["medium"] <= 0.05
-
-
-@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
-def test_a_tier_that_the_nulls_cannot_show_has_no_threshold(finished, cut):
-    """6 kb allow a call at 0.25 in 1,000 nt, and none at 0.025; 360 cut nt allow none at all."""
-    thresholds = finished.tiers.cut_logits if cut else finished.tiers.logits
-    assert 4 < finished.shuffled[0].nt / 1000 < 40
-    assert np.isfinite(thresholds).tolist() == [[not cut, False, False]] * 2
-    assert finished.tiers.missing(range(2), ("Am", "Cm")) == {
-        "medium": ["Am", "Cm"],
-        "high": ["Am", "Cm"],
-    }
-    for meaning in finished.tiers.meanings:
-        told = (meaning.score, meaning.recall, meaning.per_kb_off_site, meaning.per_kb_shuffled)
-        assert np.isnan(told).tolist() == [meaning.cut or meaning.tier != "low"] * 4
-    assert "the tier has no threshold" in describe(finished).to_markdown()
-
-
 def test_validation_scores_are_those_of_calibrated_scores(finished, valid):
     scores = finished.score(finished.logits(valid.tokens))
     for m, symbol in enumerate(("Am", "Cm")):
@@ -160,21 +99,6 @@ def test_validation_scores_are_those_of_calibrated_scores(finished, valid):
         right = (scores[known, m] >= 0.5) == (valid.labels[known, m] == 1)
         assert told["acc"] == pytest.approx(right.mean())
     assert set(finished.training["validation"]) == {"Am", "Cm", "mean"}
-
-
-def test_tiers_tell_their_precision_and_recall(generous, valid):
-    finished = generous
-    logits = finished.logits(valid.tokens)
-    for i, meaning in enumerate(finished.tiers.meanings[:6]):
-        m = i // 3
-        called = logits[:, m] >= finished.tiers.logits[m, i % 3]
-        label = valid.labels[:, m]
-        positive, negative = called[label == 1].mean(), called[label == 0].mean()
-        assert meaning.recall == positive
-        if positive + negative:
-            assert meaning.precision == pytest.approx(positive / (positive + negative))
-        else:
-            assert math.isnan(meaning.precision)
 
 
 def test_cut_nulls_are_made_of_stretches_that_are_sequences_of_their_own(valid, monkeypatch):
@@ -204,17 +128,6 @@ def test_cut_nulls_are_made_of_stretches_that_are_sequences_of_their_own(valid, 
     assert found.shuffled_cut[0].nt == (lengths[len(valid) :] - 2 * EDGE).sum()
 
 
-def test_cut_windows_keep_what_is_near_the_site():
-    tokens = random_tokens(400, 101)
-    hidden = cut_windows(tokens, np.random.default_rng(0)) == AMBIGUOUS
-    assert not hidden[:, 50 - EDGE : 50 + EDGE + 1].any()
-    assert hidden[:, 49 - EDGE].any()
-    assert hidden[:, 51 + EDGE].any()
-    assert hidden[:, 0].mean() > 0.9
-    assert hidden[:, -1].mean() > 0.9
-    assert (cut_windows(tokens[:, :31], np.random.default_rng(0)) == tokens[:, :31]).mean() > 0.9
-
-
 def test_windows_that_overlap_training_have_no_part_in_the_nulls(valid):
     train = valid.take(slice(0, 40))
     finished = calibrate_model(fresh(symbols=("Am", "Cm")), train, valid, {}, show_progress=False)
@@ -224,7 +137,7 @@ def test_windows_that_overlap_training_have_no_part_in_the_nulls(valid):
 def test_where_all_overlap_there_is_no_null_but_a_model(valid):
     finished = calibrate_model(fresh(symbols=("Am", "Cm")), valid, valid, {}, show_progress=False)
     assert [null.count for null in finished.off_site] == [0, 0]
-    assert np.isinf(finished.tiers.logits).all()  # nothing was measured beside known sites
+    assert np.isnan([meaning.per_kb_off_site for meaning in finished.tiers]).all()
 
 
 def test_the_windows_are_not_changed(valid):

@@ -50,6 +50,40 @@ def info(
     show(card)
 
 
+@app.command()
+def calibrate(
+    out: Annotated[Path, option("File for the calibrated weights.", metavar="FILE")],
+    data: Annotated[
+        Path, option("Data set in the benchmark layout: DIR/{train,valid}/.", metavar="DIR")
+    ],
+    studies: Annotated[
+        Path | None,
+        option(
+            "Folder of further studies, whose sites are annotated: DIR/STUDY/{train,valid}/.",
+            metavar="DIR",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[MODEL]",
+            help="Weights file or folder of a training run.",
+            show_default="the shipped model",
+        ),
+    ] = None,
+) -> None:
+    """Calibrate the probabilities of a model for scans, without training it.
+
+    All positions of the validation windows are scanned. The network, its
+    scores and its p-values stay the same; probabilities and the rates of the
+    confidence tiers change.
+    """
+    from vqrna.model.model_card import describe
+    from vqrna.training import recalibrate
+
+    show(describe(recalibrate(model, data, out, studies=studies)))
+
+
 def show(card: ModelCard) -> None:
     """Print a model card."""
     console = new_console()
@@ -61,6 +95,7 @@ def show(card: ModelCard) -> None:
     if card.chosen:
         console.print(f"selected: {card.chosen}", markup=False, soft_wrap=True)
     console.print(f"scores calibrated on: {card.calibration}", soft_wrap=True)
+    console.print(f"probabilities calibrated on: {card.scan_calibration}", soft_wrap=True)
     if card.flags:
         console.print(f"flags: {', '.join(card.flags)}", soft_wrap=True)
     console.print()
@@ -87,35 +122,35 @@ def show(card: ModelCard) -> None:
 
 
 def _print_tiers(console: Console, card: ModelCard) -> None:
-    from vqrna.model.model_card import NO_THRESHOLD
-    from vqrna.stats.tiers import EDGE
+    from vqrna.model.model_card import TIER_LIMITS
 
     table = new_table(
-        ("modification", "window", "tier"),
-        ("min. score", "precision", "recall", "off site", "shuffled"),
+        ("modification", "tier"),
+        ("recall", "precision", "in unmodified windows", "off site", "shuffled"),
     )
     for t in card.types:
         for x in t.tiers:
-            rates = (x.precision, x.recall, x.per_kb_off_site, x.per_kb_shuffled)
-            first = x.tier == "low"
-            table.add_row(
-                t.modification.symbol if first and not x.cut else "",
-                ("cut" if x.cut else "whole") if first else "",
-                x.tier,
-                number(x.score, ".4f"),
-                *(number(rate) for rate in rates),
-            )
+            if x.window == "whole":
+                rates = (x.precision_mixture, x.precision_unmodified)
+                per_kb = (x.per_kb_off_site, x.per_kb_shuffled)
+                table.add_row(
+                    t.modification.symbol if x.tier == "low" else "",
+                    x.tier,
+                    *(number(value, ".2f") for value in (x.recall, *rates)),
+                    *(number(value) for value in per_kb),
+                )
     if not table.row_count:
+        console.print("\nConfidence tiers: not calibrated for scans (vqrna model calibrate)")
         return
     console.print(
-        "\nConfidence tiers. Precision and recall: validation windows, half of them modified. "
-        "Off site, shuffled: calls per 1,000 nt beside known sites and in shuffled sequence. "
-        "Cut windows extend beyond an end of the sequence; sites with fewer than "
-        f"{EDGE} nt on one side are not called."
+        f"\nConfidence tiers ({TIER_LIMITS.replace('`', '')}), each with those above it. "
+        "Recall: share of known sites that is called. Precision: share of calls that is expected "
+        "to be right at the prior, in sequence around sites and elsewhere (a lower bound: "
+        "unannotated sites count as false) and in unmodified windows. Off site, shuffled: calls "
+        "per 1,000 nt beside known sites and in shuffled sequence. --json adds windows that "
+        "extend beyond an end of the sequence."
     )
     console.print(table)
-    if any(x.score != x.score for t in card.types for x in t.tiers):
-        console.print(f"{MISSING}: {NO_THRESHOLD}", soft_wrap=True)
 
 
 def _print_localisation(console: Console, card: ModelCard) -> None:

@@ -9,17 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import (
-    CALLING,
-    GENOME,
-    OUTPUT,
-    RUN,
-    Address,
-    Confidence,
-    Device,
-    Formats,
-    option,
-)
+from vqrna.cli.options import CALLING, GENOME, OUTPUT, RUN, Address, Device, Formats, option
 from vqrna.cli.tables import new_console, new_table, number, plural, report_files
 from vqrna.errors import UsageError
 from vqrna.runtime.provenance import typed
@@ -28,7 +18,6 @@ from vqrna.runtime.run_record import skipped_notes
 if TYPE_CHECKING:
     from vqrna.model import Model
     from vqrna.prediction import Prediction, Settings, Source
-    from vqrna.stats.tiers import Tiers
 
 MOST_PATHS = 5
 """More written files than this are counted, not listed."""
@@ -120,25 +109,36 @@ def is_stream(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def show_unmeasured(settings: Settings, tiers: Tiers) -> None:
-    """Note the modifications that cannot be called, for example after ``vqrna convert``."""
-    measured = tiers.measured[settings.columns]
-    names = [
-        m.symbol for m, known in zip(settings.modifications, measured, strict=True) if not known
-    ]
+def show_uncalled(settings: Settings, model: Model) -> None:
+    """Note the modifications of which no site can be called at the wanted confidence."""
+    from vqrna.stats.tiers import PROBABILITIES, tier_index
+
+    if settings.confidence is None:
+        return
+    symbols = [m.symbol for m in settings.modifications]
+    measured = model.scan_calibration.measured[settings.columns]
+    names = [symbol for symbol, known in zip(symbols, measured, strict=True) if not known]
     if names:
         say(
             "note",
-            f"{', '.join(names)}: this model has no confidence tiers, so no site is called; "
-            "use --threshold or --all-sites",
+            f"{', '.join(names)}: this model has no calibration for scans, so no site reaches a "
+            "confidence tier; use --min-probability, --threshold or --all-sites, or calibrate "
+            "the model (vqrna model calibrate)",
         )
-    symbols = [m.symbol for m in settings.modifications]
-    without = tiers.missing(settings.columns, symbols).get(settings.confidence)
-    if without:
+    tier = tier_index(settings.confidence)
+    highest = model.scan_calibration.highest(settings.columns, settings.priors)
+    names = [
+        f"{symbol} {p:.2g}"
+        for symbol, p in zip(symbols, highest.tolist(), strict=True)
+        if p < PROBABILITIES[tier]
+    ]
+    if names:
+        lower = "--confidence low, " if tier else ""
         say(
             "note",
-            f"{', '.join(without)}: this model has no {settings.confidence} tier (too few "
-            "validation windows), so no site is called; --confidence low may call some",
+            f"no site can reach {settings.confidence} confidence (a probability of "
+            f"{PROBABILITIES[tier]:.2g}) for these modifications, of which the highest "
+            f"probability is: {', '.join(names)}; use {lower}--min-probability or --top",
         )
 
 
@@ -216,9 +216,20 @@ def predict(
             metavar="LIST",
         ),
     ] = None,
-    confidence: Confidence = "medium",
+    confidence: Annotated[
+        str | None,
+        option(
+            "Lowest tier to report: low, medium or high.",
+            CALLING,
+            default="medium, unless another limit is set",
+            metavar="TIER",
+        ),
+    ] = None,
     threshold: Annotated[
-        float | None, option("Report sites with at least this score, instead of a tier.", CALLING)
+        float | None, option("Report sites with at least this score.", CALLING)
+    ] = None,
+    min_probability: Annotated[
+        float | None, option("Report sites with at least this probability.", CALLING)
     ] = None,
     fdr: Annotated[
         float | None, option("Report only sites with at most this q-value.", CALLING)
@@ -381,13 +392,14 @@ def predict(
         modifications=modifications,
         confidence=confidence,
         threshold=threshold,
+        min_probability=min_probability,
         prior=priors,
         all_sites=all_sites,
         fdr=fdr,
         precision="fast" if fast else "float32",
     )
-    if threshold is None and not all_sites:
-        show_unmeasured(settings, loaded.tiers)
+    if not all_sites:
+        show_uncalled(settings, loaded)
     source = open_source(
         fasta, loaded, settings, regions, gtf, context, unspliced, strict, name_until
     )

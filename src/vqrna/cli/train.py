@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vqrna.training import Source, TrainingRun
 
 
-_TOO_FEW = "not enough validation windows for {} (docs/probabilities.md)"
+_TOO_FEW = "not enough modified validation windows to calibrate probabilities, so no tiers"
 
 
 def train(
@@ -168,12 +168,10 @@ def _show(run: TrainingRun) -> None:
             cells = (number(scores[key], ".4f") for key in ("auroc", "acc", "mcc"))
             table.add_row(symbol, str(summary["best_epoch"]), *cells)
         symbols = [m.symbol for m in result.model.modifications]
-        tiers = result.model.tiers
-        for tier, without in tiers.missing(range(len(symbols)), symbols).items():
-            say("note", f"{', '.join(without)}: {_TOO_FEW.format(f'the tier {tier}')}")
-        if result.model.off_site and not tiers.measured.all():
-            none = [s for s, known in zip(symbols, tiers.measured, strict=True) if not known]
-            say("note", f"{', '.join(none)}: {_TOO_FEW.format('any tier')}")
+        measured = result.model.scan_calibration.measured
+        if not measured.all():
+            none = [s for s, known in zip(symbols, measured, strict=True) if not known]
+            say("note", f"{', '.join(none)}: {_TOO_FEW}")
     console = new_console()
     console.print("Validation windows, best epochs:")
     console.print(table)

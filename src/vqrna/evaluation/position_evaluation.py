@@ -131,7 +131,7 @@ def evaluate_positions(
         if len(at):
             of_type, tokens = logits[at, :, column], scanned.tokens[at]
             near.append(neighbours(of_type, tokens, m, known_positions[at], rows[at]))
-    thresholds = model.tiers.logits
+    thresholds = model.thresholds()
     cuts = np.array([thresholds[head[each.modification.symbol]] for each in near])
     options: Any = {"resamples": resamples, "seed": seed}
     return PositionEvaluation(

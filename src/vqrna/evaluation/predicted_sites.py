@@ -96,7 +96,7 @@ def all_sites(facts: Mapping[str, str]) -> bool:
 def lowest_tier(facts: Mapping[str, str]) -> int | None:
     """Return the index in `LEVELS` of the lowest call; None if the facts do not hold it."""
     words = facts.get("called", "").split()
-    if words[:1] == ["score"]:
+    if words[:1] in (["score"], ["probability"], ["q-value"]):
         return 0
     return LEVELS.index(words[1]) if len(words) > 1 and words[1] in TIERS else None
 

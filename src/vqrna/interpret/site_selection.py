@@ -93,11 +93,11 @@ def called_sites(
     confidence : str
         Lowest tier.
     """
-    has_tiers = bool(model.tiers.measured.any())
+    has_tiers = bool(model.scan_calibration.measured.any())
     settings = make_settings(
         model.modifications,
         modifications=modifications,
-        confidence=confidence,
+        confidence=confidence if has_tiers else None,
         threshold=None if has_tiers else _MIN_SCORE,
     )
     parts = [

@@ -12,7 +12,7 @@ from vqrna.model.protocol import NEAR
 from vqrna.model.trained_model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.stats.null_distribution import NullDistribution
-from vqrna.stats.tiers import DEFAULT_TIER, EDGE, TierMeaning
+from vqrna.stats.tiers import DEFAULT_TIER, EDGE, PROBABILITIES, TIERS, TierMeaning
 
 LIMITS = (
     "Scores are calibrated for a share of modified candidates of one half, as in the benchmark. "
@@ -30,9 +30,9 @@ LIMITS = (
 """Limits of every model; `Modification.caution` adds those of a type."""
 
 
-NO_THRESHOLD = (
-    "the tier has no threshold and no calls, because there are too few validation windows to "
-    "measure false calls that rare"
+TIER_LIMITS = ", ".join(
+    f"`{tier}`: a probability of {p:.2g} or more"
+    for tier, p in zip(TIERS, PROBABILITIES, strict=True)
 )
 
 REGION_BELOW, BASE_FROM = 0.7, 0.5
@@ -55,7 +55,8 @@ class TypeCard:
     localisation: dict[str, dict[str, float]]
     p_value_floor: float  # Smallest p-value that the null can give; nan without a null
     null_nt: int  # Length of the sequence that the null was measured on
-    # ``low``, ``medium``, ``high`` of whole windows, then of cut ones
+    # ``low``, ``medium``, ``high`` of each kind of window, at the documented priors; empty if not
+    # measured
     tiers: tuple[TierMeaning, ...]
 
     @property
@@ -74,6 +75,7 @@ class ModelCard:
     command: str  # The training command
     epochs: str  # The epoch that was kept and the number of epochs, per network
     calibration: str  # The windows that the scores were calibrated on
+    scan_calibration: str  # The positions that the probabilities were calibrated on
     types: tuple[TypeCard, ...]
     limits: tuple[str, ...]
     flags: tuple[str, ...] = ()  # The flags that the model can set
@@ -103,6 +105,7 @@ def describe(model: Model) -> ModelCard:
             if {"best_epoch", "epochs"} <= x.keys()
         ),
         model.calibration.fitted_on or "not calibrated",
+        model.scan_calibration.fitted_on or "not calibrated",
         tuple(card for part in parts for card in _types(part)),
         _limits(model.modifications),
         _flags(parts),
@@ -140,7 +143,7 @@ def _types(model: TrainedModel) -> list[TypeCard]:
                 model.training.get("localisation", {}).get(m.symbol, {}),
                 null.floor if null else float("nan"),
                 null.nt if null else 0,
-                tuple(x for x in model.tiers.meanings if x.modification == m.symbol),
+                tuple(x for x in model.tiers if x.modification == m.symbol),
             )
         )
     return cards
@@ -155,6 +158,7 @@ def _page(card: ModelCard) -> list[str]:
         f"- trained by: `{card.command}`, epoch kept: {card.epochs}",
         *([f"- chosen: {card.chosen}"] if card.chosen else []),
         f"- scores calibrated on: {card.calibration}",
+        f"- probabilities calibrated on: {card.scan_calibration}",
         *([f"- flags: {', '.join(card.flags)}"] if card.flags else []),
         "",
         "## Types",
@@ -174,33 +178,39 @@ def _page(card: ModelCard) -> list[str]:
             f"{t.valid[0]:,} / {t.valid[1]:,} | {numbers} | {t.p_value_floor:.1e} |"
         )
     lines += _localisation([t for t in card.types if t.localisation])
-    lines += [
+    lines += _tiers([x for t in card.types for x in t.tiers])
+    return [*lines, "", "## Limits", "", *(f"- {limit}" for limit in card.limits)]
+
+
+def _tiers(tiers: list[TierMeaning]) -> list[str]:
+    if not tiers:
+        return []
+    lines = [
         "",
         "## Confidence tiers",
         "",
-        f"The default is `{DEFAULT_TIER}`. Precision and recall are measured on validation windows "
-        "at the even class ratio; calls per kb on real sequence beside the known sites (off site) "
-        "and on the same sequence with its dinucleotides shuffled. A cut window reaches beyond an "
-        f"end of its sequence; sites with fewer than {EDGE} nt on one side are scored, but not "
-        "called.",
+        f"Tiers follow the probability ({TIER_LIMITS}); the default is `{DEFAULT_TIER}`. A row is "
+        "a tier and those above it, at the prior of the type. Recall: share of the modified sites "
+        "of validation windows that is called. Expected precision, from two mixtures of sites "
+        "and other positions at the prior (cross-fitted): around sites and elsewhere, where "
+        "unannotated sites count as false (mixture), and in unmodified windows alone. Calls per "
+        "kb: beside known sites (off site), and in the same sequence with its dinucleotides "
+        "shuffled. A cut window reaches beyond an end of its sequence; edge: with fewer than "
+        f"{EDGE} nt on one side.",
         "",
-        "| type | window | tier | score from | precision | recall | off site | shuffled |",
+        "| type | window | tier | recall | precision, mixture | precision, unmodified windows | "
+        "off site | shuffled |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for t in card.types:
-        for x in t.tiers:
-            cells = (
-                x.modification,
-                "cut" if x.cut else "whole",
-                x.tier,
-                f"{x.score:.4f}",
-                *(f"{rate:.3f}" for rate in (x.precision, x.recall)),
-                *(f"{rate:.3f}" for rate in (x.per_kb_off_site, x.per_kb_shuffled)),
-            )
-            lines.append(f"| {' | '.join(cells)} |")
-    if any(x.score != x.score for t in card.types for x in t.tiers):
-        lines += ["", f"nan: {NO_THRESHOLD}."]
-    return [*lines, "", "## Limits", "", *(f"- {limit}" for limit in card.limits)]
+    for x in tiers:
+        numbers = (
+            x.recall, x.precision_mixture, x.precision_unmodified, x.per_kb_off_site,
+            x.per_kb_shuffled,
+        )  # fmt: skip
+        shown = (f"{n:.3f}" if n == n else "" for n in numbers)
+        cells = (x.modification, x.window, x.tier, *shown)
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def _localisation(types: list[TypeCard]) -> list[str]:

@@ -15,7 +15,8 @@ from vqrna.modifications import Modification
 from vqrna.sequence import centre
 from vqrna.stats.calibration import Calibration
 from vqrna.stats.null_distribution import NullDistribution
-from vqrna.stats.tiers import Tiers
+from vqrna.stats.scan_calibration import ScanCalibration
+from vqrna.stats.tiers import TierMeaning
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +65,23 @@ class ModelSet:
         )
 
     @property
-    def tiers(self) -> Tiers:
-        """Tiers of all types."""
-        parts = [model.tiers for model in self.models]
-        meanings = tuple(meaning for part in parts for meaning in part.meanings)
-        cut = [part.logits if part.cut_logits is None else part.cut_logits for part in parts]
-        whole = np.concatenate([part.logits for part in parts])
-        return Tiers(whole, meanings, np.concatenate(cut))
+    def scan_calibration(self) -> ScanCalibration:
+        """Calibration of all types for scans; `fitted_on` is empty unless all are fitted."""
+        parts = [model.scan_calibration for model in self.models]
+        fitted = [part.fitted_on for part in parts]
+        return ScanCalibration(
+            tuple(curves for part in parts for curves in part.curves),
+            "; ".join(dict.fromkeys(fitted)) if all(fitted) else "",
+        )
+
+    @property
+    def tiers(self) -> tuple[TierMeaning, ...]:
+        """Measured rates of the confidence tiers of all types."""
+        return tuple(meaning for model in self.models for meaning in model.tiers)
+
+    def thresholds(self, kind: str = "whole") -> np.ndarray:
+        """Return the lowest logit of each tier (see :meth:`TrainedModel.thresholds`)."""
+        return np.concatenate([model.thresholds(kind) for model in self.models])
 
     @property
     def off_site(self) -> tuple[NullDistribution, ...]:

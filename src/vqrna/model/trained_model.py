@@ -19,7 +19,8 @@ from vqrna.nn.model import Network
 from vqrna.sequence import AMBIGUOUS, centre, one_hot, recentre, windows_around
 from vqrna.stats.calibration import Calibration
 from vqrna.stats.null_distribution import NullDistribution
-from vqrna.stats.tiers import Tiers
+from vqrna.stats.scan_calibration import ScanCalibration
+from vqrna.stats.tiers import TierMeaning
 
 BATCH = 256
 """Windows at a time where a network is evaluated window by window."""
@@ -38,11 +39,15 @@ class TrainedModel:
     config : Config
     modifications : tuple of Modification, length M
     calibration : Calibration
+        Scores where half of all candidates are modified.
+    scan_calibration : ScanCalibration
+        Probabilities in a scan.
     off_site, shuffled : tuple of NullDistribution, length M, or empty
         Null distributions: real sequence beside the sites, and shuffled sequence.
     off_site_cut, shuffled_cut : tuple of NullDistribution, length M, or empty
         The same for windows that reach beyond the ends of a sequence.
-    tiers : Tiers
+    tiers : tuple of TierMeaning
+        Measured rates of the confidence tiers; empty if they were not measured.
     training : dict
         Summary of the training: data, splits, epochs, validation scores.
     hash : str
@@ -57,11 +62,12 @@ class TrainedModel:
     config: Config
     modifications: tuple[Modification, ...]
     calibration: Calibration
-    tiers: Tiers
+    scan_calibration: ScanCalibration
     off_site: tuple[NullDistribution, ...] = ()
     shuffled: tuple[NullDistribution, ...] = ()
     off_site_cut: tuple[NullDistribution, ...] = ()
     shuffled_cut: tuple[NullDistribution, ...] = ()
+    tiers: tuple[TierMeaning, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
     hash: str = ""
     familiarity: Familiarity | None = None
@@ -73,7 +79,8 @@ class TrainedModel:
     ) -> TrainedModel:
         """Return a model without calibration, nulls and thresholds."""
         m = len(modifications)
-        return cls(network, config, tuple(modifications), Calibration.identity(m), Tiers.none(m))
+        calibration, scans = Calibration.identity(m), ScanCalibration.none(m)
+        return cls(network, config, tuple(modifications), calibration, scans)
 
     @property
     def sketches(self) -> tuple[TrainingSketch, ...]:
@@ -225,6 +232,14 @@ class TrainedModel:
     def score(self, logits: np.ndarray) -> np.ndarray:
         """Convert logits (..., M) to calibrated probabilities at the even class ratio."""
         return self.calibration.score(logits)
+
+    def thresholds(self, kind: str = "whole") -> np.ndarray:
+        """Return the lowest logit of each tier at the documented priors, shape (M, 3).
+
+        Infinite where no logit reaches a tier (see :meth:`ScanCalibration.thresholds`).
+        """
+        priors = np.array([m.prior for m in self.modifications])
+        return self.scan_calibration.thresholds(priors, kind)
 
     def p_values(self, logits: np.ndarray, cut: np.ndarray | None = None) -> np.ndarray:
         """Convert logits to p-values against the off-site null.

@@ -35,11 +35,13 @@ from vqrna.runtime.files import atomic_path
 from vqrna.sequence import ALPHABET
 from vqrna.stats.calibration import Calibration
 from vqrna.stats.null_distribution import NullDistribution
-from vqrna.stats.tiers import TIERS, TierMeaning, Tiers
+from vqrna.stats.scan_calibration import WINDOW_KINDS, Curve, ScanCalibration
+from vqrna.stats.tiers import TierMeaning
 
 FORMAT = "vqrna-model"
-FORMAT_VERSION = 2
-"""Version 2 introduced the head in two parts; published networks are the same in both."""
+FORMAT_VERSION = 3
+"""Version 2 introduced the head in two parts; published networks are the same in both. Version 3
+introduced the calibration for scans; models of version 2 have none."""
 
 FILE_NAME = "model.safetensors"
 """Name of the weights in the folder of a training run."""
@@ -195,7 +197,6 @@ def _read_flag_tables(
 
 def _facts(model: TrainedModel) -> dict[str, Any]:
     """Return the metadata: everything except tensors."""
-    cut = model.tiers.cut_logits
     return {
         "format_version": FORMAT_VERSION,
         "version": __version__,
@@ -207,11 +208,8 @@ def _facts(model: TrainedModel) -> dict[str, Any]:
             "intercept": model.calibration.intercept.tolist(),
             "fitted_on": model.calibration.fitted_on,
         },
-        "tiers": {
-            "logits": model.tiers.logits.tolist(),
-            "cut_logits": None if cut is None else cut.tolist(),
-            "meanings": [dataclasses.asdict(meaning) for meaning in model.tiers.meanings],
-        },
+        "scan_calibration": _scan_facts(model.scan_calibration),
+        "tiers": [dataclasses.asdict(meaning) for meaning in model.tiers],
         "null": {name: [[null.count, null.nt] for null in getattr(model, name)] for name in NULLS},
         "training": model.training,
     }
@@ -249,8 +247,11 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
         )
         for name in NULLS
     }
-    line, tiers = (validated(dict[str, Any], facts[name]) for name in ("calibration", "tiers"))
-    each, shape = (len(modifications),), (len(modifications), len(TIERS))
+    line, each = validated(dict[str, Any], facts["calibration"]), (len(modifications),)
+    scans, tiers = ScanCalibration.none(len(modifications)), tuple[TierMeaning, ...]()
+    if facts["format_version"] >= 3:
+        scans = _rebuild_scans(facts["scan_calibration"])
+        tiers = validated(tuple[TierMeaning, ...], facts["tiers"])
     familiarity, sketch = _read_flag_tables(tensors, config.model.codebook_size)
     return TrainedModel(
         network,
@@ -261,19 +262,46 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
             _numbers(line["intercept"], each),
             validated(str, line["fitted_on"]),
         ),
-        Tiers(
-            _numbers(tiers["logits"], shape),
-            validated(tuple[TierMeaning, ...], tiers["meanings"]),
-            None if tiers["cut_logits"] is None else _numbers(tiers["cut_logits"], shape),
-        ),
+        scans,
         nulls["off_site"],
         nulls["shuffled"],
         nulls["off_site_cut"],
         nulls["shuffled_cut"],
+        tiers,
         validated(dict[str, Any], facts["training"]),
         familiarity=familiarity,
         sketch=sketch,
     )
+
+
+def _scan_facts(scans: ScanCalibration) -> dict[str, Any]:
+    """Return the curves as plain values."""
+    curves = [
+        None
+        if each is None
+        else {
+            kind: {"knots": curve.knots.tolist(), "values": curve.values.tolist()}
+            for kind, curve in zip(WINDOW_KINDS, each, strict=True)
+        }
+        for each in scans.curves
+    ]
+    return {"curves": curves, "fitted_on": scans.fitted_on}
+
+
+def _rebuild_scans(facts: Any) -> ScanCalibration:
+    """Return the curves of :func:`_scan_facts`."""
+    facts = validated(dict[str, Any], facts)
+    listed = validated(tuple[dict[str, dict[str, tuple[float, ...]]] | None, ...], facts["curves"])
+    curves = tuple(
+        None
+        if each is None
+        else tuple(
+            Curve(np.array(each[kind]["knots"]), np.array(each[kind]["values"]))
+            for kind in WINDOW_KINDS
+        )
+        for each in listed
+    )
+    return ScanCalibration(curves, validated(str, facts["fitted_on"]))
 
 
 def _numbers(values: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -20,7 +20,8 @@ from vqrna.model.training_sketch import TrainingSketch
 from vqrna.modifications import SYMBOL
 from vqrna.nn.model import build
 from vqrna.stats.null_distribution import NullDistribution
-from vqrna.stats.tiers import TIERS, TierMeaning, Tiers
+from vqrna.stats.scan_calibration import WINDOW_KINDS, ScanCalibration
+from vqrna.stats.tiers import TIERS, TierMeaning
 
 _Windows = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
@@ -95,6 +96,7 @@ def checked(model: TrainedModel) -> TrainedModel:
     for name in ("off_site", "shuffled", "off_site_cut", "shuffled_cut"):
         for symbol, null in zip(symbols, getattr(model, name), strict=False):
             _check_null(null, f"the null {name} of {symbol}")
+    _check_scans(model.scan_calibration, symbols)
     _check_tiers(model.tiers, set(symbols))
     if model.familiarity is not None and not model.network.quantizer.has_codebook:
         raise ValueError("there are tables of familiar codes, but the network has no codes")
@@ -139,13 +141,26 @@ def _check_null(null: NullDistribution, name: str) -> None:
         raise ValueError(f"{name} has an invalid length of {null.nt} nt")
 
 
-def _check_tiers(tiers: Tiers, symbols: set[str]) -> None:
-    for logits in (tiers.logits, tiers.cut_logits):
-        # Comparisons with NaN are False, so that NaN is rejected
-        if logits is not None and not (logits[:, 1:] >= logits[:, :-1]).all():
-            raise ValueError("the thresholds of the tiers are not ascending")
-    for meaning in tiers.meanings:
-        if meaning.modification not in symbols or meaning.tier not in TIERS:
+def _check_scans(scans: ScanCalibration, symbols: list[str]) -> None:
+    if len(scans.curves) != len(symbols):
+        raise ValueError(f"there are {len(scans.curves)} scan calibrations of {len(symbols)} types")
+    for symbol, curves in zip(symbols, scans.curves, strict=True):
+        for curve in curves or ():
+            knots, values = curve.knots, curve.values
+            if not (
+                len(knots) == len(values) >= 2
+                and np.isfinite(knots).all()
+                and np.isfinite(values).all()
+                and (np.diff(knots) > 0).all()
+                and (np.diff(values) >= 0).all()
+            ):
+                raise ValueError(f"the scan calibration of {symbol} is not a rising curve")
+
+
+def _check_tiers(tiers: tuple[TierMeaning, ...], symbols: set[str]) -> None:
+    for meaning in tiers:
+        known = meaning.modification in symbols and meaning.window in WINDOW_KINDS
+        if not known or meaning.tier not in TIERS:
             raise ValueError(f"unknown tier {meaning.modification} {meaning.tier}")
         if not _is_valid(meaning):
             raise ValueError(f"invalid rates of the tier {meaning.modification} {meaning.tier}")
@@ -153,7 +168,7 @@ def _check_tiers(tiers: Tiers, symbols: set[str]) -> None:
 
 def _is_valid(meaning: TierMeaning) -> bool:
     """Check shares and rates; NaN is allowed for what was not measured."""
-    shares = (meaning.score, meaning.precision, meaning.recall)
+    shares = (meaning.recall, meaning.precision_mixture, meaning.precision_unmodified)
     rates = (meaning.per_kb_off_site, meaning.per_kb_shuffled)
     return all(x != x or 0 <= x <= 1 for x in shares) and all(x != x or x >= 0 for x in rates)
 

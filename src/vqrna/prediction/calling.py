@@ -14,9 +14,10 @@ from vqrna.prediction.tiles import Piece
 from vqrna.region import Region
 from vqrna.sequence import AMBIGUOUS, centre
 from vqrna.sites import DECIMALS, FLAGS, Sites, round_significant
-from vqrna.stats.calibration import at_prior, sigmoid
+from vqrna.stats.calibration import sigmoid
 from vqrna.stats.null_distribution import NullDistribution
-from vqrna.stats.tiers import BY_THRESHOLD, CALLS, EDGE, tier_index
+from vqrna.stats.scan_calibration import Curve, probabilities, window_kinds
+from vqrna.stats.tiers import BY_THRESHOLD, CALLS, EDGE, reached_tiers, tier_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +64,9 @@ class Rules:
     # slope, intercept: (K,), float64: Calibration
     slope: np.ndarray
     intercept: np.ndarray
-    # tiers, cut_tiers: (K, 3), float64: Lowest logits of the tiers, for whole windows and for those
-    # cut by an end
-    tiers: np.ndarray
-    cut_tiers: np.ndarray
+    # (K,): The curve of each kind of window (`vqrna.stats.scan_calibration.WINDOW_KINDS`)
+    curves: tuple[tuple[Curve, ...], ...]
+    measured: np.ndarray  # (K,), bool: Types with a calibration for scans; others reach no tier
     nulls: tuple[NullDistribution | None, ...]
     cut_nulls: tuple[NullDistribution | None, ...]
     sketches: tuple[TrainingSketch, ...] = ()  # Sketches of the training windows
@@ -75,16 +75,16 @@ class Rules:
     def of(cls, model: Model, settings: Settings) -> Rules:
         """Take those of the scan's modifications from a model."""
         columns = settings.columns
-        calibration, tiers = model.calibration, model.tiers
-        cut = tiers.logits if tiers.cut_logits is None else tiers.cut_logits
+        calibration, scans = model.calibration, model.scan_calibration
+        curves = scans.completed(calibration)
         nulls = model.off_site or (None,) * len(model.modifications)
         return cls(
             settings,
             model.length,
             calibration.slope[columns],
             calibration.intercept[columns],
-            tiers.logits[columns],
-            cut[columns],
+            tuple(curves[c] for c in columns),
+            scans.measured[columns],
             tuple(nulls[c] for c in columns),
             tuple((model.off_site_cut or nulls)[c] for c in columns),
             model.sketches,
@@ -106,14 +106,33 @@ class Rules:
         """Return calibrated probabilities at the even class ratio, shape (N,)."""
         return sigmoid(self.slope[modification_index] * logits + self.intercept[modification_index])
 
-    def reached_tiers(
-        self, logits: np.ndarray, modification_index: np.ndarray, cut: np.ndarray
+    def probabilities(
+        self, logits: np.ndarray, modification_index: np.ndarray, kind: np.ndarray
     ) -> np.ndarray:
-        """Return the number of tiers that each site reaches, shape (N,)."""
-        lowest = np.where(
-            cut[:, None], self.cut_tiers[modification_index], self.tiers[modification_index]
-        )
-        return (logits[:, None] >= lowest).sum(axis=1)
+        """Return rounded probabilities at the priors, shape (N,), for kinds of windows (N,)."""
+        evidence = np.empty(len(logits))
+        for k, curves in enumerate(self.curves):
+            own = modification_index == k
+            for n, curve in enumerate(curves):
+                rows = own & (kind == n)
+                evidence[rows] = curve(logits[rows])
+        priors = self.settings.priors[modification_index]
+        return round_significant(probabilities(evidence, priors))
+
+    def tiers(
+        self, score: np.ndarray, probability: np.ndarray, modification_index: np.ndarray
+    ) -> np.ndarray:
+        """Return the call of each site (see :class:`vqrna.sites.Sites`), shape (N,)."""
+        settings = self.settings
+        reached = np.where(self.measured[modification_index], reached_tiers(probability), 0)
+        called = np.ones(len(score), dtype=bool)
+        if settings.confidence is not None:
+            called &= reached > tier_index(settings.confidence)
+        if settings.threshold is not None:
+            called &= score >= settings.threshold
+        if settings.min_probability is not None:
+            called &= probability >= settings.min_probability
+        return np.where(reached > 0, reached, CALLS.index(BY_THRESHOLD) + 1) * called
 
 
 def call(
@@ -136,17 +155,13 @@ def call(
     to_end = np.minimum(at + region.before, len(region.tokens) - 1 - at + region.after)
     cut = to_end < centre(rules.length)
     p_value = rules.p_values(x, index, cut)
-    tier = rules.reached_tiers(x, index, cut)
-    tier[to_end < EDGE] = 0
-    if settings.threshold is None:
-        tier[tier <= tier_index(settings.confidence)] = 0
-    else:
-        high = np.round(rules.scores(x, index), DECIMALS) >= settings.threshold
-        tier = np.where(tier > 0, tier, CALLS.index(BY_THRESHOLD) + 1) * high
+    kind = window_kinds(to_end, centre(rules.length))
+    probability = rules.probabilities(x, index, kind)
+    score = np.round(rules.scores(x, index), DECIMALS)
+    tier = rules.tiers(score, probability, index)
     if settings.fdr is not None:
         tier[~(p_value <= settings.fdr)] = 0  # a q-value is never below its p-value
     kept = np.arange(len(row)) if settings.all_sites else np.flatnonzero(tier)
-    score = rules.scores(x[kept], index[kept])
     position = region.first + (-row[kept] if region.reverse else row[kept])
     sites = Sites(
         sequence=np.full(len(kept), region.name, dtype=object),
@@ -154,8 +169,8 @@ def call(
         reverse=np.full(len(kept), region.reverse),
         base=region.tokens[at[kept]],
         modification_index=index[kept].astype(np.uint8),
-        score=np.round(score, DECIMALS),
-        probability=round_significant(at_prior(score, settings.priors[index[kept]])),
+        score=score[kept],
+        probability=probability[kept],
         p_value=p_value[kept],
         q_value=np.full(len(kept), np.nan),
         tier=tier[kept].astype(np.uint8),
@@ -170,10 +185,9 @@ def _flags(
     """Return the flags of sites at ``region.tokens[at]``, as bits of `FLAGS`.
 
     ``short``: the sequence is shorter than a window; ``end``: the window extends beyond an end;
-    ``edge``: fewer than `EDGE` nt on one side, so that the site reaches no tier (a threshold may
-    still call it); ``ambiguous``: the window has a letter that is not A, C, G or U; ``ood``: its
-    codes are not those of training windows; ``in_training``: the network was trained on the site
-    or its surroundings.
+    ``edge``: fewer than `EDGE` nt on one side; ``ambiguous``: the window has a letter that is not
+    A, C, G or U; ``ood``: its codes are not those of training windows; ``in_training``: the network
+    was trained on the site or its surroundings.
     """
     tokens, length = region.tokens, rules.length
     half = centre(length)

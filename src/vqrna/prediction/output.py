@@ -25,7 +25,7 @@ from vqrna.runtime.files import output_files, write_text
 from vqrna.runtime.provenance import facts, lines_of
 from vqrna.runtime.run_record import FILE_NAME, read_run_record, run_record, to_json
 from vqrna.sites import Sites
-from vqrna.stats.tiers import TIERS
+from vqrna.stats.tiers import PROBABILITIES, TIERS
 
 SCANNED = "scanned.bed"
 
@@ -154,7 +154,7 @@ def write_results(
                 "sequences": total.records,
                 "nt": total.nt,
                 "calls": prediction.calls(),
-                "tiers": tier_scores(model, settings),
+                "tiers": dict(zip(TIERS, PROBABILITIES, strict=True)),
                 "near_ties": total.near_ties,
                 "tokens": total.tokens,
             },
@@ -170,20 +170,6 @@ def write_results(
         with suppress(OSError):  # it has other files
             (folder / PICTURES).rmdir()
     return prediction
-
-
-def tier_scores(model: Model, settings: Settings) -> dict[str, dict[str, float | None]]:
-    """Return the lowest score of each tier by modification; None for a tier without threshold."""
-    scores = model.calibration.score(model.tiers.logits.T).T[settings.columns]
-    return {
-        m.symbol: {
-            tier: round(float(score), 6) if np.isfinite(logit) else None
-            for tier, score, logit in zip(TIERS, row, logits, strict=True)
-        }
-        for m, row, logits in zip(
-            settings.modifications, scores, model.tiers.logits[settings.columns], strict=True
-        )
-    }
 
 
 def with_q_values(blocks: Iterator[Sites], total: Totals, settings: Settings) -> Iterator[Sites]:

@@ -15,8 +15,9 @@ from vqrna.prediction.parts import Part
 from vqrna.prediction.settings import Settings
 from vqrna.runtime.run_record import SkippedInput
 from vqrna.sites import Sites
+from vqrna.stats.calibration import log_odds
 from vqrna.stats.fdr import PValueCounts
-from vqrna.stats.tiers import CALLS, TIERS
+from vqrna.stats.tiers import CALLS, PROBABILITIES, tier_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,13 +177,14 @@ def _nothing_left(settings: Settings, lowest: np.ndarray) -> str:
             f"use a higher --fdr, or call by tiers (without --fdr), whose rates of false calls do "
             "not depend on the size of the scan"
         )
-    limit = (
-        f"--confidence {settings.confidence}"
-        if settings.threshold is None
-        else f"--threshold {settings.threshold:g}"
-    )
+    limits = {
+        "--confidence": settings.confidence,
+        "--threshold": settings.threshold,
+        "--min-probability": settings.min_probability,
+    }
+    reached = " and ".join(f"{name} {limit}" for name, limit in limits.items() if limit is not None)
     return (
-        f"no site has a q-value of {settings.fdr:g} or less and also reaches {limit}; the lowest "
+        f"no site has a q-value of {settings.fdr:g} or less and also reaches {reached}; the lowest "
         f"q-value is {q:.3g} ({symbol}): lower the limit, or raise --fdr"
     )
 
@@ -194,7 +196,7 @@ def _summary(model: Model, settings: Settings, total: Totals) -> pd.DataFrame:
     for k, (m, column) in enumerate(zip(settings.modifications, settings.columns, strict=True)):
         chance = float("nan")
         if model.shuffled and settings.fdr is None:
-            lowest = _lowest_logit(model, settings, column)
+            lowest = _lowest_logit(model, settings, k)
             if lowest < float("inf"):  # else the tier has no threshold: nothing was measured
                 chance = model.shuffled[column].calls_per_kb(lowest)
         called = int(total.calls[k].sum())
@@ -212,8 +214,16 @@ def _summary(model: Model, settings: Settings, total: Totals) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _lowest_logit(model: Model, settings: Settings, column: int) -> float:
-    """Return the lowest logit that is called."""
-    if settings.threshold is None:
-        return float(model.tiers.logits[column, TIERS.index(settings.confidence)])
-    return float(model.calibration.logit_at(settings.threshold)[column])
+def _lowest_logit(model: Model, settings: Settings, k: int) -> float:
+    """Return the lowest logit that is called in a whole window."""
+    column, lowest = settings.columns[k], []
+    if settings.threshold is not None:
+        lowest.append(float(model.calibration.logit_at(settings.threshold)[column]))
+    probabilities = [settings.min_probability or 0.0]
+    if settings.confidence is not None:
+        if not model.scan_calibration.measured[column]:
+            return float("inf")
+        probabilities.append(PROBABILITIES[tier_index(settings.confidence)])
+    curve = model.scan_calibration.completed(model.calibration)[column][0]
+    evidence = log_odds(max(probabilities)) - log_odds(settings.priors[k])
+    return max([*lowest, curve.logit_at(float(evidence))])

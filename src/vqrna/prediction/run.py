@@ -30,7 +30,6 @@ from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import command_line
 from vqrna.sites import Sites, concat_sites
-from vqrna.stats.tiers import DEFAULT_TIER
 
 Input = str | PathLike[str]
 
@@ -40,8 +39,9 @@ def predict(
     *,
     model: Model | Input | None = None,
     modifications: Names | None = None,
-    confidence: str = DEFAULT_TIER,
+    confidence: str | None = None,
     threshold: float | None = None,
+    min_probability: float | None = None,
     prior: float | Mapping[str, float] | None = None,
     all_sites: bool = False,
     fdr: float | None = None,
@@ -62,10 +62,13 @@ def predict(
         The shipped one if not given.
     modifications : str, Modification, or sequence of these, optional
         Such as ``"m6A,Psi"`` or ``["a", "17802"]``; all of the model if not given.
-    confidence : {"medium", "low", "high"}
-        Lowest tier that is called; ``vqrna model info`` describes the tiers.
+    confidence : {"low", "medium", "high"}, optional
+        Lowest tier that is called; ``vqrna model info`` describes the tiers. By default
+        ``medium``, or no tier where `threshold` or `min_probability` is set.
     threshold : float, optional
-        Lowest score that is called, instead of the tiers.
+        Lowest score that is called.
+    min_probability : float, optional
+        Lowest probability that is called.
     prior : float or mapping of str to float, optional
         Assumed fraction of candidates that are modified, for all modifications or by symbol.
     all_sites : bool
@@ -114,6 +117,7 @@ def predict(
         modifications=modifications,
         confidence=confidence,
         threshold=threshold,
+        min_probability=min_probability,
         prior=prior,
         all_sites=all_sites,
         fdr=fdr,

@@ -26,10 +26,12 @@ class Settings:
     modifications : tuple of Modification, length K
     priors : np.ndarray, shape (K,), float64
         Assumed fraction of candidates that are modified.
-    confidence : str
-        Lowest tier that is called.
+    confidence : str or None
+        Lowest tier that is called; None to call by the other limits only.
     threshold : float or None
-        Lowest score that is called, instead of the tiers.
+        Lowest score that is called.
+    min_probability : float or None
+        Lowest probability that is called.
     all_sites : bool
         Whether to report candidates that are not called, too.
     fdr : float or None
@@ -41,9 +43,10 @@ class Settings:
     columns: np.ndarray
     modifications: tuple[Modification, ...]
     priors: np.ndarray
-    confidence: str
+    confidence: str | None
     threshold: float | None
     all_sites: bool
+    min_probability: float | None = None
     fdr: float | None = None
     precision: Precision = "float32"
 
@@ -52,23 +55,25 @@ class Settings:
         named = zip(self.modifications, self.priors.tolist(), strict=True)
         return self.describe() | {
             "priors": {m.symbol: prior for m, prior in named},
-            "confidence": self.confidence if self.threshold is None else None,
+            "confidence": self.confidence,
             "threshold": self.threshold,
+            "min_probability": self.min_probability,
             "fdr": self.fdr,
             "all_sites": self.all_sites,
         }
 
     def describe(self) -> dict[str, str]:
         """Return the settings as text, for the header lines of a file; numbers are not rounded."""
-        if self.threshold is None:
-            called = f"confidence {self.confidence} or higher"
-        else:
-            called = f"score {self.threshold} or higher"
-        if self.fdr is not None:
-            called += f", q-value {self.fdr} or lower"
+        limits = {
+            "confidence {} or higher": self.confidence,
+            "score {} or higher": self.threshold,
+            "probability {} or higher": self.min_probability,
+            "q-value {} or lower": self.fdr,
+        }
+        called = [text.format(limit) for text, limit in limits.items() if limit is not None]
         named = zip(self.modifications, self.priors.tolist(), strict=True)
         return {
-            "called": called,
+            "called": ", ".join(called),
             "reported": "all candidate sites" if self.all_sites else "called sites",
             "priors": " ".join(f"{m.symbol}={prior}" for m, prior in named),
             **({} if self.precision == "float32" else {"precision": self.precision}),
@@ -90,8 +95,9 @@ def make_settings(
     known: Sequence[Modification],
     *,
     modifications: Names | None = None,
-    confidence: str = DEFAULT_TIER,
+    confidence: str | None = None,
     threshold: float | None = None,
+    min_probability: float | None = None,
     prior: float | Mapping[str, float] | None = None,
     all_sites: bool = False,
     fdr: float | None = None,
@@ -105,9 +111,12 @@ def make_settings(
         Modifications of the model.
     modifications : str, Modification, or sequence of these, optional
         Those to predict, by any of their names; all if not given.
-    confidence : {"low", "medium", "high"}
+    confidence : {"low", "medium", "high"}, optional
+        By default medium, or no tier where `threshold` or `min_probability` is set.
     threshold : float, optional
-        Between 0 and 1.
+        Lowest score that is called, from 0 to 1.
+    min_probability : float, optional
+        Lowest probability that is called, from 0 to 1.
     prior : float or mapping of str to float, optional
         One for all modifications, or by symbol; the documented ones if not given.
     all_sites : bool
@@ -122,7 +131,12 @@ def make_settings(
     """
     known = tuple(known)
     wanted = find_modifications(modifications, known)
-    tier_index(confidence)
+    if confidence is not None:
+        tier_index(confidence)
+    elif threshold is None and min_probability is None:
+        confidence = DEFAULT_TIER
+    if min_probability is not None and not 0 <= min_probability <= 1:
+        raise UsageError(f"invalid probability {min_probability:g} (expected from 0 to 1)")
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"invalid threshold {threshold:g} (expected a score from 0 to 1)")
     if fdr is not None and not 0 < fdr <= 1:
@@ -138,7 +152,15 @@ def make_settings(
     priors = [by_symbol.get(m.symbol, default if default else m.prior) for m in wanted]
     columns = np.array([known.index(m) for m in wanted])
     return Settings(
-        columns, wanted, np.array(priors), confidence, threshold, all_sites, fdr, precision
+        columns,
+        wanted,
+        np.array(priors),
+        confidence,
+        threshold,
+        all_sites,
+        min_probability,
+        fdr,
+        precision,
     )
 
 

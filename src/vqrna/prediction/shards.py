@@ -71,6 +71,7 @@ def make_plan(
             "prior": {m.symbol: prior for m, prior in priors},
             "confidence": settings.confidence,
             "threshold": settings.threshold,
+            "min_probability": settings.min_probability,
             "all_sites": settings.all_sites,
             "fdr": settings.fdr,
             "precision": settings.precision,

@@ -1,5 +1,6 @@
 """Train models: one joint network, or one a modification as published."""
 
+from vqrna.training.calibrate import recalibrate
 from vqrna.training.loop import TrainingResult, train_network
 from vqrna.training.source import (
     Source,
@@ -19,6 +20,7 @@ __all__ = [
     "from_fasta",
     "from_sets",
     "from_table",
+    "recalibrate",
     "train",
     "train_network",
     "with_studies",

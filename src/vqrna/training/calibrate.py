@@ -1,40 +1,32 @@
-"""After training: calibrate a model, measure its nulls and set its confidence tiers."""
+"""After training: calibrate a model, and measure its nulls and confidence tiers."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from vqrna.data.studies import overlaps_training
-from vqrna.data.windows import NEGATIVE, POSITIVE, Windows
+from vqrna.data.studies import overlaps_training, pool
+from vqrna.data.windows import POSITIVE, Windows
+from vqrna.errors import UsageError
 from vqrna.evaluation.localisation import localise
 from vqrna.evaluation.positions import dense
 from vqrna.model import TrainedModel
+from vqrna.model.weights import load_model, save_model
 from vqrna.nn.dense import supports_dense
-from vqrna.sequence import recentre
 from vqrna.stats.calibration import Calibration, fit_line
 from vqrna.stats.metrics import METRICS, measure
-from vqrna.stats.tiers import TIERS, TierMeaning, Tiers
-from vqrna.training.nulls import cut_windows, with_flags, with_nulls
+from vqrna.training.nulls import with_flags, with_nulls
+from vqrna.training.scan_calibration import with_scan_calibration
+from vqrna.training.source import from_benchmark, with_studies
 from vqrna.training.validation import compared
 
 LOCALISATION_WINDOWS = 250
 """Most windows of a type for the rank of sites, drawn at random."""
-
-MOST_OFF_SITE = {"low": 2.0, "medium": 0.5, "high": 0.05}
-"""Most calls per type in 1,000 nt beside known sites, by tier.
-
-That sequence has the composition of modified regions, and unannotated sites.
-"""
-
-MOST_SHUFFLED = {"low": 0.25, "medium": 0.025, "high": 0.0025}
-"""Most calls per type in 1,000 nt of shuffled sequence, where every call is false.
-
-Half of the documented 0.05 at the default tier: the rate varies with length and composition.
-"""
 
 
 def site_ranks(
@@ -75,6 +67,7 @@ def calibrate_model(
     valid: Windows,
     summary: dict[str, Any],
     *,
+    known: Sequence[Windows] = (),
     show_progress: bool = True,
 ) -> TrainedModel:
     """Calibrate and measure a model on validation windows.
@@ -85,11 +78,15 @@ def calibrate_model(
         Directly after training.
     summary : dict
         Facts about the training, for the model card.
+    train : Windows
+        Of all sources.
+    known : sequence of Windows, optional
+        More windows whose sites are annotated, such as validation windows of studies.
 
     Returns
     -------
     TrainedModel
-        With calibration, nulls, tiers, thresholds of input flags, and the summary.
+        With calibrations, nulls, rates of tiers, thresholds of input flags, and the summary.
     """
     logits = model.logits(valid.tokens)
     model = dataclasses.replace(model, calibration=_calibrate(logits, valid))
@@ -99,11 +96,52 @@ def calibrate_model(
     model = dataclasses.replace(model, training=summary)
     model = with_nulls(model, train, valid, show_progress=show_progress)
     model = with_flags(model, train, valid, show_progress=show_progress)
-    generator = np.random.default_rng(model.config.training.seed)
-    cut_logits = model.logits(cut_windows(recentre(valid.tokens, model.length), generator))
-    whole, meanings = _thresholds(model, logits, valid, cut=False)
-    cut, cut_meanings = _thresholds(model, cut_logits, valid, cut=True)
-    return dataclasses.replace(model, tiers=Tiers(whole, meanings + cut_meanings, cut))
+    return with_scan_calibration(model, train, valid, known=known, show_progress=show_progress)
+
+
+def recalibrate(
+    model: str | PathLike[str] | None,
+    data: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    studies: str | PathLike[str] | None = None,
+    show_progress: bool = True,
+) -> TrainedModel:
+    """Calibrate the probabilities of a saved model for scans, without training it.
+
+    Parameters
+    ----------
+    model : path-like or None
+        Weights file or folder of a training run; the weights in the package by default.
+    data : path-like
+        Folder of a data set in the benchmark layout, with the windows of the training.
+    out : path-like
+        File for the calibrated weights.
+    studies : path-like, optional
+        Folder of further studies (see :func:`vqrna.data.studies.read_studies`), whose sites are
+        annotated, too.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or invalid.
+    UsageError
+        If `model` is a set of models.
+    """
+    loaded = load_model(model, "cpu")
+    if not isinstance(loaded, TrainedModel):
+        raise UsageError(f"{model} is a set of models: calibrate its files one by one")
+    source = from_benchmark(data, [m.symbol for m in loaded.modifications])
+    if studies is not None:
+        source = with_studies(source, studies)
+    calibrated = with_scan_calibration(
+        loaded,
+        pool(source.train, source.studies),
+        source.valid,
+        known=[study.valid for study in source.studies],
+        show_progress=show_progress,
+    )
+    return save_model(calibrated, out)
 
 
 def _validation(
@@ -136,53 +174,3 @@ def _calibrate(logits: np.ndarray, valid: Windows) -> Calibration:
     slope, intercept = np.array(lines).T
     fitted_on = "validation windows and random negatives, both classes weighing the same"
     return Calibration(slope, intercept, fitted_on)
-
-
-def _thresholds(
-    model: TrainedModel, logits: np.ndarray, valid: Windows, *, cut: bool
-) -> tuple[np.ndarray, tuple[TierMeaning, ...]]:
-    """Set thresholds by the calls in the nulls, and measure them on validation windows.
-
-    The threshold of cut windows is never below that of whole ones. A tier has no threshold where
-    a null is too small to measure its bound.
-
-    Returns
-    -------
-    thresholds : np.ndarray, shape (M, 3)
-        Lowest logit of each tier, or infinity.
-    meanings : tuple of TierMeaning
-    """
-    thresholds = np.full((len(model.modifications), len(TIERS)), np.inf)
-    meanings = []
-    for m, modification in enumerate(model.modifications):
-        even = -model.calibration.intercept[m] / model.calibration.slope[m]  # a score of one half
-        whole = (model.off_site[m], model.shuffled[m])
-        nulls = (model.off_site_cut[m], model.shuffled_cut[m]) if cut else whole
-        known, labels = compared(valid, m), valid.labels[:, m]
-        positive = logits[known & (labels == POSITIVE), m]
-        negative = logits[known & (labels == NEGATIVE), m]
-        for t, tier in enumerate(TIERS):
-            bounds = (MOST_OFF_SITE[tier], MOST_SHUFFLED[tier])
-            pairs = [pair for each in (nulls, whole) for pair in zip(each, bounds, strict=True)]
-            if not all(null.supports(bound) for null, bound in pairs):
-                nan = float("nan")
-                meanings.append(
-                    TierMeaning(modification.symbol, tier, nan, nan, nan, nan, nan, cut)
-                )
-                continue
-            reached = max(null.threshold(bound) for null, bound in pairs)
-            logit = thresholds[m, t] = max(even, reached)
-            recall, false = float((positive >= logit).mean()), float((negative >= logit).mean())
-            meanings.append(
-                TierMeaning(
-                    modification.symbol,
-                    tier,
-                    float(model.calibration.score(np.full(len(thresholds), logit))[m]),
-                    recall / (recall + false) if recall + false else float("nan"),
-                    recall,
-                    nulls[0].calls_per_kb(logit),
-                    nulls[1].calls_per_kb(logit),
-                    cut,
-                )
-            )
-    return thresholds, tuple(meanings)

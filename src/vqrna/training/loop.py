@@ -154,7 +154,14 @@ def train_network(
     assert isinstance(model, TrainedModel)
     if calibrate:
         summary = _summary(train, valid, studies, state)
-        model = calibrate_model(model, windows, valid, summary, show_progress=show_progress)
+        model = calibrate_model(
+            model,
+            windows,
+            valid,
+            summary,
+            known=[study.valid for study in studies],
+            show_progress=show_progress,
+        )
         model = save_model(model, folder / FILE_NAME)
     return TrainingResult(model, history, folder)
 

@@ -75,14 +75,6 @@ def with_nulls(
     return dataclasses.replace(model, **nulls)
 
 
-def cut_windows(tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Return windows (N, L) with both flanks hidden from random distances of at least `EDGE` nt."""
-    half = centre(tokens.shape[1])
-    kept = generator.integers(min(EDGE, half), half + 1, (2, len(tokens), 1))
-    offset = np.arange(tokens.shape[1]) - half
-    return np.where((offset < -kept[0]) | (offset > kept[1]), np.uint8(AMBIGUOUS), tokens)
-
-
 def _regions(
     model: TrainedModel, windows: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
