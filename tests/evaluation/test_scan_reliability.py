@@ -6,6 +6,7 @@ import pytest
 from vqrna.evaluation.mixture import SITE, SURROUNDINGS, UNMODIFIED, Mixture
 from vqrna.evaluation.scan_reliability import COLUMNS, holds, scan_reliability
 from vqrna.modifications import modifications
+from vqrna.stats.scan_calibration import probabilities
 
 
 def mixture(seed: int = 0) -> Mixture:
@@ -27,16 +28,19 @@ def test_calibrated_probabilities_hold():
     assert known["holds"].all()
 
 
-def test_shares_by_hand():
+def test_shares_of_a_group_by_hand():
     m = mixture()
-    mixed, alone = m.weights()
-    table = scan_reliability([m])
-    assert (table["mixture"] <= table["unmodified"] * 1.01).all()
-    total = (table["sites"] / table["mixture"].where(table["sites"] > 0)).sum()
-    assert total <= mixed.sum() * (1 + 1e-9)
-    assert (table["effective"] <= len(m.logits)).all()
-    other = (table["sites"] / table["unmodified"].where(table["sites"] > 0)).sum()
-    assert other <= alone.sum() * (1 + 1e-9)
+    stated = probabilities(m.cross_fit(), m.modification.prior)
+    group = (stated >= 0.1) & (stated < 1 / 3)
+    sites, near, elsewhere = np.bincount(m.kind[group], minlength=3)
+    # 1 / prior - 1 = 499 other positions a site: 120 of its surroundings, and 379 elsewhere
+    total = sites + near * 400 * 120 / 4000 + elsewhere * 400 * 379 / 60_000
+    alone = sites + elsewhere * 400 * 499 / 60_000
+    row = scan_reliability([m]).set_index("low").loc[0.1]
+    assert row["sites"] == sites
+    assert row["mixture"] == pytest.approx(sites / total)
+    assert row["unmodified"] == pytest.approx(sites / alone)
+    assert sites < row["effective"] < group.sum()
 
 
 @pytest.mark.parametrize(
