@@ -5,6 +5,7 @@ import pytest
 
 from seeded import letters, write_fasta
 from tiny import fresh, tiny_paper
+from vqrna.interpret.anndata_file import has_anndata
 from vqrna.model.weights import save_model
 
 PICTURED = {"npz", "png", "svg"}
@@ -24,7 +25,8 @@ def names(folder):
 def test_embedding_of_called_sites(vqrna_main, fasta, model, tmp_path):
     done = vqrna_main("embed", fasta, "--out", tmp_path / "e", "--model", model, "--method", "pca")
     assert done.code == 0, done.err
-    assert names(tmp_path / "e") == {f"embedding.{kind}" for kind in {*PICTURED, "parquet"}}
+    kinds = {*PICTURED, "parquet"} | ({"h5ad"} if has_anndata() else set())
+    assert names(tmp_path / "e") == {f"embedding.{kind}" for kind in kinds}
     assert "called sites" in done.out
 
 

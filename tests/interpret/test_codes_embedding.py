@@ -11,6 +11,7 @@ import torch
 from tiny import fresh, planted, tiny, tiny_paper
 from vqrna.errors import UsageError
 from vqrna.interpret import embedding
+from vqrna.interpret.anndata_file import has_anndata
 from vqrna.interpret.codes import token_layout
 from vqrna.interpret.embedding import embed, project, write_embedding
 from vqrna.interpret.site_selection import labelled_sites
@@ -133,8 +134,9 @@ def test_files(sites, tmp_path):
     written = write_embedding(
         sites, found, drawn, model.modifications, tmp_path, model_hash="beef", source="valid"
     )
+    h5ad = ["embedding.h5ad"] if has_anndata() else []
     assert [p.name for p in written] == [
-        "embedding.parquet", "embedding.npz", "embedding.png", "embedding.svg", "run.json",
+        "embedding.parquet", "embedding.npz", *h5ad, "embedding.png", "embedding.svg", "run.json",
     ]  # fmt: skip
     table = pq.read_table(written[0])
     assert table.schema.metadata[b"model"] == b"beef"

@@ -15,6 +15,7 @@ import torch
 
 from vqrna.data.windows import UNKNOWN
 from vqrna.errors import UsageError
+from vqrna.interpret.anndata_file import has_anndata, write_anndata
 from vqrna.interpret.codes import network_outputs, require_codebook, token_layout
 from vqrna.interpret.site_selection import SelectedSites, base_letters
 from vqrna.model import TrainedModel
@@ -163,6 +164,8 @@ def write_embedding(
 ) -> list[Path]:
     """Write ``embedding.parquet``, ``embedding.npz``, the picture and ``run.json``.
 
+    With the package anndata, ``embedding.h5ad`` is written, too.
+
     `modifications` are the types of the logits. Other parameters and errors are as in
     :func:`vqrna.interpret.spectrum.write_spectrum`.
     """
@@ -194,7 +197,18 @@ def write_embedding(
         title=f"{len(sites)} sites embedded by model {model_hash}",
         remark=signature(model_hash),
     )
-    written = [parquet, arrays, *save_figure(figure, folder / "embedding")]
+    written = [parquet, arrays]
+    if has_anndata():
+        written.append(folder / "embedding.h5ad")
+        obsm = {
+            "latent": embedding.latents,
+            "codes": embedding.codes,
+            "logits": embedding.logits,
+            f"X_{projection.method}": projection.xy,
+        }
+        symbols = np.array([m.symbol for m in modifications], dtype=object)
+        write_anndata(written[-1], sites, embedding.features, obsm, {**header, "logits": symbols})
+    written += save_figure(figure, folder / "embedding")
     settings = {"source": source, "method": projection.method}
     record = write_run_record(folder, "embed", written, model=model_hash, settings=settings)
     return [*written, record]
