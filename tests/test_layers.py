@@ -26,7 +26,7 @@ LEVELS = (
     ("genome", "formats"),
     ("prediction", "evaluation"),
     ("training", "interpret", "doctor", "variation"),
-    ("studies",),
+    ("studies", "site_design"),
     ("web",),
     ("cli",),
 )

@@ -18,6 +18,7 @@ _PLACES = {
     "attribute": "vqrna.interpret",
     "choose_sites": "vqrna.interpret.site_selection",
     "compare": "vqrna.evaluation",
+    "design": "vqrna.site_design",
     "embed": "vqrna.interpret.embedding",
     "evaluate": "vqrna.evaluation",
     "explain": "vqrna.interpret",
@@ -49,6 +50,7 @@ __all__ = [
     "attribute",
     "choose_sites",
     "compare",
+    "design",
     "embed",
     "evaluate",
     "explain",
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
     from vqrna.model.weights import load_model
     from vqrna.modifications import MODIFICATIONS, Modification
     from vqrna.prediction import predict
+    from vqrna.site_design import design
     from vqrna.studies import tune
     from vqrna.studies.ablations import plan_ablations
     from vqrna.studies.lengths import plan_lengths

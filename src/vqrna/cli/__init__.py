@@ -21,6 +21,7 @@ from vqrna.cli import (
     compare,
     convert,
     data,
+    design,
     doctor,
     embed,
     evaluate,
@@ -48,6 +49,7 @@ _EXAMPLE = (
 _COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
     ("Predict", "predict", predict.predict),
     ("Predict", "variants", variants.variants),
+    ("Predict", "design", design.design),
     ("Predict", "join", join.join),
     ("Predict", "compare", compare.compare),
     ("Predict", "serve", serve.serve),

@@ -89,18 +89,43 @@ class LocalMutagenesis:
         self._codes = WindowCodes(folded)
         self._context = WindowContext(folded, self._codes.tokens)
 
-    @torch.no_grad()
     def __call__(self, window: np.ndarray) -> Mutated:
         """Mutate a window (L,), uint8, of the network's length."""
-        columns, bases = (torch.from_numpy(part) for part in substitutions(window))
+        columns, bases = substitutions(window)
+        reference, changed = self.substitute(window, columns, bases)
+        logits = np.tile(reference, (len(ALPHABET), len(window), 1))
+        logits[bases, columns] = changed
+        return Mutated(logits, reference)
+
+    @torch.no_grad()
+    def substitute(
+        self, window: np.ndarray, columns: np.ndarray, bases: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Evaluate some substitutions of a window.
+
+        Parameters
+        ----------
+        window : np.ndarray, shape (L,), uint8
+            Of the network's length.
+        columns, bases : np.ndarray, shape (N,), int64
+            Sorted by column.
+
+        Returns
+        -------
+        reference : np.ndarray, shape (M,), float64
+            Logits of the window.
+        logits : np.ndarray, shape (N, M), float64
+            Logits with each substitution.
+        """
+        at, letters = torch.from_numpy(columns), torch.from_numpy(bases)
         codes = self._codes.set_window(torch.from_numpy(window.astype(np.int64)))
-        reference = self._context.set_window(codes)
-        logits = reference.repeat(len(ALPHABET), len(window), 1)
-        for at in range(0, len(columns), AT_ONCE):
-            part = slice(at, at + AT_ONCE)
-            variants = self._codes.substitute(columns[part], bases[part])
-            logits[bases[part], columns[part]] = self._context.logits(variants)
-        return Mutated(logits.double().numpy(), reference.double().numpy())
+        reference = self._context.set_window(codes).flatten()
+        logits = reference.new_empty(len(columns), len(reference))
+        for start in range(0, len(columns), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            variants = self._codes.substitute(at[part], letters[part])
+            logits[part] = self._context.logits(variants)
+        return reference.double().numpy(), logits.double().numpy()
 
 
 def by_code_strings(network: Network, window: np.ndarray) -> Mutated:
