@@ -10,7 +10,9 @@ import pandas as pd
 
 from seeded import SYMBOLS, calling_model
 from tiny import random_tokens
-from vqrna.sequence import decode, encode
+from vqrna.sequence import centre, decode, encode
+from vqrna.stats.calibration import sigmoid
+from vqrna.stats.scan_calibration import window_kinds
 
 SETTINGS = {"prior": 0.5, "null_variants": 0, "jobs": 1}
 """Options of most tests: probabilities over the whole range."""
@@ -75,10 +77,15 @@ def probabilities(letters: str, reverse: bool = False) -> dict[str, np.ndarray]:
     tokens = encode(letters)
     if reverse:
         tokens = np.array([3, 2, 1, 0, 4], dtype=np.uint8)[tokens[::-1]]
-    score = model.score(model.scan(tokens))
+    logits = model.scan(tokens)
+    at = np.arange(len(tokens))
+    kind = window_kinds(np.minimum(at, at[::-1]), centre(model.length))
     columns = {}
-    for k, m in enumerate(model.modifications):
-        each = np.where(m.candidates(tokens), score[:, k], 0.0)
+    for k, (m, curves) in enumerate(
+        zip(model.modifications, model.scan_calibration.completed(model.calibration), strict=True)
+    ):
+        evidence = np.array([curve(logits[:, k]) for curve in curves])[kind, at]
+        each = np.where(m.candidates(tokens), sigmoid(evidence), 0.0)
         columns[m.symbol] = each[::-1] if reverse else each
     return columns
 

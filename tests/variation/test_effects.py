@@ -128,7 +128,9 @@ def ambiguous(letters, start, ref, alt):
     count = min(len(letters), len(edited))
     same = next((i for i in range(count) if letters[i] != edited[i]), count)
     back = next((i for i in range(count) if letters[-1 - i] != edited[-1 - i]), count)
-    return min(same, len(letters) - back), max(same, len(letters) - back)
+    removed = max(0, len(ref) - len(alt))  # a gap may begin from `end - removed` to `same`
+    end = len(letters) - back
+    return min(same, end - removed), max(same + removed, end)
 
 
 def test_spliced_transcripts_equal_scans_of_edited_transcripts(consensus):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import CALLING, OUTPUT, RUN, Device, ModelPath, OneType, option
+from vqrna.cli.options import CALLING, OUTPUT, RUN, ModelPath, OneType, option
 from vqrna.cli.tables import new_console, new_table, report_files
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ def design(
             default="0.1 to add, 0.3333 to strengthen",
         ),
     ] = None,
-    max_edits: Annotated[
-        int, option("Largest number of substitutions.", _EDITS, metavar="K")
-    ] = 3,
+    max_edits: Annotated[int, option("Largest number of substitutions.", _EDITS, metavar="K")] = 3,
     cds: Annotated[
         str | None,
         option(

@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from vqrna.modifications import Modification
-from vqrna.plots.style import FAINT, HAIR, INK, dark, new_figure, spread, style, tint
+from vqrna.plots.style import FAINT, INK, dark, new_figure, spread, style, tint
 
 _POINT = 1 / 72  # inches
 _WIDTH, _LEFT, _RIGHT = 11.0, 0.95, 0.35
@@ -242,7 +242,7 @@ def _site_names(
         at = place / nt + low - 1
         weight = "bold" if site["target"] else "normal"
         name = f"{site['modification']} {_name(pair, int(site['column']))}"
-        numbers = f"{site['ref_probability']:.2g} → {site['alt_probability']:.2g}"
+        numbers = f"{_short(site['ref_probability'])} → {_short(site['alt_probability'])}"
         base = scale + 0.3 * (upper - scale)
         ax.text(at, upper, name, ha="center", va="top", fontsize=_NAME_SIZE, color=color,
                 fontweight=weight)  # fmt: skip
@@ -250,6 +250,10 @@ def _site_names(
                 fontsize=_NAME_SIZE - 0.5, color=INK)  # fmt: skip
         ax.plot([at, site["column"], site["column"]], [base, scale, site["ref_probability"]],
                 color=tint(color, 0.55), lw=0.6, zorder=2)  # fmt: skip
+
+
+def _short(probability: float) -> str:
+    return "<0.001" if 0 < probability < 0.001 else f"{probability:.2g}"
 
 
 def _name(pair: AlignedPair, column: int) -> str:
@@ -344,4 +348,3 @@ def _letters(
         if position:
             ax.text(x, 0.98, f"{position:,}", ha="center", va="top", fontsize=6.5, color=FAINT)
         x += stop - start + 2
-    ax.plot([], [], color=HAIR)

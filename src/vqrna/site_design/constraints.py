@@ -170,9 +170,7 @@ def parse_cds(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def parse_avoid(
-    avoid: Sequence[str] | str,
-) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
+def parse_avoid(avoid: Sequence[str] | str) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
     """Split positions from motifs.
 
     Parameters

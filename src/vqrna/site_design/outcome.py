@@ -12,6 +12,7 @@ from vqrna.model.edited import EditedScan, TokenEdit
 from vqrna.sequence import AMBIGUOUS, centre, decode
 from vqrna.site_design.search import Edits
 from vqrna.sites import DECIMALS
+from vqrna.stats.scan_calibration import window_kinds
 from vqrna.variation.effects import CLASSES, Effects, Haplotype, align_haplotypes, compare
 from vqrna.variation.settings import Rules
 
@@ -89,16 +90,20 @@ class Evaluator:
         self._tokens = padded[position : position + 2 * beside + 1]
         self._scan = EditedScan(rules.model, self._tokens)
         inside = slice(self._half, len(self._tokens) - self._half)
-        self._reference = Haplotype.of(
-            rules, self._scan.logits, self._candidates(self._tokens)[inside]
-        )
+        at = np.arange(len(self._tokens)) + self._origin
+        self._kinds = window_kinds(np.minimum(at, len(tokens) - 1 - at), self._half)
+        candidates = self._candidates(self._tokens)[inside]
+        self._reference = Haplotype.of(rules, self._scan.logits, candidates, self._kinds[inside])
+
+    @property
+    def kind(self) -> int:
+        """Kind of the window of the site."""
+        return int(self._kinds[self._target[0] - self._origin])
 
     def reference(self) -> float:
         """Return the probability of the site in the unchanged sequence, not rounded."""
         position, column = self._target
-        return float(
-            self._reference.probability[position - self._origin - self._half, column]
-        )
+        return float(self._reference.probability[position - self._origin - self._half, column])
 
     def _candidates(self, tokens: np.ndarray) -> np.ndarray:
         modifications = self._rules.settings.modifications
@@ -131,7 +136,8 @@ class Evaluator:
         ])  # fmt: skip
         candidates = self._candidates(near)[half : half + len(logits)]
         rows = slice(edit.start - 2 * half, edit.stop)
-        pair = self._reference.rows(rows), Haplotype.of(self._rules, logits, candidates)
+        kind = self._kinds[edit.start - half : edit.stop + half]
+        pair = self._reference.rows(rows), Haplotype.of(self._rules, logits, candidates, kind)
         block = self._tokens[edit.start : edit.stop]
         alignment = align_haplotypes(half, block, edit.letters, 0, *pair)
         wanted = np.ones((len(logits), len(settings.modifications)), dtype=bool)

@@ -10,20 +10,25 @@ import pandas as pd
 from vqrna.plots.haplotypes import AlignedPair, haplotype_figure
 from vqrna.runtime.provenance import signature
 from vqrna.sequence import decode
-from vqrna.site_design.outcome import effect_rows
+from vqrna.site_design.outcome import Outcome, effect_rows
+from vqrna.variation.settings import VariantSettings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from vqrna.site_design.run import SiteDesign
 
-
-def design_figure(result: SiteDesign, number: int) -> Figure:
-    """Draw one design (from 1): probabilities before and after, and the edited bases."""
-    outcome, tokens = result.outcomes[number - 1], result.constraints.tokens
-    modifications = result.settings.modifications
+def design_figure(
+    outcome: Outcome,
+    tokens: np.ndarray,
+    settings: VariantSettings,
+    title: str,
+    subtitle: str,
+    model_hash: str,
+) -> Figure:
+    """Draw a design: probabilities before and after, and the edited bases."""
+    modifications = settings.modifications
     symbols = [m.symbol for m in modifications]
-    rows = effect_rows(outcome, number, tokens, symbols, everything=True)
+    rows = effect_rows(outcome, 1, tokens, symbols, everything=True)
     edited = tokens.copy()
     edited[[p for p, _ in outcome.edits]] = [b for _, b in outcome.edits]
     target = rows["target"] == "yes"
@@ -36,18 +41,9 @@ def design_figure(result: SiteDesign, number: int) -> Figure:
         "moved": (rows["delta"].abs() >= outcome.min_delta) | target,
         "target": target,
     })  # fmt: skip
-    row = result.designs.iloc[number - 1]
-    before, after = outcome.probabilities()
-    words = f"{row['edits']}: probability {before:.3g} → {after:.3g}"
-    if row["codons"]:
-        words += f" · codons {row['codons']}"
-    pair = AlignedPair(
-        words, decode(tokens), decode(edited), np.arange(1, len(tokens) + 1, dtype=np.int64), sites
-    )
-    title = f"{result.sequence[:50]}: {result.goal.name} {result.modification} at {result.position:,}"
-    if len(result.outcomes) > 1:
-        title += f" (design {number})"
+    position = np.arange(1, len(tokens) + 1, dtype=np.int64)
+    pair = AlignedPair(subtitle, decode(tokens), decode(edited), position, sites)
     return haplotype_figure(
-        [pair], modifications, title, result.settings.min_probability,
-        names=("original", "edited"), remark=signature(result.model_hash),
+        [pair], modifications, title, settings.min_probability,
+        names=("original", "edited"), remark=signature(model_hash),
     )  # fmt: skip

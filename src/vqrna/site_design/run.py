@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,14 +17,12 @@ from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.modifications import Modification
 from vqrna.modifications import modification as find_modification
-from vqrna.runtime.files import output_files, results_directory
-from vqrna.runtime.run_record import FILE_NAME, record_of_file, run_record, to_json
 from vqrna.sequence import AMBIGUOUS, centre, decode
 from vqrna.site_design.constraints import Constraints, make_constraints
 from vqrna.site_design.goals import Goal, make_goal
 from vqrna.site_design.outcome import EFFECT_COLUMNS, Evaluator, Outcome, effect_rows
 from vqrna.site_design.scorer import SiteScorer
-from vqrna.site_design.search import BEAM, EXACT, Found, Search
+from vqrna.site_design.search import BEAM, EXACT, Probability, Search, SearchResult
 from vqrna.sites import round_significant
 from vqrna.variation.settings import Rules, VariantSettings, make_variant_settings
 
@@ -130,7 +128,14 @@ class SiteDesign:
 
         if not 1 <= design <= len(self.outcomes):
             raise UsageError(f"invalid design {design} (there are {len(self.outcomes)})")
-        return design_figure(self, design)
+        outcome, row = self.outcomes[design - 1], self.designs.iloc[design - 1]
+        before, after = outcome.probabilities()
+        words = f"{row['edits']}: probability {before:.3g} → {after:.3g}"
+        words += f" · codons {row['codons']}" if row["codons"] else ""
+        title = f"{self.sequence[:50]}: {self.goal.name} {self.modification} at {self.position:,}"
+        title += f" (design {design})" if len(self.outcomes) > 1 else ""
+        tokens = self.constraints.tokens
+        return design_figure(outcome, tokens, self.settings, title, words, self.model_hash)
 
 
 def design(
@@ -243,19 +248,25 @@ def design(
     evaluator = Evaluator(rules, tokens, at, column, centre(scorer.length))
     _check_start(target, tokens, at, wanted, evaluator.reference(), name)
     search = Search(
-        scorer, constraints, at, wanted, _site_probability(rules, column), within, keep_base
+        scorer,
+        constraints,
+        at,
+        wanted,
+        _site_probability(rules, column, evaluator.kind),
+        within,
+        keep_base,
     )
-    found = search.run(
+    searched = search.run(
         max_edits, keep=max(POOL, alternatives), beam=beam, show_progress=show_progress
     )
-    if not found.sets:
+    if not searched.sets:
         raise DataError(
             f"no substitution near position {position:,} is allowed (the reading frame, --avoid "
             "and --within leave none)",
             record=name,
         )
-    outcomes = _rank(found, evaluator, wanted)[:alternatives]
-    return _result(found, outcomes, name, target, at, wanted, settings, constraints, loaded.hash)
+    outcomes = _rank(searched, evaluator, wanted)[:alternatives]
+    return _result(searched, outcomes, name, target, at, wanted, settings, constraints, loaded.hash)
 
 
 def _select(fasta: Sequences, sequence: str | None, position: int) -> tuple[str, np.ndarray]:
@@ -305,22 +316,23 @@ def _check_start(
         )
 
 
-def _site_probability(rules: Rules, column: int) -> Any:
+def _site_probability(rules: Rules, column: int, kind: int) -> Probability:
     """Return a function from logits of one modification (N,) to probabilities as written."""
     types, own = len(rules.model.modifications), int(rules.settings.columns[column])
 
     def probability(logits: np.ndarray) -> np.ndarray:
         every = np.zeros((len(logits), types))
         every[:, own] = logits
-        return round_significant(rules.probabilities(rules.log_odds(every)[:, column]))
+        kinds = np.full(len(logits), kind, dtype=np.uint8)
+        return round_significant(rules.probabilities(rules.log_odds(every, kinds)[:, column]))
 
     return probability
 
 
-def _rank(found: Found, evaluator: Evaluator, goal: Goal) -> list[Outcome]:
+def _rank(searched: SearchResult, evaluator: Evaluator, goal: Goal) -> list[Outcome]:
     """Sort sets by the number of other sites gained or lost, then by the change of the target."""
-    outcomes = evaluator([each.edits for each in found.sets])
-    if found.reached:  # the last digit of a complete evaluation decides
+    outcomes = evaluator([each.edits for each in searched.sets])
+    if searched.reached:  # the last digit of a complete evaluation decides
         kept = [o for o in outcomes if goal.reached(np.array(o.probabilities()[1]))]
         outcomes = kept or outcomes
 
@@ -329,13 +341,13 @@ def _rank(found: Found, evaluator: Evaluator, goal: Goal) -> list[Outcome]:
         after = outcome.probabilities()[1]
         target = after if goal.lowers else -after
         total = float(np.abs(outcome.effects.delta[outcome.moved]).sum())
-        return (changed, target, total) if found.reached else (target, changed, total)
+        return (changed, target, total) if searched.reached else (target, changed, total)
 
     return sorted(outcomes, key=lambda outcome: (key(outcome), outcome.edits))
 
 
 def _result(
-    found: Found,
+    searched: SearchResult,
     outcomes: Sequence[Outcome],
     name: str,
     m: Modification,
@@ -366,19 +378,17 @@ def _result(
         edited[[p for p, _ in outcome.edits]] = [b for _, b in outcome.edits]
         sequences[f"{name}_design{number}"] = decode(edited)
     notes = []
-    if not found.reached:
-        notes.append(
-            f"no design reaches the goal ({goal.describe()}); the closest ones are listed"
-        )
+    if not searched.reached:
+        notes.append(f"no design reaches the goal ({goal.describe()}); the closest ones are listed")
     return SiteDesign(
         name,
         m.symbol,
         at + 1,
         goal,
-        found.reached,
-        found.method,
-        found.number,
-        found.evaluated,
+        searched.reached,
+        searched.method,
+        searched.number,
+        searched.evaluated,
         pd.DataFrame(rows, columns=list(DESIGN_COLUMNS)),
         pd.concat(effects, ignore_index=True) if effects else pd.DataFrame(columns=EFFECT_COLUMNS),
         sequences,
@@ -401,92 +411,3 @@ def edit_names(outcome: Outcome, tokens: np.ndarray) -> str:
 def _sites(outcome: Outcome, rows: np.ndarray, symbols: Sequence[str]) -> str:
     e = outcome.effects
     return ",".join(f"{symbols[e.modification[r]]}:{e.anchor[r] + 1}" for r in rows.tolist())
-
-
-def write_design(
-    result: SiteDesign,
-    out: str | PathLike[str],
-    *,
-    plot: int = 1,
-    dna: bool = False,
-    source: str | None = None,
-) -> SiteDesign:
-    """Write tables, edited sequences and pictures to a folder; return the result with their paths.
-
-    Parameters
-    ----------
-    out : path-like
-        Folder.
-    plot : int
-        Number of designs to draw.
-    dna : bool
-        Write T in place of U in the FASTA file.
-    source : str, optional
-        Name of the input, for ``run.json``.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be written.
-    """
-    from vqrna.plots.style import save_figure
-
-    if plot < 0:
-        raise UsageError(f"invalid --plot {plot} (expected 0 or more)")
-    with results_directory(out) as folder, output_files(folder) as files:
-        for stem, table in (("designs", result.designs), ("effects", result.effects)):
-            text = table.to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.6g")
-            with files.open(f"{stem}.tsv") as stream:
-                stream.write(text.encode())
-        with files.open("designs.fasta") as stream:
-            for row, (name, letters) in enumerate(result.sequences.items()):
-                edits = result.designs["edits"].iloc[row]
-                title = f"{name} {result.goal.name} {result.modification} at {result.position}: "
-                letters = letters.replace("U", "T") if dna else letters
-                lines = [letters[i : i + 60] for i in range(0, len(letters), 60)]
-                stream.write("\n".join([f">{title}{edits}", *lines, ""]).encode())
-        for number in range(1, min(plot, len(result.outcomes)) + 1):
-            name = f"design_{number}"
-            picture = files.path(f"{name}.png")
-            files.path(f"{name}.svg")
-            save_figure(result.plot(number), picture)
-        names = [path.name for path in files.paths]
-        for name in record_of_file(folder / "designs.tsv").get("files", []):
-            if str(name).startswith("design_"):
-                files.remove(Path(str(name)).name)
-        record = run_record(
-            "design",
-            names,
-            model=result.model_hash,
-            settings=_settings(result, source),
-            results={
-                "reached": result.reached, "method": result.method,
-                "edits": int(result.designs["count"].iloc[0]),
-                "sets_that_reach_the_goal": result.number, "sets_evaluated": result.evaluated,
-            },
-            notes=result.notes,
-        )  # fmt: skip
-        with files.open(FILE_NAME) as stream:
-            stream.write(to_json(record, folder).encode())
-        paths = tuple(path for path in files.paths if path.name != FILE_NAME)
-    return replace(result, paths=paths)
-
-
-def _settings(result: SiteDesign, source: str | None) -> dict[str, Any]:
-    """Return what the designs depend on, for JSON."""
-    constraints, cds = result.constraints, result.constraints.cds
-    kept = (np.flatnonzero(constraints.kept) + 1).tolist()
-    symbols = zip(result.settings.modifications, result.settings.priors.tolist(), strict=True)
-    return {
-        "input": source,
-        "sequence": result.sequence,
-        "modification": result.modification,
-        "position": result.position,
-        "goal": result.goal.describe(),
-        "cds": None if cds is None else f"{cds[0] + 1}-{cds[1]}",
-        "positions_not_edited": kept,
-        "motifs_not_created": list(constraints.motifs),
-        "min_delta": result.settings.min_delta,
-        "min_probability": result.settings.min_probability,
-        "priors": {m.symbol: prior for m, prior in symbols},
-    }

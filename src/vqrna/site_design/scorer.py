@@ -35,7 +35,9 @@ class SiteScorer:
         network = self._single.network.eval()
         if supports_dense(network):
             on_cpu = self._single.device.type == "cpu"
-            self._local = LocalMutagenesis(fold(network if on_cpu else copy.deepcopy(network).cpu()))
+            self._local = LocalMutagenesis(
+                fold(network if on_cpu else copy.deepcopy(network).cpu())
+            )
         first = centre(self.length) - modification.offset
         # Columns that the context constrains, with the letters that match
         self._context = [

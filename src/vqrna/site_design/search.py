@@ -40,7 +40,7 @@ class EditSet:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """Result of a search."""
 
     sets: tuple[EditSet, ...]  # The best first
@@ -106,7 +106,7 @@ class Search:
 
     def run(
         self, max_edits: int, *, keep: int, beam: int = BEAM, show_progress: bool = False
-    ) -> Found:
+    ) -> SearchResult:
         """Return the best sets of the smallest size that reaches the goal.
 
         If no set of up to `max_edits` substitutions does, the closest of the largest size are
@@ -137,7 +137,7 @@ class Search:
                         count += self._collect(row, solutions)
                     bar.advance()
             if count:
-                return Found(
+                return SearchResult(
                     solutions.result(), True, size, count, evaluated, None if exhaustive else beam
                 )
             closest = frontier.result()
@@ -145,7 +145,7 @@ class Search:
                 break
             parents = closest[:beam]
         allowed = tuple(s for s in closest if self._permitted(s.edits))[:keep]
-        return Found(allowed, False, size, 0, evaluated, beam if size > EXACT else None)
+        return SearchResult(allowed, False, size, 0, evaluated, beam if size > EXACT else None)
 
     def _permitted(self, edits: Edits) -> bool:
         return not self.constraints.created_motifs(dict(edits))
@@ -240,4 +240,3 @@ class Search:
 
 def _extended(edits: Edits, position: int, base: int, logit: float) -> EditSet:
     return EditSet(tuple(sorted((*edits, (position, base)))), logit)
-

@@ -27,9 +27,11 @@ class Haplotype:
     probability: np.ndarray  # (N, K), float64: Not rounded; 0 where it cannot
 
     @classmethod
-    def of(cls, rules: Rules, logits: np.ndarray, candidates: np.ndarray) -> Haplotype:
-        """Return the haplotype with logits (N, M)."""
-        log_odds = rules.log_odds(logits)
+    def of(
+        cls, rules: Rules, logits: np.ndarray, candidates: np.ndarray, kind: np.ndarray
+    ) -> Haplotype:
+        """Return the haplotype with logits (N, M) of windows of some kinds (N,)."""
+        log_odds = rules.log_odds(logits, kind)
         probability = np.where(candidates, rules.probabilities(log_odds), 0.0)
         return cls(log_odds, candidates, probability)
 

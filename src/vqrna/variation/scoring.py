@@ -13,6 +13,7 @@ from vqrna.genome.fasta import Reader
 from vqrna.model import Model
 from vqrna.model.edited import EditedScan, TokenEdit
 from vqrna.sequence import centre, encode
+from vqrna.stats.scan_calibration import window_kinds
 from vqrna.variation.alleles import normalise, shift_left, shift_right, vcf_fields
 from vqrna.variation.effects import Effects, Haplotype, align_haplotypes, compare
 from vqrna.variation.parts import NO_SITE, SCORED, SKIPPED, EffectColumns, VariantPart
@@ -209,7 +210,10 @@ def _evaluate_cluster(
     scan = EditedScan(rules.model, tokens)
     origin = first - half  # position of the first token
     whole = Haplotype.of(
-        rules, scan.logits, _candidates(tokens, rules.settings)[half : len(tokens) - half]
+        rules,
+        scan.logits,
+        _candidates(tokens, rules.settings)[half : len(tokens) - half],
+        _kinds(track, first, last, 0, half),
     )
     wanted = track.wanted(first, last)
     edits = [TokenEdit(t.start - origin, t.stop - origin, t.letters) for _, t, _ in cluster]
@@ -220,12 +224,21 @@ def _evaluate_cluster(
             tokens[edit.stop : edit.stop + 2 * half],
         ])  # fmt: skip
         candidates = _candidates(near, rules.settings)[half : half + len(logits)]
-        pair = whole.rows(rows), Haplotype.of(rules, logits, candidates)
+        begin, added = each.target.start - half, len(edit.letters) - (edit.stop - edit.start)
+        kind = _kinds(track, begin, begin + len(logits), added, half)
+        pair = whole.rows(rows), Haplotype.of(rules, logits, candidates, kind)
         block = tokens[edit.start : edit.stop]
         alignment = align_haplotypes(half, block, edit.letters, each.slack, *pair)
-        start = each.target.start - half
-        effects = compare(rules, *pair, alignment, wanted[rows], start=start, everything=everything)
+        effects = compare(rules, *pair, alignment, wanted[rows], start=begin, everything=everything)
         yield each.allele, effects, track
+
+
+def _kinds(track: Track, start: int, stop: int, added: int, half: int) -> np.ndarray:
+    """Return the kind of window at positions of a track that an edit makes `added` nt longer."""
+    at = np.arange(start, stop)
+    if track.circular:
+        return np.zeros(len(at), dtype=np.uint8)
+    return window_kinds(np.minimum(at, track.length + added - 1 - at), half)
 
 
 def _candidates(tokens: np.ndarray, settings: VariantSettings) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from vqrna.model import Model
 from vqrna.modifications import Modification
 from vqrna.prediction import make_settings
 from vqrna.stats.calibration import log_odds, sigmoid
+from vqrna.stats.scan_calibration import Curve
 
 MIN_DELTA = 0.05
 MIN_PROBABILITY = 0.1
@@ -124,10 +126,29 @@ class Rules:
     model: Model
     settings: VariantSettings
 
-    def log_odds(self, logits: np.ndarray) -> np.ndarray:
-        """Return calibrated log-odds at the priors (..., K) of logits (..., M)."""
-        calibrated = self.model.calibration.log_odds(logits)[..., self.settings.columns]
-        return calibrated + log_odds(self.settings.priors)
+    @cached_property
+    def _curves(self) -> tuple[tuple[Curve, ...], ...]:
+        return self.model.scan_calibration.completed(self.model.calibration)
+
+    def log_odds(self, logits: np.ndarray, kind: np.ndarray) -> np.ndarray:
+        """Return log-odds at the priors, as in a scan.
+
+        Parameters
+        ----------
+        logits : np.ndarray, shape (N, M)
+        kind : np.ndarray, shape (N,), int
+            Kind of each window (`vqrna.stats.scan_calibration.WINDOW_KINDS`).
+
+        Returns
+        -------
+        np.ndarray, shape (N, K), float64
+        """
+        evidence = np.empty((len(logits), len(self.settings.columns)))
+        for number in np.unique(kind):
+            rows = kind == number
+            for k, column in enumerate(self.settings.columns):
+                evidence[rows, k] = self._curves[column][number](logits[rows, column])
+        return evidence + log_odds(self.settings.priors)
 
     @staticmethod
     def probabilities(log_odds: np.ndarray) -> np.ndarray:

@@ -55,6 +55,10 @@ class Track(Protocol):
     def length(self) -> int:
         """Length in nt."""
 
+    @property
+    def circular(self) -> bool:
+        """Whether the sequence goes on across its origin."""
+
     def read(self, reader: Reader, start: int, stop: int) -> np.ndarray:
         """Return tokens (stop - start,); those beyond the ends are ambiguous."""
 
@@ -260,6 +264,11 @@ class TranscriptTrack:
     def length(self) -> int:
         """Length in nt."""
         return int(self.annotation.transcripts.lengths[self.number])
+
+    @property
+    def circular(self) -> bool:
+        """Whether the sequence goes on across its origin: never."""
+        return False
 
     def read(self, reader: Reader, start: int, stop: int) -> np.ndarray:
         """Return tokens (see :class:`Track`)."""
