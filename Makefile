@@ -114,6 +114,7 @@ benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt: docs/sp
 
 benchmark-scan: $(STAMP)  ## speed of scans, by windows and densely: docs/speed.md (minutes)
 	$(BIN)/python -m benchmarks.scan_speed
+	$(BIN)/python -m benchmarks.scan_files
 
 benchmark-exact: $(STAMP)  ## exactness of scans, near ties, fast mode: docs/speed.md (VQRNA_DATA; minutes)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-exact: set VQRNA_DATA"; exit 2; }

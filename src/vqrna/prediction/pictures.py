@@ -10,8 +10,6 @@ from os import PathLike
 from pathlib import Path
 
 from vqrna.model import Model
-from vqrna.plots.style import save_figure
-from vqrna.plots.tracks import site_tracks
 from vqrna.prediction.output import PICTURES, record_pictures
 from vqrna.prediction.scan import scan_sequence
 from vqrna.prediction.settings import Settings
@@ -54,6 +52,10 @@ def draw_first(
     skipped : int
         Number of sequences that were not drawn: empty, or longer than `LONGEST`.
     """
+    # Imports matplotlib, which a scan without pictures does not need
+    from vqrna.plots.style import save_figure
+    from vqrna.plots.tracks import site_tracks
+
     all_sites = dataclasses.replace(settings, all_sites=True)
     records = FastaSource(tuple(str(path) for path in inputs)).regions()
     written: list[Path] = []

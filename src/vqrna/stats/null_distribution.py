@@ -62,7 +62,7 @@ class NullDistribution:
     @property
     def floor(self) -> float:
         """Smallest p-value of this null, `TRUSTED` times lower with a tail."""
-        return 1 / (self.count + 1) / (TRUSTED if self.tail else 1)
+        return 1 / (self.count + 1) / (1 if self._excess is None else TRUSTED)
 
     @cached_property
     def tail(self) -> Tail | None:
@@ -75,22 +75,30 @@ class NullDistribution:
         once in that error, since they are one position in several windows. The tail starts where
         it agrees with the counted p-values, or at the highest value if that is further out.
         """
-        if self.count < FEWEST or len(self.values) < EXACT or self.ranks[EXACT - 1] != EXACT:
+        excess = self._excess
+        if excess is None:
             return None
         from scipy.stats import genpareto
 
-        high = np.asarray(self.values[:EXACT], dtype=np.float64)
-        excess = high[:-1] - high[-1]
         distinct = len(np.unique(excess))
-        if distinct < _DISTINCT or not np.isfinite(excess).all():
-            return None
         shape, _, scale = genpareto.fit(excess, floc=0)
         if shape <= 0:
             shape, scale = 0.0, float(excess.mean())
         shape += (1 + shape) / np.sqrt(distinct)
         agreed = float(genpareto.isf(1 / EXACT, shape, scale=scale))  # 1 / (count + 1) of all
         start = max(agreed, float(excess[0]))
-        return Tail(float(high[-1]) + start, float(shape), float(scale + shape * start))
+        base = float(self.values[EXACT - 1])
+        return Tail(base + start, float(shape), float(scale + shape * start))
+
+    @cached_property
+    def _excess(self) -> np.ndarray | None:
+        """Excess of the highest values over the `EXACT`-th; None if they are too few for a tail."""
+        if self.count < FEWEST or len(self.values) < EXACT or self.ranks[EXACT - 1] != EXACT:
+            return None
+        high = np.asarray(self.values[:EXACT], dtype=np.float64)
+        excess = high[:-1] - high[-1]
+        usable = len(np.unique(excess)) >= _DISTINCT and np.isfinite(excess).all()
+        return excess if usable else None
 
     def at_least(self, logits: np.ndarray) -> np.ndarray:
         """Count the null positions that score at least as high as logits.
@@ -107,8 +115,10 @@ class NullDistribution:
         4.2). Above the highest value it follows the :attr:`tail`, down to `floor`.
         """
         p = np.asarray(self._shares[self._reached(logits)])
-        if self.tail is not None:
-            x = np.asarray(logits, dtype=np.float32)
+        x = np.asarray(logits, dtype=np.float32)
+        # The tail starts at the highest value or above: the fit, and scipy.stats, take a second
+        beyond = self._excess is not None and bool((x > self.values[0]).any())
+        if beyond and self.tail is not None:
             far = x > self.tail.start
             p[far] = np.maximum(p[far] * self.tail.beyond(x[far]), self.floor)
         return p
