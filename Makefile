@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constrain
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: architecture help setup demo test test-fast check format clean weights screenshot web-atlas pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
+.PHONY: architecture golden help setup demo test test-fast check format clean weights screenshot web-atlas pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
 	compare-commits benchmark-tail benchmark-reliability calibrate-weights benchmark-memory benchmark-ism benchmark-quality benchmark-studies benchmark-ideas
 
 help:  ## list the targets
@@ -55,6 +55,7 @@ weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the bench
 	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --out runs/vqrna-501 --teacher trees --epochs 8 --seed 2 --threads 1 --resume
 	$(BIN)/python benchmarks/install_weights.py runs/vqrna-501 "of seeds 0, 1 and 2 the one with the best AUROC of validation windows"
+	$(BIN)/python -m tests.golden
 
 screenshot: $(STAMP)  ## take the picture of the web page for README (needs Chromium)
 	$(BIN)/python -m benchmarks.web_screenshot
@@ -63,11 +64,15 @@ web-atlas: $(STAMP)  ## compute the codebook atlas that the web page shows (VQRN
 	@test -n "$(VQRNA_DATA)" || { echo "make web-atlas: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	$(BIN)/python -m benchmarks.web_atlas "$(VQRNA_DATA)"
 
+golden: $(STAMP)  ## write tests/golden again, after a change of the shipped weights or their format
+	$(BIN)/python -m tests.golden
+
 calibrate-weights: $(STAMP)  ## calibrate the shipped weights for scans, without training (VQRNA_DATA; minutes)
 	@test -n "$(VQRNA_DATA)" || { echo "make calibrate-weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	@mkdir -p runs
 	$(BIN)/vqrna model calibrate --data "$(VQRNA_DATA)" $(addprefix --studies ,$(wildcard $(VQRNA_DATA)/studies)) --out runs/calibrated.safetensors
 	$(BIN)/python benchmarks/install_weights.py runs/calibrated.safetensors
+	$(BIN)/python -m tests.golden
 
 architecture: $(STAMP)  ## draw docs/images/architecture.png from the imports
 	$(BIN)/python -m benchmarks.architecture

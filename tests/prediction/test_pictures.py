@@ -20,8 +20,8 @@ def drawn(monkeypatch):
         path.touch()
         return path, path.with_suffix(".svg")
 
-    monkeypatch.setattr(pictures, "site_tracks", site_tracks)
-    monkeypatch.setattr(pictures, "save_figure", save_figure)
+    monkeypatch.setattr("vqrna.plots.tracks.site_tracks", site_tracks)
+    monkeypatch.setattr("vqrna.plots.style.save_figure", save_figure)
     return calls
 
 

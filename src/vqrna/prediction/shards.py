@@ -58,6 +58,7 @@ def make_plan(
     """Return all that is needed to write the output files from the parts, as plain values."""
     priors = zip(settings.modifications, settings.priors.tolist(), strict=True)
     return {
+        "schema_version": 1,
         "vqrna": __version__,
         "command": command,
         "units": tally.units,

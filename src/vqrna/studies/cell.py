@@ -168,6 +168,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 TASK_NAME = "task.json"
+SCHEMA_VERSION = 1
 LOG_NAME = "log.txt"
 
 
@@ -186,14 +187,17 @@ class Task:
     def write(self) -> Path:
         """Write the task to the folder of its run."""
         path = output_directory(self.folder) / TASK_NAME
-        write_text(path, json.dumps(dataclasses.asdict(self), indent=1) + "\n")
+        values = {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
+        write_text(path, json.dumps(values, indent=1) + "\n")
         return path
 
 
 def main(arguments: list[str]) -> int:
     """Make the cell of a task and return the exit code."""
     try:
-        task: Task = validated(Task, json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
+        values = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+        values.pop("schema_version", None)  # written by this very program
+        task: Task = validated(Task, values)
         _make(task)
     except VqrnaError as error:
         print(f"vqrna: error: {error}", file=sys.stderr)

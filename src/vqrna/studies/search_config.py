@@ -20,6 +20,9 @@ from vqrna.studies.search_space import Space
 RECORD = "search.json"
 """File in the folder of a search: the search and the identity of its data."""
 
+SCHEMA_VERSION = 1
+"""Of `RECORD`; files of earlier versions have none."""
+
 METRICS = {"auroc": "auroc", "accuracy": "acc", "mcc": "mcc", "loss": "loss"}
 """Metrics of a search, and their columns in the history of a training."""
 
@@ -134,6 +137,9 @@ def read_record(folder: Path) -> Record:
         raise DataError(f"contains no search (no {RECORD})", file=folder)
     values = read_json(folder / RECORD)
     try:
+        version = values.pop("schema_version", 1) if isinstance(values, dict) else 1
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"its schema_version is not {SCHEMA_VERSION}")
         record: Record = validated(Record, values)
         return record
     except ValueError as error:
@@ -149,4 +155,5 @@ def write_record(folder: Path, record: Record) -> None:
         raise UsageError(
             f"{folder} contains a search with another space, settings or data: choose another --out"
         )
-    write_text(folder / RECORD, json.dumps(asdict(record), indent=1) + "\n")
+    values = {"schema_version": SCHEMA_VERSION, **asdict(record)}
+    write_text(folder / RECORD, json.dumps(values, indent=1) + "\n")
