@@ -46,10 +46,18 @@ test-fast: $(STAMP)  ## run the tests without Ray, searches, kill tests and long
 fuzz: $(STAMP)  ## 100,000 generated documents for each reader: docs/robustness.md (FUZZ="--count 1000 GTF")
 	$(BIN)/python -m tests.fuzz --keep $(FUZZ)
 
-check: $(STAMP)  ## check lint, format and types
+check: $(STAMP) docs-check  ## check lint, format, types and the documentation site
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+.PHONY: docs docs-check test-docs
+docs: $(STAMP)  ## build the documentation site in build/site, with the output of tutorials and notebooks
+	NO_MKDOCS_2_WARNING=1 VQRNA_DOCS_RUN=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "docs: open build/site/index.html"
+
+docs-check: $(STAMP)  ## build the site without running its code; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --site-dir build/site-check
 
 weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the benchmark; about an hour)
 	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
