@@ -68,7 +68,7 @@ weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the bench
 	$(MAKE) install-weights RUN=runs/vqrna-501 CHOSEN="of seeds 0, 1 and 2 the one with the best AUROC of validation windows"
 
 # Everything that depends on the weights: calibration, model card, atlas, reliability table and picture, generated blocks
-install-weights: $(STAMP)  ## ship the weights of a training with all that depends on them (RUN, CHOSEN, VQRNA_DATA; half an hour)
+install-weights: $(STAMP)  ## ship the weights of a training with all that depends on them (RUN, CHOSEN, VQRNA_DATA; an hour)
 	@test -n "$(VQRNA_DATA)" || { echo "make install-weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	@test -n "$(RUN)" || { echo "make install-weights: set RUN to the folder of a training, or a file of weights"; exit 2; }
 	@mkdir -p runs
@@ -77,6 +77,7 @@ install-weights: $(STAMP)  ## ship the weights of a training with all that depen
 	$(BIN)/python -m tests.golden
 	$(BIN)/python -m benchmarks.web_atlas "$(VQRNA_DATA)"
 	$(BIN)/python -m benchmarks.scan_reliability "$(VQRNA_DATA)" $(wildcard $(VQRNA_DATA)/studies)
+	for each in validation_table evaluation_tables flags_check scan_exact tail_check; do $(BIN)/python -m benchmarks.$$each "$(VQRNA_DATA)" || exit 1; done
 	$(BIN)/python -m benchmarks.pages
 
 screenshot: $(STAMP)  ## take the picture of the web page for README (needs Chromium)

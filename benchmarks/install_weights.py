@@ -1,7 +1,7 @@
 """Make the model of a training run the shipped one: weights, checksums and model card.
 
-The atlas of the codes beside the weights stays valid where only the calibration changed; it then
-gets the new hash. Otherwise ``make web-atlas`` computes it again.
+The atlas of the codes and the kept results that depend on the network alone stay valid where only
+the calibration changed; they then get the new hash. ``make install-weights`` computes all again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ from vqrna.model.model_card import describe
 from vqrna.model.weights import FILE_NAME, SHIPPED, load_model, save_model
 from vqrna.web.atlas import SUFFIX
 
+RESULTS = Path(__file__).with_name("results")
+
+
+KEPT = ("validation", "flags", "tail")
+"""Kept results that depend on the network, its scores and its nulls alone."""
+
 
 def same_network(one: Model, other: Model) -> bool:
     """Return whether two models differ in their calibration only."""
@@ -39,6 +45,14 @@ def rename_atlas(before: str, after: str) -> None:
         if data["model"] == before:
             text = json.dumps(data | {"model": after}, separators=(",", ":"), allow_nan=False)
             path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def rename_results(before: str, after: str) -> None:
+    """Replace the hash of the model in kept results that depend on the network alone."""
+    for name in KEPT:
+        path = RESULTS / f"{name}.json"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(f'"model": "{before}"', f'"model": "{after}"'), "utf-8")
 
 
 def main(run: str, *chosen: str) -> None:
@@ -70,6 +84,7 @@ def main(run: str, *chosen: str) -> None:
     SHIPPED.with_suffix(".md").write_text(card.to_markdown(), encoding="utf-8")
     if before is not None and same_network(before, model):
         rename_atlas(before.hash, card.hash)
+        rename_results(before.hash, card.hash)
     print(f"installed {SHIPPED.name}: {SHIPPED.stat().st_size / 1e6:.1f} MB, {card.hash}")
 
 

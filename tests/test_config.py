@@ -4,7 +4,9 @@ import json
 
 import pytest
 from safetensors import safe_open
+from safetensors.torch import save_file
 
+from tiny import fresh
 from vqrna.config import (
     PAPER_LENGTHS,
     RENAMED,
@@ -20,7 +22,7 @@ from vqrna.config import (
     to_dict,
 )
 from vqrna.errors import DataError, UsageError
-from vqrna.model.weights import SHIPPED, load_model
+from vqrna.model.weights import load_model, save_model
 
 
 def test_the_paper_preset_holds_the_published_numbers():
@@ -168,13 +170,20 @@ def test_old_names_of_settings_are_still_read(tmp_path):
         replace(Config(), rivals=0)
 
 
-def test_weights_with_old_names_of_settings_are_still_read():
-    with safe_open(SHIPPED, framework="pt") as file:
-        (text,) = file.metadata().values()
-    stored = json.loads(text)["config"]["training"]
-    assert stored.keys() >= RENAMED.keys()
-    training = load_model(SHIPPED, "cpu").config.training
-    assert (training.decoys, training.unlabelled_share) == (stored["rivals"], stored["weak_share"])
+def test_weights_with_old_names_of_settings_are_still_read(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_model(fresh(), path)
+    with safe_open(path, framework="pt") as file:
+        ((key, text),) = file.metadata().items()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    facts = json.loads(text)
+    training = facts["config"]["training"]
+    for old, new in RENAMED.items():
+        training[old] = training.pop(new)
+    training |= {"rivals": 7, "weak_share": 0.25}
+    save_file(tensors, path, {key: json.dumps(facts)})
+    read = load_model(path, "cpu").config.training
+    assert (read.decoys, read.unlabelled_share) == (7, 0.25)
 
 
 @pytest.mark.parametrize(
