@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from vqrna.model import Model
     from vqrna.variation import TrackSource, VariantEffects, VariantSettings
 
-_NOT_IN_FILES = {"jobs", "engine", "address", "shard", "resume", "device", "strict", "out"}
+_NOT_IN_FILES = {"jobs", "engine", "address", "shard", "resume", "device", "strict", "out",
+                 "plot"}  # fmt: skip
 """Options without effect on the result."""
 
 
@@ -168,6 +169,12 @@ def variants(
             metavar="LIST",
         ),
     ] = None,
+    plot: Annotated[
+        int,
+        option(
+            "Draw the N records (at most 100) that change a probability most.", OUTPUT, metavar="N"
+        ),
+    ] = 0,
     jobs: Annotated[
         int | None,
         option(
@@ -249,6 +256,7 @@ def variants(
             shard=part,
             fresh=not resume,
             command=canonical(typed, _NOT_IN_FILES),
+            plot=plot,
         )
     if result is None:
         typer.echo(

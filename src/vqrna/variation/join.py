@@ -12,7 +12,8 @@ from vqrna.model.weights import load_model
 from vqrna.prediction.engines import resolve_jobs
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.lock import folder_lock
-from vqrna.variation.run import VariantEffects, write_results
+from vqrna.variation.result import VariantEffects
+from vqrna.variation.run import write_results
 from vqrna.variation.settings import make_variant_settings
 from vqrna.variation.store import StoredParts, VariantStore, input_digests
 from vqrna.variation.tracks import open_tracks

@@ -116,7 +116,8 @@ def sample_null(
                 for track, at in drawn
                 for _ in range(PER_PLACE)
             ]
-            for _, effects, _ in evaluate(placed, reader, rules, half, everything=True):
+            for each in evaluate(placed, reader, rules, half, everything=True):
+                effects = each.effects
                 changes.append(
                     (effects.modification, distance_bins(effects.distance), np.abs(effects.delta))
                 )

@@ -36,6 +36,9 @@ FORMATS = ("tsv", "parquet")
 
 VCF_NAME = "variants.vcf.gz"
 
+LARGEST = 100
+"""Records that can be drawn: those that change a probability most."""
+
 _PARQUET_TYPES = {
     "pos": pa.int64(), "position": pa.int64(), "distance": pa.int64(),
     "ref_probability": pa.float64(), "alt_probability": pa.float64(), "delta": pa.float64(),
@@ -50,6 +53,8 @@ class VariantTotals:
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     effects: Counter[tuple[str, str]] = field(default_factory=Counter)  # by modification and class
+    # Largest change of a probability, and number, of the `LARGEST` records that change most
+    _changes: list[tuple[float, int]] = field(default_factory=list)
 
     def add(self, part: VariantPart, settings: VariantSettings) -> None:
         """Count a part."""
@@ -61,6 +66,17 @@ class VariantTotals:
         symbols = [settings.modifications[k].symbol for k in part.effects["modification"].tolist()]
         classes = [CLASSES[c] for c in part.effects["class_index"].tolist()]
         self.effects.update(zip(symbols, classes, strict=True))
+        change = np.zeros(len(part.verdict))
+        record = part.allele_record[part.effects["allele"]]
+        np.maximum.at(change, record, np.abs(part.effects["delta"]))
+        largest = np.argsort(-change, kind="stable")[:LARGEST]
+        self._changes += [(-change[i], part.first + int(i)) for i in largest if change[i]]
+        self._changes = sorted(self._changes)[:LARGEST]
+
+    @property
+    def largest(self) -> tuple[int, ...]:
+        """Numbers of the records that change a probability most, the largest change first."""
+        return tuple(number for _, number in self._changes)
 
     def table(self, settings: VariantSettings) -> pd.DataFrame:
         """Return the number of effects by modification and class."""

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from vqrna.runtime.run_record import (
 from vqrna.variation.null import NullTable, groups_of, sample_null
 from vqrna.variation.output import (
     COLUMNS,
+    LARGEST,
     RECORD_COLUMNS,
     EffectWriter,
     VariantTotals,
@@ -44,6 +44,8 @@ from vqrna.variation.output import (
     write_vcf,
 )
 from vqrna.variation.parts import VariantPart
+from vqrna.variation.pictures import VariantPictures, is_picture, write_pictures
+from vqrna.variation.result import VariantEffects
 from vqrna.variation.settings import (
     MAX_LENGTH,
     MIN_DELTA,
@@ -58,41 +60,6 @@ from vqrna.variation.units import VariantEngine, VariantThreads, VariantUnit, cu
 from vqrna.variation.vcf import VcfFile, open_vcf
 
 Input = str | PathLike[str]
-
-
-@dataclass(frozen=True, eq=False)
-class VariantEffects:
-    """Effects of variants.
-
-    Attributes
-    ----------
-    effects : pandas.DataFrame, or None
-        One row for each allele, gene, site and modification, with the columns
-        :data:`vqrna.variation.output.COLUMNS`: ``pos``, ``ref`` and ``alt`` of the normalised
-        allele, ``position`` 1-based in the reference, probabilities at the prior, ``class`` one of
-        gain, loss, strengthened, weakened, ``distance`` in nt along the transcript (negative: the
-        edit is on the 5' side), ``p_value`` against random variants. None if they were written to
-        files.
-    records : pandas.DataFrame, or None
-        One row a record of the VCF: ``verdict`` is scored, no site near, or skipped, with a
-        ``reason``.
-    summary : pandas.DataFrame
-        Number of effects by modification and class.
-    verdicts, reasons : dict of str to int
-        Number of records by verdict, and of skipped alleles by reason.
-    paths : tuple of pathlib.Path
-        Written files, the effects first.
-    notes : tuple of str
-        Notes for the user.
-    """
-
-    effects: pd.DataFrame | None
-    records: pd.DataFrame | None
-    summary: pd.DataFrame
-    verdicts: Mapping[str, int]
-    reasons: Mapping[str, int]
-    paths: tuple[Path, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def variants(
@@ -211,6 +178,10 @@ def variants(
         dict(totals.verdicts),
         dict(totals.reasons),
         notes=_notes(source, totals),
+        largest=totals.largest,
+        pictures=VariantPictures(
+            source, loaded, settings, tuple(r for unit, _ in scored for r in unit.records)
+        ),
     )
 
 
@@ -228,6 +199,7 @@ def annotate(
     shard: Shard | None = None,
     fresh: bool = False,
     command: str | None = None,
+    plot: int = 0,
     show_progress: bool = True,
 ) -> VariantEffects | None:
     """Predict the effects of the variants of a file, and write tables and an annotated VCF.
@@ -258,6 +230,9 @@ def annotate(
         Ignore the parts of an earlier run.
     command : str, optional
         Command for the files; the one that was typed if not given.
+    plot : int
+        Number of records to draw: those that change a probability most, at most
+        :data:`vqrna.variation.output.LARGEST`.
     show_progress : bool
 
     Returns
@@ -274,6 +249,10 @@ def annotate(
     """
     if not str(out):
         raise UsageError("--out is empty (expected a folder, or - for standard output)")
+    if not 0 <= plot <= LARGEST:
+        raise UsageError(f"invalid --plot {plot} (expected 0 to {LARGEST})")
+    if plot and (shard is not None or str(out) == "-"):
+        raise UsageError("--plot needs a whole run and an output folder")
     engine = engine or VariantThreads(source, model, settings, resolve_jobs(jobs, model.device))
     command = command or command_line()
     with open_vcf(vcf) as file:
@@ -317,7 +296,7 @@ def annotate(
                 parts = StoredParts([store] * count)
                 result = write_results(
                     parts, folder, file, source, model, settings, formats, command, run,
-                    jobs=engine.jobs, show_progress=show_progress,
+                    jobs=engine.jobs, plot=plot, show_progress=show_progress,
                 )  # fmt: skip
             except BaseException as error:
                 if not model.hash:
@@ -386,6 +365,7 @@ def write_results(
     run: Mapping[str, Any],
     *,
     jobs: int = 1,
+    plot: int = 0,
     show_progress: bool = False,
 ) -> VariantEffects:
     """Write the output files of a run.
@@ -407,6 +387,11 @@ def write_results(
             totals.add(part, settings)
             writer.write(part, records, null)
         write_vcf(files, vcf, iter(parts), settings, header)
+        if plot:
+            wanted = totals.largest[:plot]
+            records = {r.number: r for r in vcf.records() if r.number in set(wanted)}
+            ordered = tuple(records[number] for number in wanted)
+            write_pictures(files, VariantPictures(source, model, settings, ordered), show_progress)
         notes = (*_notes(source, totals), *files.notes)
         names = [path.name for path in files.paths]
         record = run_record(
@@ -445,7 +430,8 @@ def write_results(
 def _previous_files(folder: Path) -> list[str]:
     """Return the names of files of an earlier run here that this one may not replace."""
     listed = record_of_file(folder / "records.tsv").get("files", [])
-    return [name for name in ("variants.tsv", "variants.parquet") if name in listed]
+    tables = ("variants.tsv", "variants.parquet")
+    return [name for name in listed if name in tables or is_picture(name)]
 
 
 def _notes(source: TrackSource, totals: VariantTotals) -> tuple[str, ...]:

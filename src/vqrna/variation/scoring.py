@@ -14,8 +14,8 @@ from vqrna.model import Model
 from vqrna.model.edited import EditedScan, TokenEdit
 from vqrna.sequence import centre, encode
 from vqrna.stats.scan_calibration import window_kinds
-from vqrna.variation.alleles import normalise, shift_left, shift_right, vcf_fields
-from vqrna.variation.effects import Effects, Haplotype, align_haplotypes, compare
+from vqrna.variation.alleles import Allele, normalise, shift_left, shift_right, vcf_fields
+from vqrna.variation.effects import Alignment, Effects, Haplotype, align_haplotypes, compare
 from vqrna.variation.parts import NO_SITE, SCORED, SKIPPED, EffectColumns, VariantPart
 from vqrna.variation.settings import Rules, VariantSettings
 from vqrna.variation.tracks import Target, Track, TrackSource
@@ -34,6 +34,19 @@ class Placed(NamedTuple):
     allele: int  # Index among the alleles of the unit
     target: Target  # With an insertion or deletion as far to the left as possible
     slack: int  # By how many nt an insertion or deletion can move to the right
+
+
+class Comparison(NamedTuple):
+    """An allele on a track, evaluated."""
+
+    allele: int  # As in :class:`Placed`
+    effects: Effects
+    track: Track
+    alignment: Alignment
+    start: int  # Position of the first row of the reference on the track
+    # ref, alt: (N,) and (N'), uint8: Tokens of the rows of both haplotypes
+    ref: np.ndarray
+    alt: np.ndarray
 
 
 @dataclass
@@ -69,35 +82,60 @@ def score_records(
             targets_before = len(placed)
             scorable = 0
             chromosome = numbers.get(record.chrom)
-            for n, alt in enumerate(record.alts, start=1):
-                reason = _reason(record, alt, source, chromosome, reader, settings.max_length)
-                if reason is None:
+            for placement in place_alleles(record, source, reader, settings, half):
+                reason, allele = placement.reason, placement.allele
+                if allele is not None:
                     assert chromosome is not None
                     fetch = _fetcher(reader, chromosome)
-                    start = record.pos - 1
-                    allele = normalise(start, encode(record.ref), encode(alt), fetch)
-                    targets, reason = source.targets(chromosome, allele, half)
                     length = source.genome.lengths[chromosome]
-                    for target in targets:
+                    for target in placement.targets:
                         placed.append(place(len(alleles.record), target, reader, half))
                     alleles.record.append(row)
-                    alleles.number.append(n)
+                    alleles.number.append(placement.number)
                     alleles.names.append(vcf_fields(allele, fetch, length))
                     alleles.groups.append(allele.group)
-                    scorable += reason is None or bool(targets)
+                    scorable += reason is None or bool(placement.targets)
                 if reason is not None:
+                    alt = record.alts[placement.number - 1]
                     reasons.append(reason if len(record.alts) == 1 else f"{alt[:20]}: {reason}")
             if not record.alts:
                 reasons.append("no ALT")
             scored = len(placed) > targets_before
             verdict = SCORED if scored else NO_SITE if scorable else SKIPPED
             verdicts.append((verdict, "; ".join(reasons)))
-        for number, effects, track in evaluate(placed, reader, rules, half):
-            for e, owner_list in _with_owners(effects, track):
-                columns.add(number, effects, e, track, owner_list)
+        for each in evaluate(placed, reader, rules, half):
+            for e, owner_list in _with_owners(each.effects, each.track):
+                columns.add(each.allele, each.effects, e, each.track, owner_list)
     if advance is not None:
         advance(len(records))
     return VariantPart.of(records, verdicts, alleles, columns)
+
+
+class Placement(NamedTuple):
+    """An allele of a record on the tracks that it changes."""
+
+    number: int  # Of the ALT, from 1
+    allele: Allele | None  # None if it is skipped
+    targets: list[Target]
+    reason: str | None  # Why it, or a transcript that it overlaps, is skipped
+
+
+def place_alleles(
+    record: VcfRecord, source: TrackSource, reader: Reader, settings: VariantSettings, half: int
+) -> Iterator[Placement]:
+    """Yield the alleles of a record, normalised, with the tracks that they change."""
+    names = source.genome.names
+    chromosome = names.index(record.chrom) if record.chrom in names else None
+    for number, alt in enumerate(record.alts, start=1):
+        reason = _reason(record, alt, source, chromosome, reader, settings.max_length)
+        if reason is not None:
+            yield Placement(number, None, [], reason)
+            continue
+        assert chromosome is not None
+        fetch = _fetcher(reader, chromosome)
+        allele = normalise(record.pos - 1, encode(record.ref), encode(alt), fetch)
+        targets, reason = source.targets(chromosome, allele, half)
+        yield Placement(number, allele, targets, reason)
 
 
 def _reason(
@@ -161,7 +199,7 @@ def place(allele: int, target: Target, reader: Reader, half: int) -> Placed:
 
 def evaluate(
     placed: Sequence[Placed], reader: Reader, rules: Rules, half: int, *, everything: bool = False
-) -> Iterator[tuple[int, Effects, Track]]:
+) -> Iterator[Comparison]:
     """Evaluate alleles on their tracks, neighbouring ones with one scan of the reference.
 
     Parameters
@@ -171,7 +209,7 @@ def evaluate(
 
     Yields
     ------
-    allele, effects, track
+    Comparison
         In any order.
     """
     by_track: dict[tuple[str, int, bool], list[Placed]] = {}
@@ -202,7 +240,7 @@ def _clusters(members: Sequence[Placed], half: int) -> Iterator[list[Placed]]:
 
 def _evaluate_cluster(
     cluster: Sequence[Placed], reader: Reader, rules: Rules, half: int, everything: bool
-) -> Iterator[tuple[int, Effects, Track]]:
+) -> Iterator[Comparison]:
     track = cluster[0].target.track
     first = cluster[0].target.start - half
     last = max(each.target.stop for each in cluster) + half
@@ -230,7 +268,9 @@ def _evaluate_cluster(
         block = tokens[edit.start : edit.stop]
         alignment = align_haplotypes(half, block, edit.letters, each.slack, *pair)
         effects = compare(rules, *pair, alignment, wanted[rows], start=begin, everything=everything)
-        yield each.allele, effects, track
+        shown = slice(half, half + len(logits))
+        letters = tokens[rows.start + half : rows.stop + half]
+        yield Comparison(each.allele, effects, track, alignment, begin, letters, near[shown])
 
 
 def _kinds(track: Track, start: int, stop: int, added: int, half: int) -> np.ndarray:
