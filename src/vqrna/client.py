@@ -66,6 +66,7 @@ class Client:
         modifications: Sequence[str] = (),
         confidence: str | None = None,
         threshold: float | None = None,
+        min_probability: float | None = None,
         fdr: float | None = None,
         prior: float | Mapping[str, float] | None = None,
     ) -> Job:
@@ -77,7 +78,7 @@ class Client:
         ----------
         sequences : path, or mapping of name to sequence
             A FASTA file, plain or gzipped, or sequences.
-        modifications, confidence, threshold, fdr, prior
+        modifications, confidence, threshold, min_probability, fdr, prior
             As for :func:`vqrna.predict`; the defaults of the server if not given.
 
         Raises
@@ -91,6 +92,7 @@ class Client:
             "modifications": list(modifications),
             "confidence": confidence,
             "threshold": threshold,
+            "min_probability": min_probability,
             "fdr": fdr,
             "prior": dict(prior) if isinstance(prior, Mapping) else prior,
         }

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -37,8 +38,15 @@ def test_life_of_a_job(running):
 
 @pytest.mark.parametrize(
     "options",
-    [OPTIONS, {}, {"threshold": 0.9, "modifications": "m6A"}, {"confidence": "low", "fdr": 0.2}],
-    ids=["tier", "default", "threshold", "fdr"],
+    [
+        OPTIONS,
+        {},
+        {"threshold": 0.9, "modifications": "m6A"},
+        {"confidence": "low", "fdr": 0.2},
+        {"min_probability": 0.03},
+        {"confidence": "low", "threshold": 0.99, "min_probability": 0.05},
+    ],
+    ids=["tier", "default", "threshold", "fdr", "probability", "tier-and-limits"],
 )
 def test_files_are_those_of_the_command_line(shared, tmp_path, options, monkeypatch):
     from vqrna.cli import main
@@ -223,6 +231,7 @@ def test_tracks_hold_the_scores_of_all_candidates(shared, job):
     sites = vqrna.predict(
         {"planted_m5U": DEMO.split(">planted_m5U")[1].split("\n", 1)[1].split(">")[0]},
         modifications="Cm,m5U,Psi",
+        prior={"m5U": 0.001},
         all_sites=True,
     ).sites
     answer = shared.client.get(f"/api/jobs/{job}/track", params={"sequence": 4, "bins": 4000})
@@ -233,6 +242,8 @@ def test_tracks_hold_the_scores_of_all_candidates(shared, job):
         own = sites[sites["modification"] == track["modification"]]
         assert track["positions"] == own["position"].tolist()
         assert abs(own["score"].to_numpy() - track["scores"]).max() < 1e-4
+        ratio = np.array(track["probabilities"]) / own["probability"].to_numpy()
+        assert abs(ratio[own["probability"] > 1e-6] - 1).max() < 1e-3
     assert 301 in [site["position"] for site in content["sites"]]
 
 
@@ -276,7 +287,7 @@ def test_explanations(shared, job):
     sites = shared.client.get(f"/api/jobs/{job}/results.json").json()["sites"]
     (site,) = [s for s in sites if (s["position"], s["modification"]) == (301, "m5U")]
     assert abs(answer["score"] - site["score"]) < 2e-6
-    assert abs(answer["probability"] - site["probability"]) < 1e-3
+    assert answer["probability"] == pytest.approx(site["probability"], rel=2e-3)
     assert alone["importance"] == answer["importance"]
     assert answer["motif"]["mismatches"] == 0
     assert len(answer["codes"]) == 8 or len(answer["codes"]) == 7
@@ -286,8 +297,9 @@ def test_explanations(shared, job):
     assert answer["letters"][index] == changed["from"]
     mutated = letters.replace("\n", "")
     mutated = mutated[: changed["position"] - 1] + changed["to"] + mutated[changed["position"] :]
-    again = vqrna.predict({"x": mutated}, modifications="m5U", all_sites=True).sites
-    score = again.loc[again["position"] == 301, "score"].item()
+    again = vqrna.predict({"x": mutated}, modifications="m5U", prior=0.001, all_sites=True).sites
+    score, probability = again.loc[again["position"] == 301, ["score", "probability"]].iloc[0]
+    assert changed["probability"] == pytest.approx(probability, rel=2e-3)
     assert abs(score - changed["score"]) < 1e-4
     assert (wrong.status_code, outside.status_code) == (422, 422)
     assert "cannot carry m5U" in wrong.json()["error"]

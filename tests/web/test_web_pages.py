@@ -107,6 +107,27 @@ def test_variants_as_a_fragment(shared, job):
     assert "<svg" in answer.text
 
 
+def test_a_form_without_a_tier_needs_a_limit(shared):
+    fields = {"fasta": DEMO, "confidence": "none"}
+    answer = shared.client.post("/jobs", files={"x": ("", b"")}, data=fields)
+    assert answer.status_code == 422
+    assert "no tier" in answer.text
+    answer = shared.client.post(
+        "/jobs", files={"x": ("", b"")}, data={**fields, "min_probability": "0.05"},
+        follow_redirects=False,
+    )  # fmt: skip
+    id = answer.headers["location"].rpartition("/")[2]
+    options = shared.server.job(id).options
+    assert (options["confidence"], options["min_probability"]) == (None, 0.05)
+    shared.client.post(f"/jobs/{id}/delete")
+
+
+def test_flags_of_the_table_are_explained(shared, job):
+    text = shared.client.get(f"/jobs/{job}/table").text
+    assert text.count("The window of the site extends beyond an end of the sequence.") >= 2
+    assert "The sequence is shorter than the window" not in text
+
+
 def test_atlas_pages(shared):
     assert shared.server.atlas is not None, "run make web-atlas for the shipped model"
     text = shared.client.get("/atlas", params={"type": "m6A"}).text

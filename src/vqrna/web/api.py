@@ -15,6 +15,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from vqrna.sites import round_significant
 from vqrna.web.errors import RequestError
 from vqrna.web.forms import FORM_SCHEMA, form_options, parse_json, read_form
 from vqrna.web.limits import admit
@@ -243,7 +244,7 @@ def track(
     request: Request, id: JobId, sequence: Number = 1, start: Start = 1, end: End = None,
     bins: Annotated[int, Query(ge=10, le=MOST_BINS)] = 1200,
 ) -> Response:  # fmt: skip
-    """Return the score of every candidate in a window, or the highest in each of `bins` parts."""
+    """Return every candidate in a window, or the most probable in each of `bins` parts."""
     server = server_of(request)
     result = job_result(server, id)
     chosen = sequence_number(result, sequence)
@@ -265,6 +266,7 @@ def track(
                     "prior": float(result.priors[each.modification]),
                     "positions": each.positions.tolist(),
                     "scores": np.round(each.scores, 6).tolist(),
+                    "probabilities": round_significant(each.probabilities).tolist(),
                 }
                 for each in file.tracks(first, stop, bins)
             ],

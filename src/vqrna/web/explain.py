@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from vqrna.modifications import Modification, modification
 from vqrna.nn.dense import supports_dense
 from vqrna.nn.dense.weights import fold
 from vqrna.sequence import ALPHABET, AMBIGUOUS, IUPAC, centre, decode, encode, windows_around
-from vqrna.stats.calibration import at_prior, sigmoid
+from vqrna.sites import round_significant
+from vqrna.stats.calibration import sigmoid
+from vqrna.stats.scan_calibration import Curve, probabilities, window_kinds
 from vqrna.web.errors import RequestError
 
 STRONGEST = 12
@@ -99,7 +102,10 @@ class Explainer:
         log_odds = slope * float(reference) + float(single.calibration.intercept[column])
         score = float(single.score(mutated.reference[None])[0, column])
         prior = m.prior if prior is None else prior
-        cut = np.array([index < half or len(tokens) - 1 - index < half])
+        to_end = np.array(min(index, len(tokens) - 1 - index))
+        cut = np.array([to_end < half])
+        curves = single.scan_calibration.completed(single.calibration)[column]
+        curve = curves[int(window_kinds(to_end, half))]
         inside = np.flatnonzero(
             (np.arange(single.length) - half + index >= 0)
             & (np.arange(single.length) - half + index < len(tokens))
@@ -110,7 +116,7 @@ class Explainer:
             "position": index + first,
             "base": decode(tokens[index : index + 1]),
             "score": round(score, 6),
-            "probability": _round(at_prior(np.array(score), np.array(prior))),
+            "probability": _probability(curve, float(mutated.reference[column]), prior),
             "p_value": _number(single.p_values(mutated.reference[None], cut)[0, column]),
             "prior": prior,
             "model": self.model.hash,
@@ -118,7 +124,10 @@ class Explainer:
             "letters": decode(window[0][shown]),
             "importance": _list(importance[shown]),
             "substitutions": {base: _list(change[b, shown]) for b, base in enumerate(ALPHABET)},
-            "strongest": _strongest(change, window[0], half, index + first, log_odds, prior),
+            "strongest": [
+                row | {"probability": _probability(curve, float(x), prior)}
+                for row, x in _strongest(change, substituted, window[0], index + first, log_odds)
+            ],
             "codes": _codes(single, window, index + first),
             "motif": _motif(tokens, index, m),
         }
@@ -146,30 +155,32 @@ def _find(name: str, model: Model) -> Modification:
     return modification(name, model.modifications)
 
 
+def _probability(curve: Curve, logit: float, prior: float) -> float:
+    """Return the probability in a scan, as in the table of sites."""
+    return float(round_significant(probabilities(curve(np.array(logit)), prior)))
+
+
 def _strongest(
-    change: np.ndarray, window: np.ndarray, half: int, position: int, log_odds: float, prior: float
-) -> list[dict[str, Any]]:
-    """List the substitutions beside the site that change the log-odds most."""
+    change: np.ndarray, logits: np.ndarray, window: np.ndarray, position: int, log_odds: float
+) -> Iterator[tuple[dict[str, Any], float]]:
+    """Yield the substitutions beside the site that change the log-odds most, with their logits."""
+    half = centre(len(window))
     sizes = np.abs(change)
     sizes[:, half] = 0  # without the site itself
     order = np.argsort(-sizes, axis=None, kind="stable")[:STRONGEST]
     bases, columns = np.unravel_index(order, sizes.shape)
-    rows = []
     for base, column in zip(bases.tolist(), columns.tolist(), strict=True):
         if not sizes[base, column]:
             continue
         after = float(sigmoid(np.array(log_odds + change[base, column])))
-        rows.append(
-            {
-                "position": position + column - half,
-                "from": decode(window[column : column + 1]),
-                "to": ALPHABET[base],
-                "change": _round(change[base, column]),
-                "score": round(after, 6),
-                "probability": _round(at_prior(np.array(after), np.array(prior))),
-            }
-        )
-    return rows
+        row = {
+            "position": position + column - half,
+            "from": decode(window[column : column + 1]),
+            "to": ALPHABET[base],
+            "change": _round(change[base, column]),
+            "score": round(after, 6),
+        }
+        yield row, float(logits[base, column])
 
 
 def _codes(single: TrainedModel, window: np.ndarray, position: int) -> list[dict[str, Any]]:

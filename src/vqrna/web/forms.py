@@ -24,11 +24,19 @@ FORM_SCHEMA = {
         "modifications": {"type": "string"},
         "confidence": {"type": "string"},
         "threshold": {"type": "string"},
+        "min_probability": {"type": "string"},
         "fdr": {"type": "string"},
         "prior": {"type": "string", "description": "0.001, or m6A=0.002,Psi=0.001"},
     },
 }
 """Fields of a form, for the description of the API."""
+
+
+LIMITS = ("threshold", "min_probability", "fdr")
+"""Fields with a number that limits which sites are reported."""
+
+NO_TIER = "none"
+"""Value of the form's field ``confidence`` for sites without regard to their tier."""
 
 
 def validation_message(error: ValidationError) -> str:
@@ -86,9 +94,12 @@ async def read_form(request: Request, server: Server) -> tuple[Fill, dict[str, s
 def form_options(fields: dict[str, str], known: tuple[str, ...]) -> JobOptions:
     """Return the options of a form: ``prior`` is text, or there is one field for each symbol."""
     values: dict[str, Any] = {"modifications": fields.get("modifications", "")}
-    if fields.get("confidence"):
+    if fields.get("confidence") == NO_TIER:
+        if not any(fields.get(name, "").strip() for name in ("threshold", "min_probability")):
+            raise RequestError(422, "no tier: give the least probability or score of a site")
+    elif fields.get("confidence"):
         values["confidence"] = fields["confidence"]
-    for name in ("threshold", "fdr"):
+    for name in LIMITS:
         if fields.get(name, "").strip():
             values[name] = fields[name].strip()
     prior = {symbol: fields[f"prior_{symbol}"].strip() for symbol in known

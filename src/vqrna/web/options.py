@@ -40,10 +40,15 @@ class JobOptions(BaseModel):
         Field(description="Symbols such as m6A; all if empty.", max_length=100),
     ] = []
     confidence: Annotated[
-        str, Field(description="Lowest tier: low, medium or high.", max_length=20)
-    ] = DEFAULT_TIER
-    threshold: Annotated[
-        float | None, Field(description="Lowest score that is called, instead of a tier.")
+        Annotated[str, Field(max_length=20)] | None,
+        Field(
+            description="Lowest tier: low, medium or high. By default medium, or no tier with "
+            "`threshold` or `min_probability`."
+        ),
+    ] = None
+    threshold: Annotated[float | None, Field(description="Lowest score that is called.")] = None
+    min_probability: Annotated[
+        float | None, Field(description="Lowest probability that is called.")
     ] = None
     fdr: Annotated[float | None, Field(description="Largest q-value that is called.")] = None
     prior: Annotated[
@@ -53,14 +58,12 @@ class JobOptions(BaseModel):
 
     def settings(self, known: tuple[Modification, ...]) -> Settings:
         """Return the settings of the scan; raises UsageError for unknown names and bad numbers."""
-        values: dict[str, Any] = self.model_dump()
-        if self.threshold is not None:
-            del values["confidence"]
-        return make_settings(known, **values)
+        return make_settings(known, **self.model_dump())
 
     def resolved(self, known: tuple[Modification, ...]) -> JobOptions:
         """Return the options with symbols in the order of the model; raises UsageError."""
-        chosen = self.settings(known).modifications
+        settings = self.settings(known)
+        chosen = settings.modifications
         every = len(chosen) == len(known)
         prior = self.prior
         if isinstance(prior, dict):
@@ -73,6 +76,7 @@ class JobOptions(BaseModel):
         return self.model_copy(
             update={
                 "modifications": [] if every else [m.symbol for m in chosen],
+                "confidence": settings.confidence,
                 "prior": prior or None,
             }
         )
@@ -82,9 +86,11 @@ class JobOptions(BaseModel):
         words: list[str] = []
         if self.modifications:
             words += ["--modifications", ",".join(self.modifications)]
-        if self.threshold is None and self.confidence != DEFAULT_TIER:
-            words += ["--confidence", self.confidence]
-        for name, value in (("--threshold", self.threshold), ("--fdr", self.fdr)):
+        limits = {"--threshold": self.threshold, "--min-probability": self.min_probability}
+        by_limit = any(value is not None for value in limits.values())
+        if self.confidence not in (None if by_limit else DEFAULT_TIER, None):
+            words += ["--confidence", str(self.confidence)]
+        for name, value in (limits | {"--fdr": self.fdr}).items():
             if value is not None:
                 words += [name, str(value)]
         if isinstance(self.prior, dict):

@@ -108,6 +108,7 @@ def job_page(
     result = server.result(job)
     number = min(sequence, len(result.sequences))
     places = {m.symbol: n for n, m in enumerate(server.modifications)}
+    by_limit = options.threshold is not None or options.min_probability is not None
     return render(
         request,
         "job.html",
@@ -117,6 +118,7 @@ def job_page(
         result=result,
         number=number,
         sequence=result.sequences[number - 1],
+        called=_called(options),
         tab=tab if tab in ("sites", "variants", "downloads") else "sites",
         track_modifications=json.dumps(
             [{"symbol": m.symbol, "css": f"mod-{places[m.symbol]}"} for m in result.modifications]
@@ -124,9 +126,19 @@ def job_page(
         table_query=f"?{request.url.query}" if request.url.query else "",
         example_variants=_example_variants(result, number - 1),
         given_variants=variants,
-        tiers=TIERS if options.threshold is None else (BY_THRESHOLD, *TIERS),
+        tiers=(BY_THRESHOLD, *TIERS) if by_limit else TIERS,
         default_prior=options.prior is None,
     )
+
+
+def _called(options: JobOptions) -> list[str]:
+    """Return which sites are reported."""
+    limits = {"probability": options.min_probability, "score": options.threshold}
+    words = [f"{name} {limit:g} or higher" for name, limit in limits.items() if limit is not None]
+    if options.confidence is not None:
+        higher = "" if options.confidence == TIERS[-1] else " or higher"
+        words.insert(0, f"{options.confidence} confidence{higher}")
+    return words
 
 
 def _example_variants(result: JobResult, number: int) -> str:

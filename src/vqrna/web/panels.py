@@ -6,13 +6,12 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import anyio.to_thread
-import numpy as np
 from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import Response
 
 from vqrna.modifications import Modification
 from vqrna.sequence import centre
-from vqrna.stats.calibration import at_prior
+from vqrna.stats.tiers import EDGE
 from vqrna.web.api import Number, job_result, sequence_number, server_of
 from vqrna.web.errors import RequestError
 from vqrna.web.options import JobOptions
@@ -30,14 +29,20 @@ router = APIRouter()
 JobId = Annotated[str, Path(max_length=64)]
 Text = Annotated[str, Query(max_length=200)]
 
+FLAG_NAMES = {"ood": "unusual", "in_training": "trained on"}
+"""Names of flags on the page where they differ from those in the files."""
+
 FLAG_MEANINGS = {
-    "short": "sequence shorter than a window",
-    "end": "window extends beyond an end",
-    "edge": "fewer than 25 nt on one side",
-    "ambiguous": "ambiguous letters nearby",
-    "ood": "unlike the training data",
-    "in_training": "in the training data",
+    "short": "The sequence is shorter than the window of the model: less is known about its sites.",
+    "end": "The window of the site extends beyond an end of the sequence.",
+    "edge": f"Fewer than {EDGE} nt on one side of the site: the least certain predictions.",
+    "ambiguous": "Letters other than A, C, G, U and T are near the site.",
+    "ood": "The sequence is unlike the training data (ood in the files): do not trust the "
+    "probability.",
+    "in_training": "The model was trained on this site or its surroundings (in_training in the "
+    "files): not an independent prediction.",
 }
+"""What each flag means, for readers of the page."""
 
 
 @router.get("/jobs/{id}/table")
@@ -67,11 +72,12 @@ def table(
         return f"{server.settings.root_path}/jobs/{id}/table?{urlencode(values)}"
 
     numbers = {each.name: each.number + 1 for each in result.sequences}
+    shown = [_row(dict(row), numbers) for row in rows.to_dict("records")]
     return render(
         request,
         "table.html",
         id=id,
-        rows=[_row(dict(row), numbers) for row in rows.to_dict("records")],
+        rows=shown,
         count=count,
         total=len(result.table()),
         page=page,
@@ -82,6 +88,10 @@ def table(
         state=state,
         many=len(result.sequences) > 1,
         flag_meanings=FLAG_MEANINGS,
+        flag_names=FLAG_NAMES,
+        flags_shown=[
+            flag for flag in FLAG_MEANINGS if any(flag in row["flag_list"] for row in shown)
+        ],
     )
 
 
@@ -127,6 +137,7 @@ async def site(
         window=sparkline(answer["importance"], at),
         grid=_grid(answer, position),
         flag_meanings=FLAG_MEANINGS,
+        flag_names=FLAG_NAMES,
         offset=centre(server.length),
     )
 
@@ -156,10 +167,9 @@ def _prepare_site(
         "prior": prior,
         "first": low + 1,
     }
-    score = float(scored.scores[0])
     numbers: dict[str, Any] = {
-        "score": round(score, 6),
-        "probability": float(at_prior(np.array(score), np.array(prior))),
+        "score": round(float(scored.scores[0]), 6),
+        "probability": float(scored.probabilities[0]),
         "q_value": None,
         "call": "",
         "flags": [],

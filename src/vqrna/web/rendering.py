@@ -19,6 +19,7 @@ from starlette.responses import Response
 from vqrna._version import __version__
 from vqrna.modifications import Modification
 from vqrna.plots.style import dark
+from vqrna.stats.tiers import PROBABILITIES, TIERS
 from vqrna.web.api import server_of
 
 _HERE = Path(__file__).parent
@@ -86,6 +87,10 @@ def _environment() -> Environment:
 templates = Jinja2Templates(env=_environment())
 
 
+TIER_ODDS = {tier: f"1 in {round(1 / p)}" for tier, p in zip(TIERS, PROBABILITIES, strict=True)}
+"""Lowest probability of each tier in words."""
+
+
 def render(
     request: Request, template: str, status: int = 200, headers: dict[str, str] | None = None,
     **values: Any,
@@ -105,6 +110,7 @@ def render(
         "path": request.scope["path"].removeprefix(root),
         "limits": server.settings.limits,
         "safe_svg": Markup,
+        "tier_odds": TIER_ODDS,
     }
     return templates.TemplateResponse(
         request, template, common | values, status_code=status, headers=headers

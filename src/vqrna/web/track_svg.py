@@ -10,7 +10,6 @@ import numpy as np
 
 from vqrna.modifications import Modification
 from vqrna.plots.style import FAINT, HAIR, INK, dark, tint
-from vqrna.stats.calibration import at_prior
 from vqrna.web.results import JobResult, SequenceResult, highest_sites
 from vqrna.web.svg import number
 
@@ -52,8 +51,8 @@ def sequence_svg(result: JobResult, sequence: SequenceResult, first: int, stop: 
     for track in file.tracks(first, stop, _BINS):
         if not len(track.positions):
             continue
-        values = at_prior(track.scores, result.priors[track.modification])
-        lanes.append((result.modifications[track.modification], track.positions, values))
+        m = result.modifications[track.modification]
+        lanes.append((m, track.positions, track.probabilities))
     sites = [
         (site.modification, site.position, site.probability)
         for site in highest_sites(result.table(), sequence.name, first + 1, stop, 1000)

@@ -1,8 +1,8 @@
-"""The scores of all candidates of a job, for the track view: written during the scan.
+"""Scores and probabilities of all candidates of a job, for the track view: written during the scan.
 
-A sequence has one row of 16-bit numbers per position, with one column for each modification that
-its base can carry. A number is the log-odds of the score in steps of 0.0005; 0 means that the
-position is not a candidate.
+A sequence has one row of 16-bit numbers per position, with two columns for each modification that
+its base can carry: score and probability. A number is the log-odds in steps of 0.0005; 0 means that
+the position is not a candidate.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from vqrna.sequence import ALPHABET, IUPAC, decode
 from vqrna.stats.calibration import sigmoid
 from vqrna.web.inputs import Checked
 
-INDEX, SCORES, TOKENS = "index.json", "scores.u16", "tokens.u8"
+INDEX, VALUES, TOKENS = "index.json", "values.u16", "tokens.u8"
 
 _UNITS = "units"
 _LARGEST = 16.0
@@ -96,12 +96,13 @@ class RecordingEngine:
         """Write the scores of a unit; the sites of a part are in the order of its candidates."""
         blocks, start = [], 0
         for piece in unit.pieces:
-            block = np.zeros((piece.count, self._slots.width), dtype=_TYPE)
+            block = np.zeros((piece.count, self._slots.width, 2), dtype=_TYPE)
             mask = candidates(piece, self._settings.modifications)
             rows, index = np.nonzero(mask)
-            scores = part.sites.score[start : start + len(rows)]
-            bases = part.sites.base[start : start + len(rows)]
-            block[rows, self._slots.column[index, bases]] = _pack(scores)
+            own = slice(start, start + len(rows))
+            column = self._slots.column[index, part.sites.base[own]]
+            block[rows, column, 0] = _pack(part.sites.score[own])
+            block[rows, column, 1] = _pack(part.sites.probability[own])
             start += len(rows)
             blocks.append(block)
         with atomic_path(self._folder / f"{unit.number:08d}") as path:
@@ -111,7 +112,7 @@ class RecordingEngine:
         """Join the scores of all units to the files of a track view."""
         view.mkdir(exist_ok=True)
         units = sorted(self._folder.iterdir())
-        with atomic_path(view / SCORES) as path, path.open("wb") as file:
+        with atomic_path(view / VALUES) as path, path.open("wb") as file:
             for unit in units:
                 file.write(unit.read_bytes())
         with atomic_path(view / TOKENS) as path, path.open("wb") as file:
@@ -125,7 +126,7 @@ class RecordingEngine:
 
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """Columns of the scores file."""
+    """Columns of the file of scores and probabilities."""
 
     width: int
     column: np.ndarray  # (K, 4), int: Column of each modification at each base; -1 for none
@@ -140,9 +141,9 @@ def slots(modifications: Sequence[Modification]) -> Slots:
     return Slots(max(1, int(column.max(initial=-1)) + 1), column)
 
 
-def _pack(scores: np.ndarray) -> np.ndarray:
+def _pack(values: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
-        logits = np.clip(np.log(scores) - np.log1p(-scores), -_LARGEST, _LARGEST)
+        logits = np.clip(np.log(values) - np.log1p(-values), -_LARGEST, _LARGEST)
     return (1 + np.rint((logits + _LARGEST) / (2 * _LARGEST) * _STEPS)).astype(_TYPE)
 
 
@@ -157,11 +158,13 @@ def write_index(view: Path, index: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """Scores of one modification in a window."""
+    """Scores and probabilities of one modification in a window."""
 
     modification: int  # Index among those of the job
     positions: np.ndarray  # (P,), int64: 1-based
-    scores: np.ndarray  # (P,), float64
+    # scores, probabilities: (P,), float64
+    scores: np.ndarray
+    probabilities: np.ndarray
 
 
 class TrackFile:
@@ -205,26 +208,28 @@ class TrackFile:
         start, stop : int
             0-based and half-open.
         bins : int, optional
-            Return only the highest score in each part of a window with more positions.
+            Return only the highest probability in each part of a window with more positions.
         """
         width = self._slots.width
         values = np.fromfile(
-            self._view / SCORES,
+            self._view / VALUES,
             dtype=_TYPE,
-            count=(stop - start) * width,
-            offset=(self._offset + start) * width * _TYPE.itemsize,
-        ).reshape(-1, width)
+            count=(stop - start) * width * 2,
+            offset=(self._offset + start) * width * 2 * _TYPE.itemsize,
+        ).reshape(-1, width, 2)
         tokens = self.tokens(start, stop)
         known = tokens < len(ALPHABET)
         rows = np.arange(len(values))
         tracks = []
         for k in range(len(self._modifications)):
             column = np.where(known, self._slots.column[k][np.minimum(tokens, 3)], -1)
-            own = np.where(column >= 0, values[rows, np.maximum(column, 0)], 0)
-            at = np.flatnonzero(own)
+            own = values[rows, np.maximum(column, 0)] * (column >= 0)[:, None].astype(_TYPE)
+            at = np.flatnonzero(own[:, 0])
             if bins is not None and len(own) > bins:
-                at = _highest(own, bins)
-            tracks.append(Track(k, at + start + 1, _unpack(own[at])))
+                # By probability; it can be the same for different scores
+                at = _highest((own[:, 1].astype(np.int64) << 16) + own[:, 0], bins)
+            score, probability = _unpack(own[at].T)
+            tracks.append(Track(k, at + start + 1, score, probability))
         return tracks
 
 

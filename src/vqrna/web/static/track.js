@@ -114,12 +114,9 @@
   const xOf = (position) => LEFT + (position - state.start + 0.5) / (state.end - state.start + 1) * plotWidth();
   const positionOf = (x) => state.start + (x - LEFT) / plotWidth() * (state.end - state.start + 1);
 
-  function atPrior(score, prior) {
-    const odds = score / Math.max(1e-12, 1 - score) * prior / (1 - prior);
-    return odds / (1 + odds);
-  }
+  const valueOf = (candidate) => state.scale === "score" ? candidate.score : candidate.probability;
 
-  function valueOf(score, prior) { return state.scale === "score" ? score : atPrior(score, prior); }
+  const valuesOf = (track) => state.scale === "score" ? track.scores : track.probabilities;
 
   function resize(element, context, height) {
     const ratio = devicePixelRatio || 1;
@@ -136,7 +133,7 @@
     let highest = 0;
     for (const track of data.tracks) {
       if (state.hidden.has(track.modification)) continue;
-      for (const score of track.scores) highest = Math.max(highest, atPrior(score, track.prior));
+      for (const probability of track.probabilities) highest = Math.max(highest, probability);
     }
     return [0.1, 0.2, 0.5].find((each) => highest <= each) || 1;
   }
@@ -172,9 +169,10 @@
       pen.strokeStyle = colors[m.symbol];
       pen.lineWidth = clamp(step * 0.6, 1, 7);
       pen.beginPath();
+      const values = valuesOf(track);
       track.positions.forEach((position, i) => {
         if (position < state.start || position > state.end) return;
-        const value = Math.min(1, valueOf(track.scores[i], track.prior) / top);
+        const value = Math.min(1, values[i] / top);
         if (value < 0.006) return;
         const x = xOf(position);
         pen.moveTo(x, base); pen.lineTo(x, base - tall * value);
@@ -183,7 +181,7 @@
       pen.globalAlpha = 1;
       for (const site of data.sites) {
         if (site.modification !== m.symbol || site.position < state.start || site.position > state.end) continue;
-        const value = Math.min(1, valueOf(site.score, track.prior) / top);
+        const value = Math.min(1, valueOf(site) / top);
         const x = xOf(site.position), y = base - tall * value;
         pen.strokeStyle = pen.fillStyle = colors[m.symbol];
         pen.lineWidth = clamp(step * 0.6, 1.6, 7);
@@ -196,7 +194,7 @@
       }
       if (hovered && hovered.modification === m.symbol) {
         pen.strokeStyle = colors.ink; pen.lineWidth = 1.5;
-        const x = xOf(hovered.position), y = base - tall * Math.min(1, valueOf(hovered.score, hovered.prior) / top);
+        const x = xOf(hovered.position), y = base - tall * Math.min(1, valueOf(hovered) / top);
         pen.beginPath(); pen.arc(x, y, 6, 0, 7); pen.stroke();
       }
     });
@@ -375,9 +373,8 @@
       if (position < state.start || position > state.end) return;
       const far = Math.abs(xOf(position) - x);
       if (far > 9) return;
-      const value = valueOf(track.scores[i], track.prior);
-      const rank = far - 8 * value;
-      if (!best || rank < best.rank) best = {rank, position, score: track.scores[i], prior: track.prior, modification: m.symbol};
+      const rank = far - 8 * valuesOf(track)[i];
+      if (!best || rank < best.rank) best = {rank, position, score: track.scores[i], probability: track.probabilities[i], modification: m.symbol};
     });
     return best;
   }
@@ -388,9 +385,8 @@
     hovered = candidate;
     canvas.classList.toggle("over-site", Boolean(candidate));
     if (!candidate) { tip.hidden = true; if (!same) draw(); return; }
-    const probability = atPrior(candidate.score, candidate.prior);
     const called = data.sites.find((s) => s.position === candidate.position && s.modification === candidate.modification);
-    tip.textContent = `${candidate.modification} at ${candidate.position.toLocaleString("en")} · probability ${number(probability)} · score ${candidate.score.toFixed(4)}${called?.call ? ` · ${called.call}` : ""}`;
+    tip.textContent = `${candidate.modification} at ${candidate.position.toLocaleString("en")} · probability ${number(candidate.probability)} · score ${candidate.score.toFixed(4)}${called?.call ? ` · ${called.call}` : ""}`;
     tip.hidden = false;
     const left = clamp(xOf(candidate.position) - tip.offsetWidth / 2, 0, canvas.clientWidth - tip.offsetWidth);
     tip.style.left = `${left}px`;
