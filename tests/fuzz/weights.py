@@ -16,7 +16,7 @@ from tests.fuzz.mutations import ODD_WORDS
 
 from vqrna.config import preset, replace
 from vqrna.model import TrainedModel
-from vqrna.model.weights import save_model
+from vqrna.model.weights import SEAL, metadata_checksum, save_model
 from vqrna.modifications import modifications
 from vqrna.nn.model import build
 
@@ -128,6 +128,8 @@ def weights(r: Random) -> Document:
                 _change(r, facts)
             if r.random() < 0.3:
                 facts.pop("checksum", None)
+            if r.random() < 0.8:  # else a checksum that does not match
+                facts[SEAL] = metadata_checksum(facts)
             text = json.dumps(facts)
             if r.random() < 0.1:
                 text = r.choice(("", "[]", "null", "[" * 2000, text[:-5], "9" * 5000, '"\\ud800"'))

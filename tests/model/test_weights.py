@@ -14,7 +14,7 @@ from tiny import fresh, measured, random_tokens, tiny, tiny_paper
 from vqrna.errors import DataError, UsageError
 from vqrna.model import ModelSet, TrainedModel
 from vqrna.model.model_card import describe
-from vqrna.model.weights import FILE_NAME, FORMAT, load_model, save_model
+from vqrna.model.weights import FILE_NAME, FORMAT, SEAL, load_model, metadata_checksum, save_model
 from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET
 from vqrna.stats.scan_calibration import WINDOW_KINDS
@@ -25,6 +25,13 @@ def parts(path):
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return json.loads(file.metadata()[FORMAT]), tensors
+
+
+def write_parts(path, facts, tensors):
+    """Write a file with changed metadata and the checksum that belongs to them."""
+    if isinstance(facts, dict) and SEAL in facts:
+        facts = facts | {SEAL: metadata_checksum(facts)}
+    save_file(tensors, path, {FORMAT: json.dumps(facts)})
 
 
 @pytest.fixture
@@ -231,7 +238,7 @@ def no_version(facts, tensors):
 def test_damaged_weights_are_told_in_one_line(saved, damage):
     facts, tensors = parts(saved[1])
     damage(facts, tensors)
-    save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
+    write_parts(saved[1], facts, tensors)
     with pytest.raises(DataError, match="the weights are damaged: ") as raised:
         load_model(saved[1], "cpu")
     assert len(str(raised.value).splitlines()) == 1
@@ -258,7 +265,7 @@ def test_metadata_of_a_wrong_type_are_damage_and_no_traceback(saved, wrong):
         for key in place:
             held, last = held[last], key
         held[last] = wrong
-        save_file(tensors, path, {FORMAT: json.dumps(damaged[""])})
+        write_parts(path, damaged[""], tensors)
         try:
             loaded = load_model(path, "cpu")
         except DataError as error:
@@ -279,15 +286,42 @@ def test_a_null_that_is_not_whole_is_damage(saved):
     facts, tensors = parts(saved[1])
     del facts["checksum"]
     tensors["null.off_site.Am.ranks"] = tensors["null.off_site.Am.ranks"][:-1].clone()
-    save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
+    write_parts(saved[1], facts, tensors)
     with pytest.raises(DataError, match="damaged: the null off_site of Am is incomplete"):
         load_model(saved[1], "cpu")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda facts: facts["calibration"].update(slope=[2.0, 2.0]),
+        lambda facts: facts["modifications"].reverse(),
+        lambda facts: facts["tiers"].clear(),
+        lambda facts: facts["training"].update(command="other"),
+        lambda facts: facts.pop(SEAL),
+    ],
+    ids=["calibration", "modifications", "tiers", "training", "checksum"],
+)
+def test_changed_metadata_are_rejected(saved, change):
+    facts, tensors = parts(saved[1])
+    change(facts)
+    save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
+    with pytest.raises(DataError, match=f"the weights are damaged: .*({SEAL}|of the metadata)"):
+        load_model(saved[1], "cpu")
+
+
+def test_weights_without_a_checksum_of_the_metadata_stay_loadable(saved):
+    facts, tensors = parts(saved[1])
+    del facts[SEAL]
+    facts["format_version"] = 3
+    save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
+    assert load_model(saved[1], "cpu").tiers == saved[0].tiers
+
+
 def test_weights_of_a_later_version_ask_for_an_upgrade(saved):
     facts, tensors = parts(saved[1])
-    facts |= {"format_version": 4, "version": "9.9"}
-    save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
+    facts |= {"format_version": 5, "version": "9.9"}
+    write_parts(saved[1], facts, tensors)
     with pytest.raises(DataError, match=r"written by a later vqrna \(9\.9\): please upgrade"):
         load_model(saved[1], "cpu")
 
@@ -295,7 +329,7 @@ def test_weights_of_a_later_version_ask_for_an_upgrade(saved):
 def test_weights_of_the_head_in_one_part_are_told(saved):
     facts, tensors = parts(saved[1])
     facts |= {"format_version": 1}
-    save_file(tensors, saved[1], {FORMAT: json.dumps(facts)})
+    write_parts(saved[1], facts, tensors)
     with pytest.raises(DataError, match="by an earlier vqrna, whose network had another head"):
         load_model(saved[1], "cpu")
 

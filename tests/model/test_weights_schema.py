@@ -15,7 +15,7 @@ from vqrna.errors import DataError
 from vqrna.model.familiarity import Familiarity
 from vqrna.model.model_card import describe
 from vqrna.model.training_sketch import TrainingSketch
-from vqrna.model.weights import FORMAT, load_model, save_model
+from vqrna.model.weights import FORMAT, SEAL, load_model, metadata_checksum, save_model
 
 NAN, INFINITE = float("nan"), float("inf")
 LOGITS = "network.head.site.logits.bias"
@@ -58,6 +58,8 @@ def changed(whole, path, change):
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     del facts["checksum"]  # who makes a file up leaves it out
     change(facts, tensors)
+    if SEAL in facts:
+        facts[SEAL] = metadata_checksum(facts)
     save_file(tensors, path, {FORMAT: json.dumps(facts)})
 
 

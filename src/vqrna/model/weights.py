@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import pickletools
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -39,15 +40,19 @@ from vqrna.stats.scan_calibration import WINDOW_KINDS, Curve, ScanCalibration
 from vqrna.stats.tiers import TierMeaning
 
 FORMAT = "vqrna-model"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Version 2 introduced the head in two parts; published networks are the same in both. Version 3
-introduced the calibration for scans; models of version 2 have none."""
+introduced the calibration for scans; models of version 2 have none. Version 4 introduced the
+checksum of the metadata."""
 
 FILE_NAME = "model.safetensors"
 """Name of the weights in the folder of a training run."""
 
 NULLS = ("off_site", "shuffled", "off_site_cut", "shuffled_cut")
 """Attributes of a model that hold its nulls."""
+
+SEAL = "metadata_checksum"
+"""Key of the checksum of all other metadata, such as tiers and calibration."""
 
 _LONGEST_HEADER = 100_000_000
 """Of a safetensors file; its first eight bytes are the length."""
@@ -86,6 +91,7 @@ def save_model(model: TrainedModel, path: str | PathLike[str]) -> TrainedModel:
     for name, array in flag_tables(model.familiarity, model.sketch).items():
         tensors[name] = torch.from_numpy(array.copy())
     facts = _facts(model) | {"checksum": _checksum(tensors)}
+    facts[SEAL] = metadata_checksum(facts)
     # One entry: safetensors writes several in random order
     data = save(tensors, metadata={FORMAT: json.dumps(facts, sort_keys=True)})
     with atomic_path(path) as temporary:
@@ -147,6 +153,9 @@ def _load_file(path: Path) -> TrainedModel:
         if facts["format_version"] < 2 and facts["config"]["model"]["architecture"] == "vqrna":
             message = "written by an earlier vqrna, whose network had another head: train again"
             raise DataError(message, file=path)
+        sealed = facts["format_version"] >= 4 or SEAL in facts
+        if sealed and facts[SEAL] != metadata_checksum(facts):
+            raise ValueError("the checksum of the metadata does not match")
         model = checked(_rebuild(facts, tensors))
         if "checksum" in facts and facts["checksum"] != _checksum(tensors):
             raise ValueError("the checksum of the tensors does not match")
@@ -165,6 +174,12 @@ def _checksum(tensors: dict[str, torch.Tensor]) -> str:
         digest.update(name.encode())
         digest.update(tensors[name].numpy().tobytes())
     return digest.hexdigest()
+
+
+def metadata_checksum(facts: Mapping[str, Any]) -> str:
+    """Return a checksum of the metadata, without the entry for itself."""
+    kept = {key: value for key, value in facts.items() if key != SEAL}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def flag_tables(
