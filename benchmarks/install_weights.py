@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 
+from vqrna.interpret.code_types import SUFFIX
 from vqrna.model import Model, TrainedModel
 from vqrna.model.model_card import describe
 from vqrna.model.weights import FILE_NAME, SHIPPED, load_model, save_model
-from vqrna.web.atlas import SUFFIX
 
 RESULTS = Path(__file__).with_name("results")
 

@@ -17,6 +17,7 @@ _PLACES = {
     "attention_maps": "vqrna.interpret.attention",
     "attribute": "vqrna.interpret",
     "choose_sites": "vqrna.interpret.site_selection",
+    "code_changes": "vqrna.interpret.code_changes",
     "compare": "vqrna.evaluation",
     "design": "vqrna.site_design",
     "embed": "vqrna.interpret.embedding",
@@ -49,6 +50,7 @@ __all__ = [
     "attention_maps",
     "attribute",
     "choose_sites",
+    "code_changes",
     "compare",
     "design",
     "embed",
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
     from vqrna.interpret import attribute, explain, find_motifs
     from vqrna.interpret.atlas import atlas
     from vqrna.interpret.attention import attention_maps, token_effects
+    from vqrna.interpret.code_changes import code_changes
     from vqrna.interpret.embedding import embed
     from vqrna.interpret.site_selection import choose_sites
     from vqrna.interpret.spectrum import spectrum

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from vqrna.data.sequences import Sequences, describe_sequences, read_sequences
+from vqrna.data.sequences import Sequences
 from vqrna.errors import DataError, UsageError
+from vqrna.interpret.code_changes import select_sequence
 from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.modifications import Modification
 from vqrna.modifications import modification as find_modification
-from vqrna.sequence import AMBIGUOUS, centre, decode
+from vqrna.sequence import centre, decode
 from vqrna.site_design.constraints import Constraints, make_constraints
 from vqrna.site_design.goals import Goal, make_goal
 from vqrna.site_design.outcome import EFFECT_COLUMNS, Evaluator, Outcome, effect_rows
@@ -240,7 +241,7 @@ def design(
         loaded.modifications, prior=prior, min_delta=min_delta, min_probability=min_probability,
         null_variants=0,
     )  # fmt: skip
-    name, tokens = _select(fasta, sequence, position)
+    name, tokens = select_sequence(fasta, sequence, position)
     constraints = make_constraints(tokens, cds=cds, avoid=avoid, name=name)
     at, rules = position - 1, Rules(loaded, settings)
     column = settings.modifications.index(target)
@@ -267,34 +268,6 @@ def design(
         )
     outcomes = _rank(searched, evaluator, wanted)[:alternatives]
     return _result(searched, outcomes, name, target, at, wanted, settings, constraints, loaded.hash)
-
-
-def _select(fasta: Sequences, sequence: str | None, position: int) -> tuple[str, np.ndarray]:
-    """Return name and tokens of the sequence to edit."""
-    file = describe_sequences(fasta)
-    names: list[str] = []
-    chosen: list[np.ndarray] = []
-    for record in read_sequences(fasta):
-        names.append(record.name)
-        if sequence is None or record.name == sequence:
-            chosen.append(record.tokens)
-        if len(chosen) > 1:
-            break
-    if not chosen:
-        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        raise DataError(f"no sequence '{sequence}' (it has {listed or 'none'})", file=file)
-    if len(chosen) > 1:
-        hint = "names occur twice" if sequence else "select one with --sequence NAME"
-        raise UsageError(f"{file or 'the input'} has more than one such sequence: {hint}")
-    name, tokens = sequence or names[0], chosen[0]
-    if position > len(tokens):
-        raise DataError(
-            f"position {position:,} is beyond the end (length {len(tokens):,})",
-            file=file, record=name,
-        )  # fmt: skip
-    if tokens[position - 1] == AMBIGUOUS:
-        raise DataError(f"the letter at position {position:,} is ambiguous", file=file, record=name)
-    return name, tokens
 
 
 def _check_start(

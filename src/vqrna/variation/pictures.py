@@ -67,8 +67,8 @@ class VariantPictures:
         drawn.sort(key=lambda each: -each[0])
         moved = [pair for change, pair in drawn if change >= self.settings.min_delta]
         pairs = moved[:MOST_TRACKS] or [drawn[0][1]]
-        change = f"{_cut(record.ref)}>{_cut(','.join(record.alts))}".upper()
-        title = f"{record.chrom}:{record.pos:,} {change}"
+        words = f"{_cut(record.ref)}>{_cut(','.join(record.alts))}".upper()
+        title = f"{record.chrom}:{record.pos:,} {words}"
         title += f" ({record.id})" if record.id not in (".", "") else ""
         if len(moved) > MOST_TRACKS:
             title += f", {MOST_TRACKS} of {len(moved)} sequences that change"

@@ -389,8 +389,8 @@ def write_results(
         write_vcf(files, vcf, iter(parts), settings, header)
         if plot:
             wanted = totals.largest[:plot]
-            records = {r.number: r for r in vcf.records() if r.number in set(wanted)}
-            ordered = tuple(records[number] for number in wanted)
+            drawn = {r.number: r for r in vcf.records() if r.number in set(wanted)}
+            ordered = tuple(drawn[number] for number in wanted)
             write_pictures(files, VariantPictures(source, model, settings, ordered), show_progress)
         notes = (*_notes(source, totals), *files.notes)
         names = [path.name for path in files.paths]

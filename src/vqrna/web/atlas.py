@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import vqrna
-
-SUFFIX = ".atlas.json.gz"
+from vqrna.interpret.code_types import shipped_atlas
 
 FDR = 0.05
 """Codes below this false discovery rate differ at the site."""
@@ -35,13 +30,8 @@ class CodeAtlas:
     @classmethod
     def shipped(cls, model_hash: str) -> CodeAtlas | None:
         """Return the atlas of a model, or None if only that of another model is available."""
-        folder = Path(vqrna.__file__).parent / "models"
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
-            with gzip.open(path, "rt", encoding="utf-8") as file:
-                data = json.load(file)
-            if data["model"] == model_hash:
-                return cls(data)
-        return None
+        data = shipped_atlas(model_hash)
+        return None if data is None else cls(data)
 
     @property
     def symbols(self) -> list[str]:
