@@ -60,7 +60,7 @@ def test_explanations_and_variants_from_the_client(serve):
     letters = DEMO.split(">planted_m5U")[1].split("\n", 1)[1].split(">")[0]
     client = Client(serve.url)
     assert client.explain(letters, 301, "m5U")["motif"]["mismatches"] == 0
-    assert client.variants(letters, ["U301C"])[0]["effects"][0]["class"] == "lost"
+    assert client.variants(letters, ["U301C"])[0]["effects"][0]["class"] == "loss"
 
 
 def test_small_jobs_pass_large_ones_and_cancelling_works(serve):

@@ -311,14 +311,14 @@ def test_variants(shared, job):
         answer = shared.client.post(
             "/api/variants", json={**body, "variants": ["U301C", "302 U>A", "planted_Cm:301del"]}
         ).json()
-    lost, changed, _ = answer["variants"]
-    assert lost["effects"][0]["class"] == "lost"
-    assert lost["effects"][0]["position"] == 301
+    loss, changed, _ = answer["variants"]
+    assert loss["effects"][0]["class"] == "loss"
+    assert loss["effects"][0]["position"] == 301
     letters = DEMO.split(">planted_m5U")[1].split("\n", 1)[1].split(">")[0].replace("\n", "")
     edited = f"{letters[:301]}A{letters[302:]}"
     again = vqrna.predict({"x": edited}, modifications="m5U", all_sites=True).sites
     (effect,) = [e for e in changed["effects"] if e["position"] == 301]
-    assert effect["new_score"] == again.loc[again["position"] == 301, "score"].item()
+    assert effect["new_probability"] == again.loc[again["position"] == 301, "probability"].item()
 
 
 @pytest.mark.parametrize(

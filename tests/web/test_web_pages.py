@@ -103,7 +103,7 @@ def test_variants_as_a_fragment(shared, job):
         answer = shared.client.post(
             f"/jobs/{job}/variants", data={"variants": "U301C", "sequence": "4"}
         )
-    assert "change-lost" in answer.text
+    assert "change-loss" in answer.text
     assert "<svg" in answer.text
 
 

@@ -229,6 +229,7 @@ async def variants(
                 variants=variants,
                 modifications=options.modifications,
                 confidence=options.confidence,
+                min_probability=options.min_probability or None,
                 prior=options.prior,
                 job=id,
             ),

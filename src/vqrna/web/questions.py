@@ -99,9 +99,14 @@ def variants_question(server: Server, body: VariantsRequest) -> dict[str, Any]:
     text = body.variants if isinstance(body.variants, str) else "\n".join(body.variants)
     edits = parse_variants(text, server.settings.limits.variants)
     options = parse_options(
-        {"modifications": body.modifications, "confidence": body.confidence, "prior": body.prior}
+        {
+            "modifications": body.modifications,
+            "confidence": body.confidence,
+            "min_probability": body.min_probability,
+            "prior": body.prior,
+        }
     )
-    options.settings(server.modifications)
+    options = options.resolved(server.modifications)
     if body.job is None:
         tokens, name = _encode(body.sequence), ""
         names = {edit.sequence for edit in edits if edit.sequence}
@@ -122,5 +127,6 @@ def variants_question(server: Server, body: VariantsRequest) -> dict[str, Any]:
         ],
         "modifications": options.modifications,
         "confidence": options.confidence,
+        "min_probability": options.min_probability,
         "prior": options.prior,
     }

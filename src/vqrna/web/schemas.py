@@ -75,9 +75,14 @@ class VariantsRequest(BaseModel):
     ]  # fmt: skip
     variants: Annotated[
         list[Annotated[str, Field(max_length=3000)]] | Annotated[str, Field(max_length=50_000)],
-        Field(description="Such as A1216G, 1216 A>G, 1216del or 1216insGG."),
+        Field(description="Such as A1216G, 1216 A>G, NAME:1216 A>G, 1216del or 1216insGG."),
     ]
     modifications: list[Annotated[str, Field(max_length=60)]] = []
-    confidence: Annotated[str, Field(max_length=20)] = "medium"
+    confidence: Annotated[
+        Annotated[str, Field(max_length=20)] | None, Field(description="Lowest tier of a site.")
+    ] = None
+    min_probability: Annotated[
+        float | None, Field(description="Lowest probability of a site.", gt=0, le=1)
+    ] = None
     prior: Prior = None
     job: Annotated[str | None, Field(description="Identifier of a finished job.")] = None

@@ -1,4 +1,4 @@
-"""A variant as SVG: the scores near it in the reference, up, and in the alternative, down."""
+"""A variant as SVG: probabilities near it in the reference, up, and in the alternative, down."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Any
 
 from vqrna.modifications import Modification
 from vqrna.web.svg import number
+from vqrna.web.track_svg import scale_limit
 
-WIDTH, LEFT, HALF, GAP = 1000, 64, 20, 10
+WIDTH, LEFT, HALF, GAP = 1000, 64, 22, 10
 
-_SHOWN = 0.02
-"""Lowest score that is drawn."""
+_SHOWN = 0.004
+"""Lowest share of the scale that is drawn."""
 
-_LEAST = 0.3
-"""Modifications without a score as high as this, in either sequence, have no lane."""
+_LEAST = 0.2
+"""Modifications without this share of the least probability of a site, in either sequence, have no
+lane."""
 
 
 def variant_svg(variant: dict[str, Any], modifications: Mapping[str, Modification]) -> str:
-    """Return one lane for each modification with a notable score near the variant.
+    """Return one lane for each modification with a notable probability near the variant.
 
     Parameters
     ----------
@@ -28,59 +30,63 @@ def variant_svg(variant: dict[str, Any], modifications: Mapping[str, Modificatio
     modifications : mapping of str to Modification
     """
     order = {symbol: n for n, symbol in enumerate(modifications)}
-    reference, alternative = variant["tracks"]["reference"], variant["tracks"]["alternative"]
-    first = min(reference["first"], alternative["first"])
-    count = max(len(reference["letters"]), len(alternative["letters"]))
-    step = (WIDTH - LEFT - 8) / max(1, count)
+    a = variant["alignment"]
+    step = (WIDTH - LEFT - 8) / max(1, len(a["reference"]))
+    least = a["min_probability"]
     lanes = [
-        (own, other)
-        for own, other in zip(reference["tracks"], alternative["tracks"], strict=True)
-        if max([*own["scores"], *other["scores"]], default=0) >= _LEAST
+        track
+        for track in a["tracks"]
+        if max([*track["reference"], *track["alternative"]], default=0) >= _LEAST * least
     ]
-    height = (2 * HALF + GAP) * len(lanes) + 34
+    highest = max([max(t["reference"] + t["alternative"]) for t in lanes], default=0.0)
+    limit = scale_limit(max(highest, least))
+    height = (2 * HALF + GAP) * len(lanes) + 48
 
-    def x_of(position: int) -> float:
-        return LEFT + (position - first + 0.5) * step
+    def x_of(column: int) -> float:
+        return LEFT + (column + 0.5) * step
 
-    parts = []
-    for side, y in ((reference, 0.0), (alternative, 0.0)):
-        low, high = side["edited"]
-        if high >= low and side is reference:
-            parts.append(
-                f'<rect class="edited" x="{number(x_of(low) - step / 2)}" y="{y:g}" '
-                f'width="{number((high - low + 1) * step)}" height="{height - 30}" rx="2"/>'
-            )
-    for n, (own, other) in enumerate(lanes):
+    edited = [
+        i for i, (x, y) in enumerate(zip(a["reference"], a["alternative"], strict=True)) if x != y
+    ]
+    parts = [
+        f'<rect class="edited" x="{number(x_of(edited[0]) - step / 2)}" y="0" '
+        f'width="{number((edited[-1] - edited[0] + 1) * step)}" height="{height - 44}" rx="2"/>'
+    ]
+    for n, track in enumerate(lanes):
         base = (2 * HALF + GAP) * n + HALF + 4
-        symbol = own["modification"]
+        symbol = track["modification"]
         parts.append(
             f'<g class="mod-{order.get(symbol, 0)}"><line class="axis" x1="{LEFT}" '
             f'x2="{WIDTH - 8}" y1="{base}" y2="{base}"/><text class="lane" x="{LEFT - 10}" '
             f'y="{base + 4}">{escape(symbol)}</text>'
         )
-        for track, sign, name in ((own, -1, "reference"), (other, 1, "alternative")):
-            for position, score, called in zip(
-                track["positions"], track["scores"], track["called"], strict=True
-            ):
-                if score < _SHOWN:
+        for sign in (-1, 1):
+            y = number(base + sign * HALF * least / limit)
+            parts.append(f'<line class="limit" x1="{LEFT}" x2="{WIDTH - 8}" y1="{y}" y2="{y}"/>')
+        for name, sign in (("reference", -1), ("alternative", 1)):
+            for column, value in zip(track["columns"], track[name], strict=True):
+                if value < _SHOWN * limit:
                     continue
-                x, y = x_of(position), base + sign * score * HALF
-                css = "bar called" if called else "bar"
-                title = f"{symbol} at {position:,}, {name}: score {score:.4f}"
+                x, y = x_of(column), base + sign * value / limit * HALF
+                css = "bar called" if value >= least else "bar"
+                title = f"{symbol} at {a['positions'][column]:,}, {name}: probability {value:.3g}"
                 parts.append(
                     f'<path class="{css}" d="M{number(x)} {base}V{number(y)}" '
-                    f'stroke-width="{number(max(1.5, step * 0.6))}"><title>{escape(title)}'
+                    f'stroke-width="{number(max(2, step * 0.7))}"><title>{escape(title)}'
                     "</title></path>"
                 )
         parts.append("</g>")
-    bottom = height - 18
-    for side, y in ((reference, bottom), (alternative, bottom + 13)):
-        low, high = side["edited"]
-        for i, letter in enumerate(side["letters"]):
-            position = side["first"] + i
-            css = "letter edit" if low <= position <= high else "letter"
+    bottom = height - 32
+    for name, y in (("reference", bottom), ("alternative", bottom + 13)):
+        for i, letter in enumerate(a[name]):
+            css = "letter edit" if a["reference"][i] != a["alternative"][i] else "letter"
             parts.append(
-                f'<text class="{css}" x="{number(x_of(position))}" y="{y}">{escape(letter)}</text>'
+                f'<text class="{css}" x="{number(x_of(i))}" y="{y}">{escape(letter)}</text>'
+            )
+    for i, position in enumerate(a["positions"]):
+        if position % 20 == 0 and a["reference"][i] not in "- ":
+            parts.append(
+                f'<text class="letter" x="{number(x_of(i))}" y="{bottom + 27}">{position:,}</text>'
             )
     parts.append(
         f'<text class="lane" x="{LEFT - 10}" y="{bottom}">ref</text>'
@@ -88,6 +94,6 @@ def variant_svg(variant: dict[str, Any], modifications: Mapping[str, Modificatio
     )
     return (
         f'<svg class="variant-picture" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="scores near {escape(variant["variant"])}: reference up, alternative down">'
-        f"{''.join(parts)}</svg>"
+        f'aria-label="probabilities near {escape(variant["variant"])}: reference up, alternative '
+        f'down; full height {limit:g}">{"".join(parts)}</svg>'
     )

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 
 from vqrna.model import Model
-from vqrna.prediction import make_settings, scan_sequence
-from vqrna.sequence import AMBIGUOUS, centre, decode, encode
-from vqrna.sites import Sites
-from vqrna.stats.tiers import CALLS, DEFAULT_TIER
+from vqrna.sequence import centre, decode, encode
+from vqrna.stats.tiers import DEFAULT_TIER, PROBABILITIES, TIERS, reached_tiers, tier_index
+from vqrna.variation import make_variant_settings
+from vqrna.variation.edits import EditEffects, edit_effects
+from vqrna.variation.effects import CLASSES
+from vqrna.variation.settings import Rules
 from vqrna.web.errors import RequestError
 
 LONGEST = 1000
 """Most nt that a variant removes or inserts."""
 
-MIN_CHANGE = 0.005
+MIN_CHANGE = 0.01
 """Least change of a probability that is listed."""
 
 MOST_EFFECTS = 15
@@ -118,7 +120,8 @@ def check_variant(variant: Variant, tokens: np.ndarray) -> Variant:
 
 def context(variant: Variant, tokens: np.ndarray, length: int) -> dict[str, Any]:
     """Return a variant with the part of its sequence that its effects depend on."""
-    flank = 2 * centre(length) + SHOWN
+    # An insertion or deletion in a repeat can be aligned up to half a window to the right
+    flank = 3 * centre(length) + SHOWN
     first = max(0, variant.start - flank)
     stop = min(len(tokens), variant.start + len(variant.ref) + flank)
     return {
@@ -135,10 +138,11 @@ def compare_variants(
     model: Model,
     variants: list[dict[str, Any]],
     modifications: list[str],
-    confidence: str = DEFAULT_TIER,
+    confidence: str | None = DEFAULT_TIER,
+    min_probability: float | None = None,
     prior: dict[str, float] | float | None = None,
 ) -> dict[str, Any]:
-    """Predict the reference and the edited sequence of each variant.
+    """Compare the reference and the edited sequence of each variant, as ``vqrna variants`` does.
 
     Parameters
     ----------
@@ -146,138 +150,127 @@ def compare_variants(
         From :func:`context`.
     modifications : list of str
         All if empty.
-    confidence : str
+    confidence : str or None
         Lowest tier of a site.
+    min_probability : float or None
+        Lowest probability of a site; the higher one of both limits counts.
     """
-    settings = make_settings(
+    least = [PROBABILITIES[tier_index(confidence)]] if confidence is not None else []
+    least += [min_probability] if min_probability else []
+    settings = make_variant_settings(
         model.modifications,
-        modifications=modifications,
-        confidence=confidence,
+        modifications=modifications or None,
         prior=prior,
-        all_sites=True,
+        min_delta=MIN_CHANGE,
+        min_probability=round(max(least, default=PROBABILITIES[0]), 4),
+        max_length=LONGEST,
     )
-    half = centre(model.length)
-    symbols = [m.symbol for m in settings.modifications]
+    rules = Rules(model, settings)
     return {
         "model": model.hash,
-        "modifications": symbols,
-        "variants": [_compare(model, settings, half, symbols, **each) for each in variants],
+        "modifications": [m.symbol for m in settings.modifications],
+        "min_probability": settings.min_probability,
+        "variants": [_compare(rules, **each) for each in variants],
     }
 
 
 def _compare(
-    model: Model, settings: Any, half: int, symbols: list[str],
-    label: str, letters: str, first: int, index: int, ref: str, alt: str,
-) -> dict[str, Any]:  # fmt: skip
-    reference = encode(letters)
-    edited = np.concatenate([reference[:index], encode(alt), reference[index + len(ref) :]])
-    shift = len(alt) - len(ref)
-    sides = []
-    for tokens, removed in ((reference, ref), (edited, alt)):
-        sites = scan_sequence(model, label, tokens, settings)
-        end = index + len(removed)
-        near = (sites.position >= index - half) & (sites.position < end + half)
-        sides.append(sites.take(near))
-    before, after = (_rows(sites) for sites in sides)
-    effects = []
-    aligned = {(p, k): (p, k) for p, k in before}
-    moved = {}
-    for p, k in after:
-        if p < index:
-            moved[p, k] = p
-        elif p >= index + len(alt):
-            moved[p, k] = p - shift
-        elif len(ref) == len(alt):
-            moved[p, k] = p
-    taken = set()
-    for (p, k), row in after.items():
-        origin = moved.get((p, k))
-        old = before.get((origin, k)) if origin is not None else None
-        if old is not None:
-            taken.add((origin, k))
-        effects.append(_effect(symbols[k], origin, p, old, row, first, index, reference, edited))
-    for p, k in aligned:
-        if (p, k) not in taken:
-            effects.append(
-                _effect(symbols[k], p, None, before[p, k], None, first, index, reference, edited)
-            )
-    kept = [
-        e for e in effects if abs(e["change"]) >= MIN_CHANGE or e["class"] in ("gained", "lost")
-    ]
-    kept.sort(key=lambda e: (e["class"] not in ("gained", "lost"), -abs(e["change"])))
+    rules: Rules, label: str, letters: str, first: int, index: int, ref: str, alt: str
+) -> dict[str, Any]:
+    tokens = encode(letters)
+    outcome = edit_effects(rules, tokens, index, index + len(ref), encode(alt))
+    rows = _rows(rules, outcome, tokens, first)
+    listed = [row for row in rows if abs(row["change"]) >= MIN_CHANGE]
+    listed.sort(key=lambda row: (row["class"] not in ("gain", "loss"), -abs(row["change"])))
     return {
         "variant": label,
         "position": first + index - (0 if ref else 1),
         "ref": ref,
         "alt": alt,
-        "effects": kept[:MOST_EFFECTS],
-        "more_effects": max(0, len(kept) - MOST_EFFECTS),
-        "tracks": {
-            "reference": _picture(sides[0], symbols, reference, first, index, len(ref)),
-            "alternative": _picture(sides[1], symbols, edited, first, index, len(alt)),
-        },
+        "effects": listed[:MOST_EFFECTS],
+        "more_effects": max(0, len(listed) - MOST_EFFECTS),
+        "alignment": _picture(rules, outcome, tokens, first),
     }
 
 
-def _rows(sites: Sites) -> dict[tuple[int, int], tuple[float, float, int]]:
-    keys = zip(sites.position.tolist(), sites.modification_index.tolist(), strict=True)
-    values = zip(sites.score.tolist(), sites.probability.tolist(), sites.tier.tolist(), strict=True)
-    return dict(zip(keys, values, strict=True))
-
-
-def _effect(
-    symbol: str, old_at: int | None, new_at: int | None,
-    old: tuple[float, float, int] | None, new: tuple[float, float, int] | None,
-    first: int, index: int, reference: np.ndarray, edited: np.ndarray,
-) -> dict[str, Any]:  # fmt: skip
-    old_score, old_probability, old_tier = old or (0.0, 0.0, 0)
-    new_score, new_probability, new_tier = new or (0.0, 0.0, 0)
-    if new_tier and not old_tier:
-        kind = "gained"
-    elif old_tier and not new_tier:
-        kind = "lost"
-    else:
-        kind = "stronger" if new_score > old_score else "weaker"
-    at = old_at if old_at is not None else new_at
-    assert at is not None
-    return {
-        "modification": symbol,
-        "position": None if old_at is None else old_at + first,
-        "new_position": None if new_at is None else new_at + first,
-        "distance": at - index,
-        "base": None if old is None or old_at is None else decode(reference[old_at : old_at + 1]),
-        "new_base": None if new is None or new_at is None else decode(edited[new_at : new_at + 1]),
-        "score": old_score,
-        "new_score": new_score,
-        "probability": old_probability,
-        "new_probability": new_probability,
-        "call": CALLS[old_tier - 1] if old_tier else None,
-        "new_call": CALLS[new_tier - 1] if new_tier else None,
-        "change": round(new_probability - old_probability, 6),
-        "class": kind,
-    }
-
-
-def _picture(
-    sites: Sites, symbols: list[str], tokens: np.ndarray, first: int, index: int, edited: int
-) -> dict[str, Any]:
-    """Return the scores near a variant."""
-    low, high = max(0, index - SHOWN), min(len(tokens), index + edited + SHOWN)
-    tracks = []
-    for k, symbol in enumerate(symbols):
-        own = sites.take((sites.modification_index == k) & (sites.position >= low))
-        own = own.take(own.position < high)
-        tracks.append(
-            {
-                "modification": symbol,
-                "positions": (own.position + first).tolist(),
-                "scores": own.score.tolist(),
-                "called": (own.tier > 0).tolist(),
-            }
+def _rows(
+    rules: Rules, outcome: EditEffects, tokens: np.ndarray, first: int
+) -> list[dict[str, Any]]:
+    """Return all candidates of either sequence."""
+    e, allele = outcome.effects, outcome.allele
+    edited = np.concatenate([tokens[: allele.start], allele.letters, tokens[allele.stop :]])
+    symbols = [m.symbol for m in rules.settings.modifications]
+    tiers = [reached_tiers(p) for p in (e.ref_probability, e.alt_probability)]
+    rows = []
+    for n in range(len(e)):
+        old, new = (
+            int(side[n]) + outcome.start if side[n] >= 0 else None for side in (e.ref, e.alt)
         )
+        finite = bool(np.isfinite(e.log_odds_delta[n]))
+        rows.append({
+            "modification": symbols[e.modification[n]],
+            "position": None if old is None else old + first,
+            "new_position": None if new is None else new + first,
+            "distance": int(e.distance[n]),
+            "base": None if old is None else decode(tokens[old : old + 1]),
+            "new_base": None if new is None else decode(edited[new : new + 1]),
+            "probability": float(e.ref_probability[n]),
+            "new_probability": float(e.alt_probability[n]),
+            "change": float(e.delta[n]),
+            "log_odds_change": round(float(e.log_odds_delta[n]), 4) if finite else None,
+            "call": _tier(tiers[0][n]),
+            "new_call": _tier(tiers[1][n]),
+            "class": CLASSES[e.class_index[n]],
+        })  # fmt: skip
+    return rows
+
+
+def _tier(reached: int) -> str | None:
+    return TIERS[reached - 1] if reached else None
+
+
+def _picture(rules: Rules, outcome: EditEffects, tokens: np.ndarray, first: int) -> dict[str, Any]:
+    """Return the aligned letters near a variant, and the probabilities in their columns."""
+    a, e, allele = outcome.alignment, outcome.effects, outcome.allele
+    edited = np.concatenate([tokens[: allele.start], allele.letters, tokens[allele.stop :]])
+    sides = [
+        _letters(rows, outcome.start, side) for rows, side in ((a.ref, tokens), (a.alt, edited))
+    ]
+    changed = np.flatnonzero([x != y for x, y in zip(*sides, strict=True)])
+    low = max(0, int(changed[0]) - SHOWN)
+    high = min(len(a.ref), int(changed[-1]) + SHOWN + 1)
+    column = np.full(len(e), -1)
+    for rows, own in ((a.alt, e.alt), (a.ref, e.ref)):
+        place = np.full(int(rows.max(initial=0)) + 1, -1)
+        place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+        column = np.where(own >= 0, place[np.maximum(own, 0)], column)
+    inside = (column >= low) & (column < high)
+    least = rules.settings.min_probability
+    tracks = []
+    for k, m in enumerate(rules.settings.modifications):
+        own = np.flatnonzero(inside & (e.modification == k))
+        tracks.append({
+            "modification": m.symbol,
+            "columns": (column[own] - low).tolist(),
+            "reference": e.ref_probability[own].tolist(),
+            "alternative": e.alt_probability[own].tolist(),
+        })  # fmt: skip
+    before = np.maximum.accumulate(a.ref)[low:high]
     return {
-        "first": low + first,
-        "letters": decode(np.where(tokens[low:high] > 3, AMBIGUOUS, tokens[low:high])),
-        "edited": [index + first, index + first + edited - 1],
+        "reference": sides[0][low:high],
+        "alternative": sides[1][low:high],
+        "positions": (before + outcome.start + first).tolist(),
+        "min_probability": least,
         "tracks": tracks,
     }
+
+
+def _letters(rows: np.ndarray, start: int, tokens: np.ndarray) -> str:
+    """Return the letters of the rows of an alignment: ``-`` for a gap, a space beyond an end."""
+    at = rows + start
+    inside = (rows >= 0) & (at >= 0) & (at < len(tokens))
+    known = decode(tokens[np.where(inside, at, 0)])
+    gaps = np.where(rows < 0, "-", " ")
+    return "".join(
+        letter if here else gap for letter, here, gap in zip(known, inside, gaps, strict=True)
+    )
