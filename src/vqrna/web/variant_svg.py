@@ -15,7 +15,7 @@ WIDTH, LEFT, HALF, GAP = 1000, 64, 22, 10
 _SHOWN = 0.004
 """Lowest share of the scale that is drawn."""
 
-_LEAST = 0.2
+_LEAST = 0.5
 """Modifications without this share of the least probability of a site, in either sequence, have no
 lane."""
 
@@ -61,8 +61,8 @@ def variant_svg(variant: dict[str, Any], modifications: Mapping[str, Modificatio
             f'y="{base + 4}">{escape(symbol)}</text>'
         )
         for sign in (-1, 1):
-            y = number(base + sign * HALF * least / limit)
-            parts.append(f'<line class="limit" x1="{LEFT}" x2="{WIDTH - 8}" y1="{y}" y2="{y}"/>')
+            at = number(base + sign * HALF * least / limit)
+            parts.append(f'<line class="limit" x1="{LEFT}" x2="{WIDTH - 8}" y1="{at}" y2="{at}"/>')
         for name, sign in (("reference", -1), ("alternative", 1)):
             for column, value in zip(track["columns"], track[name], strict=True):
                 if value < _SHOWN * limit:
