@@ -14,7 +14,7 @@ from vqrna.modifications import Modification
 from vqrna.sequence import ALPHABET
 from vqrna.stats.tiers import CALLS
 
-FLAGS = ("short", "end", "edge", "ambiguous", "ood", "in_training")
+FLAGS = ("short", "end", "edge", "ambiguous", "ood", "in_training", "adapter")
 """Flags of a site, one bit each in this order; see :func:`vqrna.prediction.calling.call`."""
 
 DECIMALS = 6

@@ -9,6 +9,7 @@ import numpy as np
 from vqrna.model import Model
 from vqrna.model.training_sketch import BESIDE, TrainingSketch
 from vqrna.modifications import Modification
+from vqrna.prediction import adapter
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.tiles import Piece
 from vqrna.region import Region
@@ -36,7 +37,8 @@ def reach_of(model: Model, modifications: tuple[Modification, ...]) -> int:
     windows.
     """
     looked_up = BESIDE if model.sketches else 0
-    return max(centre(model.length), looked_up, *(len(m.context) for m in modifications))
+    after = len(adapter.ADAPTER)
+    return max(centre(model.length), looked_up, after, *(len(m.context) for m in modifications))
 
 
 def candidates(piece: Piece, modifications: tuple[Modification, ...]) -> np.ndarray:
@@ -174,20 +176,26 @@ def call(
         p_value=p_value[kept],
         q_value=np.full(len(kept), np.nan),
         tier=tier[kept].astype(np.uint8),
-        flags=_flags(rules, region, at[kept], to_end[kept], ood[row[kept]]),
+        flags=_flags(rules, region, at[kept], index[kept], to_end[kept], ood[row[kept]]),
     )
     return Called(sites, p_value, index)
 
 
 def _flags(
-    rules: Rules, region: Region, at: np.ndarray, to_end: np.ndarray, ood: np.ndarray
+    rules: Rules,
+    region: Region,
+    at: np.ndarray,
+    modification_index: np.ndarray,
+    to_end: np.ndarray,
+    ood: np.ndarray,
 ) -> np.ndarray:
     """Return the flags of sites at ``region.tokens[at]``, as bits of `FLAGS`.
 
     ``short``: the sequence is shorter than a window; ``end``: the window extends beyond an end;
     ``edge``: fewer than `EDGE` nt on one side; ``ambiguous``: the window has a letter that is not
     A, C, G or U; ``ood``: its codes are not those of training windows; ``in_training``: the network
-    was trained on the site or its surroundings.
+    was trained on the site or its surroundings; ``adapter``: a 2'-O-methylation is followed by
+    sequence like a sequencing adapter.
     """
     tokens, length = region.tokens, rules.length
     half = centre(length)
@@ -203,8 +211,19 @@ def _flags(
         "ambiguous": ambiguous[high] > ambiguous[low],
         "ood": ood,
         "in_training": in_training,
+        "adapter": _with_adapter(rules, tokens, at, modification_index),
     }
     flags = np.zeros(len(at), dtype=np.uint8)
     for bit, name in enumerate(FLAGS):
         flags |= columns[name].astype(np.uint8) << bit
     return flags
+
+
+def _with_adapter(
+    rules: Rules, tokens: np.ndarray, at: np.ndarray, modification_index: np.ndarray
+) -> np.ndarray:
+    """Return which sites of affected modifications precede sequence like an adapter."""
+    affected = np.array([m.symbol in adapter.MODIFICATIONS for m in rules.settings.modifications])
+    flagged = affected[modification_index]
+    flagged[flagged] = adapter.adapter_after(tokens, at[flagged])
+    return flagged
