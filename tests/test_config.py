@@ -22,7 +22,7 @@ from vqrna.config import (
     to_dict,
 )
 from vqrna.errors import DataError, UsageError
-from vqrna.model.weights import load_model, save_model
+from vqrna.model.weights import SEAL, load_model, metadata_checksum, save_model
 
 
 def test_the_paper_preset_holds_the_published_numbers():
@@ -181,7 +181,7 @@ def test_weights_with_old_names_of_settings_are_still_read(tmp_path):
     for old, new in RENAMED.items():
         training[old] = training.pop(new)
     training |= {"rivals": 7, "weak_share": 0.25}
-    facts["format_version"] = 3  # without a checksum of the metadata
+    facts[SEAL] = metadata_checksum(facts)
     save_file(tensors, path, {key: json.dumps(facts)})
     read = load_model(path, "cpu").config.training
     assert (read.decoys, read.unlabelled_share) == (7, 0.25)

@@ -41,8 +41,8 @@ FLAG_MEANINGS = {
     "probability.",
     "in_training": "The model was trained on this site or its surroundings (in_training in the "
     "files): not an independent prediction.",
-    "adapter": "A sequencing adapter seems to follow the site: many such sites in the training data "
-    "are artefacts.",
+    "adapter": "A sequencing adapter seems to follow the site: many such sites in the training "
+    "data are artefacts.",
 }
 """What each flag means, for readers of the page."""
 
