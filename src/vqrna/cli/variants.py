@@ -131,7 +131,12 @@ def variants(
         float, option("Least change of a probability that is reported.", CALLING)
     ] = 0.05,
     min_probability: Annotated[
-        float, option("Least probability of a site, for the classes gain and loss.", CALLING)
+        float,
+        option(
+            "Least probability of a site, for the classes gain and loss; by default that of the "
+            "calls of predict (medium).",
+            CALLING,
+        ),
     ] = 0.1,
     prior: Annotated[
         list[str] | None,

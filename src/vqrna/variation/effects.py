@@ -12,7 +12,8 @@ from vqrna.variation.settings import Rules
 
 CLASSES = ("gain", "loss", "strengthened", "weakened")
 """Classes of effects: a site only in the alternative, a site only in the reference, and a higher or
-lower probability without either."""
+lower probability without either. A base that can be modified in one of the sequences only is a site
+gained or lost."""
 
 _ROUNDING = 2 * 10.0**-DIGITS
 """Largest error of a difference of probabilities with `DIGITS` digits."""
@@ -64,7 +65,7 @@ class Effects:
     ref_probability: np.ndarray
     alt_probability: np.ndarray
     delta: np.ndarray  # (E,), float64
-    # (E,), float64: Infinite where one of the bases cannot be modified
+    # (E,), float64: nan where one of the bases cannot be modified
     log_odds_delta: np.ndarray
     class_index: np.ndarray  # (E,), int64: Index in `CLASSES`
     # (E,), int64: From the site to the nearest edited base along the transcript; negative if the
@@ -153,7 +154,8 @@ def compare(
     threshold = rules.settings.min_probability
     before, after = p >= threshold, q >= threshold
     index = np.where(delta > 0, 2, 3)
-    index = np.where(after & ~before, 0, np.where(before & ~after, 1, index))
+    index[(after & ~before) | (in_alt & ~in_ref)] = CLASSES.index("gain")
+    index[(before & ~after) | (in_ref & ~in_alt)] = CLASSES.index("loss")
     effects = Effects(
         ref,
         alt,
@@ -162,7 +164,7 @@ def compare(
         p,
         q,
         delta,
-        np.where(in_ref & in_alt, odds, np.where(in_alt, np.inf, -np.inf)),
+        np.where(in_ref & in_alt, odds, np.nan),
         index,
         a.distance[column],
     )

@@ -125,11 +125,11 @@ def sample_null(
 
     items = [(group, first) for group in groups for first in range(0, places, _PLACES_AT_ONCE)]
     with progress(total, "random variants", unit="variants", show=show_progress) as bar:
-        for (group, _), scored in map_in_order(items, lambda item, _: score(item), jobs):
+        for (group, first), scored in map_in_order(items, lambda item, _: score(item), jobs):
             for (modification, distance), changes in scored:
                 key = (group, modification, distance)
                 collected.setdefault(key, []).append(changes)
-            bar.advance(PER_PLACE * _PLACES_AT_ONCE)
+            bar.advance(PER_PLACE * min(_PLACES_AT_ONCE, places - first))
     return NullTable({key: np.sort(np.concatenate(c)) for key, c in collected.items()})
 
 

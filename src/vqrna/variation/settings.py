@@ -14,9 +14,10 @@ from vqrna.modifications import Modification
 from vqrna.prediction import make_settings
 from vqrna.stats.calibration import log_odds, sigmoid
 from vqrna.stats.scan_calibration import Curve
+from vqrna.stats.tiers import DEFAULT_TIER, PROBABILITIES, tier_index
 
 MIN_DELTA = 0.05
-MIN_PROBABILITY = 0.1
+MIN_PROBABILITY = PROBABILITIES[tier_index(DEFAULT_TIER)]
 MAX_LENGTH = 1000
 NULL_VARIANTS = 500
 

@@ -33,9 +33,14 @@ SUBFIELDS = (
 
 HEADER_LINE = (
     f'##INFO=<ID={FIELD},Number=.,Type=String,Description="RNA modification sites whose '
-    f'probability the variant changes, predicted by vqrna. Format: {"|".join(SUBFIELDS)}">'
-)  # fmt: skip
-"""Declares the field, in the form that ``bcftools +split-vep`` reads."""
+    "probability the variant changes, predicted by vqrna. Format: Consequence(name of "
+    f'{SUBFIELDS[0]} in bcftools +split-vep). Format: {"|".join(SUBFIELDS)}">'
+)
+"""Declares the field, in the form that ``bcftools +split-vep`` reads.
+
+Releases of bcftools insist on a subfield with the name Consequence. They read names from the first
+``Format:`` on and ignore what is in a bracket, so that the first subfield has this name for them.
+"""
 
 COLUMNS = 8
 """Fewest columns of a record."""

@@ -7,7 +7,8 @@ are those of a scan of the edited sequence, up to the last digits, where matrix 
 size may round differently.
 
 For a substitution and a window of 501 nt, 23 codes and 137 rows of the coarsest scale are computed
-again, and the head at the 501 positions whose windows hold the edit.
+again, the part of the head that reads the tokens near a site at the positions near the edit, and
+the part that reads the region at the 501 positions whose windows hold the edit.
 """
 
 from __future__ import annotations
@@ -40,7 +41,24 @@ class _Rows(NamedTuple):
     rows: torch.Tensor  # (T, C)
     reach: int  # Letters seen by a row
     stride: int  # Distance in nt between neighbouring rows of a window
-    beside: int  # Rows of a window that the head reads on each side of the central one
+
+    def around(
+        self, edit: Edit, changed: torch.Tensor, distance: int, beside: int, sites: int
+    ) -> Tokens:
+        """Return the rows of the edited sequence for the sites up to `distance` nt from an edit.
+
+        Parameters
+        ----------
+        changed : torch.Tensor, shape (n + reach - 1, C)
+            The rows that see the edit.
+        beside : int
+            Rows of a window that the head reads on each side of that of a site.
+        """
+        # Rows that are read before the first that sees the edit, and after the last
+        flank = distance - self.reach // 2 + beside * self.stride
+        before = edit.start - (self.reach - 1)
+        rows = [self.rows[before - flank : before], changed, self.rows[edit.stop :][:flank]]
+        return Tokens(torch.cat(rows), self.stride, sites)
 
 
 class EditedSequence:
@@ -71,13 +89,19 @@ class EditedSequence:
         entry, finest, coarsest = (
             x._replace(rows=x.rows.clone()) for x in (entry, finest, coarsest)
         )
-        self.logits = dense.head(entry, finest, coarsest)
+        self._entry, self._finest, self._coarsest = (
+            _Rows(x.rows, len(tokens) - len(x.rows) + 1, x.stride)
+            for x in (entry, finest, coarsest)
+        )
+        self._layers = self._entry, self._finest, self._coarsest
         # The head reads the finest scale at the site alone
-        beside = (f.fine_half, 0, f.coarse_half)
-        self._layers = tuple(map(self._rows, (entry, finest, coarsest), beside))
-
-    def _rows(self, layer: Tokens, beside: int) -> _Rows:
-        return _Rows(layer.rows, len(self._tokens) - len(layer.rows) + 1, layer.stride, beside)
+        self._beside = max(abs(end) for span in f.near for end in span)
+        self._near = max(
+            self._entry.reach // 2 + self._beside * entry.stride, self._finest.reach // 2
+        )  # farthest distance in nt between a site and a letter that its first part sees
+        self._near = min(self._near, self._half)
+        self._site_logits = dense.head.site_logits(entry, finest)
+        self.logits = dense.head.add_region(self._site_logits.clone(), entry, coarsest)
 
     @torch.no_grad()
     def edit(self, edits: Sequence[Edit]) -> Iterator[torch.Tensor]:
@@ -131,17 +155,24 @@ class EditedSequence:
             yield rows
 
     def _head_logits(self, edit: Edit, new: list[torch.Tensor]) -> torch.Tensor:
-        sites = len(edit.letters) + 2 * self._half
-        tokens = []
-        for layer, rows in zip(self._layers, new, strict=True):
-            # Rows that the head reads before the first that sees the edit, and after the last
-            flank = self._half - layer.reach // 2 + layer.beside * layer.stride
-            before = edit.start - (layer.reach - 1)
-            joined = torch.cat([
-                layer.rows[before - flank : before], rows, layer.rows[edit.stop : edit.stop + flank]
-            ])  # fmt: skip
-            tokens.append(Tokens(joined, layer.stride, sites))
-        return self._dense.head(*tokens)
+        head, f, half, near = self._dense.head, self._dense.folded, self._half, self._near
+        inserted = len(edit.letters)
+        entry, finest, coarsest = new
+        touched = head.site_logits(
+            self._entry.around(edit, entry, near, self._beside, inserted + 2 * near),
+            self._finest.around(edit, finest, near, 0, inserted + 2 * near),
+        )
+        # Row i of the reference is that of the letter i + half
+        logits = torch.cat([
+            self._site_logits[edit.start - 2 * half : edit.start - half - near], touched,
+            self._site_logits[edit.stop - half + near : edit.stop],
+        ])  # fmt: skip
+        sites = inserted + 2 * half
+        return head.add_region(
+            logits,
+            self._entry.around(edit, entry, half, f.fine_half, sites),
+            self._coarsest.around(edit, coarsest, half, f.coarse_half, sites),
+        )
 
 
 def _starts(pieces: Sequence[torch.Tensor]) -> list[int]:

@@ -48,20 +48,30 @@ class DenseHead:
 
     def __call__(self, entry: Tokens, finest: Tokens, coarsest: Tokens) -> torch.Tensor:
         """Return the logits (W, M) from the features that the context computes."""
+        return self.add_region(self.site_logits(entry, finest), entry, coarsest)
+
+    def site_logits(self, entry: Tokens, finest: Tokens) -> torch.Tensor:
+        """Return what the tokens near each site add to the logits, with all biases: (W, M)."""
         f = self._f
         near = self._project(entry, f.near_project, "near")
-        regions = self._project(entry, f.region_project, "regions")
         logits = f.logits_bias.new_empty(entry.sites, len(f.logits_bias))  # (W, M)
         for sites in row_slices(logits, SITES):
             site = [entry.around(sites), finest.around(sites), *self._sums(near, sites, f.near)]
+            hidden = self._hidden(f.site, site, "site")
+            torch.addmm(f.logits_bias, hidden, f.site.logits, out=logits[sites])
+        return logits
+
+    def add_region(self, logits: torch.Tensor, entry: Tokens, coarsest: Tokens) -> torch.Tensor:
+        """Add what the region of each site adds to the logits (W, M), in place; return them."""
+        f = self._f
+        regions = self._project(entry, f.region_project, "regions")
+        for sites in row_slices(logits, SITES):
             region = [
                 self._sum(entry, sites, f.fine_half),
                 self._sum(coarsest, sites, f.coarse_half),
                 coarsest.around(sites),
                 *self._sums(regions, sites, f.regions),
             ]
-            hidden = self._hidden(f.site, site, "site")
-            torch.addmm(f.logits_bias, hidden, f.site.logits, out=logits[sites])
             logits[sites].addmm_(self._hidden(f.region, region, "region"), f.region.logits)
         return logits
 
