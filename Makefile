@@ -14,7 +14,7 @@ CALIBRATION_STUDIES = $(addprefix --studies ,$(wildcard $(VQRNA_DATA)/studies))
 
 .DEFAULT_GOAL := help
 .PHONY: architecture golden help setup demo test test-fast check format clean weights install-weights screenshot web-atlas pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
-	compare-commits benchmark-tail benchmark-reliability calibrate-weights benchmark-memory benchmark-ism benchmark-quality benchmark-studies benchmark-ideas
+	compare-commits benchmark-tail benchmark-reliability calibrate-weights benchmark-memory benchmark-ism benchmark-quality benchmark-studies benchmark-ideas benchmark-web
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
@@ -122,6 +122,9 @@ pictures: $(STAMP)  ## pictures and tables of motifs and codes: docs (VQRNA_DATA
 benchmark-adapter: $(STAMP)  ## adapter-like sequence at sites of the benchmark (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-adapter: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python benchmarks/adapter_match.py "$(VQRNA_DATA)"
+
+benchmark-web: $(STAMP)  ## 50 clients, a full queue and 1,000 jobs for the web server: docs/web.md
+	$(BIN)/python -m benchmarks.web_load
 
 benchmark-reliability: $(STAMP)  ## probabilities of the shipped model in a scan: docs/probabilities.md (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-reliability: set VQRNA_DATA"; exit 2; }

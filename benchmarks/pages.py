@@ -67,6 +67,7 @@ def blocks() -> list[Block]:
         tail_check,
         training_speed,
         validation_table,
+        web_load,
     )
 
     def results(module: Any, table: Callable[[Any], str], part: str | None = None) -> Any:
@@ -112,6 +113,7 @@ def blocks() -> list[Block]:
             results(scan_reliability, scan_reliability.table),
         ),
         Block(DOCS / "multiple_testing.md", "tails", results(tail_check, tail_check.table)),
+        Block(DOCS / "web.md", "web_load", results(web_load, web_load.table)),
         Block(DOCS / "studies.md", "studies", studies),
         Block(DOCS / "studies.md", "study trials", study_trials),
         Block(DOCS / "quality.md", "quality: tables", kept_text("quality/tables/tables.md")),

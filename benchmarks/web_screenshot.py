@@ -5,33 +5,18 @@ Run by ``make screenshot``; needs Chromium.
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import requests
+from benchmarks.web_load import wait_for
 from playwright.sync_api import sync_playwright
 
 TARGET = Path(__file__).parents[1] / "docs" / "images" / "web.png"
 
 WIDTH, HEIGHT = 1180, 1500
-
-
-def wait_for(log: Path) -> str:
-    """Return the address of a server once its workers run."""
-    for _ in range(600):
-        if match := re.search(r"vqrna is at (http://\S+)", log.read_text()):
-            try:
-                if requests.get(f"{match[1]}/health", timeout=5).ok:
-                    return match[1]
-            except requests.RequestException:
-                pass
-        time.sleep(0.2)
-    raise SystemExit(f"the server does not start:\n{log.read_text()}")
 
 
 def main() -> None:

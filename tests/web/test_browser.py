@@ -1,4 +1,7 @@
-"""The page in Chromium: from the paste to the download, on a phone, by keyboard, in the dark."""
+"""The page in Chromium: from the paste to the download, on a phone, by keyboard, in the dark.
+
+axe checks the accessibility of every page.
+"""
 
 import shutil
 
@@ -8,6 +11,10 @@ import pytest
 from web.processes import server_process
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+
+axe_sync = pytest.importorskip(
+    "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python"
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -58,10 +65,6 @@ def test_paste_result_site_download(page, serve):
     with page.expect_download() as download:
         page.click("text=TSV")
     assert "planted_m5U" in download.value.path().read_text()
-    page.click("nav.tabs >> text=Variants")
-    page.fill("#variants-text", "hello")
-    page.click("text=Compare")
-    page.wait_for_selector("#variants .message.bad")
 
 
 def test_a_bad_file_is_reported(page, serve, tmp_path):
@@ -81,6 +84,112 @@ def test_cancelling(page, serve):
     page.wait_for_selector("text=The job was cancelled", timeout=60_000)
 
 
+def test_variants(page, serve):
+    predict(page, serve.url)
+    page.click("nav.tabs >> text=Variants")
+    page.select_option("#variant-sequence", label="planted_m5U")
+    page.fill("#variants-text", "hello")
+    page.click("text=Compare")
+    page.wait_for_selector("#variants .message.bad")
+    page.fill("#variants-text", "U301C\nplanted_Um:302del, 303insGG")
+    page.click("text=Compare")
+    page.wait_for_selector("#variants .variant:nth-of-type(4)")
+    assert "3 variants" in page.inner_text("#variants h2")
+    first = page.inner_text("#variants .variant >> nth=0")
+    assert "loss" in first
+    assert "301" in first
+    assert page.locator("#variants svg.variant-picture").count() >= 2
+
+
+def random_fasta(records, nt, seed=0):
+    letters = np.random.default_rng(seed).choice(list("ACGU"), (records, nt))
+    return "".join(f">r{n}\n{''.join(row)}\n" for n, row in enumerate(letters, 1))
+
+
+@pytest.mark.parametrize(("records", "nt"), [(1, 2000), (1, 100_000), (500, 60)],
+                         ids=["2kb", "100kb", "500-records"])  # fmt: skip
+def test_sizes(page, serve, records, nt, tmp_path):
+    (tmp_path / "in.fa").write_text(random_fasta(records, nt))
+    page.goto(serve.url)
+    page.set_input_files("#file", tmp_path / "in.fa")
+    page.wait_for_selector("#check .ok")
+    page.click("text=Predict sites")
+    page.wait_for_selector("#table table, #table .empty", timeout=120_000)
+    assert f"in {records} sequence" in page.inner_text("h1")
+    if records > 1:
+        assert page.locator("table tr.choice th").count() == records
+        page.click("table tr.choice:nth-child(400) a")
+        page.wait_for_url("**sequence=400**")
+        assert page.inner_text("#track-title") == "r400"
+    else:
+        page.fill("[data-range]", "900-1,000")
+        page.press("[data-range]", "Enter")
+        page.wait_for_url("**start=900**")
+        assert "end=1000" in page.url
+
+
+def test_a_restart_in_the_middle(page, serve):
+    page.goto(serve.url)
+    page.fill("#fasta", random_fasta(1, 150_000, seed=3))
+    page.click("text=Predict sites")
+    page.wait_for_selector("progress")
+    path = page.url.removeprefix(serve.url)
+    serve.kill()
+    serve.start()
+    page.goto(serve.url + path)
+    page.wait_for_selector("#table table, #table .empty", timeout=120_000)
+    assert "150,000 nt" in page.inner_text(".result-head")
+
+
+def serious_issues(page):
+    """Accessibility issues that axe calls serious or critical, with the first place of each."""
+    results = axe_sync.Axe().run(page).response
+    return [
+        (issue["id"], issue["nodes"][0]["html"][:150])
+        for issue in results["violations"]
+        if issue["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_issue(browser, serve, scheme):
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    predict(page, serve.url)
+    page.click("#table tbody tr:first-child a")
+    page.wait_for_selector("#site h3")
+    assert serious_issues(page) == []
+    job = page.url.partition("?")[0]
+    page.goto(f"{job}?tab=variants&sequence=4")
+    page.fill("#variants-text", "U301C")
+    page.click("text=Compare")
+    page.wait_for_selector("#variants .variant")
+    assert serious_issues(page) == []
+    page.goto(serve.url)
+    page.click("summary:has-text('Options')")
+    assert serious_issues(page) == []
+    pages = ["atlas", "atlas/366", "spectrum", "method", "model", "privacy", "api", "nothing"]
+    for address in [f"{job}?tab=downloads", *(f"{serve.url}/{name}" for name in pages)]:
+        page.goto(address)
+        assert serious_issues(page) == [], address
+    context.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["", "atlas", "atlas/366", "spectrum", "method", "model", "privacy", "api", "nothing"]
+)
+def test_pages_fit_a_phone(browser, serve, path):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True)
+    page = context.new_page()
+    page.goto(f"{serve.url}/{path}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for link in page.query_selector_all("nav[aria-label=Main] a"):
+        box = link.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    context.close()
+
+
 def test_phone_width_and_dark(browser, serve):
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True,
@@ -97,6 +206,19 @@ def test_phone_width_and_dark(browser, serve):
 
 
 def test_by_keyboard(page, serve):
+    page.goto(serve.url)
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "fasta":
+            break
+    page.keyboard.type(">a\n" + "GGACU" * 60 + "\n", delay=0)
+    page.wait_for_selector("#check .ok")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Predict sites":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#table table, #table .empty", timeout=60_000)
     predict(page, serve.url)
     page.focus("canvas.lanes")
     page.keyboard.press("ArrowUp")

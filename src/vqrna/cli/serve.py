@@ -133,25 +133,29 @@ def serve(
         raise DataError(
             f"cannot listen on {host}, port {port}: {error.strerror or error} (try another --port)"
         ) from None
-    server = Server(settings, load_model(model, "cpu"))
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{listening.getsockname()[1]}{root_path}"
-    typer.echo(f"vqrna is at {address} (Ctrl-C stops it)")
-    typer.echo(f"jobs: {settings.data}, deleted after {days:g} days")
-    if host not in ("127.0.0.1", "::1", "localhost") and not settings.token:
-        say("note", "everybody who can reach this address can use the server: --token restricts it")
-    configure_logs()
-    config = uvicorn.Config(
-        create_app(server),
-        root_path=root_path,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=trusted_proxy,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=5,
-        limit_concurrency=1000,
-        ws="none",
-    )
-    uvicorn.Server(config).run(sockets=[listening])
+    with listening:
+        server = Server(settings, load_model(model, "cpu"))
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{listening.getsockname()[1]}{root_path}"
+        typer.echo(f"vqrna is at {address} (Ctrl-C stops it)")
+        typer.echo(f"jobs: {settings.data}, deleted after {days:g} days")
+        if host not in ("127.0.0.1", "::1", "localhost") and not settings.token:
+            say(
+                "note",
+                "everybody who can reach this address can use the server: --token restricts it",
+            )
+        configure_logs()
+        config = uvicorn.Config(
+            create_app(server),
+            root_path=root_path,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=trusted_proxy,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=5,
+            limit_concurrency=1000,
+            ws="none",
+        )
+        uvicorn.Server(config).run(sockets=[listening])

@@ -135,7 +135,7 @@ def modification_styles(modifications: tuple[Modification, ...]) -> str:
     """Return a style sheet with the colours of each modification, for light and dark pages."""
     light, night = [], []
     for n, m in enumerate(modifications):
-        light.append(f".mod-{n}{{--mod:{m.color};--mod-ink:{dark(m.color, 5)}}}")
+        light.append(f".mod-{n}{{--mod:{m.color};--mod-ink:{dark(m.color, 6.5)}}}")
         night.append((n, _light(m.color, 4), _light(m.color, 6)))
     lines = "\n".join(light)
     automatic = "\n".join(

@@ -1,0 +1,61 @@
+"""`vqrna serve`: options that cannot be used end before anything is started."""
+
+import socket
+import sys
+
+import pytest
+
+pytest.importorskip("fastapi", reason="needs vqrna[web]")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--workers", "1"], 2, "2 or more"),
+        (["--port", "70000"], 2, "65535"),
+        (["--token", "short"], 2, "at least 8"),
+        (["--root-path", "vqrna/"], 2, "expected a path such as /vqrna"),
+        (["--max-queue", "0"], 2, "max-queue"),
+        (["--days", "nan"], 2, "days"),
+        (["--host", "999.1.1.1"], 1, "cannot listen on 999.1.1.1"),
+        (["--model", "missing.safetensors"], 1, "missing.safetensors"),
+    ],
+    ids=["workers", "port", "token", "root-path", "queue", "days", "host", "model"],
+)
+def test_bad_options(vqrna_main, tmp_path, words, code, message):
+    done = vqrna_main("serve", "--data", tmp_path / "data", "--port", "0", *words)
+    assert done.code == code, done.err
+    assert message in done.err
+    assert "Traceback" not in done.err
+    assert len(done.err.strip().splitlines()) == 1
+    assert not (tmp_path / "data" / "jobs.sqlite").exists()
+
+
+def test_a_port_in_use(vqrna_main, tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = vqrna_main("serve", "--data", tmp_path, "--port", port)
+    assert done.code == 1
+    assert f"port {port}" in done.err
+    assert "try another --port" in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("package", ["uvicorn", "fastapi", "jinja2"])
+def test_a_missing_extra(vqrna_main, tmp_path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    for name in [name for name in sys.modules if name.startswith("vqrna.web")]:
+        monkeypatch.delitem(sys.modules, name)
+    done = vqrna_main("serve", "--data", tmp_path)
+    assert done.code == 2
+    assert "pip install 'vqrna[web]'" in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_the_help_has_all_groups_and_no_web_package_is_loaded(vqrna_main):
+    done = vqrna_main("serve", "--help")
+    assert done.code == 0
+    for option in ("--host", "--port", "--workers", "--token", "--max-nt", "--days"):
+        assert option in done.out
