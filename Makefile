@@ -40,11 +40,14 @@ demo: $(STAMP)  ## predict sites in a small synthetic input
 	@echo && echo "Look at:" && ls demo-out/*
 
 test: $(STAMP)  ## run all tests on two cores (JOBS=N for another number)
-	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile -m "not serial"
+	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile -m "not serial and not docs"
 	$(BIN)/pytest -m serial
 
+test-docs: $(STAMP)  ## run all code of README, docs and notebooks
+	$(BIN)/pytest -n $(or $(JOBS),2) -m docs
+
 test-fast: $(STAMP)  ## run the tests without Ray, searches, kill tests and long trainings
-	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile -m "not slow"
+	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile -m "not slow and not docs"
 
 fuzz: $(STAMP)  ## 100,000 generated documents for each reader: docs/robustness.md (FUZZ="--count 1000 GTF")
 	$(BIN)/python -m tests.fuzz --keep $(FUZZ)
@@ -100,6 +103,10 @@ calibrate-weights: $(STAMP)  ## calibrate the shipped weights for scans, without
 
 architecture: $(STAMP)  ## draw docs/images/architecture.png from the imports
 	$(BIN)/python -m benchmarks.architecture
+
+.PHONY: network
+network: $(STAMP)  ## draw docs/images/network.svg, the network of the shipped model
+	$(BIN)/python -m benchmarks.network
 
 pages: $(STAMP)  ## regenerate the tables of README and docs from kept results
 	$(BIN)/python -m benchmarks.pages

@@ -6,15 +6,19 @@ for contributors. Nothing of it is committed, so nothing of it can be out of dat
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.site import api, commands
+from benchmarks.site import api, blocks, commands, notebooks
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
+RUN = os.environ.get("VQRNA_DOCS_RUN") == "1"
+"""Run tutorials and notebooks, and show their output."""
 
 PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 """Pages of the repository's root that are part of the site."""
@@ -60,14 +64,37 @@ def on_files(files: Files, config: Any) -> Files:
     for name, uri in PAGES.items():
         text = (ROOT / name).read_text(encoding="utf-8")
         add(uri, content=text.replace("](docs/", "]("))
+    for path in sorted(notebooks.FOLDER.glob("*.ipynb")):
+        text, pictures = notebooks.to_markdown(path, RUN)
+        title, _, rest = text.partition("\n")
+        link = f"[Download this notebook]({path.name}){{ download }}"
+        add(f"notebooks/{path.stem}.md", content=f"{title}\n\n{link}\n{rest}")
+        for name, data in pictures.items():
+            add(f"notebooks/{name}", content=data)
     for picture in sorted((ROOT / "benchmarks" / "results").rglob("*.png")):
         add(f"images/{picture.name}", abs_src_path=str(picture))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Replace links to files outside of ``docs``, which the site does not have."""
-    return LINK.sub(_link, markdown)
+    """Add the output of the code of tutorials, and replace links that the site does not have."""
+    uri = page.file.src_uri
+    if RUN and (uri.startswith("tutorials/") or uri == "quickstart.md"):
+        markdown = with_output(ROOT / "docs" / uri)
+    return markdown if uri.startswith("notebooks/") else LINK.sub(_link, markdown)
+
+
+def with_output(page: Path) -> str:
+    """Return a page with what its blocks print below them."""
+    code = blocks.read_blocks(page)
+    with tempfile.TemporaryDirectory() as folder:
+        blocks.prepare_folder(Path(folder))
+        printed = blocks.run_blocks(code, Path(folder))
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for block, text in reversed(list(zip(code, printed, strict=True))):
+        if text.strip():
+            lines[block.end : block.end] = ["", "```text", *text.rstrip().splitlines(), "```"]
+    return "\n".join(lines) + "\n"
 
 
 def on_post_build(config: Any, **_: Any) -> None:
@@ -81,7 +108,13 @@ def _link(match: re.Match[str]) -> str:
     picture, text, target = match.groups()
     if target.startswith("src/"):
         return text
-    if not target.startswith("../") or (ROOT / "docs" / target[3:]).exists():
+    if target.endswith(".ipynb"):
+        return f"[{text}]({target.removesuffix('.ipynb')}.md)"
+    if (
+        not target.startswith("../")
+        or target.startswith("../" * 2)
+        or (ROOT / "docs" / target[3:]).exists()
+    ):
         return match[0]
     name = target.rpartition("/")[2]
     if picture or target.endswith(".png"):
