@@ -50,6 +50,8 @@ class Block:
 
 def blocks() -> list[Block]:
     """Return all generated blocks."""
+    from benchmarks.site import commands
+
     from benchmarks import (
         evaluation_tables,
         flags_check,
@@ -85,6 +87,7 @@ def blocks() -> list[Block]:
             Block(DOCS / "training.md", f"settings: {part}", partial(settings_table.table, part))
             for part in settings_table.PARTS
         ),
+        Block(DOCS / "commands.md", "commands", commands.overview),
         Block(DOCS / "formats.md", "colours", colours),
         Block(DOCS / "lengths.md", "lengths", lambda: study("lengths")),
         Block(DOCS / "ablations.md", "ablations", lambda: study("ablations")),

@@ -1,11 +1,11 @@
 """Write the inputs of the tutorials to ``examples/tutorial``: all synthetic, from no organism.
 
-- ``genome.fa``, ``genes.gtf``: two chromosomes with three transcripts, one of them spliced and one on
-  the reverse strand. Their exons hold records of ``demo.fasta``, so that sites are called.
+- ``genome.fa``, ``genes.gtf``: two chromosomes with three transcripts, one of them spliced and
+  one on the reverse strand. Their exons hold records of ``demo.fasta``, so that sites are called.
 - ``known.bed``: the planted sites of these records, in genomic coordinates.
 - ``variants.vcf``: substitutions at and near the planted sites, an insertion and a deletion.
-- ``sites.fa``, ``controls.fa``: windows of 101 nt of an invented modification of A in ``GGACU``, and
-  of other adenosines. ``lab2_sites.fa`` and ``lab2_controls.fa`` are a second study, of 81 nt.
+- ``sites.fa``, ``controls.fa``: windows of 101 nt of an invented modification of A in ``GGACU``,
+  and of other adenosines. ``lab2_sites.fa`` and ``lab2_controls.fa`` are a second study, of 81 nt.
 
 Run from anywhere: ``python examples/make_tutorial.py``. The same files are written each time.
 """
@@ -67,7 +67,9 @@ def write_genome(generator: np.random.Generator) -> None:
     (one, site1), (two, site2), (three, site3) = (
         demo[name] for name in ("planted_Gm", "planted_m5U", "planted_Um")
     )
-    assert site1 is not None and site2 is not None and site3 is not None
+    assert site1
+    assert site2
+    assert site3
     gap, intron = random_dna(generator, 500), "GT" + random_dna(generator, 396) + "AG"
     cut = 150  # of the first transcript, before its site
     chr1 = gap + one[:cut] + intron + one[cut:] + random_dna(generator, 300)

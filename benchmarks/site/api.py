@@ -16,6 +16,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "attention_maps",
         "token_effects",
         "choose_sites",
+        "code_changes",
     ),
     "Train": ("train", "tune", "evaluate", "load_benchmark"),
     "Study": ("plan_lengths", "plan_ablations", "run_study"),

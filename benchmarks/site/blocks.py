@@ -60,7 +60,7 @@ class BlockError(Exception):
 def read_blocks(page: Path) -> list[Block]:
     """Return the blocks of code of a page, in their order."""
     blocks: list[Block] = []
-    reason, start, language, body = None, 0, "", list[str]()
+    reason, start, indent, language, body = None, 0, 0, "", list[str]()
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         fence = _FENCE.match(line)
         if start:
@@ -96,6 +96,9 @@ def prepare_folder(folder: Path) -> None:
     pysam.tabix_compress(str(folder / "variants.vcf"), str(folder / "variants.vcf.gz"))
     shutil.copy(folder / "known.bed", folder / "known_sites.bed")
     shutil.copy(folder / "known.bed", folder / "regions.bed")
+    for name, source in (("modified.fa", "sites.fa"), ("unmodified.fa", "controls.fa")):
+        shutil.copy(TUTORIAL / source, folder / name)
+    write_data(folder / "studies" / "lab2", "lab2_")
     lines = (TUTORIAL / "sites.fa").read_text(encoding="utf-8").splitlines(keepends=True)
     (folder / "windows.fa").write_text("".join(lines[:60]), encoding="utf-8")
     write_data(folder / "data")
@@ -108,10 +111,10 @@ def read_windows(name: str) -> list[tuple[str, str]]:
     return [(e.split("\n", 1)[0], "".join(e.split("\n")[1:])) for e in entries]
 
 
-def write_data(folder: Path) -> None:
+def write_data(folder: Path, prefix: str = "") -> None:
     """Write the windows of the tutorials in the layout of the benchmark, as those of m6A."""
     for label, file in ((1, "sites.fa"), (0, "controls.fa")):
-        records = read_windows(file)
+        records = read_windows(prefix + file)
         cuts = {"train": records[:100], "valid": records[100:130], "test": records[130:]}
         for split, members in cuts.items():
             path = folder / split / f"8-{label}.fasta"

@@ -30,6 +30,7 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "spectrum": ("vqrna.spectrum",),
     "atlas": ("vqrna.atlas",),
     "embed": ("vqrna.embed",),
+    "mutate": ("vqrna.code_changes",),
     "attention": ("vqrna.attention_maps", "vqrna.token_effects"),
     "data fetch": ("vqrna.data.fetch.fetch_data",),
     "data check": ("vqrna.data.check.check_data",),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
-
 from benchmarks.site import blocks
 
 FOLDER = blocks.ROOT / "docs" / "notebooks"

@@ -53,7 +53,7 @@ def test_a_block_that_fails_is_an_error(code, tmp_path, monkeypatch):
     monkeypatch.setattr(blocks, "ROOT", tmp_path)
     page = tmp_path / "page.md"
     page.write_text("text\n" + code)
-    with pytest.raises(blocks.BlockError, match="page.md:2: (exit code 3|ZeroDivisionError)"):
+    with pytest.raises(blocks.BlockError, match=r"page\.md:2: (exit code 3|ZeroDivisionError)"):
         blocks.run_blocks(blocks.read_blocks(page), tmp_path)
 
 
