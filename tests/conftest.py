@@ -30,6 +30,7 @@ SERIAL = {
     "prediction/test_scan_ray.py",
     "runtime/test_jobs.py",
     "studies/test_tune.py",
+    "variation/test_variants_ray.py",
     "web/test_browser.py",
     "web/test_processes.py",
 }
@@ -78,6 +79,7 @@ SLOW = SERIAL | {
     "training/test_run.py",
     "training/test_teacher.py",
     "training/test_training_flags.py",
+    "variation/test_variant_kills.py",
     "web/test_web_api.py",
     "web/test_web_pages.py",
 }

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seeded import SYMBOLS, calling_model
+from seeded import SYMBOLS, calling_model, files_in
 from tiny import random_tokens
+from vqrna.model.weights import save_model
 from vqrna.sequence import centre, decode, encode
 from vqrna.stats.calibration import sigmoid
 from vqrna.stats.scan_calibration import window_kinds
@@ -122,6 +123,29 @@ def random_record(rng: np.random.Generator, letters: str) -> tuple[int, str, str
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table that the program wrote."""
     return pd.read_csv(io.StringIO(path.read_text()), sep="\t", keep_default_na=False)
+
+
+def write_inputs(folder: Path, count: int, records: int) -> tuple[Path, list[str]]:
+    """Write a genome, its genes, a VCF and a model; return the VCF, and the others as options."""
+    rng = np.random.default_rng(3)
+    sequences = contigs(count, seed=9)
+    rows = []
+    for name, letters in sequences.items():
+        drawn = sorted(random_record(rng, letters) for _ in range(records // count))
+        rows += [(name, p, f"{name}_{i}", r, a) for i, (p, r, a) in enumerate(drawn)]
+    last = f"c{count - 1}"
+    rows.append((last, 359, "two", sequences[last][358], "A,<DEL>"))
+    vcf = write_vcf(folder, rows, sequences=sequences)
+    save_model(calling_model(), folder / "m.safetensors")
+    genome, gtf = write_genome(folder, sequences), write_gtf(folder, list(sequences))
+    words = ["--fasta", genome, "--gtf", gtf, "--model", folder / "m.safetensors"]
+    words += ["--device", "cpu", "--prior", "0.5", "--null-variants", "20"]
+    return vcf, [str(word) for word in words]
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Content of all files but run.json, which describes how the work was done."""
+    return {name: (folder / name).read_bytes() for name in files_in(folder) if name != "run.json"}
 
 
 __all__ = ["SYMBOLS"]

@@ -13,10 +13,9 @@ import pandas as pd
 import pysam
 import pysam.bcftools
 import pytest
-from genes import contigs, random_record, read_table, write_genome, write_gtf, write_vcf
+from genes import read_table, results, write_inputs, write_vcf
 
-from seeded import calling_model, files_in
-from vqrna.model.weights import save_model
+from seeded import files_in
 from vqrna.variation import units
 from vqrna.variation.output import COLUMNS, RECORD_COLUMNS
 from vqrna.variation.vcf import SUBFIELDS
@@ -28,20 +27,7 @@ FILES = ["records.tsv", "run.json", "variants.tsv", "variants.vcf.gz", "variants
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
     """A genome, its genes, a VCF and a model, as options of the command."""
-    folder = tmp_path_factory.mktemp("inputs")
-    rng = np.random.default_rng(3)
-    sequences = contigs(CONTIGS, seed=9)
-    rows = []
-    for name, letters in sequences.items():
-        records = [random_record(rng, letters) for _ in range(RECORDS // CONTIGS)]
-        rows += [(name, p, f"{name}_{i}", r, a) for i, (p, r, a) in enumerate(sorted(records))]
-    rows.append(("c5", 359, "two", sequences["c5"][358], "A,<DEL>"))
-    vcf = write_vcf(folder, rows, sequences=sequences)
-    save_model(calling_model(), folder / "m.safetensors")
-    genome, gtf = write_genome(folder, sequences), write_gtf(folder, list(sequences))
-    words = ["--fasta", genome, "--gtf", gtf, "--model", folder / "m.safetensors"]
-    words += ["--device", "cpu", "--prior", "0.5", "--null-variants", "20"]
-    return vcf, [str(word) for word in words]
+    return write_inputs(tmp_path_factory.mktemp("inputs"), CONTIGS, RECORDS)
 
 
 @pytest.fixture(autouse=True)
@@ -60,11 +46,6 @@ def run(vqrna_main, inputs, tmp_path):
         return out if code == 0 else done.err
 
     return call
-
-
-def results(folder):
-    """Content of all files but run.json, which names the machine's share of the work."""
-    return {name: (folder / name).read_bytes() for name in files_in(folder) if name != "run.json"}
 
 
 def test_the_files_agree(run, inputs):
