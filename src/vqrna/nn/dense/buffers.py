@@ -40,8 +40,23 @@ class Buffers:
         return table[:count]
 
 
+FEWEST = 8
+"""Fewest rows of a matrix product, where there are as many.
+
+Libraries multiply one to three rows by other routines, with sums in another order.
+"""
+
+
 def row_slices(x: torch.Tensor, rows: int) -> Iterator[slice]:
-    """Cut a matrix into slices of `rows` rows on a CPU; on other devices, take all at once."""
-    step = rows if x.device.type == "cpu" else max(1, len(x))
-    for start in range(0, len(x), step):
-        yield slice(start, min(start + step, len(x)))
+    """Cut a matrix into slices of `rows` rows on a CPU; on other devices, take all at once.
+
+    A last slice of fewer than `FEWEST` rows also has rows of the slice before it.
+    """
+    return slices(len(x), rows if x.device.type == "cpu" else max(1, len(x)))
+
+
+def slices(count: int, step: int) -> Iterator[slice]:
+    """Cut `count` rows into slices of `step` rows; see :func:`row_slices`."""
+    for start in range(0, count, step):
+        stop = min(start + step, count)
+        yield slice(max(0, min(start, stop - FEWEST)), stop)

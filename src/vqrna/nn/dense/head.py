@@ -19,6 +19,12 @@ from vqrna.nn.dense.weights import FoldedNetwork, FoldedPart, Layer, Span
 PROJECTED, SITES = 1024, 1024
 """Tokens projected at a time, and sites classified at a time."""
 
+OUTPUTS = 16
+"""Logits are computed in multiples of this many columns.
+
+With an odd number of columns, the order of the sums in a row can depend on its place in the matrix.
+"""
+
 
 class Tokens(NamedTuple):
     """Features of the tokens at every nt."""
@@ -45,6 +51,8 @@ class DenseHead:
 
     def __init__(self, folded: FoldedNetwork, buffers: Buffers) -> None:
         self._f, self._buffers = folded, buffers
+        self._bias = _widened(folded.logits_bias)
+        self._site, self._region = _widened(folded.site.logits), _widened(folded.region.logits)
 
     def __call__(self, entry: Tokens, finest: Tokens, coarsest: Tokens) -> torch.Tensor:
         """Return the logits (W, M) from the features that the context computes."""
@@ -54,26 +62,28 @@ class DenseHead:
         """Return what the tokens near each site add to the logits, with all biases: (W, M)."""
         f = self._f
         near = self._project(entry, f.near_project, "near")
-        logits = f.logits_bias.new_empty(entry.sites, len(f.logits_bias))  # (W, M)
+        logits = self._bias.new_empty(entry.sites, len(self._bias))  # (W, M and zeros)
         for sites in row_slices(logits, SITES):
             site = [entry.around(sites), finest.around(sites), *self._sums(near, sites, f.near)]
             hidden = self._hidden(f.site, site, "site")
-            torch.addmm(f.logits_bias, hidden, f.site.logits, out=logits[sites])
-        return logits
+            torch.addmm(self._bias, hidden, self._site, out=logits[sites])
+        return logits[:, : len(f.logits_bias)]
 
     def add_region(self, logits: torch.Tensor, entry: Tokens, coarsest: Tokens) -> torch.Tensor:
-        """Add what the region of each site adds to the logits (W, M), in place; return them."""
+        """Add what the region of each site adds to the logits (W, M); return the sum."""
         f = self._f
         regions = self._project(entry, f.region_project, "regions")
-        for sites in row_slices(logits, SITES):
+        added = self._region.new_empty(entry.sites, self._region.shape[1])
+        for sites in row_slices(added, SITES):
             region = [
                 self._sum(entry, sites, f.fine_half),
                 self._sum(coarsest, sites, f.coarse_half),
                 coarsest.around(sites),
                 *self._sums(regions, sites, f.regions),
             ]
-            logits[sites].addmm_(self._hidden(f.region, region, "region"), f.region.logits)
-        return logits
+            hidden = self._hidden(f.region, region, "region")
+            torch.mm(hidden, self._region, out=added[sites])
+        return logits + added[:, : len(f.logits_bias)]
 
     def _hidden(self, part: FoldedPart, features: list[torch.Tensor], name: str) -> torch.Tensor:
         """Return the hidden units (sites, H) of a part, in the precision of the logits."""
@@ -124,3 +134,8 @@ class DenseHead:
         A summing look-up is the fastest operation for this.
         """
         return F.embedding_bag(self._buffers.rows(count, kernel, stride, x.device), x, mode="sum")
+
+
+def _widened(x: torch.Tensor) -> torch.Tensor:
+    """Add zeros up to a multiple of `OUTPUTS` columns."""
+    return F.pad(x, (0, -x.shape[-1] % OUTPUTS)).contiguous()

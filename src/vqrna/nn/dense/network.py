@@ -25,17 +25,24 @@ import torch
 import torch.nn.functional as F
 
 from vqrna.nn.context import KERNEL
-from vqrna.nn.dense.buffers import Buffers, row_slices
+from vqrna.nn.dense.buffers import FEWEST, Buffers, row_slices, slices
 from vqrna.nn.dense.head import DenseHead, Tokens
 from vqrna.nn.dense.weights import LETTERS, MER, FoldedNetwork, Layer
 from vqrna.nn.encoder import MIX_KERNEL, POOL_KERNEL, STEM_KERNEL, TOKEN_STRIDE
 from vqrna.nn.ties import NEAR, TIE, exact_codes, nearest_codes
+from vqrna.sequence import AMBIGUOUS
 
 SIMILARITIES = 1 << 18
 """Cosines at a time on a CPU: they and their inputs stay in its second-level cache."""
 
 ENTRIES, ROWS = 1024, 1024
 """Tokens at a time in the first convolution of the context and in its pools."""
+
+CONVOLVED = 512
+"""Tokens at a time in the other convolutions on a CPU, always as many.
+
+oneDNN selects its routine by the width, and the routines sum in different orders.
+"""
 
 
 class DenseOutput(NamedTuple):
@@ -81,8 +88,11 @@ class DenseNetwork:
             if tokens.device.type != "cpu":
                 return self._evaluate_together(tokens)
             # One row after the other stays in the cache
-            each = [self._evaluate(row) for row in tokens]
-            return DenseOutput(*(torch.stack(part) for part in zip(*each, strict=True)))
+            missing = max(0, FEWEST - (tokens.shape[1] - self.folded.length + 1))
+            padded = F.pad(tokens, (0, missing), value=AMBIGUOUS)
+            each = [self._evaluate(row) for row in padded]
+            output = (torch.stack(part) for part in zip(*each, strict=True))
+            return DenseOutput(*(part[:, : part.shape[1] - missing] for part in output))
 
     def _evaluate_together(self, tokens: torch.Tensor) -> DenseOutput:
         """Evaluate all rows as one sequence; drop the positions across a seam."""
@@ -132,8 +142,7 @@ class DenseNetwork:
         size = f.codebook.shape[1]
         codes, gaps = tokens.new_empty(count), f.codebook.new_empty(count)
         step = max(1, SIMILARITIES // size) if tokens.device.type == "cpu" else count
-        for start in range(0, count, step):
-            stop = min(start + step, count)
+        for start, stop in ((rows.start, rows.stop) for rows in slices(count, step)):
             x = F.embedding_bag(words[start : stop + extent], f.stem, mode="sum")  # (B, C)
             pooled = self._buffers.matrix("pooled", len(x) - POOL_KERNEL + 1, x)
             _pool(x, 1, pooled)
@@ -189,9 +198,9 @@ class DenseNetwork:
                 x = pooled
                 stride *= 2
             lost = (KERNEL - 1) * stride
-            y = F.conv2d(_image(x), block.weight, block.bias, dilation=(1, stride))
+            y = _convolve_block(x, block, stride)
             # The weights add the input: x + max(c, 0) is max(x + c, x)
-            x = torch.maximum(_matrix(y), x[lost // 2 : len(x) - lost // 2], out=_matrix(y))
+            x = torch.maximum(y, x[lost // 2 : len(x) - lost // 2], out=y)
             scales.append(Tokens(x, stride, sites))
         return entry, scales[0], scales[-1]
 
@@ -202,6 +211,26 @@ def _convolve(x: torch.Tensor, layer: Layer, stride: int, out: torch.Tensor) -> 
     torch.addmm(layer.bias, x[:count], layer.weight[0], out=out)
     for i, matrix in enumerate(layer.weight[1:], 1):
         out.addmm_(x[i * stride : i * stride + count], matrix)
+    return out
+
+
+def _convolve_block(x: torch.Tensor, block: Layer, stride: int) -> torch.Tensor:
+    """Convolve (T, C) along its rows with a dilation of `stride`, for a residual block."""
+
+    def convolve(rows: torch.Tensor) -> torch.Tensor:
+        return _matrix(F.conv2d(_image(rows), block.weight, block.bias, dilation=(1, stride)))
+
+    if x.device.type != "cpu":
+        return convolve(x)
+    lost = (KERNEL - 1) * stride
+    count = len(x) - lost
+    out = x.new_empty(count, block.weight.shape[0])
+    if count < CONVOLVED:
+        out.copy_(convolve(F.pad(x, (0, 0, 0, CONVOLVED - count)))[:count])
+        return out
+    for start in range(0, count, CONVOLVED):
+        first = min(start, count - CONVOLVED)
+        out[first : first + CONVOLVED] = convolve(x[first : first + CONVOLVED + lost])
     return out
 
 

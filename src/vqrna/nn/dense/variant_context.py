@@ -55,7 +55,8 @@ class WindowContext:
         for block in self._blocks:
             block.set_window()
         finest, coarsest = self._blocks[0].layer, self._blocks[-1].layer
-        return self._head.set_window(self._entry.table, finest.table, coarsest.table)
+        self._logits = self._head.set_window(self._entry.table, finest.table, coarsest.table)
+        return self._logits
 
     def logits(self, variants: VariantCodes) -> torch.Tensor:
         """Return the logits (N, M) of N variants of the window."""
@@ -66,7 +67,10 @@ class WindowContext:
         for block in self._blocks:
             rows = block.vary(changes, rows)
             scales.append(rows)
-        return self._head.logits(entry, scales[0], scales[-1])
+        logits = self._head.logits(entry, scales[0], scales[-1])
+        # Exactly those of the window: products of several rows can differ in the last digit
+        logits[~variants.changed.any(1)] = self._logits
+        return logits
 
     def _code_sets(self, variants: VariantCodes, entry: ChangedRows) -> torch.Tensor:
         """Return the codes (U, KERNEL) that the changed rows of the entry see."""
