@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install -c constraints.txt
 
+# Licences that may be combined with ours; parts of their names are enough.
+ALLOWED := MIT;BSD;Apache;ISC;PSF;Python Software Foundation;Mozilla Public License 2.0;MPL-2.0;Biopython;Zlib;Unlicense
+LICENCES = $(BIN)/pip-licenses --from=mixed --partial-match --allow-only="$(ALLOWED)" --fail-on=GPL
+
 # An empty environment has no PATH.
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
@@ -52,10 +56,48 @@ test-fast: $(STAMP)  ## run the tests without Ray, searches, kill tests and long
 fuzz: $(STAMP)  ## 100,000 generated documents for each reader: docs/robustness.md (FUZZ="--count 1000 GTF")
 	$(BIN)/python -m tests.fuzz --keep $(FUZZ)
 
-check: $(STAMP) docs-check  ## check lint, format, types and the documentation site
+check: $(STAMP) docs-check  ## check lint, format, types, licences of dependencies and the documentation site
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(LICENCES) --summary >/dev/null
+
+.PHONY: audit dist footprint licences lint-packaging man sbom smoke
+licences: $(STAMP)  ## list the licences of all installed dependencies; fail for one that is not allowed
+	$(LICENCES) --with-urls --order=license
+
+RELEASE := .venv-release
+$(RELEASE)/.set-up: packaging/requirements.txt
+	@$(PYTHON) -m venv $(RELEASE)
+	@$(RELEASE)/bin/python -m pip -qq --disable-pip-version-check install -r packaging/requirements.txt
+	@touch $@
+
+dist: $(STAMP) $(RELEASE)/.set-up  ## build sdist and wheel, man pages, SBOM and checksums into dist/
+	rm -rf dist
+	$(RELEASE)/bin/python -m build -q
+	$(RELEASE)/bin/twine check --strict dist/*
+	$(MAKE) -s man sbom
+	cd dist && sha256sum *.whl *.tar.gz sbom.json > SHA256SUMS && cat SHA256SUMS
+
+smoke:  ## install wheel and sdist of dist/ into empty environments of each Python here, and use them
+	$(PYTHON) packaging/smoke.py
+
+man: $(STAMP)  ## write the man pages of all commands to dist/man
+	$(BIN)/python packaging/man_pages.py dist/man
+
+sbom: $(STAMP) $(RELEASE)/.set-up  ## write dist/sbom.json, the list of dependencies in .venv (CycloneDX)
+	@mkdir -p dist
+	$(RELEASE)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json
+
+audit: $(RELEASE)/.set-up  ## look up known vulnerabilities of the tested versions
+	$(RELEASE)/bin/python packaging/audit.py
+
+footprint: $(STAMP)  ## packages, size and import time of the core
+	$(BIN)/python packaging/footprint.py
+
+lint-packaging: $(RELEASE)/.set-up  ## lint Dockerfile (hadolint) and Galaxy tools (planemo)
+	$(RELEASE)/bin/hadolint Dockerfile
+	$(RELEASE)/bin/planemo lint packaging/galaxy
 
 .PHONY: docs docs-check test-docs
 docs: $(STAMP)  ## build the documentation site in build/site, with the output of tutorials and notebooks
@@ -180,5 +222,5 @@ format: $(STAMP)  ## format the code
 	$(BIN)/ruff format
 
 clean:  ## remove generated files
-	rm -rf $(VENV) demo-out build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
+	rm -rf $(VENV) $(RELEASE) demo-out build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,7 +20,7 @@ LEVELS = (
     ("errors", "_version", "region"),
     ("documents",),
     ("sequence", "config", "stats", "runtime"),
-    ("client",),
+    ("client", "multiqc"),
     ("modifications", "nn"),
     ("model", "data", "plots", "sites"),
     ("genome", "formats"),

@@ -1,0 +1,26 @@
+# An image of the command line: docker build -t vqrna . && docker run --rm -v "$PWD:/data" vqrna predict in.fa --out out
+FROM python:3.12-slim AS build
+
+WORKDIR /build
+COPY pyproject.toml README.md LICENSE MANIFEST.in constraints.txt ./
+COPY src src
+COPY packaging packaging
+RUN python -m venv /venv
+# The CPU build of torch: the default one has gigabytes of CUDA
+RUN /venv/bin/pip install --no-cache-dir -c constraints.txt --index-url https://download.pytorch.org/whl/cpu torch \
+    && /venv/bin/pip install --no-cache-dir -c constraints.txt . \
+    && /venv/bin/python packaging/man_pages.py /venv/share/man/man1
+
+FROM python:3.12-slim
+
+LABEL org.opencontainers.image.title="vqrna" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.description="RNA modification sites from sequence"
+COPY --from=build /venv /venv
+ENV PATH=/venv/bin:$PATH MPLCONFIGDIR=/tmp/matplotlib
+RUN useradd --create-home --uid 1000 vqrna
+USER 1000
+WORKDIR /data
+# Workflow tools replace the entry point by a shell: docker run --entrypoint bash
+ENTRYPOINT ["vqrna"]
+CMD ["--help"]
