@@ -17,6 +17,7 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "design": ("vqrna.design",),
     "join": ("vqrna.prediction.join",),
     "compare": ("vqrna.compare",),
+    "multiqc": ("vqrna.multiqc.write_multiqc",),
     "serve": ("vqrna.client.Client",),
     "model info": ("vqrna.model.model_card.describe",),
     "model calibrate": ("vqrna.training.recalibrate",),
