@@ -103,7 +103,7 @@ def design(
     ] = False,
     device: Annotated[str, option("auto, cpu, cuda, cuda:N or mps.", RUN)] = "auto",
 ) -> None:
-    """Design the smallest set of substitutions that removes, adds or strengthens a site.
+    """Design the fewest substitutions that remove, add or strengthen a site.
 
     All single substitutions and all pairs are evaluated, larger sets by beam
     search; the smallest size that reaches the goal ends the search. Its sets are
