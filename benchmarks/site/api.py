@@ -7,7 +7,6 @@ import vqrna
 SUBJECTS: dict[str, tuple[str, ...]] = {
     "Predict": ("predict", "variants", "design", "compare", "load_model", "read_fasta"),
     "Explain": (
-        "code_changes",
         "explain",
         "attribute",
         "find_motifs",

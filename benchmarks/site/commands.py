@@ -28,7 +28,6 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "lengths": ("vqrna.plan_lengths", "vqrna.run_study"),
     "ablate": ("vqrna.plan_ablations", "vqrna.run_study"),
     "motifs": ("vqrna.explain", "vqrna.attribute", "vqrna.find_motifs"),
-    "mutate": ("vqrna.interpret.code_changes.code_changes",),
     "spectrum": ("vqrna.spectrum",),
     "atlas": ("vqrna.atlas",),
     "embed": ("vqrna.embed",),
