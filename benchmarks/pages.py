@@ -54,6 +54,7 @@ def blocks() -> list[Block]:
 
     from benchmarks import (
         evaluation_tables,
+        faults_table,
         flags_check,
         fuzz_table,
         ism_speed,
@@ -109,6 +110,7 @@ def blocks() -> list[Block]:
             for part, page in pictures.PAGES.items()
         ),
         Block(DOCS / "flags.md", "flags", results(flags_check, flags_check.table)),
+        Block(DOCS / "robustness.md", "faults", results(faults_table, faults_table.table)),
         Block(DOCS / "robustness.md", "fuzz", results(fuzz_table, fuzz_table.table)),
         Block(
             DOCS / "probabilities.md",

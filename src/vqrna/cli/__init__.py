@@ -39,7 +39,12 @@ from vqrna.cli import (
     variants,
     version,
 )
-from vqrna.cli.exits import one_line_warnings, report_error, signals_as_exceptions
+from vqrna.cli.exits import (
+    one_line_warnings,
+    open_closed_streams,
+    report_error,
+    signals_as_exceptions,
+)
 from vqrna.cli.options import option
 from vqrna.runtime.provenance import running
 
@@ -132,6 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 on success, 1 for data errors, 2 for usage errors, 130 for Ctrl-C, 143 for SIGTERM.
     """
+    open_closed_streams()
     arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
     with signals_as_exceptions(), one_line_warnings(), running(arguments):
         try:
@@ -146,6 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Run the program ``vqrna``."""
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Ψ shows `?`

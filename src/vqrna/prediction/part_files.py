@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
@@ -127,7 +128,10 @@ def _new_digest(prefix: str) -> hashlib.blake2b:
 
 
 def _remove_unless_regular(path: Path) -> None:
-    """Remove a pipe or link at the place of a part, which would be written through."""
+    """Remove a pipe, link or folder at the place of a part: it could not be replaced."""
     with suppress(OSError):
-        if not stat.S_ISREG(path.lstat().st_mode):
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            shutil.rmtree(path)
+        elif not stat.S_ISREG(mode):
             path.unlink()
