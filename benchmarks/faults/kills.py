@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import resource
 import shutil
@@ -97,9 +96,8 @@ def complete(folder: Path, out: Path, command: Command, expected: Reference) -> 
 def difference(out: Path, expected: Reference) -> str:
     """Return which file differs from the undisturbed result."""
     files = content(out)
-    names = [
-        n for n in files.keys() | expected.files.keys() if files.get(n) != expected.files.get(n)
-    ]
+    names = files.keys() | expected.files.keys()
+    names = {name for name in names if files.get(name) != expected.files.get(name)}
     return f"different: {', '.join(sorted(names)[:5])}" if names else ""
 
 
@@ -140,5 +138,5 @@ def keep_evidence(folder: Path, out: Path, command: Command, tally: Tally) -> No
 
 
 def _not_regular(directory: str, names: list[str]) -> list[str]:
-    paths = {name: Path(directory, name) for name in names}
-    return [n for n, p in paths.items() if not (p.is_dir() or p.is_file()) or os.path.islink(p)]
+    paths = (Path(directory, name) for name in names)
+    return [p.name for p in paths if p.is_symlink() or not (p.is_dir() or p.is_file())]

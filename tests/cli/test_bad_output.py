@@ -1,11 +1,13 @@
 """Where results cannot be written: one clear line, and what was there stays as it was."""
 
 import errno
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from seeded import files_in, letters, write_fasta
@@ -123,3 +125,42 @@ def test_a_full_disk_behind_standard_output(fasta, model):
     with open("/dev/full", "w") as full:  # noqa: PTH123  (a device)
         done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "vqrna: error: the disk is full\n")
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
+def test_closed_standard_streams(fasta, model, tmp_path, closed):
+    """As ``>&-`` does: the results are complete, and nothing is printed into them."""
+    expected = tmp_path / "expected"
+    words = ["predict", fasta, "--all-sites", "--model", model, "--jobs", "1", "--out"]
+    program = f"""
+import os, sys
+for descriptor in {closed}:
+    os.close(descriptor)
+    setattr(sys, ("stdin", "stdout", "stderr")[descriptor], None)
+from vqrna.cli import run
+run()
+"""
+    outs = expected, tmp_path / "closed"
+    for code, out in zip(("from vqrna.cli import run; run()", program), outs, strict=True):
+        command = [sys.executable, "-c", code, *map(str, [*words, out])]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    for name in ("sites.tsv", "scanned.bed"):
+        written, wanted = ((out / name).read_text() for out in reversed(outs))
+        assert written.replace(str(outs[1]), "") == wanted.replace(str(outs[0]), "")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names must be UTF-8 there")
+def test_paths_that_are_not_utf_8(vqrna_main, fasta, model, tmp_path):
+    odd = tmp_path / os.fsdecode(b"a\xff")
+    odd.mkdir()
+    moved = fasta.rename(odd / os.fsdecode(b"in\xfe.fa"))
+    formats = "tsv,parquet,bed,bedrmod,bedgraph,bigwig"
+    words = ("predict", moved, "--all-sites", "--model", model, "--format", formats)
+    done = vqrna_main(*words, "--out", odd / "out")
+    assert done.code == 0, done.err
+    assert pd.read_parquet(io.BytesIO((odd / "out/sites.parquet").read_bytes())).shape[0] > 100
+    assert "in\\udcfe.fa" in (odd / "out" / "scanned.bed").read_text(encoding="utf-8")
+    done = vqrna_main(*words, "--shard", "1/1", "--out", odd / "shard")
+    assert done.code == 0, done.err
+    assert vqrna_main("join", odd / "shard").code == 0
+    assert files_in(odd / "shard") == files_in(odd / "out")

@@ -142,9 +142,10 @@ def _opened(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """Open a file; an error on closing it must not hide an earlier one."""
     import pyarrow.parquet as pq
 
-    file = pq.ParquetWriter(path, schema, compression="zstd")
-    try:
-        yield file
-    finally:
-        with suppress(OSError):
-            file.close()
+    with path.open("wb") as stream:  # pyarrow itself opens only paths that are UTF-8
+        file = pq.ParquetWriter(stream, schema, compression="zstd")
+        try:
+            yield file
+        finally:
+            with suppress(OSError):
+                file.close()

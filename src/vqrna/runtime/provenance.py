@@ -98,7 +98,7 @@ def signature(model_hash: str, most: int = 120) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return a text on one line; bytes of a path that are not UTF-8 become ``\\udcXX``."""
+    """Return a text on one line; bytes of a path that are not UTF-8 are escaped."""
     text = text.encode("utf-8", "backslashreplace").decode()
     return text.replace("\\\n", " ").replace("\r", "\\r").replace("\n", "\\n")
 
