@@ -102,7 +102,7 @@ lint-packaging: $(RELEASE)/.set-up  ## lint Dockerfile (hadolint) and Galaxy too
 .PHONY: docs docs-check test-docs
 docs: $(STAMP)  ## build the documentation site in build/site, with the output of tutorials and notebooks
 	NO_MKDOCS_2_WARNING=1 VQRNA_DOCS_RUN=1 $(BIN)/python -m mkdocs build --quiet
-	@echo "docs: open build/site/index.html"
+	@echo "docs: python3 -m http.server -d build/site, then open http://localhost:8000"
 
 docs-check: $(STAMP)  ## build the site without running its code; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --site-dir build/site-check

@@ -44,7 +44,7 @@ def pages() -> list[Path]:
         *sorted((ROOT / "src" / "vqrna").rglob("*.py")),
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
-        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
     ]
 
 

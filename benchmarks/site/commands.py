@@ -141,7 +141,7 @@ def _default(p: Any) -> str:
         return _cell(p.show_default)
     value = getattr(p, "default", None)
     value = p.type_descriptor.parameter_info.default if value is None else value
-    if value in (None, ..., False, True) or callable(value):
+    if value in (None, ..., False, True, "") or callable(value):
         return {True: "on", False: "off"}.get(value, "") if isinstance(value, bool) else ""
     if isinstance(value, list | tuple):
         value = ",".join(map(str, value))
