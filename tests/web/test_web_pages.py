@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from vqrna.sites import FLAGS
+from vqrna.web.panels import FLAG_MEANINGS
 from web.serving import DEMO
 
 
@@ -123,6 +125,7 @@ def test_a_form_without_a_tier_needs_a_limit(shared):
 
 
 def test_flags_of_the_table_are_explained(shared, job):
+    assert set(FLAG_MEANINGS) == set(FLAGS)
     text = shared.client.get(f"/jobs/{job}/table").text
     assert text.count("The window of the site extends beyond an end of the sequence.") >= 2
     assert "The sequence is shorter than the window" not in text
