@@ -18,7 +18,7 @@ CALIBRATION_STUDIES = $(addprefix --studies ,$(wildcard $(VQRNA_DATA)/studies))
 
 .DEFAULT_GOAL := help
 .PHONY: architecture golden help setup demo test test-fast check format clean weights install-weights screenshot web-atlas pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
-	compare-commits benchmark-tail benchmark-reliability calibrate-weights benchmark-memory benchmark-ism benchmark-quality benchmark-studies benchmark-ideas benchmark-web
+	compare-commits benchmark-tail benchmark-reliability calibrate-weights benchmark-memory benchmark-ism benchmark-variants benchmark-quality benchmark-studies benchmark-ideas benchmark-web
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-20s %s\n", $$1, $$2 }'
@@ -185,6 +185,9 @@ benchmark-tail: $(STAMP)  ## fitted tails of nulls against held-out positions: d
 
 benchmark-ism: $(STAMP)  ## speed of saturation mutagenesis, tangermeme and ours: docs/motifs.md (minutes)
 	$(BIN)/python -m benchmarks.ism_speed
+
+benchmark-variants: $(STAMP)  ## vqrna variants against whole windows; 100,000 SNVs (RECORDS=N for fewer): docs/variants.md
+	$(BIN)/python -m benchmarks.variant_speed $(RECORDS)
 
 benchmark-flags: $(STAMP)  ## share of flagged windows: docs/flags.md (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-flags: set VQRNA_DATA"; exit 2; }

@@ -70,6 +70,7 @@ def blocks() -> list[Block]:
         tail_check,
         training_speed,
         validation_table,
+        variant_speed,
         web_load,
     )
 
@@ -104,6 +105,7 @@ def blocks() -> list[Block]:
         Block(DOCS / "speed.md", "memory", results(scan_memory, scan_memory.table)),
         Block(DOCS / "speed.md", "training speed", results(training_speed, training_speed.table)),
         Block(DOCS / "clusters.md", "scan cost", results(scan_cost, scan_cost.block)),
+        Block(DOCS / "variants.md", "variant speed", results(variant_speed, variant_speed.table)),
         Block(DOCS / "motifs.md", "ism speed", results(ism_speed, ism_speed.table)),
         *(
             Block(DOCS / page, part, results(pictures, pictures.TABLES[part], part))

@@ -69,6 +69,7 @@ def comparisons() -> str:
     """Return one row a comparison with something else on the same data or machine."""
     scan, training, ism = read("scan_speed")["one_core"], read("training_speed"), read("ism_speed")
     published, *_, dense, _ = scan.values()
+    variants = read("variant_speed")
     rows = [
         ("AUROC, leak-free cross-validation", *_folds("auroc"), "`make benchmark-quality`"),
         ("site in its window, the same folds", *_folds("within"), "`make benchmark-quality`"),
@@ -89,6 +90,12 @@ def comparisons() -> str:
             f"{ism['ours_seconds']:.2g} s",
             f"{ism['tangermeme_seconds']:.2g} s (tangermeme)",
             "`make benchmark-ism`",
+        ),
+        (
+            "effects of a variant, one core",
+            f"{1000 * variants['ours_seconds']:.0f} ms",
+            f"{variants['plain_seconds']:.1f} s (all windows that hold it)",
+            "`make benchmark-variants`",
         ),
     ]
     head = ["| measured | vqrna | compared with | command |", "|---|---|---|---|"]
