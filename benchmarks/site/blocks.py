@@ -182,7 +182,7 @@ def run_blocks(blocks: list[Block], folder: Path) -> list[str]:
 
 def _run_shell(block: Block, folder: Path) -> str:
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block.text],
+        ["bash", "-eu", "-c", block.text],  # no pipefail: `head` ends its writer
         cwd=folder,
         env=environment(folder),
         capture_output=True,
