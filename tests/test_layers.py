@@ -23,6 +23,7 @@ LEVELS = (
     ("client", "multiqc"),
     ("modifications", "nn"),
     ("model", "data", "plots", "sites"),
+    ("segments",),
     ("genome", "formats"),
     ("prediction", "evaluation"),
     ("training", "interpret", "doctor", "variation"),

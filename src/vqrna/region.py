@@ -31,6 +31,9 @@ class Region:
     # before, after: Number of nt of the sequence beyond either end of `tokens`
     before: int = 0
     after: int = 0
+    # (C,), int64: Positions of `tokens` inside the evaluated ones at which a segment begins
+    # (:mod:`vqrna.segments`), sorted; the first segment begins at `start`
+    cuts: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @classmethod
     def whole(cls, name: str, tokens: np.ndarray) -> Region:

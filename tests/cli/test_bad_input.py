@@ -64,7 +64,7 @@ def test_older_results_stay(fails, vqrna_main, wrong, model, fasta, tmp_path):
     before = (tmp_path / "old" / "sites.tsv").read_bytes()
     wrong(tmp_path / "x.fa")
     fails(1, "predict", fasta, tmp_path / "x.fa", *words, told=tmp_path / "x.fa")
-    assert files_in(tmp_path / "old") == ["run.json", "scanned.bed", "sites.tsv"]
+    assert files_in(tmp_path / "old") == ["run.json", "scanned.bed", "sequences.tsv", "sites.tsv"]
     assert (tmp_path / "old" / "sites.tsv").read_bytes() == before
 
 

@@ -49,7 +49,7 @@ def test_a_folder_that_cannot_be_written(fails, command, fasta, data, model, tmp
     fails(1, *commands_that_write(fasta, data, model, place / "below")[command], told=told)
 
 
-FILES = ["run.json", "scanned.bed", "sites.tsv"]
+FILES = ["run.json", "scanned.bed", "sequences.tsv", "sites.tsv"]
 
 
 @pytest.mark.parametrize("call", [1, 2, 4, 5, 6])

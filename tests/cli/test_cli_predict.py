@@ -40,18 +40,24 @@ def test_the_summary_counts_the_rows_of_the_file(vqrna_main, fasta, model, out):
     done = vqrna_main("predict", fasta, "--model", model, "--out", out, "--confidence", "low")
     assert done.err == ""
     lines = done.out.splitlines()
-    assert lines[0] == "2 sequences, 860 nt"
-    assert lines[-1] == f"wrote {out / 'sites.tsv'}"
+    assert lines[-2:] == [f"wrote {out / name}.tsv" for name in ("sites", "sequences")]
     sites = read_table((out / "sites.tsv").read_text())
+    rows = read_table((out / "sequences.tsv").read_text())
+    expected = rows["expected"].astype(float).sum()
+    size, about = lines[0].split("; about ")
+    assert size == f"2 sequences, 860 nt: {len(sites)} called sites"
+    assert float(about.split()[0]) == pytest.approx(expected, rel=0.01)
+    for name, called in zip(rows["sequence"], rows["called"], strict=True):
+        assert any(line.split()[:1] == [name] and called in line.split() for line in lines)
     told = {line.split()[0]: line.split() for line in lines if line.split()[0] in SYMBOLS}
     assert list(told) == list(SYMBOLS)
     for symbol, row in told.items():
         calls = sites[sites["modification"] == symbol]["call"]
         counts = [len(calls), *((calls == tier).sum() for tier in ("low", "medium", "high"))]
-        assert [int(n) for n in row[3:7]] == counts
-        assert float(row[7]) == pytest.approx(len(calls) / 0.86, abs=6e-4)
+        assert [int(n) for n in row[4:8]] == counts
+        assert float(row[8]) == pytest.approx(len(calls) / 0.86, abs=6e-4)
     assert len(sites) > 5
-    assert max(map(len, lines[:-1])) <= 80
+    assert max(map(len, lines[1:-2])) <= 80
 
 
 def test_a_model_without_tiers_says_that_it_calls_nothing(vqrna_main, fasta, tmp_path, out):
@@ -76,7 +82,7 @@ def test_types_that_cannot_reach_the_tier_are_named(vqrna_main, fasta, model, ou
     assert done.err == (
         "vqrna: note: no site can reach medium confidence (a probability of 0.1) for these "
         "modifications, of which the highest probability is: m6A 0.0045, Psi 0.0045; use "
-        "--confidence low, --min-probability or --top\n"
+        "--confidence low or --min-probability\n"
     )
     assert vqrna_main(*words, "--min-probability", "0.001").err == ""
 
@@ -99,7 +105,7 @@ def test_standard_output_holds_the_table_and_nothing_else(vqrna_main, call, fast
     assert done.code == 0
     found, expected = read_table(done.out), read_table((out / "sites.tsv").read_text())
     assert found.drop(columns="q_value").equals(expected.drop(columns="q_value"))
-    assert done.err.startswith("2 sequences, 860 nt\n")
+    assert done.err.startswith("2 sequences, 860 nt: ")
 
 
 @pytest.mark.parametrize("target", ["folder", "-"])
@@ -113,7 +119,7 @@ def test_standard_input(vqrna_main, call, fasta, model, out, monkeypatch, target
     assert read_table(text).drop(columns="q_value").equals(expected.drop(columns="q_value"))
     if target != "-":
         assert read_table(text).equals(expected)
-        assert files_in(target) == ["run.json", "scanned.bed", "sites.tsv"]
+        assert files_in(target) == ["run.json", "scanned.bed", "sequences.tsv", "sites.tsv"]
 
 
 def test_confidence_threshold_and_all_sites(call):
@@ -153,7 +159,7 @@ def test_a_type_has_many_names(call, name):
 def test_a_folder_s_name_is_shown_as_it_is(vqrna_main, fasta, model, tmp_path):
     out = tmp_path / "[bold]of[/bold] Ψ"
     done = vqrna_main("predict", fasta, "--model", model, "--out", out)
-    assert done.out.splitlines()[-1] == f"wrote {out / 'sites.tsv'}"
+    assert done.out.splitlines()[-2] == f"wrote {out / 'sites.tsv'}"
 
 
 def test_pictures_are_drawn_and_told(vqrna_main, model, out, tmp_path):
@@ -162,7 +168,7 @@ def test_pictures_are_drawn_and_told(vqrna_main, model, out, tmp_path):
     done = vqrna_main(*words, "--plot")
     assert done.code == 0
     drawn = ["tracks/01_a_b.png", "tracks/01_a_b.svg"]
-    assert files_in(out) == ["run.json", "scanned.bed", "sites.tsv", *drawn]
+    assert files_in(out) == ["run.json", "scanned.bed", "sequences.tsv", "sites.tsv", *drawn]
     assert f"wrote {out / 'tracks' / '01_a_b.png'}" in done.out
     assert f"wrote {out / 'tracks' / '01_a_b.svg'}" in done.out
     assert done.err.splitlines() == [
@@ -274,7 +280,7 @@ def test_files_of_the_scan_before_do_not_lie_beside_those_of_this_one(
     (out / "sites.mine.txt").write_text("mine")
     other = write_fasta(tmp_path / "other.fa", {"x": letters(300, seed=5)})
     assert vqrna_main("predict", other, *words).code == 0
-    kept = ["run.json", "scanned.bed", "sites.mine.txt", "sites.tsv"]
+    kept = ["run.json", "scanned.bed", "sequences.tsv", "sites.mine.txt", "sites.tsv"]
     assert files_in(out) == kept
     assert vqrna_main("predict", other, *words, "--plot").code == 0
     assert files_in(out) == [*kept, "tracks/01_x.png", "tracks/01_x.svg"]

@@ -11,7 +11,7 @@ from seeded import calling_model, files_in, letters, read_table
 from vqrna.errors import DataError
 from vqrna.genome import open_genome
 from vqrna.model.weights import load_model, save_model
-from vqrna.prediction import Output, Shard, join, make_settings, predict_files
+from vqrna.prediction import Output, Shard, join, make_settings, predict_files, tiles
 from vqrna.sequence import centre
 
 GENES = {
@@ -107,3 +107,32 @@ def test_shards_are_joined_with_the_annotation_that_they_saw(opened, tmp_path, c
         return
     with pytest.raises(DataError, match=r"a\.gtf: (has changed|no such file)"):
         join([tmp_path / "out"])
+
+
+@pytest.mark.parametrize("context", ["genome", "transcript"])
+@pytest.mark.parametrize("piece", [70, 10**6])
+def test_the_table_by_sequence_adds_up_the_rows_of_each_transcript(
+    opened, tmp_path, monkeypatch, context, piece
+):
+    """Bases of several exons, shared by transcripts; m6Am at their own first bases only."""
+    monkeypatch.setattr(tiles, "PIECE", piece)
+    work(opened(context), tmp_path, all_sites=True, confidence="low")
+    rows = read_table((tmp_path / "transcripts.tsv").read_text())
+    table = read_table((tmp_path / "sequences.tsv").read_text()).set_index("sequence")
+    assert table.index.tolist() == list(dict.fromkeys(rows["sequence"]))
+    numbers = {"probability": float, "score": float, "position": int}
+    rows = rows.astype(numbers)
+    for name, row in table.iterrows():
+        own = rows[rows["sequence"] == name]
+        assert int(row["called"]) == (own["call"] != ".").sum()
+        assert float(row["expected"]) == pytest.approx(own["probability"].sum(), rel=1e-3)
+        assert row["gene"] == own["gene"].iloc[0]
+        assert int(row["length"]) == sum(stop - start for start, stop in GENES[name][3])
+        for symbol, sites in own.groupby("modification"):
+            assert float(row[f"{symbol}_expected"]) == pytest.approx(
+                sites["probability"].sum(), rel=1e-3
+            )
+            order = ["probability", "score", "position"]
+            best = sites.sort_values(order, ascending=[False, False, True]).iloc[0]
+            assert int(float(row[f"{symbol}_best_position"])) == best["position"]
+            assert float(row[f"{symbol}_best_probability"]) == best["probability"]

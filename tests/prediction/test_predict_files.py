@@ -25,7 +25,7 @@ SEQUENCES = {
 }
 
 
-FILES = ["run.json", "scanned.bed", "sites.tsv"]
+FILES = ["run.json", "scanned.bed", "sequences.tsv", "sites.tsv"]
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_what_was_scanned_and_how_lies_beside_the_sites(model, fasta, tmp_path):
     told = json.loads((tmp_path / "run.json").read_text())
     assert told["command"] == "vqrna predict in.fa --out o --jobs 1"
     assert (told["model"], told["nt"], told["sequences"]) == ("seeded0", 1191, 5)
-    assert told["files"] == ["sites.tsv", "scanned.bed"]
+    assert told["files"] == ["sites.tsv", "sequences.tsv", "scanned.bed"]
 
 
 def test_a_fault_in_the_first_lines_prints_nothing(model, tmp_path, capsys):

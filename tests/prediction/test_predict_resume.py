@@ -19,7 +19,7 @@ from vqrna.prediction import make_settings, predict_files, tiles
 RECORDS = {f"r{i}": letters(60 + i, seed=i) for i in range(12)}
 PIECE = 150  # of columns: two records a part, each some 65 positions and their context
 PARTS = 6
-FILES = ["run.json", "scanned.bed", "sites.tsv"]
+FILES = ["run.json", "scanned.bed", "sequences.tsv", "sites.tsv"]
 
 DRIVER = """
 import os, signal, sys

@@ -155,7 +155,7 @@ def test_a_false_discovery_rate_is_over_all_shards(fasta, saved, tmp_path):
 def test_shards_may_be_asked_for_other_files(fasta, saved, tmp_path):
     work(fasta, tmp_path / "out", saved, shard=Shard(1, 1))
     join([tmp_path / "out"], formats=("tsv",))
-    assert files_in(tmp_path / "out") == ["run.json", "scanned.bed", "sites.tsv"]
+    assert files_in(tmp_path / "out") == ["run.json", "scanned.bed", "sequences.tsv", "sites.tsv"]
 
 
 def test_shards_may_be_moved_and_the_model_too(fasta, saved, tmp_path, whole):

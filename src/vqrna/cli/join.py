@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vqrna.cli.options import option
-from vqrna.cli.predict import show_prediction
+from vqrna.cli.scan_summary import show_prediction
 from vqrna.cli.variants import show_effects
 
 

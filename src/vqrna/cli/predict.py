@@ -10,17 +10,15 @@ import typer
 
 from vqrna.cli.exits import say
 from vqrna.cli.options import CALLING, GENOME, OUTPUT, RUN, Address, Device, Formats, option
-from vqrna.cli.tables import new_console, new_table, number, plural, report_files
+from vqrna.cli.scan_summary import show_prediction
+from vqrna.cli.tables import plural, report_files
 from vqrna.errors import UsageError
 from vqrna.runtime.provenance import typed
 from vqrna.runtime.run_record import skipped_notes
 
 if TYPE_CHECKING:
     from vqrna.model import Model
-    from vqrna.prediction import Prediction, Settings, Source
-
-MOST_PATHS = 5
-"""More written files than this are counted, not listed."""
+    from vqrna.prediction import Settings, Source
 
 _OUTPUT_ONLY = {"out", "formats", "plot", "by_transcript"}
 _NOT_IN_FILES = {"jobs", "engine", "address", "shard", "resume", "device", "strict"} | _OUTPUT_ONLY
@@ -133,61 +131,13 @@ def show_uncalled(settings: Settings, model: Model) -> None:
         if p < PROBABILITIES[tier]
     ]
     if names:
-        lower = "--confidence low, " if tier else ""
+        lower = "--confidence low or " if tier else ""
         say(
             "note",
             f"no site can reach {settings.confidence} confidence (a probability of "
             f"{PROBABILITIES[tier]:.2g}) for these modifications, of which the highest "
-            f"probability is: {', '.join(names)}; use {lower}--min-probability or --top",
+            f"probability is: {', '.join(names)}; use {lower}--min-probability",
         )
-
-
-def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
-    """Print the calls of each modification, the files and the notes."""
-    labels = ["low", "medium", "high"]
-    if result.summary["threshold"].any():
-        labels.insert(0, "no tier")
-    table = new_table(
-        ("modification", "base"), ("candidates", "called", *labels, "per kb", "shuffled")
-    )
-    for row in result.summary.rename(columns={"threshold": "no tier"}).to_dict("records"):
-        counts = (row[key] for key in ("candidates", "called", *labels))
-        rates = (row[key] for key in ("calls_per_kb", "chance_per_kb"))
-        table.add_row(
-            row["modification"],
-            row["base"],
-            *(f"{count:,}" for count in counts),
-            *(number(rate) for rate in rates),
-            style=None if row["called"] else "dim",
-        )
-    console = new_console(stderr=to_stderr)
-    noun = "genomic region" if result.in_genome else "sequence"
-    console.print(f"{plural(result.records, noun)}, {result.nt:,} nt")
-    console.print(table)
-    console.print(
-        "per kb: called sites per 1,000 nt; shuffled: the same in shuffled sequence", style="dim"
-    )
-    ties, tokens = result.near_ties
-    if ties:
-        console.print(
-            f"{ties:,} of {tokens:,} codes were nearly tied and computed in double precision",
-            style="dim",
-        )
-    paths = [f"wrote {path}" for path in result.paths]
-    if len(paths) > MOST_PATHS:
-        paths = [f"wrote {len(paths)} files to {result.paths[0].parent}"]
-    for line in paths:
-        console.print(line, markup=False, soft_wrap=True)
-    if result.repeated_names:
-        say(
-            "note",
-            f"records with the name of an earlier record: {result.repeated_names:,} of "
-            f"{result.records:,} (their sites cannot be distinguished)",
-        )
-    if result.empty_records:
-        say("note", f"empty records: {result.empty_records:,} of {result.records:,}")
-    for line in (*skipped_notes(result.skipped), *result.unreachable, *result.notes):
-        say("note", line)
 
 
 def predict(

@@ -153,6 +153,7 @@ def genome_regions(
     stops = strand_offset(pieces.stops, pieces.reverse)
     low, high = np.searchsorted(first_bases, starts), np.searchsorted(first_bases, stops)
     free_low, free_high = overlapping(free, starts, stops)
+    borders = segment_borders(transcripts)
     with genome.reader() as reader:
         for i in range(len(pieces)):
             reverse = bool(pieces.reverse[i])
@@ -168,7 +169,25 @@ def genome_regions(
                     ends = split_strand(first_bases[low[i] : high[i]])[0]
                     at[stop - 1 - ends if reverse else ends - start] = True
                     only = dict.fromkeys(first_base_only, region.start + np.flatnonzero(at))
-            yield replace(region, wanted=wanted, only=only)
+            inner = borders[slice(*np.searchsorted(borders, [starts[i] + 1, stops[i]]))]
+            at = split_strand(inner)[0]
+            cuts = region.start + (stop - at[::-1] if reverse else at - start)
+            yield replace(region, wanted=wanted, only=only, cuts=cuts)
+
+
+def segment_borders(transcripts: Transcripts) -> np.ndarray:
+    """Return where blocks begin and end, and both sides of annotated first bases.
+
+    Returns
+    -------
+    np.ndarray, shape (B,), int64
+        Strand offsets, sorted and unique.
+    """
+    owner = np.repeat(np.arange(len(transcripts)), np.diff(transcripts.first))
+    blocks = strand_offset(transcripts.blocks, transcripts.reverse[owner][:, None])
+    first_bases = TranscriptStarts.of(transcripts).offsets
+    borders = np.sort(np.concatenate([blocks.ravel(), first_bases, first_bases + 1]))
+    return borders[np.diff(borders, prepend=-1) > 0]
 
 
 def transcript_regions(

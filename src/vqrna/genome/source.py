@@ -29,6 +29,7 @@ from vqrna.genome.liftover import (
     locate_in_transcripts,
 )
 from vqrna.genome.regions import covered_intervals, cut_pieces, genome_regions, transcript_regions
+from vqrna.genome.sequence_table import SequenceTable
 from vqrna.genome.skipping import SkippedFeatures
 from vqrna.genome.transcripts import (
     AnnotationRecords,
@@ -40,6 +41,7 @@ from vqrna.genome.transcripts import (
 from vqrna.modifications import MODIFICATIONS, Modification, symbol_of
 from vqrna.region import Region
 from vqrna.runtime.run_record import SkippedInput
+from vqrna.segments import Segments, SequenceRows
 from vqrna.sites import Sites
 
 CONTEXTS = ("genome", "transcript")
@@ -96,6 +98,17 @@ class GenomeTables:
             return table.rows_from_genome(self._in_genome(scanned))
         starts = TranscriptStarts.of(self.transcripts)
         return table.rows_from_transcripts(self._in_transcripts(scanned), starts)
+
+    def sequence_rows(self, scanned: Iterator[Segments]) -> Iterator[SequenceRows]:
+        """Return a row for each transcript or region, sorted as `transcripts`.
+
+        A base counts in each transcript that contains it. Further columns: ``transcript_id``,
+        ``gene``, ``chromosome`` and ``strand``.
+        """
+        table = SequenceTable(self.genome, self.transcripts, self.first_base_only)
+        if self._genomic:
+            return table.rows_from_genome(scanned)
+        return table.rows_from_transcripts(scanned)
 
     def sequence_lengths(self) -> Iterator[tuple[str, int]]:
         """Return names and lengths of all chromosomes, in the order of the genome."""

@@ -13,6 +13,7 @@ from vqrna.prediction import adapter
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.tiles import Piece
 from vqrna.region import Region
+from vqrna.segments import Segments, region_segments
 from vqrna.sequence import AMBIGUOUS, centre
 from vqrna.sites import DECIMALS, FLAGS, Sites, round_significant
 from vqrna.stats.calibration import sigmoid
@@ -28,6 +29,7 @@ class Called:
     sites: Sites  # The reported sites
     p_values: np.ndarray  # (C,), float64: Rounded p-values of all candidates, reported or not
     modification_index: np.ndarray  # (C,), int: Modification of each candidate
+    segments: Segments
 
 
 def reach_of(model: Model, modifications: tuple[Modification, ...]) -> int:
@@ -178,7 +180,10 @@ def call(
         tier=tier[kept].astype(np.uint8),
         flags=_flags(rules, region, at[kept], index[kept], to_end[kept], ood[row[kept]]),
     )
-    return Called(sites, p_value, index)
+    segments = region_segments(
+        region, len(settings.modifications), at, index, probability, score, at[kept]
+    )
+    return Called(sites, p_value, index, segments)
 
 
 def _flags(

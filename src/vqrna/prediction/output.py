@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from vqrna._version import __version__
 from vqrna.errors import UsageError
 from vqrna.formats import FORMATS, Description, writers
 from vqrna.formats.description import PROGRAM
-from vqrna.formats.text import bed_name
+from vqrna.formats.text import NAN, bed_name, table_cell
 from vqrna.model import Model
-from vqrna.prediction.parts import Parts
+from vqrna.prediction.parts import Part, Parts
 from vqrna.prediction.prediction import Prediction, Totals, make_prediction
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Source
 from vqrna.runtime.files import output_files, write_text
 from vqrna.runtime.provenance import facts, lines_of
 from vqrna.runtime.run_record import FILE_NAME, read_run_record, run_record, to_json
+from vqrna.segments import Segments, SequenceRows, sequence_table
 from vqrna.sites import Sites
 from vqrna.stats.tiers import PROBABILITIES, TIERS
 
 SCANNED = "scanned.bed"
 
+SEQUENCES = "sequences.tsv"
+"""Table with one row a sequence."""
+
 PICTURES = "tracks"
 """Subfolder of the pictures."""
 
-_OUTPUT_NAME = re.compile(rf"(sites|transcripts)\.[\w.]+|{PICTURES}/[\w.-]+\.(png|svg)")
+_OUTPUT_NAME = re.compile(rf"(sites|transcripts|sequences)\.[\w.]+|{PICTURES}/[\w.-]+\.(png|svg)")
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,9 @@ def write_results(
                 out.write(Sites.empty(tables.transcript_columns))
                 for block in tables.transcript_rows(rows):
                     out.write(block)
+        with files.open(SEQUENCES) as file:
+            summaries = tables.sequence_rows(called_segments(parts, total, settings))
+            file.writelines(_sequence_lines(summaries, settings))
         paths = list(files.paths)
         with files.open(SCANNED) as file:
             intervals = tables.intervals()
@@ -184,6 +193,42 @@ def with_q_values(blocks: Iterator[Sites], total: Totals, settings: Settings) ->
                 block = block.take(passed)
         if len(block):
             yield block
+
+
+def called_segments(parts: Iterable[Part], total: Totals, settings: Settings) -> Iterator[Segments]:
+    """Yield the segments of each part with their calls, as :func:`with_q_values` leaves them."""
+    q_values = total.p_values.q_values()
+    for part in parts:
+        if part.segments is None:
+            continue
+        sites = part.sites
+        tier = sites.tier
+        if settings.fdr is not None:
+            q_value = q_values.lookup(sites.p_value, sites.modification_index)
+            tier = np.where(q_value <= settings.fdr, tier, 0)
+        yield part.segments.count_calls(sites.modification_index, tier)
+
+
+def _sequence_lines(rows: Iterable[SequenceRows], settings: Settings) -> Iterator[bytes]:
+    """Yield the table by sequence as tab-separated text, the column names first."""
+    header = True
+    for block in rows:
+        yield _table_lines(block.table(settings.modifications), header=header)
+        header = False
+    if header:
+        yield _table_lines(sequence_table([], settings.modifications), header=True)
+
+
+def _table_lines(table: pd.DataFrame, *, header: bool) -> bytes:
+    """Return a table as tab-separated lines; ``nan`` for unknown numbers."""
+    for name in ("sequence", "transcript_id", "gene", "chromosome", "strand"):
+        if name in table:
+            table[name] = [table_cell(text) for text in table[name]]
+    text = table.to_csv(
+        sep="\t", header=header, index=False, na_rep=NAN, lineterminator="\n",
+        quoting=csv.QUOTE_NONE, quotechar="\x01",
+    )  # fmt: skip
+    return text.encode()
 
 
 def _scanned_lengths(parts: Parts) -> Iterator[tuple[str, int]]:

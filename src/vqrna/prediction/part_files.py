@@ -22,7 +22,7 @@ import numpy as np
 
 from vqrna.runtime.files import atomic_path
 
-_MAGIC = "vqrna-part-1"
+_MAGIC = "vqrna-part-2"
 _LONGEST_LINE = 512
 _BLOCK = 1 << 20
 

@@ -15,8 +15,11 @@ import numpy as np
 from vqrna.errors import DataError
 from vqrna.prediction.part_files import PartState, check_part, read_part, write_part
 from vqrna.runtime.files import write_error, write_text
+from vqrna.segments import ARRAYS as SEGMENT_ARRAYS
+from vqrna.segments import Segments
 from vqrna.sites import DTYPES, Sites
 from vqrna.stats.fdr import PValueCounts
+from vqrna.stats.tiers import CALLS
 
 _PLAN = "plan-"
 _ARRAYS = tuple(name for name in DTYPES if name not in ("sequence", "q_value"))
@@ -48,6 +51,7 @@ class Part:
     # near_ties, tokens: Number of tokens whose codes were nearly tied, and of all tokens
     near_ties: int = 0
     tokens: int = 0
+    segments: Segments | None = None  # Sums over segments, in the order of the scan
 
 
 class PartStore:
@@ -193,17 +197,21 @@ class Parts:
 
 def to_arrays(part: Part) -> dict[str, np.ndarray]:
     """Return a part as arrays of numbers and bytes."""
-    names, index = _factorize(np.concatenate([part.spans.sequence, part.sites.sequence]))
-    count = len(part.spans.start)
+    segments = part.segments or Segments.empty(len(part.candidates))
+    named = [part.spans.sequence, part.sites.sequence, segments.sequence]
+    names, index = _factorize(np.concatenate(named))
+    ends = np.cumsum([len(each) for each in named])
     arrays = {f"site_{name}": getattr(part.sites, name) for name in _ARRAYS}
     counts = [part.nt, part.records, part.empty, part.near_ties, part.tokens]
     return arrays | {
         "names": np.frombuffer("\n".join(names).encode(), dtype=np.uint8),
-        "span_sequence": index[:count],
+        "span_sequence": index[: ends[0]],
         "span_start": part.spans.start,
         "span_stop": part.spans.stop,
         "span_reverse": part.spans.reverse,
-        "site_sequence": index[count:],
+        "site_sequence": index[ends[0] : ends[1]],
+        "segment_sequence": index[ends[1] :],
+        **{f"segment_{name}": getattr(segments, name) for name in SEGMENT_ARRAYS},
         "candidates": part.candidates,
         "counts": np.array(counts, dtype=np.int64),
         **{f"p_{name}": np.array(x) for name, x in part.p_values.to_json().items()},
@@ -224,7 +232,11 @@ def from_arrays(arrays: dict[str, np.ndarray]) -> Part:
     )
     p_values = {k.removeprefix("p_"): array for k, array in arrays.items() if k.startswith("p_")}
     counts = PValueCounts.from_json(p_values | {"types": int(p_values["types"])})
-    return Part(Sites(**columns), arrays["candidates"], counts, spans, *arrays["counts"].tolist())
+    sums = {name: arrays[f"segment_{name}"] for name in SEGMENT_ARRAYS}
+    calls = np.zeros((*sums["expected"].shape, len(CALLS)), dtype=np.int64)
+    segments = Segments(sequence=names[arrays["segment_sequence"]], calls=calls, **sums)
+    numbers = arrays["counts"].tolist()
+    return Part(Sites(**columns), arrays["candidates"], counts, spans, *numbers, segments=segments)
 
 
 def _factorize(names: np.ndarray) -> tuple[list[str], np.ndarray]:

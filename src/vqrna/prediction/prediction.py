@@ -14,7 +14,8 @@ from vqrna.model import Model
 from vqrna.prediction.parts import Part
 from vqrna.prediction.settings import Settings
 from vqrna.runtime.run_record import SkippedInput
-from vqrna.sites import Sites
+from vqrna.segments import SCALE
+from vqrna.sites import Sites, round_significant
 from vqrna.stats.calibration import log_odds
 from vqrna.stats.fdr import PValueCounts
 from vqrna.stats.tiers import CALLS, PROBABILITIES, tier_index
@@ -33,7 +34,8 @@ class Prediction:
         empty, ``low``, ``medium``, ``high``, or ``threshold`` for a site that only the score
         threshold calls, ``warnings`` the flags. None if the sites were written to files.
     summary : pandas.DataFrame
-        One row a modification: ``modification``, ``base``, ``candidates``, ``called``, calls by
+        One row a modification: ``modification``, ``base``, ``candidates``, ``expected`` number of
+        modified ones (the sum of their probabilities), ``called``, calls by
         tier and, as ``threshold``, those without a tier, ``calls_per_kb``, and ``chance_per_kb``,
         the calls in shuffled sequence at this threshold (nan with a false discovery rate, which
         depends on the scan).
@@ -52,6 +54,11 @@ class Prediction:
         line.
     in_genome : bool
         Whether a genome was scanned.
+    sequences : pandas.DataFrame, or None
+        One row a sequence: ``length``, ``called``, ``expected`` number of modified sites (the sum
+        of the probabilities of all candidates), and for each modification ``m6A_called``,
+        ``m6A_low``, ``m6A_medium``, ``m6A_high``, ``m6A_expected``, ``m6A_best_position`` and
+        ``m6A_best_probability``. None if it was written to files.
     near_ties : tuple of two int
         Number of codes that were nearly tied and resolved in double precision, and of all codes.
     """
@@ -68,6 +75,7 @@ class Prediction:
     skipped: tuple[SkippedInput, ...] = ()
     in_genome: bool = False
     near_ties: tuple[int, int] = (0, 0)
+    sequences: pd.DataFrame | None = None
 
     def calls(self) -> dict[str, dict[str, int]]:
         """Return by modification the number of candidates, of calls, and of calls by label."""
@@ -95,16 +103,20 @@ class Totals:
     empty: int = 0
     near_ties: int = 0
     tokens: int = 0
+    expected: np.ndarray = field(init=False)  # (K,), int64: Sum of all probabilities, in `SCALE`
 
     def __post_init__(self) -> None:
         """Start at zero."""
         self.candidates = np.zeros(self.modifications, dtype=np.int64)
+        self.expected = np.zeros(self.modifications, dtype=np.int64)
         self.calls = np.zeros((self.modifications, len(CALLS)), dtype=np.int64)
         self.p_values = PValueCounts(self.modifications)
 
     def add(self, part: Part) -> None:
         """Add a part, except its calls (see :meth:`count_calls`)."""
         self.candidates += part.candidates
+        if part.segments is not None:
+            self.expected += part.segments.expected.sum(axis=0)
         self.p_values.merge(part.p_values)
         self.nt += part.nt
         self.records += part.records
@@ -205,6 +217,7 @@ def _summary(model: Model, settings: Settings, total: Totals) -> pd.DataFrame:
                 "modification": m.symbol,
                 "base": m.context,
                 "candidates": int(total.candidates[k]),
+                "expected": float(round_significant(total.expected[k] / SCALE)),
                 "called": called,
                 **dict(zip(CALLS, total.calls[k].tolist(), strict=True)),
                 "calls_per_kb": called / kb,

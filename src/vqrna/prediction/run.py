@@ -18,8 +18,8 @@ from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.modifications import Names
 from vqrna.prediction.engines import Engine, ThreadEngine, resolve_jobs
-from vqrna.prediction.output import Output, with_q_values, write_results
-from vqrna.prediction.parts import Parts, PartStore
+from vqrna.prediction.output import Output, called_segments, with_q_values, write_results
+from vqrna.prediction.parts import Part, Parts, PartStore
 from vqrna.prediction.prediction import Prediction, Totals, make_prediction
 from vqrna.prediction.scan import Shard, Tally, scan, scan_units
 from vqrna.prediction.settings import Settings, make_settings
@@ -29,6 +29,7 @@ from vqrna.runtime.files import results_directory
 from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import command_line
+from vqrna.segments import sequence_table
 from vqrna.sites import Sites, concat_sites
 
 Input = str | PathLike[str]
@@ -125,15 +126,23 @@ def predict(
     source, tally = as_source(sequences), Tally()
     engine = ThreadEngine(loaded, settings, resolve_jobs(jobs, loaded.device))
     total = Totals(len(settings.modifications))
-    blocks = []
+    parts: list[Part] = []
     with progress(None, "predicting", unit="nt", show=show_progress) as bar:
         for part in scan(scan_units(source, loaded, settings), engine, bar, tally=tally):
             assert part is not None  # without a store
             total.add(part)
-            blocks.append(part.sites)
-    sites = concat_sites(total.count_calls(with_q_values(iter(blocks), total, settings)))
-    table = sites.table(settings.modifications)
-    return make_prediction(loaded, settings, total, table, repeated_names=tally.repeated_names)
+            parts.append(part)
+    blocks = (part.sites for part in parts)
+    sites = concat_sites(total.count_calls(with_q_values(blocks, total, settings)))
+    rows = source.tables.sequence_rows(called_segments(parts, total, settings))
+    return make_prediction(
+        loaded,
+        settings,
+        total,
+        sites.table(settings.modifications),
+        repeated_names=tally.repeated_names,
+        sequences=sequence_table(rows, settings.modifications),
+    )
 
 
 def predict_files(

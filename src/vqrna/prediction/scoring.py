@@ -12,6 +12,7 @@ from vqrna.prediction.calling import Rules, call, candidates
 from vqrna.prediction.parts import Part, Spans
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.tiles import TILE, Piece, Unit, fill_rows
+from vqrna.segments import concat_segments, region_segments
 from vqrna.sequence import centre
 from vqrna.sites import concat_sites
 from vqrna.stats.fdr import PValueCounts
@@ -32,12 +33,18 @@ def score_unit(
     masks = [candidates(piece, modifications) for piece in unit.pieces]
     scored = [n for n, mask in enumerate(masks) if mask.any()]
     evaluated = _evaluate(model, [unit.pieces[n] for n in scored], settings, advance)
+    segments = {
+        n: region_segments(piece.region, len(modifications))
+        for n, piece in enumerate(unit.pieces)
+        if not masks[n].any()
+    }
     for n, logits, ood in zip(scored, evaluated.logits, evaluated.ood, strict=True):
         total += masks[n].sum(axis=0)
         called = call(rules, unit.pieces[n], masks[n], logits, ood)
         p_values.append(called.p_values)
         indices.append(called.modification_index)
         sites.append(called.sites)
+        segments[n] = called.segments
     if p_values:
         counts.add(np.concatenate(p_values), np.concatenate(indices))
     if advance is not None:
@@ -53,6 +60,7 @@ def score_unit(
         sum(piece.count == 0 for piece in opened),
         evaluated.near_ties,
         evaluated.tokens,
+        concat_segments([segments[n] for n in range(len(unit.pieces))]),
     )
 
 

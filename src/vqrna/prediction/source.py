@@ -17,6 +17,7 @@ from vqrna.data.names import NameKeys, NameRule
 from vqrna.data.sequences import Sequences, check_file, check_type, paths_of, read_sequences
 from vqrna.region import Region
 from vqrna.runtime.run_record import SkippedInput
+from vqrna.segments import Segments, SequenceRows, whole_sequences
 from vqrna.sites import Sites
 
 
@@ -40,6 +41,9 @@ class SiteTables(Protocol):
 
     def transcript_rows(self, scanned: Iterator[Sites]) -> Iterator[Sites]:
         """Return the rows of the table by transcript, from sites in the order of the scan."""
+
+    def sequence_rows(self, scanned: Iterator[Segments]) -> Iterator[SequenceRows]:
+        """Return the rows of the table by sequence, from segments in the order of the scan."""
 
     def sequence_lengths(self) -> Iterator[tuple[str, int]] | None:
         """Return names and lengths of the main table's sequences; None: those that were scanned."""
@@ -92,6 +96,10 @@ class SequenceTables:
         return scanned
 
     transcript_rows = main_rows
+
+    def sequence_rows(self, scanned: Iterator[Segments]) -> Iterator[SequenceRows]:
+        """Return a row for each sequence."""
+        return (SequenceRows(rows, rows.stop) for rows in whole_sequences(scanned))
 
     def sequence_lengths(self) -> None:
         """Return None: the sequences are those that were scanned."""

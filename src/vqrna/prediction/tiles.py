@@ -87,6 +87,9 @@ class Unit:
             if region.wanted is not None:
                 digest.update(f"wanted {number}\n".encode())
                 digest.update(np.packbits(region.wanted).tobytes())
+            if len(region.cuts):
+                digest.update(f"cuts {number} {len(region.cuts)}\n".encode())
+                digest.update(region.cuts.tobytes())
             for symbol in sorted(region.only):
                 positions = np.asarray(region.only[symbol], dtype=np.int64)
                 digest.update(f"only {number} {symbol} {len(positions)}\n".encode())
@@ -118,6 +121,7 @@ def cut_pieces(region: Region, reach: int) -> Iterator[Piece]:
             {symbol: positions - offset for symbol, positions in region.only.items()},
             region.before + offset,
             region.after + total - end,
+            region.cuts[(region.cuts > start) & (region.cuts < stop)] - offset,
         )
         yield Piece(cut, start == region.start)
 

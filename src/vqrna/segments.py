@@ -1,0 +1,232 @@
+"""Sums over segments of scanned sequences, and the rows of the table by sequence.
+
+A segment is an interval of a region whose positions belong to the same sequences or transcripts.
+Sums are of integers, so that they do not depend on how a sequence is cut into segments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vqrna.modifications import Modification
+from vqrna.region import Region
+from vqrna.sites import round_significant
+from vqrna.stats.tiers import CALLS, TIERS
+
+SCALE = 10**9
+"""Probabilities are summed in units of 1 / `SCALE`."""
+
+ARRAYS = (
+    "start", "stop", "reverse", "reported", "expected", "probability", "score", "position"
+)  # fmt: skip
+"""Columns of :class:`Segments` that a finished part keeps, besides the names."""
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Sums over segments, for each of K modifications."""
+
+    sequence: np.ndarray  # (S,), object
+    # start, stop: (S,), int64: 0-based, half-open, on the forward strand
+    start: np.ndarray
+    stop: np.ndarray
+    reverse: np.ndarray  # (S,), bool
+    reported: np.ndarray  # (S,), int64: Number of reported sites
+    expected: np.ndarray  # (S, K), int64: Sum of the probabilities of all candidates, in `SCALE`
+    # Of the candidate with the highest probability (of equal ones: the highest score, then the
+    # first): probability, score and 0-based position; -1 without a candidate. Shape (S, K)
+    probability: np.ndarray
+    score: np.ndarray
+    position: np.ndarray
+    calls: np.ndarray  # (S, K, 4), int64: Number of calls by label, in the order of `CALLS`
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @classmethod
+    def empty(cls, modifications: int) -> Segments:
+        """Return no segments."""
+        return region_segments(Region.whole("", np.empty(0, np.uint8)), modifications).take(
+            slice(0, 0)
+        )
+
+    def take(self, rows: np.ndarray | slice) -> Segments:
+        """Return some segments, by indices, mask or slice."""
+        names = [f.name for f in dataclasses.fields(self)]
+        return Segments(**{name: getattr(self, name)[rows] for name in names})
+
+    def replace(self, **columns: np.ndarray) -> Segments:
+        """Return the same segments with other columns."""
+        return dataclasses.replace(self, **columns)
+
+    def count_calls(self, modification_index: np.ndarray, tier: np.ndarray) -> Segments:
+        """Return the segments with the calls of their sites.
+
+        Parameters
+        ----------
+        modification_index, tier : np.ndarray, shape (N,)
+            Of the reported sites, in order (see :class:`vqrna.sites.Sites`).
+        """
+        calls = np.zeros_like(self.calls)
+        segment = np.repeat(np.arange(len(self)), self.reported)
+        called = tier > 0
+        np.add.at(calls, (segment[called], modification_index[called], tier[called] - 1), 1)
+        return self.replace(calls=calls)
+
+    def combine(self, first: np.ndarray, rank: np.ndarray | None = None) -> Segments:
+        """Combine consecutive segments; name and strand are those of the first ones.
+
+        Parameters
+        ----------
+        first : np.ndarray, shape (G,), int64
+            First segment of each group; the first is 0.
+        rank : np.ndarray, shape (S, K), optional
+            Order of the best candidates for equal probability and score; by default that of the
+            segments.
+        """
+        group = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(self))))
+        best = np.empty((len(first), self.expected.shape[1]), dtype=np.int64)
+        for k in range(best.shape[1]):
+            last = np.arange(len(self)) if rank is None else rank[:, k]
+            order = np.lexsort((last, -self.score[:, k], -self.probability[:, k], group))
+            best[:, k] = order[first]
+        chosen = {
+            name: np.take_along_axis(getattr(self, name), best, axis=0)
+            for name in ("probability", "score", "position")
+        }
+        sums = {
+            name: np.add.reduceat(getattr(self, name), first, axis=0)
+            for name in ("reported", "expected", "calls")
+        }
+        last = np.append(first[1:], len(self)) - 1
+        return self.take(first).replace(stop=self.stop[last], **sums, **chosen)
+
+
+def region_segments(
+    region: Region,
+    modifications: int,
+    at: Sequence[int] | np.ndarray = (),
+    index: Sequence[int] | np.ndarray = (),
+    probability: Sequence[float] | np.ndarray = (),
+    score: Sequence[float] | np.ndarray = (),
+    reported: Sequence[int] | np.ndarray = (),
+) -> Segments:
+    """Sum over the segments of a region, which begin at its cuts.
+
+    Parameters
+    ----------
+    modifications : int
+        Number of modifications, K.
+    at, index, probability, score : array-like, shape (C,)
+        Position in ``region.tokens``, modification and values of each candidate, by position.
+    reported : array-like, shape (N,)
+        Positions of the reported sites.
+    """
+    at, index = np.asarray(at, dtype=np.int64), np.asarray(index, dtype=np.int64)
+    probability, score = np.asarray(probability, float), np.asarray(score, float)
+    begin = np.concatenate([[region.start], region.cuts]).astype(np.int64)
+    end = np.append(region.cuts, region.stop).astype(np.int64)
+    shape = (len(begin), modifications)
+    size = len(begin) * modifications
+    key = (np.searchsorted(begin, at, side="right") - 1) * modifications + index
+    expected = np.zeros(size, dtype=np.int64)
+    np.add.at(expected, key, np.rint(probability * SCALE).astype(np.int64))
+    highest, best_score = np.full(size, -1.0), np.full(size, -1.0)
+    np.maximum.at(highest, key, probability)
+    rows = np.flatnonzero(probability == highest[key])
+    np.maximum.at(best_score, key[rows], score[rows])
+    rows = rows[score[rows] == best_score[key[rows]]][::-1]  # the first is assigned last
+    best = np.full(size, -1, dtype=np.int64)
+    best[key[rows]] = at[rows]
+    along = best - region.start
+    position = np.where(best < 0, -1, region.first + (-along if region.reverse else along))
+    low, high = begin - region.start, end - region.start
+    if region.reverse:
+        low, high = region.first + 1 - high, region.first + 1 - low
+    else:
+        low, high = region.first + low, region.first + high
+    segment = np.searchsorted(begin, np.asarray(reported, dtype=np.int64), side="right") - 1
+    return Segments(
+        np.full(len(begin), region.name, dtype=object),
+        low,
+        high,
+        np.full(len(begin), region.reverse),
+        np.bincount(segment, minlength=len(begin)).astype(np.int64),
+        expected.reshape(shape),
+        highest.reshape(shape),
+        best_score.reshape(shape),
+        position.reshape(shape),
+        np.zeros((*shape, len(CALLS)), dtype=np.int64),
+    )
+
+
+def concat_segments(parts: Sequence[Segments]) -> Segments:
+    """Concatenate segments; one part at least."""
+    if len(parts) == 1:
+        return parts[0]
+    names = [f.name for f in dataclasses.fields(Segments)]
+    return Segments(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+
+
+def whole_sequences(blocks: Iterable[Segments]) -> Iterator[Segments]:
+    """Combine the segments of each sequence to one; a sequence begins with a segment at 0."""
+    waiting: Segments | None = None
+    for block in blocks:
+        if not len(block):
+            continue
+        rows = block if waiting is None else concat_segments([waiting, block])
+        first = np.flatnonzero(rows.start == 0)
+        combined = rows.combine(first)
+        waiting = combined.take(slice(-1, None))
+        if len(combined) > 1:
+            yield combined.take(slice(0, -1))
+    if waiting is not None:
+        yield waiting
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceRows:
+    """Rows of the table by sequence."""
+
+    segments: Segments  # One for each sequence; positions are those of the sequence
+    length: np.ndarray  # (N,), int64
+    extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # Further columns, (N,)
+
+    def table(self, modifications: Sequence[Modification]) -> pd.DataFrame:
+        """Return the rows as a table; see docs/formats.md."""
+        s = self.segments
+        columns: dict[str, Any] = {"sequence": s.sequence, **self.extra}
+        columns |= {
+            "length": self.length,
+            "called": s.calls.sum(axis=(1, 2)),
+            "expected": round_significant(s.expected.sum(axis=1) / SCALE),
+        }
+        for k, m in enumerate(modifications):
+            known = s.position[:, k] >= 0
+            position = pd.array(s.position[:, k] + 1, dtype="Int64")
+            position[~known] = pd.NA
+            columns |= {
+                f"{m.symbol}_called": s.calls[:, k].sum(axis=1),
+                **{f"{m.symbol}_{tier}": s.calls[:, k, t] for t, tier in enumerate(TIERS)},
+                f"{m.symbol}_expected": round_significant(s.expected[:, k] / SCALE),
+                f"{m.symbol}_best_position": position,
+                f"{m.symbol}_best_probability": np.where(known, s.probability[:, k], np.nan),
+            }
+        return pd.DataFrame(columns)
+
+
+def sequence_table(
+    rows: Iterable[SequenceRows], modifications: Sequence[Modification]
+) -> pd.DataFrame:
+    """Return blocks of rows as one table."""
+    tables = [block.table(modifications) for block in rows]
+    if not tables:
+        none = SequenceRows(Segments.empty(len(modifications)), np.empty(0, dtype=np.int64))
+        return none.table(modifications)
+    return pd.concat(tables, ignore_index=True)
