@@ -47,8 +47,7 @@ def test_the_summary_counts_the_rows_of_the_file(vqrna_main, fasta, model, out):
     size, about = lines[0].split("; about ")
     assert size == f"2 sequences, 860 nt: {len(sites)} called sites"
     assert float(about.split()[0]) == pytest.approx(expected, rel=0.01)
-    for name, called in zip(rows["sequence"], rows["called"], strict=True):
-        assert any(line.split()[:1] == [name] and called in line.split() for line in lines)
+    assert sum("most probable sites" in line for line in lines) == 1
     told = {line.split()[0]: line.split() for line in lines if line.split()[0] in SYMBOLS}
     assert list(told) == list(SYMBOLS)
     for symbol, row in told.items():
