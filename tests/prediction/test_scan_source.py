@@ -107,3 +107,14 @@ def test_names_are_cut_at_a_text(tmp_path):
     path.write_text(">E1|G1\nACGU\n>E1|G2\nGG\n")
     with pytest.raises(DataError, match=r"'E1\|G1' and 'E1\|G2' are both 'E1' with --name-until"):
         list(source.regions())
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_names_are_cut_and_stay_distinct(tmp_path, kind):
+    names = ["ENST1.2|ENSG1|", "ENST2.1|ENSG1|", "plain"]
+    records = dict.fromkeys(names, "ACGU")
+    given = records if kind == "memory" else write_fasta(tmp_path / "a.fa", records)
+    assert [r.name for r in as_source(given, "|").regions()] == ["ENST1.2", "ENST2.1", "plain"]
+    assert [r.name for r in as_source(given).regions()] == names
+    with pytest.raises(DataError, match="are both .ENST. with --name-until"):
+        list(as_source({"ENST.1": "A", "ENST.2": "C"}, ".").regions())

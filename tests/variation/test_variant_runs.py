@@ -130,7 +130,7 @@ def test_an_incomplete_set_of_shards_is_reported(run, vqrna_main):
     out = run("s", "--shard", "1/2")
     done = vqrna_main("join", out)
     assert done.code == 1
-    assert "parts are missing" in done.err
+    assert f"{out}: shard 2 of 2 has not finished: run it (--shard 2/2)" in done.err
 
 
 def test_a_stopped_run_resumes_with_the_same_bytes(run, monkeypatch):

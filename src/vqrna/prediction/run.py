@@ -46,6 +46,7 @@ def predict(
     prior: float | Mapping[str, float] | None = None,
     all_sites: bool = False,
     fdr: float | None = None,
+    name_until: str = "",
     device: str = "auto",
     jobs: int | None = None,
     show_progress: bool = False,
@@ -76,6 +77,8 @@ def predict(
         Report candidates that are not called, too.
     fdr : float, optional
         Largest q-value that is called.
+    name_until : str
+        Cut names of sequences at the first occurrence of this text, such as ``|``.
     device : str
         Device for a model that is loaded: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     jobs : int, optional
@@ -123,7 +126,7 @@ def predict(
         all_sites=all_sites,
         fdr=fdr,
     )
-    source, tally = as_source(sequences), Tally()
+    source, tally = as_source(sequences, name_until), Tally()
     engine = ThreadEngine(loaded, settings, resolve_jobs(jobs, loaded.device))
     total = Totals(len(settings.modifications))
     parts: list[Part] = []

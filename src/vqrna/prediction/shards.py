@@ -123,7 +123,7 @@ def join(
             "run the shards again",
             file=paths[0],
         )
-    if lacking := _missing_shards(plans):
+    if lacking := missing_shards(plans):
         raise DataError(lacking, file=paths[0])
     located = _locate_parts(stores, plans)
     missing = [number for number, store in enumerate(located) if store is None]
@@ -187,10 +187,10 @@ def _select_scan(folders: Sequence[Sequence[PartStore]]) -> list[PartStore]:
 
 def _is_complete(stores: Sequence[PartStore]) -> bool:
     plans = [plan for store in stores for plan in store.read_plans()]
-    return bool(plans) and not _missing_shards(plans) and None not in _locate_parts(stores, plans)
+    return bool(plans) and not missing_shards(plans) and None not in _locate_parts(stores, plans)
 
 
-def _missing_shards(plans: Sequence[Mapping[str, Any]]) -> str:
+def missing_shards(plans: Sequence[Mapping[str, Any]]) -> str:
     """Return a message on the shards that have not finished; empty if all have."""
     finished: dict[int, set[int]] = {}
     for plan in plans:

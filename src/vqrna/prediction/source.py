@@ -7,12 +7,12 @@ the rows of the output tables. For plain sequences both are here, for a genome i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from vqrna.data.fasta import read_fasta
+from vqrna.data.fasta import FastaRecord, read_fasta
 from vqrna.data.names import NameKeys, NameRule
 from vqrna.data.sequences import Sequences, check_file, check_type, paths_of, read_sequences
 from vqrna.region import Region
@@ -108,6 +108,16 @@ class SequenceTables:
         """Return None: all scanned positions count."""
 
 
+def _named_regions(records: Iterable[FastaRecord], name_until: str, file: str) -> Iterator[Region]:
+    """Yield each record under its cut name; DataError if two names are the same after it."""
+    keys = NameKeys(NameRule(name_until), file)
+    for record in records:
+        name = keys.add(record.name) if name_until else record.name
+        if keys.ambiguous:
+            keys.check({name})
+        yield Region.whole(name, record.tokens)
+
+
 class _Sequences:
     """Members that sources of plain sequences share."""
 
@@ -145,14 +155,8 @@ class FastaSource(_Sequences):
 
     def regions(self) -> Iterator[Region]:
         """Yield each record; raises DataError if two names are the same after they are cut."""
-        rule = NameRule(self.name_until)
         for file in self.files:
-            keys = NameKeys(rule, file)
-            for record in read_fasta(file):
-                name = keys.add(record.name) if self.name_until else record.name
-                if keys.ambiguous:
-                    keys.check({name})
-                yield Region.whole(name, record.tokens)
+            yield from _named_regions(read_fasta(file), self.name_until, file)
 
     def describe(self) -> dict[str, str]:
         """Return the rule by which names are cut, if there is one."""
@@ -175,6 +179,7 @@ class MemorySource(_Sequences):
     """Sequences in memory."""
 
     sequences: Sequences  # As for :func:`vqrna.data.sequences.read_sequences`
+    name_until: str = ""  # Text at which names are cut; empty if they are whole
 
     rereadable: ClassVar[bool] = False
 
@@ -184,8 +189,8 @@ class MemorySource(_Sequences):
         Raises DataError, UsageError if a sequence has invalid letters, or an item is of another
         type.
         """
-        for record in read_sequences(self.sequences):
-            yield Region.whole(record.name, record.tokens)
+        records = read_sequences(self.sequences)
+        yield from _named_regions(records, self.name_until, "sequences")
 
     def inputs(self) -> tuple[Path, ...]:
         """Return nothing: there are no files to read again."""
@@ -195,12 +200,12 @@ class MemorySource(_Sequences):
         """Return None: the sequences may be an iterator."""
 
 
-def as_source(sequences: Sequences) -> FastaSource | MemorySource:
+def as_source(sequences: Sequences, name_until: str = "") -> FastaSource | MemorySource:
     """Return a source of anything that :func:`vqrna.data.sequences.read_sequences` accepts.
 
     Raises DataError if a file is missing. Raises UsageError if the type is another one.
     """
     paths = paths_of(sequences)
     if paths is not None:
-        return FastaSource(paths)
-    return MemorySource(check_type(sequences))
+        return FastaSource(paths, name_until)
+    return MemorySource(check_type(sequences), name_until)

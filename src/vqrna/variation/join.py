@@ -10,6 +10,7 @@ from vqrna._version import __version__
 from vqrna.errors import DataError
 from vqrna.model.weights import load_model
 from vqrna.prediction.engines import resolve_jobs
+from vqrna.prediction.shards import missing_shards
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.lock import folder_lock
 from vqrna.variation.result import VariantEffects
@@ -62,6 +63,8 @@ def join_variants(
         raise DataError(
             f"the shards were made by vqrna {plan['vqrna']}, not {__version__}", file=paths[0]
         )
+    if lacking := missing_shards(plans):
+        raise DataError(lacking, file=paths[0])
     located = [next((s for s in stores if s.has(n)), None) for n in range(plan["units"])]
     missing = [n for n, store in enumerate(located) if store is None]
     if missing:

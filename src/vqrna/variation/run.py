@@ -291,7 +291,8 @@ def annotate(
                         "vcf": str(Path(str(vcf)).resolve()), "digests": digests,
                         "formats": list(formats), "run": run,
                     }  # fmt: skip
-                    store.write_plan(plan, shard.index)
+                    plan |= {"shard": [shard.index, shard.count]}
+                    store.write_plan(plan, shard.index, shard.count)
                     return None
                 parts = StoredParts([store] * count)
                 result = write_results(
