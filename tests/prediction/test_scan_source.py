@@ -116,5 +116,5 @@ def test_names_are_cut_and_stay_distinct(tmp_path, kind):
     given = records if kind == "memory" else write_fasta(tmp_path / "a.fa", records)
     assert [r.name for r in as_source(given, "|").regions()] == ["ENST1.2", "ENST2.1", "plain"]
     assert [r.name for r in as_source(given).regions()] == names
-    with pytest.raises(DataError, match="are both .ENST. with --name-until"):
+    with pytest.raises(DataError, match=r"are both .ENST. with --name-until"):
         list(as_source({"ENST.1": "A", "ENST.2": "C"}, ".").regions())
