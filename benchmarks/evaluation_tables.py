@@ -287,7 +287,8 @@ def calls(measured: dict[str, Any]) -> str:
         line = [symbol]
         for windows, tier in (("all", "medium"), ("non_overlapping", "medium"), ("all", "low")):
             which = {"modification": symbol, "windows": windows, "at": tier, "metric": "recall"}
-            line.append(f"{100 * pick(rows, **which)[0]['value']:.0f} %")
+            matches = pick(rows, **which)  # none if no site reaches the tier
+            line.append(f"{100 * matches[0]['value']:.0f} %" if matches else "0 %")
         apart = {"modification": symbol, "windows": "non_overlapping"}
         within, first = (
             pick(places, **apart, metric=name)[0]["value"] for name in ("auroc", "first")
