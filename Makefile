@@ -200,6 +200,10 @@ benchmark-scan: $(STAMP)  ## speed of scans, by windows and densely: docs/speed.
 	$(BIN)/python -m benchmarks.scan_speed
 	$(BIN)/python -m benchmarks.scan_files
 
+.PHONY: benchmark-gpu
+benchmark-gpu: $(STAMP)  ## speed of scans, training and mutagenesis on a GPU (needs a CUDA build of torch)
+	$(BIN)/python -m benchmarks.gpu
+
 benchmark-exact: $(STAMP)  ## exactness of scans, near ties, fast mode: docs/speed.md (VQRNA_DATA; minutes)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-exact: set VQRNA_DATA"; exit 2; }
 	$(BIN)/python -m benchmarks.scan_exact "$(VQRNA_DATA)"
