@@ -70,7 +70,7 @@ def _show_sequences(console: Console, path: Path) -> None:
 
     names = dict.fromkeys(["sequence", "transcript_id", "gene", "chromosome", "strand"], str)
     rows = pd.read_csv(
-        path, sep="\t", nrows=MOST_SEQUENCES + 1, dtype=names,  # type: ignore[arg-type]
+        path, sep="\t", nrows=MOST_SEQUENCES + 1, dtype=names,
         keep_default_na=False, na_values={}, na_filter=True,
     ).to_dict("records")  # fmt: skip
     table = new_table(("sequence",), ("nt", "called", "expected", "most probable sites"))

@@ -235,8 +235,11 @@ def from_arrays(arrays: dict[str, np.ndarray]) -> Part:
     sums = {name: arrays[f"segment_{name}"] for name in SEGMENT_ARRAYS}
     calls = np.zeros((*sums["expected"].shape, len(CALLS)), dtype=np.int64)
     segments = Segments(sequence=names[arrays["segment_sequence"]], calls=calls, **sums)
-    numbers = arrays["counts"].tolist()
-    return Part(Sites(**columns), arrays["candidates"], counts, spans, *numbers, segments=segments)
+    nt, records, empty, near_ties, tokens = arrays["counts"].tolist()
+    return Part(
+        Sites(**columns), arrays["candidates"], counts, spans, nt, records, empty, near_ties,
+        tokens, segments,
+    )  # fmt: skip
 
 
 def _factorize(names: np.ndarray) -> tuple[list[str], np.ndarray]:
