@@ -190,7 +190,8 @@ def balanced_rows(windows: Windows, generator: np.random.Generator) -> np.ndarra
     Otherwise the length, masks or composition of a study's windows would reveal the more frequent
     label. The smaller class is repeated up to `MOST_REPEATS` times, the larger one is drawn anew
     each time, and no study has more windows of a class than the smaller class of the main data
-    set: small studies would have no effect, and large ones would outweigh all others.
+    set, or than the median of these numbers over the types if that is larger: small studies would
+    have no effect, and large ones would outweigh all others.
 
     Parameters
     ----------
@@ -204,12 +205,14 @@ def balanced_rows(windows: Windows, generator: np.random.Generator) -> np.ndarra
     """
     drawn = []
     source = np.full(len(windows), MAIN) if windows.source is None else windows.source
-    for m in range(len(windows.modifications)):
-        of_main = min(map(len, _classes(windows, source == MAIN, m)))
+    types = range(len(windows.modifications))
+    of_main = [min(map(len, _classes(windows, source == MAIN, m))) for m in types]
+    usual = int(np.median(of_main))
+    for m in types:
         for study in range(int(source.max(initial=MAIN)) + 1):
             classes = _classes(windows, source == study, m)
             fewest, most = sorted(map(len, classes))
-            count = min(most, MOST_REPEATS * fewest, of_main)
+            count = min(most, MOST_REPEATS * fewest, max(of_main[m], usual))
             drawn += [_repeated(each, count, generator) for each in classes if count]
     return np.sort(np.concatenate(drawn)) if drawn else np.empty(0, dtype=int)
 
