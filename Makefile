@@ -14,7 +14,7 @@ LICENCES = $(BIN)/pip-licenses --from=mixed --partial-match --allow-only="$(ALLO
 export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 # Sites of further studies are annotated in the calibration of probabilities
-CALIBRATION_STUDIES = $(addprefix --studies ,$(wildcard $(VQRNA_DATA)/studies))
+ALL_STUDIES = $(addprefix --studies ,$(wildcard $(VQRNA_DATA)/studies))
 
 .DEFAULT_GOAL := help
 .PHONY: architecture golden help setup demo test test-fast check format clean weights install-weights screenshot web-atlas pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
@@ -109,15 +109,15 @@ docs-check: $(STAMP)  ## build the site without running its code; warnings are e
 
 weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the benchmark; about an hour)
 	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
-	$(BIN)/vqrna train --data "$(VQRNA_DATA)" --out runs/vqrna-501 --teacher trees --epochs 8 --seed 2 --threads 1 --resume
-	$(MAKE) install-weights RUN=runs/vqrna-501 CHOSEN="of seeds 0, 1 and 2 the one with the best AUROC of validation windows"
+	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/vqrna-501 --teacher trees --epochs 12 --seed 2 --threads 1 --resume
+	$(MAKE) install-weights RUN=runs/vqrna-501 CHOSEN="of the trainings in docs/studies.md the one with the best scores of validation windows"
 
 # Everything that depends on the weights: calibration, model card, atlas, reliability table and picture, generated blocks
 install-weights: $(STAMP)  ## ship the weights of a training with all that depends on them (RUN, CHOSEN, VQRNA_DATA; an hour)
 	@test -n "$(VQRNA_DATA)" || { echo "make install-weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	@test -n "$(RUN)" || { echo "make install-weights: set RUN to the folder of a training, or a file of weights"; exit 2; }
 	@mkdir -p runs
-	$(BIN)/vqrna model calibrate "$(RUN)" --data "$(VQRNA_DATA)" $(CALIBRATION_STUDIES) --out runs/calibrated.safetensors
+	$(BIN)/vqrna model calibrate "$(RUN)" --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/calibrated.safetensors
 	$(BIN)/python benchmarks/install_weights.py runs/calibrated.safetensors $(if $(CHOSEN),"$(CHOSEN)")
 	$(BIN)/python -m tests.golden
 	$(BIN)/python -m benchmarks.web_atlas "$(VQRNA_DATA)"
@@ -138,7 +138,7 @@ golden: $(STAMP)  ## write tests/golden again, after a change of the shipped wei
 calibrate-weights: $(STAMP)  ## calibrate the shipped weights for scans, without training (VQRNA_DATA; minutes)
 	@test -n "$(VQRNA_DATA)" || { echo "make calibrate-weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	@mkdir -p runs
-	$(BIN)/vqrna model calibrate --data "$(VQRNA_DATA)" $(CALIBRATION_STUDIES) --out runs/calibrated.safetensors
+	$(BIN)/vqrna model calibrate --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/calibrated.safetensors
 	$(BIN)/python benchmarks/install_weights.py runs/calibrated.safetensors
 	$(BIN)/python -m tests.golden
 	$(BIN)/python -m benchmarks.scan_reliability "$(VQRNA_DATA)" $(wildcard $(VQRNA_DATA)/studies)

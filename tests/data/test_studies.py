@@ -136,6 +136,19 @@ def test_each_draw_of_a_study_is_balanced(short, main_positive, study_positive, 
     assert len(np.unique(np.concatenate(draws))) == 12  # all windows have their turn
 
 
+def test_a_study_may_have_as_many_windows_as_the_usual_type_of_the_main_data(short):
+    """Not only as many as the main data have of its own type, where these are few."""
+    main = labelled(with_base(random_tokens(28, 101)), np.arange(28) < 14)
+    labels = main.labels.copy()
+    labels[4:, 1] = labels[4:, 0]
+    labels[4:, 0] = UNKNOWN  # four windows of the first type, all modified but for one
+    labels[3, 0] = NEGATIVE
+    main = dataclasses.replace(main, labels=labels)
+    of_study = labelled(short, np.arange(12) < 6)
+    rows = balanced_rows(pool(main, [Study("s", of_study, of_study)]), np.random.default_rng(0))
+    assert len(rows) == 2 * 5  # the median of 1 and 10 is 5; the study has 6 of each
+
+
 def test_short_and_long_windows_with_one_site_share_a_cluster(short):
     long = with_base(random_tokens(4, 301))
     long[0, 130:171] = short[3]
