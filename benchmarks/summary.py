@@ -43,7 +43,7 @@ def by_modification() -> str:
         cells = [*auroc, _pick(scans["localisation"], **within)["value"]]
         recall = {"modification": name, "windows": "all", "metric": "recall"}
         shares = [
-            "" if name == MEAN else f"{_pick(scans['prevalence'], **recall, at=at)['value']:.0%}"
+            "" if name == MEAN else f"{_recall(scans['prevalence'], **recall, at=at):.0%}"
             for at in ("medium", "low")
         ]
         title = "**mean of nine**" if name == MEAN else name
@@ -130,6 +130,14 @@ def _folds(measure: str) -> tuple[str, str]:
         for model in ("ours", "trees")
     )
     return ours, f"{trees} (gradient-boosted trees)"
+
+
+def _recall(rows: list[dict[str, Any]], **wanted: str) -> float:
+    """Return the recall of a tier; 0 without a row, if no site reaches the tier."""
+    try:
+        return float(_pick(rows, **wanted)["value"])
+    except StopIteration:
+        return 0.0
 
 
 def _pick(rows: list[dict[str, Any]], **wanted: str) -> dict[str, Any]:
