@@ -104,7 +104,7 @@ def comparisons() -> str:
 
 
 def _studies() -> tuple[str, str]:
-    """Return the mean over studies and types, trained with the studies and on the benchmark alone."""
+    """Return the mean over studies and types, with the studies in training and without."""
     means = [
         sum(row["value"] for row in rows) / len(rows)
         for rows in (read(f"studies/{name}")["rows"] for name in ("ours", "main-only"))
