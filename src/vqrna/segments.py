@@ -65,6 +65,17 @@ class Segments:
         """Return the same segments with other columns."""
         return dataclasses.replace(self, **columns)
 
+    def with_reported(self, kept: np.ndarray) -> Segments:
+        """Return the segments after some of their reported sites were left out.
+
+        Parameters
+        ----------
+        kept : np.ndarray, shape (N,), bool
+            Which of the reported sites remain, in order.
+        """
+        segment = np.repeat(np.arange(len(self)), self.reported)
+        return self.replace(reported=np.bincount(segment[kept], minlength=len(self)))
+
     def count_calls(self, modification_index: np.ndarray, tier: np.ndarray) -> Segments:
         """Return the segments with the calls of their sites.
 

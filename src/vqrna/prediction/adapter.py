@@ -16,8 +16,8 @@ ADAPTER = "AGAUCGGAAGAGC"
 MATCHES = 9
 """Fewest of its letters that match: 0.6 % of unmodified sites or fewer reach it."""
 
-MODIFICATIONS = ("Am", "Cm", "Gm", "Um")
-"""Symbols of the modifications whose public sites are enriched for it."""
+NAMES = "2'-O-methyl"
+"""Start of the names of the modifications whose public sites are enriched for it."""
 
 
 def adapter_after(tokens: np.ndarray, at: np.ndarray) -> np.ndarray:

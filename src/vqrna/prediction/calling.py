@@ -228,7 +228,7 @@ def _with_adapter(
     rules: Rules, tokens: np.ndarray, at: np.ndarray, modification_index: np.ndarray
 ) -> np.ndarray:
     """Return which sites of affected modifications precede sequence like an adapter."""
-    affected = np.array([m.symbol in adapter.MODIFICATIONS for m in rules.settings.modifications])
+    affected = np.array([m.name.startswith(adapter.NAMES) for m in rules.settings.modifications])
     flagged = affected[modification_index]
     flagged[flagged] = adapter.adapter_after(tokens, at[flagged])
     return flagged

@@ -89,8 +89,11 @@ class RecordingEngine:
         for unit in units:
             part = score_unit(self._model, unit, every, advance_and_report)
             self._keep(unit, part)
-            called = part.sites.take(part.sites.tier > 0)
-            yield unit.number, replace(part, sites=called)
+            kept = part.sites.tier > 0
+            segments = None
+            if part.segments is not None:
+                segments = part.segments.with_reported(kept)
+            yield unit.number, replace(part, sites=part.sites.take(kept), segments=segments)
 
     def _keep(self, unit: Unit, part: Part) -> None:
         """Write the scores of a unit; the sites of a part are in the order of its candidates."""
