@@ -1,7 +1,6 @@
 """Cells of the benchmark of quality: what is wanted, made once, kept whole, and told."""
 
 import dataclasses
-import json
 import re
 import warnings
 
@@ -28,7 +27,6 @@ from benchmarks.quality.statistics import Measured, Value, _mean, called, fifths
 from tiny import MOTIFS, tiny
 from vqrna.data.overlap import overlapping
 from vqrna.errors import DataError, UsageError
-from vqrna.model.weights import load_model
 from vqrna.sequence import decode, encode
 from vqrna.stats.metrics import ranking
 from vqrna.studies import CellStore
@@ -400,30 +398,3 @@ def test_a_cell_names_no_place_of_this_machine():
 def test_every_model_has_a_look_of_its_own():
     assert set(picture.LOOKS) == set(models.NAMES)
     assert len(set(picture.LOOKS.values())) == len(picture.LOOKS)
-
-
-def shipped_seed():
-    """Seed of the shipped network, whose settings must be those of ``ours``."""
-    config = load_model(device="cpu").config
-    assert config == models.spec("ours").configured(config.training.seed, None)
-    return config.training.seed
-
-
-def test_the_shipped_weights_are_those_of_the_table(root):
-    """Trained with the settings of ``ours``, and the cell of its seed is kept."""
-    found = sorted((root / "benchmarks" / "results" / "quality").glob("quality-ours-public-*.json"))
-    assert shipped_seed() in [json.loads(path.read_text())["identity"]["seed"] for path in found]
-
-
-def test_the_shipped_network_scores_as_its_cell_says(root, benchmark_data):
-    """What is kept of single windows, in half precision, is what the shipped network gives."""
-    folder = root / "benchmarks" / "results" / "quality"
-    data = tasks.Data(benchmark_data, folder / "keys")
-    task = data.task(tasks.PUBLIC)
-    job = cells.Job(models.spec("ours"), tasks.PUBLIC, shipped_seed(), data.symbols)
-    expected = np.load(cells.logits_path(CellStore(folder), job.identity(data.name)))
-    model = load_model(device="cpu")
-    for m, symbol in enumerate(data.symbols):
-        rows = task.known(symbol)[::20]
-        given = model.logits(task.held.tokens[rows])[:, m]
-        np.testing.assert_allclose(given, expected[f"logit_{symbol}"][::20], atol=0.01)

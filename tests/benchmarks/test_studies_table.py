@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+from benchmarks.studies.__main__ import measured
 from benchmarks.studies.table import rows, table
+
+from vqrna.data.benchmark import benchmark_modifications
+from vqrna.data.studies import read_studies
+from vqrna.model.weights import load_model
 
 
 def result(*values: tuple[str, str, float]):
@@ -46,3 +54,21 @@ def test_means_are_over_all_rows_or_missing():
     ]
     assert lines[-1] == "| **mean** | | | **0.850** | – | – |"
     assert lines[2] == "| Am | s1 | 10 / 20 | 0.900 (0.80–1.00) | 0.700 | – |"
+
+
+def test_the_shipped_network_is_one_of_the_kept_trainings(root):
+    trials = (root / "benchmarks" / "results" / "studies" / "trials").glob("*.json")
+    kept = [json.loads(path.read_text(encoding="utf-8"))["benchmark"] for path in trials]
+    validation = load_model(device="cpu").training["validation"]
+    assert {m: row["auroc"] for m, row in validation.items() if m != "mean"} in kept
+
+
+def test_the_shipped_network_scores_a_study_as_the_table_says(root, benchmark_data):
+    path = root / "benchmarks" / "results" / "studies" / "ours.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    types = benchmark_modifications(benchmark_data)
+    studies = read_studies(benchmark_data / "studies", types, on_missing=lambda line: None)
+    study = next(each for each in studies if each.name == "psi-pulse-human")
+    (row,) = measured(load_model(device="cpu"), study)
+    (expected,) = [each for each in kept if each["study"] == study.name]
+    assert row["value"] == pytest.approx(expected["value"], abs=1e-3)
