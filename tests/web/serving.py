@@ -20,7 +20,9 @@ from vqrna.web.server import Server
 from vqrna.web.settings import Limits, ServerSettings
 from vqrna.web.worker import ANY, JobWorker, QuestionWorker
 
-DEMO = (Path(__file__).parents[2] / "examples" / "demo.fasta").read_text()
+DEMO_FILE = Path(__file__).parents[2] / "examples" / "demo.fasta"
+
+DEMO = DEMO_FILE.read_text()
 
 
 @cache
