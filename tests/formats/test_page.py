@@ -41,6 +41,7 @@ def test_the_snippet_for_pandas_runs(page, written, monkeypatch, tmp_path):
     written(
         "tsv,parquet",
         [sites.replace(q_value=np.where(sites.modification_index > 0, sites.q_value, np.nan))],
+        folder=tmp_path / "results",
     )
     monkeypatch.chdir(tmp_path)
     told: dict = {}
@@ -54,7 +55,7 @@ def test_the_snippet_for_pandas_runs(page, written, monkeypatch, tmp_path):
 
 
 def test_the_line_for_ucsc_works(page, written, run, monkeypatch, tmp_path):
-    written("bed", [random_sites(50)])
+    written("bed", [random_sites(50)], folder=tmp_path / "results")
     monkeypatch.chdir(tmp_path)
     run("bash", "-c", re.findall(r"```bash\n(.+?)```", page, flags=re.DOTALL)[0])
     lines = gzip.decompress((tmp_path / "for_ucsc.bed.gz").read_bytes()).decode().splitlines()
