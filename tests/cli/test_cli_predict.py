@@ -197,7 +197,7 @@ def test_what_cannot_be_drawn_is_told_first(
 
 
 def test_the_centre_of_a_window_scores_as_in_evaluation(call, fasta, model, tmp_path):
-    """What `evaluate` measures is what `predict` does, up to the rounding of a logit."""
+    """Within 1e-5: what `evaluate` measures is what `predict` does."""
     for name, seed in (("8-1", 5), ("8-0", 6)):
         tokens = random_tokens(10, 1001, seed, ambiguous=0.01)
         tokens[:, 500] = 0
@@ -213,8 +213,7 @@ def test_the_centre_of_a_window_scores_as_in_evaluation(call, fasta, model, tmp_
     found = call("--all-sites", "--modifications", "m6A")
     central = found[found["position"] == 501].set_index("sequence")["score"]
     assert len(central) == 20
-    assert loaded.calibration is not None
-    assert (central - expected).abs().max() < 1.5e-5 * loaded.calibration.slope.max() / 4
+    assert (central - expected).abs().max() < 1e-5
     assert central.std() > 0.05
 
 

@@ -59,11 +59,8 @@ def test_every_score_is_that_of_the_window_around_the_site(model, length):
     kind = found["modification"].map(symbols.index).to_numpy(int)
     logits = model.logits(windows_around(tokens, site, LENGTH))
     score = model.score(logits)[np.arange(len(found)), kind]
-    # A score is at most slope / 4 times as steep as the logit, which is rounded in single precision
-    assert model.calibration is not None
-    np.testing.assert_allclose(
-        found["score"], score, atol=1.5e-5 * model.calibration.slope.max() / 4
-    )
+    # This model's slope stretches small differences of large logits, and their rounding with them
+    np.testing.assert_allclose(found["score"], score, atol=5e-5)
     assert [text[s] for s in site] == found["base"].tolist()
     expected = [
         (position + 1, m.symbol)

@@ -19,6 +19,9 @@ from vqrna.nn.dense.weights import FoldedNetwork, FoldedPart, Layer, Span
 PROJECTED, SITES = 1024, 1024
 """Tokens projected at a time, and sites classified at a time."""
 
+SUMMED = 128
+"""Features of a hidden unit that are summed at a time: one sum over all of them would round more."""
+
 OUTPUTS = 16
 """Logits are computed in multiples of this many columns.
 
@@ -91,7 +94,11 @@ class DenseHead:
         joined = self._buffers.matrix(f"{name} features", count, layer.weight.T)
         torch.cat(features, dim=1, out=joined)  # (sites, F)
         hidden = self._buffers.matrix(f"{name} hidden", count, layer.bias)
-        torch.addmm(layer.bias, joined, layer.weight, out=hidden)
+        hidden.copy_(layer.bias.expand_as(hidden))
+        product = self._buffers.matrix(f"{name} product", count, layer.bias)
+        for start in range(0, joined.shape[1], SUMMED):
+            columns = slice(start, start + SUMMED)
+            hidden += torch.mm(joined[:, columns], layer.weight[columns], out=product)
         return hidden.relu_().to(part.logits.dtype)
 
     def _project(self, entry: Tokens, layer: Layer, name: str) -> Tokens:
