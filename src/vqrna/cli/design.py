@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import CALLING, OUTPUT, RUN, ModelPath, OneType, option
+from vqrna.cli.options import CALLING, OUTPUT, RUN, ModelPath, OneType, Priors, option
 from vqrna.cli.tables import new_console, new_table, report_files
 
 if TYPE_CHECKING:
@@ -80,15 +80,7 @@ def design(
     beam: Annotated[
         int, option("Width of the beam search (3 edits and more).", _EDITS, metavar="N")
     ] = 20,
-    prior: Annotated[
-        list[str] | None,
-        option(
-            "Share of candidates that are modified: 0.001, or m6A=0.002,Psi=0.001.",
-            CALLING,
-            default="see 'vqrna model info'",
-            metavar="LIST",
-        ),
-    ] = None,
+    prior: Priors = None,
     min_delta: Annotated[
         float, option("Least change of the probability of other sites that is reported.", CALLING)
     ] = 0.05,

@@ -67,6 +67,26 @@ ModelPath = Annotated[
     ),
 ]
 
+CallingModel = Annotated[
+    Path | None,
+    option(
+        "Weights file or folder of a training run.",
+        CALLING,
+        default="the shipped model",
+        metavar="PATH",
+    ),
+]
+
+Priors = Annotated[
+    list[str] | None,
+    option(
+        "Share of candidates that are modified: 0.001, or m6A=0.002,Psi=0.001.",
+        CALLING,
+        default="see 'vqrna model info'",
+        metavar="LIST",
+    ),
+]
+
 OneType = Annotated[
     str, option("The modification, such as m6A.", names=("--modification", "-m"), metavar="NAME")
 ]

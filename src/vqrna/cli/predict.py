@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import CALLING, GENOME, OUTPUT, RUN, Address, Device, Formats, option
+from vqrna.cli.options import (
+    CALLING,
+    GENOME,
+    OUTPUT,
+    RUN,
+    Address,
+    CallingModel,
+    Device,
+    Formats,
+    Priors,
+    option,
+)
 from vqrna.cli.scan_summary import show_prediction
 from vqrna.cli.tables import plural, report_files
 from vqrna.errors import UsageError
@@ -184,27 +195,11 @@ def predict(
     fdr: Annotated[
         float | None, option("Report only sites with at most this q-value.", CALLING)
     ] = None,
-    prior: Annotated[
-        list[str] | None,
-        option(
-            "Share of candidates that are modified: 0.001, or m6A=0.002,Psi=0.001.",
-            CALLING,
-            default="see 'vqrna model info'",
-            metavar="LIST",
-        ),
-    ] = None,
+    prior: Priors = None,
     all_sites: Annotated[
         bool, option("Report every candidate, called or not.", CALLING, names=("--all-sites",))
     ] = False,
-    model: Annotated[
-        Path | None,
-        option(
-            "Weights file or folder of a training run.",
-            CALLING,
-            default="the shipped model",
-            metavar="PATH",
-        ),
-    ] = None,
+    model: CallingModel = None,
     regions: Annotated[
         Path | None,
         option("Scan only these regions of the genome, on their strand.", GENOME, metavar="BED"),

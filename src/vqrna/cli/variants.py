@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import CALLING, GENOME, OUTPUT, RUN, Address, Device, option
+from vqrna.cli.options import (
+    CALLING,
+    GENOME,
+    OUTPUT,
+    RUN,
+    Address,
+    CallingModel,
+    Device,
+    Priors,
+    option,
+)
 from vqrna.cli.predict import canonical
 from vqrna.cli.tables import new_console, new_table, plural
 from vqrna.errors import UsageError
@@ -138,15 +148,7 @@ def variants(
             CALLING,
         ),
     ] = 0.1,
-    prior: Annotated[
-        list[str] | None,
-        option(
-            "Share of candidates that are modified: 0.001, or m6A=0.002,Psi=0.001.",
-            CALLING,
-            default="see 'vqrna model info'",
-            metavar="LIST",
-        ),
-    ] = None,
+    prior: Priors = None,
     max_length: Annotated[
         int, option("Skip alleles with a longer REF or ALT (nt).", CALLING, metavar="N")
     ] = 1000,
@@ -155,15 +157,7 @@ def variants(
         option("Random variants of each kind for the p-values; 0 for none.", CALLING, metavar="N"),
     ] = 500,
     seed: Annotated[int, option("Random seed of these variants.", CALLING, metavar="N")] = 0,
-    model: Annotated[
-        Path | None,
-        option(
-            "Weights file or folder of a training run.",
-            CALLING,
-            default="the shipped model",
-            metavar="PATH",
-        ),
-    ] = None,
+    model: CallingModel = None,
     formats: Annotated[
         list[str] | None,
         option(

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqrna.errors import UsageError
+from vqrna.stats.tiers import DEFAULT_TIER, PROBABILITIES, tier_index
 
 GOALS = ("remove", "add", "strengthen")
 
-BELOW = AT_LEAST = 0.1
+BELOW = AT_LEAST = PROBABILITIES[tier_index(DEFAULT_TIER)]
 """Probability below which a site is removed, and from which it is added: that of the default tier,
 ``medium``."""
 
-STRENGTHENED = 0.3333
+STRENGTHENED = round(PROBABILITIES[tier_index("high")], 4)
 """Probability from which a site is strengthened: that of the tier ``high``."""
 
 

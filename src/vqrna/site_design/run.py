@@ -25,7 +25,7 @@ from vqrna.site_design.outcome import EFFECT_COLUMNS, Evaluator, Outcome, effect
 from vqrna.site_design.scorer import SiteScorer
 from vqrna.site_design.search import BEAM, EXACT, Probability, Search, SearchResult
 from vqrna.sites import round_significant
-from vqrna.variation.settings import Rules, VariantSettings, make_variant_settings
+from vqrna.variation.settings import MIN_PROBABILITY, Rules, VariantSettings, make_variant_settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -158,7 +158,7 @@ def design(
     model: Model | str | PathLike[str] | None = None,
     prior: float | Mapping[str, float] | None = None,
     min_delta: float = 0.05,
-    min_probability: float = 0.1,
+    min_probability: float = MIN_PROBABILITY,
     device: str = "auto",
     show_progress: bool = False,
 ) -> SiteDesign:

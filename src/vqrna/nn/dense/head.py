@@ -20,7 +20,7 @@ PROJECTED, SITES = 1024, 1024
 """Tokens projected at a time, and sites classified at a time."""
 
 SUMMED = 128
-"""Features of a hidden unit that are summed at a time: one sum over all of them would round more."""
+"""Features of a hidden unit that are summed at a time; one sum over all would round more."""
 
 OUTPUTS = 16
 """Logits are computed in multiples of this many columns.
