@@ -60,6 +60,7 @@ def blocks() -> list[Block]:
         ism_speed,
         pictures,
         scan_cost,
+        scan_files,
         scan_exact,
         scan_memory,
         scan_reliability,
@@ -105,6 +106,7 @@ def blocks() -> list[Block]:
         Block(DOCS / "speed.md", "memory", results(scan_memory, scan_memory.table)),
         Block(DOCS / "speed.md", "training speed", results(training_speed, training_speed.table)),
         Block(DOCS / "clusters.md", "scan cost", results(scan_cost, scan_cost.block)),
+        Block(DOCS / "speed.md", "scan files", results(scan_files, scan_files.table)),
         Block(DOCS / "variants.md", "variant speed", results(variant_speed, variant_speed.table)),
         Block(DOCS / "motifs.md", "ism speed", results(ism_speed, ism_speed.table)),
         *(
