@@ -46,10 +46,15 @@ def parser() -> argparse.ArgumentParser:
         nargs="*",
         default=[],
         metavar="STUDY",
-        help="train a network without a study and measure it there; 'each' for all studies, 'none' "
-        "for the main data alone (hours)",
+        help="train a network without a study and measure it there; 'each' for all studies and, for "
+        "comparison, a network that sees them all; 'none' for the main data alone (hours)",
     )
     p.add_argument("--epochs", type=int, help="of the trainings (default: as the shipped model)")
+    p.add_argument(
+        "--teacher",
+        choices=("trees", "none"),
+        help="of the trainings (default: as the shipped model)",
+    )
     p.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
     p.add_argument("--table", action="store_true", help="only write the table from kept results")
     return p
@@ -84,7 +89,7 @@ def kept() -> dict[str, dict[str, Any]]:
 def work(args: argparse.Namespace) -> None:
     """Measure the models that have no kept result."""
     import torch
-    from benchmarks.studies.models import NONE, M6AFormer, fit_site, fit_trees, trained_without
+    from benchmarks.studies.models import ALL, NONE, M6AFormer, fit_site, fit_trees, trained_without
 
     from vqrna.config import replace as configured
     from vqrna.data.benchmark import benchmark_modifications
@@ -117,16 +122,16 @@ def work(args: argparse.Namespace) -> None:
         name, _, path = given.partition("=")
         loaded = load_model(path or None, "cpu")
         measure(name, lambda _, loaded=loaded: loaded, studies)  # type: ignore[misc]
-    names = [s.name for s in studies] if "each" in args.without else list(args.without)
+    names = [s.name for s in studies] + [ALL] if "each" in args.without else list(args.without)
     shipped = load_model(None, "cpu")
     assert isinstance(shipped, TrainedModel)
-    config = configured(replace(shipped.config), epochs=args.epochs)
+    config = configured(replace(shipped.config), epochs=args.epochs, teacher=args.teacher)
     for name in dict.fromkeys(names):
         if (RESULTS / f"without-{name}.json").exists():
             print(f"without-{name}: kept")
             continue
         network = trained_without(name, args.data, folder, RUNS, config, show_progress=True)
-        among = [s for s in studies if name in (NONE, s.name)]
+        among = [s for s in studies if name in (ALL, NONE, s.name)]
         measure(f"without-{name}", lambda _, network=network: network, among)  # type: ignore[misc]
 
 
