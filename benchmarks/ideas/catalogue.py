@@ -18,7 +18,7 @@ from benchmarks.quality.models import Spec, spec
 from vqrna.config import preset, replace
 from vqrna.errors import UsageError
 
-BASE = replace(preset("vqrna"), epochs=3)
+BASE = replace(preset("vqrna"), epochs=3, precision="bfloat16")
 """The preset without a teacher, for three epochs: the same for all ideas."""
 
 CONTROL, OURS, TREES = "control", "ours", "trees+"

@@ -125,7 +125,8 @@ def work(args: argparse.Namespace) -> None:
     names = [s.name for s in studies] + [ALL] if "each" in args.without else list(args.without)
     shipped = load_model(None, "cpu")
     assert isinstance(shipped, TrainedModel)
-    config = configured(replace(shipped.config), epochs=args.epochs, teacher=args.teacher)
+    changes = {"epochs": args.epochs, "teacher": args.teacher, "precision": "auto"}
+    config = configured(replace(shipped.config), **changes)
     for name in dict.fromkeys(names):
         if (RESULTS / f"without-{name}.json").exists():
             print(f"without-{name}: kept")

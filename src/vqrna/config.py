@@ -145,8 +145,9 @@ class TrainingConfig:
         average.
     select_by : {"auroc", "accuracy"}
         Validation score (mean over modifications) by which the best epoch is chosen.
-    precision : {"float32", "bfloat16"}
-        Arithmetic of the network in training. Weights and codes are always float32.
+    precision : {"auto", "float32", "bfloat16"}
+        Arithmetic of the network in training; ``auto`` is bfloat16 where the device computes it
+        faster than float32. Weights and codes are always float32.
     seed : int
         Seed of all random choices.
     """
@@ -176,7 +177,7 @@ class TrainingConfig:
     teacher_share: float = Field(default=0.67, ge=0, le=1)
     average_decay: float = Field(default=0.999, ge=0, lt=1)
     select_by: Literal["auroc", "accuracy"] = "auroc"
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = Field(default=0, ge=0, lt=2**31)  # the range that all libraries accept
 
     @model_validator(mode="before")

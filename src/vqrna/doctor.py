@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from vqrna._version import __version__
-from vqrna.runtime.devices import choose_device, nvidia_driver
+from vqrna.runtime.devices import choose_device, fast_bfloat16, nvidia_driver
 
 State = Literal["ok", "absent", "broken"]
 
@@ -96,6 +96,7 @@ def _device() -> list[Check]:
         Check("device", "--device auto", f"{device.name}: {device.reason}"),
         Check("device", "CUDA build", build),
         Check("device", "NVIDIA driver", nvidia_driver() or "none"),
+        Check("device", "bfloat16", "fast" if fast_bfloat16(device.name) else "slow; not used"),
         Check("device", "threads", f"{torch.get_num_threads()} of {cores} cores"),
     ]
 

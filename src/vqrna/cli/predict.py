@@ -271,7 +271,8 @@ def predict(
     fast: Annotated[
         bool,
         option(
-            "Compute behind the codes in bfloat16: faster, scores change slightly (docs/speed.md).",
+            "Compute behind the codes in bfloat16 where the device is faster so: scores "
+            "change slightly (docs/speed.md).",
             RUN,
             names=("--fast",),
         ),
@@ -327,11 +328,17 @@ def predict(
 
     from vqrna.model.weights import load_model
     from vqrna.prediction import Output, draw_first, make_settings, parse_formats, predict_files
+    from vqrna.runtime.devices import choose_device, fast_bfloat16
 
     output = Output(parse_formats(formats), organism, assembly, annotation, by_transcript)
     loaded = load_model(model, device if engine_type.local else "cpu")
     if not loaded.scans_densely:
         say("note", "this model is scanned window by window, which is slow")
+    if fast and engine_type.local:
+        name = choose_device(device).name
+        fast = fast_bfloat16(name)
+        if not fast:
+            say("note", f"--fast is ignored: this {name} computes bfloat16 slower than float32")
     settings = make_settings(
         loaded.modifications,
         modifications=modifications,

@@ -24,7 +24,7 @@ from vqrna.errors import UsageError
 from vqrna.model import TrainedModel
 from vqrna.model.weights import FILE_NAME, load_model, save_model
 from vqrna.nn.model import Network, build
-from vqrna.runtime.devices import choose_device
+from vqrna.runtime.devices import choose_device, fast_bfloat16
 from vqrna.runtime.files import output_directory, write_text
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import command_line
@@ -115,6 +115,7 @@ def train_network(
     if not resume and (folder / checkpoint.FILE_NAME).exists():
         raise UsageError(f"{folder} holds a training run: add --resume, or choose another --out")
 
+    config = _with_precision(config, device_name)
     training = config.training
     torch.manual_seed(training.seed)
     network = build(config.model, len(train.modifications))
@@ -233,6 +234,13 @@ def _finished(state: Progress, config: Config) -> bool:
     return state.epoch >= config.training.epochs or (
         state.best_epoch > 0 and waited >= config.training.patience
     )
+
+
+def _with_precision(config: Config, device: str) -> Config:
+    """Replace the precision ``auto`` by the faster one of the device."""
+    if config.training.precision != "auto":
+        return config
+    return configs.replace(config, precision="bfloat16" if fast_bfloat16(device) else "float32")
 
 
 def _identity(
