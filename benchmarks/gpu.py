@@ -29,6 +29,7 @@ from vqrna.runtime.provenance import machine_facts
 from vqrna.sequence import centre
 from vqrna.training.batches import TrainingData
 from vqrna.training.epoch import train_epoch
+from vqrna.training.loop import with_precision
 from vqrna.training.negatives import UnlabelledNegatives
 from vqrna.training.schedule import WeightAverage, make_optimizer
 
@@ -75,7 +76,7 @@ def training(device: str, count: int) -> float:
     """Return windows per second of training the shipped architecture, all modifications."""
     from benchmarks.training_speed import windows
 
-    config = preset("vqrna")
+    config = with_precision(preset("vqrna"), device)
     data = windows(len(MODIFICATIONS)).take(slice(0, count))
     network = build(config.model, len(MODIFICATIONS)).to(device)
     unlabelled = UnlabelledNegatives.from_windows(data, config.model.length, config.training)

@@ -187,12 +187,21 @@ def test_weights_with_old_names_of_settings_are_still_read(tmp_path):
     assert (read.decoys, read.unlabelled_share) == (7, 0.25)
 
 
+FIRST = replace(preset("vqrna"), precision="bfloat16")
+"""The preset of version 0.1."""
+
+
 @pytest.mark.parametrize(
     ("config", "digest"),
     [
-        (preset("vqrna"), "d171c7882f4fbbd6"),
+        (FIRST, "d171c7882f4fbbd6"),
         (preset("paper"), "b7d1fc9afb81bc26"),
-        (replace(Config(), teacher="trees", decoys=7, unlabelled_share=0.25), "427736253c20f962"),
+        (
+            replace(
+                Config(), teacher="trees", decoys=7, unlabelled_share=0.25, precision="bfloat16"
+            ),
+            "427736253c20f962",
+        ),
     ],
     ids=["vqrna", "paper", "teacher"],
 )

@@ -46,8 +46,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="*",
         default=[],
         metavar="STUDY",
-        help="train a network without a study and measure it there; 'each' for all studies and, for "
-        "comparison, a network that sees them all; 'none' for the main data alone (hours)",
+        help="train a network without a study and measure it there; 'each' for all studies and, "
+        "for comparison, a network that sees them all; 'none' for the main data alone (hours)",
     )
     p.add_argument("--epochs", type=int, help="of the trainings (default: as the shipped model)")
     p.add_argument(

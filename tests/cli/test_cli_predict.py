@@ -1,6 +1,7 @@
 """The command `vqrna predict` with a tiny model."""
 
 import io
+import json
 import os
 import sys
 
@@ -252,6 +253,16 @@ def test_with_a_false_discovery_rate_nothing_is_said_of_chance(vqrna_main, fasta
     done = vqrna_main("predict", fasta, "--model", model, "--out", out, "--fdr", "0.5")
     rows = [line.split() for line in done.out.splitlines() if line.split()[0] in SYMBOLS]
     assert [row[-1] for row in rows] == ["–"] * len(SYMBOLS)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_fast_is_used_where_the_device_is_faster(vqrna_main, fasta, model, out, monkeypatch, quick):
+    monkeypatch.setattr("vqrna.runtime.devices.fast_bfloat16", lambda device: quick)
+    done = vqrna_main("predict", fasta, "--model", model, "--out", out, "--fast")
+    assert done.code == 0
+    assert ("--fast is ignored" in done.err) is not quick
+    settings = json.loads((out / "run.json").read_text())["settings"]
+    assert settings.get("precision", "float32") == ("fast" if quick else "float32")
 
 
 def test_near_ties_are_counted_and_told(vqrna_main, fasta, model, out, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -89,11 +90,11 @@ def _change(r: Random, value: Any) -> None:
             case 0:
                 del value[key]
             case 1 if isinstance(value, list):
-                value.append(value[key])
+                value.append(deepcopy(value[key]))
             case 2 if isinstance(value, dict):
-                value[r.choice(("", "x", "a b", key + "x"))] = value[key]
+                value[r.choice(("", "x", "a b", key + "x"))] = deepcopy(value[key])
             case _:
-                value[key] = r.choice(_ODD)
+                value[key] = deepcopy(r.choice(_ODD))  # lists are changed later
         return
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from vqrna.runtime import devices
 from vqrna.runtime.devices import full_float32, one_torch_thread, shared
 
 
@@ -111,3 +112,22 @@ def test_overlapping_users_leave_the_number_of_torch_threads_as_it_was():
         assert (users, threads_of_a_new_thread(), torch.get_num_threads()) == ([3, 3], 3, 3)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("machine", "units", "fast"),
+    [
+        ("x86_64", {"_is_avx512_bf16_supported"}, True),
+        ("x86_64", {"_is_amx_tile_supported"}, True),
+        ("AMD64", set(), False),
+        ("aarch64", set(), True),  # as oneDNN states below
+    ],
+)
+def test_only_processors_with_the_unit_compute_bfloat16(monkeypatch, machine, units, fast):
+    monkeypatch.setattr(devices.platform, "machine", lambda: machine)
+    stated = SimpleNamespace(_is_mkldnn_bf16_supported=lambda: True)
+    monkeypatch.setattr(torch.ops, "mkldnn", stated)
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda name=name: name in units, raising=False)
+    assert devices.fast_bfloat16.__wrapped__("cpu") is fast
+    assert not devices.fast_bfloat16.__wrapped__("mps")

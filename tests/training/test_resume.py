@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -20,7 +21,7 @@ from vqrna.config import Config, load
 from vqrna.errors import DataError, UsageError
 from vqrna.model.weights import FILE_NAME
 from vqrna.runtime.provenance import running
-from vqrna.training import checkpoint, epoch, loop, report
+from vqrna.training import checkpoint, epoch, loop, report, teacher
 from vqrna.training.loop import TrainingResult, train_network
 
 OURS = tiny(epochs=4, learning_rate=1e-2, off_site_weight=0.3)
@@ -232,10 +233,10 @@ def test_other_negatives_or_contexts_do_not_go_on_here(whole, change, parts):
     "damage",
     [
         "empty", "text", "truncated", "no facts", "a tensor less",
-        "a list", "a word", "a word for a number",
+        "a list", "a word", "a word for a number", "another number", "a bit of a tensor",
     ],
 )  # fmt: skip
-def test_a_damaged_checkpoint_is_told(tmp_path, no_curves, whole, damage):
+def test_a_damaged_checkpoint_is_rejected(tmp_path, no_curves, whole, damage):
     path = tmp_path / checkpoint.FILE_NAME
     data = (whole["ours"] / checkpoint.FILE_NAME).read_bytes()
     if damage in ("empty", "text", "truncated"):
@@ -254,11 +255,25 @@ def test_a_damaged_checkpoint_is_told(tmp_path, no_curves, whole, damage):
         elif damage == "a word for a number":
             facts = json.loads(metadata["vqrna-checkpoint"]) | {"epoch": "one"}
             metadata = {"vqrna-checkpoint": json.dumps(facts)}
+        elif damage == "another number":
+            facts = json.loads(metadata["vqrna-checkpoint"]) | {"epoch": 1}
+            metadata = {"vqrna-checkpoint": json.dumps(facts)}
+        elif damage == "a bit of a tensor":
+            weight = tensors["optimizer.0.exp_avg"].view(torch.int32)
+            weight[(0,) * weight.ndim] ^= 1 << 20
         else:
             tensors.pop("network.quantizer.usage")
         save_file(tensors, path, metadata)
     with pytest.raises(DataError, match=r"checkpoint\.safetensors: the checkpoint is damaged"):
         work(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("name", [checkpoint.FILE_NAME, teacher.FILE_NAME])
+def test_a_pipe_in_place_of_a_file_does_not_block(tmp_path, no_curves, name):
+    os.mkfifo(tmp_path / name)
+    config = dataclasses.replace(OURS, training=dataclasses.replace(OURS.training, teacher="trees"))
+    with pytest.raises(DataError, match=rf"{name}: is not a regular file"):
+        work(tmp_path, config, resume=True)
 
 
 def test_the_first_command_is_the_one_that_is_told(tmp_path, no_curves):

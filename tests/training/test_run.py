@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tiny import planted, random_tokens, tiny, tiny_paper
+from vqrna.config import load
 from vqrna.errors import DataError
 from vqrna.modifications import modifications
-from vqrna.training import report, train_network
+from vqrna.training import loop, report, train_network
 from vqrna.training.source import window_warnings
 from vqrna.training.validation import validate
 
@@ -139,3 +140,14 @@ def test_short_windows_and_ambiguous_ones_train_too(tmp_path, no_curves):
     result = train_network(windows, windows, tmp_path, tiny(), device="cpu", show_progress=False)
     assert result.model.logits(windows.tokens).shape == (24, 1)
     assert result.model.modifications == modifications(["Am"])
+
+
+@pytest.mark.parametrize(("fast", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_the_precision_suits_the_device_and_is_recorded(
+    tmp_path, no_curves, monkeypatch, fast, precision
+):
+    monkeypatch.setattr(loop, "fast_bfloat16", lambda device: fast)
+    config = tiny(precision="auto", epochs=1)
+    result = train_network(planted(16), planted(8), tmp_path, config, show_progress=False)
+    assert result.model.config.training.precision == precision
+    assert load(tmp_path / "config.toml").training.precision == precision

@@ -90,7 +90,7 @@ def save_model(model: TrainedModel, path: str | PathLike[str]) -> TrainedModel:
             tensors[f"null.{name}.{m.symbol}.ranks"] = torch.from_numpy(null.ranks.copy())
     for name, array in flag_tables(model.familiarity, model.sketch).items():
         tensors[name] = torch.from_numpy(array.copy())
-    facts = _facts(model) | {"checksum": _checksum(tensors)}
+    facts = _facts(model) | {"checksum": tensor_checksum(tensors)}
     facts[SEAL] = metadata_checksum(facts)
     # One entry: safetensors writes several in random order
     data = save(tensors, metadata={FORMAT: json.dumps(facts, sort_keys=True)})
@@ -157,7 +157,7 @@ def _load_file(path: Path) -> TrainedModel:
         if sealed and facts[SEAL] != metadata_checksum(facts):
             raise ValueError("the checksum of the metadata does not match")
         model = checked(_rebuild(facts, tensors))
-        if "checksum" in facts and facts["checksum"] != _checksum(tensors):
+        if "checksum" in facts and facts["checksum"] != tensor_checksum(tensors):
             raise ValueError("the checksum of the tensors does not match")
     except UsageError as error:  # a quantizer that this program does not know
         raise DataError(f"cannot rebuild the network: {error}", file=path) from None
@@ -167,7 +167,7 @@ def _load_file(path: Path) -> TrainedModel:
     return dataclasses.replace(model, hash=hashlib.sha256(data).hexdigest()[:12])
 
 
-def _checksum(tensors: dict[str, torch.Tensor]) -> str:
+def tensor_checksum(tensors: dict[str, torch.Tensor]) -> str:
     """Return a checksum of all tensors; safetensors itself does not detect changed numbers."""
     digest = hashlib.sha256()
     for name in sorted(tensors):

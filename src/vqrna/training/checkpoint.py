@@ -13,8 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from vqrna.config import validated
+from vqrna.documents import open_regular
 from vqrna.errors import DataError
 from vqrna.model import TrainedModel
+from vqrna.model.weights import SEAL, metadata_checksum, tensor_checksum
 from vqrna.modifications import Modification
 from vqrna.nn.model import Network
 from vqrna.nn.quantizer import CosineQuantizer
@@ -60,11 +62,10 @@ def write(
         tensors |= {f"average.{k}": v for k, v in average.network.state_dict().items()}
     for i, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{i}.{k}": v for k, v in values.items()}
-    facts = {"identity": identity, **vars(progress)}
-    data = save(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-        metadata={_KEY: json.dumps(facts)},
-    )
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    facts = {"identity": identity, **vars(progress), "checksum": tensor_checksum(tensors)}
+    facts[SEAL] = metadata_checksum(facts)
+    data = save(tensors, metadata={_KEY: json.dumps(facts)})
     with atomic_path(folder / FILE_NAME) as temporary:
         temporary.write_bytes(data)
 
@@ -90,10 +91,15 @@ def read(
     path = folder / FILE_NAME
     if not path.exists():
         return None
+    with open_regular(path):
+        pass  # safetensors would wait for a pipe without end
     try:
         with safe_open(path, framework="pt") as file:
             facts = validated(dict[str, Any], json.loads((file.metadata() or {})[_KEY]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        seal = metadata_checksum(facts)
+        if facts.pop(SEAL) != seal or facts.pop("checksum") != tensor_checksum(tensors):
+            raise ValueError("the checksum does not match")
         if facts.pop("identity") != identity:
             message = "is from a run with other settings or data; choose another --out"
             raise DataError(message, file=path)

@@ -115,7 +115,7 @@ def train_network(
     if not resume and (folder / checkpoint.FILE_NAME).exists():
         raise UsageError(f"{folder} holds a training run: add --resume, or choose another --out")
 
-    config = _with_precision(config, device_name)
+    config = with_precision(config, device_name)
     training = config.training
     torch.manual_seed(training.seed)
     network = build(config.model, len(train.modifications))
@@ -236,7 +236,7 @@ def _finished(state: Progress, config: Config) -> bool:
     )
 
 
-def _with_precision(config: Config, device: str) -> Config:
+def with_precision(config: Config, device: str) -> Config:
     """Replace the precision ``auto`` by the faster one of the device."""
     if config.training.precision != "auto":
         return config

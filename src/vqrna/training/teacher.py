@@ -23,6 +23,7 @@ from vqrna.data.features import MORE
 from vqrna.data.split import make_folds
 from vqrna.data.studies import pooled_clusters
 from vqrna.data.windows import MAIN, NEGATIVE, POSITIVE, UNKNOWN, Windows
+from vqrna.documents import open_regular
 from vqrna.errors import UsageError
 from vqrna.runtime.files import atomic_path
 from vqrna.runtime.progress import progress
@@ -183,16 +184,21 @@ def teacher_logits(
 def cached_teacher_logits(
     folder: Path, windows: Windows, length: int, seed: int, *, show_progress: bool = True
 ) -> np.ndarray:
-    """Return :func:`teacher_logits`, computed once and kept in the folder of a run."""
+    """Return :func:`teacher_logits`, computed once and kept in the folder of a run.
+
+    Raises DataError also if the kept file is a folder, a pipe or a device.
+    """
     path = folder / FILE_NAME
     parts = [windows.digest, length, seed, TREES, ROUNDS, ELSEWHERE, FOLDS, FEWEST, repr(MORE)]
     name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            if str(kept["windows"]) == name:
-                return np.asarray(kept["teacher_logits"])
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
-        pass  # missing or incomplete: computed again
+    if path.exists():
+        file = open_regular(path)
+        try:
+            with file, np.load(file, allow_pickle=False) as kept:
+                if str(kept["windows"]) == name:
+                    return np.asarray(kept["teacher_logits"])
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
+            pass  # incomplete: computed again
     logits = teacher_logits(windows, length, seed, show_progress=show_progress)
     with atomic_path(path) as temporary, temporary.open("wb") as target:
         np.savez_compressed(target, windows=name, teacher_logits=logits)
