@@ -18,7 +18,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from tests.fuzz import documents, weights
+from tests.fuzz import documents, variants, weights
 from tests.fuzz.documents import GENOME, Document
 
 
@@ -420,6 +420,8 @@ READERS = {
         Reader("bedMethyl", "sites by column", documents.bedmethyl, _read_known, _compare_known),
         Reader("sites (TSV)", "pandas", documents.sites_table, _read_sites, _compare_sites),
         Reader("sites (Parquet)", "the table", parquet_table, _read_sites, _compare_truth),
+        Reader("VCF", "records by column", variants.vcf, variants.read, variants.compare),
+        Reader("BCF", "pysam", variants.bcf, variants.read, variants.compare),
         Reader("window table", "pandas", documents.window_table, _read_table, _compare_table),
         Reader("benchmark layout", "windows", documents.benchmark, _read_benchmark, _compare_truth),
         Reader("search (TOML)", "tomllib", documents.search_toml, _read_search, _compare_toml),

@@ -21,6 +21,7 @@ SLOW = {"weights", "pickled weights", "sites (TSV)", "genome and index"}
 @pytest.mark.parametrize("name", READERS)
 def test_readers_accept_or_reject_in_one_line(tmp_path_factory, name):
     reader = READERS[name]
+    warm_up(name)  # imports are not the reader's time
 
     @settings(
         max_examples=15 if name in SLOW else 30,

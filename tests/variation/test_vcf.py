@@ -139,6 +139,16 @@ def test_a_damaged_bcf_is_rejected(tmp_path):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "content", [gzip.compress(TEXT.encode())[:10] + b"\xff" * 40, b"\x1f\x8b" + gzip.compress(b"x")]
+)
+def test_a_damaged_archive_is_rejected(tmp_path, content):
+    path = tmp_path / "a.vcf.gz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.vcf\.gz"):
+        records_of(path)
+
+
 def test_a_missing_file_is_reported():
     with pytest.raises(DataError, match="no such file"), open_vcf("nowhere.vcf"):
         pass

@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ class VcfFile:
         try:
             with pysam.VariantFile(str(self.path)) as file:
                 yield self._bcf_lines(file)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, NotImplementedError) as error:
             words = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(f"cannot be read as BCF ({words})", file=self.shown) from None
         finally:
@@ -191,7 +192,7 @@ class VcfFile:
             for record in file:
                 yield str(record).encode()
                 number += 1
-        except (OSError, ValueError):
+        except (OSError, ValueError, NotImplementedError):
             words = f"the record after record {number} is damaged"
             raise DataError(words, file=self.shown) from None
 
@@ -228,7 +229,7 @@ def _is_bcf(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(len(_BCF))
     if start.startswith(_GZIP):
-        with suppress(OSError, EOFError), gzip.open(path, "rb") as content:
+        with suppress(OSError, EOFError, zlib.error), gzip.open(path, "rb") as content:
             start = content.read(len(_BCF))
     return start == _BCF
 
