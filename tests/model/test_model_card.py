@@ -152,3 +152,19 @@ def test_a_model_that_was_chosen_among_others_says_so():
     card = describe(dataclasses.replace(plain, training={"chosen": "of seeds 0 and 1 the better"}))
     assert "\n- chosen: of seeds 0 and 1 the better\n" in card.to_markdown()
     assert card.to_json()["chosen"] == "of seeds 0 and 1 the better"
+
+
+def test_the_page_has_a_row_for_each_type_of_a_further_study():
+    scores = {"auroc": 0.81, "acc": 0.7, "mcc": 0.4}
+    study = {
+        "windows": {"train": 1200, "valid": 90},
+        "validation": {"Am": scores, "mean": scores, "Psi": scores | {"auroc": 0.6}},
+    }
+    model = calling_model()
+    model = dataclasses.replace(model, training=model.training | {"studies": {"other": study}})
+    table = rows(describe(model).to_markdown(), "Further studies")
+    assert table == [
+        ["other", "Am", "1,200 / 90", "0.810", "0.700", "0.400"],
+        ["other", "Psi", "1,200 / 90", "0.600", "0.700", "0.400"],
+    ]
+    assert "Further studies" not in describe(calling_model()).to_markdown()

@@ -24,6 +24,9 @@ LIMITS = (
     "Windows of the public benchmark are human and genomic, with introns and promoters. For models "
     "trained on them, spliced transcripts, their ends, other species, and designed or random RNA "
     "differ from the training windows, and they may call far more sites in them.",
+    "Sites that another laboratory measured by another method are harder than the validation "
+    "windows: networks that were not trained on a study recognise its sites far less well "
+    "(docs/studies.md).",
     "Negatives of the public benchmark are unlabelled sites, not proven unmodified ones.",
     "Not for diagnosis, and not a substitute for an experiment.",
 )
@@ -66,6 +69,16 @@ class TypeCard:
 
 
 @dataclass(frozen=True, eq=False)
+class StudyCard:
+    """One modification of a further study that a model was trained on."""
+
+    study: str
+    modification: str  # Its symbol
+    windows: tuple[int, int]  # Training and validation windows of the study, all modifications
+    validation: dict[str, float]  # ``auroc``, ``acc``, ``mcc`` and more on its validation windows
+
+
+@dataclass(frozen=True, eq=False)
 class ModelCard:
     """Description of a model."""
 
@@ -79,6 +92,7 @@ class ModelCard:
     types: tuple[TypeCard, ...]
     limits: tuple[str, ...]
     flags: tuple[str, ...] = ()  # The flags that the model can set
+    studies: tuple[StudyCard, ...] = ()  # Of a training on several studies
     chosen: str = ""  # How the training was chosen among several; empty for a single one
 
     def to_json(self) -> dict[str, Any]:
@@ -109,6 +123,7 @@ def describe(model: Model) -> ModelCard:
         tuple(card for part in parts for card in _types(part)),
         _limits(model.modifications),
         _flags(parts),
+        tuple(card for training in trainings for card in _studies(training)),
         ", ".join(dict.fromkeys(x["chosen"] for x in trainings if "chosen" in x)),
     )
 
@@ -149,6 +164,15 @@ def _types(model: TrainedModel) -> list[TypeCard]:
     return cards
 
 
+def _studies(training: dict[str, Any]) -> list[StudyCard]:
+    return [
+        StudyCard(name, symbol, (study["windows"]["train"], study["windows"]["valid"]), scores)
+        for name, study in sorted(training.get("studies", {}).items())
+        for symbol, scores in study["validation"].items()
+        if symbol != "mean"
+    ]
+
+
 def _page(card: ModelCard) -> list[str]:
     networks = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
     lines = [
@@ -177,6 +201,7 @@ def _page(card: ModelCard) -> list[str]:
             f"| {m.symbol} | {m.context} | {m.prior:g} | {t.train[0]:,} / {t.train[1]:,} | "
             f"{t.valid[0]:,} / {t.valid[1]:,} | {numbers} | {t.p_value_floor:.1e} |"
         )
+    lines += _of_studies(card.studies)
     lines += _localisation([t for t in card.types if t.localisation])
     lines += _tiers([x for t in card.types for x in t.tiers])
     return [*lines, "", "## Limits", "", *(f"- {limit}" for limit in card.limits)]
@@ -210,6 +235,26 @@ def _tiers(tiers: list[TierMeaning]) -> list[str]:
         shown = (f"{n:.3f}" if n == n else "" for n in numbers)
         cells = (x.modification, x.window, x.tier, *shown)
         lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _of_studies(studies: tuple[StudyCard, ...]) -> list[str]:
+    if not studies:
+        return []
+    lines = [
+        "",
+        "## Further studies",
+        "",
+        "Accuracy on the validation windows of further studies whose training windows were used. "
+        "Sites of a study that was not used are recognised less well (docs/studies.md).",
+        "",
+        "| study | type | windows: train / valid | AUROC | ACC | MCC |",
+        "|---|---|---|---|---|---|",
+    ]
+    for x in studies:
+        scores = " | ".join(f"{x.validation[name]:.3f}" for name in ("auroc", "acc", "mcc"))
+        counts = f"{x.windows[0]:,} / {x.windows[1]:,}"
+        lines.append(f"| {x.study} | {x.modification} | {counts} | {scores} |")
     return lines
 
 
