@@ -129,8 +129,9 @@ def localisation(measured: dict[str, Any]) -> str:
                 cell(rows, 3, modification=symbol, windows="all", metric="auroc"),
             ]
         )
-    head = ["type", "windows", "decoys", "AUROC within", "median percentile", "ranked first"]
-    return markdown([*head, f"AUROC within {NEAR} nt", "AUROC within, all windows"], lines)
+    head = ["modification", "windows", "decoys per window", "AUROC within 250 nt"]
+    head += ["median percentile", "ranked first", f"AUROC within {NEAR} nt"]
+    return markdown([*head, "AUROC within 250 nt, all windows"], lines)
 
 
 def calibration(measured: dict[str, Any]) -> str:
@@ -140,7 +141,7 @@ def calibration(measured: dict[str, Any]) -> str:
         ours = {"modification": symbol, "windows": "non_overlapping", "calibration": "cross-fitted"}
         lines.append(
             [
-                {"pooled": "**all types pooled**"}.get(symbol, symbol),
+                {"pooled": "**all pooled**"}.get(symbol, symbol),
                 cell(rows, 2, **ours, metric="slope"),
                 cell(rows, 2, **ours, metric="intercept"),
                 cell(rows, 3, **ours, metric="brier"),
@@ -150,7 +151,7 @@ def calibration(measured: dict[str, Any]) -> str:
                 cell(rows, 2, **{**ours, "calibration": "model"}, metric="slope"),
             ]
         )
-    head = ["type", "slope", "intercept", "Brier", "ECE", "ECE if calibrated"]
+    head = ["modification", "slope", "intercept", "Brier score", "ECE", "ECE if calibrated"]
     return markdown([*head, "ECE, as shipped", "slope, as shipped"], lines)
 
 
@@ -167,7 +168,7 @@ def prevalence(measured: dict[str, Any]) -> str:
         prior = pick(rows, modification=symbol, at="prior")[0]["share"]
         lines.append([symbol, *cells, f"{prior:g}"])
     head = [f"{ratios[-1]}, guarded", "at the prior, guarded", "prior"]
-    return markdown(["type", *ratios, *head], lines)
+    return markdown(["modification", *ratios, *head], lines)
 
 
 def precision(measured: dict[str, Any]) -> str:
@@ -182,7 +183,8 @@ def precision(measured: dict[str, Any]) -> str:
             line.append(significant(rows, **of_tier, metric="precision"))
         lines.append(line)
     return markdown(
-        ["type", *(f"{x}, {tier}" for tier in TIERS for x in ("recall", "precision"))], lines
+        ["modification", *(f"{x}, {tier}" for tier in TIERS for x in ("recall", "precision"))],
+        lines,
     )
 
 
@@ -197,7 +199,8 @@ def false_calls(measured: dict[str, Any]) -> str:
         )]
         for symbol in distinct(rows)
     ]  # fmt: skip
-    return markdown(["type", *(f"{s}, {tier}" for s in sequences for tier in TIERS)], lines)
+    head = ["modification", *(f"{s}, {tier}" for s in sequences for tier in TIERS)]
+    return markdown(head, lines)
 
 
 def cross_types(measured: dict[str, Any]) -> str:
@@ -208,7 +211,9 @@ def cross_types(measured: dict[str, Any]) -> str:
             which = {"site": row["site"], "called": row["called"]}
             cells = [significant(rows, **which, tier=tier) for tier in TIERS]
             lines.append([row["site"], row["called"], str(row["sites"]), *cells])
-    return markdown(["site", "called", "sites", *(f"{tier} or higher" for tier in TIERS)], lines)
+    return markdown(
+        ["sites of", "called as", "sites", *(f"{tier} or higher" for tier in TIERS)], lines
+    )
 
 
 def reading(measured: dict[str, Any]) -> str:
@@ -223,18 +228,20 @@ def reading(measured: dict[str, Any]) -> str:
     by_type = ", ".join(f"{row['modification']} {row['value']:.2f}" for row in types)
     nine = pick(place, modification="mean9")[0]
     lines = [
-        f"- Model {measured['model']} on {measured['split']}. AUROC within the window, in "
-        f"decreasing order: {by_type}; the mean of nine is {nine['value']:.3f}."
+        f"- Locating the site: the AUROC within 250 nt is {by_type}; the mean of nine is "
+        f"{nine['value']:.3f}."
     ]
     if regions:
         names = ", ".join(row["modification"] for row in regions)
-        lines.append(f"- Below {REGION_BELOW}, so that calls locate regions, not bases: {names}.")
+        lines.append(
+            f"- Calls point at a region, not a base, where it is below {REGION_BELOW}: {names}."
+        )
     near = pick(measured["localisation"], windows="non_overlapping", metric="auroc_near")
     blind = [r["modification"] for r in near if r["low"] <= 0.5 and r["modification"] in symbols]
     if blind:
         lines.append(
             f"- Not distinguishable from the decoys within {NEAR} nt in these windows: "
-            f"{', '.join(blind)}. Calls of these types show that a site is near, not at which base."
+            f"{', '.join(blind)}. Their calls show that a site is near, not at which base."
         )
     pooled = {"modification": "pooled", "windows": "non_overlapping", "metric": "ece"}
     fitted, shipped = (
@@ -242,15 +249,15 @@ def reading(measured: dict[str, Any]) -> str:
         for name in ("cross-fitted", "model")
     )
     lines.append(
-        f"- The calibration error pooled over types is {fitted} after cross-fitting, and {shipped} "
-        "as shipped."
+        f"- Calibration: the error of the score (ECE), all modifications pooled, is {fitted} "
+        f"cross-fitted and {shipped} as shipped."
     )
     at = pick(measured["prevalence"], windows="non_overlapping", metric="precision", at="medium")
     best = max(at, key=lambda row: row["value"])
     lines.append(
-        "- Expected precision at the priors, default tier: from "
+        "- Precision among positions near sites, at the prior and the default tier: from "
         f"{100 * min(row['value'] for row in at):.2g} % to {100 * best['value']:.2g} % "
-        f"({best['modification']}): most calls of a scan without other evidence are false."
+        f"({best['modification']})."
     )
     medium = pick(measured["false_calls"], tier="medium")
     highest = {
@@ -260,7 +267,9 @@ def reading(measured: dict[str, Any]) -> str:
     words = "; ".join(
         f"{name} {row['value']:.2g} ({row['modification']})" for name, row in highest.items()
     )
-    lines.append(f"- Most calls per kb at the default tier: {words}.")
+    lines.append(
+        f"- False calls: the highest rates at the default tier, in calls per 1,000 nt, are {words}."
+    )
     return "\n".join(lines)
 
 
@@ -277,7 +286,7 @@ def parts(measured: dict[str, Any]) -> str:
         lines.append([{"mean9": "**mean of nine**"}.get(symbol, symbol), *of_type])
     head = [f"{where}, {part}" for where in ("between", "within")
             for part in ("both parts", "site part", "region part")]  # fmt: skip
-    return markdown(["type", *head], lines)
+    return markdown(["modification", *head], lines)
 
 
 def calls(measured: dict[str, Any]) -> str:
@@ -294,8 +303,9 @@ def calls(measured: dict[str, Any]) -> str:
             pick(places, **apart, metric=name)[0]["value"] for name in ("auroc", "first")
         )
         lines.append([*line, f"{within:.2f}", f"{100 * first:.0f} %", points_at(within, first)])
-    head = ["type", "sites called", "without overlap", "with `--confidence low`"]
-    return markdown([*head, "site in window", "ranked first", "a call points at"], lines)
+    head = ["modification", "sites called", "sites called, no overlap"]
+    head += ["sites called with `--confidence low`", "AUROC within 250 nt", "ranked first"]
+    return markdown([*head, "a call points at"], lines)
 
 
 Tables = dict[str, Callable[[dict[str, Any]], str]]

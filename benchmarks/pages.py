@@ -6,6 +6,7 @@ its result with :func:`keep` and regenerates its own blocks with :func:`update`.
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import sys
@@ -24,6 +25,8 @@ README = Path(__file__).parents[1] / "README.md"
 DOCS = README.parent / "docs"
 RESULTS = Path(__file__).parent / "results"
 DEMO = README.parent / "examples" / "demo.fasta"
+DEMO_COLUMNS = ("sequence", "position", "base", "modification", "probability", "call", "warnings")
+DEMO_ROWS = 5
 END = "<!-- -->"
 
 RENAMED = {"rivals": "decoys", "unlike": "ood"}
@@ -85,7 +88,9 @@ def blocks() -> list[Block]:
     evaluation = DOCS / "evaluation.md"
     return [
         Block(README, "demo", demo),
-        Block(README, "summary", summary.summary),
+        Block(README, "summary: quality", summary.quality),
+        Block(README, "summary: modifications", summary.by_modification),
+        Block(README, "summary: speed", summary.speed),
         *(
             Block(DOCS / "training.md", f"settings: {part}", partial(settings_table.table, part))
             for part in settings_table.PARTS
@@ -158,15 +163,19 @@ def study_trials() -> str:
 
 
 def demo() -> str:
-    """Return the table that ``make demo`` prints."""
+    """Return the most probable sites of the demo."""
     from vqrna.cli import main
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             main(["predict", str(DEMO), "--out", str(out), "--device", "cpu"])
-        rows = (out / "sites.tsv").read_text(encoding="utf-8").rstrip("\n")
-    return f"```\n{rows}\n```"
+        with (out / "sites.tsv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+    best = sorted(rows, key=lambda row: -float(row["probability"]))[:DEMO_ROWS]
+    lines = [f"| {' | '.join(DEMO_COLUMNS)} |", "|" + "---|" * len(DEMO_COLUMNS)]
+    lines += [f"| {' | '.join(row[c] for c in DEMO_COLUMNS)} |" for row in best]
+    return "\n".join(lines)
 
 
 def colours() -> str:

@@ -143,8 +143,8 @@ def codes_table(kept: dict[str, Any]) -> str:
     lines = [
         f"Model {kept['model']}, validation windows:",
         "",
-        "| type | codes that differ at the site | enriched ones; the most specific of them "
-        "| codes that differ in whole windows |",
+        "| modification | codes that differ at the site | of these, enriched: number and most "
+        "specific | codes that differ in whole windows |",
         "|---|---|---|---|",
     ]
     for row in kept["rows"]:
@@ -161,7 +161,7 @@ def letters_table(kept: dict[str, Any]) -> str:
     lines = [
         f"Model {kept['model']}, all modified validation windows:",
         "",
-        "| type | windows | near | motifs, with the usual position of their first base "
+        "| modification | windows | near | motifs, with the usual position of their first base "
         "| published |",
         "|---|---|---|---|---|",
     ]

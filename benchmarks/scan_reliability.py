@@ -49,11 +49,12 @@ def table(measured: dict[str, Any]) -> str:
     rows = [row for row in measured["rows"] if row["effective"] >= ENOUGH]
     outside = [row for row in rows if not row["holds"]]
     lines = [
-        f"Model {measured['model']}. Of {len(rows)} groups with an effective count of {ENOUGH} or "
-        f"more, the stated probability is between both shares or within a factor of {FACTOR} of "
-        f"one in {len(rows) - len(outside)} (others: bold).",
+        f"Model {measured['model']}. In {len(rows) - len(outside)} of {len(rows)} groups with an "
+        f"effective count of at least {ENOUGH}, the stated probability lies between both shares or "
+        f"within a factor of {FACTOR} of one of them. The others are bold.",
         "",
-        "| type | stated from | sites | effective count | stated | mixture | unmodified windows |",
+        "| modification | probability from | sites | effective count | stated "
+        "| modified, in the mixture | modified, in unmodified windows |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:

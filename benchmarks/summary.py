@@ -1,4 +1,4 @@
-"""Write the README's table of measured quality and speed from the kept results.
+"""Write the README's tables of measured quality and speed from the kept results.
 
 Nothing is measured here: every number comes from a file that another ``make benchmark-...`` target
 wrote. Run by ``make pages``.
@@ -19,17 +19,12 @@ def read(name: str) -> Any:
     return read_results(RESULTS / f"{name}.json")
 
 
-def summary() -> str:
-    """Return the Markdown of the table by modification and of the comparisons below it."""
-    return f"{by_modification()}\n\n{comparisons()}"
-
-
 def by_modification() -> str:
     """Return one row a modification: between windows, within a window, and in a scan."""
     windows, scans = read("validation")["results"], read("evaluation")
     lines = [
-        "| | AUROC | AUROC, no overlap | site in its window | sites called "
-        "| with `--confidence low` |",
+        "| modification | AUROC | AUROC, no overlap | AUROC of the site within 250 nt "
+        "| sites called | sites called with `--confidence low` |",
         "|---|---|---|---|---|---|",
     ]
     names = dict.fromkeys(row["modification"] for row in windows if row["flanks"] == "none")
@@ -65,42 +60,51 @@ def _same_motif(name: str, rows: list[dict[str, Any]]) -> str:
     return f"| {name}, same motif | {' | '.join(f'{x:.3f}' for x in auroc)} | | | |"
 
 
-def comparisons() -> str:
-    """Return one row a comparison with something else on the same data or machine."""
+def quality() -> str:
+    """Return one row a comparison with another model on the same data."""
+    rows = [
+        ("AUROC, benchmark (leak-free cross-validation)", *_folds("auroc"), "quality"),
+        ("AUROC of the site within 250 nt (the same)", *_folds("within"), "quality"),
+        ("AUROC, other studies", *_studies(), "studies"),
+    ]
+    return _table("measured", rows)
+
+
+def speed() -> str:
+    """Return one row a comparison of speed on one core of the same machine."""
     scan, training, ism = read("scan_speed")["one_core"], read("training_speed"), read("ism_speed")
     published, *_, dense, _ = scan.values()
     variants = read("variant_speed")
     rows = [
-        ("AUROC, other studies", *_studies(), "`make benchmark-studies`"),
-        ("AUROC, leak-free folds of the benchmark", *_folds("auroc"), "`make benchmark-quality`"),
-        ("site in its window, the same folds", *_folds("within"), "`make benchmark-quality`"),
+        ("scan", f"{dense:,.0f} nt/s", f"{published:.0f} nt/s (published networks)", "scan"),
         (
-            "scanning, one core",
-            f"{dense:,.0f} nt/s",
-            f"{published:.0f} nt/s (published networks)",
-            "`make benchmark-scan`",
+            "training",
+            f"{training['vqrna']:.0f} windows/s, all modifications",
+            f"{training['paper']:.0f} windows/s, one modification (published network)",
+            "training",
         ),
         (
-            "training, one core",
-            f"{training['vqrna']:.0f} windows/s, all types",
-            f"{training['paper']:.0f} windows/s, one type (published)",
-            "`make benchmark-training`",
-        ),
-        (
-            "mutagenesis of a 501-nt window",
+            "all substitutions of a 501-nt window",
             f"{ism['ours_seconds']:.2g} s",
             f"{ism['tangermeme_seconds']:.2g} s (tangermeme)",
-            "`make benchmark-ism`",
+            "ism",
         ),
         (
-            "effects of a variant, one core",
+            "effects of a variant",
             f"{1000 * variants['ours_seconds']:.0f} ms",
             f"{variants['plain_seconds']:.1f} s (all windows that hold it)",
-            "`make benchmark-variants`",
+            "variants",
         ),
     ]
-    head = ["| measured | vqrna | compared with | command |", "|---|---|---|---|"]
-    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+    return _table("on one core", rows)
+
+
+def _table(title: str, rows: list[tuple[str, str, str, str]]) -> str:
+    """Return a table with the target of the Makefile that measures each row."""
+    lines = [f"| {title} | vqrna | compared with | command |", "|---|---|---|---|"]
+    for what, ours, other, target in rows:
+        lines.append(f"| {what} | {ours} | {other} | `make benchmark-{target}` |")
+    return "\n".join(lines)
 
 
 def _studies() -> tuple[str, str]:

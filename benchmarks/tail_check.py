@@ -118,11 +118,7 @@ def measure(directory: str) -> dict[str, Any]:
 def table(measured: dict[str, Any]) -> str:
     """Return the table as Markdown."""
     sizes = measured["positions"].values()
-    heads = [
-        f"1/{share}: f = 1" if factor == 1 else str(factor)
-        for share in SHARES
-        for factor in FACTORS
-    ]
+    heads = [f"1/{share}, f = {factor}" for share in SHARES for factor in FACTORS]
     lines = [
         f"The first five rows are simulated nulls of {SIZE:,} values. The others are the off-site "
         f"nulls ({min(sizes):,} to {max(sizes):,} positions) of the shipped model, "

@@ -52,7 +52,7 @@ def table(measured: dict[str, Any]) -> str:
     rows.insert(at, ("m6A", "m6A, negatives of the same motif", "hard"))
     rows.append((NINE, "**mean of nine** (without m6A, m7G)", "random"))
     lines = [
-        "| type | AUROC, all windows | AUROC, non-overlapping | ACC | MCC |",
+        "| modification | AUROC | AUROC, no overlap | accuracy | MCC |",
         "|---|---|---|---|---|",
     ]
     for symbol, title, negatives in rows:
@@ -63,7 +63,7 @@ def table(measured: dict[str, Any]) -> str:
             cell(results, "mcc", symbol, negatives=negatives),
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
-    lines += ["", "| hidden beyond 25 nt of the site | mean AUROC of nine |", "|---|---|"]
+    lines += ["", "| hidden (all but 25 nt beside the site) | AUROC, mean of nine |", "|---|---|"]
     for flanks in ("none", "upstream", "downstream", "both"):
         hidden = {"none": "nothing", "both": "both flanks"}.get(flanks, f"the {flanks} flank")
         lines.append(f"| {hidden} | {cell(results, 'auroc', NINE, flanks=flanks)} |")

@@ -16,11 +16,11 @@ from vqrna.runtime.files import write_text
 
 _MEASURES = (
     ("AUROC", "auroc", "all"),
-    ("apart from training", "auroc", "non_overlapping"),
-    ("site in window", "within", "non_overlapping"),
+    ("AUROC, no overlap", "auroc", "non_overlapping"),
+    ("site in its window", "within", "non_overlapping"),
 )
 _NAMES = [name for name, _, _ in _MEASURES]
-_HEAD = ["idea", "expected", *_NAMES, *(f"less: {n}" for n in _NAMES), "seeds", "verdict"]
+_HEAD = ["idea", "expected", *_NAMES, *(f"change of {n}" for n in _NAMES), "trainings"]
 
 
 def write_table(results: Path, quality: Path, page: Path) -> None:
@@ -59,8 +59,8 @@ def _row(idea: Idea, measured: Measured) -> list[str]:
     """Return the row of an idea or of a control."""
     name, control = idea.spec.name, idea.control
     trained = OURS if idea.spec.config is not None else TREES
-    own, less, verdicts, seeds = [], [], [], ""
-    for title, measure, windows in _MEASURES:
+    own, less, seeds = [], [], ""
+    for _, measure, windows in _MEASURES:
         mine, theirs, lender = (
             measured.get(model, "public", MEAN, measure, windows)
             for model in (name, control, trained)
@@ -73,13 +73,11 @@ def _row(idea: Idea, measured: Measured) -> list[str]:
         if theirs is None or name == control:
             less.append("")
             continue
-        seeds = f"{len(mine.by_seed)}, {len(theirs.by_seed)}"
+        seeds = f"{len(mine.by_seed)} / {len(theirs.by_seed)}"
         # The spread over seeds is that of the control and of the shipped recipe, if they have two
         lenders = [v for v in {id(v): v for v in (theirs, lender)}.values() if v is not None]
         result = difference(mine, theirs, lenders)
         low, high = result.bounds
-        less.append(f"{result.value:+.4f} ({low:+.4f} to {high:+.4f})")
-        if result.verdict:
-            verdicts.append(f"{result.verdict}: {title}")
-    verdict = "; ".join(verdicts) if verdicts else "" if name == control else "not significant"
-    return [idea.spec.title, idea.expected, *own, *less, seeds, verdict]
+        text = f"{result.value:+.4f} ({low:+.4f} to {high:+.4f})"
+        less.append(f"{text} **{result.verdict}**" if result.verdict else text)
+    return [idea.spec.title, idea.expected, *own, *less, seeds]

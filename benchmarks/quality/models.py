@@ -84,17 +84,17 @@ _OURS = replace(preset("vqrna"), teacher="trees", epochs=8, precision="bfloat16"
 """As the shipped weights were trained (``make weights``)."""
 
 SPECS: tuple[Spec, ...] = (
-    Spec("ours", "ours", config=_OURS, joint=True, minutes=3.5),
+    Spec("ours", "vqrna", config=_OURS, joint=True, minutes=3.5),
     Spec(
         "ours-no-teacher",
-        "ours without the teacher",
+        "vqrna without the teacher",
         config=replace(_OURS, teacher="none"),
         joint=True,
         minutes=3.5,
     ),
     Spec(
         "ours-no-codes",
-        "ours without the quantiser",
+        "vqrna without the quantiser",
         config=replace(_OURS, quantizer="none"),
         joint=True,
         scans=False,
@@ -102,14 +102,14 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec(
         "paper",
-        "published network, one a type",
+        "published network, one per modification",
         config=preset("paper"),
         localises=False,
         minutes=8.5,
     ),
     Spec(
         "paper-joint",
-        "published network, all types",
+        "published network, one for all",
         config=preset("paper"),
         joint=True,
         localises=False,

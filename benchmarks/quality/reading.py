@@ -15,13 +15,15 @@ def less_the_trees(measured: Measured) -> str:
     means, worse = [], []
     for other, title in _TREES:
         result = between(measured, "ours", other, ("folds", "all", MEAN, "auroc"))
-        if result is None:
-            return ""
-        means.append(f"than that of {title} by {_signed(result)}")
-        worse.append(f"{'; '.join(_worse(measured, other)) or 'none'} against {title}")
+        if result is not None:
+            means.append(f"by {_signed(result)} than that of {title}")
+            worse.append(f"{'; '.join(_worse(measured, other)) or 'none'} against {title}")
+    if not means:
+        return ""
     return (
-        f"In leak-free folds the AUROC of ours is higher {' and '.join(means)}. Types that are "
-        f"significantly worse, by the resampled windows alone: {', '.join(worse)}."
+        f"In leak-free cross-validation, the mean AUROC of vqrna is higher {' and '.join(means)}. "
+        "Modifications for which vqrna is significantly worse, by the resampled windows alone: "
+        f"{', '.join(worse)}."
     )
 
 
@@ -29,19 +31,19 @@ def costs_of_codes(measured: Measured) -> str:
     """Compare ours with the network without a quantiser; empty if either is missing."""
     parts, trainings = [], ""
     for title, windows, measure in (
-        ("AUROC", "all", "auroc"),
-        ("of the site in its window", "non_overlapping", "within"),
+        ("the AUROC changes", "all", "auroc"),
+        ("the AUROC of the site in its window", "non_overlapping", "within"),
     ):
         key = ("public", windows, MEAN, measure)
         result = between(measured, "ours", "ours-no-codes", key)
         if result is None:
             return ""
         mine, theirs = (measured.values[model, *key] for model in ("ours", "ours-no-codes"))
-        parts.append(f"{title} {_signed(result)}, {mine.value:.3f} against {theirs.value:.3f}")
-        trainings = f"trainings: {len(mine.by_seed)} and {len(theirs.by_seed)}"
+        parts.append(f"{title} by {_signed(result)}, from {theirs.value:.3f} to {mine.value:.3f}")
+        trainings = f"{len(mine.by_seed)} and {len(theirs.by_seed)} trainings"
     return (
-        "What reading codes alone costs (ours less ours without the quantiser, validation windows; "
-        f"{trainings}): {'; '.join(parts)}."
+        f"What the codes cost: with the quantiser, {' and '.join(parts)} (validation windows, mean "
+        f"of nine; {trainings})."
     )
 
 
@@ -56,9 +58,8 @@ def verdicts(measured: Measured, compared: Sequence[tuple[str, str]], names: Seq
     there = [x for x in results if x is not None]
     bold = sum(bool(x.verdict) for x in there)
     return (
-        f"Of the {len(there)} differences of AUROC below, {bold} are in bold: the 95 % interval of "
-        f"each, by itself, leaves out 0. If no two models differed, some {len(there) / 20:.0f} "
-        "would be."
+        f"Of these {len(there)} differences, {bold} are in bold: their 95 % intervals exclude 0. "
+        f"If no two models differed, about {len(there) / 20:.0f} would do so by chance."
     )
 
 

@@ -21,6 +21,15 @@ from vqrna.runtime.files import write_text
 _WIDTH = 118  # of a line of the page
 _COLUMNS = ("place", "windows", "type", "measure", "value", "low", "high")
 _PLACES = {"public": "validation windows", "folds": "leak-free cross-validation"}
+_MEANS = {
+    "AUROC": (("public", "folds"), MEAN, "auroc", "all"),
+    "AUROC, no overlap": (("public",), MEAN, "auroc", "non_overlapping"),
+    "accuracy": (("public", "folds"), MEAN, "acc", "all"),
+    "AUPRC": (("folds",), MEAN, "auprc", "all"),
+    "site in its window": (("folds",), MEAN, "within", "all"),
+    "m6A, same motif": (("folds",), "m6A-hard", "auroc", "all"),
+}
+"""Columns of means: places, type, measure and windows of each."""
 
 
 def write_report(results: Path, page: Path, picture: Path) -> list[Path]:
@@ -89,85 +98,77 @@ def page_tables(gathered: KeptCells, measured: Measured) -> str:
     models = _rows(gathered)
     types = next(iter(gathered.keys.values())).symbols if gathered.keys else ()
     names = [n for s in types for n in ((s, f"{s}-hard") if s == "m6A" else (s,))]
-    words = [fill(text, _WIDTH) for text in (less_the_trees(measured), costs_of_codes(measured))]
-    parts = [short_table(gathered, measured), *filter(None, words)]
-    for where, title in _PLACES.items():
+    compared = pairs(gathered)
+    words = [less_the_trees(measured), costs_of_codes(measured)]
+    parts = ["### Means of nine modifications"]
+    for where, heading in _PLACES.items():
+        parts += [f"{heading[0].upper()}{heading[1:]}:", means(gathered, measured, where)]
+    parts += [fill(text, _WIDTH) for text in words if text]
+    parts += [
+        "### Differences of AUROC",
+        fill(verdicts(measured, compared, [*names, MEAN]), _WIDTH),
+    ]
+    for one, other in compared:
+        lines = difference_table(one, other, measured, [*names, MEAN])
+        if lines:
+            titles = [next(m.title for m in gathered.models if m.label == x) for x in (one, other)]
+            parts += [f"#### {' minus '.join(titles)}", lines]
+    for where, heading in _PLACES.items():
         parts += [
-            f"### By type: AUROC, {title}",
+            f"### AUROC by modification, {heading}",
             by_type(models, measured, where, [*names, MEAN], "auroc"),
         ]
     parts += [
-        "### By type: AUROC, validation windows that overlap no training window",
+        "### AUROC by modification, validation windows without overlap",
         by_type(models, measured, "public", [*names, MEAN], "auroc", "non_overlapping"),
-        "### Finding the site: AUROC within windows, leak-free cross-validation",
-        by_type([m for m in models if m[2]], measured, "folds", [*types, MEAN], "within"),
-        "### Finding the site: AUROC within validation windows that overlap no training window",
-        by_type(
-            [m for m in models if m[2]],
-            measured,
-            "public",
-            [*types, MEAN],
-            "within",
-            "non_overlapping",
-        ),
+        "### Site in its window by modification, leak-free cross-validation",
+        by_type(models, measured, "folds", [*types, MEAN], "within"),
+        "### Site in its window by modification, validation windows without overlap",
+        by_type(models, measured, "public", [*types, MEAN], "within", "non_overlapping"),
     ]
-    for one, other in pairs(gathered):
-        lines = difference_table(one, other, measured, [*names, MEAN])
-        if lines:
-            parts += [f"### {one} less {other}: AUROC, paired", lines]
-    parts.insert(1, verdicts(measured, pairs(gathered), [*names, MEAN]))
     return "\n\n".join(parts)
 
 
-def short_table(gathered: KeptCells, measured: Measured) -> str:
-    """Means of nine types for every model, and m6A against negatives of the same motif."""
+def means(gathered: KeptCells, measured: Measured, where: str) -> str:
+    """Means of nine types for every model in one place, and m6A against the same motif."""
+    columns = [(title, column) for title, column in _MEANS.items() if where in column[0]]
     lines = [
-        "| mean of nine types | AUROC, validation | apart from training | ACC, validation "
-        "| AUROC, folds | ACC, folds | AUPRC, folds | site in window, folds "
-        "| m6A, same motif, folds | seeds |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        f"| model | {' | '.join(title for title, _ in columns)} | trainings |",
+        "|" + "---|" * (len(columns) + 2),
     ]
-    for label, title, _ in _rows(gathered):
+    for label, title in _rows(gathered):
         cells = [
-            _told(measured.get(label, "public", MEAN)),
-            _told(measured.get(label, "public", MEAN, windows="non_overlapping")),
-            _told(measured.get(label, "public", MEAN, "acc")),
-            _told(measured.get(label, "folds", MEAN)),
-            _told(measured.get(label, "folds", MEAN, "acc")),
-            _told(measured.get(label, "folds", MEAN, "auprc")),
-            _told(measured.get(label, "folds", MEAN, "within")),
-            _told(measured.get(label, "folds", "m6A-hard")),
-            _seeds_told(gathered, measured, label),
+            _told(measured.get(label, where, name, measure, windows))
+            for _, (_, name, measure, windows) in columns
         ]
-        lines.append(f"| {title} | {' | '.join(cells)} |")
+        seeds = _seeds_told(gathered, measured, label, where)
+        if seeds:
+            lines.append(f"| {title} | {' | '.join(cells)} | {seeds} |")
     return "\n".join(lines)
 
 
 def by_type(
-    models: Sequence[tuple[str, str, bool]],
+    models: Sequence[tuple[str, str]],
     measured: Measured,
     where: str,
     names: Sequence[str],
     measure: str,
     windows: str = "all",
 ) -> str:
-    """One measure, models by types; the mean of nine last."""
+    """One measure, models with any value by types; the mean of nine last."""
     titles = [_type_title(name) for name in names]
-    lines = [f"| | {' | '.join(titles)} |", "|---|" + "---|" * len(names)]
-    for label, title, _ in models:
+    lines = [f"| model | {' | '.join(titles)} |", "|---|" + "---|" * len(names)]
+    for label, title in models:
         values = [measured.get(label, where, name, measure, windows) for name in names]
         cells = [_number(v.value) if v is not None else "" for v in values]
-        lines.append(f"| {title} | {' | '.join(cells)} |")
+        if any(cells):
+            lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def difference_table(one: str, other: str, measured: Measured, names: Iterable[str]) -> str:
-    """Paired differences by type, in both places; empty if there are none."""
-    lines = [
-        "| type | validation | of these, apart from training | cross-validation |",
-        "|---|---|---|---|",
-    ]
-    any_there = False
+    """Paired differences by type, in the places that have any; empty if there are none."""
+    rows: dict[str, list[str]] = {}
     for name in names:
         cells = []
         for where, windows in PLACES:
@@ -175,24 +176,28 @@ def difference_table(one: str, other: str, measured: Measured, names: Iterable[s
             if result is None:
                 cells.append("")
                 continue
-            any_there = True
             low, high = result.bounds
             text = f"{result.value:+.3f} ({low:+.3f} to {high:+.3f})"
             cells.append(f"{text} **{result.verdict}**" if result.verdict else text)
-        lines.append(f"| {_type_title(name)} | {' | '.join(cells)} |")
-    return "\n".join(lines) if any_there else ""
+        if any(cells):
+            rows[_type_title(name)] = cells
+    filled = [k for k in range(len(PLACES)) if any(cells[k] for cells in rows.values())]
+    if not filled:
+        return ""
+    titles = ("validation", "validation, no overlap", "leak-free cross-validation")
+    lines = [f"| modification | {' | '.join(titles[k] for k in filled)} |"]
+    lines.append("|" + "---|" * (len(filled) + 1))
+    lines += [
+        f"| {name} | {' | '.join(cells[k] for k in filled)} |" for name, cells in rows.items()
+    ]
+    return "\n".join(lines)
 
 
-def _rows(gathered: KeptCells) -> list[tuple[str, str, bool]]:
-    """Label, title and whether it localises of every model; those without a cell, too."""
-    there: dict[str, list[Scored]] = {}
-    for model in gathered.models:
-        there.setdefault(model.spec.name, []).append(model)
-    rows = []
-    for spec in SPECS:
-        for model in there.get(spec.name, [Scored(spec)]):
-            rows.append((model.label, model.title, spec.localises))
-    return rows
+def _rows(gathered: KeptCells) -> list[tuple[str, str]]:
+    """Label and title of every model with a cell, in the order of the page."""
+    order = [spec.name for spec in SPECS]
+    models = sorted(gathered.models, key=lambda m: order.index(m.spec.name))
+    return [(model.label, model.title) for model in models]
 
 
 def _seeds(model: Scored, where: str) -> int:
@@ -200,19 +205,21 @@ def _seeds(model: Scored, where: str) -> int:
     return max((len(model.seeds(s, where)) for s in {k[0] for k in model.logits}), default=0)
 
 
-def _seeds_told(gathered: KeptCells, measured: Measured, label: str) -> str:
-    """Write how many seeds there are in the two places, and how far their AUROC spread."""
-    counts = []
-    for where in _PLACES:
-        count = sum(_seeds(m, where) for m in gathered.models if m.label == label)
-        value = measured.get(label, where, MEAN)
-        note = "" if value is None or math.isnan(value.spread) else f" (±{value.spread:.4f})"
-        types = gathered.keys[where].symbols if count else ()
-        done = sum(measured.get(label, where, symbol) is not None for symbol in types)
-        if done < len(types):
-            note = f" ({done} of {len(types)} types)"
-        counts.append(f"{count}{note}")
-    return "" if not any(part != "0" for part in counts) else " / ".join(counts)
+def _seeds_told(gathered: KeptCells, measured: Measured, label: str, where: str) -> str:
+    """Write how many trainings there are in a place, and how far their AUROC spreads."""
+    count = sum(_seeds(m, where) for m in gathered.models if m.label == label)
+    if not count:
+        return ""
+    types = gathered.keys[where].symbols
+    done = sum(measured.get(label, where, symbol) is not None for symbol in types)
+    if done < len(types):
+        return f"{count} ({done} of {len(types)} modifications)"
+    value = measured.get(label, where, MEAN)
+    return (
+        f"{count}"
+        if value is None or math.isnan(value.spread)
+        else f"{count} (±{value.spread:.4f})"
+    )
 
 
 def _told(value: Value | None) -> str:

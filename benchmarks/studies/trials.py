@@ -52,8 +52,8 @@ def table() -> str:
     """Return the table of all trials, in the order of their names."""
     trials = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(TRIALS.glob("*.json"))]
     lines = [
-        "| training | epochs | mean of ten rows | lowest row | benchmark AUROC, mean of nine "
-        "| accuracy | m7G |",
+        "| training | epochs | studies: mean AUROC | studies: lowest AUROC "
+        "| benchmark: AUROC, mean of nine | benchmark: accuracy | benchmark: AUROC of m7G |",
         "|---|---|---|---|---|---|---|",
     ]
     for trial in trials:
