@@ -104,8 +104,10 @@ def _against(
             at = row + shift if len(others) > 1 else row
             axes.plot(difference.bounds, [at, at], color=color, linewidth=1.4)
             axes.plot([difference.value], [at], "o", color=color, markersize=4, mfc=filled)
-    note = "\nless trees+ (hollow)" if len(others) > 1 else ""
-    axes.set_title(f"{one} less trees{' (filled)' * bool(note)}{note or chr(10)}")
+    note = "\nminus trees+ (hollow)" if len(others) > 1 else ""
+    axes.set_title(
+        f"{one.replace('ours', 'vqrna')} minus trees{' (filled)' * bool(note)}{note or chr(10)}"
+    )
     axes.set_xlabel("difference of AUROC, paired,\n95 % interval")
 
 

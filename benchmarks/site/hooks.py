@@ -26,6 +26,9 @@ PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 FOREIGN = re.compile(r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=\"(?:https?:)?//[^>]*>")
 """An element that makes the browser load something from another host."""
 
+INTERVAL = re.compile(r"[+-]?\d[\d.]*(?: %)? \([+-]?\d[\d.]*(?:–| to )[+-]?\d[\d.]*\)")
+"""A value with its interval, as in tables: 0.95 (0.94–0.96)."""
+
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 
 
@@ -82,6 +85,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if RUN and (uri.startswith("tutorials/") or uri == "quickstart.md"):
         markdown = with_output(ROOT / "docs" / uri)
     return markdown if uri.startswith("notebooks/") else LINK.sub(_link, markdown)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Keep values and their intervals on one line."""
+    return INTERVAL.sub(r'<span class="interval">\g<0></span>', html)
 
 
 def with_output(page: Path) -> str:

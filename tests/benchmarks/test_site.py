@@ -32,3 +32,13 @@ def test_every_public_name_is_in_the_reference(monkeypatch):
     monkeypatch.setattr(vqrna, "__all__", [*vqrna.__all__, "forgotten"])
     with pytest.raises(ValueError, match="forgotten"):
         api.pages()
+
+
+def test_values_and_their_intervals_are_not_broken():
+    from benchmarks.site import hooks
+
+    html = "<td>0.955 (0.950–0.961)</td><td>+0.01 (-0.02 to +0.03) x</td><td>12 (3 of 4)</td>"
+    assert hooks.on_page_content(html) == (
+        '<td><span class="interval">0.955 (0.950–0.961)</span></td>'
+        '<td><span class="interval">+0.01 (-0.02 to +0.03)</span> x</td><td>12 (3 of 4)</td>'
+    )
