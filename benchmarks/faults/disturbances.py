@@ -10,12 +10,15 @@ import os
 import random
 import re
 import shutil
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.faults.commands import (
     Command,
     content,
+    has_ended,
     kept_out,
     kill,
     limit_file_size,
@@ -97,13 +100,20 @@ def two_writers(
         with kept_out(folder, "out") as out:
             first = start(folder, steps(command, "out"), folder / "run.log")
             wait_for_work(first, rng.uniform(0.2, 0.8) * expected.cpu)
+            while not (locked := any(out.glob(".vqrna-lock*"))) and command.locks:
+                if has_ended(first):
+                    break
+                time.sleep(0.004)
+            if locked:  # else the first run could end while the second one starts
+                os.kill(first, signal.SIGSTOP)
             code, text = run(folder, steps(command, "out"), name="second.log")
-            if code or command.locks:
+            if locked:
+                os.kill(first, signal.SIGCONT)
+            problem = ""
+            if code or (command.locks and locked):
                 problem = refusal(code, text)
                 if not problem and "another" not in text:
                     problem = f"misleading: {text.strip().splitlines()[-1:]}"
-            else:
-                problem = ""
             ended = wait(first)
             if ended and not command.locks:
                 # Between two of its steps the second run was first to lock the folder: rejected
