@@ -21,6 +21,9 @@ from vqrna.sequence import AMBIGUOUS, IUPAC
 SYMBOL = r"[^\W\d][\w.+'-]*"
 """Pattern of the symbol of a user-defined type: it becomes a part of file names."""
 
+MOST_MODIFICATIONS = 256
+"""Most types of one data set or table; some 170 are known in RNA (MODOMICS)."""
+
 
 @dataclass(frozen=True)
 class Modification:

@@ -121,6 +121,14 @@ def test_types_are_selected_by_name_those_of_one_s_own_too(lay_out: LayOut) -> N
         select_modifications(root, ["zz"])
 
 
+def test_too_many_types_are_refused_by_their_file_names(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    for n in range(257):
+        (tmp_path / "train" / f"x{n}-1.fasta").touch()
+    with pytest.raises(DataError, match="files of 257 modifications"):
+        load_benchmark(tmp_path, "train")
+
+
 def test_unequal_lengths_are_padded_about_the_site(lay_out: LayOut) -> None:
     root = lay_out({"train/1-0.fasta": {"a": "A", "b": "GCAUG"}, "train/1-1.fasta": {"c": "CAU"}})
     windows = load_benchmark(root, "train")

@@ -114,6 +114,10 @@ def test_a_type_written_in_two_ways_is_one(tmp_path: Path) -> None:
             "line 3: the row cannot be read (field larger than field limit",
         ),
         ("", "is empty"),
+        (
+            "sequence,modification,label\n" + "".join(f"CAG,x{n},1\n" for n in range(300)),
+            "line 258: more than 256 modifications",
+        ),
     ],
 )
 def test_bad_tables_are_told_with_their_line(tmp_path: Path, text: str, told: str) -> None:

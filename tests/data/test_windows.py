@@ -8,7 +8,7 @@ import pytest
 from vqrna.data.fasta import FastaRecord
 from vqrna.data.windows import WindowSet, identical, merge, stack
 from vqrna.errors import DataError
-from vqrna.modifications import modification
+from vqrna.modifications import Modification, modification
 from vqrna.sequence import AMBIGUOUS, decode, encode
 
 M5U, PSI, M6A = modification("m5U"), modification("Psi"), modification("m6A")
@@ -89,6 +89,13 @@ def test_stack_refuses_even_lengths(sequence: str) -> None:
     record = FastaRecord("w", "", encode(sequence), 3, "f.fa")
     with pytest.raises(DataError, match=r"f.fa, record 'w', line 3: the window is \d nt long"):
         stack([record])
+
+
+def test_too_many_types_are_refused_before_they_take_memory() -> None:
+    window = np.zeros((1, 3), np.uint8)
+    types = [Modification(f"x{n}", f"x{n}", "N") for n in range(257)]
+    with pytest.raises(DataError, match="257 modifications"):
+        merge([WindowSet(window, ("a",), m, 1) for m in types])
 
 
 def test_identical_agrees_with_a_dictionary() -> None:

@@ -63,7 +63,7 @@ def test_min_percent_is_the_lowest_percentage(tmp_path):
     assert sites(read_known(path, MODIFICATIONS, min_percent=0)) == EXPECTED
     with pytest.raises(DataError, match="too few reads are modified in all 1 lines"):
         read_known(write(tmp_path, ROWS[1:2]), MODIFICATIONS)
-    with pytest.raises(DataError, match="line 2: invalid percentage '101' in column 11"):
+    with pytest.raises(DataError, match=r"line 2: .*: invalid percentage '101' in column 11"):
         read_known(write(tmp_path, [NAMES, methyl("a", 1, "101")]), MODIFICATIONS)
     with pytest.raises(DataError, match="--min-percent cannot be used"):
         read_known(write(tmp_path, [["tx", 1, 2, "m6A", 0, "+"]]), MODIFICATIONS, min_percent=1)
@@ -85,6 +85,58 @@ def test_numbered_sites_of_bed_are_not_codes(tmp_path):
     rows = [["tx", n, n + 1, n, 0, "+"] for n in (17801, 17802, 17803)]
     known = read_known(write(tmp_path, rows), MODIFICATIONS, modification("m6A"))
     assert sites(known) == {("m6A", 17801), ("m6A", 17802), ("m6A", 17803)}
+
+
+NAMED = {
+    "any order": ("strand modType end score chr start", "+ m6A 8 0 tx 7", "- Psi 4 0 tx 3"),
+    "more columns": ("#chrom start stop id strand name", "tx 7 8 x + a", "tx 3 4 y - Y"),
+    "RMBase": (
+        "#chromosome modStart modEnd modId score strand modName modType",
+        "tx 7 8 s_1 0 + m6A_1 m6A", "tx 3 4 s_2 0 - Psi_1 Y",
+    ),
+    "R, 1-based": (
+        "seqnames start end width strand mod", "tx 8 8 1 + m6A", "tx 4 4 1 - Psi", "tx 5 6 1 + m6A",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", NAMED)
+def test_columns_are_located_by_their_names(tmp_path, form):
+    rows = [line.split() for line in NAMED[form]]
+    known = read_known(write(tmp_path, rows), MODIFICATIONS)
+    assert sites(known) == {("m6A", 7), ("Psi", 3)}
+    assert known.reverse.tolist() == [False, True]
+    assert [x.first_line for x in known.skipped] == ([4] if form == "R, 1-based" else [])
+
+
+def test_named_columns_without_a_modification_or_with_a_percentage(tmp_path):
+    plain = write(tmp_path, [["chr", "start", "end", "gene", "strand"], ["tx", 7, 8, "a", "-"]])
+    with pytest.raises(DataError, match=r"no column with the types.*--modification"):
+        read_known(plain, MODIFICATIONS)
+    known = read_known(plain, MODIFICATIONS, modification("m6A"))
+    assert sites(known) == {("m6A", 7)}
+    assert known.reverse.tolist() == [True]
+    names = ["percent_modified", "end", "start", "chrom", "name"]
+    rows = [names, ["0", 8, 7, "tx", "a"], ["x", 9, 8, "tx", "a"], ["50.5", 10, 9, "tx", "a"]]
+    known = read_known(write(tmp_path, rows), MODIFICATIONS)
+    assert sites(known) == {("m6A", 9)}
+    assert [(x.reason, x.first_line) for x in known.skipped] == [
+        ("too few modified reads", 2),
+        ("invalid percentage", 3),
+    ]
+
+
+def test_the_layout_is_that_of_the_first_valid_line(tmp_path):
+    rows = [["seq", "position", "kind"], ["tx", "7.5", "8", "m6A", "0", "+"], *ROWS]
+    known = read_known(write(tmp_path, rows), MODIFICATIONS)
+    assert sites(known) == EXPECTED
+    assert known.malformed[0].count == 2
+
+
+def test_a_byte_order_mark_is_not_part_of_a_name(tmp_path):
+    path = write(tmp_path, [["tx", 7, 8, "m6A", 0, "+"]])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_known(path, MODIFICATIONS).names == ("tx",)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ def compare(
     known: Annotated[
         Path,
         typer.Argument(
-            help="Known sites: BED (modification in column 4), bedMethyl or bedRMod; gzip or not.",
+            help="Known sites: BED (modification in column 4, or columns by name), bedMethyl or "
+            "bedRMod; gzip or not.",
             metavar="BED",
             show_default=False,
         ),
@@ -64,6 +65,13 @@ def compare(
             names=("--ignore-version",),
         ),
     ] = False,
+    strict: Annotated[
+        bool,
+        option(
+            "Stop at lines that cannot be used, instead of skipping and counting them.",
+            names=("--strict",),
+        ),
+    ] = False,
 ) -> None:
     """Compare predicted with known sites: precision, recall and enrichment.
 
@@ -85,6 +93,7 @@ def compare(
             min_percent=min_percent,
             name_until=name_until,
             ignore_version=ignore_version,
+            strict=strict,
             show_progress=True,
         )
         written = write_agreement_report(agreement, out)

@@ -31,7 +31,13 @@ from vqrna.data.windows import (
     stack,
 )
 from vqrna.errors import DataError, UsageError
-from vqrna.modifications import MODIFICATIONS, Modification, Names, as_modifications
+from vqrna.modifications import (
+    MODIFICATIONS,
+    MOST_MODIFICATIONS,
+    Modification,
+    Names,
+    as_modifications,
+)
 from vqrna.modifications import modification as known_modification
 from vqrna.modifications import modifications as known_modifications
 from vqrna.runtime.files import output_directory, write_error
@@ -107,7 +113,7 @@ def benchmark_modifications(
     The context of a user-defined type follows from its positives in all splits.
 
     Raises DataError if positives of a user-defined type cannot be read, or a file name holds no
-    valid symbol.
+    valid symbol, or there are more than `MOST_MODIFICATIONS` types.
 
     Parameters
     ----------
@@ -117,6 +123,9 @@ def benchmark_modifications(
     files = [file for split in SPLITS for file in find_files(directory, split)]
     symbols = dict.fromkeys(file.symbol for file in files if not file.is_foreign)
     known = [m for m in MODIFICATIONS if m.symbol in symbols]
+    if len(symbols) > MOST_MODIFICATIONS:
+        message = f"has files of {len(symbols):,} modifications (expected at most"
+        raise DataError(f"{message} {MOST_MODIFICATIONS})", file=directory)
     own = []
     for symbol in [s for s in symbols if _known(s) is None]:
         ours = [file for file in files if file.symbol == symbol]

@@ -25,7 +25,7 @@ from vqrna.data.windows import (
     stack,
 )
 from vqrna.errors import DataError, UsageError
-from vqrna.modifications import SYMBOL, Modification
+from vqrna.modifications import MOST_MODIFICATIONS, SYMBOL, Modification
 from vqrna.modifications import modification as known_modification
 from vqrna.sequence import AMBIGUOUS, centre, decode, encode
 
@@ -184,6 +184,11 @@ def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecor
                 )
                 raise DataError(message, file=file, line=line)
             counts[row["modification"]] += 1
+            if len(counts) > MOST_MODIFICATIONS:
+                message = (
+                    f"more than {MOST_MODIFICATIONS} modifications: does the column hold types?"
+                )
+                raise DataError(message, file=file, line=line)
             name = row.get("name") or f"{row['modification']}_{counts[row['modification']]}"
             record = FastaRecord(name, "", tokens, line, file)
             yield row["modification"], label, negatives, record

@@ -10,7 +10,7 @@ import numpy as np
 
 from vqrna.data.fasta import FastaRecord
 from vqrna.errors import DataError
-from vqrna.modifications import Modification
+from vqrna.modifications import MOST_MODIFICATIONS, Modification
 from vqrna.sequence import centre, recentre
 
 RANDOM = "random"
@@ -186,6 +186,8 @@ def merge(
     Labels of types that no set covers are unknown, not negative. A window that is both modified
     and unmodified for a type counts as modified, and as a conflict.
 
+    Raises DataError if there are more than `MOST_MODIFICATIONS` types.
+
     Parameters
     ----------
     modifications : sequence of Modification, optional
@@ -194,6 +196,9 @@ def merge(
     if modifications is None:
         modifications = list(dict.fromkeys(s.modification for s in sets))
     column = {m.symbol: i for i, m in enumerate(modifications)}
+    if len(column) > MOST_MODIFICATIONS:
+        message = f"the windows have {len(column):,} modifications"
+        raise DataError(f"{message} (expected at most {MOST_MODIFICATIONS})")
     named = [s.negatives for s in sets if s.label == NEGATIVE]
     negative_sets = tuple(dict.fromkeys([RANDOM, *named]))
     tokens = pile(sets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from vqrna.evaluation.predicted_sites import (
 from vqrna.modifications import OTHER_CODES, Modification
 from vqrna.modifications import modification as known_modification
 from vqrna.runtime.progress import progress
-from vqrna.runtime.run_record import SkippedInput
+from vqrna.runtime.run_record import SkippedInput, skipped_notes
 
 LEVEL = 0.95
 """Level of the intervals."""
@@ -274,6 +274,7 @@ def compare(
     min_percent: float | None = None,
     name_until: str = "",
     ignore_version: bool = False,
+    strict: bool = False,
     show_progress: bool = False,
 ) -> Agreement:
     """Measure the agreement of the sites of a scan with known ones.
@@ -283,14 +284,14 @@ def compare(
     sites : path-like
         Output of ``vqrna predict``: TSV, Parquet, BED or bedRMod. It is read in blocks.
     known : path-like
-        Known sites: BED, bedMethyl of modkit, or bedRMod.
+        Known sites: BED, bedMethyl of modkit, or bedRMod. Lines that are not a site of one nt are
+        skipped; :attr:`Agreement.skipped` counts them by reason.
     modification : str or Modification, optional
         Type of known sites whose name is not a type.
     within : int
         Largest distance in nt of a known site and the called site that matches it.
     scanned : path-like, optional
         Scanned regions, as BED; by default ``scanned.bed`` beside `sites`, if it exists.
-
     min_percent : float, optional
         Lowest percentage of modified reads of a known site, for bedMethyl and bedRMod; above 0 by
         default.
@@ -298,6 +299,9 @@ def compare(
         Cut names of sequences at the first occurrence of this text.
     ignore_version : bool
         Whether ENST00000257408.4 and ENST00000257408 are the same sequence.
+    strict : bool
+        Raise a DataError at the first line that cannot be used, instead of skipping it.
+    show_progress : bool
 
     Raises
     ------
@@ -313,16 +317,17 @@ def compare(
         raise UsageError(f"invalid percentage {min_percent:g} (expected 0 to 100)")
     rule = NameRule(name_until, ignore_version)
     predicted = PredictedSites.open(sites)
-    regions = _scanned(predicted.path, scanned, rule)
+    regions = _scanned(predicted.path, scanned, rule, strict)
     facts = (regions.facts if regions is not None else {}) | predicted.facts
     candidates = candidates_of(facts)
-    types = types_of(list(candidates or {}))
+    types = types_of(list(candidates or {}), predicted.path)
     only = None if modification is None else known_modification(modification, types)
     if all_sites(facts) and not predicted.tiers:
         message = "holds all candidates, without their calls: use the TSV or Parquet table"
         raise DataError(message, file=sites)
-    known_sites = read_known(known, types, only, min_percent=min_percent, names=rule)
+    known_sites = read_known(known, types, only, min_percent=min_percent, names=rule, strict=strict)
     notes = [*_skipped_lines(known_sites, known)]
+    notes += skipped_notes(() if regions is None else regions.skipped)
     known_sites = _scanned_types(known_sites, types, candidates, notes)
     if regions is not None:
         known_sites = _inside(known_sites, regions, known, notes)
@@ -366,7 +371,7 @@ def compare(
         tuple(types[i] for i in indices),
         settings | {name: facts[name] for name in ("model", "called") if name in facts},
         tuple(notes),
-        _skipped_input(known_sites, known),
+        known_sites.skipped + (() if regions is None else regions.skipped),
     )
 
 
@@ -381,34 +386,27 @@ def _levels(predicted: PredictedSites, facts: Facts, matches: Matches) -> dict[s
     return {level: i for i, level in enumerate(LEVELS, start=1) if i > lowest}
 
 
-def _scanned(sites: Path, path: AnyPath | None, rule: NameRule) -> ScannedRegions | None:
+def _scanned(
+    sites: Path, path: AnyPath | None, rule: NameRule, strict: bool
+) -> ScannedRegions | None:
     if path is not None:
-        return read_scanned(path, rule)
+        return read_scanned(path, rule, strict=strict)
     beside = sites.with_name(SCANNED)
-    return read_scanned(beside, rule) if beside.is_file() else None
+    return read_scanned(beside, rule, strict=strict) if beside.is_file() else None
 
 
 def _skipped_lines(known: KnownSites, path: AnyPath) -> Iterable[str]:
+    """Yield notes on the lines that were skipped or changed; many unknown codes are one note."""
     name = Path(path).name
     if known.unknown:
         yield f"{name}: skipped lines with an unknown or other modification: {_by_code(known)}"
     if known.unmodified:
         yield f"{name}: skipped lines with too few modified reads: {known.unmodified:,}"
+    yield from skipped_notes(replace(each, file=name) for each in known.malformed)
     if known.strandless:
         yield f"{name}: sites without a strand, counted as forward: {known.strandless:,}"
     if known.repeated:
         yield f"{name}: repeated lines, counted once: {known.repeated:,}"
-
-
-def _skipped_input(known: KnownSites, path: AnyPath) -> tuple[SkippedInput, ...]:
-    """Return the skipped lines of the known sites by reason, for ``run.json``."""
-    reasons = {
-        f"modification {code[:40] or 'without a name'} is unknown or not compared": count
-        for code, count in known.unknown.items()
-    }
-    if known.unmodified:
-        reasons["too few modified reads"] = known.unmodified
-    return tuple(SkippedInput(str(path), reason, count) for reason, count in reasons.items())
 
 
 def _by_code(known: KnownSites) -> str:

@@ -18,17 +18,11 @@ from vqrna.data.names import NameKeys, NameRule
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.predicted_sites import NOT_DATA, STRANDS, Facts, fact_of
-from vqrna.evaluation.site_layout import (
-    CODE,
-    STRAND,
-    Layout,
-    is_column_names,
-    percentage,
-    recognise,
-    split_cells,
-)
+from vqrna.evaluation.site_layout import Layout, is_column_names, percentage, recognise, split_cells
 from vqrna.formats.text import read_bed_name
 from vqrna.genome.bed import (
+    STRAND,
+    FeatureError,
     LineError,
     parse_blocks,
     parse_interval,
@@ -36,7 +30,9 @@ from vqrna.genome.bed import (
     read_lines,
     split_fields,
 )
+from vqrna.genome.skipping import SkippedFeatures
 from vqrna.modifications import OTHER_CODES, Modification, modification
+from vqrna.runtime.run_record import SkippedInput
 from vqrna.runtime.whole_numbers import whole_number
 
 STRIDE = 1 << 34
@@ -64,6 +60,9 @@ class KnownSites:
     strandless: int = 0
     unmodified: int = 0
     unknown: Mapping[str, int] = field(default_factory=dict)  # Skipped lines by other modification
+    # Skipped lines by reason, with the first line of each; those of `unmodified` and `unknown`, too
+    skipped: tuple[SkippedInput, ...] = ()
+    malformed: tuple[SkippedInput, ...] = ()  # Those of `skipped` that are not valid lines
     keys: NameKeys | None = None
 
     def __len__(self) -> int:
@@ -87,37 +86,44 @@ def read_known(
     *,
     min_percent: float | None = None,
     names: NameRule = NameRule(),  # noqa: B008 (frozen)
+    strict: bool = False,
 ) -> KnownSites:
     """Read known sites from BED (three columns or more), bedMethyl or bedRMod, plain or gzipped.
 
-    bedMethyl of modkit and bedRMod are recognised by their columns; a line of column names may
-    begin with ``#`` or not. Their lines count as sites if reads are modified.
+    A line of column names may begin with ``#`` or not; with it, the columns may have any order. The
+    bedMethyl of modkit and bedRMod are recognised by their columns; their lines count as sites if
+    reads are modified. Lines that are not a site of one nt are skipped and counted by reason.
 
-    Raises DataError if a line is not a site of one nt, or no name is a type.
+    Raises DataError if no line is a site of one of the types; if `strict`, with the line of the
+    first one that is not a site or has an unknown modification.
 
     Parameters
     ----------
     modifications : sequence of Modification
-        Types that the name column can hold, by any of their names and codes.
+        Types that the column of modifications can hold, by any of their names and codes.
     only : Modification, optional
         Read only sites of this type; in BED, names that are not a type count as this type.
     min_percent : float, optional
         Lowest percentage of modified reads, for bedMethyl and bedRMod; above 0 by default.
     names : NameRule
         How names of sequences are compared.
+    strict : bool
     """
     file = str(path)
     keys = NameKeys(names, file)
+    skipped = SkippedFeatures(path, strict=strict)
     ids: dict[str, int] = {}
     codes: dict[str, int] = {}
+    first_lines: list[int] = []  # of each code
     rows = array("q")  # sequence, position, strand (2 if missing) and code of each site in turn
     comments: list[str] = []
     columns: list[str] = []
     layout: Layout | None = None
-    unmodified = 0
+    unmodified = first_unmodified = 0
     with open_text(path) as lines:
         for number, raw in enumerate(lines, start=1):
             text = raw.decode("utf-8", "replace").rstrip("\r\n")
+            text = text.removeprefix("\ufeff") if number == 1 else text
             if not text.strip() or text.startswith(NOT_DATA):
                 if layout is None and text.startswith("#") and len(comments) < _MOST_COMMENTS:
                     comments.append(text)
@@ -125,42 +131,67 @@ def read_known(
                     columns = cells if is_column_names(cells) else columns
                 continue
             cells = split_cells(text)
+            if layout is None and not columns and is_column_names(cells):
+                columns = cells
+                continue
+            guess = layout or recognise(cells, comments, columns)
+            try:
+                start, strand = _start(cells, guess), _strand(cells, guess)
+                percent = _percent(cells, guess)
+            except FeatureError as error:
+                skipped.add(error.reason, number, str(error))
+                continue
             if layout is None:
-                if not columns and is_column_names(cells):
-                    columns = cells
-                    continue
-                layout = recognise(cells, comments, columns)
+                layout = guess
                 if min_percent is not None and layout.percent is None:
                     message = "has no percentage of modified reads: --min-percent cannot be used"
                     raise DataError(message, file=file)
-            start = _start(cells, file, number)
-            strand = cells[STRAND] if len(cells) > STRAND else ""
-            if strand not in STRANDS:
-                message = f"invalid strand '{strand[:40]}' (expected '+', '-' or '.')"
-                raise DataError(message, file=file, line=number)
-            if layout.percent is not None and not _is_modified(
-                cells, layout.percent, min_percent or 0, file, number
-            ):
+            if percent is not None and (percent <= 0 or percent < (min_percent or 0)):
                 unmodified += 1
+                first_unmodified = first_unmodified or number
                 continue
-            code = cells[CODE] if len(cells) > CODE else ""
+            code = layout.cell(cells, layout.code)
             if layout.percent is not None:
                 code = code.partition(",")[0]  # modkit appends a motif
-            sequence = ids.setdefault(keys.add(read_bed_name(cells[0])), len(ids))
-            strand_code = 2 if strand in (".", "") else int(STRANDS[strand])
-            rows.extend((sequence, start, strand_code, codes.setdefault(code, len(codes))))
+            if code not in codes:
+                codes[code] = len(codes)
+                first_lines.append(number)
+            name = read_bed_name(cells[layout.sequence])
+            sequence = ids.setdefault(keys.add(name), len(ids))
+            rows.extend((sequence, start, strand, codes[code]))
+    layout = layout or Layout()
     every = np.frombuffer(rows, dtype=np.int64).reshape(-1, 4)
-    of_codes = _types_of_codes(list(codes), modifications, only, with_percent=layout != Layout())
+    with_percent = layout.percent is not None
+    of_codes = _types_of_codes(list(codes), modifications, only, with_percent=with_percent)
     of_rows = of_codes[every[:, 3]] if len(every) else every[:, 3]
     counts = np.bincount(every[:, 3], minlength=len(codes))
     unknown = {code: int(counts[i]) for code, i in codes.items() if of_codes[i] < 0 and counts[i]}
     known = every[of_rows >= 0]
     if not len(known):
-        raise DataError(_no_sites(modifications, only, unknown, unmodified), file=file)
+        if not (unknown or unmodified):
+            raise skipped.nothing_left("sites")
+        raise DataError(_no_sites(layout, only, unknown, unmodified), file=file)
+    if strict and only is None:
+        for code in unknown:
+            if code not in OTHER_CODES:
+                message = f"unknown modification '{code[:40]}'"
+                raise DataError(message, file=file, line=first_lines[codes[code]])
     strandless = int((known[:, 2] == 2).sum())
     columns_of = np.column_stack([known[:, :2], known[:, 2] == 1, of_rows[of_rows >= 0]])
     unique, index = np.unique(columns_of, axis=0, return_index=True)
     sequence_ids, position, reverse, of_types = columns_of[np.sort(index)].T
+    others = [
+        SkippedInput(
+            file,
+            f"modification {code[:40] or 'without a name'} is unknown or not compared",
+            count,
+            first_lines[codes[code]],
+        )
+        for code, count in unknown.items()
+    ]
+    if unmodified:
+        others.append(SkippedInput(file, "too few modified reads", unmodified, first_unmodified))
+    malformed = skipped.inputs()
     return KnownSites(
         tuple(ids),
         sequence_ids,
@@ -171,19 +202,31 @@ def read_known(
         strandless=strandless,
         unmodified=unmodified,
         unknown=unknown,
+        skipped=tuple(sorted([*malformed, *others], key=lambda each: each.first_line or 0)),
+        malformed=malformed,
         keys=keys,
     )
 
 
-def _is_modified(
-    cells: Sequence[str], column: int, min_percent: float, file: str, line: int
-) -> bool:
-    text = cells[column] if len(cells) > column else ""
+def _percent(cells: Sequence[str], layout: Layout) -> float | None:
+    """Return the percentage of modified reads; None if the file has none."""
+    if layout.percent is None:
+        return None
+    text = layout.cell(cells, layout.percent)
     percent = 0.0 if text.lower() == "nan" else percentage(text)
     if percent is None:
-        message = f"invalid percentage '{text[:40]}' in column {column + 1} (expected 0 to 100)"
-        raise DataError(message, file=file, line=line)
-    return percent > 0 and percent >= min_percent
+        where = f"in column {layout.percent + 1} (expected 0 to 100)"
+        raise FeatureError("invalid percentage", f"invalid percentage '{text[:40]}' {where}")
+    return percent
+
+
+def _strand(cells: Sequence[str], layout: Layout) -> int:
+    """Return the strand of a site: 0 forward, 1 reverse, 2 unknown."""
+    strand = layout.cell(cells, layout.strand)
+    if strand not in STRANDS:
+        message = f"invalid strand '{strand[:40]}' (expected '+', '-' or '.')"
+        raise FeatureError(STRAND, message)
+    return 2 if strand in (".", "") else int(STRANDS[strand])
 
 
 def _types_of_codes(
@@ -218,40 +261,42 @@ def _types_of_codes(
 
 
 def _no_sites(
-    modifications: Sequence[Modification],
-    only: Modification | None,
-    unknown: Mapping[str, int],
-    unmodified: int,
+    layout: Layout, only: Modification | None, unknown: Mapping[str, int], unmodified: int
 ) -> str:
-    """Return the message for a file without sites."""
+    """Return the message for a file whose sites are all of other types or unmodified."""
     if unmodified and not unknown:
         return f"holds no modified sites: too few reads are modified in all {unmodified:,} lines"
-    if not unknown:
-        return "holds no sites"
     if only is not None:
         return f"holds no sites of {only.symbol}"
     example = next(iter(unknown))
-    if example in ("", "."):
+    if example in ("", ".") or layout.code is None:
         return "has no column with the types of its sites: set one with --modification"
-    message = f"unknown modifications in column 4, such as '{example[:40]}'"
+    message = f"unknown modifications in column {layout.code + 1}, such as '{example[:40]}'"
     return f"{message}: set one with --modification"
 
 
-def _start(cells: Sequence[str], file: str, line: int) -> int:
+def _start(cells: Sequence[str], layout: Layout) -> int:
     """Return the position of a site, which must be one nt wide."""
-    if len(cells) < 3:
-        message = f"a line of BED needs 3 columns or more, this one has {len(cells)}"
-        raise DataError(message, file=file, line=line)
-    start, stop = whole_number(cells[1]), whole_number(cells[2])
+    columns = max(layout.sequence, layout.start, layout.stop) + 1
+    if len(cells) < columns:
+        message = f"a line of BED needs {columns} columns or more, this one has {len(cells)}"
+        raise FeatureError("too few columns", message)
+    start, stop = whole_number(cells[layout.start]), whole_number(cells[layout.stop])
     if start is None or stop is None:
-        shown = f"'{cells[1][:40]}' and '{cells[2][:40]}'"
+        shown = f"'{cells[layout.start][:40]}' and '{cells[layout.stop][:40]}'"
         message = f"invalid start and end {shown} (expected whole numbers)"
-        raise DataError(message, file=file, line=line)
+        raise FeatureError("invalid start or end", message)
+    if layout.width is not None:
+        width = layout.cell(cells, layout.width)[:40]
+        if width != str(stop - start + 1) or start < 1:
+            message = f"width '{width}' does not fit start {start} and end {stop}, 1-based as in R"
+            raise FeatureError("width unlike start and end", message)
+        start -= 1
     if start >= STRIDE:
-        raise DataError(f"invalid start {start}", file=file, line=line)
+        raise FeatureError("invalid start or end", f"invalid start {start}")
     if stop - start != 1:
         message = f"a known site must be one nt wide, this one is {stop - start}"
-        raise DataError(message, file=file, line=line)
+        raise FeatureError("not one nt wide", message)
     return start
 
 
@@ -265,6 +310,7 @@ class ScannedRegions:
     stops: np.ndarray  # (N,), int64: Largest stop of all regions up to each
     facts: Facts  # Header of the file
     keys: NameKeys | None = None
+    skipped: tuple[SkippedInput, ...] = ()  # Features that cannot be used, by reason
 
     def holds(self, known: KnownSites) -> np.ndarray:
         """Return which known sites are in a scanned region, shape (N,)."""
@@ -279,36 +325,47 @@ class ScannedRegions:
 def read_scanned(
     path: str | PathLike[str],
     rule: NameRule = NameRule(),  # noqa: B008 (frozen)
+    *,
+    strict: bool = False,
 ) -> ScannedRegions:
     """Read scanned regions from BED, with the rules of `vqrna predict --regions`.
 
-    A line without a strand covers both strands; of twelve columns only the blocks count.
+    A line without a strand covers both strands; of twelve columns only the blocks count. Features
+    that cannot be used, such as those of length zero, are skipped and counted.
 
-    Raises DataError if the file is missing, or a line is not a region.
+    Raises DataError if the file is missing, a line is not a region, or none can be used; if
+    `strict`, for each that cannot be used.
     """
     names: dict[str, int] = {}
     keys = NameKeys(rule, path)
+    skipped = SkippedFeatures(path, strict=strict)
     facts: Facts = {}
     starts: list[int] = []
     stops: list[int] = []
     with read_lines(path) as lines:
-        for line in lines:
+        for line_number, line in enumerate(lines, start=1):
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             if text.startswith(NOT_DATA) or not text.strip():
                 facts.update(fact_of(text))
                 continue
             fields = split_fields(line)
-            start, stop = parse_interval(fields)
-            if stop >= STRIDE:
-                raise LineError(f"end {stop} is beyond any sequence")
-            strand, blocks = parse_strand(fields), parse_blocks(fields, start, stop)
+            try:
+                start, stop = parse_interval(fields)
+                if stop >= STRIDE:
+                    raise LineError(f"end {stop} is beyond any sequence")
+                strand, blocks = parse_strand(fields), parse_blocks(fields, start, stop)
+            except FeatureError as error:
+                skipped.add(error.reason, line_number, str(error))
+                continue
             name = keys.add(read_bed_name(fields[0].decode("utf-8", "replace")))
             number = names.setdefault(name, len(names))
             for reverse in (0, 1) if not strand else (int(strand < 0),):
                 group = (2 * number + reverse) * STRIDE
                 starts += (group + block[0] for block in blocks)
                 stops += (group + block[1] for block in blocks)
+    if not names and skipped.inputs():
+        raise skipped.nothing_left("regions")
     first = np.array(starts, dtype=np.int64)
     order = np.argsort(first, kind="stable")
     reach = np.maximum.accumulate(np.array(stops, dtype=np.int64)[order]) if starts else first
-    return ScannedRegions(names, first[order], reach, facts, keys)
+    return ScannedRegions(names, first[order], reach, facts, keys, skipped.inputs())

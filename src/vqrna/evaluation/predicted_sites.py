@@ -21,7 +21,7 @@ import pandas as pd
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
 from vqrna.formats.text import read_bed_name
-from vqrna.modifications import MODIFICATIONS, Modification, modification
+from vqrna.modifications import MODIFICATIONS, MOST_MODIFICATIONS, Modification, modification
 from vqrna.runtime.run_record import record_of_file
 from vqrna.runtime.whole_numbers import whole_number
 from vqrna.stats.tiers import BY_THRESHOLD, TIERS
@@ -101,8 +101,14 @@ def lowest_tier(facts: Mapping[str, str]) -> int | None:
     return LEVELS.index(words[1]) if len(words) > 1 and words[1] in TIERS else None
 
 
-def types_of(symbols: Sequence[str]) -> tuple[Modification, ...]:
-    """Return the known types and, after them, the user-defined types among the symbols."""
+def types_of(symbols: Sequence[str], file: str | PathLike[str]) -> tuple[Modification, ...]:
+    """Return the known types and, after them, the user-defined types among those of a file.
+
+    Raises DataError if there are more than `MOST_MODIFICATIONS`.
+    """
+    if len(symbols) > MOST_MODIFICATIONS:
+        message = f"lists {len(symbols):,} modifications (expected at most {MOST_MODIFICATIONS})"
+        raise DataError(message, file=file)
     own = []
     for symbol in symbols:
         try:

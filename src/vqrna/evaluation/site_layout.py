@@ -4,24 +4,49 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vqrna.runtime.whole_numbers import whole_number
 
-CODE, STRAND, PERCENT = 3, 5, 10
-"""Columns (from 0) of the modification, the strand and the percentage of modified reads."""
-
+_PERCENT_COLUMN = 10  # of bedMethyl and bedRMod, from 0
 _METHYL_WIDTHS = (11, 18)  # bedMethyl of ENCODE and bedRMod; bedMethyl of modkit
 _OLD_MODKIT = 10  # columns before those that old versions of modkit separate by blanks
 _PERCENT = re.compile(r"[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
-_PERCENT_NAMES = ("percentmodified", "fractionmodified", "percentmeth", "frequency")
+
+_NAMES = {
+    "sequence": (
+        "chrom", "chr", "chromosome", "seqnames", "seqname", "seqid", "sequence", "contig",
+        "reference", "refname", "ref",
+    ),
+    "start": ("chromstart", "start", "startposition", "modstart"),
+    "stop": ("chromend", "end", "stop", "chromstop", "endposition", "modend"),
+    "code": (
+        "modification", "modificationtype", "modtype", "mod", "modcode", "modifiedbasecode",
+        "modname", "name",
+    ),
+    "strand": ("strand",),
+    "percent": ("percentmodified", "fractionmodified", "percentmeth", "frequency"),
+}  # fmt: skip
+"""Names of each column, letters only, the preferred first."""
+
+_ALWAYS = ("sequence", "start", "stop")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns of a file are."""
+    """Columns of a file, counted from 0; None for a column that the file does not have."""
 
-    percent: int | None = None  # Column of the percentage of modified reads, if there is one
+    sequence: int = 0
+    start: int = 1
+    stop: int = 2
+    code: int | None = 3  # Modification
+    strand: int | None = 5
+    percent: int | None = None  # Percentage of modified reads
+    width: int | None = None  # Of tables of R (GRanges), whose positions are 1-based
+
+    def cell(self, cells: Sequence[str], column: int | None) -> str:
+        """Return a cell; empty if the line or the file does not have the column."""
+        return cells[column] if column is not None and column < len(cells) else ""
 
 
 def split_cells(text: str) -> list[str]:
@@ -42,7 +67,7 @@ def is_column_names(cells: Sequence[str]) -> bool:
     if len(cells) < 3:
         return False
     start, end = (_plain(cell) for cell in cells[1:3])
-    return "start" in start and ("end" in end or "stop" in end)
+    return _named(cells) is not None or ("start" in start and ("end" in end or "stop" in end))
 
 
 def recognise(cells: Sequence[str], comments: Sequence[str], columns: Sequence[str]) -> Layout:
@@ -55,16 +80,33 @@ def recognise(cells: Sequence[str], comments: Sequence[str], columns: Sequence[s
     comments : sequence of str
         Lines that begin with ``#``.
     columns : sequence of str
-        Names of columns; empty if there are none.
+        Names of columns, in any order; empty if there are none.
     """
-    for number, name in enumerate(columns):
-        if _plain(name) in _PERCENT_NAMES:
-            return Layout(number)
+    layout = _named(columns) or Layout(percent=_column("percent", columns))
+    in_bed_order = (layout.sequence, layout.start, layout.stop) == (0, 1, 2)
+    if layout.percent is not None or not in_bed_order or len(cells) <= _PERCENT_COLUMN:
+        return layout
     is_bedrmod = any(_plain(line).startswith("fileformatbedrmod") for line in comments)
     shaped = len(cells) in _METHYL_WIDTHS and whole_number(cells[9]) is not None
-    if len(cells) > PERCENT and (is_bedrmod or (shaped and percentage(cells[PERCENT]) is not None)):
-        return Layout(PERCENT)
-    return Layout()
+    if is_bedrmod or (shaped and percentage(cells[_PERCENT_COLUMN]) is not None):
+        return replace(layout, percent=_PERCENT_COLUMN)
+    return layout
+
+
+def _named(columns: Sequence[str]) -> Layout | None:
+    """Return the layout by names; None if sequence, start or end has no usual name."""
+    found = {field: _column(field, columns) for field in _NAMES}
+    sequence, start, stop = (found[field] for field in _ALWAYS)
+    if sequence is None or start is None or stop is None:
+        return None
+    names = [_plain(name) for name in columns]
+    width = names.index("width") if {"seqnames", "width"} <= set(names) else None
+    return Layout(sequence, start, stop, found["code"], found["strand"], found["percent"], width)
+
+
+def _column(field: str, columns: Sequence[str]) -> int | None:
+    names = [_plain(name) for name in columns]
+    return next((names.index(name) for name in _NAMES[field] if name in names), None)
 
 
 def percentage(text: str) -> float | None:
