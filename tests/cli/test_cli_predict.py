@@ -5,6 +5,7 @@ import json
 import os
 import sys
 
+import pandas as pd
 import pytest
 
 from seeded import SYMBOLS, files_in, letters, read_table, write_fasta
@@ -216,6 +217,31 @@ def test_the_centre_of_a_window_scores_as_in_evaluation(call, fasta, model, tmp_
     assert len(central) == 20
     assert (central - expected).abs().max() < 1e-5
     assert central.std() > 0.05
+
+
+def test_long_names_and_brackets_leave_room_in_the_summary(vqrna_main, tmp_path, model, out):
+    path = write_fasta(tmp_path / "long.fa", {"E" * 200 + "|x": letters(300), "[b]": "ACGU"})
+    done = vqrna_main("predict", path, "--model", model, "--out", out)
+    (cut,) = [line for line in done.out.splitlines() if line.startswith("EEE")]
+    assert cut.split()[:2] == ["E" * 39 + "…", "300"]
+    assert any(line.startswith("[b] ") for line in done.out.splitlines())
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_names_are_cut_in_all_files(vqrna_main, tmp_path, model, out, plain):
+    fasta = write_fasta(tmp_path / "tx.fa", {"E1.4|G1": letters(300), "E2.1|G2": letters(200)})
+    bed = tmp_path / "r.bed"
+    bed.write_text("E1.9\t10\t100\tr\t0\t+\n")
+    words = ["predict", fasta, "--model", model, "--all-sites", "--out", out]
+    words += [] if plain else ["--regions", bed]
+    if not plain:
+        refused = vqrna_main(*words)
+        assert "they match with --name-until '|' --ignore-version" in refused.err
+    assert vqrna_main(*words, "--name-until", "|", "--ignore-version").code == 0
+    sites = pd.read_csv(out / "sites.tsv", sep="\t")
+    assert set(sites.sequence) == ({"E1", "E2"} if plain else {"E1"})
+    record = json.loads((out / "run.json").read_text())
+    assert record["settings"]["names"] == "--name-until '|' --ignore-version"
 
 
 def test_repeated_names_and_empty_records_are_told(vqrna_main, tmp_path, model, out):

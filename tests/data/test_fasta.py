@@ -103,6 +103,11 @@ def test_names_end_at_ascii_white_space_as_in_samtools(fasta: Path) -> None:
     assert records == [("a\u2028b\u00a0c", "d\u2028e"), ("x", "y")]
 
 
+def test_names_that_are_not_utf_8_stay_different(fasta: Path) -> None:
+    fasta.write_bytes(b">caf\xe9 \xe9\nA\n>caf\xe8\nC\n>caf\xc3\xa9\nC\n")
+    assert [r.name for r in read_fasta(fasta)] == [r"caf\xe9", r"caf\xe8", "café"]
+
+
 def test_headers_empty_records_and_duplicate_names(fasta: Path) -> None:
     write(fasta, ">a  one two \nA\n>\n>a\nC\n>  b c\n")
     assert read(fasta) == [

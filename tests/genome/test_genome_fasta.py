@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_genome import CHR1, CHR2, other_strand, rna, write, write_genome
 
+from vqrna.data.names import NameRule
 from vqrna.errors import DataError, UsageError
 from vqrna.genome import fasta
-from vqrna.genome.fasta import Genome, reverse_complement
+from vqrna.genome.fasta import Chromosomes, Genome, reverse_complement
 from vqrna.sequence import decode, encode
 
 
@@ -129,6 +130,54 @@ def test_a_repeated_name_is_told(tmp_path, monkeypatch, block):
             Genome.open(path)
     write(tmp_path, "genome.fa", ">a x\nACGT\n>b>\nAC\n>c y\nGGGG\n")
     assert Genome.open(path).names == ("a", "b>", "c")
+
+
+def test_names_are_cut_and_records_are_read_by_their_own(tmp_path):
+    path = write(tmp_path, "tx.fa", ">E1.4|g x\nACGT\n>E2.1|h\nGGCC\n")
+    genome = Genome.open(path, NameRule("|", ignore_version=True))
+    assert genome.names == ("E1", "E2")
+    assert read(genome, 1, 0, 4) == "GGCC"
+    assert Chromosomes(genome).number(b"E2.7|z") == 1
+    write(tmp_path, "two.fa", ">E1.4\nACGT\n>E1.5\nGGCC\n")
+    with pytest.raises(DataError, match=r"'E1.4' and 'E1.5' are both 'E1' with --ignore-version"):
+        Genome.open(tmp_path / "two.fa", NameRule(ignore_version=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        (b"E1.4", "; they match with --name-until '|'"),
+        (b"E1.9", "; they match with --name-until '|' --ignore-version"),
+        (b"E2", ""),
+    ],
+)
+def test_an_unknown_name_proposes_how_it_would_match(tmp_path, name, option):
+    genome = Genome.open(write(tmp_path, "tx.fa", ">E1.4|g x\nACGT\n"))
+    chromosomes = Chromosomes(genome)
+    assert chromosomes.number(name) is None
+    assert chromosomes.missing_message(name).endswith(f"(which has E1.4|g){option}")
+
+
+def test_records_without_a_name_are_left_out(tmp_path):
+    genome = Genome.open(write(tmp_path, "genome.fa", ">\nAAAA\n>b\nGGCC\n"))
+    assert (genome.names, genome.lengths, genome.unnamed) == (("b",), (4,), 1)
+    assert read(genome, 0, 0, 4) == "GGCC"
+    with pytest.raises(DataError, match="has no record with a name"):
+        Genome.open(write(tmp_path, "none.fa", ">\nAAAA\n"))
+
+
+def test_a_name_that_is_not_utf_8_is_reported_with_its_line(tmp_path):
+    path = tmp_path / "genome.fa"
+    path.write_bytes(b">a\nACGT\n>caf\xe9 x\nACGT\n")
+    with pytest.raises(DataError, match=r"genome.fa, line 3: the name b'caf\\xe9' is not UTF-8"):
+        Genome.open(path)
+
+
+def test_a_pipe_or_device_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(DataError, match="is a pipe or device, but a genome needs random"):
+            Genome.open(path)
 
 
 def test_a_missing_file_a_folder_and_standard_input(tmp_path):

@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 import pytest
 
 from seeded import files_in, letters, write_fasta
-from vqrna.prediction import draw_first, make_settings, pictures
+from vqrna.data.names import NameRule
+from vqrna.prediction import FastaSource, draw_first, make_settings, pictures
 
 
 @pytest.fixture
@@ -25,10 +26,16 @@ def drawn(monkeypatch):
     return calls
 
 
+CUT = NameRule("|", ignore_version=True)
+
+
 def draw(model, folder, records, **settings):
     fasta = write_fasta(folder / "in.fa", records)
     return draw_first(
-        [fasta], folder / "out", model, make_settings(model.modifications, **settings)
+        FastaSource((str(fasta),)),
+        folder / "out",
+        model,
+        make_settings(model.modifications, **settings),
     )
 
 
@@ -42,11 +49,19 @@ def test_png_and_svg_of_a_sequence(model, tmp_path):
     assert ElementTree.fromstring(svg).tag.endswith("svg")
 
 
+def test_names_are_cut_in_pictures_as_in_tables(model, tmp_path, drawn):
+    source = FastaSource((str(write_fasta(tmp_path / "in.fa", {"a.1|b": "ACGU"})),), CUT)
+    written, _ = draw_first(source, tmp_path, model, make_settings(model.modifications))
+    assert written[0].name == "01_a.png"
+
+
 def test_names_are_made_safe_and_stay_apart(model, tmp_path, drawn):
     names = ["../../etc/x", "same", "same", "日本語Ψ", "a" * 300, "..", "seventh"]
     fasta = tmp_path / "in.fa"
     fasta.write_text("".join(f">{name} text\nACGU\n" for name in names))
-    written, _ = draw_first([fasta], tmp_path, model, make_settings(model.modifications))
+    written, _ = draw_first(
+        FastaSource((str(fasta),)), tmp_path, model, make_settings(model.modifications)
+    )
     assert [path.name for path in written[::2]] == [
         "01_.._.._etc_x.png",
         "02_same.png",

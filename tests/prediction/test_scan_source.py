@@ -10,6 +10,7 @@ import pytest
 
 from seeded import write_fasta
 from vqrna.data.fasta import FastaRecord
+from vqrna.data.names import NameRule
 from vqrna.errors import DataError, VqrnaError
 from vqrna.prediction import FastaSource, MemorySource, Tally, as_source
 from vqrna.sequence import decode, encode
@@ -101,7 +102,7 @@ def test_repeated_names_are_counted():
 def test_names_are_cut_at_a_text(tmp_path):
     path = tmp_path / "gencode.fa"
     path.write_text(">E1.4|G1|x\nACGU\n>E2.1|G2\nGG\n>plain\nA\n")
-    source = FastaSource((str(path),), "|")
+    source = FastaSource((str(path),), NameRule("|"))
     assert [region.name for region in source.regions()] == ["E1.4", "E2.1", "plain"]
     assert source.describe() == {"names": "--name-until '|'"}
     path.write_text(">E1|G1\nACGU\n>E1|G2\nGG\n")
@@ -114,7 +115,13 @@ def test_names_are_cut_and_stay_distinct(tmp_path, kind):
     names = ["ENST1.2|ENSG1|", "ENST2.1|ENSG1|", "plain"]
     records = dict.fromkeys(names, "ACGU")
     given = records if kind == "memory" else write_fasta(tmp_path / "a.fa", records)
-    assert [r.name for r in as_source(given, "|").regions()] == ["ENST1.2", "ENST2.1", "plain"]
+    assert [r.name for r in as_source(given, NameRule("|")).regions()] == [
+        "ENST1.2",
+        "ENST2.1",
+        "plain",
+    ]
     assert [r.name for r in as_source(given).regions()] == names
+    whole = as_source(given, NameRule("|", ignore_version=True))
+    assert [r.name for r in whole.regions()] == ["ENST1", "ENST2", "plain"]
     with pytest.raises(DataError, match=r"are both .ENST. with --name-until"):
-        list(as_source({"ENST.1": "A", "ENST.2": "C"}, ".").regions())
+        list(as_source({"ENST.1": "A", "ENST.2": "C"}, NameRule(".")).regions())

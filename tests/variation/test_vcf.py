@@ -36,6 +36,11 @@ EXPECTED = [
 ]
 
 
+def test_an_endless_device_is_refused_at_once():
+    with pytest.raises(DataError, match="/dev/zero, line 1: is not a VCF file"):
+        records_of("/dev/zero")
+
+
 @pytest.mark.parametrize("form", ["plain", "windows", "gzip", "bgzip", "bcf", "plain-bcf"])
 def test_every_form_has_the_same_records(tmp_path, form):
     plain = tmp_path / "a.vcf"

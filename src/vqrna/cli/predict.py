@@ -71,12 +71,14 @@ def open_source(
     unspliced: bool,
     strict: bool,
     name_until: str,
+    ignore_version: bool,
 ) -> Source:
     """Open the sequences, or the regions of a genome, to scan."""
+    from vqrna.data.names import NameRule
     from vqrna.prediction import FastaSource
 
     if regions is None and annotation is None:
-        return FastaSource(tuple(fasta), name_until)
+        return FastaSource(tuple(fasta), NameRule(name_until, ignore_version))
     if len(fasta) != 1 or fasta[0] == "-":
         raise UsageError("--regions and --gtf need exactly one FASTA file (not standard input)")
     from vqrna.genome import open_genome
@@ -91,6 +93,8 @@ def open_source(
         flank=centre(model.length),
         modifications=settings.modifications,
         strict=strict,
+        name_until=name_until,
+        ignore_version=ignore_version,
     )
     for note in source.notes:
         say("note", note)
@@ -240,11 +244,20 @@ def predict(
     name_until: Annotated[
         str,
         option(
-            "Cut names of sequences at the first TEXT, such as '|' (not of a genome).",
+            "Cut names of sequences at the first TEXT, such as '|', in all files.",
             OUTPUT,
             metavar="TEXT",
         ),
     ] = "",
+    ignore_version: Annotated[
+        bool,
+        option(
+            "Drop versions from names of sequences, in all files: ENST00000257408.4 becomes "
+            "ENST00000257408.",
+            OUTPUT,
+            names=("--ignore-version",),
+        ),
+    ] = False,
     formats: Formats = None,
     organism: Annotated[str, option("NCBI taxonomy number, for the bedRMod header.", OUTPUT)] = "",
     assembly: Annotated[str, option("Name of the assembly, for the bedRMod header.", OUTPUT)] = "",
@@ -322,13 +335,22 @@ def predict(
         raise UsageError(
             "--context, --unspliced, --by-transcript and --strict need --regions or --gtf"
         )
-    if name_until and (in_genome or plot):
-        raise UsageError("--name-until needs FASTA records: not with a genome, nor with --plot")
     priors = parse_priors(prior)
 
     from vqrna.model.weights import load_model
+<<<<<<< HEAD
     from vqrna.prediction import Output, draw_first, make_settings, parse_formats, predict_files
     from vqrna.runtime.devices import choose_device, fast_bfloat16
+=======
+    from vqrna.prediction import (
+        FastaSource,
+        Output,
+        draw_first,
+        make_settings,
+        parse_formats,
+        predict_files,
+    )
+>>>>>>> b7fe020 (Cut names of sequences in genomes and their annotations, too; refuse pipes as genomes and endless devices as VCF)
 
     output = Output(parse_formats(formats), organism, assembly, annotation, by_transcript)
     loaded = load_model(model, device if engine_type.local else "cpu")
@@ -353,7 +375,16 @@ def predict(
     if not all_sites:
         show_uncalled(settings, loaded)
     source = open_source(
-        fasta, loaded, settings, regions, gtf, context, unspliced, strict, name_until
+        fasta,
+        loaded,
+        settings,
+        regions,
+        gtf,
+        context,
+        unspliced,
+        strict,
+        name_until,
+        ignore_version,
     )
     with open_engine(
         engine, source, loaded, settings, jobs=jobs, device=device, address=address
@@ -379,8 +410,8 @@ def predict(
             say("note", note)
         return
     show_prediction(result, to_stderr=out == "-")
-    if plot:
-        written, left_out = draw_first(fasta, Path(out), loaded, settings)
+    if plot and isinstance(source, FastaSource):
+        written, left_out = draw_first(source, Path(out), loaded, settings)
         report_files(written)
         if left_out:
             say("note", f"{plural(left_out, 'sequence')} not plotted: empty or too long")

@@ -20,6 +20,9 @@ MOST_PATHS = 5
 MOST_SEQUENCES = 10
 """Sequences that are listed; the others are in the table."""
 
+LONGEST_NAME = 40
+"""Longer names of sequences are cut in the table."""
+
 BEST = 3
 """Most probable sites that are listed of a sequence."""
 
@@ -67,6 +70,7 @@ def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
 def _show_sequences(console: Console, path: Path) -> None:
     """Print the first rows of the table by sequence, each with its most probable sites."""
     import pandas as pd
+    from rich.markup import escape
 
     names = dict.fromkeys(["sequence", "transcript_id", "gene", "chromosome", "strand"], str)
     rows = pd.read_csv(
@@ -76,10 +80,15 @@ def _show_sequences(console: Console, path: Path) -> None:
     table = new_table(("sequence",), ("nt", "called", "expected", "most probable sites"))
     for row in rows[:MOST_SEQUENCES]:
         cells = (f"{row['length']:,}", f"{row['called']:,}", number(float(row["expected"])))
-        table.add_row(row["sequence"], *cells, _best_sites(row))
+        table.add_row(escape(_clip(row["sequence"])), *cells, _best_sites(row))
     console.print(table)
     if len(rows) > MOST_SEQUENCES:
         console.print(f"the first {MOST_SEQUENCES}; all sequences: {path.name}", style="dim")
+
+
+def _clip(name: str) -> str:
+    """Cut a long name, so that the columns beside it have room."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _best_sites(row: dict[Any, Any]) -> str:

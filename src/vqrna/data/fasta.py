@@ -20,6 +20,9 @@ _BLOCK = 1 << 20
 _BLANKS = b" \t\r\n\v\f"
 _BOM = b"\xef\xbb\xbf"
 _HEADER, _COMMENT = ord(">"), ord(";")
+INVALID_UTF8 = "backslashreplace"
+"""How names show bytes that are not UTF-8, so that different names stay different: ``\\xe9``."""
+
 _PROTEIN_ONLY = "EFILPQJOZ"
 
 
@@ -143,9 +146,9 @@ def _records(lines: Iterable[bytes], file: str) -> Iterator[FastaRecord]:
                 yield FastaRecord(name, description, sequence.tokens(), start, file)
             count += 1
             # At ASCII white space, like samtools: the same names as from an index
-            words = [word.decode("utf-8", "replace") for word in line[1:].split(None, 1)]
-            name = words[0] if words else f"unnamed_{count}"
-            description = words[1].strip() if len(words) > 1 else ""
+            words = line[1:].split(None, 1)
+            name = words[0].decode("utf-8", INVALID_UTF8) if words else f"unnamed_{count}"
+            description = words[1].decode("utf-8", "replace").strip() if words[1:] else ""
             sequence, start = _Sequence(file, name), number
         elif first == _COMMENT:
             continue

@@ -32,6 +32,10 @@ class NameRule:
         return " ".join(words + ["--ignore-version"] * self.ignore_version)
 
 
+WHOLE_NAMES = NameRule()
+"""Names are compared as they are."""
+
+
 @dataclass
 class NameKeys:
     """The compared names of one file, with the names that they were made from."""

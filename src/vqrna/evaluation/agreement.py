@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vqrna.data.names import NameKeys, NameRule, matching_rule
+from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule, matching_rule
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.known_sites import (
     SCANNED,
@@ -82,7 +82,7 @@ class Matches:
         self, known: KnownSites, types: int, within: int, keys: NameKeys | None = None
     ) -> None:
         self.types, self.within = types, within
-        self._keys = keys or NameKeys(NameRule(), "")
+        self._keys = keys or NameKeys(WHOLE_NAMES, "")
         self.called = np.zeros((types, len(LEVELS) + 1), np.int64)
         self.names: set[str] = set()
         self._ids = {name: number for number, name in enumerate(known.names)}
@@ -360,7 +360,7 @@ def compare(
         settings["scanned"] = str(scanned or predicted.path.with_name(SCANNED))
     if min_percent is not None:
         settings["minimal percentage"] = f"{min_percent:g}"
-    if rule != NameRule():
+    if rule != WHOLE_NAMES:
         settings["names"] = rule.options()
     if only is not None:
         settings["modification"] = only.symbol

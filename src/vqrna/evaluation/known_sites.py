@@ -14,7 +14,8 @@ from os import PathLike
 
 import numpy as np
 
-from vqrna.data.names import NameKeys, NameRule
+from vqrna.data.fasta import INVALID_UTF8
+from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.predicted_sites import NOT_DATA, STRANDS, Facts, fact_of
@@ -85,7 +86,7 @@ def read_known(
     only: Modification | None = None,
     *,
     min_percent: float | None = None,
-    names: NameRule = NameRule(),  # noqa: B008 (frozen)
+    names: NameRule = WHOLE_NAMES,
     strict: bool = False,
 ) -> KnownSites:
     """Read known sites from BED (three columns or more), bedMethyl or bedRMod, plain or gzipped.
@@ -122,7 +123,7 @@ def read_known(
     unmodified = first_unmodified = 0
     with open_text(path) as lines:
         for number, raw in enumerate(lines, start=1):
-            text = raw.decode("utf-8", "replace").rstrip("\r\n")
+            text = raw.decode("utf-8", INVALID_UTF8).rstrip("\r\n")
             text = text.removeprefix("\ufeff") if number == 1 else text
             if not text.strip() or text.startswith(NOT_DATA):
                 if layout is None and text.startswith("#") and len(comments) < _MOST_COMMENTS:
@@ -323,10 +324,7 @@ class ScannedRegions:
 
 
 def read_scanned(
-    path: str | PathLike[str],
-    rule: NameRule = NameRule(),  # noqa: B008 (frozen)
-    *,
-    strict: bool = False,
+    path: str | PathLike[str], rule: NameRule = WHOLE_NAMES, *, strict: bool = False
 ) -> ScannedRegions:
     """Read scanned regions from BED, with the rules of `vqrna predict --regions`.
 
@@ -357,7 +355,7 @@ def read_scanned(
             except FeatureError as error:
                 skipped.add(error.reason, line_number, str(error))
                 continue
-            name = keys.add(read_bed_name(fields[0].decode("utf-8", "replace")))
+            name = keys.add(read_bed_name(fields[0].decode("utf-8", INVALID_UTF8)))
             number = names.setdefault(name, len(names))
             for reverse in (0, 1) if not strand else (int(strand < 0),):
                 group = (2 * number + reverse) * STRIDE

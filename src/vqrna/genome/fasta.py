@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 import numpy as np
 import pysam
 
+from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
 from vqrna.genome.coordinates import MAX_SEQUENCES
@@ -29,6 +30,7 @@ _SKIPPED = bytes(set(range(256)) - set(_PRINTABLE))
 _GZIP = b"\x1f\x8b"
 _COMPLEMENT = np.array([ALPHABET.index(base) for base in "UGCA"] + [AMBIGUOUS], dtype=np.uint8)
 _MITOCHONDRIA = ("chrM", "MT", "chrMT", "M")
+_PROPOSED = (NameRule("|"), NameRule(ignore_version=True), NameRule("|", ignore_version=True))
 
 
 def reverse_complement(tokens: np.ndarray) -> np.ndarray:
@@ -41,20 +43,26 @@ class Genome:
     """A FASTA file with an index."""
 
     path: Path  # Plain, or compressed with bgzip
-    names: tuple[str, ...]  # Names of the sequences, in the order of the file
+    names: tuple[str, ...]  # Names of the sequences after `rule`, in the order of the file
     lengths: tuple[int, ...]  # In nt
+    records: tuple[str, ...]  # Names in the file
+    rule: NameRule = WHOLE_NAMES  # How names are cut
+    unnamed: int = 0  # Number of records without a name; they are left out
 
     @classmethod
-    def open(cls, path: str | PathLike[str]) -> Genome:
+    def open(cls, path: str | PathLike[str], rule: NameRule = WHOLE_NAMES) -> Genome:
         """Check a FASTA file and read its index, which is written if it is missing.
 
-        Raises DataError if the file is missing, not FASTA or gzipped (not bgzipped); if the index
-        is missing and cannot be written, or does not fit the file. Raises UsageError if `path` is
-        standard input, which has no random access.
+        Raises DataError if the file is missing, a pipe, not FASTA or gzipped (not bgzipped); if the
+        index is missing and cannot be written, or does not fit the file; if names are not UTF-8, or
+        the same after `rule`. Raises UsageError if `path` is standard input, which has no random
+        access.
         """
         file = Path(path)
         if str(path) == "-":
             raise UsageError("a genome cannot be read from standard input: random access is needed")
+        if file.exists() and not file.is_file() and not file.is_dir():
+            raise DataError("is a pipe or device, but a genome needs random access", file=file)
         needed = [Path(f"{file}.fai")]
         if _is_compressed(file):
             needed.append(Path(f"{file}.gzi"))
@@ -69,7 +77,17 @@ class Genome:
             raise DataError(words, file=file)
         if min(lengths) < 0:
             raise DataError("has an invalid length: remove it", file=needed[0])
-        return cls(file, names, lengths)
+        keys = NameKeys(rule, file)
+        named = [
+            (keys.add(name), length, name)
+            for name, length in zip(names, lengths, strict=True)
+            if name
+        ]
+        if not named:
+            raise DataError("has no record with a name", file=file)
+        keys.check(keys.names)
+        cut, lengths, records = zip(*named, strict=True)
+        return cls(file, cut, lengths, records, rule, len(names) - len(named))
 
     def reader(self) -> Reader:
         """Open the file for reading."""
@@ -130,7 +148,7 @@ class Reader:
         if key in self._chunks:
             self._chunks.move_to_end(key)
             return self._chunks[key]
-        name = self._genome.names[chromosome]
+        name = self._genome.records[chromosome]
         first = number * _CHUNK
         stop = min(first + _CHUNK, self._genome.lengths[chromosome])
         with _translate_errors(self._genome.path):
@@ -241,6 +259,18 @@ def _check_letters(file: Path) -> None:
                 raise DataError(words, file=file, record=record, line=number)
 
 
+def _name_error(file: Path) -> DataError:
+    """Return an error on the first record whose name is not UTF-8."""
+    with open_text(file) as lines:
+        for number, line in enumerate(lines, start=1):
+            name = b"".join(line[1:].split(None, 1)[:1]) if line.startswith(b">") else b""
+            try:
+                name.decode()
+            except UnicodeDecodeError:
+                return DataError(f"the name {name!r} is not UTF-8", file=file, line=number)
+    return DataError("a name in its index is not UTF-8", file=file)
+
+
 def _compare_index(file: Path, needed: list[Path]) -> None:
     """Check an index that is older than its file, perhaps only because both were copied."""
     with tempfile.TemporaryDirectory() as folder:
@@ -268,6 +298,8 @@ def _translate_errors(file: Path) -> Iterator[None]:
         # The library prints the reason instead of raising it; this is the usual one.
         words = "cannot be indexed: all lines of a sequence but its last must be equally long"
         raise DataError(words, file=file) from None
+    except UnicodeDecodeError:
+        raise _name_error(file) from None
     except (OSError, ValueError) as error:
         words = f"cannot be read through its index ({str(error).splitlines()[0]})"
         raise DataError(f"{words}: remove the .fai to have it rewritten", file=file) from None
@@ -293,19 +325,36 @@ class Chromosomes:
         self.lengths = genome.lengths
         self._file = genome.path.name
         self._numbers = {name.encode(): i for i, name in enumerate(genome.names)}
+        self._rule = genome.rule
+        self._proposals: dict[NameRule, set[str]] = {}
 
     def number(self, name: bytes) -> int | None:
         """Return the number of a chromosome, or None if the genome does not have it.
 
-        White space around the name is ignored; GFF3 may have it with %XX escapes.
+        White space around the name is ignored; GFF3 may have it with %XX escapes. The name is cut
+        by the rule of the genome.
         """
         number = self._numbers.get(name)
         if number is None:
             name = name.strip()
-            number = self._numbers.get(name)
+            number = self._numbers.get(self._key(name))
             if number is None and b"%" in name:
-                number = self._numbers.get(unquote_to_bytes(name))
+                number = self._numbers.get(self._key(unquote_to_bytes(name)))
         return number
+
+    def _key(self, name: bytes) -> bytes:
+        if self._rule == WHOLE_NAMES:
+            return name
+        return self._rule.key(name.decode("utf-8", "replace")).encode()
+
+    def _proposal(self, name: str) -> str:
+        """Return the end of a message: options with which the genome has a name, if any."""
+        if self._rule != WHOLE_NAMES:
+            return ""
+        for rule in _PROPOSED if not self._proposals else ():
+            self._proposals[rule] = {rule.key(known) for known in self.names}
+        options = [r.options() for r, keys in self._proposals.items() if r.key(name) in keys]
+        return f"; they match with {options[0]}" if options else ""
 
     def missing_note(self, missing: Iterable[bytes]) -> str:
         """Return a note on unknown chromosomes, with the usual other name of one if it exists."""
@@ -316,7 +365,7 @@ class Chromosomes:
             other = self._other_name(name)
             if other:
                 return f"{words}; {self._file} has '{other}': is it the same as '{name}'?"
-        return words
+        return words + (self._proposal(names[0]) if names else "")
 
     def missing_message(self, name: bytes) -> str:
         """Return a message on an unknown chromosome, with the usual other name if that exists."""
@@ -325,7 +374,8 @@ class Chromosomes:
         other = self._other_name(text)
         if other:
             return f"{words}, which calls it '{other}': the names must be the same"
-        return f"{words} (which has {self.names[0]}{', ...' if len(self.names) > 1 else ''})"
+        has = f"{words} (which has {self.names[0]}{', ...' if len(self.names) > 1 else ''})"
+        return has + self._proposal(text)
 
     def _other_name(self, name: str) -> str | None:
         """Return the usual other name of a chromosome, such as 1 for chr1, if it exists."""

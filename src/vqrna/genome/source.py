@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from vqrna.data.names import WHOLE_NAMES, NameRule
 from vqrna.errors import UsageError
 from vqrna.genome.annotation import read_annotation
 from vqrna.genome.bed import read_bed
@@ -204,6 +205,8 @@ class GenomeSource:
             names["regions"] = self.regions_path.name
         if self.annotation_path is not None:
             names["annotation"] = self.annotation_path.name
+        if self.genome.rule != WHOLE_NAMES:
+            names["names"] = self.genome.rule.options()
         spliced = "unspliced" if self.unspliced else "spliced"
         return names | {"context": self.context, "transcripts": spliced}
 
@@ -221,6 +224,8 @@ class GenomeSource:
             "flank": self.flank,
             "modifications": list(self.symbols),
             "first_base_only": list(self.first_base_only),
+            "name_until": self.genome.rule.until,
+            "ignore_version": self.genome.rule.ignore_version,
         }
 
 
@@ -235,6 +240,8 @@ def open_genome(
     modifications: Sequence[Modification | str] = MODIFICATIONS,
     first_base_only: Sequence[str] | None = None,
     strict: bool = False,
+    name_until: str = "",
+    ignore_version: bool = False,
 ) -> GenomeSource:
     """Read what is to be scanned of a genome, and check it.
 
@@ -259,6 +266,10 @@ def open_genome(
         the modifications.
     strict : bool
         Raise DataError for features that cannot be used, which are skipped and counted otherwise.
+    name_until : str
+        Cut names of sequences at the first occurrence of this text, in all files.
+    ignore_version : bool
+        Drop versions from names of sequences, in all files: ENST1.4 becomes ENST1.
 
     Raises
     ------
@@ -276,9 +287,11 @@ def open_genome(
         types = [m for m in (*MODIFICATIONS, *modifications) if isinstance(m, Modification)]
         restricted = {m.symbol: m.first_base_only for m in types}
         first_base_only = [symbol for symbol in symbols if restricted.get(symbol)]
-    opened = Genome.open(genome)
+    opened = Genome.open(genome, NameRule(name_until, ignore_version))
     records = AnnotationRecords()
     notes: list[str] = []
+    if opened.unnamed:
+        notes.append(f"{opened.path.name}: records without a name, left out: {opened.unnamed:,}")
     skipped: tuple[SkippedInput, ...] = ()
     if annotation is not None:
         counts = SkippedFeatures(annotation, strict=strict)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
 from itertools import islice
-from os import PathLike
 from pathlib import Path
 
 from vqrna.model import Model
@@ -26,18 +24,14 @@ FIRST = 6
 
 
 def draw_first(
-    inputs: Sequence[str | PathLike[str]],
-    folder: Path,
-    model: Model,
-    settings: Settings,
-    count: int = FIRST,
+    source: FastaSource, folder: Path, model: Model, settings: Settings, count: int = FIRST
 ) -> tuple[list[Path], int]:
     """Draw the first sequences of a prediction into ``FOLDER/tracks/``.
 
     Parameters
     ----------
-    inputs : sequence of path-like
-        FASTA files; they are read again.
+    source : FastaSource
+        Its files are read again.
     folder : pathlib.Path
         Folder of the results.
     settings : Settings
@@ -57,7 +51,7 @@ def draw_first(
     from vqrna.plots.tracks import site_tracks
 
     all_sites = dataclasses.replace(settings, all_sites=True)
-    records = FastaSource(tuple(str(path) for path in inputs)).regions()
+    records = source.regions()
     written: list[Path] = []
     skipped = 0
     for number, record in enumerate(islice(records, count), start=1):

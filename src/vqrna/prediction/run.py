@@ -10,6 +10,7 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
+from vqrna.data.names import NameRule
 from vqrna.data.sequences import Sequences
 from vqrna.errors import UsageError
 from vqrna.formats import tsv
@@ -47,6 +48,7 @@ def predict(
     all_sites: bool = False,
     fdr: float | None = None,
     name_until: str = "",
+    ignore_version: bool = False,
     device: str = "auto",
     jobs: int | None = None,
     show_progress: bool = False,
@@ -79,6 +81,8 @@ def predict(
         Largest q-value that is called.
     name_until : str
         Cut names of sequences at the first occurrence of this text, such as ``|``.
+    ignore_version : bool
+        Drop versions from names of sequences: ENST00000257408.4 becomes ENST00000257408.
     device : str
         Device for a model that is loaded: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     jobs : int, optional
@@ -126,7 +130,7 @@ def predict(
         all_sites=all_sites,
         fdr=fdr,
     )
-    source, tally = as_source(sequences, name_until), Tally()
+    source, tally = as_source(sequences, NameRule(name_until, ignore_version)), Tally()
     engine = ThreadEngine(loaded, settings, resolve_jobs(jobs, loaded.device))
     total = Totals(len(settings.modifications))
     parts: list[Part] = []

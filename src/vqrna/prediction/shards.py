@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vqrna._version import __version__
+from vqrna.data.names import NameRule
 from vqrna.errors import DataError
 from vqrna.genome import GenomeSource, open_genome
 from vqrna.model import Model
@@ -253,7 +254,8 @@ def _file_digest(path: Path) -> str:
 def _source_spec(source: Source) -> dict[str, Any]:
     if isinstance(source, FastaSource):
         files = [str(Path(file).resolve()) for file in source.files]
-        return {"files": files, "name_until": source.name_until}
+        rule = source.rule
+        return {"files": files, "name_until": rule.until, "ignore_version": rule.ignore_version}
     if isinstance(source, GenomeSource):
         return {"genome": source.spec()}
     raise TypeError(f"a {type(source).__name__} cannot be scanned in shards")
@@ -262,7 +264,8 @@ def _source_spec(source: Source) -> dict[str, Any]:
 def _open_source(spec: dict[str, Any], inputs: Mapping[str, str]) -> Source:
     """Open a source again; the rows of a genome depend on its files, which must be unchanged."""
     if "genome" not in spec:
-        return FastaSource(tuple(spec["files"]), spec.get("name_until", ""))
+        rule = NameRule(spec.get("name_until", ""), spec.get("ignore_version", False))
+        return FastaSource(tuple(spec["files"]), rule)
     missing = [path for path in inputs if not Path(path).exists()]
     if missing:
         raise DataError("no such file, but the shards were made from it", file=missing[0])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from vqrna.data.fasta import FastaRecord, read_fasta
-from vqrna.data.names import NameKeys, NameRule
+from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule
 from vqrna.data.sequences import Sequences, check_file, check_type, paths_of, read_sequences
 from vqrna.region import Region
 from vqrna.runtime.run_record import SkippedInput
@@ -108,11 +108,12 @@ class SequenceTables:
         """Return None: all scanned positions count."""
 
 
-def _named_regions(records: Iterable[FastaRecord], name_until: str, file: str) -> Iterator[Region]:
+def _named_regions(records: Iterable[FastaRecord], rule: NameRule, file: str) -> Iterator[Region]:
     """Yield each record under its cut name; DataError if two names are the same after it."""
-    keys = NameKeys(NameRule(name_until), file)
+    keys = NameKeys(rule, file)
+    whole = rule == WHOLE_NAMES
     for record in records:
-        name = keys.add(record.name) if name_until else record.name
+        name = record.name if whole else keys.add(record.name)
         if keys.ambiguous:
             keys.check({name})
         yield Region.whole(name, record.tokens)
@@ -121,13 +122,15 @@ def _named_regions(records: Iterable[FastaRecord], name_until: str, file: str) -
 class _Sequences:
     """Members that sources of plain sequences share."""
 
+    rule: NameRule
+
     tables: ClassVar[SiteTables] = SequenceTables()
     skipped: ClassVar[tuple[SkippedInput, ...]] = ()
     notes: ClassVar[tuple[str, ...]] = ()
 
     def describe(self) -> dict[str, str]:
-        """Return nothing: the result depends on the sequences only."""
-        return {}
+        """Return the rule by which names are cut, if there is one."""
+        return {} if self.rule == WHOLE_NAMES else {"names": self.rule.options()}
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ class FastaSource(_Sequences):
     """
 
     files: tuple[str, ...]  # ``-`` is standard input
-    name_until: str = ""  # Text at which names are cut; empty if they are whole
+    rule: NameRule = WHOLE_NAMES  # How names are cut
 
     def __post_init__(self) -> None:
         """Check that the files exist."""
@@ -156,11 +159,7 @@ class FastaSource(_Sequences):
     def regions(self) -> Iterator[Region]:
         """Yield each record; raises DataError if two names are the same after they are cut."""
         for file in self.files:
-            yield from _named_regions(read_fasta(file), self.name_until, file)
-
-    def describe(self) -> dict[str, str]:
-        """Return the rule by which names are cut, if there is one."""
-        return {"names": NameRule(self.name_until).options()} if self.name_until else {}
+            yield from _named_regions(read_fasta(file), self.rule, file)
 
     def inputs(self) -> tuple[Path, ...]:
         """Return the files."""
@@ -179,7 +178,7 @@ class MemorySource(_Sequences):
     """Sequences in memory."""
 
     sequences: Sequences  # As for :func:`vqrna.data.sequences.read_sequences`
-    name_until: str = ""  # Text at which names are cut; empty if they are whole
+    rule: NameRule = WHOLE_NAMES  # How names are cut
 
     rereadable: ClassVar[bool] = False
 
@@ -190,7 +189,7 @@ class MemorySource(_Sequences):
         type.
         """
         records = read_sequences(self.sequences)
-        yield from _named_regions(records, self.name_until, "sequences")
+        yield from _named_regions(records, self.rule, "sequences")
 
     def inputs(self) -> tuple[Path, ...]:
         """Return nothing: there are no files to read again."""
@@ -200,12 +199,12 @@ class MemorySource(_Sequences):
         """Return None: the sequences may be an iterator."""
 
 
-def as_source(sequences: Sequences, name_until: str = "") -> FastaSource | MemorySource:
+def as_source(sequences: Sequences, rule: NameRule = WHOLE_NAMES) -> FastaSource | MemorySource:
     """Return a source of anything that :func:`vqrna.data.sequences.read_sequences` accepts.
 
     Raises DataError if a file is missing. Raises UsageError if the type is another one.
     """
     paths = paths_of(sequences)
     if paths is not None:
-        return FastaSource(paths, name_until)
-    return MemorySource(check_type(sequences), name_until)
+        return FastaSource(paths, rule)
+    return MemorySource(check_type(sequences), rule)

@@ -46,6 +46,8 @@ Releases of bcftools insist on a subfield with the name Consequence. They read n
 COLUMNS = 8
 """Fewest columns of a record."""
 
+_VCF = b"##fileformat=VCF"
+_NOT_VCF = "is not a VCF file: expected ##fileformat=VCF first, and #CHROM before the records"
 _BCF = b"BCF\x02"
 _GZIP = b"\x1f\x8b"
 _REF = re.compile(rb"[A-Za-z]+").fullmatch
@@ -93,7 +95,7 @@ class VcfFile:
                     columns = columns or (
                         len(line.split(b"\t")) if line.startswith(b"#CHROM") else 0
                     )
-                    if line_number == 1 and not line.startswith(b"##fileformat=VCF"):
+                    if line_number == 1 and not line.startswith(_VCF):
                         raise self._header_error(1)
                     continue
                 if not columns:
@@ -156,8 +158,7 @@ class VcfFile:
         return VcfRecord(number, text_chrom, int(pos), text_name, text_ref, alts)
 
     def _header_error(self, line: int) -> DataError:
-        words = "is not a VCF file: expected ##fileformat=VCF first, and #CHROM before the records"
-        return DataError(words, file=self.shown, line=line)
+        return DataError(_NOT_VCF, file=self.shown, line=line)
 
     @contextmanager
     def _lines(self) -> Iterator[Iterator[bytes]]:
@@ -219,6 +220,10 @@ def open_vcf(path: str | PathLike[str]) -> Iterator[VcfFile]:
                 shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
             else:
                 with Path(shown).open("rb") as pipe:
+                    start = pipe.read(len(_VCF))  # a device may be endless
+                    if start and not start.startswith((_VCF, _GZIP, _BCF)):
+                        raise DataError(_NOT_VCF, file=shown, line=1)
+                    file.write(start)
                     shutil.copyfileobj(pipe, file, 1 << 20)
         if not copy.stat().st_size:
             raise DataError("is empty", file=shown)
