@@ -338,10 +338,6 @@ def predict(
     priors = parse_priors(prior)
 
     from vqrna.model.weights import load_model
-<<<<<<< HEAD
-    from vqrna.prediction import Output, draw_first, make_settings, parse_formats, predict_files
-    from vqrna.runtime.devices import choose_device, fast_bfloat16
-=======
     from vqrna.prediction import (
         FastaSource,
         Output,
@@ -350,7 +346,7 @@ def predict(
         parse_formats,
         predict_files,
     )
->>>>>>> b7fe020 (Cut names of sequences in genomes and their annotations, too; refuse pipes as genomes and endless devices as VCF)
+    from vqrna.runtime.devices import choose_device, fast_bfloat16
 
     output = Output(parse_formats(formats), organism, assembly, annotation, by_transcript)
     loaded = load_model(model, device if engine_type.local else "cpu")

@@ -87,7 +87,7 @@ def _show_sequences(console: Console, path: Path) -> None:
 
 
 def _clip(name: str) -> str:
-    """Cut a long name, so that the columns beside it have room."""
+    """Cut a long name, so that the columns beside it are not cut."""
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 

@@ -95,13 +95,14 @@ def recognise(cells: Sequence[str], comments: Sequence[str], columns: Sequence[s
 
 def _named(columns: Sequence[str]) -> Layout | None:
     """Return the layout by names; None if sequence, start or end has no usual name."""
-    found = {field: _column(field, columns) for field in _NAMES}
-    sequence, start, stop = (found[field] for field in _ALWAYS)
+    columns_of = {field: _column(field, columns) for field in _NAMES}
+    sequence, start, stop = (columns_of[field] for field in _ALWAYS)
     if sequence is None or start is None or stop is None:
         return None
     names = [_plain(name) for name in columns]
     width = names.index("width") if {"seqnames", "width"} <= set(names) else None
-    return Layout(sequence, start, stop, found["code"], found["strand"], found["percent"], width)
+    code, strand, percent = (columns_of[field] for field in ("code", "strand", "percent"))
+    return Layout(sequence, start, stop, code, strand, percent, width)
 
 
 def _column(field: str, columns: Sequence[str]) -> int | None:
