@@ -102,13 +102,20 @@ def work(args: argparse.Namespace) -> None:
     folder = args.data / "studies"
     studies = read_studies(folder, benchmark_modifications(args.data), on_missing=lambda line: None)
 
-    def measure(name: str, model: Callable[[Study], Scorer], among: Sequence[Study]) -> None:
+    def measure(
+        name: str, model: Callable[[Study], Scorer], among: Sequence[Study], **settings: Any
+    ) -> None:
         if (RESULTS / f"{name}.json").exists():
             print(f"{name}: kept")
             return
         started = time.monotonic()
         rows = [row for study in among for row in measured(model(study), study)]
-        facts = {"name": name, "rows": rows, "seconds": round(time.monotonic() - started, 1)}
+        facts = {
+            "name": name,
+            **settings,
+            "rows": rows,
+            "seconds": round(time.monotonic() - started, 1),
+        }
         write(name, facts)
 
     if "site" in args.simple:
@@ -133,7 +140,8 @@ def work(args: argparse.Namespace) -> None:
             continue
         network = trained_without(name, args.data, folder, RUNS, config, show_progress=True)
         among = [s for s in studies if name in (ALL, NONE, s.name)]
-        measure(f"without-{name}", lambda _, network=network: network, among)  # type: ignore[misc]
+        training = {"epochs": config.training.epochs, "teacher": config.training.teacher}
+        measure(f"without-{name}", lambda _, network=network: network, among, **training)  # type: ignore[misc]
 
 
 def measured(model: Any, study: Any) -> list[dict[str, Any]]:
