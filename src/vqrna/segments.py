@@ -16,7 +16,7 @@ import pandas as pd
 
 from vqrna.modifications import Modification
 from vqrna.region import Region
-from vqrna.sites import round_significant
+from vqrna.sites import Sites, best_rows, concat_sites, round_significant
 from vqrna.stats.tiers import CALLS, TIERS
 
 SCALE = 10**9
@@ -183,6 +183,63 @@ def concat_segments(parts: Sequence[Segments]) -> Segments:
         return parts[0]
     names = [f.name for f in dataclasses.fields(Segments)]
     return Segments(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Reported sites and the segments that they are in, both in the order of the scan."""
+
+    sites: Sites
+    segments: Segments  # With the number of sites in `reported`; without calls
+
+    @property
+    def segment(self) -> np.ndarray:
+        """Index of the segment of each site; shape (N,), int64."""
+        return np.repeat(np.arange(len(self.segments)), self.segments.reported)
+
+    def keep(self, kept: np.ndarray) -> Block:
+        """Return the block with some of its sites, `kept` of shape (N,), bool."""
+        return Block(self.sites.take(kept), self.segments.with_reported(kept))
+
+    def best_of_segments(self, top: int) -> Block:
+        """Return the block with the `top` most probable sites of each segment and modification."""
+        return self.keep(best_rows(self.sites, top, self.segment))
+
+    def called_segments(self) -> Segments:
+        """Return the segments with the calls of their sites."""
+        return self.segments.count_calls(self.sites.modification_index, self.sites.tier)
+
+
+def best_of_sequences(blocks: Iterable[Block], top: int) -> Iterator[Block]:
+    """Keep the `top` most probable sites of each sequence and modification.
+
+    Memory holds the best sites of one sequence beside a block. A sequence begins with a segment at
+    0 or of another name.
+    """
+    waiting: Block | None = None
+    for block in blocks:
+        if not len(block.segments):
+            continue
+        if waiting is not None:
+            block = _concat_blocks(waiting, block)
+        segments = block.segments
+        opens = segments.start == 0
+        opens[1:] |= segments.sequence[1:] != segments.sequence[:-1]
+        sequence = np.cumsum(opens)
+        block = block.keep(best_rows(block.sites, top, sequence[block.segment]))
+        last = int(np.searchsorted(sequence, sequence[-1]))
+        sites = int(block.segments.reported[:last].sum())
+        if last:
+            yield Block(block.sites.take(slice(sites)), block.segments.take(slice(last)))
+        rest = slice(last, None)
+        waiting = Block(block.sites.take(slice(sites, None)), block.segments.take(rest))
+    if waiting is not None:
+        yield waiting
+
+
+def _concat_blocks(*blocks: Block) -> Block:
+    sites = concat_sites(block.sites for block in blocks)
+    return Block(sites, concat_segments([block.segments for block in blocks]))
 
 
 def whole_sequences(blocks: Iterable[Segments]) -> Iterator[Segments]:

@@ -168,6 +168,39 @@ def concat_sites(parts: Iterable[Sites]) -> Sites:
     return Sites(**columns, extra=extra)
 
 
+def best_rows(
+    sites: Sites, top: int, group: np.ndarray | int = 0, order: np.ndarray | None = None
+) -> np.ndarray:
+    """Return which sites are among the most probable ones of their group and modification.
+
+    Of equal probabilities, the higher score is preferred, then the first in `order`.
+
+    Parameters
+    ----------
+    top : int
+        Most sites of each group and modification.
+    group : np.ndarray, shape (N,), int64, or int
+    order : np.ndarray, shape (N,), int64, optional
+        Such as the position in the group; that of the rows if not given.
+
+    Returns
+    -------
+    np.ndarray, shape (N,), bool
+    """
+    count = len(sites)
+    group = np.broadcast_to(np.asarray(group, dtype=np.int64), count)
+    index = sites.modification_index
+    last = np.arange(count) if order is None else order
+    rows = np.lexsort((last, -sites.score, -sites.probability, index, group))
+    opens = np.ones(count, dtype=bool)
+    opens[1:] = (np.diff(group[rows]) != 0) | (index[rows][1:] != index[rows][:-1])
+    first = np.flatnonzero(opens)
+    rank = np.arange(count) - np.repeat(first, np.diff(np.append(first, count)))
+    best = np.empty(count, dtype=bool)
+    best[rows] = rank < top
+    return best
+
+
 def flag_names(flags: np.ndarray) -> np.ndarray:
     """Return the names of flags, comma-separated: shape (N,), object."""
     words = [

@@ -68,7 +68,7 @@ def test_a_model_without_tiers_says_that_it_calls_nothing(vqrna_main, fasta, tmp
     assert done.code == 0
     assert done.err == (
         "vqrna: note: Am, Psi: this model has no calibration for scans, so no site reaches a "
-        "confidence tier; use --min-probability, --threshold or --all-sites, or calibrate the "
+        "confidence tier; use --top, --min-probability or --threshold, or calibrate the "
         "model (vqrna model calibrate)\n"
     )
     assert read_table((out / "sites.tsv").read_text()).empty
@@ -83,7 +83,7 @@ def test_types_that_cannot_reach_the_tier_are_named(vqrna_main, fasta, model, ou
     assert done.err == (
         "vqrna: note: no site can reach medium confidence (a probability of 0.1) for these "
         "modifications, of which the highest probability is: m6A 0.0045, Psi 0.0045; use "
-        "--confidence low or --min-probability\n"
+        "--confidence low, --top or --min-probability\n"
     )
     assert vqrna_main(*words, "--min-probability", "0.001").err == ""
 

@@ -87,6 +87,7 @@ def test_the_record_and_the_head_of_a_bed_file_say_where_they_come_from(model, f
         "threshold": None,
         "min_probability": None,
         "fdr": None,
+        "top": None,
         "all_sites": False,
     }
     rows = done.summary.set_index("modification")

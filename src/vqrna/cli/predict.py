@@ -135,7 +135,7 @@ def show_uncalled(settings: Settings, model: Model) -> None:
         say(
             "note",
             f"{', '.join(names)}: this model has no calibration for scans, so no site reaches a "
-            "confidence tier; use --min-probability, --threshold or --all-sites, or calibrate "
+            "confidence tier; use --top, --min-probability or --threshold, or calibrate "
             "the model (vqrna model calibrate)",
         )
     tier = tier_index(settings.confidence)
@@ -146,12 +146,12 @@ def show_uncalled(settings: Settings, model: Model) -> None:
         if p < PROBABILITIES[tier]
     ]
     if names:
-        lower = "--confidence low or " if tier else ""
+        lower = "--confidence low, " if tier else ""
         say(
             "note",
             f"no site can reach {settings.confidence} confidence (a probability of "
             f"{PROBABILITIES[tier]:.2g}) for these modifications, of which the highest "
-            f"probability is: {', '.join(names)}; use {lower}--min-probability",
+            f"probability is: {', '.join(names)}; use {lower}--top or --min-probability",
         )
 
 
@@ -198,6 +198,15 @@ def predict(
     ] = None,
     fdr: Annotated[
         float | None, option("Report only sites with at most this q-value.", CALLING)
+    ] = None,
+    top: Annotated[
+        int | None,
+        option(
+            "Report the N most probable sites of each sequence (or transcript) and modification, "
+            "of any tier or none; with other limits, of the sites that these leave.",
+            CALLING,
+            metavar="N",
+        ),
     ] = None,
     prior: Priors = None,
     all_sites: Annotated[
@@ -366,6 +375,7 @@ def predict(
         prior=priors,
         all_sites=all_sites,
         fdr=fdr,
+        top=top,
         precision="fast" if fast else "float32",
     )
     if not all_sites:

@@ -21,7 +21,7 @@ from vqrna.genome.coordinates import (
 )
 from vqrna.genome.fasta import Genome
 from vqrna.genome.transcripts import Coverage, Transcripts, TranscriptStarts
-from vqrna.sites import Sites, concat_sites
+from vqrna.sites import Sites, best_rows, concat_sites
 
 BATCH = 1 << 17
 """Rows are processed in batches of at least this size; larger if few of them are complete."""
@@ -54,6 +54,8 @@ class LocatedSites:
     reverse: np.ndarray  # (N,), bool: Strand of the genome
     # (N,), int64: Number of the transcript that was scanned; -1 if it was the genome
     owner: np.ndarray
+    # (N,), int64: Number of transcripts that the row represents; not used where `owner` is -1
+    weight: np.ndarray
     # (N,), int64: Lower bound for all later rows in the order of the table: a genome offset or the
     # number of a transcript. Never falls.
     low: np.ndarray
@@ -68,14 +70,15 @@ class LocatedSites:
 
     def take(self, rows: np.ndarray) -> LocatedSites:
         """Return rows by indices or mask."""
-        columns = (self.offset, self.reverse, self.owner, self.low)
+        columns = (self.offset, self.reverse, self.owner, self.weight, self.low)
         return LocatedSites(self.sites.take(rows), *(column[rows] for column in columns))
 
 
-def _concatenate(parts: list[LocatedSites]) -> LocatedSites:
+def concat_located(parts: list[LocatedSites]) -> LocatedSites:
+    """Concatenate located sites; one part at least."""
     if len(parts) == 1:
         return parts[0]
-    columns = ("offset", "reverse", "owner", "low")
+    columns = ("offset", "reverse", "owner", "weight", "low")
     arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in columns]
     return LocatedSites(concat_sites(part.sites for part in parts), *arrays)
 
@@ -96,7 +99,8 @@ def locate_in_genome(
             offset = genome_offset(_look_up(sites.sequence, numbers), sites.position)
             window = np.searchsorted(windows, offset, side="right") - 1
             owner = np.full(len(sites), -1, dtype=np.int64)
-            yield LocatedSites(sites, offset, sites.reverse, owner, windows[window])
+            weight = np.zeros(len(sites), dtype=np.int64)
+            yield LocatedSites(sites, offset, sites.reverse, owner, weight, windows[window])
 
 
 def locate_in_transcripts(
@@ -121,7 +125,8 @@ def locate_in_transcripts(
         low = owner.copy()
         index = starts.index(strand_offset(offset[~spliced], reverse[~spliced]))
         low[~spliced] = starts.owners[starts.first[index]]
-        yield LocatedSites(sites, offset, reverse, owner, low)
+        weight = np.ones(len(sites), dtype=np.int64)
+        yield LocatedSites(sites, offset, reverse, owner, weight, low)
 
 
 def _look_up(names: np.ndarray, numbers: Mapping[str, int]) -> np.ndarray:
@@ -148,7 +153,7 @@ def flush_complete(
         count += len(part)
         if count < limit:
             continue
-        pool = _concatenate(waiting)
+        pool = concat_located(waiting)
         done = complete(pool)
         if done.any():
             yield pool.take(done)
@@ -156,7 +161,7 @@ def flush_complete(
         waiting, count = [pool], len(pool)
         limit = max(BATCH, 2 * count)
     if count:
-        yield _concatenate(waiting)
+        yield concat_located(waiting)
 
 
 def collapse_to_genome(
@@ -228,7 +233,7 @@ class _GenomeTable:
 
     def _transcript(self, pool: LocatedSites) -> tuple[np.ndarray, np.ndarray]:
         """Return the transcript to name in each row, and the number of those that it represents."""
-        transcript, weight = pool.owner.copy(), np.ones(len(pool), dtype=np.int64)
+        transcript, weight = pool.owner.copy(), pool.weight.copy()
         restricted = (pool.owner < 0) & self._first_base_only[pool.sites.modification_index]
         free = (pool.owner < 0) & ~restricted
         offsets = pool.strand_offset
@@ -248,6 +253,55 @@ class _GenomeTable:
         # One of the two may be missing (-1); the rank of -1 is beyond all others.
         ranks = np.append(self._transcripts.ranks, len(self._transcripts))
         return depth, np.where(ranks[best] <= ranks[region], best, region)
+
+
+def copies_in_transcripts(
+    pool: LocatedSites, transcripts: Transcripts, first_base_only: np.ndarray, numbers: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield a copy of each site for each transcript that contains it, whole transcripts at a time.
+
+    Parameters
+    ----------
+    pool : LocatedSites
+        Sites of a genome.
+    first_base_only : np.ndarray, shape (M,), bool
+        Which of the scan's modifications occur only at the first base of a transcript.
+    numbers : np.ndarray, shape (T,), int64
+        Transcripts, ascending.
+
+    Yields
+    ------
+    row, number, position : np.ndarray, shape (R,), int64
+        Row of the pool, number of the transcript, and position along its bases in the genome;
+        sorted by transcript, position and modification. Bases that a transcript itself lacks are
+        left out.
+    """
+    order = np.lexsort((pool.sites.modification_index, pool.strand_offset))
+    offsets = pool.strand_offset[order]
+    index = pool.sites.modification_index
+    owner, block = expand_ranges(transcripts.first[numbers], transcripts.first[numbers + 1])
+    reverse = transcripts.reverse[numbers[owner]]
+    low, high = (
+        np.searchsorted(offsets, strand_offset(transcripts.blocks[block, side], reverse))
+        for side in (0, 1)
+    )
+    before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(high - low)])
+    begin = 0
+    while begin < len(block):
+        end = max(begin + 1, int(np.searchsorted(before, before[begin] + BATCH)))
+        # Only whole transcripts.
+        same = owner[begin:] <= owner[min(end, len(block)) - 1]
+        end = begin + int(same.sum())
+        of, ordered = expand_ranges(low[begin:end], high[begin:end])
+        row = order[ordered]
+        number, position = transcripts.transcript_positions(block[begin:end][of], pool.offset[row])
+        sort = np.lexsort((index[row], position, number))
+        row, number, position = row[sort], number[sort], position[sort]
+        allowed = ~first_base_only[index[row]] | ~transcripts.known[number] | (position == 0)
+        allowed &= transcripts.numbered(number, position) >= 0
+        if allowed.any():
+            yield row[allowed], number[allowed], position[allowed]
+        begin = end
 
 
 class TranscriptTable:
@@ -285,13 +339,17 @@ class TranscriptTable:
             pool = pool.take(order)
             yield self._rows(pool, pool.owner, pool.sites.position)
 
-    def rows_from_genome(self, parts: Iterable[LocatedSites]) -> Iterator[Sites]:
+    def rows_from_genome(
+        self, parts: Iterable[LocatedSites], top: int | None = None
+    ) -> Iterator[Sites]:
         """Copy the rows of a genome to its transcripts, each when the scan has passed it.
 
         Parameters
         ----------
         parts : iterable of LocatedSites
             From :func:`locate_in_genome`.
+        top : int, optional
+            Most rows of each transcript and modification, the most probable ones.
         """
         starts, stops = self._transcripts.starts, self._transcripts.stops
         waiting: list[LocatedSites] = []
@@ -301,51 +359,33 @@ class TranscriptTable:
             count += len(part)
             if count < limit:
                 continue
-            pool = _concatenate(waiting)
+            pool = concat_located(waiting)
             passed = pool.low[-1]
             until = done + int(np.searchsorted(starts[done:], passed))
             late = np.flatnonzero(stops[done:until] > passed)
             until = done + int(late[0]) if len(late) else until
-            yield from self._copy_to_transcripts(pool, done, until)
+            yield from self._copy_to_transcripts(pool, done, until, top)
             done = until
             if done < len(starts):
                 pool = pool.take(pool.offset >= starts[done])
             waiting, count = [pool], len(pool)
             limit = max(BATCH, 2 * count)
         if count:
-            yield from self._copy_to_transcripts(_concatenate(waiting), done, len(starts))
+            pool = concat_located(waiting)
+            yield from self._copy_to_transcripts(pool, done, len(starts), top)
 
-    def _copy_to_transcripts(self, pool: LocatedSites, done: int, until: int) -> Iterator[Sites]:
+    def _copy_to_transcripts(
+        self, pool: LocatedSites, done: int, until: int, top: int | None
+    ) -> Iterator[Sites]:
         """Yield the rows of transcripts [done, until), some transcripts at a time."""
-        transcripts = self._transcripts
-        pool = pool.take(np.lexsort((pool.sites.modification_index, pool.strand_offset)))
-        offsets = pool.strand_offset
-        owners = np.arange(done, until)
-        owner, block = expand_ranges(transcripts.first[owners], transcripts.first[owners + 1])
-        reverse = transcripts.reverse[owners[owner]]
-        low, high = (
-            np.searchsorted(offsets, strand_offset(transcripts.blocks[block, side], reverse))
-            for side in (0, 1)
-        )
-        before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(high - low)])
-        begin = 0
-        while begin < len(block):
-            end = max(begin + 1, int(np.searchsorted(before, before[begin] + BATCH)))
-            # Only whole transcripts.
-            same = owner[begin:] <= owner[min(end, len(block)) - 1]
-            end = begin + int(same.sum())
-            index, row = expand_ranges(low[begin:end], high[begin:end])
+        numbers = np.arange(done, until)
+        copies = copies_in_transcripts(pool, self._transcripts, self._first_base_only, numbers)
+        for row, number, position in copies:
             rows = pool.take(row)
-            number, position = transcripts.transcript_positions(
-                block[begin:end][index], rows.offset
-            )
-            order = np.lexsort((rows.sites.modification_index, position, number))
-            allowed = ~self._first_base_only[rows.sites.modification_index[order]]
-            allowed |= ~transcripts.known[number[order]] | (position[order] == 0)
-            order = order[allowed]
-            if len(order):
-                yield self._rows(rows.take(order), number[order], position[order])
-            begin = end
+            if top is not None:
+                best = best_rows(rows.sites, top, number, position)
+                rows, number, position = rows.take(best), number[best], position[best]
+            yield self._rows(rows, number, position)
 
     def _copy_first_bases(self, part: LocatedSites, starts: TranscriptStarts) -> LocatedSites:
         """Copy the rows of first bases to each transcript that begins there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from vqrna.genome.coordinates import chromosome_of, expand_ranges, genome_offset
 from vqrna.genome.fasta import Genome
 from vqrna.genome.transcripts import Transcripts
 from vqrna.segments import Segments, SequenceRows, concat_segments, whole_sequences
+from vqrna.sites import Sites
 
 BATCH = 1 << 11
 """Most transcripts of a block of rows."""
@@ -134,6 +136,34 @@ class SequenceTable:
                 "strand": np.where(reverse, "-", "+").astype(object),
             },
         )
+
+
+def with_calls(blocks: Iterable[SequenceRows], called: Iterator[Sites]) -> Iterator[SequenceRows]:
+    """Replace the calls of transcripts by those of their rows in the table by transcript.
+
+    Parameters
+    ----------
+    blocks : iterable of SequenceRows
+    called : iterator of Sites
+        Rows of the table by transcript, in the same order of transcripts.
+    """
+    waiting = Sites.empty()
+    for rows in blocks:
+        names = rows.segments.sequence
+        number = {name: n for n, name in enumerate(names.tolist())}
+        calls = np.zeros_like(rows.segments.calls)
+        while True:
+            of = np.array([number.get(name, -1) for name in waiting.sequence.tolist()], np.int64)
+            own = (of >= 0) & (waiting.tier > 0)
+            np.add.at(calls, (of[own], waiting.modification_index[own], waiting.tier[own] - 1), 1)
+            waiting = waiting.take(of < 0)
+            if len(waiting):
+                break
+            following = next(called, None)
+            if following is None:
+                break
+            waiting = following
+        yield dataclasses.replace(rows, segments=rows.segments.replace(calls=calls))
 
 
 def _without(segments: Segments, hidden: np.ndarray) -> Segments:

@@ -18,6 +18,7 @@ from vqrna.data.names import WHOLE_NAMES, NameRule
 from vqrna.errors import UsageError
 from vqrna.genome.annotation import read_annotation
 from vqrna.genome.bed import read_bed
+from vqrna.genome.best_sites import best_of_transcripts
 from vqrna.genome.coordinates import chromosome_of, position_of, split_strand
 from vqrna.genome.fasta import Genome
 from vqrna.genome.liftover import (
@@ -30,7 +31,7 @@ from vqrna.genome.liftover import (
     locate_in_transcripts,
 )
 from vqrna.genome.regions import covered_intervals, cut_pieces, genome_regions, transcript_regions
-from vqrna.genome.sequence_table import SequenceTable
+from vqrna.genome.sequence_table import SequenceTable, with_calls
 from vqrna.genome.skipping import SkippedFeatures
 from vqrna.genome.transcripts import (
     AnnotationRecords,
@@ -42,7 +43,7 @@ from vqrna.genome.transcripts import (
 from vqrna.modifications import MODIFICATIONS, Modification, symbol_of
 from vqrna.region import Region
 from vqrna.runtime.run_record import SkippedInput
-from vqrna.segments import Segments, SequenceRows
+from vqrna.segments import Block, Segments, SequenceRows, best_of_sequences
 from vqrna.sites import Sites
 
 CONTEXTS = ("genome", "transcript")
@@ -68,17 +69,25 @@ class GenomeTables:
     main_columns: ClassVar[Mapping[str, type]] = GENOME_COLUMNS
     transcript_columns: ClassVar[Mapping[str, type]] = TRANSCRIPT_COLUMNS
 
-    def main_rows(self, scanned: Iterator[Sites]) -> Iterator[Sites]:
+    def best_blocks(self, scanned: Iterator[Block], top: int) -> Iterator[Block]:
+        """Keep the best sites of each transcript, if these are scanned one by one.
+
+        In a scanned genome, transcripts share sites: the rows of the tables are selected instead.
+        """
+        return scanned if self._genomic else best_of_sequences(scanned, top)
+
+    def main_rows(self, scanned: Iterator[Sites], top: int | None = None) -> Iterator[Sites]:
         """Return the rows of the main table: one for each site of the genome and modification.
 
         Sorted by chromosome, position, strand (+ before -) and modification. A row has the values
         of the transcript with the highest score (of equal scores, the first by name) and five more
         columns: ``lowest_score`` among the scanned rows, ``transcript`` (that of the highest) and
         its ``gene``, ``transcripts``, the number of those that contain the site, and
-        ``reported_in``, the number of those in which it is among the scanned rows.
+        ``reported_in``, the number of those in which it is among the scanned rows. With `top`,
+        "among the scanned rows" is "among the `top` most probable sites of its modification".
         """
         if self._genomic:
-            located = self._in_genome(scanned)
+            located = self._in_genome(scanned, top)
         else:
             starts = self.transcripts.starts
             parts = self._in_transcripts(scanned)
@@ -87,7 +96,7 @@ class GenomeTables:
             located, self.genome, self.transcripts, self.first_base_only, genomic=self._genomic
         )
 
-    def transcript_rows(self, scanned: Iterator[Sites]) -> Iterator[Sites]:
+    def transcript_rows(self, scanned: Iterator[Sites], top: int | None = None) -> Iterator[Sites]:
         """Return the rows of the table by transcript: one a transcript, site and modification.
 
         Sorted by transcript, position and modification. Positions count from the 5' end of the
@@ -96,11 +105,13 @@ class GenomeTables:
         """
         table = TranscriptTable(self.genome, self.transcripts, self.first_base_only)
         if self._genomic:
-            return table.rows_from_genome(self._in_genome(scanned))
+            return table.rows_from_genome(self._in_genome(scanned, top), top)
         starts = TranscriptStarts.of(self.transcripts)
         return table.rows_from_transcripts(self._in_transcripts(scanned), starts)
 
-    def sequence_rows(self, scanned: Iterator[Segments]) -> Iterator[SequenceRows]:
+    def sequence_rows(
+        self, scanned: Iterator[Segments], called: Iterator[Sites] | None = None
+    ) -> Iterator[SequenceRows]:
         """Return a row for each transcript or region, sorted as `transcripts`.
 
         A base counts in each transcript that contains it. Further columns: ``transcript_id``,
@@ -108,8 +119,10 @@ class GenomeTables:
         """
         table = SequenceTable(self.genome, self.transcripts, self.first_base_only)
         if self._genomic:
-            return table.rows_from_genome(scanned)
-        return table.rows_from_transcripts(scanned)
+            rows = table.rows_from_genome(scanned)
+        else:
+            rows = table.rows_from_transcripts(scanned)
+        return rows if called is None else with_calls(rows, called)
 
     def sequence_lengths(self) -> Iterator[tuple[str, int]]:
         """Return names and lengths of all chromosomes, in the order of the genome."""
@@ -133,9 +146,12 @@ class GenomeTables:
     def _genomic(self) -> bool:
         return self.context == "genome"
 
-    def _in_genome(self, scanned: Iterator[Sites]) -> Iterator[LocatedSites]:
+    def _in_genome(self, scanned: Iterator[Sites], top: int | None) -> Iterator[LocatedSites]:
         windows = cut_pieces(self.transcripts, self.flank).windows
-        return locate_in_genome(scanned, self.genome, windows)
+        located = locate_in_genome(scanned, self.genome, windows)
+        if top is None:
+            return located
+        return best_of_transcripts(located, self.transcripts, self.first_base_only, top)
 
     def _in_transcripts(self, scanned: Iterator[Sites]) -> Iterator[LocatedSites]:
         starts = TranscriptStarts.of(self.transcripts)

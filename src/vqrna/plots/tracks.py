@@ -189,7 +189,7 @@ def _heading(figure: Figure, name: str, length: int, tiers: Sequence[str]) -> No
 
 
 def _label(tier: str) -> str:
-    return "called by the threshold" if tier == BY_THRESHOLD else f"called, {tier} confidence"
+    return "called, below all tiers" if tier == BY_THRESHOLD else f"called, {tier} confidence"
 
 
 def _shade(color: str, tier: str, tiers: Sequence[str]) -> str:

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from vqrna._version import __version__
@@ -19,14 +18,15 @@ from vqrna.formats import FORMATS, Description, writers
 from vqrna.formats.description import PROGRAM
 from vqrna.formats.text import NAN, bed_name, table_cell
 from vqrna.model import Model
-from vqrna.prediction.parts import Part, Parts
+from vqrna.prediction.parts import Parts
 from vqrna.prediction.prediction import Prediction, Totals, make_prediction
+from vqrna.prediction.selection import reported_blocks, sites_of
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Source
 from vqrna.runtime.files import output_files, write_text
 from vqrna.runtime.provenance import facts, lines_of
 from vqrna.runtime.run_record import FILE_NAME, read_run_record, run_record, to_json
-from vqrna.segments import Segments, SequenceRows, sequence_table
+from vqrna.segments import Block, SequenceRows, sequence_table
 from vqrna.sites import Sites
 from vqrna.stats.tiers import PROBABILITIES, TIERS
 
@@ -123,20 +123,25 @@ def write_results(
             stranded=tables.stranded,
         )
 
+    def reported() -> Iterator[Block]:
+        return reported_blocks(parts, total, settings, tables)
+
     with output_files(folder) as files:
-        rows = with_q_values(parts.sites(), total, settings)
         with writers(output.formats, folder, description("sites"), files) as out:
             out.write(Sites.empty(tables.main_columns))  # sets the columns if there are no sites
-            for block in total.count_calls(tables.main_rows(rows)):
+            for block in total.count_calls(tables.main_rows(sites_of(reported()), settings.top)):
                 out.write(block)
         if output.by_transcript:
-            rows = with_q_values(parts.sites(), total, settings)
             with writers(("tsv",), folder, description("transcripts"), files) as out:
                 out.write(Sites.empty(tables.transcript_columns))
-                for block in tables.transcript_rows(rows):
+                for block in tables.transcript_rows(sites_of(reported()), settings.top):
                     out.write(block)
         with files.open(SEQUENCES) as file:
-            summaries = tables.sequence_rows(called_segments(parts, total, settings))
+            called = None
+            if settings.top is not None and tables.stranded:
+                called = tables.transcript_rows(sites_of(reported()), settings.top)
+            segments = (block.called_segments() for block in reported())
+            summaries = tables.sequence_rows(segments, called)
             file.writelines(_sequence_lines(summaries, settings))
         paths = list(files.paths)
         with files.open(SCANNED) as file:
@@ -179,34 +184,6 @@ def write_results(
         with suppress(OSError):  # it has other files
             (folder / PICTURES).rmdir()
     return prediction
-
-
-def with_q_values(blocks: Iterator[Sites], total: Totals, settings: Settings) -> Iterator[Sites]:
-    """Yield blocks of sites with q-values, without the calls above the false discovery rate."""
-    q_values = total.p_values.q_values()
-    for block in blocks:
-        block = block.replace(q_value=q_values.lookup(block.p_value, block.modification_index))
-        if settings.fdr is not None:
-            passed = block.q_value <= settings.fdr
-            block = block.replace(tier=np.where(passed, block.tier, 0).astype(np.uint8))
-            if not settings.all_sites:
-                block = block.take(passed)
-        if len(block):
-            yield block
-
-
-def called_segments(parts: Iterable[Part], total: Totals, settings: Settings) -> Iterator[Segments]:
-    """Yield the segments of each part with their calls, as :func:`with_q_values` leaves them."""
-    q_values = total.p_values.q_values()
-    for part in parts:
-        if part.segments is None:
-            continue
-        sites = part.sites
-        tier = sites.tier
-        if settings.fdr is not None:
-            q_value = q_values.lookup(sites.p_value, sites.modification_index)
-            tier = np.where(q_value <= settings.fdr, tier, 0)
-        yield part.segments.count_calls(sites.modification_index, tier)
 
 
 def _sequence_lines(rows: Iterable[SequenceRows], settings: Settings) -> Iterator[bytes]:

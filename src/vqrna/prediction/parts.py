@@ -16,7 +16,7 @@ from vqrna.errors import DataError
 from vqrna.prediction.part_files import PartState, check_part, read_part, write_part
 from vqrna.runtime.files import write_error, write_text
 from vqrna.segments import ARRAYS as SEGMENT_ARRAYS
-from vqrna.segments import Segments
+from vqrna.segments import Block, Segments
 from vqrna.sites import DTYPES, Sites
 from vqrna.stats.fdr import PValueCounts
 from vqrna.stats.tiers import CALLS
@@ -52,6 +52,14 @@ class Part:
     near_ties: int = 0
     tokens: int = 0
     segments: Segments | None = None  # Sums over segments, in the order of the scan
+
+    @property
+    def block(self) -> Block:
+        """Sites and segments."""
+        segments = self.segments
+        return Block(
+            self.sites, Segments.empty(len(self.candidates)) if segments is None else segments
+        )
 
 
 class PartStore:
@@ -164,12 +172,6 @@ class Parts:
             if part is None:
                 raise DataError(f"part {number + 1} is missing or damaged: run the scan again")
             yield part
-
-    def sites(self) -> Iterator[Sites]:
-        """Yield the sites of each part."""
-        for part in self:
-            if len(part.sites):
-                yield part.sites
 
     def spans(self) -> Iterator[tuple[str, int, int, bool]]:
         """Yield name, start, stop and strand of the scanned intervals, adjacent ones joined."""

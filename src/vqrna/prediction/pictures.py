@@ -7,6 +7,8 @@ import re
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from vqrna.model import Model
 from vqrna.prediction.output import PICTURES, record_pictures
 from vqrna.prediction.scan import scan_sequence
@@ -14,6 +16,7 @@ from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import FastaSource
 from vqrna.runtime.files import output_directory
 from vqrna.sequence import decode
+from vqrna.sites import best_rows
 from vqrna.stats.tiers import BY_THRESHOLD, TIERS
 
 LONGEST = 5000
@@ -60,12 +63,15 @@ def draw_first(
             continue
         pictures = output_directory(folder / PICTURES)
         sites = scan_sequence(model, record.name, record.tokens, all_sites)
+        if settings.top is not None:
+            called = np.flatnonzero(sites.tier)
+            sites.tier[called[~best_rows(sites.take(called), settings.top)]] = 0
         figure = site_tracks(
             sites.table(settings.modifications),
             record.name,
             len(record.tokens),
             settings.modifications,
-            tiers=TIERS if settings.threshold is None else (BY_THRESHOLD, *TIERS),
+            tiers=(BY_THRESHOLD, *TIERS) if settings.below_tiers else TIERS,
             sequence=decode(record.tokens),
         )
         safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", record.name)[:80]

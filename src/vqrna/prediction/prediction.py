@@ -31,14 +31,14 @@ class Prediction:
         One row a site with the columns :data:`vqrna.sites.COLUMNS`: ``position`` is 1-based,
         ``score`` calibrated at the even class ratio, ``probability`` at the prior, ``p_value``
         against the off-site null, ``q_value`` over all candidates of the modification, ``call``
-        empty, ``low``, ``medium``, ``high``, or ``threshold`` for a site that only the score
-        threshold calls, ``warnings`` the flags. None if the sites were written to files.
+        empty, ``low``, ``medium``, ``high``, or ``threshold`` for a site that only another
+        limit calls, ``warnings`` the flags. None if the sites were written to files.
     summary : pandas.DataFrame
         One row a modification: ``modification``, ``base``, ``candidates``, ``expected`` number of
         modified ones (the sum of their probabilities), ``called``, calls by
         tier and, as ``threshold``, those without a tier, ``calls_per_kb``, and ``chance_per_kb``,
-        the calls in shuffled sequence at this threshold (nan with a false discovery rate, which
-        depends on the scan).
+        the calls in shuffled sequence at this threshold (nan with a false discovery rate or a
+        number of top sites, which depend on the scan).
     nt, records : int
         Number of positions, and of sequences or regions of a genome.
     paths : tuple of pathlib.Path
@@ -207,7 +207,7 @@ def _summary(model: Model, settings: Settings, total: Totals) -> pd.DataFrame:
     rows = []
     for k, (m, column) in enumerate(zip(settings.modifications, settings.columns, strict=True)):
         chance = float("nan")
-        if model.shuffled and settings.fdr is None:
+        if model.shuffled and settings.fdr is None and settings.top is None:
             lowest = _lowest_logit(model, settings, k)
             if lowest < float("inf"):  # else the tier has no threshold: nothing was measured
                 chance = model.shuffled[column].calls_per_kb(lowest)

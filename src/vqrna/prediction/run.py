@@ -19,10 +19,11 @@ from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.modifications import Names
 from vqrna.prediction.engines import Engine, ThreadEngine, resolve_jobs
-from vqrna.prediction.output import Output, called_segments, with_q_values, write_results
+from vqrna.prediction.output import Output, write_results
 from vqrna.prediction.parts import Part, Parts, PartStore
 from vqrna.prediction.prediction import Prediction, Totals, make_prediction
 from vqrna.prediction.scan import Shard, Tally, scan, scan_units
+from vqrna.prediction.selection import reported_blocks, sites_of
 from vqrna.prediction.settings import Settings, make_settings
 from vqrna.prediction.shards import make_plan, run_key
 from vqrna.prediction.source import FastaSource, Source, as_source
@@ -30,8 +31,8 @@ from vqrna.runtime.files import results_directory
 from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import command_line
-from vqrna.segments import sequence_table
-from vqrna.sites import Sites, concat_sites
+from vqrna.segments import Block, sequence_table
+from vqrna.sites import concat_sites
 
 Input = str | PathLike[str]
 
@@ -47,6 +48,7 @@ def predict(
     prior: float | Mapping[str, float] | None = None,
     all_sites: bool = False,
     fdr: float | None = None,
+    top: int | None = None,
     name_until: str = "",
     ignore_version: bool = False,
     device: str = "auto",
@@ -68,7 +70,7 @@ def predict(
         Such as ``"m6A,Psi"`` or ``["a", "17802"]``; all of the model if not given.
     confidence : {"low", "medium", "high"}, optional
         Lowest tier that is called; ``vqrna model info`` describes the tiers. By default
-        ``medium``, or no tier where `threshold` or `min_probability` is set.
+        ``medium``, or no tier where `threshold`, `min_probability` or `top` is set.
     threshold : float, optional
         Lowest score that is called.
     min_probability : float, optional
@@ -79,6 +81,9 @@ def predict(
         Report candidates that are not called, too.
     fdr : float, optional
         Largest q-value that is called.
+    top : int, optional
+        Number of sites of each sequence and modification that are called: the most probable ones,
+        of any tier or none. With other limits, the most probable of those that these leave.
     name_until : str
         Cut names of sequences at the first occurrence of this text, such as ``|``.
     ignore_version : bool
@@ -129,6 +134,7 @@ def predict(
         prior=prior,
         all_sites=all_sites,
         fdr=fdr,
+        top=top,
     )
     source, tally = as_source(sequences, NameRule(name_until, ignore_version)), Tally()
     engine = ThreadEngine(loaded, settings, resolve_jobs(jobs, loaded.device))
@@ -139,9 +145,9 @@ def predict(
             assert part is not None  # without a store
             total.add(part)
             parts.append(part)
-    blocks = (part.sites for part in parts)
-    sites = concat_sites(total.count_calls(with_q_values(blocks, total, settings)))
-    rows = source.tables.sequence_rows(called_segments(parts, total, settings))
+    blocks = list(reported_blocks(parts, total, settings, source.tables))
+    sites = concat_sites(total.count_calls(sites_of(blocks)))
+    rows = source.tables.sequence_rows(block.called_segments() for block in blocks)
     return make_prediction(
         loaded,
         settings,
@@ -287,13 +293,15 @@ def _stream(
     text = tsv.column_line(tables.main_columns)
     with progress(source.count_positions(), "predicting", unit="nt", show=show_progress) as bar:
 
-        def scanned() -> Iterator[Sites]:
+        def scanned() -> Iterator[Block]:
             for part in scan(scan_units(source, model, settings), engine, bar, tally=tally):
                 assert part is not None  # without a store
                 total.add(part)
-                yield part.sites
+                yield part.block
 
-        for block in total.count_calls(tables.main_rows(scanned())):
+        top = settings.top
+        blocks = scanned() if top is None else tables.best_blocks(scanned(), top)
+        for block in total.count_calls(tables.main_rows(sites_of(blocks), top)):
             escaped.update(name for name in set(block.sequence) if table_name(name) != name)
             sys.stdout.write(text + tsv.lines(block, modifications))  # no header before an error
             text = ""

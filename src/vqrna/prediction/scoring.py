@@ -12,7 +12,7 @@ from vqrna.prediction.calling import Rules, call, candidates
 from vqrna.prediction.parts import Part, Spans
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.tiles import TILE, Piece, Unit, fill_rows
-from vqrna.segments import concat_segments, region_segments
+from vqrna.segments import Block, concat_segments, region_segments
 from vqrna.sequence import centre
 from vqrna.sites import concat_sites
 from vqrna.stats.fdr import PValueCounts
@@ -50,8 +50,13 @@ def score_unit(
     if advance is not None:
         advance(unit.nt - evaluated.tokens)  # pieces without a candidate
     opened = [piece for piece in unit.pieces if piece.opens]
+    block = Block(
+        concat_sites(sites), concat_segments([segments[n] for n in range(len(unit.pieces))])
+    )
+    if settings.best_of_part is not None:
+        block = block.best_of_segments(settings.best_of_part)
     return Part(
-        concat_sites(sites),
+        block.sites,
         total,
         counts,
         _spans(unit),
@@ -60,7 +65,7 @@ def score_unit(
         sum(piece.count == 0 for piece in opened),
         evaluated.near_ties,
         evaluated.tokens,
-        concat_segments([segments[n] for n in range(len(unit.pieces))]),
+        block.segments,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
@@ -36,6 +37,9 @@ class Settings:
         Whether to report candidates that are not called, too.
     fdr : float or None
         Largest q-value that is called.
+    top : int or None
+        Most sites of each sequence and modification that are called, the most probable ones of
+        those that the other limits leave.
     precision : {"float32", "fast"}
         See :meth:`vqrna.model.TrainedModel.scan_batch`.
     """
@@ -49,6 +53,22 @@ class Settings:
     min_probability: float | None = None
     fdr: float | None = None
     precision: Precision = "float32"
+    top: int | None = None
+
+    @property
+    def below_tiers(self) -> bool:
+        """Whether sites that reach no tier can be called."""
+        limits = (self.threshold, self.min_probability, self.top)
+        return self.confidence is None and any(limit is not None for limit in limits)
+
+    @property
+    def best_of_part(self) -> int | None:
+        """Number of sites of each segment and modification of a part among which the called are.
+
+        None if all sites of the part are needed: to report them, or because more limits, which
+        depend on the whole scan, come first.
+        """
+        return None if self.all_sites or self.fdr is not None else self.top
 
     def to_dict(self) -> dict[str, object]:
         """Return the settings for ``run.json``: those of :meth:`describe`, and plain values."""
@@ -59,6 +79,7 @@ class Settings:
             "threshold": self.threshold,
             "min_probability": self.min_probability,
             "fdr": self.fdr,
+            "top": self.top,
             "all_sites": self.all_sites,
         }
 
@@ -69,6 +90,7 @@ class Settings:
             "score {} or higher": self.threshold,
             "probability {} or higher": self.min_probability,
             "q-value {} or lower": self.fdr,
+            "the {} most probable of each sequence and modification": self.top,
         }
         called = [text.format(limit) for text, limit in limits.items() if limit is not None]
         named = zip(self.modifications, self.priors.tolist(), strict=True)
@@ -101,6 +123,7 @@ def make_settings(
     prior: float | Mapping[str, float] | None = None,
     all_sites: bool = False,
     fdr: float | None = None,
+    top: int | None = None,
     precision: Precision = "float32",
 ) -> Settings:
     """Check settings and fill in the defaults.
@@ -112,7 +135,7 @@ def make_settings(
     modifications : str, Modification, or sequence of these, optional
         Those to predict, by any of their names; all if not given.
     confidence : {"low", "medium", "high"}, optional
-        By default medium, or no tier where `threshold` or `min_probability` is set.
+        By default medium, or no tier where `threshold`, `min_probability` or `top` is set.
     threshold : float, optional
         Lowest score that is called, from 0 to 1.
     min_probability : float, optional
@@ -122,18 +145,21 @@ def make_settings(
     all_sites : bool
     fdr : float, optional
         Largest q-value that is called, above 0 and at most 1.
+    top : int, optional
+        Number of sites of each sequence and modification that are called: the most probable ones.
+        With other limits, those of the sites that these leave.
     precision : {"float32", "fast"}
 
     Raises
     ------
     UsageError
-        If a name is unknown or a number out of range.
+        If a name is unknown or a number out of range, or `top` is combined with `all_sites`.
     """
     known = tuple(known)
     wanted = find_modifications(modifications, known)
     if confidence is not None:
         tier_index(confidence)
-    elif threshold is None and min_probability is None:
+    elif threshold is None and min_probability is None and top is None:
         confidence = DEFAULT_TIER
     if min_probability is not None and not 0 <= min_probability <= 1:
         raise UsageError(f"invalid probability {min_probability:g} (expected from 0 to 1)")
@@ -141,6 +167,14 @@ def make_settings(
         raise UsageError(f"invalid threshold {threshold:g} (expected a score from 0 to 1)")
     if fdr is not None and not 0 < fdr <= 1:
         raise UsageError(f"invalid false discovery rate {fdr:g} (expected above 0, at most 1)")
+    if top is not None:
+        if not isinstance(top, Integral) or top < 1:
+            raise UsageError(f"invalid number of top sites {top} (expected 1 or more)")
+        if all_sites:
+            raise UsageError(
+                "--top and --all-sites cannot be combined: the first one leaves out candidates"
+            )
+        top = int(top)
     by_name = {"": prior} if isinstance(prior, int | float) else dict(prior or {})
     for name, value in by_name.items():
         if not 0 < value < 1:
@@ -161,6 +195,7 @@ def make_settings(
         min_probability,
         fdr,
         precision,
+        top,
     )
 
 

@@ -76,6 +76,7 @@ def make_plan(
             "min_probability": settings.min_probability,
             "all_sites": settings.all_sites,
             "fdr": settings.fdr,
+            "top": settings.top,
             "precision": settings.precision,
         },
         "source": _source_spec(source),

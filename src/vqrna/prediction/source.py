@@ -17,7 +17,7 @@ from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule
 from vqrna.data.sequences import Sequences, check_file, check_type, paths_of, read_sequences
 from vqrna.region import Region
 from vqrna.runtime.run_record import SkippedInput
-from vqrna.segments import Segments, SequenceRows, whole_sequences
+from vqrna.segments import Block, Segments, SequenceRows, best_of_sequences, whole_sequences
 from vqrna.sites import Sites
 
 
@@ -36,14 +36,32 @@ class SiteTables(Protocol):
     def transcript_columns(self) -> Mapping[str, type]:
         """Columns of the table by transcript beyond those of every scan, and their types."""
 
-    def main_rows(self, scanned: Iterator[Sites]) -> Iterator[Sites]:
-        """Return the rows of the main table, from sites in the order of the scan."""
+    def best_blocks(self, scanned: Iterator[Block], top: int) -> Iterator[Block]:
+        """Keep the `top` most probable sites of each sequence and modification.
 
-    def transcript_rows(self, scanned: Iterator[Sites]) -> Iterator[Sites]:
-        """Return the rows of the table by transcript, from sites in the order of the scan."""
+        The tables do it themselves where a scanned sequence holds parts of several transcripts.
+        """
 
-    def sequence_rows(self, scanned: Iterator[Segments]) -> Iterator[SequenceRows]:
-        """Return the rows of the table by sequence, from segments in the order of the scan."""
+    def main_rows(self, scanned: Iterator[Sites], top: int | None = None) -> Iterator[Sites]:
+        """Return the rows of the main table, from sites in the order of the scan.
+
+        With `top`, those that are among as many most probable ones of a sequence or transcript.
+        """
+
+    def transcript_rows(self, scanned: Iterator[Sites], top: int | None = None) -> Iterator[Sites]:
+        """Return the rows of the table by transcript, from sites in the order of the scan.
+
+        With `top`, as many of each transcript and modification, the most probable ones.
+        """
+
+    def sequence_rows(
+        self, scanned: Iterator[Segments], called: Iterator[Sites] | None = None
+    ) -> Iterator[SequenceRows]:
+        """Return the rows of the table by sequence, from segments in the order of the scan.
+
+        With `called`, rows of the table by transcript, their calls are counted, and not those of
+        the segments.
+        """
 
     def sequence_lengths(self) -> Iterator[tuple[str, int]] | None:
         """Return names and lengths of the main table's sequences; None: those that were scanned."""
@@ -91,13 +109,19 @@ class SequenceTables:
     main_columns: ClassVar[Mapping[str, type]] = {}
     transcript_columns: ClassVar[Mapping[str, type]] = {}
 
-    def main_rows(self, scanned: Iterator[Sites]) -> Iterator[Sites]:
+    def best_blocks(self, scanned: Iterator[Block], top: int) -> Iterator[Block]:
+        """Keep the best sites of each sequence."""
+        return best_of_sequences(scanned, top)
+
+    def main_rows(self, scanned: Iterator[Sites], top: int | None = None) -> Iterator[Sites]:
         """Return the sites unchanged."""
         return scanned
 
     transcript_rows = main_rows
 
-    def sequence_rows(self, scanned: Iterator[Segments]) -> Iterator[SequenceRows]:
+    def sequence_rows(
+        self, scanned: Iterator[Segments], called: Iterator[Sites] | None = None
+    ) -> Iterator[SequenceRows]:
         """Return a row for each sequence."""
         return (SequenceRows(rows, rows.stop) for rows in whole_sequences(scanned))
 
