@@ -68,6 +68,7 @@ class Client:
         threshold: float | None = None,
         min_probability: float | None = None,
         fdr: float | None = None,
+        top: int | None = None,
         prior: float | Mapping[str, float] | None = None,
     ) -> Job:
         """Submit sequences.
@@ -78,7 +79,7 @@ class Client:
         ----------
         sequences : path, or mapping of name to sequence
             A FASTA file, plain or gzipped, or sequences.
-        modifications, confidence, threshold, min_probability, fdr, prior
+        modifications, confidence, threshold, min_probability, fdr, top, prior
             As for :func:`vqrna.predict`; the defaults of the server if not given.
 
         Raises
@@ -94,6 +95,7 @@ class Client:
             "threshold": threshold,
             "min_probability": min_probability,
             "fdr": fdr,
+            "top": top,
             "prior": dict(prior) if isinstance(prior, Mapping) else prior,
         }
         options = {name: value for name, value in options.items() if value not in (None, [])}
@@ -222,13 +224,14 @@ class Job:
         ----------
         path : path-like
         format : str, optional
-            ``tsv``, ``json``, ``bed``, ``bed.gz``, ``bedrmod`` or ``parquet``; by default from the
-            name of the file.
+            ``tsv``, ``json``, ``bed``, ``bed.gz``, ``bedrmod`` or ``parquet``, or ``sequences.tsv``
+            for the table by sequence; by default from the name of the file.
         """
         from vqrna.runtime.files import atomic_path
 
         target = Path(path)
-        ending = format or target.name.partition(".")[2]
+        whole = target.name == "sequences.tsv"
+        ending = format or (target.name if whole else target.name.partition(".")[2])
         self.wait()
         answer = self.client._call("GET", f"/api/jobs/{self.id}/results.{ending}", stream=True)
         with atomic_path(target) as temporary, temporary.open("wb") as file:

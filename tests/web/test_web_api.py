@@ -45,8 +45,19 @@ def test_life_of_a_job(running):
         {"confidence": "low", "fdr": 0.2},
         {"min_probability": 0.03},
         {"confidence": "low", "threshold": 0.99, "min_probability": 0.05},
+        {"top": 2},
+        {"top": 3, "confidence": "low", "fdr": 0.3},
     ],
-    ids=["tier", "default", "threshold", "fdr", "probability", "tier-and-limits"],
+    ids=[
+        "tier",
+        "default",
+        "threshold",
+        "fdr",
+        "probability",
+        "tier-and-limits",
+        "top",
+        "top-and-limits",
+    ],
 )
 def test_files_are_those_of_the_command_line(shared, tmp_path, options, monkeypatch):
     from vqrna.cli import main
@@ -62,6 +73,7 @@ def test_files_are_those_of_the_command_line(shared, tmp_path, options, monkeypa
         ("bed.gz", "sites.bed.gz"),
         ("bedrmod", "sites.bedrmod"),
         ("parquet", "sites.parquet"),
+        ("sequences.tsv", "sequences.tsv"),
     ):
         answer = shared.client.get(f"/api/jobs/{id}/results.{format}")
         assert answer.content == (tmp_path / "results" / name).read_bytes(), format
@@ -109,13 +121,15 @@ def test_a_repeated_submission_adds_one_job(running):
         ({"fasta": DEMO, "modifications": ["m9Z"]}, 422, "unknown modification 'm9Z'"),
         ({"fasta": DEMO, "confidence": "sure"}, 422, "unknown confidence 'sure'"),
         ({"fasta": DEMO, "threshold": 2}, 422, "threshold"),
+        ({"fasta": DEMO, "top": 0}, 422, "invalid number of top sites 0"),
+        ({"fasta": DEMO, "top": "many"}, 422, "top"),
         ({"fasta": DEMO, "prior": {"m6A": 3}}, 422, "prior"),
         ({"fasta": DEMO, "colour": "red"}, 422, "colour"),
         ({"fasta": ">a\nMQV*\n"}, 400, "line 2"),
         ({"fasta": "\ud800"}, 422, ""),
         ({}, 422, "fasta"),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 def test_bad_submissions(shared, body, status, words):
     before = len(list(shared.server.settings.jobs.iterdir()))

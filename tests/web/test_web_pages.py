@@ -1,10 +1,15 @@
 """Pages without a browser: what they hold, and that every link leads somewhere."""
 
+import io
+import json
 import re
 
+import pandas as pd
 import pytest
 
 from vqrna.sites import FLAGS
+from vqrna.web.options import JobOptions
+from vqrna.web.pages import form_address
 from vqrna.web.panels import FLAG_MEANINGS
 from web.serving import DEMO
 
@@ -113,7 +118,7 @@ def test_a_form_without_a_tier_needs_a_limit(shared):
     fields = {"fasta": DEMO, "confidence": "none"}
     answer = shared.client.post("/jobs", files={"x": ("", b"")}, data=fields)
     assert answer.status_code == 422
-    assert "no tier" in answer.text
+    assert "any tier: set the number of best sites" in answer.text
     answer = shared.client.post(
         "/jobs", files={"x": ("", b"")}, data={**fields, "min_probability": "0.05"},
         follow_redirects=False,
@@ -122,6 +127,51 @@ def test_a_form_without_a_tier_needs_a_limit(shared):
     options = shared.server.job(id).options
     assert (options["confidence"], options["min_probability"]) == (None, 0.05)
     shared.client.post(f"/jobs/{id}/delete")
+
+
+def test_the_form_takes_the_options_of_a_job_from_its_address(shared):
+    options = JobOptions(modifications=["m6A", "Psi"], top=7, prior={"m6A": 0.004})
+    address = form_address(options.resolved(shared.server.modifications))
+    text = shared.client.get(f"/{address}").text
+    assert re.search(r'name="top" value="7"', text)
+    assert re.search(r'name="prior_m6A" value="0.004"', text)
+    assert re.search(r'value="none" checked', text)
+    chosen = re.findall(r'name="modifications" value="(\w+)" checked', text)
+    assert chosen == ["m6A", "Psi"]
+    assert form_address(JobOptions().resolved(shared.server.modifications)) == ""
+    risky = shared.client.get("/", params={"top": '"><script>alert(1)</script>'}).text
+    assert "<script>alert" not in risky
+
+
+def test_the_summary_of_a_sequence_is_its_row_of_the_table(shared):
+    id = shared.finished(top=2, modifications="m6A,Psi")
+    page = shared.client.get(f"/jobs/{id}?sequence=4").text
+    assert "the most probable 2 sites of each sequence and modification" in page
+    content = shared.client.get(f"/api/jobs/{id}/results.sequences.tsv").text
+    table = pd.read_csv(io.StringIO(content), sep="\t")
+    row = table.iloc[3]
+    assert row["m6A_called"] == row["Psi_called"] == 2
+    for symbol in ("m6A", "Psi"):
+        position = int(row[f"{symbol}_best_position"])
+        assert f'data-position="{position}" data-modification="{symbol}"' in page
+    rows = shared.client.get(f"/api/jobs/{id}/results.json").json()["by_sequence"]
+    assert rows[3]["m6A_best_position"] == row["m6A_best_position"]
+    assert [each["sequence"] for each in rows] == table["sequence"].tolist()
+
+
+def test_a_result_of_an_earlier_version_is_shown_without_its_summary(shared):
+    id = shared.finished(modifications="m6A")
+    folder = shared.server.settings.jobs / id
+    (folder / "results" / "sequences.tsv").unlink()
+    index = folder / "view" / "index.json"
+    content = json.loads(index.read_text())
+    for each in content["sequences"]:
+        del each["expected"], each["likely"]
+        each["best"] = 0.3
+    index.write_text(json.dumps(content))
+    page = shared.client.get(f"/jobs/{id}")
+    assert page.status_code == 200
+    assert "by modification</h2>" not in page.text
 
 
 def test_flags_of_the_table_are_explained(shared, job):
@@ -146,4 +196,4 @@ def test_an_expired_job_says_so(running):
     running.client.delete(f"/api/jobs/{id}")
     answer = running.client.get(f"/jobs/{id}")
     assert answer.status_code == 410
-    assert "deleted by its owner" in answer.text
+    assert "deleted by their owner" in answer.text

@@ -190,7 +190,9 @@ def job_result(server: Server, id: str) -> JobResult:
     summary="Download the sites",
 )
 def download(request: Request, id: JobId, format: Annotated[str, Path(max_length=20)]) -> Response:
-    """Return the sites as tsv, json, bed, bed.gz, bedrmod or parquet, or the input as fasta.
+    """Return the sites as tsv, json, bed, bed.gz, bedrmod or parquet; or further files.
+
+    These are sequences.tsv, the table by sequence, and fasta, the input.
 
     Files are those of ``vqrna predict`` with the same options, byte for byte.
     """
@@ -203,7 +205,7 @@ def download(request: Request, id: JobId, format: Annotated[str, Path(max_length
     path, media_type = DOWNLOADS[format]
     if not (result.folder / path).is_file():
         raise RequestError(410, "the file is not available any more: submit the sequences again")
-    name = "sequences.fasta" if format == "fasta" else f"sites.{format}"
+    name = {"sequences.tsv": format, "fasta": "sequences.fasta"}.get(format, f"sites.{format}")
     return StreamingResponse(
         read_download(result.folder, format),
         media_type=media_type,

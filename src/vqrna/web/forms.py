@@ -26,13 +26,14 @@ FORM_SCHEMA = {
         "threshold": {"type": "string"},
         "min_probability": {"type": "string"},
         "fdr": {"type": "string"},
+        "top": {"type": "string"},
         "prior": {"type": "string", "description": "0.001, or m6A=0.002,Psi=0.001"},
     },
 }
 """Fields of a form, for the description of the API."""
 
 
-LIMITS = ("threshold", "min_probability", "fdr")
+LIMITS = ("threshold", "min_probability", "fdr", "top")
 """Fields with a number that limits which sites are reported."""
 
 NO_TIER = "none"
@@ -95,8 +96,11 @@ def form_options(fields: dict[str, str], known: tuple[str, ...]) -> JobOptions:
     """Return the options of a form: ``prior`` is text, or there is one field for each symbol."""
     values: dict[str, Any] = {"modifications": fields.get("modifications", "")}
     if fields.get("confidence") == NO_TIER:
-        if not any(fields.get(name, "").strip() for name in ("threshold", "min_probability")):
-            raise RequestError(422, "no tier: give the least probability or score of a site")
+        own = ("threshold", "min_probability", "top")
+        if not any(fields.get(name, "").strip() for name in own):
+            raise RequestError(
+                422, "any tier: set the number of best sites, or the lowest probability or score"
+            )
     elif fields.get("confidence"):
         values["confidence"] = fields["confidence"]
     for name in LIMITS:

@@ -43,7 +43,7 @@ class JobOptions(BaseModel):
         Annotated[str, Field(max_length=20)] | None,
         Field(
             description="Lowest tier: low, medium or high. By default medium, or no tier with "
-            "`threshold` or `min_probability`."
+            "`threshold`, `min_probability` or `top`."
         ),
     ] = None
     threshold: Annotated[float | None, Field(description="Lowest score that is called.")] = None
@@ -51,10 +51,23 @@ class JobOptions(BaseModel):
         float | None, Field(description="Lowest probability that is called.")
     ] = None
     fdr: Annotated[float | None, Field(description="Largest q-value that is called.")] = None
+    top: Annotated[
+        int | None,
+        Field(
+            description="Most sites of each sequence and modification, the most probable ones of "
+            "those that the other limits leave."
+        ),
+    ] = None
     prior: Annotated[
         dict[Annotated[str, Field(max_length=60)], float] | float | None,
         Field(description="Share of candidates that are modified: one number, or by symbol."),
     ] = None
+
+    @property
+    def own_limits(self) -> bool:
+        """Whether there are limits with which no tier is the default."""
+        limits = (self.threshold, self.min_probability, self.top)
+        return any(limit is not None for limit in limits)
 
     def settings(self, known: tuple[Modification, ...]) -> Settings:
         """Return the settings of the scan; raises UsageError for unknown names and bad numbers."""
@@ -86,11 +99,15 @@ class JobOptions(BaseModel):
         words: list[str] = []
         if self.modifications:
             words += ["--modifications", ",".join(self.modifications)]
-        limits = {"--threshold": self.threshold, "--min-probability": self.min_probability}
-        by_limit = any(value is not None for value in limits.values())
-        if self.confidence not in (None if by_limit else DEFAULT_TIER, None):
+        if self.confidence not in (None if self.own_limits else DEFAULT_TIER, None):
             words += ["--confidence", str(self.confidence)]
-        for name, value in (limits | {"--fdr": self.fdr}).items():
+        limits = {
+            "--threshold": self.threshold,
+            "--min-probability": self.min_probability,
+            "--fdr": self.fdr,
+            "--top": self.top,
+        }
+        for name, value in limits.items():
             if value is not None:
                 words += [name, str(value)]
         if isinstance(self.prior, dict):

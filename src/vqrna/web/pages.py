@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import anyio.to_thread
 from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from vqrna.interpret.known_motifs import KNOWN_MOTIFS
-from vqrna.stats.tiers import BY_THRESHOLD, TIERS
+from vqrna.stats.tiers import BY_THRESHOLD, DEFAULT_TIER, TIERS
 from vqrna.web.api import server_of
 from vqrna.web.errors import RequestError
-from vqrna.web.forms import form_options, read_form
+from vqrna.web.forms import NO_TIER, form_options, read_form
 from vqrna.web.limits import admit
 from vqrna.web.options import JobOptions
 from vqrna.web.rendering import modification_styles, render
@@ -27,6 +28,7 @@ router = APIRouter()
 
 JobId = Annotated[str, Path(max_length=64)]
 _PER_PAGE = 24
+_LONGEST_OPTION = 200
 _LONGEST_KEPT = 300_000
 """Pasted text up to this length is shown again after an error."""
 
@@ -39,8 +41,27 @@ def index_values(server: Server) -> dict[str, Any]:
 
 @router.get("/")
 def index(request: Request) -> Response:
-    """Return the form."""
-    return render(request, "index.html", **index_values(server_of(request)))
+    """Return the form, with the options of the address."""
+    server = server_of(request)
+    values = index_values(server)
+    fields = {name: value[:_LONGEST_OPTION] for name, value in request.query_params.items()}
+    if fields.get("modifications"):
+        values["chosen"] = fields["modifications"].split(",")
+    return render(request, "index.html", **values | {"fields": fields})
+
+
+def form_address(options: JobOptions) -> str:
+    """Return the query of the form with the options of a job; empty for the default ones."""
+    values = {name: value for name, value in options.model_dump().items() if value}
+    values["confidence"] = options.confidence or NO_TIER
+    if isinstance(options.prior, dict):
+        del values["prior"]
+        values |= {f"prior_{symbol}": value for symbol, value in options.prior.items()}
+    if options.modifications:
+        values["modifications"] = ",".join(options.modifications)
+    if values["confidence"] == DEFAULT_TIER and not options.own_limits:
+        del values["confidence"]
+    return f"?{urlencode(values)}" if values else ""
 
 
 @router.get("/modifications.css")
@@ -104,11 +125,13 @@ def job_page(
     status = server.status(job)
     if job.status != "done":
         code = 410 if job.status == "expired" else 200
-        return render(request, "progress.html", code, job=status, options=options)
+        return render(
+            request, "progress.html", code, job=status, options=options,
+            called=_called(options), again=form_address(options),
+        )  # fmt: skip
     result = server.result(job)
     number = min(sequence, len(result.sequences))
     places = {m.symbol: n for n, m in enumerate(server.modifications)}
-    by_limit = options.threshold is not None or options.min_probability is not None
     return render(
         request,
         "job.html",
@@ -118,7 +141,9 @@ def job_page(
         result=result,
         number=number,
         sequence=result.sequences[number - 1],
+        summary=result.summary(number - 1),
         called=_called(options),
+        again=form_address(options),
         tab=tab if tab in ("sites", "variants", "downloads") else "sites",
         track_modifications=json.dumps(
             [{"symbol": m.symbol, "css": f"mod-{places[m.symbol]}"} for m in result.modifications]
@@ -126,7 +151,7 @@ def job_page(
         table_query=f"?{request.url.query}" if request.url.query else "",
         example_variants=_example_variants(result, number - 1),
         given_variants=variants,
-        tiers=(BY_THRESHOLD, *TIERS) if by_limit else TIERS,
+        tiers=(BY_THRESHOLD, *TIERS) if options.confidence is None else TIERS,
         default_prior=options.prior is None,
     )
 
@@ -138,6 +163,11 @@ def _called(options: JobOptions) -> list[str]:
     if options.confidence is not None:
         higher = "" if options.confidence == TIERS[-1] else " or higher"
         words.insert(0, f"{options.confidence} confidence{higher}")
+    if options.fdr is not None:
+        words.append(f"false discovery rate at most {options.fdr:g}")
+    if options.top is not None:
+        each = "site" if options.top == 1 else f"{options.top:,} sites"
+        words.append(f"the most probable {each} of each sequence and modification")
     return words
 
 

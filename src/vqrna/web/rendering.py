@@ -52,6 +52,15 @@ def _superscript(number: int) -> str:
     return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
+def rounded(value: float | None) -> str:
+    """Format an expected number of sites."""
+    if value is None or value != value:
+        return "–"
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2g}" if value >= 0.001 else "< 0.001"
+
+
 def day(seconds: float) -> str:
     """Format a date in UTC."""
     return time.strftime("%-d %B %Y, %H:%M UTC", time.gmtime(seconds))
@@ -60,6 +69,12 @@ def day(seconds: float) -> str:
 def plural(count: int, noun: str) -> str:
     """Format a number with its noun."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def sentence(text: str) -> str:
+    """Format a message of the program as a sentence."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 @lru_cache
@@ -77,9 +92,11 @@ def _environment() -> Environment:
     environment.filters |= {
         "probability": probability_text,
         "small": small_number,
+        "rounded": rounded,
         "day": day,
         "comma": lambda value: f"{value:,}",
         "plural": plural,
+        "sentence": sentence,
     }
     return environment
 

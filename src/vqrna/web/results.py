@@ -6,8 +6,8 @@ import gzip
 import json
 import math
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from vqrna._version import __version__
 from vqrna.model import Model
 from vqrna.modifications import Modification
 from vqrna.prediction import Output, Prediction, predict_files
+from vqrna.prediction.output import SEQUENCES
 from vqrna.runtime.files import write_text
 from vqrna.stats.tiers import BY_THRESHOLD, TIERS
 from vqrna.web.inputs import check_input
@@ -32,6 +33,7 @@ JSON_FILE = "sites.json"
 
 DOWNLOADS = {
     "tsv": ("results/sites.tsv", "text/tab-separated-values; charset=utf-8"),
+    "sequences.tsv": ("results/sequences.tsv", "text/tab-separated-values; charset=utf-8"),
     "json": ("view/sites.json", "application/json"),
     "bed": ("results/sites.bed.gz", "text/plain; charset=utf-8"),
     "bed.gz": ("results/sites.bed.gz", "application/gzip"),
@@ -40,6 +42,9 @@ DOWNLOADS = {
     "fasta": ("sequences.fasta", "text/plain; charset=utf-8"),
 }
 """File and media type of each format; ``bed`` is sent decompressed."""
+
+MOST_LIKELY = 3
+"""Most probable candidates that are listed of each sequence."""
 
 _CACHED_TABLES = 8
 
@@ -76,25 +81,29 @@ def compute(
     view = folder / VIEW
     engine.finish(view, checked)
     table = pd.read_parquet(folder / RESULTS / "sites.parquet")
-    counts = table.groupby(["sequence", "modification"], observed=True).size()
-    calls: dict[str, dict[str, int]] = {}
-    for row in counts.reset_index(name="count").to_dict("records"):
-        calls.setdefault(row["sequence"], {})[str(row["modification"])] = int(row["count"])
-    best = table.groupby("sequence", observed=True)["probability"].max()
+    by_sequence = read_summary(folder / RESULTS / SEQUENCES)
     sequences, offset = [], 0
-    for record in checked.records:
+    for number, record in enumerate(checked.records):
+        rows = summary_rows(by_sequence, number, settings.modifications)
+        likely = sorted(rows, key=lambda row: -(row.probability or 0))[:MOST_LIKELY]
         sequences.append(
             {
                 "name": record.name,
                 "length": record.length,
                 "offset": offset,
                 "ambiguous": record.ambiguous,
-                "calls": calls.get(record.name, {}),
-                "best": float(best[record.name]) if record.name in best.index else None,
+                "calls": {row.modification: row.called for row in rows if row.called},
+                "expected": float(by_sequence["expected"][number]),
+                "likely": [
+                    [row.modification, row.position, row.probability]
+                    for row in likely
+                    if row.probability is not None
+                ],
             }
         )
         offset += record.length
-    write_text(view / JSON_FILE, _json(model, options, table, prediction, model_path))
+    content = _json(model, options, table, by_sequence, prediction, model_path)
+    write_text(view / JSON_FILE, content)
     index = {
         "schema_version": 1,
         "vqrna": __version__,
@@ -112,7 +121,12 @@ def compute(
 
 
 def _json(
-    model: Model, options: JobOptions, table: pd.DataFrame, prediction: Prediction, model_path: str
+    model: Model,
+    options: JobOptions,
+    table: pd.DataFrame,
+    by_sequence: pd.DataFrame,
+    prediction: Prediction,
+    model_path: str,
 ) -> str:
     content = {
         "schema_version": 1,
@@ -122,6 +136,7 @@ def _json(
         "nt": prediction.nt,
         "sequences": prediction.records,
         "summary": _plain_rows(prediction.summary),
+        "by_sequence": _plain_rows(by_sequence),
         "sites": _plain_rows(table),
     }
     return json.dumps(content, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
@@ -145,6 +160,58 @@ def _plain(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
+class SummaryRow:
+    """One modification of a sequence, from ``sequences.tsv``."""
+
+    modification: str  # Symbol
+    called: int
+    tiers: dict[str, int]  # Calls by tier
+    expected: float  # Number of modified sites: the sum of the probabilities of all candidates
+    # position, probability: The candidate with the highest probability, 1-based; None without one
+    position: int | None
+    probability: float | None
+
+    @property
+    def below(self) -> int:
+        """Number of calls below all tiers."""
+        return self.called - sum(self.tiers.values())
+
+
+def read_summary(path: Path) -> pd.DataFrame:
+    """Read the table by sequence, one row a record of the input, in order."""
+    table = pd.read_csv(
+        path, sep="\t", keep_default_na=False, na_values={}, dtype={"sequence": str}
+    )
+    for name in table.columns.difference(["sequence"]):
+        table[name] = pd.to_numeric(table[name], errors="coerce")
+        if name.endswith("_best_position"):
+            table[name] = table[name].astype("Int64")
+    return table
+
+
+def summary_rows(
+    table: pd.DataFrame, number: int, modifications: Sequence[Modification]
+) -> list[SummaryRow]:
+    """Return what the table by sequence has of a sequence, a row for each modification."""
+    row = table.iloc[number]
+    rows = []
+    for symbol in (m.symbol for m in modifications):
+        position = row[f"{symbol}_best_position"]
+        known = not pd.isna(position)
+        rows.append(
+            SummaryRow(
+                symbol,
+                int(row[f"{symbol}_called"]),
+                {tier: int(row[f"{symbol}_{tier}"]) for tier in TIERS},
+                float(row[f"{symbol}_expected"]),
+                int(position) if known else None,
+                float(row[f"{symbol}_best_probability"]) if known else None,
+            )
+        )
+    return rows
+
+
+@dataclass(frozen=True)
 class SequenceResult:
     """One sequence of a finished job."""
 
@@ -154,7 +221,10 @@ class SequenceResult:
     offset: int
     ambiguous: int
     calls: dict[str, int]  # Sites by modification
-    best: float | None  # Highest probability of a site
+    best: float | None = None  # Highest probability of a site, in jobs of earlier versions
+    expected: float | None = None  # Number of modified sites
+    # Modification, 1-based position and probability of the most probable candidates
+    likely: list[tuple[str, int, float]] = field(default_factory=list)
 
     @property
     def sites(self) -> int:
@@ -188,10 +258,23 @@ class JobResult:
         sequence = self.sequences[number]
         return TrackFile(self.folder / VIEW, self.modifications, sequence.offset, sequence.length)
 
+    def summary(self, number: int) -> list[SummaryRow]:
+        """Return the table by sequence of a sequence; empty for jobs of earlier versions."""
+        path = self.folder / RESULTS / SEQUENCES
+        if not path.is_file():
+            return []
+        table = _read_summary(str(path), path.stat().st_mtime_ns)
+        return summary_rows(table, number, self.modifications)
+
     def table(self) -> pd.DataFrame:
         """Return the sites, with the index of their sequence as ``number``."""
         path = self.folder / RESULTS / "sites.parquet"
         return _read_table(str(path), path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=_CACHED_TABLES)
+def _read_summary(path: str, changed: int) -> pd.DataFrame:
+    return read_summary(Path(path))
 
 
 @lru_cache(maxsize=_CACHED_TABLES)

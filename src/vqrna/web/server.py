@@ -38,7 +38,7 @@ Fill = Callable[[InputFile], None]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
 _KEY = re.compile(r"[A-Za-z0-9_.-]{8,80}")
-_DELETED = "deleted by its owner"
+_DELETED = "deleted by their owner"
 _POLL = (0.02, 0.2)
 
 

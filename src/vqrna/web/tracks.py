@@ -89,11 +89,10 @@ class RecordingEngine:
         for unit in units:
             part = score_unit(self._model, unit, every, advance_and_report)
             self._keep(unit, part)
-            kept = part.sites.tier > 0
-            segments = None
-            if part.segments is not None:
-                segments = part.segments.with_reported(kept)
-            yield unit.number, replace(part, sites=part.sites.take(kept), segments=segments)
+            block = part.block.keep(part.sites.tier > 0)
+            if self._settings.best_of_part is not None:
+                block = block.best_of_segments(self._settings.best_of_part)
+            yield unit.number, replace(part, sites=block.sites, segments=block.segments)
 
     def _keep(self, unit: Unit, part: Part) -> None:
         """Write the scores of a unit; the sites of a part are in the order of its candidates."""

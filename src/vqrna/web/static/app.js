@@ -152,7 +152,7 @@
     if (job.status === "queued") {
       const ahead = job.queue_position - 1;
       bar.removeAttribute("value");
-      line.textContent = job.error || (ahead > 0 ? `Waiting: ${ahead} ${ahead === 1 ? "job" : "jobs"} ahead` : "Next in the queue");
+      line.textContent = job.error || (ahead > 0 ? `${ahead.toLocaleString("en")} ${ahead === 1 ? "job" : "jobs"} ahead` : "Next in the queue");
     } else {
       bar.value = job.progress;
       line.textContent = `Predicting: ${Math.round(100 * job.progress)} % of ${job.nt.toLocaleString("en")} nt`;
