@@ -81,7 +81,7 @@ def test_the_best_of_each_sequence_of_any_tier(top, piece, monkeypatch):
             lambda s: (s["q_value"] <= 0.5) & s["call"].isin(["medium", "high"]),
         ),
     ],
-    ids=str,
+    ids=["tier", "score", "probability", "q-value", "q-value and tier"],
 )
 def test_other_limits_come_first(limits, wanted):
     given = predict(RECORDS, model=MODEL, top=2, **limits)
