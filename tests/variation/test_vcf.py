@@ -145,7 +145,9 @@ def test_a_damaged_bcf_is_rejected(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [gzip.compress(TEXT.encode())[:10] + b"\xff" * 40, b"\x1f\x8b" + gzip.compress(b"x")]
+    "content",
+    [gzip.compress(TEXT.encode())[:10] + b"\xff" * 40, b"\x1f\x8b" + gzip.compress(b"x")],
+    ids=["content", "header"],
 )
 def test_a_damaged_archive_is_rejected(tmp_path, content):
     path = tmp_path / "a.vcf.gz"
