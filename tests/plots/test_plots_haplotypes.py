@@ -83,3 +83,15 @@ def test_many_distant_edits_take_several_lines():
 def test_no_site_moves():
     figure = haplotype_figure([pair(sites=((5, "Psi", 0.2, 0.2),))], MODIFICATIONS, "title", 0.1)
     assert "0 sites changed" in [text.get_text() for text in figure.texts]
+
+
+@pytest.mark.parametrize("count", [1, len(MODIFICATIONS)])
+def test_the_legend_fits_with_all_modifications(count):
+    sites = [(20 + i, m.symbol, 0.1, 0.5) for i, m in enumerate(MODIFICATIONS[:count])]
+    figure = haplotype_figure([pair(sites=sites)], MODIFICATIONS, "title", 0.1)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (legend,) = figure.legends
+    assert legend.get_texts()[-1].get_text() == "new"
+    assert len(legend.get_texts()) == count + 4
+    assert legend.get_window_extent(canvas.get_renderer()).x1 <= figure.bbox.x1

@@ -80,7 +80,24 @@ def test_alignments_are_symmetric_and_complete(a, b):
         assert index[index >= 0].tolist() == list(range(len(letters)))
     assert ((forth[0] >= 0) | (forth[1] >= 0)).all()
     if len(a) == len(b):
-        assert (forth[0] >= 0).all()
+        base_by_base = sum(x != y for x, y in zip(a, b, strict=True))
+        kept = (forth[0] >= 0) & (forth[1] >= 0)
+        pairs = zip(forth[0][kept].tolist(), forth[1][kept].tolist(), strict=True)
+        edits = np.count_nonzero(~kept) + sum(a[i] != b[j] for i, j in pairs)
+        assert kept.all() if edits == base_by_base else edits < base_by_base
+
+
+def test_alleles_of_equal_length_are_shifted_only_if_that_saves_edits():
+    for ref, alt in (("AC", "CA"), ("GAC", "CGU")):
+        assert [index.tolist() for index in align(encode(ref), encode(alt))] == [
+            list(range(len(ref)))
+        ] * 2
+    ref, alt = "GGACUC", "GACUCC"
+    pairs = zip(*(index.tolist() for index in align(encode(ref), encode(alt))), strict=True)
+    matched = [(i, j) for i, j in pairs if i >= 0 and j >= 0]
+    assert (2, 1) in matched  # the A
+    assert [ref[i] for i, _ in matched] == [alt[j] for _, j in matched]
+    assert len(matched) == 5
 
 
 def test_an_alignment_keeps_equal_bases_together():

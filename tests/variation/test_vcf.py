@@ -97,7 +97,11 @@ def test_an_annotated_file_can_be_annotated_again(tmp_path):
     ("line", "message"),
     [
         ("c0\t10\ta\tA\tG\t.\tPASS", "has 7 columns (expected 10, tab-separated)"),
-        ("c0\tten\ta\tA\tG\t.\tPASS\t.\tGT\t0/1", "invalid POS 'ten' (expected a number)"),
+        (
+            "c0\tten\ta\tA\tG\t.\tPASS\t.\tGT\t0/1",
+            "invalid POS 'ten' (expected a number up to 2147483647)",
+        ),
+        ("c0\t2147483648\ta\tA\tG\t.\tPASS\t.\tGT\t0/1", "invalid POS '2147483648'"),
         ("c0\t-5\ta\tA\tG\t.\tPASS\t.\tGT\t0/1", "invalid POS '-5'"),
         ("c0\t10\ta\t.\tG\t.\tPASS\t.\tGT\t0/1", "invalid REF '.' (expected bases)"),
         ("c0\t10\ta\tA\tG,,T\t.\tPASS\t.\tGT\t0/1", "an allele in ALT is empty"),

@@ -32,6 +32,9 @@ _PER_LINE, _BESIDE, _EDGE = 76, 9, 12
 _NAMED = 9
 """Most moved sites with a name: those that change most."""
 
+_ROOMY = 11
+"""Most entries of a legend with wide spacing; more are set closer."""
+
 _REMOVED, _INSERTED = "#d55e00", "#009e73"
 _NAME_SIZE = 7
 
@@ -112,9 +115,11 @@ def _legend(
         Line2D([], [], ls="", marker="s", ms=7, color=tint(_REMOVED, 0.35), label="replaced"),
         Line2D([], [], ls="", marker="s", ms=7, color=tint(_INSERTED, 0.35), label="new"),
     ]
+    many = len(handles) > _ROOMY
     figure.legend(
         handles=handles, ncols=len(handles), loc="upper left", borderaxespad=0,
-        bbox_to_anchor=(0.1 / _WIDTH, 1 - 0.4 / height), handletextpad=0.4, columnspacing=1.5,
+        bbox_to_anchor=(0.1 / _WIDTH, 1 - 0.4 / height), handletextpad=0.4,
+        columnspacing=0.8 if many else 1.5, handlelength=1.2 if many else 2.0,
     )  # fmt: skip
 
 

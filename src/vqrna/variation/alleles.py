@@ -136,7 +136,10 @@ def _dna(tokens: np.ndarray) -> str:
 
 
 def align(ref: np.ndarray, alt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Align the bases of a block with the fewest edits; base by base if the lengths are equal.
+    """Align the bases of a block with the fewest edits.
+
+    Blocks of equal length are aligned base by base, unless gaps save edits: ``GGACU`` and ``GACUU``
+    differ by a shift, which moves three bases and replaces none.
 
     Parameters
     ----------
@@ -147,12 +150,10 @@ def align(ref: np.ndarray, alt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ref_index, alt_index : np.ndarray, shape (P,), int64
         Columns of the alignment; -1 for a gap. Exchanging `ref` and `alt` exchanges the results.
     """
-    if len(ref) < len(alt):
+    # In one order of the two, so that ties between gaps are resolved in the same way
+    if (len(ref), ref.tobytes()) < (len(alt), alt.tobytes()):
         alt_index, ref_index = align(alt, ref)
         return ref_index, alt_index
-    if len(ref) == len(alt):
-        index = np.arange(len(ref))
-        return index, index
     rows, columns = len(ref), len(alt)
     steps = np.arange(columns + 1)
     cost = np.empty((rows + 1, columns + 1), dtype=np.int64)
@@ -162,6 +163,9 @@ def align(ref: np.ndarray, alt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         row[1:] = np.minimum(row[1:], cost[i - 1, :-1] + (alt != ref[i - 1]))
         # A gap in `ref` costs one more than the cell on the left
         cost[i] = np.minimum.accumulate(row - steps) + steps
+    if rows == columns and cost[rows, columns] == np.count_nonzero(ref != alt):
+        index = np.arange(rows)
+        return index, index
     pairs: list[tuple[int, int]] = []
     i, j = rows, columns
     while i or j:

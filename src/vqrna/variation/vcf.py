@@ -46,6 +46,8 @@ Releases of bcftools insist on a subfield with the name Consequence. They read n
 COLUMNS = 8
 """Fewest columns of a record."""
 
+_LAST_POS = 2**31 - 1  # POS is a 32-bit integer in BCF and in indexes
+
 _VCF = b"##fileformat=VCF"
 _NOT_VCF = "is not a VCF file: expected ##fileformat=VCF first, and #CHROM before the records"
 _BCF = b"BCF\x02"
@@ -146,8 +148,9 @@ class VcfFile:
         chrom, pos, name, ref, alt = fields[:5]
         if not chrom:
             raise error("CHROM is empty")
-        if not (pos.isdigit() and len(pos) <= 15):
-            raise error(f"invalid POS '{pos.decode('utf-8', 'replace')[:40]}' (expected a number)")
+        if not (pos.isdigit() and len(pos) <= 15 and int(pos) <= _LAST_POS):
+            text_pos = pos.decode("utf-8", "replace")[:40]
+            raise error(f"invalid POS '{text_pos}' (expected a number up to {_LAST_POS})")
         if not _REF(ref):
             raise error(f"invalid REF '{ref.decode('utf-8', 'replace')[:40]}' (expected bases)")
         alts = () if alt == b"." else tuple(alt.decode("utf-8", "replace").split(","))
