@@ -309,11 +309,11 @@ def test_what_is_said_follows_the_numbers():
         found.values[model, "folds", "all", "mean9", "auroc"] = value(mean)
         found.values[model, "folds", "all", "m6A-hard", "auroc"] = value(hard)
     text = reading.less_the_trees(found)
-    assert "higher than that of the trees by 0.020 (0.020 to 0.020) and" in text
+    assert "higher by 0.020 (0.020 to 0.020) than that of the trees and" in text
     assert "none against the trees, m6A among sites of its own motif by 0.020 against" in text
     assert reading.costs_of_codes(found) == ""
     told = reading.verdicts(found, [("ours", "trees"), ("ours", "trees+")], ["mean9", "m6A-hard"])
-    assert told.startswith("Of the 4 differences of AUROC below, 3 are in bold")
+    assert told.startswith("Of these 4 differences, 3 are in bold")
 
 
 def test_paired_differences_are_tighter_than_their_parts(place, specs):
