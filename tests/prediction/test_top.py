@@ -10,7 +10,7 @@ import pytest
 from seeded import calling_model, files_in, letters, read_table, write_fasta
 from vqrna.errors import UsageError
 from vqrna.formats import FORMATS
-from vqrna.genome import best_sites, liftover, open_genome, regions
+from vqrna.genome import liftover, open_genome, regions
 from vqrna.model.weights import load_model, save_model
 from vqrna.prediction import Output, Shard, join, make_settings, predict, predict_files, tiles
 from vqrna.sequence import centre
@@ -219,8 +219,7 @@ def test_the_best_of_each_transcript_of_a_genome(tmp_path, monkeypatch, context,
     work("large", top=3)
     monkeypatch.setattr(regions, "WINDOW", 97)
     monkeypatch.setattr(tiles, "PIECE", 160)
-    for module in (liftover, best_sites):
-        monkeypatch.setattr(module, "BATCH", 40)
+    monkeypatch.setattr(liftover, "BATCH", 40)
     small = work("small", top=3)
     names = ["sites.tsv", "transcripts.tsv", "sequences.tsv", "scanned.bed"]
     for name in names[:3]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from vqrna.genome.liftover import BATCH, LocatedSites, concat_located, copies_in_transcripts
+from vqrna.genome.liftover import LocatedSites, copies_in_transcripts, flush_complete
 from vqrna.genome.transcripts import Transcripts
 from vqrna.sites import best_rows
 
@@ -36,23 +36,14 @@ def best_of_transcripts(
         first of these by name. The order is kept, and `low` still never falls.
     """
     starts, stops = transcripts.starts, transcripts.stops
-    waiting: list[LocatedSites] = []
-    count, limit = 0, BATCH
-    for part in parts:
-        waiting.append(part)
-        count += len(part)
-        if count < limit:
-            continue
-        pool = _best(concat_located(waiting), transcripts, first_base_only, top)
-        passed = part.low[-1]
-        complete = pool.offset < starts[stops > passed].min(initial=passed)
-        if complete.any():
-            yield pool.take(complete)
-            pool = pool.take(~complete)
-        waiting, count = [pool], len(pool)
-        limit = max(BATCH, 2 * count)
-    if count:
-        yield _best(concat_located(waiting), transcripts, first_base_only, top)
+
+    def passed_by_scan(pool: LocatedSites, low: int) -> np.ndarray:
+        return pool.offset < starts[stops > low].min(initial=low)
+
+    def select(pool: LocatedSites) -> LocatedSites:
+        return _best(pool, transcripts, first_base_only, top)
+
+    yield from flush_complete(parts, passed_by_scan, select)
 
 
 def _best(

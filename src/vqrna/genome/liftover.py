@@ -137,14 +137,18 @@ def _look_up(names: np.ndarray, numbers: Mapping[str, int]) -> np.ndarray:
 
 
 def flush_complete(
-    parts: Iterable[LocatedSites], complete: Callable[[LocatedSites], np.ndarray]
+    parts: Iterable[LocatedSites],
+    complete: Callable[[LocatedSites, int], np.ndarray],
+    select: Callable[[LocatedSites], LocatedSites] = lambda pool: pool,
 ) -> Iterator[LocatedSites]:
     """Yield rows as soon as no later row can belong to the same site or transcript.
 
     Parameters
     ----------
     complete : callable
-        Returns which rows are complete: shape (N,), bool.
+        Returns which rows are complete, shape (N,), bool, from the rows and the last `low`.
+    select : callable, optional
+        Returns the rows to keep of those that wait, and of the last ones.
     """
     waiting: list[LocatedSites] = []
     count, limit = 0, BATCH
@@ -153,15 +157,15 @@ def flush_complete(
         count += len(part)
         if count < limit:
             continue
-        pool = concat_located(waiting)
-        done = complete(pool)
+        pool = select(concat_located(waiting))
+        done = complete(pool, int(part.low[-1]))
         if done.any():
             yield pool.take(done)
             pool = pool.take(~done)
         waiting, count = [pool], len(pool)
         limit = max(BATCH, 2 * count)
     if count:
-        yield concat_located(waiting)
+        yield select(concat_located(waiting))
 
 
 def collapse_to_genome(
@@ -184,7 +188,7 @@ def collapse_to_genome(
         Whether the genome was scanned, and not each transcript separately.
     """
     table = _GenomeTable(genome, transcripts, first_base_only, genomic)
-    for pool in flush_complete(parts, lambda pool: pool.offset < pool.low[-1]):
+    for pool in flush_complete(parts, lambda pool, low: pool.offset < low):
         yield table.rows(pool)
 
 
@@ -333,7 +337,7 @@ class TranscriptTable:
             From :func:`locate_in_transcripts`.
         """
         shared = (self._copy_first_bases(part, starts) for part in parts)
-        for pool in flush_complete(shared, lambda pool: pool.owner < pool.low[-1]):
+        for pool in flush_complete(shared, lambda pool, low: pool.owner < low):
             sites = pool.sites
             order = np.lexsort((sites.modification_index, sites.position, pool.owner))
             pool = pool.take(order)
