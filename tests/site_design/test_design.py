@@ -14,7 +14,10 @@ from vqrna.prediction import make_settings, scan_sequence
 from vqrna.sequence import ALPHABET, encode
 from vqrna.site_design import constraints as rules_of_edits
 from vqrna.site_design import make_constraints, make_goal, parse_avoid
+from vqrna.site_design.outcome import Evaluator
 from vqrna.site_design.search import EditSet, _Best
+from vqrna.variation import make_variant_settings
+from vqrna.variation.settings import Rules
 
 PRIOR = 0.5
 
@@ -128,6 +131,25 @@ def test_every_number_is_that_of_predict(seed):
         gains = own[(own["class"] == "gain") & (own.target == "no")]
         names = [f"{m}:{p}" for m, p in zip(gains.modification, gains.position, strict=True)]
         assert (row.gained or "") == ",".join(names)
+
+
+def test_edits_that_look_like_a_shift_are_compared_position_by_position():
+    text = letters(60, 3) + "GGACUC" + letters(60, 4)
+    model = calling_model()
+    rules = Rules(model, make_variant_settings(model.modifications, prior=PRIOR))
+    evaluator = Evaluator(rules, encode(text), 62, 0, 20)
+    edits = tuple((60 + i, ALPHABET.index(b)) for i, b in ((1, "A"), (2, "C"), (3, "U"), (4, "C")))
+    (outcome,) = evaluator([edits])  # GGACUC to GACUCC
+    np.testing.assert_array_equal(outcome.effects.ref, outcome.effects.alt)
+    before, after = probabilities(text), probabilities(edited(text, "G62A,A63C,C64U,U65C"))
+    symbols = [m.symbol for m in model.modifications]
+    e = outcome.effects
+    for k, at, p, q in zip(
+        e.modification, e.anchor, e.ref_probability, e.alt_probability, strict=True
+    ):
+        key = symbols[k], int(at) + 1
+        assert p == pytest.approx(before.get(key, 0), rel=2e-3, abs=1e-6)
+        assert q == pytest.approx(after.get(key, 0), rel=2e-3, abs=1e-6)
 
 
 def test_an_edit_and_its_inverse_have_opposite_effects():

@@ -1,9 +1,10 @@
 """Alleles that describe one haplotype are one allele; alignments are symmetric."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from vqrna.genome.fasta import reverse_complement
 from vqrna.sequence import decode, encode
 from vqrna.variation.alleles import align, normalise, place_gap, vcf_fields
 
@@ -85,6 +86,20 @@ def test_alignments_are_symmetric_and_complete(a, b):
         pairs = zip(forth[0][kept].tolist(), forth[1][kept].tolist(), strict=True)
         edits = np.count_nonzero(~kept) + sum(a[i] != b[j] for i, j in pairs)
         assert kept.all() if edits == base_by_base else edits < base_by_base
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("ACGU", min_size=1, max_size=7), st.text("ACGU", min_size=1, max_size=7))
+@example("GGCC", "AU")  # their own reverse complements
+@example("ACG", "CGU")  # reverse complements of each other
+@example("AAGCUA", "GC")  # the gap could be on several sides
+def test_both_strands_have_the_same_alignment(a, b):
+    ref, alt = encode(a), encode(b)
+    forward = align(ref, alt)
+    backward = align(reverse_complement(ref), reverse_complement(alt), reverse=True)
+    for index, mirrored, letters in zip(forward, backward, (ref, alt), strict=True):
+        expected = np.where(mirrored < 0, -1, len(letters) - 1 - mirrored)[::-1]
+        np.testing.assert_array_equal(index, expected)
 
 
 def test_alleles_of_equal_length_are_shifted_only_if_that_saves_edits():

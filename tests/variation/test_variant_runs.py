@@ -4,9 +4,11 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -126,6 +128,20 @@ def test_the_bytes_do_not_depend_on_jobs_or_shards(run, vqrna_main, tmp_path, jo
     assert not any(".vqrna" in name for shard in shards for name in files_in(shard))
 
 
+def test_shards_keep_how_names_are_cut(vqrna_main, inputs, tmp_path):
+    vcf, genome = inputs[0], tmp_path / "named.fa"
+    genome.write_text(re.sub("(>.*)", r"\1|y", Path(inputs[1][1]).read_text()))
+    options = ["--fasta", genome, *inputs[1][4:], "--name-until", "|"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert vqrna_main("variants", vcf, *options, "--out", whole).code == 0
+    for i in (1, 2):
+        words = ["--out", parts, "--shard", f"{i}/2"]
+        assert vqrna_main("variants", vcf, *options, *words).code == 0
+    assert vqrna_main("join", parts).code == 0
+    assert len(read_table(whole / "variants.tsv")) > 20
+    assert results(parts) == results(whole)
+
+
 def test_an_incomplete_set_of_shards_is_reported(run, vqrna_main):
     out = run("s", "--shard", "1/2")
     done = vqrna_main("join", out)
@@ -203,6 +219,7 @@ def test_a_file_without_records(run, tmp_path):
         (["--min-probability", "2"], "invalid --min-probability 2"),
         (["--max-length", "0"], "invalid --max-length 0"),
         (["--null-variants", "-1"], "invalid --null-variants -1"),
+        (["--seed", "-1"], "invalid --seed -1"),
         (["--format", "xlsx"], "unknown format 'xlsx'"),
         (["--transcripts", "a.fa"], "either --fasta"),
         (["--context", "spliced"], "unknown context 'spliced'"),

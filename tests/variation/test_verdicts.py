@@ -113,5 +113,59 @@ def test_an_exon_end_is_a_reason_in_spliced_transcripts(tmp_path):
         context="transcript", model=calling_model(), **SETTINGS,
     )  # fmt: skip
     (row,) = spliced.records.itertuples()
-    assert "exon end" in row.reason
-    assert set(spliced.effects.strand) <= {"-"}
+    assert (row.verdict, row.reason, row.left_out) == ("scored", "", "c0p.1")
+    assert set(spliced.effects.strand) == {"-"}
+    assert not spliced.reasons
+    assert any("exon end" in note for note in spliced.notes)
+
+
+def test_an_allele_that_crosses_an_exon_end_of_all_transcripts_is_skipped(tmp_path):
+    genome = write_genome(tmp_path, {"c0": LETTERS})
+    gtf = tmp_path / "far.gtf"
+    exons = [(21, 130), (901, 1000)]  # the second one is far from the first base
+    words = 'c0\tx\texon\t{}\t{}\t.\t+\t.\tgene_id "g"; transcript_id "t";\n'
+    gtf.write_text("".join(words.format(*exon) for exon in exons))
+    ref, alt = at(898, 6), at(898)
+    rows = [("c0", 898, "x", ref, alt), ("c0", 898, "y", ref, f"{alt},*")]
+    spliced = variants(
+        write_vcf(tmp_path, rows), fasta=genome, gtf=gtf, context="transcript",
+        model=calling_model(), **SETTINGS,
+    )  # fmt: skip
+    assert spliced.records[["verdict", "reason", "left_out"]].to_numpy().tolist() == [
+        ["skipped", "exon end", "t"],
+        ["skipped", f"{alt}: exon end; *: * allele", "t"],
+    ]
+    assert spliced.reasons == {"exon end": 2, "* allele": 1}
+    assert not len(spliced.effects)
+
+
+@pytest.mark.parametrize(
+    ("ref", "alt", "reason"),
+    [
+        ("A", "C", "REF with ambiguity"),  # the genome has N
+        ("N", "C", "REF with ambiguity"),
+        ("NN", "N", "ALT with ambiguity"),
+        ("NNG", "T", "REF with ambiguity"),
+        ("NNA", "T", "REF mismatch"),  # the last letter is G
+    ],
+)
+def test_an_unknown_base_of_the_reference_is_a_reason_of_its_own(tmp_path, ref, alt, reason):
+    genome = write_genome(tmp_path, {"c0": LETTERS[:300] + "NNG" + LETTERS[303:]})
+    vcf = write_vcf(tmp_path, [("c0", 301, "x", ref, alt)])
+    result = variants(vcf, fasta=genome, model=calling_model(), **SETTINGS)
+    assert result.records[["verdict", "reason"]].to_numpy().tolist() == [["skipped", reason]]
+
+
+@pytest.mark.parametrize("gtf", [False, True])
+def test_names_are_cut_in_all_files(tmp_path, gtf):
+    genome = write_genome(tmp_path, {"c0.7|x": LETTERS})
+    annotation = write_gtf(tmp_path, ["c0.2|y"]) if gtf else None
+    vcf = write_vcf(tmp_path, [("c0.1|z", 100, "x", at(100), other(at(100)))])
+    options = {"fasta": genome, "gtf": annotation, "model": calling_model(), **SETTINGS}
+    cut = variants(vcf, name_until="|", ignore_version=True, **options)
+    assert cut.records.verdict.tolist() == ["scored"]
+    assert set(cut.effects.chrom) == {"c0.1|z"}  # as in the VCF
+    if not gtf:
+        whole = variants(vcf, **options)
+        assert whole.records.reason.tolist() == ["unknown sequence"]
+        assert any("--ignore-version" in note for note in whole.notes)

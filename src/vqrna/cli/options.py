@@ -108,6 +108,29 @@ Formats = Annotated[
 
 Palette = Annotated[str, option("Colours: types or colorblind.", OUTPUT, metavar="NAME")]
 
+NameUntil = Annotated[
+    str,
+    option(
+        "Cut names of sequences at the first TEXT, such as '|', in all files.",
+        OUTPUT,
+        metavar="TEXT",
+    ),
+]
+
+IgnoreVersion = Annotated[
+    bool,
+    option(
+        "Drop versions from names of sequences, in all files: ENST00000257408.4 becomes "
+        "ENST00000257408.",
+        OUTPUT,
+        names=("--ignore-version",),
+    ),
+]
+
+GenomeContext = Annotated[
+    str, option("Sequence around a site: genome (with introns) or transcript (spliced).", GENOME)
+]
+
 # Statistics
 
 Permutations = Annotated[int, option("Permutations for the p-values.", metavar="N", min=0)]
@@ -144,6 +167,18 @@ Joint = Annotated[
 
 Device = Annotated[str, option("auto, cpu, cuda, cuda:N or mps.", RUN)]
 
+Workers = Annotated[
+    int | None,
+    option(
+        "Number of threads, or of Ray actors.",
+        RUN,
+        names=("--jobs", "-j"),
+        default="one per core, at most 8 threads",
+    ),
+]
+
+Engine = Annotated[str, option("threads, or ray (many cores, GPUs or machines).", RUN)]
+
 Address = Annotated[
     str | None,
     option(
@@ -151,6 +186,15 @@ Address = Annotated[
         RUN,
         default="a new one",
     ),
+]
+
+ShardOfRun = Annotated[
+    str | None,
+    option("Do part I of N, such as 1/8; combine the parts with vqrna join.", RUN, metavar="I/N"),
+]
+
+Resume = Annotated[
+    bool, option("Continue an interrupted run, or start again.", RUN, names=("--resume/--fresh",))
 ]
 
 JobEngine = Annotated[str, option("local, or ray (a cluster).", RUN)]

@@ -17,8 +17,15 @@ from vqrna.cli.options import (
     Address,
     CallingModel,
     Device,
+    Engine,
     Formats,
+    GenomeContext,
+    IgnoreVersion,
+    NameUntil,
     Priors,
+    Resume,
+    ShardOfRun,
+    Workers,
     option,
 )
 from vqrna.cli.scan_summary import show_prediction
@@ -226,10 +233,7 @@ def predict(
             metavar="FILE",
         ),
     ] = None,
-    context: Annotated[
-        str,
-        option("Sequence around a site: genome (with introns) or transcript (spliced).", GENOME),
-    ] = "genome",
+    context: GenomeContext = "genome",
     unspliced: Annotated[
         bool, option("Scan introns as well.", GENOME, names=("--unspliced",))
     ] = False,
@@ -250,23 +254,8 @@ def predict(
             names=("--strict",),
         ),
     ] = False,
-    name_until: Annotated[
-        str,
-        option(
-            "Cut names of sequences at the first TEXT, such as '|', in all files.",
-            OUTPUT,
-            metavar="TEXT",
-        ),
-    ] = "",
-    ignore_version: Annotated[
-        bool,
-        option(
-            "Drop versions from names of sequences, in all files: ENST00000257408.4 becomes "
-            "ENST00000257408.",
-            OUTPUT,
-            names=("--ignore-version",),
-        ),
-    ] = False,
+    name_until: NameUntil = "",
+    ignore_version: IgnoreVersion = False,
     formats: Formats = None,
     organism: Annotated[str, option("NCBI taxonomy number, for the bedRMod header.", OUTPUT)] = "",
     assembly: Annotated[str, option("Name of the assembly, for the bedRMod header.", OUTPUT)] = "",
@@ -276,19 +265,9 @@ def predict(
     plot: Annotated[
         bool, option("Plot the first sequences (PNG and SVG).", OUTPUT, names=("--plot",))
     ] = False,
-    jobs: Annotated[
-        int | None,
-        option(
-            "Number of threads, or of Ray actors.",
-            RUN,
-            names=("--jobs", "-j"),
-            default="one per core, at most 8 threads",
-        ),
-    ] = None,
+    jobs: Workers = None,
     device: Device = "auto",
-    engine: Annotated[
-        str, option("threads, or ray (many cores, GPUs or machines).", RUN)
-    ] = "threads",
+    engine: Engine = "threads",
     address: Address = None,
     fast: Annotated[
         bool,
@@ -299,16 +278,8 @@ def predict(
             names=("--fast",),
         ),
     ] = False,
-    shard: Annotated[
-        str | None,
-        option(
-            "Do part I of N, such as 1/8; combine the parts with vqrna join.", RUN, metavar="I/N"
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        option("Continue an interrupted run, or start again.", RUN, names=("--resume/--fresh",)),
-    ] = True,
+    shard: ShardOfRun = None,
+    resume: Resume = True,
 ) -> None:
     """Predict modified sites in RNA sequences.
 

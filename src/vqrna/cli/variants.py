@@ -13,11 +13,17 @@ from vqrna.cli.options import (
     CALLING,
     GENOME,
     OUTPUT,
-    RUN,
     Address,
     CallingModel,
     Device,
+    Engine,
+    GenomeContext,
+    IgnoreVersion,
+    NameUntil,
     Priors,
+    Resume,
+    ShardOfRun,
+    Workers,
     option,
 )
 from vqrna.cli.predict import canonical
@@ -63,7 +69,7 @@ def show_effects(result: VariantEffects, *, to_stderr: bool = False) -> None:
     if result.reasons:
         reasons = sorted(result.reasons.items(), key=lambda item: (-item[1], item[0]))
         words = ", ".join(f"{reason} {n:,}" for reason, n in reasons)
-        console.print(f"skipped alleles: {words}", markup=False)
+        console.print(f"skipped alleles: {words}", markup=False, soft_wrap=True)
     classes = [name for name in result.summary.columns if name != "modification"]
     table = new_table(("modification",), classes)
     for row in result.summary.to_dict("records"):
@@ -115,10 +121,7 @@ def variants(
             "Transcripts that the VCF refers to, in place of a genome.", GENOME, metavar="FASTA"
         ),
     ] = None,
-    context: Annotated[
-        str,
-        option("Sequence around a site: genome (with introns) or transcript (spliced).", GENOME),
-    ] = "genome",
+    context: GenomeContext = "genome",
     strict: Annotated[
         bool,
         option(
@@ -128,6 +131,8 @@ def variants(
             names=("--strict",),
         ),
     ] = False,
+    name_until: NameUntil = "",
+    ignore_version: IgnoreVersion = False,
     modifications: Annotated[
         list[str] | None,
         option(
@@ -174,30 +179,12 @@ def variants(
             "Draw the N records (at most 100) that change a probability most.", OUTPUT, metavar="N"
         ),
     ] = 0,
-    jobs: Annotated[
-        int | None,
-        option(
-            "Number of threads, or of Ray actors.",
-            RUN,
-            names=("--jobs", "-j"),
-            default="one per core, at most 8 threads",
-        ),
-    ] = None,
+    jobs: Workers = None,
     device: Device = "auto",
-    engine: Annotated[
-        str, option("threads, or ray (many cores, GPUs or machines).", RUN)
-    ] = "threads",
+    engine: Engine = "threads",
     address: Address = None,
-    shard: Annotated[
-        str | None,
-        option(
-            "Do part I of N, such as 1/8; combine the parts with vqrna join.", RUN, metavar="I/N"
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        option("Continue an interrupted run, or start again.", RUN, names=("--resume/--fresh",)),
-    ] = True,
+    shard: ShardOfRun = None,
+    resume: Resume = True,
 ) -> None:
     """Predict the sites that variants of a VCF create, remove or change.
 
@@ -241,6 +228,8 @@ def variants(
         gtf=gtf,
         context=context,
         strict=strict,
+        name_until=name_until,
+        ignore_version=ignore_version,
     )
     with open_variant_engine(engine, source, loaded, settings, jobs, device, address) as chosen:
         result = annotate(

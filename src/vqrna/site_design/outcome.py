@@ -139,7 +139,7 @@ class Evaluator:
         kind = self._kinds[edit.start - half : edit.stop + half]
         pair = self._reference.rows(rows), Haplotype.of(self._rules, logits, candidates, kind)
         block = self._tokens[edit.start : edit.stop]
-        alignment = align_haplotypes(half, block, edit.letters, 0, *pair)
+        alignment = align_haplotypes(half, block, edit.letters, 0, *pair, shifts=False)
         wanted = np.ones((len(logits), len(settings.modifications)), dtype=bool)
         effects = compare(
             self._rules, *pair, alignment, wanted,

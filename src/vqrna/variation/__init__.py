@@ -4,7 +4,7 @@ from vqrna.variation.join import has_variant_shards, join_variants
 from vqrna.variation.result import VariantEffects
 from vqrna.variation.run import annotate, variants
 from vqrna.variation.settings import VariantSettings, make_variant_settings
-from vqrna.variation.tracks import TrackSource, open_tracks
+from vqrna.variation.track_source import TrackSource, open_tracks
 from vqrna.variation.vcf import VcfFile, VcfRecord, open_vcf
 
 __all__ = [

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vqrna.genome.fasta import reverse_complement
 from vqrna.sequence import AMBIGUOUS, decode
 
 Fetch = Callable[[int, int], np.ndarray]
@@ -135,7 +136,9 @@ def _dna(tokens: np.ndarray) -> str:
     return decode(tokens).replace("U", "T")
 
 
-def align(ref: np.ndarray, alt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def align(
+    ref: np.ndarray, alt: np.ndarray, *, reverse: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Align the bases of a block with the fewest edits.
 
     Blocks of equal length are aligned base by base, unless gaps save edits: ``GGACU`` and ``GACUU``
@@ -144,15 +147,37 @@ def align(ref: np.ndarray, alt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     ref, alt : np.ndarray, shape (R,) and (A,), uint8
+    reverse : bool
+        Whether they are read from the reverse strand. It matters only for blocks that are their own
+        reverse complement.
 
     Returns
     -------
     ref_index, alt_index : np.ndarray, shape (P,), int64
-        Columns of the alignment; -1 for a gap. Exchanging `ref` and `alt` exchanges the results.
+        Columns of the alignment; -1 for a gap. Exchanging `ref` and `alt` exchanges the results,
+        and the reverse complements have the same pairs of bases.
     """
-    # In one order of the two, so that ties between gaps are resolved in the same way
-    if (len(ref), ref.tobytes()) < (len(alt), alt.tobytes()):
-        alt_index, ref_index = align(alt, ref)
+    # Of equally good alignments, the same one on both strands and in both directions
+    other = reverse_complement(ref), reverse_complement(alt)
+    keys = [sorted(map(_key, pair)) for pair in ((ref, alt), other)]
+    if keys[1] < keys[0] or (keys[1] == keys[0] and reverse):
+        pair = _align_in_order(*other)
+        ref_index, alt_index = (
+            np.where(index < 0, -1, len(block) - 1 - index)[::-1]
+            for index, block in zip(pair, (ref, alt), strict=True)
+        )
+        return ref_index, alt_index
+    return _align_in_order(ref, alt)
+
+
+def _key(letters: np.ndarray) -> tuple[int, bytes]:
+    return len(letters), letters.tobytes()
+
+
+def _align_in_order(ref: np.ndarray, alt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Align blocks, the longer one first."""
+    if _key(ref) < _key(alt):
+        alt_index, ref_index = _align_in_order(alt, ref)
         return ref_index, alt_index
     rows, columns = len(ref), len(alt)
     steps = np.arange(columns + 1)

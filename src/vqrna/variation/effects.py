@@ -82,7 +82,7 @@ class Effects:
 
 def align_haplotypes(
     half: int, ref_block: np.ndarray, alt_block: np.ndarray, slack: int,
-    reference: Haplotype, alternative: Haplotype,
+    reference: Haplotype, alternative: Haplotype, *, reverse: bool = False, shifts: bool = True,
 ) -> Alignment:  # fmt: skip
     """Align two haplotypes that differ in one block, `half` rows from their beginning.
 
@@ -93,11 +93,17 @@ def align_haplotypes(
     slack : int
         By how many nt an insertion or deletion can move to the right.
     reference, alternative : Haplotype
+    reverse : bool
+        Whether the haplotypes are read from the reverse strand.
+    shifts : bool
+        Whether gaps may align blocks of equal length; else they are aligned base by base.
     """
     removed, inserted = len(ref_block), len(alt_block)
     begin = half
-    if removed and inserted:
-        block_ref, block_alt = align(ref_block, alt_block)
+    if removed == inserted and not shifts:
+        block_ref = block_alt = np.arange(removed)
+    elif removed and inserted:
+        block_ref, block_alt = align(ref_block, alt_block, reverse=reverse)
     else:
         if slack:
             p, q = reference.probability[half:], alternative.probability[half:]

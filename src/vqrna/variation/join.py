@@ -17,7 +17,7 @@ from vqrna.variation.result import VariantEffects
 from vqrna.variation.run import write_results
 from vqrna.variation.settings import make_variant_settings
 from vqrna.variation.store import StoredParts, VariantStore, input_digests
-from vqrna.variation.tracks import open_tracks
+from vqrna.variation.track_source import open_tracks
 from vqrna.variation.vcf import open_vcf
 
 Input = str | PathLike[str]

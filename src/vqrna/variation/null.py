@@ -22,7 +22,8 @@ from vqrna.variation.alleles import KINDS, SIZES
 from vqrna.variation.parts import VariantPart
 from vqrna.variation.scoring import Placed, evaluate, place
 from vqrna.variation.settings import Rules, VariantSettings
-from vqrna.variation.tracks import Target, Track, TrackSource
+from vqrna.variation.track_source import TrackSource
+from vqrna.variation.tracks import Target, Track
 
 PER_PLACE = 10
 """Random variants at one place: neighbours share a scan of the reference."""

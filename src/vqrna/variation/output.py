@@ -18,7 +18,7 @@ from vqrna.formats.bgzip import BgzipWriter
 from vqrna.runtime.files import OutputFiles
 from vqrna.variation.effects import CLASSES
 from vqrna.variation.null import NullTable
-from vqrna.variation.parts import VariantPart
+from vqrna.variation.parts import SCORED, VariantPart
 from vqrna.variation.settings import VariantSettings
 from vqrna.variation.vcf import VcfFile, VcfRecord, safe
 
@@ -28,7 +28,7 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of the table of effects."""
 
-RECORD_COLUMNS = ("id", "chrom", "pos", "ref", "alt", "verdict", "reason", "effects")
+RECORD_COLUMNS = ("id", "chrom", "pos", "ref", "alt", "verdict", "reason", "effects", "left_out")
 """Columns of the table of records."""
 
 FORMATS = ("tsv", "parquet")
@@ -52,6 +52,7 @@ class VariantTotals:
 
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    left_out: int = 0  # Records of which some transcripts are left out
     effects: Counter[tuple[str, str]] = field(default_factory=Counter)  # by modification and class
     # Largest change of a probability, and number, of the `LARGEST` records that change most
     _changes: list[tuple[float, int]] = field(default_factory=list)
@@ -63,6 +64,7 @@ class VariantTotals:
             # Of a record with several alleles: ``ALT: reason``
             words = [each.rpartition(": ")[2] for each in reasons.split("; ") if each]
             self.reasons.update(words)
+        self.left_out += int(np.count_nonzero((part.left_out != "") & (part.verdict == SCORED)))
         symbols = [settings.modifications[k].symbol for k in part.effects["modification"].tolist()]
         classes = [CLASSES[c] for c in part.effects["class_index"].tolist()]
         self.effects.update(zip(symbols, classes, strict=True))
@@ -137,6 +139,7 @@ def record_table(part: VariantPart, records: Sequence[VcfRecord]) -> pd.DataFram
         "verdict": part.verdict.astype(object),
         "reason": part.reason.astype(object),
         "effects": np.bincount(record, minlength=len(records)),
+        "left_out": part.left_out.astype(object),
     }
     return _typed(columns)
 

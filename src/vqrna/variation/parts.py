@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -33,6 +33,14 @@ NUMBERS = {
 
 TEXTS = ("gene", "transcript")
 """Columns of effects with text."""
+
+
+class Verdict(NamedTuple):
+    """What happened to a record."""
+
+    verdict: str
+    reason: str  # Why alleles are skipped
+    left_out: str  # Transcripts that are left out, comma-separated
 
 
 @dataclass
@@ -96,9 +104,10 @@ class VariantPart:
     """Result of a unit of R records with A alleles and E effects."""
 
     first: int  # Number of the first record
-    # verdict, reason: (R,), text
+    # verdict, reason, left_out: (R,), text: See :class:`Verdict`
     verdict: np.ndarray
     reason: np.ndarray
+    left_out: np.ndarray
     # allele_record: (A,), int64: Index of the record in the unit; allele_number: of the ALT, from 1
     allele_record: np.ndarray
     allele_number: np.ndarray
@@ -115,15 +124,16 @@ class VariantPart:
     def of(
         cls,
         records: Sequence[VcfRecord],
-        verdicts: Sequence[tuple[str, str]],
+        verdicts: Sequence[Verdict],
         alleles: _Alleles,
         effects: EffectColumns,
     ) -> VariantPart:
         """Collect the results of a unit."""
         return cls(
             records[0].number if records else 0,
-            text_array([verdict for verdict, _ in verdicts]),
-            text_array([reason for _, reason in verdicts]),
+            text_array([each.verdict for each in verdicts]),
+            text_array([each.reason for each in verdicts]),
+            text_array([each.left_out for each in verdicts]),
             np.array(alleles.record, dtype=np.int64),
             np.array(alleles.number, dtype=np.int64),
             np.array([name[0] for name in alleles.names], dtype=np.int64),
@@ -149,7 +159,8 @@ class VariantPart:
 
 
 _COLUMNS = (
-    "verdict", "reason", "allele_record", "allele_number", "pos", "ref", "alt", "kind", "size",
+    "verdict", "reason", "left_out", "allele_record", "allele_number", "pos", "ref", "alt", "kind",
+    "size",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from vqrna.runtime.provenance import signature
 from vqrna.sequence import centre, decode
 from vqrna.variation.scoring import Comparison, evaluate, place, place_alleles
 from vqrna.variation.settings import Rules, VariantSettings
-from vqrna.variation.tracks import TrackSource
+from vqrna.variation.track_source import TrackSource
 from vqrna.variation.vcf import VcfRecord
 
 if TYPE_CHECKING:

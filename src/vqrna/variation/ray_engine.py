@@ -26,7 +26,7 @@ from vqrna.runtime.ray_cluster import Cluster, ray_cluster
 from vqrna.variation.parts import VariantPart
 from vqrna.variation.scoring import score_records
 from vqrna.variation.settings import VariantSettings
-from vqrna.variation.tracks import TrackSource
+from vqrna.variation.track_source import TrackSource
 from vqrna.variation.units import VariantUnit
 
 _WAITING = 2

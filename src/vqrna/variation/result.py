@@ -31,7 +31,7 @@ class VariantEffects:
         files.
     records : pandas.DataFrame, or None
         One row a record of the VCF: ``verdict`` is scored, no site near, or skipped, with a
-        ``reason``.
+        ``reason``. ``left_out``: transcripts of which an allele crosses an end of an exon.
     summary : pandas.DataFrame
         Number of effects by modification and class.
     verdicts, reasons : dict of str to int

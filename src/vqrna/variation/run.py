@@ -55,7 +55,7 @@ from vqrna.variation.settings import (
     make_variant_settings,
 )
 from vqrna.variation.store import StoredParts, VariantStore, input_digests, run_key
-from vqrna.variation.tracks import TrackSource, open_tracks
+from vqrna.variation.track_source import TrackSource, open_tracks
 from vqrna.variation.units import VariantEngine, VariantThreads, VariantUnit, cut_units
 from vqrna.variation.vcf import VcfFile, open_vcf
 
@@ -78,6 +78,8 @@ def variants(
     null_variants: int = NULL_VARIANTS,
     seed: int = 0,
     strict: bool = False,
+    name_until: str = "",
+    ignore_version: bool = False,
     device: str = "auto",
     jobs: int | None = None,
     show_progress: bool = False,
@@ -114,6 +116,10 @@ def variants(
         Of the random variants.
     strict : bool
         Raise DataError for features of the annotation that cannot be used; else they are skipped.
+    name_until : str
+        Cut names of sequences at the first occurrence of this text, in all files.
+    ignore_version : bool
+        Drop versions from names of sequences, in all files: ENST1.4 becomes ENST1.
     device : str
         Device for a model that is loaded: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     jobs : int, optional
@@ -155,6 +161,8 @@ def variants(
         gtf=gtf,
         context=context,
         strict=strict,
+        name_until=name_until,
+        ignore_version=ignore_version,
     )
     engine = VariantThreads(source, loaded, settings, resolve_jobs(jobs, loaded.device))
     with open_vcf(vcf) as file:
@@ -442,7 +450,12 @@ def _notes(source: TrackSource, totals: VariantTotals) -> tuple[str, ...]:
         notes.append(
             f"alleles on sequences that are not in {source.genome.path.name}: {unknown:,} (it has "
             f"{source.genome.names[0]}{', ...' if len(source.genome.names) > 1 else ''}: the names "
-            "must be the same)"
+            "must be the same; --name-until and --ignore-version cut them)"
+        )
+    if totals.left_out:
+        notes.append(
+            "records that cross an exon end of some transcripts, which are left out (left_out in "
+            f"records.tsv), and are scored on others: {totals.left_out:,}"
         )
     return tuple(notes)
 

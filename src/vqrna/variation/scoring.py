@@ -12,13 +12,14 @@ from vqrna.errors import DataError
 from vqrna.genome.fasta import Reader
 from vqrna.model import Model
 from vqrna.model.edited import EditedScan, TokenEdit
-from vqrna.sequence import centre, encode
+from vqrna.sequence import AMBIGUOUS, centre, encode
 from vqrna.stats.scan_calibration import window_kinds
 from vqrna.variation.alleles import Allele, normalise, shift_left, shift_right, vcf_fields
 from vqrna.variation.effects import Alignment, Effects, Haplotype, align_haplotypes, compare
-from vqrna.variation.parts import NO_SITE, SCORED, SKIPPED, EffectColumns, VariantPart
+from vqrna.variation.parts import NO_SITE, SCORED, SKIPPED, EffectColumns, VariantPart, Verdict
 from vqrna.variation.settings import Rules, VariantSettings
-from vqrna.variation.tracks import Target, Track, TrackSource
+from vqrna.variation.track_source import EXON_END, TrackSource
+from vqrna.variation.tracks import Target, Track
 from vqrna.variation.vcf import VcfRecord
 
 CLUSTER = 1 << 13
@@ -71,17 +72,17 @@ def score_records(
     The result depends on the records only, not on others.
     """
     half = centre(model.length)
-    numbers = {name: i for i, name in enumerate(source.genome.names)}
     alleles, placed = _Alleles(), list[Placed]()
-    verdicts: list[tuple[str, str]] = []
+    verdicts = list[Verdict]()
     rules = Rules(model, settings)
     columns = EffectColumns()
     with source.genome.reader() as reader:
         for row, record in enumerate(records):
             reasons: list[str] = []
+            left_out = dict[str, None]()
             targets_before = len(placed)
             scorable = 0
-            chromosome = numbers.get(record.chrom)
+            chromosome = source.chromosome(record.chrom)
             for placement in place_alleles(record, source, reader, settings, half):
                 reason, allele = placement.reason, placement.allele
                 if allele is not None:
@@ -94,7 +95,8 @@ def score_records(
                     alleles.number.append(placement.number)
                     alleles.names.append(vcf_fields(allele, fetch, length))
                     alleles.groups.append(allele.group)
-                    scorable += reason is None or bool(placement.targets)
+                    scorable += 1
+                left_out.update(dict.fromkeys(placement.left_out))
                 if reason is not None:
                     alt = record.alts[placement.number - 1]
                     reasons.append(reason if len(record.alts) == 1 else f"{alt[:20]}: {reason}")
@@ -102,7 +104,7 @@ def score_records(
                 reasons.append("no ALT")
             scored = len(placed) > targets_before
             verdict = SCORED if scored else NO_SITE if scorable else SKIPPED
-            verdicts.append((verdict, "; ".join(reasons)))
+            verdicts.append(Verdict(verdict, "; ".join(reasons), ",".join(left_out)))
         for each in evaluate(placed, reader, rules, half):
             for e, owner_list in _with_owners(each.effects, each.track):
                 columns.add(each.allele, each.effects, e, each.track, owner_list)
@@ -117,15 +119,15 @@ class Placement(NamedTuple):
     number: int  # Of the ALT, from 1
     allele: Allele | None  # None if it is skipped
     targets: list[Target]
-    reason: str | None  # Why it, or a transcript that it overlaps, is skipped
+    reason: str | None  # Why it is skipped
+    left_out: tuple[str, ...] = ()  # Transcripts of which it crosses an end of an exon
 
 
 def place_alleles(
     record: VcfRecord, source: TrackSource, reader: Reader, settings: VariantSettings, half: int
 ) -> Iterator[Placement]:
     """Yield the alleles of a record, normalised, with the tracks that they change."""
-    names = source.genome.names
-    chromosome = names.index(record.chrom) if record.chrom in names else None
+    chromosome = source.chromosome(record.chrom)
     for number, alt in enumerate(record.alts, start=1):
         reason = _reason(record, alt, source, chromosome, reader, settings.max_length)
         if reason is not None:
@@ -134,8 +136,11 @@ def place_alleles(
         assert chromosome is not None
         fetch = _fetcher(reader, chromosome)
         allele = normalise(record.pos - 1, encode(record.ref), encode(alt), fetch)
-        targets, reason = source.targets(chromosome, allele, half)
-        yield Placement(number, allele, targets, reason)
+        targets, left_out = source.targets(chromosome, allele, half)
+        if left_out and not targets:
+            yield Placement(number, None, [], EXON_END, left_out)
+        else:
+            yield Placement(number, allele, targets, None, left_out)
 
 
 def _reason(
@@ -160,9 +165,14 @@ def _reason(
     start, stop = record.pos - 1, record.pos - 1 + len(record.ref)
     if start < 0 or stop > source.genome.lengths[chromosome]:
         return "beyond the end"
-    ref = _tokens(record.ref)
-    if ref is None or not np.array_equal(ref, reader.tokens(chromosome, start, stop)):
+    ref, genome = _tokens(record.ref), reader.tokens(chromosome, start, stop)
+    if ref is None:
         return "REF mismatch"
+    known = (ref != AMBIGUOUS) & (genome != AMBIGUOUS)
+    if not np.array_equal(ref[known], genome[known]):
+        return "REF mismatch"
+    if not known.all():
+        return "REF with ambiguity"
     if np.array_equal(ref, encode(alt)):
         return "ALT = REF"
     return None
@@ -266,7 +276,9 @@ def _evaluate_cluster(
         kind = _kinds(track, begin, begin + len(logits), added, half)
         pair = whole.rows(rows), Haplotype.of(rules, logits, candidates, kind)
         block = tokens[edit.start : edit.stop]
-        alignment = align_haplotypes(half, block, edit.letters, each.slack, *pair)
+        alignment = align_haplotypes(
+            half, block, edit.letters, each.slack, *pair, reverse=track.reverse
+        )
         effects = compare(rules, *pair, alignment, wanted[rows], start=begin, everything=everything)
         shown = slice(half, half + len(logits))
         letters = tokens[rows.start + half : rows.stop + half]

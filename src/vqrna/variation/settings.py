@@ -108,6 +108,8 @@ def make_variant_settings(
         raise UsageError(f"invalid --max-length {max_length} (expected 1 or more nt)")
     if null_variants < 0:
         raise UsageError(f"invalid --null-variants {null_variants} (expected 0 or more)")
+    if seed < 0:
+        raise UsageError(f"invalid --seed {seed} (expected 0 or more)")
     return VariantSettings(
         chosen.columns,
         chosen.modifications,

@@ -17,7 +17,7 @@ from vqrna.prediction.parts import PartStore
 from vqrna.variation import units
 from vqrna.variation.parts import VariantPart
 from vqrna.variation.settings import VariantSettings
-from vqrna.variation.tracks import TrackSource
+from vqrna.variation.track_source import TrackSource
 from vqrna.variation.vcf import VcfFile
 
 

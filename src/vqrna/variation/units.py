@@ -18,7 +18,7 @@ from vqrna.prediction.engines import Stopped, map_in_order
 from vqrna.variation.parts import VariantPart
 from vqrna.variation.scoring import score_records
 from vqrna.variation.settings import VariantSettings
-from vqrna.variation.tracks import TrackSource
+from vqrna.variation.track_source import TrackSource
 from vqrna.variation.vcf import VcfRecord
 
 UNIT = 256
