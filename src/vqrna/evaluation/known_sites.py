@@ -22,9 +22,9 @@ from vqrna.evaluation.predicted_sites import NOT_DATA, STRANDS, Facts, fact_of
 from vqrna.evaluation.site_layout import Layout, is_column_names, percentage, recognise, split_cells
 from vqrna.formats.text import read_bed_name
 from vqrna.genome.bed import (
+    BEYOND,
     STRAND,
     FeatureError,
-    LineError,
     parse_blocks,
     parse_interval,
     parse_strand,
@@ -331,8 +331,8 @@ def read_scanned(
     A line without a strand covers both strands; of twelve columns only the blocks count. Features
     that cannot be used, such as those of length zero, are skipped and counted.
 
-    Raises DataError if the file is missing, a line is not a region, or none can be used; if
-    `strict`, for each that cannot be used.
+    Raises DataError if the file is missing or no region can be used; if `strict`, for each that
+    cannot be used.
     """
     names: dict[str, int] = {}
     keys = NameKeys(rule, path)
@@ -346,11 +346,11 @@ def read_scanned(
             if text.startswith(NOT_DATA) or not text.strip():
                 facts.update(fact_of(text))
                 continue
-            fields = split_fields(line)
             try:
+                fields = split_fields(line)
                 start, stop = parse_interval(fields)
                 if stop >= STRIDE:
-                    raise LineError(f"end {stop} is beyond any sequence")
+                    raise FeatureError(BEYOND, f"end {stop} is beyond any sequence")
                 strand, blocks = parse_strand(fields), parse_blocks(fields, start, stop)
             except FeatureError as error:
                 skipped.add(error.reason, line_number, str(error))

@@ -20,11 +20,11 @@ from vqrna.genome.bed import (
     BACKWARD,
     BEYOND,
     EMPTY,
+    FEW_COLUMNS,
     HEADS,
     STRAND,
     UNKNOWN_SEQUENCE,
     FeatureError,
-    LineError,
     parse_int,
     read_lines,
     shorten,
@@ -61,11 +61,12 @@ def read_annotation(
     sequence with ``Is_circular=true`` a transcript may cross the origin.
 
     Features that cannot be used are skipped: exons without a transcript, on a sequence that the
-    genome lacks, beyond its end, of zero or negative length, with an invalid strand. As part of a
-    transcript would have another sequence, all of it is skipped with them.
+    genome lacks, beyond its end, of zero or negative length, with an invalid number or strand. As
+    part of a transcript would have another sequence, all of it is skipped with them; a line with
+    too few columns names no transcript.
 
-    Raises DataError: with file and line: too few columns or an invalid number. Without a line: no
-    transcripts that can be used, or none on a chromosome of the genome.
+    Raises DataError if there are no transcripts that can be used, or none on a chromosome of the
+    genome.
 
     Parameters
     ----------
@@ -141,7 +142,9 @@ class _Parser:
         if len(head) < 4:
             if line.split(None, 1)[0] in HEADS:
                 return
-            raise LineError(f"has {len(head)} columns (expected 9, tab-separated, in GTF or GFF3)")
+            words = f"has {len(head)} columns (expected 9, tab-separated, in GTF or GFF3)"
+            self.skipped.add(FEW_COLUMNS, number, words)
+            return
         name, _, feature, rest = head
         feature = feature.strip()
         if b"Is_circular" in rest:
@@ -160,7 +163,9 @@ class _Parser:
             return
         fields = rest.rstrip(b"\r\n").split(b"\t", 5)
         if len(fields) < 6:
-            raise LineError(f"has {len(fields) + 3} columns (expected 9 in GTF or GFF3)")
+            words = f"has {len(fields) + 3} columns (expected 9 in GTF or GFF3)"
+            self.skipped.add(FEW_COLUMNS, number, words)
+            return
         attributes = fields[5].replace(b"\t", b" ")
         self.dialect = self.dialect or detect_dialect(attributes)
         if self.dialect is None:
@@ -233,7 +238,7 @@ class _Parser:
             return
         try:
             start, stop, strand = _parse_location(fields)
-        except LineError:
+        except FeatureError:
             return  # an alignment only changes numbers of transcripts, which are then reported
         self.alignments.add(start, stop, chromosome, strand, fields[5])
 
@@ -426,7 +431,7 @@ def _differs_from_genome(attributes: bytes) -> bool:
 
 
 def _parse_location(fields: list[bytes]) -> tuple[int, int, int]:
-    """Return start and stop (0-based, half-open) and strand; raises LineError, FeatureError."""
+    """Return start and stop (0-based, half-open) and strand; raises FeatureError."""
     start, stop = parse_int(fields[0], "start") - 1, parse_int(fields[1], "end")
     if not 0 <= start < stop:
         reason = "start below 1" if start < 0 else EMPTY if start == stop else BACKWARD

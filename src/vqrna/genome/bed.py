@@ -1,8 +1,7 @@
 """Read BED files: regions, and transcripts where a line has blocks.
 
 :func:`read_lines` and the functions that parse fields serve other line-based formats, too. They
-raise `LineError`, which becomes an error with file and line number, or its subclass `FeatureError`
-for a feature that can be skipped.
+raise `FeatureError` for a feature that can be skipped.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from itertools import pairwise
 from os import PathLike
 
 from vqrna.data.text_files import open_text
-from vqrna.errors import DataError
 from vqrna.genome.fasta import Chromosomes, Genome
 from vqrna.genome.skipping import SkippedFeatures
 from vqrna.genome.transcripts import AnnotationRecords
@@ -27,6 +25,8 @@ BEYOND = "end beyond the sequence"
 BACKWARD = "end before start"
 EMPTY = "zero length"
 STRAND = "invalid strand"
+FEW_COLUMNS = "too few columns"
+NUMBER = "invalid number"
 """Reasons for which features are skipped, of annotations as well."""
 
 _ZERO_BLOCK = "zero-size block"
@@ -36,12 +36,8 @@ _LONGEST = 40
 _BOM = b"\xef\xbb\xbf"
 
 
-class LineError(Exception):
-    """The line that was read last is invalid."""
-
-
-class FeatureError(LineError):
-    """The line is valid, but its feature cannot be used.
+class FeatureError(Exception):
+    """The feature of the line cannot be used.
 
     Parameters
     ----------
@@ -60,29 +56,24 @@ class FeatureError(LineError):
 def read_lines(path: str | PathLike[str]) -> Iterator[Iterator[bytes]]:
     """Open a file, plain or gzipped, and yield an iterator over its lines.
 
-    Raises DataError: as :func:`vqrna.data.text_files.open_text`, and with file and line if the body
-    raises a `LineError`.
+    Raises DataError as :func:`vqrna.data.text_files.open_text`.
     """
-    number = 0
 
-    def count(lines: Iterable[bytes]) -> Iterator[bytes]:
-        nonlocal number
-        for number, line in enumerate(lines, start=1):
-            yield line.removeprefix(_BOM) if number == 1 else line
+    def without_mark(lines: Iterable[bytes]) -> Iterator[bytes]:
+        for number, line in enumerate(lines):
+            yield line if number else line.removeprefix(_BOM)
 
-    try:
-        with open_text(path) as lines:
-            yield count(lines)
-    except LineError as error:
-        raise DataError(str(error), file=path, line=number) from None
+    with open_text(path) as lines:
+        yield without_mark(lines)
 
 
 def parse_int(field: bytes, name: str) -> int:
-    """Parse a whole number; raises LineError."""
+    """Parse a whole number; raises FeatureError."""
     word = field.strip()  # blanks around a tab
     number = whole_number(word.removeprefix(b"-"))
     if number is None:
-        raise LineError(f"invalid {name} '{shorten(field)}' (expected a whole number)")
+        message = f"invalid {name} '{shorten(field)}' (expected a whole number)"
+        raise FeatureError(NUMBER, message)
     return -number if word.startswith(b"-") else number
 
 
@@ -100,11 +91,10 @@ def read_bed(
     the blocks are the exons of a transcript; otherwise columns after the sixth are ignored.
 
     Features that cannot be used are skipped: those on a sequence that the genome lacks or beyond
-    its end, of zero or negative length, with an invalid strand or invalid blocks; of blocks, those
-    of size zero. A first line of column names is skipped, too.
+    its end, of zero or negative length, with too few columns, an invalid number, strand or blocks;
+    of blocks, those of size zero. A first line of column names is skipped, too.
 
-    Raises DataError: with file and line: too few columns or an invalid number. Without a line: no
-    regions that can be used.
+    Raises DataError if there are no regions that can be used.
 
     Parameters
     ----------
@@ -127,16 +117,17 @@ def read_bed(
             words = line.split(None, 1)
             if not words or words[0].startswith(b"#") or words[0] in HEADS:
                 continue
-            fields = split_fields(line)
-            if first and fields[1][:1].isalpha() and fields[2][:1].isalpha():
-                skipped.add("line of column names", number)
-            else:
-                try:
+            fields: list[bytes] = []
+            try:
+                fields = split_fields(line)
+                if first and fields[1][:1].isalpha() and fields[2][:1].isalpha():
+                    skipped.add("line of column names", number)
+                else:
                     _add_feature(fields, records, chromosomes, skipped, number)
-                except FeatureError as error:
-                    skipped.add(error.reason, number, str(error))
-                    if error.reason == UNKNOWN_SEQUENCE:
-                        missing.add(fields[0])
+            except FeatureError as error:
+                skipped.add(error.reason, number, str(error))
+                if error.reason == UNKNOWN_SEQUENCE:
+                    missing.add(fields[0])
             first = False
     if not records:
         raise skipped.nothing_left("regions")
@@ -174,7 +165,7 @@ def _add_feature(
 
 
 def split_fields(line: bytes) -> list[bytes]:
-    """Split a line at tabs, or, if it has none, at white space; raises LineError.
+    """Split a line at tabs, or, if it has none, at white space; raises FeatureError.
 
     White space around fields is removed. A line with blanks instead of the first tabs is accepted
     if this gives it the numbers in columns 2 and 3 that it lacks otherwise: names of sequences have
@@ -191,7 +182,8 @@ def split_fields(line: bytes) -> list[bytes]:
     else:
         fields = stripped.split()
     if len(fields) < 3:
-        raise LineError(f"has {len(fields)} columns (expected at least 3 in a BED file)")
+        message = f"has {len(fields)} columns (expected at least 3 in a BED file)"
+        raise FeatureError(FEW_COLUMNS, message)
     return fields
 
 
@@ -200,7 +192,7 @@ def _are_numbers(fields: list[bytes]) -> bool:
 
 
 def parse_interval(fields: list[bytes]) -> tuple[int, int]:
-    """Parse start and end, 0-based and half-open; raises LineError and FeatureError."""
+    """Parse start and end, 0-based and half-open; raises FeatureError."""
     start, stop = parse_int(fields[1], "start"), parse_int(fields[2], "end")
     if start < 0 or start >= stop:
         reason = "start below 0" if start < 0 else EMPTY if start == stop else BACKWARD
@@ -223,8 +215,8 @@ def parse_strand(fields: list[bytes]) -> int:
 def parse_blocks(fields: list[bytes], start: int, stop: int) -> list[tuple[int, int]]:
     """Parse the blocks of columns 10 to 12; without these, return the interval as one block.
 
-    Blocks may have size zero. Raises LineError for invalid numbers and FeatureError for blocks that
-    do not fit each other or the interval.
+    Blocks may have size zero. Raises FeatureError for invalid numbers and for blocks that do not
+    fit each other or the interval.
     """
     if len(fields) < 12:
         return [(start, stop)]
