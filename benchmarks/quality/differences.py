@@ -15,6 +15,7 @@ LENDER = "ours"
 
 
 PAIRS = (
+    ("ensemble", "ours"),
     ("ours", "trees"),
     ("ours", "trees+"),
     ("ours", "paper"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.quality.cells import logits_path
-from benchmarks.quality.models import SPECS, Spec
+from benchmarks.quality.models import ENSEMBLE, ENSEMBLE_OF, MEMBERS, SPECS, Spec
 from benchmarks.quality.tasks import PUBLIC, SPLITS, Key, key_path
 
 from vqrna.config import replace
@@ -100,6 +100,7 @@ def gather(
     paths = {where: key_path(keys_folder or folder / "keys", where) for where in WHERE}
     keys = {where: Key.load(path) for where, path in paths.items() if path.exists()}
     store = CellStore(folder)
+    with_ensemble = specs is None
     specs = SPECS if specs is None else specs
     by_label: dict[str, Scored] = {}
     left_out = 0
@@ -119,7 +120,20 @@ def gather(
         _add(scored, cell, kept, keys[where], path)
     order = [spec.name for spec in specs]
     models = sorted(by_label.values(), key=lambda m: (order.index(m.spec.name), m.epochs or 0))
+    if with_ensemble:
+        models += [x for model in models if model.label == ENSEMBLE_OF for x in _ensemble(model)]
     return KeptCells(models, keys, left_out)
+
+
+def _ensemble(model: Scored) -> list[Scored]:
+    """Return the mean of several seeds as a model, if there are scores of all of them."""
+    found = Scored(ENSEMBLE)
+    for symbol, _, split in model.logits:
+        each = [model.logits.get((symbol, seed, split)) for seed in MEMBERS]
+        known = [logits for logits in each if logits is not None]
+        if len(known) == len(MEMBERS):
+            found.logits[symbol, MEMBERS[0], split] = np.mean(known, axis=0)
+    return [found] if found.logits else []
 
 
 def _add(scored: Scored, cell: Cell, kept: dict[str, np.ndarray], key: Key, path: Path) -> None:

@@ -177,6 +177,14 @@ SPECS: tuple[Spec, ...] = (
     ),
 )
 
+ENSEMBLE = Spec("ensemble", "vqrna, mean of three trainings", joint=True)
+"""The mean log-odds of the seeds of ``ours``, computed from their kept scores."""
+
+ENSEMBLE_OF = "ours"
+
+MEMBERS = (0, 1, 2)
+"""Seeds of the ensemble."""
+
 NAMES = tuple(spec.name for spec in SPECS)
 BASELINES = tuple(spec.name for spec in SPECS if spec.fit is not None)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LOOKS = {
     "ours": (BLUE, "o"),
+    "ensemble": (BLUE, "*"),
     "ours-no-teacher": (BLUE, "h"),
     "ours-no-codes": (BLUE, "D"),
     "paper": (PURPLE, "s"),

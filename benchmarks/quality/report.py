@@ -12,7 +12,7 @@ from textwrap import fill
 from benchmarks.pages import into_page
 from benchmarks.quality.differences import PLACES, between, pairs, verdict
 from benchmarks.quality.kept import KeptCells, Scored, gather
-from benchmarks.quality.models import SPECS
+from benchmarks.quality.models import ENSEMBLE, SPECS
 from benchmarks.quality.reading import costs_of_codes, less_the_trees, verdicts
 from benchmarks.quality.statistics import LOCALISATION, MEAN, MEASURES, Measured, Value, measure_all
 
@@ -195,7 +195,7 @@ def difference_table(one: str, other: str, measured: Measured, names: Iterable[s
 
 def _rows(gathered: KeptCells) -> list[tuple[str, str]]:
     """Label and title of every model with a cell, in the order of the page."""
-    order = [spec.name for spec in SPECS]
+    order = [spec.name for spec in (SPECS[0], ENSEMBLE, *SPECS[1:])]
     models = sorted(gathered.models, key=lambda m: order.index(m.spec.name))
     return [(model.label, model.title) for model in models]
 

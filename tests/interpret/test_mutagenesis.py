@@ -39,7 +39,7 @@ def test_three_substitutions_a_column_and_four_where_a_letter_is_ambiguous():
 def test_the_same_as_whole_evaluations(length, dtype):
     net = network(tiny(length=length), types=3, seed=length, dtype=dtype)
     for window in random_tokens(2, length, seed=1, ambiguous=0.05):
-        found = LocalMutagenesis(fold(net))(window)
+        found = LocalMutagenesis(net)(window)
         where, bases, wanted = brute_force(net, window)
         assert np.abs(found.logits[bases, where] - wanted).max() < TOLERANCE[dtype]
         itself = net(columns(window[None], dtype)).logits[0].detach().double().numpy()
@@ -56,7 +56,7 @@ def test_the_observed_base_is_no_change():
 
 def test_substitutions_matter_and_those_beyond_all_tokens_do_not():
     net = network(tiny(), types=2)
-    found = LocalMutagenesis(fold(net))(random_tokens(1, 51)[0])
+    found = LocalMutagenesis(net)(random_tokens(1, 51)[0])
     changed = (found.logits != found.reference).any(axis=(0, 2))
     codes = WindowCodes(fold(net))
     reach = 23 + 3 * (codes.tokens - 1)
@@ -69,7 +69,7 @@ def test_substitutions_matter_and_those_beyond_all_tokens_do_not():
 
 def test_one_object_serves_many_windows():
     net = network(tiny(), types=2)
-    local = LocalMutagenesis(fold(net))
+    local = LocalMutagenesis(net)
     windows = random_tokens(3, 51)
     first = local(windows[0])
     for window in windows[1:]:
@@ -81,9 +81,9 @@ def test_one_object_serves_many_windows():
 def test_few_substitutions_at_a_time_give_the_same(monkeypatch):
     net = network(tiny(), types=2, dtype=torch.float64)
     window = random_tokens(1, 51)[0]
-    whole = LocalMutagenesis(fold(net))(window)
+    whole = LocalMutagenesis(net)(window)
     monkeypatch.setattr("vqrna.interpret.mutagenesis.AT_ONCE", 7)
-    parts = LocalMutagenesis(fold(net))(window)
+    parts = LocalMutagenesis(net)(window)
     assert np.abs(whole.logits - parts.logits).max() < 1e-12
 
 
@@ -172,7 +172,7 @@ def test_the_same_as_tangermeme(preset):
 def test_the_shipped_network_as_whole_evaluations_tell():
     net = load_model(None, "cpu").network.eval()
     window = random_tokens(1, 501, seed=5)[0]
-    found = LocalMutagenesis(fold(net))(window)
+    found = LocalMutagenesis(net)(window)
     chosen = np.random.default_rng(0).permutation(1503)[:160]
     where, bases, wanted = brute_force(net, window, chosen)
     assert np.abs(found.logits[bases, where] - wanted).max() < 1e-5

@@ -1,8 +1,10 @@
 """Models on disk: whole, the same bytes, and nothing else is taken for one."""
 
+import dataclasses
 import json
 import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +16,19 @@ from tiny import fresh, measured, random_tokens, tiny, tiny_paper
 from vqrna.errors import DataError, UsageError
 from vqrna.model import ModelSet, TrainedModel
 from vqrna.model.model_card import describe
-from vqrna.model.weights import FILE_NAME, FORMAT, SEAL, load_model, metadata_checksum, save_model
+from vqrna.model.weights import (
+    FILE_NAME,
+    FORMAT,
+    FORMAT_VERSION,
+    NAMED,
+    SEAL,
+    load_model,
+    metadata_checksum,
+    save_model,
+    weights_path,
+)
 from vqrna.modifications import Modification
+from vqrna.nn.model import EnsembleNetwork
 from vqrna.sequence import ALPHABET
 from vqrna.stats.scan_calibration import WINDOW_KINDS
 
@@ -318,9 +331,30 @@ def test_weights_without_a_checksum_of_the_metadata_stay_loadable(saved):
     assert load_model(saved[1], "cpu").tiers == saved[0].tiers
 
 
+@pytest.mark.parametrize("members", [0, 1, 2, 4, 1000, "two", None], ids=repr)
+def test_a_wrong_number_of_networks_in_an_ensemble_is_damage(tmp_path, members):
+    path = tmp_path / "ensemble.safetensors"
+    networks = [fresh(seed=seed).network for seed in range(3)]
+    save_model(dataclasses.replace(fresh(), network=EnsembleNetwork(networks)), path)
+    facts, tensors = parts(path)
+    assert facts["members"] == 3
+    write_parts(path, facts | {"members": members}, tensors)
+    with pytest.raises(DataError, match="the weights are damaged: "):
+        load_model(path, "cpu")
+
+
+def test_weights_in_the_package_have_names_and_files_take_precedence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert weights_path(None) == weights_path("shipped") == NAMED["shipped"]
+    assert weights_path("ensemble") == NAMED["ensemble"]
+    assert weights_path("other") == Path("other")
+    save_model(fresh(), tmp_path / "ensemble")
+    assert weights_path("ensemble") == Path("ensemble")
+
+
 def test_weights_of_a_later_version_ask_for_an_upgrade(saved):
     facts, tensors = parts(saved[1])
-    facts |= {"format_version": 5, "version": "9.9"}
+    facts |= {"format_version": FORMAT_VERSION + 1, "version": "9.9"}
     write_parts(saved[1], facts, tensors)
     with pytest.raises(DataError, match=r"written by a later vqrna \(9\.9\): please upgrade"):
         load_model(saved[1], "cpu")

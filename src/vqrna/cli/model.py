@@ -84,11 +84,44 @@ def calibrate(
     show(describe(recalibrate(model, data, out, studies=studies)))
 
 
+@app.command()
+def combine(
+    models: Annotated[
+        list[Path],
+        typer.Argument(metavar="MODEL...", help="Weights files or folders of training runs."),
+    ],
+    out: Annotated[Path, option("File for the weights of the ensemble.", metavar="FILE")],
+    data: Annotated[
+        Path, option("Data set in the benchmark layout: DIR/{train,valid}/.", metavar="DIR")
+    ],
+    studies: Annotated[
+        Path | None,
+        option(
+            "Folder of the studies that the networks were trained on: DIR/STUDY/{train,valid}/.",
+            metavar="DIR",
+        ),
+    ] = None,
+) -> None:
+    """Combine networks into an ensemble, which predicts with the mean of their log-odds.
+
+    The networks are trained on the same data with different seeds. The ensemble
+    is calibrated and measured as a training is. It predicts better than one
+    network and takes as long as all of them.
+    """
+    from vqrna.model.model_card import describe
+    from vqrna.training import combine as combine_models
+
+    show(describe(combine_models(models, data, out, studies=studies)))
+
+
 def show(card: ModelCard) -> None:
     """Print a model card."""
     console = new_console()
     shapes = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
-    console.print(f"weights {card.hash}: {card.parameters:,} parameters ({'; '.join(shapes)})")
+    networks = f"{card.networks} networks, " if card.networks > 1 else ""
+    console.print(
+        f"weights {card.hash}: {networks}{card.parameters:,} parameters ({'; '.join(shapes)})"
+    )
     console.print(f"trained by: {card.command}", markup=False, soft_wrap=True)
     if card.epochs:
         console.print(f"best epoch: {card.epochs}", soft_wrap=True)

@@ -114,7 +114,6 @@ def train(
     import torch
 
     from vqrna import training
-    from vqrna.model.weights import SHIPPED
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -123,7 +122,7 @@ def train(
         out,
         settings,
         joint=joint,
-        start=SHIPPED if start == Path("shipped") else start,
+        start=start,
         resume=resume,
         device=device,
         on_warning=lambda line: say("note", line),

@@ -37,16 +37,16 @@ def parts_of(model: Model) -> dict[str, Model]:
     The keys are ``site`` and ``region``; empty where the head has one part or the model is a set.
     """
     from vqrna.model import TrainedModel
-    from vqrna.nn.model import SiteNetwork
+    from vqrna.nn.model import site_networks
 
-    if not isinstance(model, TrainedModel) or not isinstance(model.network, SiteNetwork):
+    if not isinstance(model, TrainedModel) or not site_networks(model.network):
         return {}
     alone: dict[str, Model] = {}
     for name, silent in ((SITE, REGION), (REGION, SITE)):
         network = copy.deepcopy(model.network)
-        last = getattr(network.head, silent).logits
-        for parameter in last.parameters():
-            parameter.data.zero_()
+        for part in site_networks(network):
+            for parameter in getattr(part.head, silent).logits.parameters():
+                parameter.data.zero_()
         alone[name] = dataclasses.replace(model, network=network)
     return alone
 

@@ -12,7 +12,7 @@ from vqrna.errors import UsageError
 from vqrna.model import Model, TrainedModel
 from vqrna.model.inference import evaluating
 from vqrna.nn.encoder import TOKEN_STRIDE
-from vqrna.nn.model import ModelOutput, Network, SiteNetwork
+from vqrna.nn.model import ModelOutput, Network, PaperNetwork, site_networks
 from vqrna.runtime.progress import progress
 from vqrna.sequence import AMBIGUOUS, centre, one_hot, recentre
 
@@ -73,13 +73,13 @@ class TokenLayout:
 def token_layout(network: Network) -> TokenLayout:
     """Return which nucleotides the tokens of a network cover."""
     length = network.config.length
-    if isinstance(network, SiteNetwork):
-        beside = network.encoder.codes_beside(length)
-        reach = network.encoder.reach
-        starts = TOKEN_STRIDE * np.arange(-beside, beside + 1) - reach // 2
-        return TokenLayout(starts, reach, beside)
-    starts = _PAPER_STRIDE * np.arange(network.encoder.tokens(length)) + _PAPER_FIRST
-    return TokenLayout(starts - centre(length), _PAPER_REACH, network.site_token)
+    if isinstance(network, PaperNetwork):
+        starts = _PAPER_STRIDE * np.arange(network.encoder.tokens(length)) + _PAPER_FIRST
+        return TokenLayout(starts - centre(length), _PAPER_REACH, network.site_token)
+    encoder = site_networks(network)[0].encoder
+    beside, reach = encoder.codes_beside(length), encoder.reach
+    starts = TOKEN_STRIDE * np.arange(-beside, beside + 1) - reach // 2
+    return TokenLayout(starts, reach, beside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ def require_single_codebook(model: Model) -> TrainedModel:
 
 
 def require_codebook(model: TrainedModel) -> TrainedModel:
-    """Return `model`; raise UsageError if it was trained without a quantiser."""
+    """Return `model`; raise UsageError if it has no codebook, or several."""
     _ = model.network.quantizer.codebook  # raises the error
     return model
 

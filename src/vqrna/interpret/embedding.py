@@ -21,6 +21,7 @@ from vqrna.interpret.site_selection import SelectedSites, base_letters
 from vqrna.model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.nn.context import Features
+from vqrna.nn.model import EnsembleNetwork
 from vqrna.plots.embedding import embedding_map
 from vqrna.plots.style import save_figure, type_colors
 from vqrna.runtime.files import atomic_path, output_directory, write_arrays
@@ -70,6 +71,7 @@ def embed(model: TrainedModel, sites: SelectedSites, *, show_progress: bool = Fa
         If the model has no codebook.
     """
     network = require_codebook(model).network
+    assert not isinstance(network, EnsembleNetwork)  # it has several codebooks
     site = token_layout(network).site_token
     parts: list[tuple[np.ndarray, ...]] = []
     captured: list[torch.Tensor | Features] = []

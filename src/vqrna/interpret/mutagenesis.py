@@ -13,8 +13,8 @@ from vqrna.model.inference import evaluating
 from vqrna.nn.dense import supports_dense
 from vqrna.nn.dense.variant_codes import WindowCodes
 from vqrna.nn.dense.variant_context import WindowContext
-from vqrna.nn.dense.weights import FoldedNetwork, fold
-from vqrna.nn.model import Network
+from vqrna.nn.dense.weights import fold
+from vqrna.nn.model import EnsembleNetwork, Network, SiteNetwork, average, site_networks
 from vqrna.sequence import ALPHABET, one_hot
 
 AT_ONCE = 2048  # substitutions evaluated at a time
@@ -67,8 +67,7 @@ def mutate(network: Network, tokens: np.ndarray) -> Iterator[Mutated]:
         For each window.
     """
     if supports_dense(network):
-        on_cpu = next(network.parameters()).device.type == "cpu"
-        local = LocalMutagenesis(fold(network if on_cpu else copy.deepcopy(network).cpu()))
+        local = LocalMutagenesis(network)
         for window in tokens:
             yield local(window)
         return
@@ -77,17 +76,21 @@ def mutate(network: Network, tokens: np.ndarray) -> Iterator[Mutated]:
 
 
 class LocalMutagenesis:
-    """Mutagenesis of a `SiteNetwork` that recomputes only the receptive field of a substitution.
+    """Mutagenesis on the CPU that recomputes only the receptive field of a substitution.
 
     Parameters
     ----------
-    folded : FoldedNetwork
-        On the CPU.
+    network : SiteNetwork or EnsembleNetwork
+        One that the dense engine supports; evaluated as in evaluation mode.
     """
 
-    def __init__(self, folded: FoldedNetwork) -> None:
-        self._codes = WindowCodes(folded)
-        self._context = WindowContext(folded, self._codes.tokens)
+    def __init__(self, network: SiteNetwork | EnsembleNetwork) -> None:
+        on_cpu = next(network.parameters()).device.type == "cpu"
+        parts = site_networks(network if on_cpu else copy.deepcopy(network).cpu())
+        self._each = []
+        for folded in map(fold, parts):
+            codes = WindowCodes(folded)
+            self._each.append((codes, WindowContext(folded, codes.tokens)))
 
     def __call__(self, window: np.ndarray) -> Mutated:
         """Mutate a window (L,), uint8, of the network's length."""
@@ -118,14 +121,26 @@ class LocalMutagenesis:
             Logits with each substitution.
         """
         at, letters = torch.from_numpy(columns), torch.from_numpy(bases)
-        codes = self._codes.set_window(torch.from_numpy(window.astype(np.int64)))
-        reference = self._context.set_window(codes).flatten()
-        logits = reference.new_empty(len(columns), len(reference))
-        for start in range(0, len(columns), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
-            variants = self._codes.substitute(at[part], letters[part])
-            logits[part] = self._context.logits(variants)
+        tokens = torch.from_numpy(window.astype(np.int64))
+        each = [_substitute(*parts, tokens, at, letters) for parts in self._each]
+        reference, logits = (average(values) for values in zip(*each, strict=True))
         return reference.double().numpy(), logits.double().numpy()
+
+
+def _substitute(
+    codes: WindowCodes,
+    context: WindowContext,
+    window: torch.Tensor,
+    columns: torch.Tensor,
+    bases: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Evaluate substitutions with one network: logits (M,) of the window and (N, M)."""
+    reference = context.set_window(codes.set_window(window)).flatten()
+    logits = reference.new_empty(len(columns), len(reference))
+    for start in range(0, len(columns), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        logits[part] = context.logits(codes.substitute(columns[part], bases[part]))
+    return reference, logits
 
 
 def by_code_strings(network: Network, window: np.ndarray) -> Mutated:

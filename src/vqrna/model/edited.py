@@ -13,6 +13,7 @@ from vqrna.model.model_set import Model
 from vqrna.model.trained_model import TrainedModel
 from vqrna.nn.dense import dense_network, supports_dense
 from vqrna.nn.dense.edits import AT_ONCE, Edit, EditedSequence
+from vqrna.nn.dense.ensemble import EditedEnsemble, edited_sequence
 from vqrna.sequence import AMBIGUOUS, centre
 
 ROWS, GPU_ROWS = 8, 256
@@ -48,12 +49,12 @@ class EditedScan:
 
     def __init__(self, model: Model, tokens: np.ndarray) -> None:
         self._model, self._tokens = model, np.ascontiguousarray(tokens)
-        self._edited: EditedSequence | None = None
+        self._edited: EditedSequence | EditedEnsemble | None = None
         on_cpu = model.device.type == "cpu"
         if on_cpu and isinstance(model, TrainedModel) and supports_dense(model.network):
             with evaluating(model.network):
                 letters = torch.from_numpy(self._tokens.astype(np.int64))
-                self._edited = EditedSequence(dense_network(model.network), letters)
+                self._edited = edited_sequence(dense_network(model.network), letters)
                 self.logits = self._edited.logits.double().numpy()
         else:
             self.logits = model.scan_batch(self._tokens[None]).logits[0]

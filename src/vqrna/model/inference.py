@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from vqrna.nn.dense import DenseOutput, dense_network
-from vqrna.nn.model import Network, SiteNetwork
+from vqrna.nn.model import EnsembleNetwork, Network, SiteNetwork, site_networks
 from vqrna.runtime.devices import full_float32
 
 Precision = Literal["float32", "fast"]
@@ -53,13 +53,14 @@ def evaluating(network: Network) -> Iterator[None]:
         yield
 
 
-def dense_codes(network: SiteNetwork, windows: np.ndarray) -> torch.Tensor:
+def dense_codes(network: SiteNetwork | EnsembleNetwork, windows: np.ndarray) -> torch.Tensor:
     """Return the codes at every position of windows, as a scan computes them.
 
     Parameters
     ----------
-    network : SiteNetwork
-        One that the dense engine supports.
+    network : SiteNetwork or EnsembleNetwork
+        One that the dense engine supports. The codes of an ensemble are those of its first
+        network.
     windows : np.ndarray, shape (N, L), uint8
 
     Returns
@@ -69,7 +70,7 @@ def dense_codes(network: SiteNetwork, windows: np.ndarray) -> torch.Tensor:
     """
     device = next(network.parameters()).device
     length = windows.shape[1]
-    count = length - network.encoder.reach + 1
+    count = length - site_networks(network)[0].encoder.reach + 1
     result = torch.empty((len(windows), count), dtype=torch.int64, device=device)
     with evaluating(network):
         for start in range(0, len(windows), ROWS):

@@ -94,6 +94,7 @@ class ModelCard:
     flags: tuple[str, ...] = ()  # The flags that the model can set
     studies: tuple[StudyCard, ...] = ()  # Of a training on several studies
     chosen: str = ""  # How the training was chosen among several; empty for a single one
+    networks: int = 1  # Number of networks
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON; missing numbers are None."""
@@ -108,6 +109,8 @@ def describe(model: Model) -> ModelCard:
     """Return the card of a model or of a set of models."""
     parts = (model,) if isinstance(model, TrainedModel) else model.models
     trainings = [part.training for part in parts]
+    # The networks of an ensemble were trained one by one
+    members = [x for training in trainings for x in training.get("members", [training])]
     return ModelCard(
         model.hash,
         tuple(part.config.model for part in parts),
@@ -115,7 +118,7 @@ def describe(model: Model) -> ModelCard:
         next((x["command"] for x in trainings if "command" in x), "not trained here"),
         ", ".join(
             f"{x['best_epoch']} of {x['epochs']}"
-            for x in trainings
+            for x in members
             if {"best_epoch", "epochs"} <= x.keys()
         ),
         model.calibration.fitted_on or "not calibrated",
@@ -125,6 +128,7 @@ def describe(model: Model) -> ModelCard:
         _flags(parts),
         tuple(card for training in trainings for card in _studies(training)),
         ", ".join(dict.fromkeys(x["chosen"] for x in trainings if "chosen" in x)),
+        len(members),
     )
 
 
@@ -175,10 +179,12 @@ def _studies(training: dict[str, Any]) -> list[StudyCard]:
 
 def _page(card: ModelCard) -> list[str]:
     networks = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
+    several = f"{card.networks} networks, " if card.networks > 1 else ""
     lines = [
         "# Model card",
         "",
-        f"- weights: `{card.hash}`, {card.parameters:,} parameters ({'; '.join(networks)})",
+        f"- weights: `{card.hash}`, {several}{card.parameters:,} parameters "
+        f"({'; '.join(networks)})",
         f"- trained by: `{card.command}`, epoch kept: {card.epochs}",
         *([f"- chosen: {card.chosen}"] if card.chosen else []),
         f"- scores calibrated on: {card.calibration}",

@@ -13,10 +13,11 @@ import pickletools
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -30,7 +31,7 @@ from vqrna.model.trained_model import TrainedModel
 from vqrna.model.training_sketch import TrainingSketch
 from vqrna.model.weights_schema import check_familiarity, check_shapes, check_sketch, checked
 from vqrna.modifications import Modification, complete_fields
-from vqrna.nn.model import build
+from vqrna.nn.model import build, site_networks
 from vqrna.runtime.devices import choose_device
 from vqrna.runtime.files import atomic_path
 from vqrna.sequence import ALPHABET
@@ -40,10 +41,16 @@ from vqrna.stats.scan_calibration import WINDOW_KINDS, Curve, ScanCalibration
 from vqrna.stats.tiers import TierMeaning
 
 FORMAT = "vqrna-model"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Version 2 introduced the head in two parts; published networks are the same in both. Version 3
 introduced the calibration for scans; models of version 2 have none. Version 4 introduced the
-checksum of the metadata."""
+checksum of the metadata. Version 5 introduced ensembles; a single network is written as version 4.
+"""
+
+MOST_MEMBERS = 16
+
+Members = Annotated[int, Field(ge=2, le=MOST_MEMBERS)]
+"""Number of networks of an ensemble."""
 
 FILE_NAME = "model.safetensors"
 """Name of the weights in the folder of a training run."""
@@ -61,7 +68,10 @@ _WRONG = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, R
 """Errors that Python and torch raise for invalid values."""
 
 SHIPPED = Path(__file__).parents[1] / "models" / "vqrna-501.safetensors"
-"""The weights in the package."""
+"""The weights in the package that are used if no others are named."""
+
+NAMED = {"shipped": SHIPPED, "ensemble": SHIPPED.with_name("vqrna-501-ensemble.safetensors")}
+"""Weights in the package, by the name that takes the place of a path."""
 
 
 def save_model(model: TrainedModel, path: str | PathLike[str]) -> TrainedModel:
@@ -106,7 +116,8 @@ def load_model(path: str | PathLike[str] | None = None, device: str = "auto") ->
     ----------
     path : path-like, optional
         A ``.safetensors`` file, the folder of a training run, or a folder of runs for different
-        types, which become one :class:`ModelSet`. The weights in the package by default.
+        types, which become one :class:`ModelSet`; or a name of `NAMED`, unless a file has this
+        name. The default weights in the package if not given.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
@@ -117,7 +128,7 @@ def load_model(path: str | PathLike[str] | None = None, device: str = "auto") ->
     UsageError
         If the device does not exist.
     """
-    source = SHIPPED if path is None else Path(path)
+    source = weights_path(path)
     chosen = choose_device(device)
     if source.is_dir() and not (source / FILE_NAME).is_file():
         files = sorted(source.glob(f"*/{FILE_NAME}"))
@@ -131,6 +142,14 @@ def load_model(path: str | PathLike[str] | None = None, device: str = "auto") ->
         joined = hashlib.sha256("".join(model.hash for model in models).encode()).hexdigest()
         return ModelSet(tuple(models), joined[:12]).to(chosen.name)
     return _load_file(source / FILE_NAME if source.is_dir() else source).to(chosen.name)
+
+
+def weights_path(path: str | PathLike[str] | None) -> Path:
+    """Return the path of weights, which may be given by a name of `NAMED`."""
+    if path is None:
+        return SHIPPED
+    source = Path(path)
+    return source if source.exists() else NAMED.get(str(path), source)
 
 
 def _load_file(path: Path) -> TrainedModel:
@@ -212,8 +231,10 @@ def _read_flag_tables(
 
 def _facts(model: TrainedModel) -> dict[str, Any]:
     """Return the metadata: everything except tensors."""
-    return {
-        "format_version": FORMAT_VERSION,
+    members = len(site_networks(model.network))
+    several = {"members": members} if members > 1 else {}
+    return several | {
+        "format_version": FORMAT_VERSION if several else FORMAT_VERSION - 1,
         "version": __version__,
         "alphabet": ALPHABET,
         "config": to_dict(model.config),
@@ -246,8 +267,11 @@ def _rebuild(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Trained
         for name, tensor in tensors.items()
         if name.startswith("network.")
     }
-    check_shapes(config.model, len(modifications), state)
-    network = build(config.model, len(modifications))
+    members = 1
+    if facts["format_version"] >= 5:
+        members = validated(Members, facts["members"])
+    check_shapes(config.model, len(modifications), state, members)
+    network = build(config.model, len(modifications), members)
     network.load_state_dict(state)
     network.eval()
     counted = validated(dict[str, tuple[tuple[int, int], ...]], facts["null"])

@@ -18,7 +18,7 @@ from vqrna.model.familiarity import Familiarity
 from vqrna.model.trained_model import TrainedModel
 from vqrna.model.training_sketch import TrainingSketch
 from vqrna.modifications import SYMBOL
-from vqrna.nn.model import build
+from vqrna.nn.model import build, site_networks
 from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.scan_calibration import WINDOW_KINDS, ScanCalibration
 from vqrna.stats.tiers import TIERS, TierMeaning
@@ -28,6 +28,7 @@ _Windows = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_
 _TRAINING: dict[str, Any] = {
     "command": str,
     "chosen": str,
+    "members": list[dict[str, Any]],
     "epochs": int,
     "best_epoch": int,
     "labels": dict[str, dict[str, _Windows]],
@@ -40,7 +41,7 @@ _MOST_NT = 2**62
 
 
 def check_shapes(
-    config: ModelConfig, modifications: int, state: Mapping[str, torch.Tensor]
+    config: ModelConfig, modifications: int, state: Mapping[str, torch.Tensor], members: int = 1
 ) -> None:
     """Compare tensors with those of the configured network, before memory is allocated for it.
 
@@ -51,9 +52,11 @@ def check_shapes(
     ----------
     state : mapping of str to torch.Tensor
         As :meth:`torch.nn.Module.load_state_dict` takes it.
+    members : int
+        Networks of an ensemble; 1 for a single network.
     """
     with torch.device("meta"):
-        expected = build(config, modifications).state_dict()
+        expected = build(config, modifications, members).state_dict()
     for name, like in expected.items():
         if name not in state:
             raise ValueError(f"the tensor {name} is missing")
@@ -98,7 +101,8 @@ def checked(model: TrainedModel) -> TrainedModel:
             _check_null(null, f"the null {name} of {symbol}")
     _check_scans(model.scan_calibration, symbols)
     _check_tiers(model.tiers, set(symbols))
-    if model.familiarity is not None and not model.network.quantizer.has_codebook:
+    parts = site_networks(model.network) or (model.network,)
+    if model.familiarity is not None and not parts[0].quantizer.has_codebook:
         raise ValueError("there are tables of familiar codes, but the network has no codes")
     _check_training(model.training)
     return model

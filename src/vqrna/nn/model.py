@@ -5,6 +5,8 @@ Both predict from the codes alone, except without a quantiser.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +17,7 @@ from vqrna.nn.context import ConvolutionalContext, PaperContext
 from vqrna.nn.decoder import PaperDecoder, TripletDecoder
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
 from vqrna.nn.head import HeadOutput, Part, TwoPartHead
-from vqrna.nn.quantizer import CosineQuantizer, Quantized, make_quantizer
+from vqrna.nn.quantizer import CosineQuantizer, Quantized, SeveralCodebooks, make_quantizer
 from vqrna.nn.ties import resolve_near_ties
 
 
@@ -202,10 +204,77 @@ class PaperNetwork(nn.Module):
         return class_logits[..., 1] - class_logits[..., 0]
 
 
-Network = SiteNetwork | PaperNetwork
+class EnsembleNetwork(nn.Module):
+    """Several networks of ours, whose logits are averaged; each predicts from its own codes.
+
+    An average of networks that differ in their random start predicts better than each of them
+    (Lakshminarayanan et al., Simple and Scalable Predictive Uncertainty Estimation using Deep
+    Ensembles, 2017). Codes, latents and the reconstruction in outputs are those of the first
+    network; :attr:`quantizer` refuses to be read as one codebook.
+
+    Parameters
+    ----------
+    members : sequence of SiteNetwork
+        Two or more, with the same settings and types.
+    """
+
+    def __init__(self, members: Sequence[SiteNetwork]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.config = members[0].config
+        # No tensors of its own, so that the weights are those of the members
+        self.quantizer = SeveralCodebooks(len(members))
+
+    @property
+    def networks(self) -> tuple[SiteNetwork, ...]:
+        """The members."""
+        return tuple(m for m in self.members if isinstance(m, SiteNetwork))
+
+    def forward(self, one_hot: torch.Tensor) -> ModelOutput:
+        """Evaluate windows of shape (N, 4, length) at their central site."""
+        outputs = [network(one_hot) for network in self.networks]
+        logits = average([output.logits for output in outputs])
+        return dataclasses.replace(outputs[0], logits=logits, site_logits=None)
+
+    def logits_from_codes(self, codes: torch.Tensor) -> torch.Tensor:
+        """Raise UsageError: there are several codebooks."""
+        return self.quantizer.codebook
 
 
-def build(config: ModelConfig, modifications: int) -> Network:
-    """Build a network with new weights for a number of modifications."""
+def average(logits: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return the mean of tensors of the same shape, always summed in the same order."""
+    total = logits[0]
+    for each in logits[1:]:
+        total = total + each
+    return total / len(logits)
+
+
+Network = SiteNetwork | PaperNetwork | EnsembleNetwork
+
+
+def site_networks(network: Network) -> tuple[SiteNetwork, ...]:
+    """Return the networks of ours in a network: itself, its members, or none."""
+    if isinstance(network, EnsembleNetwork):
+        return network.networks
+    return (network,) if isinstance(network, SiteNetwork) else ()
+
+
+def build(config: ModelConfig, modifications: int, members: int = 1) -> Network:
+    """Build a network with new weights for a number of modifications.
+
+    Parameters
+    ----------
+    members : int
+        Networks of an ensemble; 1 for a single network.
+
+    Raises
+    ------
+    ValueError
+        If an ensemble is of another architecture than ours.
+    """
+    if members > 1:
+        if config.architecture != "vqrna":
+            raise ValueError(f"no ensemble of the architecture {config.architecture}")
+        return EnsembleNetwork([SiteNetwork(config, modifications) for _ in range(members)])
     network = PaperNetwork if config.architecture == "paper" else SiteNetwork
     return network(config, modifications)

@@ -276,6 +276,30 @@ class NoQuantizer(Quantizer):
         return Quantized(passed, codes, zero, zero, zero, zero + 1)
 
 
+class SeveralCodebooks(Quantizer):
+    """Take the place of the quantiser in an ensemble, whose networks have their own codebooks.
+
+    Parameters
+    ----------
+    networks : int
+        Number of networks.
+    """
+
+    has_codebook = False
+
+    def __init__(self, networks: int) -> None:
+        super().__init__()
+        self.networks = networks
+
+    @property
+    def codebook(self) -> torch.Tensor:  # type: ignore[override]
+        """Raise UsageError."""
+        raise UsageError(
+            f"an ensemble of {self.networks} networks has {self.networks} codebooks: "
+            "read codes with a single network, such as the default model"
+        )
+
+
 class FiniteScalarQuantizer(Quantizer):
     """Finite scalar quantisation: a few numbers per token, each rounded to one of a few levels.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 
 from vqrna.interpret.attributions import model_and_column
@@ -11,7 +9,6 @@ from vqrna.interpret.mutagenesis import LocalMutagenesis
 from vqrna.model import Model
 from vqrna.modifications import Modification
 from vqrna.nn.dense import supports_dense
-from vqrna.nn.dense.weights import fold
 from vqrna.sequence import IUPAC, centre
 
 BATCH = 256
@@ -34,10 +31,7 @@ class SiteScorer:
         self._local: LocalMutagenesis | None = None
         network = self._single.network.eval()
         if supports_dense(network):
-            on_cpu = self._single.device.type == "cpu"
-            self._local = LocalMutagenesis(
-                fold(network if on_cpu else copy.deepcopy(network).cpu())
-            )
+            self._local = LocalMutagenesis(network)
         first = centre(self.length) - modification.offset
         # Columns that the context constrains, with the letters that match
         self._context = [

@@ -1,6 +1,7 @@
 """Train models: one joint network, or one a modification as published."""
 
 from vqrna.training.calibrate import recalibrate
+from vqrna.training.ensemble import combine
 from vqrna.training.loop import TrainingResult, train_network
 from vqrna.training.source import (
     Source,
@@ -16,6 +17,7 @@ __all__ = [
     "Source",
     "TrainingResult",
     "TrainingRun",
+    "combine",
     "from_benchmark",
     "from_fasta",
     "from_sets",

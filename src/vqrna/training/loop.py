@@ -35,6 +35,7 @@ from vqrna.training.checkpoint import Progress, transfer
 from vqrna.training.epoch import train_epoch
 from vqrna.training.schedule import WeightAverage, make_optimizer
 from vqrna.training.source import check_windows
+from vqrna.training.summary import data_summary
 from vqrna.training.teacher import cached_teacher_logits
 from vqrna.training.validation import mean_of_studies, validate, validate_studies
 
@@ -264,26 +265,10 @@ def _summary(
 ) -> dict[str, Any]:
     """Summarise data and epochs for the model card."""
     best = state.history[state.best_epoch - 1]
-    facts = {
+    of_studies = best.get("studies", {})
+    return data_summary(train, valid, studies, of_studies) | {
         "command": state.command,
-        "windows": {"train": len(train), "valid": len(valid)},
-        "labels": {
-            modification.symbol: {
-                "train": [int((train.labels[:, m] == label).sum()) for label in (1, 0)],
-                "valid": [int((valid.labels[:, m] == label).sum()) for label in (1, 0)],
-            }
-            for m, modification in enumerate(train.modifications)
-        },
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,
         "validation": best["valid"],
     }
-    if studies:
-        facts["studies"] = {
-            study.name: {
-                "windows": {"train": len(study.train), "valid": len(study.valid)},
-                "validation": best["studies"][study.name],
-            }
-            for study in studies
-        }
-    return facts

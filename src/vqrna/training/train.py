@@ -12,6 +12,7 @@ from vqrna.errors import UsageError
 from vqrna.model import Model, TrainedModel
 from vqrna.model.published import write_pth
 from vqrna.model.weights import FILE_NAME, load_model
+from vqrna.nn.model import EnsembleNetwork
 from vqrna.nn.quantizer import check_quantizer
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.lock import folder_lock
@@ -107,6 +108,8 @@ def train(
                 raise UsageError(
                     f"{start} is a set of models: name one of its folders to start from"
                 )
+            if isinstance(loaded.network, EnsembleNetwork):
+                raise UsageError(f"{start} is an ensemble: start from a single network")
             initial = loaded
         for line in window_warnings(source.train, source.valid, config):
             (on_warning or warnings.warn)(line)

@@ -15,7 +15,6 @@ from vqrna.interpret.mutagenesis import LocalMutagenesis, Mutated, mutate
 from vqrna.model import Model, TrainedModel
 from vqrna.modifications import Modification, modification
 from vqrna.nn.dense import supports_dense
-from vqrna.nn.dense.weights import fold
 from vqrna.sequence import ALPHABET, AMBIGUOUS, IUPAC, centre, decode, encode, windows_around
 from vqrna.sites import round_significant
 from vqrna.stats.calibration import sigmoid
@@ -141,7 +140,7 @@ class Explainer:
         if supports_dense(single.network):
             if id(single) not in self._local:
                 single.network.eval()
-                self._local[id(single)] = LocalMutagenesis(fold(single.network))
+                self._local[id(single)] = LocalMutagenesis(single.network)
             mutated = self._local[id(single)](window)
         else:
             mutated = next(mutate(single.network, window[None]))

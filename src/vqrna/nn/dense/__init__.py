@@ -7,6 +7,7 @@ evaluated window by window instead. The networks themselves do not know this pac
 """
 
 from vqrna.nn.dense.cache import dense_network, supports_dense
+from vqrna.nn.dense.ensemble import DenseEnsemble
 from vqrna.nn.dense.network import DenseNetwork, DenseOutput
 
-__all__ = ["DenseNetwork", "DenseOutput", "dense_network", "supports_dense"]
+__all__ = ["DenseEnsemble", "DenseNetwork", "DenseOutput", "dense_network", "supports_dense"]

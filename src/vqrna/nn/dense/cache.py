@@ -9,9 +9,10 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from vqrna.nn.dense.ensemble import DenseEnsemble
 from vqrna.nn.dense.network import DenseNetwork
 from vqrna.nn.dense.weights import fold
-from vqrna.nn.model import Network, SiteNetwork
+from vqrna.nn.model import EnsembleNetwork, Network, SiteNetwork, site_networks
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,24 +42,32 @@ _cache: WeakKeyDictionary[SiteNetwork, dict[torch.dtype | None, _Entry]] = WeakK
 _lock = threading.Lock()
 
 
-def supports_dense(network: Network) -> TypeGuard[SiteNetwork]:
+def supports_dense(network: Network) -> TypeGuard[SiteNetwork | EnsembleNetwork]:
     """Return whether the dense engine can evaluate a network."""
-    return isinstance(network, SiteNetwork) and network.quantizer.dense
+    parts = site_networks(network)
+    return bool(parts) and all(part.quantizer.dense for part in parts)
 
 
-def dense_network(network: SiteNetwork, context_dtype: torch.dtype | None = None) -> DenseNetwork:
-    """Return the dense evaluator of a network with its current weights.
+def dense_network(
+    network: SiteNetwork | EnsembleNetwork, context_dtype: torch.dtype | None = None
+) -> DenseNetwork | DenseEnsemble:
+    """Return the dense evaluator of a network or an ensemble with its current weights.
 
     Threads may share it.
 
     Parameters
     ----------
-    network : SiteNetwork
+    network : SiteNetwork or EnsembleNetwork
         One that :func:`supports_dense` accepts; is evaluated as in evaluation mode.
     context_dtype : torch.dtype, optional
         Precision of everything after the codes; that of the codebook by default.
         ``torch.bfloat16`` is faster and changes the logits; the codes stay the same.
     """
+    evaluators = [_of_one(part, context_dtype) for part in site_networks(network)]
+    return evaluators[0] if len(evaluators) == 1 else DenseEnsemble(evaluators)
+
+
+def _of_one(network: SiteNetwork, context_dtype: torch.dtype | None) -> DenseNetwork:
     tensors = (*network.parameters(), *network.buffers())
     # The counters show writes in place; inference tensors have none
     versions = tuple(-1 if tensor.is_inference() else tensor._version for tensor in tensors)

@@ -1,0 +1,118 @@
+"""Combine trained networks into an ensemble, which predicts with the mean of their logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
+from vqrna.data.studies import pool
+from vqrna.errors import DataError, UsageError
+from vqrna.model import TrainedModel
+from vqrna.model.weights import MOST_MEMBERS, load_model, save_model
+from vqrna.nn.model import EnsembleNetwork, SiteNetwork
+from vqrna.runtime.provenance import command_line
+from vqrna.training.calibrate import calibrate_model
+from vqrna.training.source import from_benchmark, with_studies
+from vqrna.training.summary import data_summary
+from vqrna.training.validation import validate_studies
+
+
+def combine(
+    models: Sequence[str | PathLike[str]],
+    data: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    studies: str | PathLike[str] | None = None,
+    show_progress: bool = True,
+) -> TrainedModel:
+    """Combine networks that were trained with different seeds, calibrate and measure them as one.
+
+    Parameters
+    ----------
+    models : sequence of path-like
+        Weights files, folders of training runs, or names of weights in the package.
+    data : path-like
+        Folder of the data set that the networks were trained on, in the benchmark layout.
+    out : path-like
+        File for the weights of the ensemble.
+    studies : path-like, optional
+        Folder of the studies that the networks were also trained on.
+
+    Returns
+    -------
+    TrainedModel
+        With the hash of the file.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or invalid, or a network was trained on other data.
+    UsageError
+        If the models are not 2 to 16 different networks of this package with the same settings
+        and types.
+    """
+    if not 2 <= len(models) <= MOST_MEMBERS:
+        raise UsageError(f"an ensemble has 2 to {MOST_MEMBERS} networks, not {len(models)}")
+    members = [_member(path) for path in models]
+    _check_alike(models, members)
+    first = members[0]
+    source = from_benchmark(data, [m.symbol for m in first.modifications])
+    if studies is not None:
+        source = with_studies(source, studies)
+    network = EnsembleNetwork([m.network for m in members if isinstance(m.network, SiteNetwork)])
+    of_studies = validate_studies(network, source.studies, first.config)
+    summary: dict[str, Any] = data_summary(source.train, source.valid, source.studies, of_studies)
+    for path, member in zip(models, members, strict=True):
+        _check_data(path, member, summary)
+    summary["command"] = command_line()
+    summary["members"] = [
+        {"hash": member.hash}
+        | {key: member.training[key] for key in _KEPT if key in member.training}
+        for member in members
+    ]
+    model = calibrate_model(
+        TrainedModel.fresh(network, first.config, first.modifications),
+        pool(source.train, source.studies),
+        source.valid,
+        summary,
+        known=[study.valid for study in source.studies],
+        show_progress=show_progress,
+    )
+    return save_model(model, out)
+
+
+_KEPT = ("command", "epochs", "best_epoch")
+"""Facts about the training of a member that the ensemble keeps."""
+
+
+def _member(path: str | PathLike[str]) -> TrainedModel:
+    model = load_model(path, "cpu")
+    if not isinstance(model, TrainedModel) or not isinstance(model.network, SiteNetwork):
+        raise UsageError(
+            f"{path} cannot be combined: not a single network of the architecture vqrna"
+        )
+    return model
+
+
+def _check_alike(models: Sequence[str | PathLike[str]], members: Sequence[TrainedModel]) -> None:
+    """Reject networks that occur twice, or differ in settings or types."""
+    first = members[0]
+    seen: dict[str, str | PathLike[str]] = {}
+    for path, member in zip(models, members, strict=True):
+        if member.hash in seen:
+            raise UsageError(f"{path} and {seen[member.hash]} are the same weights")
+        seen[member.hash] = path
+        if member.config.model != first.config.model:
+            raise UsageError(f"{path} and {models[0]} differ in the settings of the network")
+        if member.modifications != first.modifications:
+            raise UsageError(f"{path} and {models[0]} predict different modifications")
+
+
+def _check_data(path: str | PathLike[str], member: TrainedModel, summary: dict[str, Any]) -> None:
+    """Reject data with other numbers of labels: overlaps and flags would be wrong."""
+    counts = {name: study["windows"] for name, study in member.training.get("studies", {}).items()}
+    given = {name: study["windows"] for name, study in summary.get("studies", {}).items()}
+    labels = member.training.get("labels")
+    if labels is not None and (labels != summary["labels"] or counts != given):
+        raise DataError("was trained on other windows than those that are given", file=path)
