@@ -19,7 +19,7 @@ export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 ALL_STUDIES = $(addprefix --studies ,$(wildcard $(VQRNA_DATA)/studies))
 
 .DEFAULT_GOAL := help
-.PHONY: architecture golden help setup demo test test-fast check format clean weights install-weights screenshot web-atlas pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
+.PHONY: architecture ensemble golden help setup demo test test-fast check format clean weights install-weights screenshot web-atlas pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
 	compare-commits benchmark-tail benchmark-reliability calibrate-weights benchmark-memory benchmark-ism benchmark-variants benchmark-quality benchmark-studies benchmark-ideas benchmark-web
 
 help:  ## list the targets
@@ -113,6 +113,13 @@ weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the bench
 	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/vqrna-501 --teacher trees --epochs 12 --seed 2 --threads 1 --resume
 	$(MAKE) install-weights RUN=runs/vqrna-501 CHOSEN="of the trainings in docs/studies.md the one with the best scores of validation windows"
+
+ensemble: $(STAMP)  ## train and ship the ensemble: the shipped network and one with another seed (VQRNA_DATA; an hour)
+	@test -n "$(VQRNA_DATA)" || { echo "make ensemble: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
+	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/vqrna-501-seed0 --teacher trees --epochs 12 --seed 0 --threads 1 --resume
+	$(BIN)/vqrna model combine shipped runs/vqrna-501-seed0 --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/ensemble.safetensors
+	$(BIN)/python benchmarks/install_weights.py runs/ensemble.safetensors --name ensemble
+	$(BIN)/python -m benchmarks.pages
 
 # Everything that depends on the weights: calibration, model card, atlas, reliability table and picture, generated blocks
 install-weights: $(STAMP)  ## ship the weights of a training with all that depends on them (RUN, CHOSEN, VQRNA_DATA; an hour)

@@ -6,20 +6,22 @@ the calibration changed; they then get the new hash. ``make install-weights`` co
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import gzip
 import hashlib
 import json
 import shlex
-import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from vqrna.interpret.code_types import SUFFIX
 from vqrna.model import Model, TrainedModel
 from vqrna.model.model_card import describe
-from vqrna.model.weights import FILE_NAME, SHIPPED, load_model, save_model
+from vqrna.model.weights import FILE_NAME, NAMED, SHIPPED, load_model, save_model
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -55,38 +57,62 @@ def rename_results(before: str, after: str) -> None:
         path.write_text(text.replace(f'"model": "{before}"', f'"model": "{after}"'), "utf-8")
 
 
-def main(run: str, *chosen: str) -> None:
-    """Copy the weights of a run into the package.
+def install(run: str, target: Path, chosen: str = "") -> TrainedModel:
+    """Copy the weights of a run into the package, with their checksum and model card.
 
     Parameters
     ----------
     run : str
         Folder of the run, or a file of weights.
+    target : pathlib.Path
+        A file in the package.
     chosen : str
         Text of the model card: how these weights were chosen among trainings.
     """
-    SHIPPED.parent.mkdir(exist_ok=True)
+    target.parent.mkdir(exist_ok=True)
     path = Path(run)
     model = load_model(path / FILE_NAME if path.is_dir() else path, device="cpu")
-    before = load_model(device="cpu") if SHIPPED.is_file() else None
-    words = shlex.split(model.training["command"])
-    command = shlex.join(
-        Path(word).name if "/" in word else word for word in words
-    )  # no folders of ours
-    training = model.training | {"command": command}
+    assert isinstance(model, TrainedModel)
+    training = without_folders(model.training)
+    if "members" in training:
+        training["members"] = [without_folders(member) for member in training["members"]]
     if chosen:
-        training["chosen"] = " ".join(chosen)
-    save_model(dataclasses.replace(model, training=training), SHIPPED)
-    digest = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
-    sums = SHIPPED.with_name("SHA256SUMS")
-    sums.write_text(f"{digest}  {SHIPPED.name}\n", encoding="utf-8")
-    card = describe(load_model(device="cpu"))
-    SHIPPED.with_suffix(".md").write_text(card.to_markdown(), encoding="utf-8")
+        training["chosen"] = chosen
+    save_model(dataclasses.replace(model, training=training), target)
+    sums = [
+        f"{hashlib.sha256(each.read_bytes()).hexdigest()}  {each.name}\n"
+        for each in sorted(target.parent.glob("*.safetensors"))
+    ]
+    target.with_name("SHA256SUMS").write_text("".join(sums), encoding="utf-8")
+    installed = load_model(target, device="cpu")
+    assert isinstance(installed, TrainedModel)
+    target.with_suffix(".md").write_text(describe(installed).to_markdown(), encoding="utf-8")
+    print(f"installed {target.name}: {target.stat().st_size / 1e6:.1f} MB, {installed.hash}")
+    return installed
+
+
+def without_folders(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts about a training whose command names files without our folders."""
+    words = shlex.split(facts["command"])
+    return facts | {"command": shlex.join(Path(w).name if "/" in w else w for w in words)}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Install the weights of a run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", help="folder of a run, or a file of weights")
+    parser.add_argument("chosen", nargs="?", default="", help="how the training was chosen")
+    parser.add_argument("--name", choices=NAMED, default="shipped", help="which weights these are")
+    args = parser.parse_args(arguments)
+    if args.name != "shipped":
+        install(args.run, NAMED[args.name], args.chosen)
+        return
+    before = load_model(device="cpu") if SHIPPED.is_file() else None
+    model = install(args.run, SHIPPED, args.chosen)
     if before is not None and same_network(before, model):
-        rename_atlas(before.hash, card.hash)
-        rename_results(before.hash, card.hash)
-    print(f"installed {SHIPPED.name}: {SHIPPED.stat().st_size / 1e6:.1f} MB, {card.hash}")
+        rename_atlas(before.hash, model.hash)
+        rename_results(before.hash, model.hash)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

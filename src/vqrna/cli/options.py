@@ -63,14 +63,16 @@ CentredWindows = Annotated[
 ModelPath = Annotated[
     Path | None,
     option(
-        "Weights file or folder of a training run.", default="the shipped model", metavar="PATH"
+        "Weights file, folder of a training run, or 'ensemble'.",
+        default="the shipped model",
+        metavar="PATH",
     ),
 ]
 
 CallingModel = Annotated[
     Path | None,
     option(
-        "Weights file or folder of a training run.",
+        "Weights file, folder of a training run, or 'ensemble'.",
         CALLING,
         default="the shipped model",
         metavar="PATH",
