@@ -46,8 +46,9 @@ def parser() -> argparse.ArgumentParser:
         nargs="*",
         default=[],
         metavar="STUDY",
-        help="train a network without a study and measure it there; 'each' for all studies and, "
-        "for comparison, a network that sees them all; 'none' for the main data alone (hours)",
+        help="train a network without a study and measure it there; A+B leaves out two studies in "
+        "one training, which is faster and a harder test; 'each' for all studies and, for "
+        "comparison, a network that sees them all; 'none' for the main data alone (hours)",
     )
     p.add_argument("--epochs", type=int, help="of the trainings (default: as the shipped model)")
     p.add_argument(
@@ -89,7 +90,15 @@ def kept() -> dict[str, dict[str, Any]]:
 def work(args: argparse.Namespace) -> None:
     """Measure the models that have no kept result."""
     import torch
-    from benchmarks.studies.models import ALL, NONE, M6AFormer, fit_site, fit_trees, trained_without
+    from benchmarks.studies.models import (
+        ALL,
+        NONE,
+        TOGETHER,
+        M6AFormer,
+        fit_site,
+        fit_trees,
+        trained_without,
+    )
 
     from vqrna.config import replace as configured
     from vqrna.data.benchmark import benchmark_modifications
@@ -135,13 +144,19 @@ def work(args: argparse.Namespace) -> None:
     changes = {"epochs": args.epochs, "teacher": args.teacher, "precision": "auto"}
     config = configured(replace(shipped.config), **changes)
     for name in dict.fromkeys(names):
-        if (RESULTS / f"without-{name}.json").exists():
+        parts = name.split(TOGETHER)
+        if all((RESULTS / f"without-{part}.json").exists() for part in parts):
             print(f"without-{name}: kept")
             continue
         network = trained_without(name, args.data, folder, RUNS, config, show_progress=True)
-        among = [s for s in studies if name in (ALL, NONE, s.name)]
-        training = {"epochs": config.training.epochs, "teacher": config.training.teacher}
-        measure(f"without-{name}", lambda _, network=network: network, among, **training)  # type: ignore[misc]
+        for part in parts:
+            among = [s for s in studies if part in (ALL, NONE, s.name)]
+            training = {
+                "epochs": config.training.epochs,
+                "teacher": config.training.teacher,
+                "also_without": [other for other in parts if other != part],
+            }
+            measure(f"without-{part}", lambda _, network=network: network, among, **training)  # type: ignore[misc]
 
 
 def measured(model: Any, study: Any) -> list[dict[str, Any]]:

@@ -25,6 +25,9 @@ SITE = 5
 ALL, NONE = "all", "none"
 """In place of the name of a study: train with all studies, or with none."""
 
+TOGETHER = "+"
+"""Between studies that one training leaves out together."""
+
 M6AFORMER = "all_201"
 """Of the four networks in the package, the one with random negatives and short windows."""
 
@@ -95,16 +98,20 @@ class M6AFormer:
 def trained_without(
     name: str, data: Path, studies: Path, runs: Path, config: Any, *, show_progress: bool
 ) -> TrainedModel:
-    """Train a network on the main data and all studies but one (`name`), or resume it.
+    """Train a network on the main data and all studies but some, or resume it.
 
-    With the name `ALL`, no study is left out; with `NONE`, all are.
+    Parameters
+    ----------
+    name : str
+        Studies to leave out, joined by `TOGETHER`; `ALL` leaves out no study, `NONE` all.
     """
     from vqrna.data.studies import read_studies
     from vqrna.training import from_benchmark, train_network
 
     source = from_benchmark(data, on_missing=lambda line: None)
     every = read_studies(studies, source.train.modifications, on_missing=lambda line: None)
-    kept = () if name == NONE else tuple(s for s in every if s.name != name)
+    without = name.split(TOGETHER)
+    kept = () if name == NONE else tuple(s for s in every if s.name not in without)
     result = train_network(
         source.train,
         source.valid,
