@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+_NO_CUTS = np.empty(0, dtype=np.int64)
+_NO_CUTS.flags.writeable = False
+
 
 @dataclass(frozen=True, eq=False)
 class Region:
@@ -33,7 +36,7 @@ class Region:
     after: int = 0
     # (C,), int64: Positions of `tokens` inside the evaluated ones at which a segment begins
     # (:mod:`vqrna.segments`), sorted; the first segment begins at `start`
-    cuts: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    cuts: np.ndarray = field(default_factory=lambda: _NO_CUTS)
 
     @classmethod
     def whole(cls, name: str, tokens: np.ndarray) -> Region:

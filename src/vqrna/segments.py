@@ -52,9 +52,14 @@ class Segments:
     @classmethod
     def empty(cls, modifications: int) -> Segments:
         """Return no segments."""
-        return region_segments(Region.whole("", np.empty(0, np.uint8)), modifications).take(
-            slice(0, 0)
-        )
+        integers = np.zeros((0, modifications), dtype=np.int64)
+        numbers = np.zeros((0, modifications))
+        none = np.zeros(0, dtype=np.int64)
+        calls = np.zeros((0, modifications, len(CALLS)), dtype=np.int64)
+        return cls(
+            np.empty(0, dtype=object), none, none, np.zeros(0, dtype=bool), none, integers,
+            numbers, numbers, integers, calls,
+        )  # fmt: skip
 
     def take(self, rows: np.ndarray | slice) -> Segments:
         """Return some segments, by indices, mask or slice."""
@@ -101,6 +106,8 @@ class Segments:
             Order of the best candidates for equal probability and score; by default that of the
             segments.
         """
+        if len(first) == len(self):
+            return self
         group = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(self))))
         best = np.empty((len(first), self.expected.shape[1]), dtype=np.int64)
         for k in range(best.shape[1]):
@@ -120,32 +127,47 @@ class Segments:
 
 
 def region_segments(
-    region: Region,
+    regions: Sequence[Region],
     modifications: int,
-    at: Sequence[int] | np.ndarray = (),
-    index: Sequence[int] | np.ndarray = (),
-    probability: Sequence[float] | np.ndarray = (),
-    score: Sequence[float] | np.ndarray = (),
-    reported: Sequence[int] | np.ndarray = (),
+    begin: np.ndarray,
+    at: np.ndarray,
+    index: np.ndarray,
+    probability: np.ndarray,
+    score: np.ndarray,
+    reported: np.ndarray,
 ) -> Segments:
-    """Sum over the segments of a region, which begin at its cuts.
+    """Sum over the segments of regions, which begin at the cuts of each.
 
     Parameters
     ----------
     modifications : int
         Number of modifications, K.
-    at, index, probability, score : array-like, shape (C,)
-        Position in ``region.tokens``, modification and values of each candidate, by position.
-    reported : array-like, shape (N,)
-        Positions of the reported sites.
+    begin : np.ndarray, shape (R,), int64
+        Index of the first letter of each region in an array with the letters of all, which has at
+        least one letter of none after each.
+    at, index, probability, score : np.ndarray, shape (C,)
+        Position in that array, modification and values of each candidate, by position.
+    reported : np.ndarray, shape (N,), int64
+        Positions of the reported sites in that array.
     """
-    at, index = np.asarray(at, dtype=np.int64), np.asarray(index, dtype=np.int64)
-    probability, score = np.asarray(probability, float), np.asarray(score, float)
-    begin = np.concatenate([[region.start], region.cuts]).astype(np.int64)
-    end = np.append(region.cuts, region.stop).astype(np.int64)
-    shape = (len(begin), modifications)
-    size = len(begin) * modifications
-    key = (np.searchsorted(begin, at, side="right") - 1) * modifications + index
+    cuts = np.array([len(region.cuts) for region in regions], dtype=np.int64)
+    owner = np.repeat(np.arange(len(regions)), cuts + 1)
+    opening = np.cumsum(cuts + 1) - cuts - 1  # first segment of each region
+    start = np.array([region.start for region in regions], dtype=np.int64)
+    stop = np.array([region.stop for region in regions], dtype=np.int64)
+    # Bounds of the segments, counted from the first evaluated position of their region
+    low = np.zeros(len(owner), dtype=np.int64)
+    if cuts.any():
+        inside = np.ones(len(owner), dtype=bool)
+        inside[opening] = False
+        low[inside] = np.concatenate([region.cuts for region in regions]) - start[owner[inside]]
+    high = np.append(low[1:], 0)
+    high[opening + cuts] = stop - start
+    origin = (begin + start)[owner]
+    bounds = origin + low
+    shape = (len(owner), modifications)
+    size = len(owner) * modifications
+    key = (np.searchsorted(bounds, at, side="right") - 1) * modifications + index
     expected = np.zeros(size, dtype=np.int64)
     np.add.at(expected, key, np.rint(probability * SCALE).astype(np.int64))
     highest, best_score = np.full(size, -1.0), np.full(size, -1.0)
@@ -155,24 +177,22 @@ def region_segments(
     rows = rows[score[rows] == best_score[key[rows]]][::-1]  # the first is assigned last
     best = np.full(size, -1, dtype=np.int64)
     best[key[rows]] = at[rows]
-    along = best - region.start
-    position = np.where(best < 0, -1, region.first + (-along if region.reverse else along))
-    low, high = begin - region.start, end - region.start
-    if region.reverse:
-        low, high = region.first + 1 - high, region.first + 1 - low
-    else:
-        low, high = region.first + low, region.first + high
-    segment = np.searchsorted(begin, np.asarray(reported, dtype=np.int64), side="right") - 1
+    best = best.reshape(shape)
+    first = np.array([region.first for region in regions], dtype=np.int64)[owner]
+    reverse = np.array([region.reverse for region in regions], dtype=bool)[owner]
+    along = best - origin[:, None]
+    position = first[:, None] + np.where(reverse[:, None], -along, along)
+    segment = np.searchsorted(bounds, reported, side="right") - 1
     return Segments(
-        np.full(len(begin), region.name, dtype=object),
-        low,
-        high,
-        np.full(len(begin), region.reverse),
-        np.bincount(segment, minlength=len(begin)).astype(np.int64),
+        np.array([region.name for region in regions], dtype=object)[owner],
+        np.where(reverse, first + 1 - high, first + low),
+        np.where(reverse, first + 1 - low, first + high),
+        reverse,
+        np.bincount(segment, minlength=len(owner)).astype(np.int64),
         expected.reshape(shape),
         highest.reshape(shape),
         best_score.reshape(shape),
-        position.reshape(shape),
+        np.where(best < 0, -1, position),
         np.zeros((*shape, len(CALLS)), dtype=np.int64),
     )
 
@@ -268,6 +288,10 @@ class SequenceRows:
 
     def table(self, modifications: Sequence[Modification]) -> pd.DataFrame:
         """Return the rows as a table; see docs/formats.md."""
+        return pd.DataFrame(self.columns(modifications))
+
+    def columns(self, modifications: Sequence[Modification]) -> dict[str, Any]:
+        """Return the columns of the table; unknown positions are missing integers."""
         s = self.segments
         columns: dict[str, Any] = {"sequence": s.sequence, **self.extra}
         columns |= {
@@ -286,7 +310,7 @@ class SequenceRows:
                 f"{m.symbol}_best_position": position,
                 f"{m.symbol}_best_probability": np.where(known, s.probability[:, k], np.nan),
             }
-        return pd.DataFrame(columns)
+        return columns
 
 
 def sequence_table(

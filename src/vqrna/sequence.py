@@ -38,10 +38,12 @@ for _i, _base in enumerate(ALPHABET):
     for _letter in (_base, _base.lower()) + (("T", "t") if _base == "U" else ()):
         _CODES[ord(_letter)] = _i
 
+_TABLE = _CODES.tobytes()
+
 _LETTERS = np.frombuffer((ALPHABET + "N").encode(), dtype=np.uint8)
 
 
-def encode(sequence: str | bytes) -> np.ndarray:
+def encode(sequence: str | bytes, ignored: bytes = b"") -> np.ndarray:
     """Convert a sequence to tokens.
 
     Upper and lower case, U and T, IUPAC ambiguity, ``X``, ``*`` and the gaps ``-``, ``.``, ``~``
@@ -53,6 +55,8 @@ def encode(sequence: str | bytes) -> np.ndarray:
     ----------
     sequence : str or bytes
         The letters, without white space.
+    ignored : bytes
+        Characters to leave out, such as white space.
 
     Returns
     -------
@@ -60,12 +64,13 @@ def encode(sequence: str | bytes) -> np.ndarray:
         0 to 3 for A, C, G, U; `AMBIGUOUS` for the other allowed letters.
     """
     raw = sequence.encode("utf-8", "replace") if isinstance(sequence, str) else sequence
-    tokens = _CODES[np.frombuffer(raw, dtype=np.uint8)]
-    invalid = np.flatnonzero(tokens == INVALID)
-    if invalid.size:
-        letter = chr(raw[invalid[0]])
-        raise DataError(f"{letter!r} at position {invalid[0] + 1} is not a nucleotide letter")
-    return tokens
+    # For sequences of a few nt, bytes are five times faster than arrays
+    encoded = bytearray(raw.translate(_TABLE, ignored))
+    if INVALID in encoded:
+        at = encoded.index(INVALID)
+        raw = raw.translate(None, ignored)
+        raise DataError(f"{chr(raw[at])!r} at position {at + 1} is not a nucleotide letter")
+    return np.frombuffer(encoded, dtype=np.uint8)
 
 
 def decode(tokens: np.ndarray) -> str:

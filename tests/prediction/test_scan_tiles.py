@@ -65,11 +65,33 @@ def test_units_hold_about_as_much_work_and_all_of_it(monkeypatch):
     assert all(unit.nt <= 2 * 5000 for unit in made)
 
 
+def numbered(count: int, length: int) -> list[Region]:
+    """As many different sequences."""
+    tokens = random_tokens(count, length, seed=1)
+    return [Region.whole(f"s{i}", row) for i, row in enumerate(tokens)]
+
+
 def test_many_short_sequences_make_a_unit_before_their_letters_do():
     """Each is evaluated with its context, which is work."""
-    made = list(cut_units((stretch(100, f"s{i}") for i in range(2000)), 250, 250))
+    made = list(cut_units(numbered(2000, 100), 250, 250))
     assert len(made) == 3  # of 262,144 columns, 351 a sequence
     assert len({unit.nt for unit in made[:-1]}) == 1
+
+
+def test_repeated_short_sequences_are_less_work_but_some():
+    regions = numbered(50, 6)
+    made = list(cut_units((regions[i % 50] for i in range(20_000)), 250, 250))
+    assert [len(unit.pieces) for unit in made] == [6611, 6899, 6490]
+    assert all(unit.nt == 6 * len(unit.pieces) for unit in made)
+
+
+def test_what_is_remembered_of_short_sequences_is_bounded(monkeypatch):
+    monkeypatch.setattr(cutting, "REMEMBERED", 60)
+    monkeypatch.setattr(cutting, "PIECE", 10_000)
+    regions = numbered(11, 6)
+    again = list(cut_units((regions[i % 10] for i in range(1000)), 250, 250))
+    never = list(cut_units((regions[i % 11] for i in range(1000)), 250, 250))
+    assert len(again) < 6 < len(never)
 
 
 def test_units_follow_from_the_sequences_before_them_alone():

@@ -95,11 +95,15 @@ class _Sequence:
             self.encode()
 
     def encode(self) -> None:
+        self.encoded += self.waiting_tokens().data
+        self.lines, self.numbers, self.waiting = [], [], 0
+
+    def waiting_tokens(self) -> np.ndarray:
+        """Encode the waiting lines."""
         try:
-            self.encoded += encode(b"".join(self.lines).translate(None, _BLANKS)).data
+            return encode(b"".join(self.lines), _BLANKS)
         except DataError:
             raise self.error() from None
-        self.lines, self.numbers, self.waiting = [], [], 0
 
     def error(self) -> DataError:
         """Locate the first invalid letter among the waiting lines."""
@@ -115,6 +119,8 @@ class _Sequence:
         raise AssertionError("encode() rejected letters that it accepts one by one")
 
     def tokens(self) -> np.ndarray:
+        if not self.encoded:
+            return self.waiting_tokens()  # most sequences are short: no second copy
         self.encode()
         return np.frombuffer(self.encoded, dtype=np.uint8)
 

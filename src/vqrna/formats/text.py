@@ -116,6 +116,27 @@ def significant(values: np.ndarray) -> pa.Array:
     return choices([*(form % value for value in unique.tolist()), NAN], codes)
 
 
+def plain_column(values: np.ndarray | pd.api.extensions.ExtensionArray) -> pa.Array:
+    """Convert a column by its type, numbers as Python writes them; unknown ones become `NAN`.
+
+    Parameters
+    ----------
+    values : array, shape (N,)
+        Names, whole numbers, whole numbers of which some are missing, or fractions.
+    """
+    if isinstance(values, pd.arrays.IntegerArray):
+        known = ~np.asarray(values.isna())
+        text = integers(values.to_numpy(dtype=np.int64, na_value=0))
+        return text if known.all() else pc.if_else(pa.array(known), text, NAN)
+    values = np.asarray(values)
+    if values.dtype.kind in "iu":
+        return integers(values)
+    if values.dtype.kind == "f":
+        codes, unique = pd.factorize(values)
+        return choices([*map(repr, unique.tolist()), NAN], codes)
+    return names(values)
+
+
 def extra_column(name: str, values: np.ndarray) -> pa.Array:
     """Convert a further column by its type.
 

@@ -71,7 +71,13 @@ class TrainingSketch:
             np.bitwise_or.at(bits, probe >> np.uint64(3), _bit(probe))
         return cls(bits, len(words), len(tokens))
 
-    def near(self, tokens: np.ndarray, sites: np.ndarray) -> np.ndarray:
+    def near(
+        self,
+        tokens: np.ndarray,
+        sites: np.ndarray,
+        begin: np.ndarray | int = 0,
+        end: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Return which sites of a sequence are in the neighbourhood of a training site.
 
         Of all runs of `STEP` words within `BESIDE` nt of a site without an ambiguous letter, two of
@@ -82,14 +88,18 @@ class TrainingSketch:
         ----------
         tokens : np.ndarray, shape (S,), uint8
             One sequence, with up to `BESIDE` nt of context around the sites.
+            Several may be joined with ambiguous letters between them.
         sites : np.ndarray, shape (N,), int
             0-based positions.
+        begin, end : np.ndarray, shape (N,), int, optional
+            Bounds of the sequence of each site in `tokens`, half-open.
 
         Returns
         -------
         np.ndarray, shape (N,), bool
         """
-        if len(tokens) < WORD + STEP or not len(sites):
+        end = np.full(len(sites), len(tokens)) if end is None else end
+        if np.max(end - begin, initial=0) < WORD + STEP:
             return np.zeros(len(sites), dtype=bool)
         smallest, whole = _minimisers(tokens)
         stored = np.zeros(len(smallest), dtype=bool)
@@ -98,8 +108,8 @@ class TrainingSketch:
         np.cumsum(whole, out=before[0, 1:])
         np.cumsum(stored, out=before[1, 1:])
         extent = WORD + STEP - 1
-        low = np.maximum(sites - BESIDE, 0)
-        high = np.minimum(sites + BESIDE + 1, len(tokens)) - extent + 1
+        low = np.minimum(np.maximum(sites - BESIDE, begin), len(smallest))
+        high = np.minimum(sites + BESIDE + 1, end) - extent + 1
         high = np.maximum(high, low)
         runs, known = before[:, high] - before[:, low]
         return (known > STEP) & (5 * known >= 2 * runs)

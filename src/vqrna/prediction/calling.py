@@ -1,4 +1,4 @@
-"""Turn the logits of a piece into scored and called sites."""
+"""Turn the logits of pieces into scored and called sites."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from vqrna.model import Model
 from vqrna.model.training_sketch import BESIDE, TrainingSketch
 from vqrna.modifications import Modification
 from vqrna.prediction import adapter
+from vqrna.prediction.piece_batch import PieceBatch
 from vqrna.prediction.settings import Settings
-from vqrna.prediction.tiles import Piece
-from vqrna.region import Region
 from vqrna.segments import Segments, region_segments
 from vqrna.sequence import AMBIGUOUS, centre
 from vqrna.sites import DECIMALS, FLAGS, Sites, round_significant
@@ -24,7 +23,7 @@ from vqrna.stats.tiers import BY_THRESHOLD, CALLS, EDGE, reached_tiers, tier_ind
 
 @dataclass(frozen=True, eq=False)
 class Called:
-    """Result of a piece."""
+    """Result of a batch of pieces."""
 
     sites: Sites  # The reported sites
     p_values: np.ndarray  # (C,), float64: Rounded p-values of all candidates, reported or not
@@ -41,22 +40,6 @@ def reach_of(model: Model, modifications: tuple[Modification, ...]) -> int:
     looked_up = BESIDE if model.sketches else 0
     after = len(adapter.ADAPTER)
     return max(centre(model.length), looked_up, after, *(len(m.context) for m in modifications))
-
-
-def candidates(piece: Piece, modifications: tuple[Modification, ...]) -> np.ndarray:
-    """Return which positions of a piece can carry which modification, shape (positions, K)."""
-    region = piece.region
-    evaluated = slice(region.start, region.stop)
-    mask = np.stack([m.candidates(region.tokens)[evaluated] for m in modifications], axis=1)
-    if region.wanted is not None:
-        mask &= region.wanted[:, None]
-    for k, m in enumerate(modifications):
-        if m.symbol in region.only:
-            positions = region.only[m.symbol] - region.start
-            allowed = np.zeros(len(mask), dtype=bool)
-            allowed[positions[(positions >= 0) & (positions < len(mask))]] = True
-            mask[:, k] &= allowed
-    return mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,23 +123,27 @@ class Rules:
 
 
 def call(
-    rules: Rules, piece: Piece, candidate: np.ndarray, logits: np.ndarray, ood: np.ndarray
+    rules: Rules, batch: PieceBatch, candidate: np.ndarray, logits: np.ndarray, ood: np.ndarray
 ) -> Called:
-    """Score the candidates of a piece and select the sites to report.
+    """Score the candidates of pieces and select the sites to report.
 
     Parameters
     ----------
     candidate : np.ndarray, shape (positions, K), bool
     logits : np.ndarray, shape (positions, M), float64
+        Read where there is a candidate.
     ood : np.ndarray, shape (positions,), bool
         Whether the window is out of distribution.
     """
-    region, settings = piece.region, rules.settings
+    settings, regions = rules.settings, [piece.region for piece in batch.pieces]
     row, index = np.nonzero(candidate)  # by position, then by modification
     x = logits[row, settings.columns[index]]
-    at = region.start + row
+    at, piece = batch.at[row], batch.piece[row]
+    # First and last letter of the whole sequence of each piece, as indices like `at`
+    first = batch.begin - np.array([region.before for region in regions], dtype=np.int64)
+    last = batch.end - 1 + np.array([region.after for region in regions], dtype=np.int64)
     # Distance to the nearer end of the sequence
-    to_end = np.minimum(at + region.before, len(region.tokens) - 1 - at + region.after)
+    to_end = np.minimum(at - first[piece], last[piece] - at)
     cut = to_end < centre(rules.length)
     p_value = rules.p_values(x, index, cut)
     kind = window_kinds(to_end, centre(rules.length))
@@ -166,35 +153,43 @@ def call(
     if settings.fdr is not None:
         tier[~(p_value <= settings.fdr)] = 0  # a q-value is never below its p-value
     kept = np.arange(len(row)) if settings.all_sites else np.flatnonzero(tier)
-    position = region.first + (-row[kept] if region.reverse else row[kept])
+    owner, along = piece[kept], batch.along[row[kept]]
+    names = np.array([region.name for region in regions], dtype=object)
+    number = np.array([region.first for region in regions], dtype=np.int64)[owner]
+    reverse = np.array([region.reverse for region in regions], dtype=bool)[owner]
+    short = last - first + 1 < rules.length
     sites = Sites(
-        sequence=np.full(len(kept), region.name, dtype=object),
-        position=position.astype(np.int64),
-        reverse=np.full(len(kept), region.reverse),
-        base=region.tokens[at[kept]],
+        sequence=names[owner],
+        position=number + np.where(reverse, -along, along),
+        reverse=reverse,
+        base=batch.tokens[at[kept]],
         modification_index=index[kept].astype(np.uint8),
         score=score[kept],
         probability=probability[kept],
         p_value=p_value[kept],
         q_value=np.full(len(kept), np.nan),
         tier=tier[kept].astype(np.uint8),
-        flags=_flags(rules, region, at[kept], index[kept], to_end[kept], ood[row[kept]]),
+        flags=_flags(
+            rules, batch, owner, at[kept], index[kept], to_end[kept], short[owner], ood[row[kept]]
+        ),
     )
     segments = region_segments(
-        region, len(settings.modifications), at, index, probability, score, at[kept]
+        regions, len(settings.modifications), batch.begin, at, index, probability, score, at[kept]
     )
     return Called(sites, p_value, index, segments)
 
 
 def _flags(
     rules: Rules,
-    region: Region,
+    batch: PieceBatch,
+    piece: np.ndarray,
     at: np.ndarray,
     modification_index: np.ndarray,
     to_end: np.ndarray,
+    short: np.ndarray,
     ood: np.ndarray,
 ) -> np.ndarray:
-    """Return the flags of sites at ``region.tokens[at]``, as bits of `FLAGS`.
+    """Return the flags of sites at ``batch.tokens[at]``, as bits of `FLAGS`.
 
     ``short``: the sequence is shorter than a window; ``end``: the window extends beyond an end;
     ``edge``: fewer than `EDGE` nt on one side; ``ambiguous``: the window has a letter that is not
@@ -202,15 +197,15 @@ def _flags(
     was trained on the site or its surroundings; ``adapter``: a 2'-O-methylation is followed by
     sequence like a sequencing adapter.
     """
-    tokens, length = region.tokens, rules.length
-    half = centre(length)
+    tokens, half = batch.tokens, centre(rules.length)
+    begin, end = batch.begin[piece], batch.end[piece]
     ambiguous = np.concatenate([[0], np.cumsum(tokens == AMBIGUOUS)])
-    low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(tokens))
+    low, high = np.maximum(at - half, begin), np.minimum(at + half + 1, end)
     in_training = np.zeros(len(at), dtype=bool)
     for sketch in rules.sketches:
-        in_training |= sketch.near(tokens, at)
+        in_training |= sketch.near(tokens, at, begin, end)
     columns = {
-        "short": np.full(len(at), region.before + len(tokens) + region.after < length),
+        "short": short,
         "end": to_end < half,
         "edge": to_end < EDGE,
         "ambiguous": ambiguous[high] > ambiguous[low],

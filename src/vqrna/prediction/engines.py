@@ -22,6 +22,7 @@ from vqrna.model import Model
 from vqrna.prediction.parts import Part
 from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.settings import Resources, Settings
+from vqrna.prediction.short_sequences import ShortSequences
 from vqrna.prediction.source import Source
 from vqrna.prediction.tiles import Unit
 from vqrna.runtime.devices import one_torch_thread
@@ -109,6 +110,7 @@ class ThreadEngine:
     ) -> Iterator[tuple[int, Part]]:
         """Score units in threads (see :class:`Engine`)."""
         lock = Lock()
+        short = ShortSequences(len(self.model.modifications))
 
         def work(unit: Unit, stop: Event) -> Part:
             def advance_or_stop(nt: int) -> None:
@@ -117,7 +119,7 @@ class ThreadEngine:
                 with lock:
                     advance(nt)
 
-            return score_unit(self.model, unit, self.settings, advance_or_stop)
+            return score_unit(self.model, unit, self.settings, advance_or_stop, short)
 
         for unit, part in map_in_order(units, work, self.jobs):
             yield unit.number, part

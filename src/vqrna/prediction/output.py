@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -10,13 +9,10 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
-import pandas as pd
-
 from vqrna._version import __version__
 from vqrna.errors import UsageError
-from vqrna.formats import FORMATS, Description, writers
+from vqrna.formats import FORMATS, Description, text, writers
 from vqrna.formats.description import PROGRAM
-from vqrna.formats.text import NAN, bed_name, table_cell
 from vqrna.model import Model
 from vqrna.prediction.parts import Parts
 from vqrna.prediction.prediction import Prediction, Totals, make_prediction
@@ -190,22 +186,18 @@ def _sequence_lines(rows: Iterable[SequenceRows], settings: Settings) -> Iterato
     """Yield the table by sequence as tab-separated text, the column names first."""
     header = True
     for block in rows:
-        yield _table_lines(block.table(settings.modifications), header=header)
+        columns = block.columns(settings.modifications)
+        if header:
+            yield _header_line(columns)
+        yield bytes(text.lines([text.plain_column(values) for values in columns.values()]))
         header = False
     if header:
-        yield _table_lines(sequence_table([], settings.modifications), header=True)
+        yield _header_line(map(str, sequence_table([], settings.modifications).columns))
 
 
-def _table_lines(table: pd.DataFrame, *, header: bool) -> bytes:
-    """Return a table as tab-separated lines; ``nan`` for unknown numbers."""
-    for name in ("sequence", "transcript_id", "gene", "chromosome", "strand"):
-        if name in table:
-            table[name] = [table_cell(text) for text in table[name]]
-    text = table.to_csv(
-        sep="\t", header=header, index=False, na_rep=NAN, lineterminator="\n",
-        quoting=csv.QUOTE_NONE, quotechar="\x01",
-    )  # fmt: skip
-    return text.encode()
+def _header_line(names: Iterable[str]) -> bytes:
+    """Return a line of column names."""
+    return ("\t".join(names) + "\n").encode()
 
 
 def _scanned_lengths(parts: Parts) -> Iterator[tuple[str, int]]:
@@ -241,4 +233,4 @@ def _bed_lines(
         yield f"{line}\n".encode()
     for name, start, stop, reverse in spans:
         strand = "-" if reverse else "+"
-        yield f"{bed_name(name)}\t{start}\t{stop}\t.\t0\t{strand}\n".encode()
+        yield f"{text.bed_name(name)}\t{start}\t{stop}\t.\t0\t{strand}\n".encode()

@@ -34,6 +34,7 @@ from vqrna.prediction.calling import reach_of
 from vqrna.prediction.parts import Part, from_arrays, to_arrays
 from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.settings import Resources, Settings
+from vqrna.prediction.short_sequences import ShortSequences
 from vqrna.prediction.source import Source
 from vqrna.prediction.tiles import Unit, cut_units
 from vqrna.runtime.ray_cluster import Cluster, ray_cluster
@@ -209,6 +210,7 @@ class Scorer:
         torch.set_num_threads(1)  # the same sums as in threads of one process
         model, self.settings = pickle.loads(ray.get(inputs))  # from the driver, through Ray
         self.model = model.to(device)
+        self.short = ShortSequences(len(self.model.modifications))
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Score the unit of a row."""
@@ -217,7 +219,7 @@ class Scorer:
             return row_of(row["number"], error=row["error"] or self.error)
         unit = pickle.loads(row["data"])  # from a reader, through Ray
         try:
-            part = score_unit(self.model, unit, self.settings)
+            part = score_unit(self.model, unit, self.settings, short=self.short)
         except VqrnaError as error:
             return row_of(unit.number, error=_on_this_worker(str(error)))
         file = io.BytesIO()

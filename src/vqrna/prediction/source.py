@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, starmap
 from pathlib import Path
 from typing import ClassVar, Protocol
+
+import numpy as np
 
 from vqrna.data.fasta import FastaRecord, read_fasta
 from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule
@@ -132,15 +135,20 @@ class SequenceTables:
         """Return None: all scanned positions count."""
 
 
-def _named_regions(records: Iterable[FastaRecord], rule: NameRule, file: str) -> Iterator[Region]:
-    """Yield each record under its cut name; DataError if two names are the same after it."""
+def _named(
+    records: Iterable[FastaRecord], rule: NameRule, file: str
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield cut name and letters of records; DataError if two names are the same after it."""
+    if rule == WHOLE_NAMES:
+        for record in records:
+            yield record.name, record.tokens
+        return
     keys = NameKeys(rule, file)
-    whole = rule == WHOLE_NAMES
     for record in records:
-        name = record.name if whole else keys.add(record.name)
+        name = keys.add(record.name)
         if keys.ambiguous:
             keys.check({name})
-        yield Region.whole(name, record.tokens)
+        yield name, record.tokens
 
 
 class _Sequences:
@@ -182,8 +190,10 @@ class FastaSource(_Sequences):
 
     def regions(self) -> Iterator[Region]:
         """Yield each record; raises DataError if two names are the same after they are cut."""
-        for file in self.files:
-            yield from _named_regions(read_fasta(file), self.rule, file)
+        return starmap(Region.whole, self._records())
+
+    def _records(self) -> Iterator[tuple[str, np.ndarray]]:
+        return chain.from_iterable(_named(read_fasta(file), self.rule, file) for file in self.files)
 
     def inputs(self) -> tuple[Path, ...]:
         """Return the files."""
@@ -194,7 +204,7 @@ class FastaSource(_Sequences):
 
         Raises DataError if a file is invalid anywhere: before the work, not after hours.
         """
-        return sum(region.stop for region in self.regions()) if self.rereadable else None
+        return sum(len(tokens) for _, tokens in self._records()) if self.rereadable else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +223,7 @@ class MemorySource(_Sequences):
         type.
         """
         records = read_sequences(self.sequences)
-        yield from _named_regions(records, self.rule, "sequences")
+        return starmap(Region.whole, _named(records, self.rule, "sequences"))
 
     def inputs(self) -> tuple[Path, ...]:
         """Return nothing: there are no files to read again."""

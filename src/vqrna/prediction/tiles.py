@@ -34,6 +34,16 @@ PIECE = 16 * TILE
 STEP = 128
 """The last row of a unit is cut to a multiple of this."""
 
+SHORT = 128
+"""Longest sequence, in nt, whose output is kept in case that the same sequence follows."""
+
+REMEMBERED = 1 << 19
+"""Positions of short sequences whose outputs are kept: those of all sequences of 8 bases."""
+
+REPEATED = 32
+"""Work of a sequence that need not be evaluated again, beside that of its positions, in columns of
+the network. It bounds the number of short sequences in a unit."""
+
 
 @dataclass(frozen=True, eq=False)
 class Piece:
@@ -46,6 +56,14 @@ class Piece:
     def count(self) -> int:
         """Number of positions that are evaluated."""
         return self.region.stop - self.region.start
+
+    @property
+    def short_sequence(self) -> bytes | None:
+        """The letters of a whole sequence of at most `SHORT` nt, on which its output depends."""
+        region = self.region
+        count = len(region.tokens)
+        whole = region.stop - region.start == count and not (region.before or region.after)
+        return region.tokens.tobytes() if whole and 0 < count <= SHORT else None
 
     def tiles(self) -> Iterator[tuple[int, int]]:
         """Yield first position (in ``region.tokens``) and number of positions of each tile."""
@@ -103,6 +121,14 @@ def cut_pieces(region: Region, reach: int) -> Iterator[Piece]:
     `reach` is the number of nt on either side that the result at a position depends on.
     """
     total = len(region.tokens)
+    if (
+        region.stop - region.start <= PIECE
+        and region.start <= reach
+        and total - region.stop <= reach
+        and not len(region.cuts)
+    ):
+        yield Piece(region, opens=True)  # most sequences are short: no copy for each
+        return
     for start in range(region.start, max(region.stop, region.start + 1), PIECE):
         stop = min(start + PIECE, region.stop)
         offset, end = max(0, start - reach), min(total, stop + reach)
@@ -133,15 +159,27 @@ def cut_units(regions: Iterable[Region], half: int, reach: int) -> Iterator[Unit
     ----------
     half : int
         Context of a tile on either side, which neighbouring tiles share where it is empty. It
-        counts as work: many short sequences fill a unit sooner.
+        counts as work: many short sequences fill a unit sooner, unless they were in it or in a
+        recent one already.
     reach : int
         See :func:`cut_pieces`.
     """
-    number, taken, work = 0, [], 0
+    number, taken, work = 0, list[Piece](), 0
+    recent, positions = set[bytes](), 0
     for region in regions:
         for piece in cut_pieces(region, reach):
             taken.append(piece)
-            work += 1 + sum(count + half for _, count in piece.tiles())
+            short = piece.short_sequence
+            if short is None:
+                work += 1 + sum(count + half for _, count in piece.tiles())
+            elif short in recent:
+                work += min(REPEATED, 1 + half) + piece.count
+            else:
+                work += 1 + half + piece.count
+                positions += piece.count
+                if positions > REMEMBERED:
+                    recent, positions = set(), piece.count
+                recent.add(short)
             if work >= PIECE:
                 yield Unit(number, tuple(taken))
                 number, taken, work = number + 1, [], 0

@@ -19,7 +19,7 @@ import numpy as np
 from vqrna.model import Model
 from vqrna.modifications import Modification
 from vqrna.prediction import Part, Settings, Source
-from vqrna.prediction.calling import candidates
+from vqrna.prediction.piece_batch import PieceBatch
 from vqrna.prediction.scoring import score_unit
 from vqrna.prediction.settings import Resources
 from vqrna.prediction.tiles import Unit
@@ -99,7 +99,8 @@ class RecordingEngine:
         blocks, start = [], 0
         for piece in unit.pieces:
             block = np.zeros((piece.count, self._slots.width, 2), dtype=_TYPE)
-            mask = candidates(piece, self._settings.modifications)
+            modifications = self._settings.modifications
+            mask = PieceBatch.of([piece], modifications).candidates(modifications)
             rows, index = np.nonzero(mask)
             own = slice(start, start + len(rows))
             column = self._slots.column[index, part.sites.base[own]]
