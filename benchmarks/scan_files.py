@@ -1,4 +1,4 @@
-"""Time to start, and speed of scans from file to file as a share of the engine's.
+"""Time to start, speed of scans from file to file as a share of the engine's, and many records.
 
 Part of ``make benchmark-scan``. A share is one of processor time, measured in one run with one
 thread, so that it means the same on a busy machine; seconds on the wall are the least of several
@@ -27,6 +27,13 @@ from vqrna.sequence import decode
 
 RECORDS, LENGTH = 10, 1_000_000
 """Number and length of the records of the scanned file."""
+
+MANY = {
+    "1,000,000 of 5 nt": (1_000_000, 5, 5),
+    "100,000 of 12 to 30 nt": (100_000, 12, 30),
+    "10,000 of 31 to 100 nt": (10_000, 31, 100),
+}
+"""Number, and shortest and longest length, of random records by their row in the table."""
 
 STARTS = 5
 """Runs of each command whose start is measured."""
@@ -85,6 +92,17 @@ def engine(model: TrainedModel, records: list[np.ndarray]) -> Time:
     return Time(round(time.perf_counter() - wall, 1), round(time.process_time() - cpu, 1))
 
 
+def write_records(path: Path, count: int, shortest: int, longest: int) -> None:
+    """Write random records."""
+    rng = np.random.default_rng(1)
+    lengths = rng.integers(shortest, longest + 1, count)
+    text = decode(rng.integers(0, 4, int(lengths.sum())).astype(np.uint8))
+    ends = np.cumsum(lengths).tolist()
+    with path.open("w", encoding="ascii") as file:
+        for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+            file.write(f">record{number}\n{text[start:end]}\n")
+
+
 def measure(records: int = RECORDS, length: int = LENGTH) -> dict[str, Any]:
     """Return times of starts, of the engine, and of ``vqrna predict`` on the same sequences."""
     torch.set_num_threads(1)
@@ -108,6 +126,10 @@ def measure(records: int = RECORDS, length: int = LENGTH) -> dict[str, Any]:
         engines = [engine(model, sequences)]
         files = {row: run(*predict, *options, str(long)) for row, options in WRITTEN.items()}
         engines.append(engine(model, sequences))
+        many = {}
+        for row, sizes in MANY.items():
+            write_records(long, *sizes)
+            many[row] = {"records": sizes[0], **asdict(run(*predict, str(long)))}
     return {
         "model": model.hash,
         "nt": records * length,
@@ -115,6 +137,7 @@ def measure(records: int = RECORDS, length: int = LENGTH) -> dict[str, Any]:
         "starts": {name: asdict(each) for name, each in starts.items()},
         "engine": [asdict(each) for each in engines],
         "files": {name: asdict(each) for name, each in files.items()},
+        "many": many,
     }
 
 
@@ -135,6 +158,13 @@ def table(measured: dict[str, Any]) -> str:
         lines.append(
             f"| `vqrna predict`: {name}, with start | {each['cpu']:.0f} | {cpu / each['cpu']:.0%} |"
         )
+    lines += [
+        "",
+        "| random records, one thread | records a second of processor time, with start |",
+        "|---|---|",
+    ]
+    for name, each in measured.get("many", {}).items():
+        lines.append(f"| {name} | {each['records'] / each['cpu']:,.0f} |")
     if measured["load_average"] > 1.5:
         lines += [
             "",

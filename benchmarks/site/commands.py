@@ -78,11 +78,12 @@ class Command:
 
 def read_commands() -> list[Command]:
     """Return all commands, in the order of the help."""
-    from vqrna.cli import _COMMANDS, app
+    from vqrna.cli import app
+    from vqrna.cli.commands import COMMANDS
 
     root: Any = typer.main.get_command(app)
     commands = []
-    for panel, name, _ in _COMMANDS:
+    for panel, name, _ in COMMANDS:
         entry = root.commands[name]
         parts = getattr(entry, "commands", None)
         if parts is None:

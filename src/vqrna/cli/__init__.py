@@ -1,44 +1,20 @@
 """The command line `vqrna`: run a command and report errors in one line.
 
-This module and the command modules import torch, pandas and matplotlib only inside functions, so
-that ``vqrna --help`` is fast.
+The module of a command is imported when it is used (:mod:`vqrna.cli.commands`), and imports torch,
+pandas and matplotlib only inside functions, so that ``vqrna --help`` is fast.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from vqrna._version import __version__
-from vqrna.cli import (
-    atlas,
-    attention,
-    compare,
-    convert,
-    data,
-    design,
-    doctor,
-    embed,
-    evaluate,
-    join,
-    model,
-    motifs,
-    multiqc,
-    mutate,
-    predict,
-    serve,
-    spectrum,
-    study,
-    train,
-    tune,
-    variants,
-    version,
-)
+from vqrna.cli.commands import LazyGroup, import_help_writer
 from vqrna.cli.exits import (
     one_line_warnings,
     open_closed_streams,
@@ -53,45 +29,9 @@ _EXAMPLE = (
     "[bold]vqrna COMMAND --help[/] describes each command."
 )
 
-_COMMANDS: tuple[tuple[str, str, Callable[..., None] | typer.Typer], ...] = (
-    ("Predict", "predict", predict.predict),
-    ("Predict", "variants", variants.variants),
-    ("Predict", "design", design.design),
-    ("Predict", "join", join.join),
-    ("Predict", "compare", compare.compare),
-    ("Predict", "multiqc", multiqc.multiqc),
-    ("Predict", "serve", serve.serve),
-    ("Predict", "model", model.app),
-    ("Train", "train", train.train),
-    ("Train", "tune", tune.tune),
-    ("Train", "evaluate", evaluate.evaluate),
-    ("Train", "convert", convert.convert),
-    ("Study", "lengths", study.lengths),
-    ("Study", "ablate", study.ablate),
-    ("Explain", "motifs", motifs.motifs),
-    ("Explain", "mutate", mutate.mutate),
-    ("Explain", "spectrum", spectrum.spectrum),
-    ("Explain", "atlas", atlas.atlas),
-    ("Explain", "embed", embed.embed),
-    ("Explain", "attention", attention.attention),
-    ("Data", "data", data.app),
-    ("About", "version", version.version),
-    ("About", "doctor", doctor.doctor),
-)
-"""Help panel, name, and function or group of every command, in the order of the help."""
-
-
-class _InOrder(TyperGroup):
-    """List commands in the order of `_COMMANDS`."""
-
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        order = [name for _, name, _ in _COMMANDS]
-        return sorted(self.commands, key=order.index)
-
-
 app = typer.Typer(
     name="vqrna",
-    cls=_InOrder,
+    cls=LazyGroup,
     help="Predict RNA modification sites and explain the predictions.",
     epilog=_EXAMPLE,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -99,12 +39,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-for _panel, _name, _command in _COMMANDS:
-    if isinstance(_command, typer.Typer):
-        app.add_typer(_command, name=_name, rich_help_panel=_panel)
-    else:
-        app.command(_name, rich_help_panel=_panel)(_command)
 
 
 def _show_version(wanted: bool) -> None:
@@ -158,6 +92,8 @@ def run() -> None:
             stream.reconfigure(errors="replace")  # a terminal without Ψ shows `?`
     if "_VQRNA_COMPLETE" in os.environ:  # request of the shell for completions
         app(prog_name="vqrna")
+    if not sys.argv[1:] or {"-h", "--help"} & set(sys.argv[1:]):
+        import_help_writer()
     sys.exit(main())
 
 
