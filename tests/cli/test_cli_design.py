@@ -83,7 +83,16 @@ def test_a_goal_that_is_not_reached_is_a_note(vqrna_main, words, out):
         (["--position", "301"], 1, ["record 'r1'", "beyond the end (length 300)"]),
         (["--sequence", "r9"], 1, "no sequence 'r9'"),
         (["--prior", "m6A=x"], 2, "invalid prior 'm6A=x'"),
+        (["--out", ""], 2, "--out is empty"),
+        (["--out", "-"], 2, "--out cannot be -"),
     ],
 )
 def test_errors_are_one_line(fails, words, out, more, code, told):
     fails(code, *words, "--out", out, *more, told=told)
+
+
+def test_a_folder_that_cannot_be_used_is_reported_before_the_search(
+    fails, words, fasta, monkeypatch
+):
+    monkeypatch.setattr("vqrna.site_design.search.Search.run", None)
+    fails(1, *words, "--out", fasta, told="is a file, but results need a folder")

@@ -4,6 +4,7 @@ import functools
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from Bio.Data import CodonTable
 from Bio.Seq import Seq
@@ -216,6 +217,28 @@ def test_two_edits_of_one_codon_can_be_synonymous_together():
     assert both.codon_changes({3: 0, 4: 2, 5: 3}) == ["UCA>AGU (S2)"]
 
 
+def test_pairs_of_a_codon_are_evaluated_where_no_single_edit_is_allowed():
+    text = letters(60, 5) + "AGC" + letters(60, 6)  # serine; UCC, too
+    options = {"cds": "61-63", "avoid": ["1-60", "63-123"], "model": calling_model()}
+    below = {"below": probabilities(text)[("m6A", 61)] / 2, "prior": PRIOR}
+    result = design({"s": text}, "m6A", 61, "remove", max_edits=2, **options, **below)
+    assert result.designs.edits.tolist() == ["A61U,G62C"]
+    assert result.reached
+    with pytest.raises(DataError, match="no substitution near position 61 is allowed"):
+        design({"s": text}, "m6A", 61, "remove", max_edits=1, **options, **below)
+
+
+@pytest.mark.parametrize("limit", [0.97, 1.0])
+def test_the_result_does_not_depend_on_the_number_of_threads(limit):
+    text = letters(130, 3)
+    at = site(text, "m6A", 0.1, 0.3)
+    options = {"at_least": limit, "within": 6, "model": calling_model(), "prior": PRIOR, "beam": 5}
+    one, three = (design({"s": text}, "m6A", at, "add", jobs=n, **options) for n in (1, 3))
+    pd.testing.assert_frame_equal(one.designs, three.designs, check_exact=True)
+    pd.testing.assert_frame_equal(one.effects, three.effects, check_exact=True)
+    assert (one.number, one.evaluated, one.size) == (three.number, three.evaluated, three.size)
+
+
 def test_kept_positions_and_motifs():
     text = letters(130, 0)
     at = site(text, "m6A", 0.6, 1)
@@ -255,8 +278,17 @@ def test_larger_sets_are_searched_by_beam_and_say_so():
     assert set(three.designs.reached) == {"no"}
     assert three.method == "beam search, width 5"
     assert "exhaustive" not in three.summary()
-    assert three.designs["count"].tolist() == [3] * len(three.designs)
+    assert three.size == 3
+    assert "up to 3 substitutions" in three.summary()
     assert three.designs.alt_probability[0] >= pairs.designs.alt_probability[0]
+    sets = [set(edits.split(",")) for edits in three.designs.edits]
+    assert max(map(len, sets)) == 3
+    for one, other in itertools.permutations(sets, 2):  # no edit without effect
+        assert (
+            not one < other
+            or three.designs.alt_probability[sets.index(other)]
+            > (three.designs.alt_probability[sets.index(one)])
+        )
     assert three.notes
     for _, row in three.designs.iterrows():
         p = probabilities(edited(text, row.edits))[("m6A", at)]
@@ -295,6 +327,7 @@ TEXT = letters(130, 0)
         (UsageError, "invalid --below 2", {"below": 2.0}),
         (UsageError, "invalid --max-edits 0", {"max_edits": 0}),
         (UsageError, "invalid --within -1", {"within": -1}),
+        (UsageError, "invalid --jobs 0", {"jobs": 0}),
         (UsageError, "invalid --position 0", {"position": 0}),
         (DataError, "position 131 is beyond the end", {"position": 131}),
         (UsageError, "are not whole codons", {"cds": "1-10"}),

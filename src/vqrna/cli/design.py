@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import CALLING, OUTPUT, RUN, ModelPath, OneType, Priors, option
+from vqrna.cli.options import (
+    CALLING,
+    OUTPUT,
+    Device,
+    ModelPath,
+    OneType,
+    Priors,
+    ThreadJobs,
+    folder_option,
+    option,
+)
 from vqrna.cli.tables import new_console, new_table, report_files
 
 if TYPE_CHECKING:
@@ -31,7 +41,7 @@ def design(
         int, option("Position of the site, from 1.", names=("--position", "-p"), metavar="P")
     ],
     goal: Annotated[str, option("remove, add or strengthen.", metavar="GOAL")],
-    out: Annotated[Path, option("Folder for the results.", metavar="DIR")],
+    out: Annotated[Path, folder_option("Folder for the results.")],
     sequence: Annotated[
         str | None, option("Name of the sequence, if FASTA has several.", metavar="NAME")
     ] = None,
@@ -93,7 +103,8 @@ def design(
     dna: Annotated[
         bool, option("Write T in place of U in designs.fasta.", OUTPUT, names=("--dna",))
     ] = False,
-    device: Annotated[str, option("auto, cpu, cuda, cuda:N or mps.", RUN)] = "auto",
+    jobs: ThreadJobs = None,
+    device: Device = "auto",
 ) -> None:
     """Design the fewest substitutions that remove, add or strengthen a site.
 
@@ -106,34 +117,37 @@ def design(
 
     priors = parse_priors(prior)
     from vqrna.errors import UsageError
+    from vqrna.runtime.files import results_directory
     from vqrna.site_design import design as run
     from vqrna.site_design import write_design
 
     if plot < 0:
         raise UsageError(f"invalid --plot {plot} (expected 0 or more)")
-    result = run(
-        fasta,
-        modification,
-        position,
-        goal,
-        sequence=sequence,
-        max_edits=max_edits,
-        below=below,
-        at_least=at_least,
-        cds=cds,
-        avoid=avoid or (),
-        within=within,
-        keep_base=keep_base,
-        alternatives=alternatives,
-        beam=beam,
-        model=model,
-        prior=priors,
-        min_delta=min_delta,
-        min_probability=min_probability,
-        device=device,
-        show_progress=True,
-    )
-    result = write_design(result, out, plot=plot, dna=dna, source=fasta)
+    with results_directory(out):
+        result = run(
+            fasta,
+            modification,
+            position,
+            goal,
+            sequence=sequence,
+            max_edits=max_edits,
+            below=below,
+            at_least=at_least,
+            cds=cds,
+            avoid=avoid or (),
+            within=within,
+            keep_base=keep_base,
+            alternatives=alternatives,
+            beam=beam,
+            model=model,
+            prior=priors,
+            min_delta=min_delta,
+            min_probability=min_probability,
+            jobs=jobs,
+            device=device,
+            show_progress=True,
+        )
+        result = write_design(result, out, plot=plot, dna=dna, source=fasta)
     _show(result)
     report_files(result.paths)
     for note in result.notes:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import OUTPUT, ModelPath, OneType, Palette, option
+from vqrna.cli.options import OUTPUT, ModelPath, OneType, Palette, folder_option, option
 from vqrna.cli.tables import plural, report_files
 
 
@@ -23,7 +23,7 @@ def motifs(
         ),
     ],
     modification: OneType,
-    out: Annotated[Path, option("Folder for the results.", metavar="DIR")],
+    out: Annotated[Path, folder_option("Folder for the results.")],
     sites: Annotated[
         Path | None,
         option("Sites in the sequences: sites.tsv from vqrna predict.", metavar="TABLE"),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vqrna.cli.options import Device, ModelPath, OneType, option
+from vqrna.cli.options import Device, ModelPath, OneType, folder_option, option
 from vqrna.cli.tables import MISSING, new_console, new_table, number, report_files
 
 
@@ -32,7 +32,7 @@ def mutate(
             metavar="LIST",
         ),
     ],
-    out: Annotated[Path, option("Folder for table and picture.", metavar="DIR")],
+    out: Annotated[Path, folder_option("Folder for table and picture.")],
     sequence: Annotated[
         str | None, option("Name of the sequence, if FASTA has several.", metavar="NAME")
     ] = None,

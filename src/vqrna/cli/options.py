@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from vqrna.errors import UsageError
 
 CALLING, GENOME, OUTPUT, TRAINING, RUN = "Sites to report", "Genome", "Output", "Training", "Run"
 """Panels of the help."""
@@ -20,6 +23,7 @@ def option(
     metavar: str | None = None,
     min: float | None = None,
     max: float | None = None,
+    parser: Callable[[str], Any] | None = None,
 ) -> Any:
     """Return a typer option; `default` describes a default that is computed."""
     return typer.Option(
@@ -30,7 +34,20 @@ def option(
         metavar=metavar,
         min=min,
         max=max,
+        parser=parser,
     )
+
+
+def folder_option(help: str) -> Any:
+    """Return the option of the folder for results, which is neither empty nor a stream."""
+    return option(help, metavar="DIR", parser=_parse_folder)
+
+
+def _parse_folder(text: str) -> Path:
+    if text in ("", "-"):
+        words = "is empty" if not text else "cannot be - (standard output)"
+        raise UsageError(f"--out {words}: expected a folder")
+    return Path(text)
 
 
 # Data
@@ -176,6 +193,16 @@ Workers = Annotated[
         RUN,
         names=("--jobs", "-j"),
         default="one per core, at most 8 threads",
+    ),
+]
+
+ThreadJobs = Annotated[
+    int | None,
+    option(
+        "Number of threads; the result does not depend on it.",
+        RUN,
+        names=("--jobs", "-j"),
+        default="one per core, at most 8",
     ),
 ]
 

@@ -72,7 +72,7 @@ def write_design(
             settings=_settings(result, source),
             results={
                 "reached": result.reached, "method": result.method,
-                "edits": int(result.designs["count"].iloc[0]),
+                "edits": result.size,
                 "sets_that_reach_the_goal": result.number, "sets_evaluated": result.evaluated,
             },
             notes=result.notes,

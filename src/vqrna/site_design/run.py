@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import torch
 
 from vqrna.data.sequences import Sequences
 from vqrna.errors import DataError, UsageError
@@ -18,6 +19,7 @@ from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.modifications import Modification
 from vqrna.modifications import modification as find_modification
+from vqrna.prediction.engines import resolve_jobs
 from vqrna.sequence import centre, decode
 from vqrna.site_design.constraints import Constraints, make_constraints
 from vqrna.site_design.goals import Goal, make_goal
@@ -59,6 +61,9 @@ class SiteDesign:
         Whether the designs reach the goal; if not, they are the closest ones.
     method : str
         How sets of their size were searched: ``exhaustive``, or ``beam search, width N``.
+    size : int
+        Number of substitutions of the designs; of the largest sets that were evaluated if no set
+        reaches the goal.
     number : int
         Number of sets of this size that reach the goal, of which the best are listed.
     evaluated : int
@@ -82,6 +87,7 @@ class SiteDesign:
     goal: Goal
     reached: bool
     method: str
+    size: int
     number: int
     evaluated: int
     designs: pd.DataFrame
@@ -96,7 +102,7 @@ class SiteDesign:
 
     def summary(self) -> str:
         """Return the result of the search in one sentence."""
-        size = int(self.designs["count"].iloc[0]) if len(self.designs) else 0
+        size = self.size
         edits = f"{size} substitution{'' if size == 1 else 's'}"
         if not self.reached:
             return f"no set of up to {edits} reaches the goal ({self._certainty(size)})"
@@ -160,6 +166,7 @@ def design(
     min_delta: float = 0.05,
     min_probability: float = MIN_PROBABILITY,
     device: str = "auto",
+    jobs: int | None = None,
     show_progress: bool = False,
 ) -> SiteDesign:
     """Design the smallest set of substitutions that removes, adds or strengthens a site.
@@ -206,6 +213,8 @@ def design(
         Least probability of a site, for the classes gain and loss.
     device : str
         Device for a model that is loaded.
+    jobs : int, optional
+        Number of threads, which does not change the result; one per core, up to 8, if not given.
     show_progress : bool
 
     Returns
@@ -235,6 +244,7 @@ def design(
             raise UsageError(f"invalid --{name} {value} (expected {least} or more)")
     if position < 1:
         raise UsageError(f"invalid --position {position} (expected 1 or more)")
+    threads = resolve_jobs(jobs, torch.device("cpu"))
     loaded = model if isinstance(model, Model) else load_model(model, device)
     target = find_modification(modification, loaded.modifications)
     settings = make_variant_settings(
@@ -256,6 +266,7 @@ def design(
         _site_probability(rules, column, evaluator.kind),
         within,
         keep_base,
+        threads,
     )
     searched = search.run(
         max_edits, keep=max(POOL, alternatives), beam=beam, show_progress=show_progress
@@ -314,7 +325,9 @@ def _rank(searched: SearchResult, evaluator: Evaluator, goal: Goal) -> list[Outc
         after = outcome.probabilities()[1]
         target = after if goal.lowers else -after
         total = float(np.abs(outcome.effects.delta[outcome.moved]).sum())
-        return (changed, target, total) if searched.reached else (target, changed, total)
+        if searched.reached:
+            return changed, target, total
+        return target, len(outcome.edits), changed, total
 
     return sorted(outcomes, key=lambda outcome: (key(outcome), outcome.edits))
 
@@ -360,6 +373,7 @@ def _result(
         goal,
         searched.reached,
         searched.method,
+        searched.size,
         searched.number,
         searched.evaluated,
         pd.DataFrame(rows, columns=list(DESIGN_COLUMNS)),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import threading
+
 import numpy as np
 
 from vqrna.interpret.attributions import model_and_column
@@ -9,6 +12,7 @@ from vqrna.interpret.mutagenesis import LocalMutagenesis
 from vqrna.model import Model
 from vqrna.modifications import Modification
 from vqrna.nn.dense import supports_dense
+from vqrna.nn.model import EnsembleNetwork, SiteNetwork
 from vqrna.sequence import IUPAC, centre
 
 BATCH = 256
@@ -16,7 +20,7 @@ BATCH = 256
 
 
 class SiteScorer:
-    """Evaluates substitutions of windows for one modification.
+    """Evaluates substitutions of windows for one modification; threads may share it.
 
     Parameters
     ----------
@@ -28,10 +32,12 @@ class SiteScorer:
     def __init__(self, model: Model, modification: Modification) -> None:
         self._single, self._column = model_and_column(model, modification)
         self.length = self._single.length
-        self._local: LocalMutagenesis | None = None
+        self._dense: SiteNetwork | EnsembleNetwork | None = None
+        self._of_thread = threading.local()  # a `LocalMutagenesis` holds the window of its thread
         network = self._single.network.eval()
         if supports_dense(network):
-            self._local = LocalMutagenesis(network)
+            on_cpu = self._single.device.type == "cpu"
+            self._dense = network if on_cpu else copy.deepcopy(network).cpu()
         first = centre(self.length) - modification.offset
         # Columns that the context constrains, with the letters that match
         self._context = [
@@ -58,10 +64,13 @@ class SiteScorer:
         -------
         np.ndarray, shape (N,), float64
         """
-        if self._local is not None:
+        if self._dense is not None:
             if not len(columns):
                 return np.empty(0)
-            return self._local.substitute(window, columns, bases)[1][:, self._column]
+            if not hasattr(self._of_thread, "local"):
+                self._of_thread.local = LocalMutagenesis(self._dense)
+            local: LocalMutagenesis = self._of_thread.local
+            return local.substitute(window, columns, bases)[1][:, self._column]
         logits = np.empty(len(columns))
         for start in range(0, len(columns), BATCH):
             part = slice(start, start + BATCH)

@@ -7,11 +7,13 @@ first size with a set that reaches the goal ends the search.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
+from vqrna.prediction.engines import map_in_order
 from vqrna.runtime.progress import progress
 from vqrna.sequence import ALPHABET, centre, windows_around
 from vqrna.site_design.constraints import Constraints
@@ -45,7 +47,8 @@ class SearchResult:
 
     sets: tuple[EditSet, ...]  # The best first
     reached: bool  # Whether they reach the goal
-    size: int  # Number of substitutions of each
+    # Number of substitutions of each; of the largest sets that were evaluated if none reaches it
+    size: int
     number: int  # Number of sets of this size that reach the goal, including those not in `sets`
     evaluated: int  # Sets that were evaluated
     beam: int | None  # Width of the beam if sets of this size were searched by it, else None
@@ -56,14 +59,26 @@ class SearchResult:
         return "exhaustive" if self.beam is None else f"beam search, width {self.beam}"
 
 
+_Key = tuple[float, ...]
+"""Sorts sets, the best first."""
+
+
+class _Extensions(NamedTuple):
+    """Sets of one more substitution than a parent, evaluated."""
+
+    evaluated: int
+    closest: list[tuple[_Key, EditSet]]
+    reached: list[EditSet]
+
+
 @dataclass
 class _Best:
     """The best sets so far."""
 
     most: int
-    sets: dict[Edits, tuple[tuple[int, float], EditSet]] = field(default_factory=dict)
+    sets: dict[Edits, tuple[_Key, EditSet]] = field(default_factory=dict)
 
-    def add(self, key: tuple[int, float], edits: EditSet) -> None:
+    def add(self, key: _Key, edits: EditSet) -> None:
         self.sets[edits.edits] = key, edits
         if len(self.sets) > 4 * self.most + 1000:
             self.trim()
@@ -75,6 +90,10 @@ class _Best:
     def result(self) -> tuple[EditSet, ...]:
         self.trim()
         return tuple(each for _, each in self.sets.values())
+
+    def ranked(self) -> tuple[tuple[_Key, EditSet], ...]:
+        self.trim()
+        return tuple(self.sets.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +113,8 @@ class Search:
         Largest distance in nt of an edit from the site; the whole window if not given.
     keep_base : bool
         Whether the base of the site is not edited.
+    jobs : int
+        Number of threads; the result does not depend on it.
     """
 
     scorer: SiteScorer
@@ -103,14 +124,15 @@ class Search:
     probability: Probability
     within: int | None = None
     keep_base: bool = False
+    jobs: int = 1
 
     def run(
         self, max_edits: int, *, keep: int, beam: int = BEAM, show_progress: bool = False
     ) -> SearchResult:
         """Return the best sets of the smallest size that reaches the goal.
 
-        If no set of up to `max_edits` substitutions does, the closest of the largest size are
-        returned.
+        If no set of up to `max_edits` substitutions does, the closest are returned, without those
+        of which a part does as much.
 
         Parameters
         ----------
@@ -119,7 +141,7 @@ class Search:
         """
         evaluated = 0
         parents: tuple[EditSet, ...] = (EditSet((), 0.0),)
-        closest: tuple[EditSet, ...] = ()
+        closest: list[tuple[_Key, EditSet]] = []
         size = 0
         for size in range(1, max_edits + 1):
             exhaustive = size <= EXACT
@@ -130,22 +152,53 @@ class Search:
             with progress(
                 len(parents), f"sets of {size}", unit="sets", show=show_progress and size > 1
             ) as bar:
-                for parent in parents:
-                    columns, bases = self._extensions(parent.edits, ordered=exhaustive)
-                    evaluated += len(columns)
-                    for row in self._evaluate(parent.edits, columns, bases, frontier):
-                        count += self._collect(row, solutions)
+                for extended in self._extend(parents, frontier.most, ordered=exhaustive):
+                    evaluated += extended.evaluated
+                    for key, edits in extended.closest:
+                        frontier.add(key, edits)
+                    for edits in extended.reached:
+                        count += self._collect(edits, solutions)
                     bar.advance()
             if count:
                 return SearchResult(
                     solutions.result(), True, size, count, evaluated, None if exhaustive else beam
                 )
-            closest = frontier.result()
-            if not closest:
+            closest += frontier.ranked()
+            parents = frontier.result()[:beam]
+            if size >= EXACT and not parents:
                 break
-            parents = closest[:beam]
-        allowed = tuple(s for s in closest if self._permitted(s.edits))[:keep]
-        return SearchResult(allowed, False, size, 0, evaluated, beam if size > EXACT else None)
+        permitted = [each for each in closest if self._permitted(each[1].edits)]
+        return SearchResult(
+            self._without_idle(permitted)[:keep], False, size, 0, evaluated,
+            beam if size > EXACT else None,
+        )  # fmt: skip
+
+    def _extend(
+        self, parents: Sequence[EditSet], most: int, *, ordered: bool
+    ) -> Iterator[_Extensions]:
+        """Extend each parent by one substitution, in threads; yield in the order of the parents."""
+
+        def work(parent: EditSet, _: object) -> _Extensions:
+            columns, bases = self._extensions(parent.edits, ordered=ordered)
+            return self._evaluate(parent.edits, columns, bases, most)
+
+        return (result for _, result in map_in_order(parents, work, self.jobs))
+
+    def _without_idle(self, ranked: Sequence[tuple[_Key, EditSet]]) -> tuple[EditSet, ...]:
+        """Sort sets of all sizes; leave out those with substitutions that do nothing."""
+        sign = 1 if self.goal.lowers else -1
+        logits = np.array([each.logit for _, each in ranked])
+        probability = sign * self.probability(logits) if len(logits) else logits
+        order = sorted(
+            range(len(ranked)),
+            key=lambda i: (ranked[i][0][0], probability[i], len(ranked[i][1].edits), ranked[i]),
+        )
+        kept: list[EditSet] = []
+        for i in order:
+            edits = set(ranked[i][1].edits)
+            if not any(set(each.edits) < edits for each in kept):
+                kept.append(ranked[i][1])
+        return tuple(kept)
 
     def _permitted(self, edits: Edits) -> bool:
         return not self.constraints.created_motifs(dict(edits))
@@ -209,11 +262,11 @@ class Search:
         return positions, bases
 
     def _evaluate(
-        self, edits: Edits, positions: np.ndarray, bases: np.ndarray, frontier: _Best
-    ) -> Iterator[EditSet]:
-        """Evaluate extensions; yield those that reach the goal, and add the best to `frontier`."""
+        self, edits: Edits, positions: np.ndarray, bases: np.ndarray, most: int
+    ) -> _Extensions:
+        """Evaluate extensions; return the `most` closest, and those that reach the goal."""
         if not len(positions):
-            return
+            return _Extensions(0, [], [])
         tokens = self.constraints.tokens
         if edits:
             tokens = tokens.copy()
@@ -230,12 +283,16 @@ class Search:
         score = logits if self.goal.lowers else -logits
         if self.goal.name == "strengthen":
             missing = np.where(carries, 0, len(tokens))
-        closest = np.lexsort((score, missing))[: frontier.most]
-        for row in closest.tolist():
-            made = _extended(edits, int(positions[row]), int(bases[row]), float(logits[row]))
-            frontier.add((int(missing[row]), float(score[row])), made)
-        for row in np.flatnonzero(reached).tolist():
-            yield _extended(edits, int(positions[row]), int(bases[row]), float(logits[row]))
+
+        def made(row: int) -> EditSet:
+            return _extended(edits, int(positions[row]), int(bases[row]), float(logits[row]))
+
+        closest = np.lexsort((score, missing))[:most].tolist()
+        return _Extensions(
+            len(positions),
+            [((int(missing[row]), float(score[row])), made(row)) for row in closest],
+            [made(row) for row in np.flatnonzero(reached).tolist()],
+        )
 
 
 def _extended(edits: Edits, position: int, base: int, logit: float) -> EditSet:
