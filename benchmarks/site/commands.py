@@ -21,6 +21,7 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "serve": ("vqrna.client.Client",),
     "model info": ("vqrna.model.model_card.describe",),
     "model calibrate": ("vqrna.training.recalibrate",),
+    "model combine": ("vqrna.training.combine",),
     "train": ("vqrna.train",),
     "tune": ("vqrna.tune",),
     "evaluate": ("vqrna.evaluate",),

@@ -102,7 +102,7 @@ def combine(
         ),
     ] = None,
 ) -> None:
-    """Combine networks into an ensemble, which predicts with the mean of their log-odds.
+    """Combine networks into an ensemble, which averages their log-odds.
 
     The networks are trained on the same data with different seeds. The ensemble
     is calibrated and measured as a training is. It predicts better than one
