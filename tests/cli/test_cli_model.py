@@ -66,6 +66,7 @@ def test_json_and_nothing_else(vqrna_main, model):
         "limits",
         "flags",
         "studies",
+        "networks",
     }
     assert told["config"][0]["length"] == LENGTH
     assert [t["modification"]["symbol"] for t in told["types"]] == list(SYMBOLS)

@@ -85,6 +85,8 @@ def test_types_that_cannot_reach_the_tier_are_named(vqrna_main, fasta, model, ou
         "modifications, of which the highest probability is: m6A 0.0045, Psi 0.0045; use "
         "--confidence low, --top or --min-probability\n"
     )
+    note = done.err.removeprefix("vqrna: note: ").rstrip("\n")
+    assert note in json.loads((out / "run.json").read_text())["notes"]
     assert vqrna_main(*words, "--min-probability", "0.001").err == ""
 
 

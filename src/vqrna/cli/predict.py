@@ -131,35 +131,10 @@ def is_stream(path: Path) -> bool:
 
 def show_uncalled(settings: Settings, model: Model) -> None:
     """Note the modifications of which no site can be called at the wanted confidence."""
-    from vqrna.stats.tiers import PROBABILITIES, tier_index
+    from vqrna.prediction.tier_notes import tier_notes
 
-    if settings.confidence is None:
-        return
-    symbols = [m.symbol for m in settings.modifications]
-    measured = model.scan_calibration.measured[settings.columns]
-    names = [symbol for symbol, known in zip(symbols, measured, strict=True) if not known]
-    if names:
-        say(
-            "note",
-            f"{', '.join(names)}: this model has no calibration for scans, so no site reaches a "
-            "confidence tier; use --top, --min-probability or --threshold, or calibrate "
-            "the model (vqrna model calibrate)",
-        )
-    tier = tier_index(settings.confidence)
-    highest = model.scan_calibration.highest(settings.columns, settings.priors)
-    names = [
-        f"{symbol} {p:.2g}"
-        for symbol, p in zip(symbols, highest.tolist(), strict=True)
-        if p < PROBABILITIES[tier]
-    ]
-    if names:
-        lower = "--confidence low, " if tier else ""
-        say(
-            "note",
-            f"no site can reach {settings.confidence} confidence (a probability of "
-            f"{PROBABILITIES[tier]:.2g}) for these modifications, of which the highest "
-            f"probability is: {', '.join(names)}; use {lower}--top or --min-probability",
-        )
+    for line in tier_notes(model, settings):
+        say("note", line)
 
 
 def predict(

@@ -19,6 +19,7 @@ from vqrna.prediction.prediction import Prediction, Totals, make_prediction
 from vqrna.prediction.selection import reported_blocks, sites_of
 from vqrna.prediction.settings import Settings
 from vqrna.prediction.source import Source
+from vqrna.prediction.tier_notes import tier_notes
 from vqrna.runtime.files import output_files, write_text
 from vqrna.runtime.provenance import facts, lines_of
 from vqrna.runtime.run_record import FILE_NAME, read_run_record, run_record, to_json
@@ -169,7 +170,12 @@ def write_results(
                 "tokens": total.tokens,
             },
             skipped=source.skipped,
-            notes=(*source.notes, *prediction.unreachable, *prediction.notes),
+            notes=(
+                *source.notes,
+                *tier_notes(model, settings),
+                *prediction.unreachable,
+                *prediction.notes,
+            ),
         )
         with files.open(FILE_NAME) as file:
             file.write(to_json(record, folder).encode())

@@ -1,0 +1,41 @@
+"""Notes on modifications of which no site can reach the wanted confidence."""
+
+from __future__ import annotations
+
+from vqrna.model import Model
+from vqrna.prediction.settings import Settings
+from vqrna.stats.tiers import PROBABILITIES, tier_index
+
+
+def tier_notes(model: Model, settings: Settings) -> tuple[str, ...]:
+    """Return a note on modifications without calibration and one on those of low probability.
+
+    The highest probability of a modification depends on the model and the prior.
+    """
+    if settings.confidence is None:
+        return ()
+    notes = []
+    symbols = [m.symbol for m in settings.modifications]
+    measured = model.scan_calibration.measured[settings.columns]
+    names = [symbol for symbol, known in zip(symbols, measured, strict=True) if not known]
+    if names:
+        notes.append(
+            f"{', '.join(names)}: this model has no calibration for scans, so no site reaches a "
+            "confidence tier; use --top, --min-probability or --threshold, or calibrate "
+            "the model (vqrna model calibrate)"
+        )
+    tier = tier_index(settings.confidence)
+    highest = model.scan_calibration.highest(settings.columns, settings.priors)
+    names = [
+        f"{symbol} {p:.2g}"
+        for symbol, p in zip(symbols, highest.tolist(), strict=True)
+        if p < PROBABILITIES[tier]
+    ]
+    if names:
+        lower = "--confidence low, " if tier else ""
+        notes.append(
+            f"no site can reach {settings.confidence} confidence (a probability of "
+            f"{PROBABILITIES[tier]:.2g}) for these modifications, of which the highest "
+            f"probability is: {', '.join(names)}; use {lower}--top or --min-probability"
+        )
+    return tuple(notes)
