@@ -60,11 +60,12 @@ def test_sites_of_longer_sequences_conventions_and_formats(vqrna_main, model, tm
     fasta = tmp_path / "long.fa"
     fasta.write_text(f">s\n{'GGACU' * 40}\n")
     table = tmp_path / "sites.tsv"
-    table.write_text("sequence\tposition\tmodification\ns\t103\tAm\ns\t3\tAm\ns\t104\tCm\n")
+    table.write_text("sequence\tposition\tmodification\ns.2\t103\tAm\ns\t3\tAm\ns\t104\tCm\n")
     out = tmp_path / "out"
     done = vqrna_main(
         "motifs", fasta, "--sites", table, "--modification", "Am", "--out", out, "--model", model,
         "--convention", "hypothetical", "--format", "tsv", "--paper", "--palette", "colorblind",
+        "--ignore-version",
     )  # fmt: skip
     assert done.code == 0, done.err
     assert "attributions.npz" not in files_in(out)
@@ -82,6 +83,7 @@ def test_sites_of_longer_sequences_conventions_and_formats(vqrna_main, model, tm
         (("--modification", "m7G"), "unknown modification 'm7G' (known: Am, Cm)", 2),
         (("--modification", "Am", "--convention", "x"), "unknown convention 'x'", 2),
         (("--modification", "Am", "--palette", "x"), "unknown palette 'x'", 2),
+        (("--modification", "Am", "--ignore-version"), "--ignore-version need --sites", 2),
         (("--modification", "Am", "--format", "bed"), "unknown format 'bed'", 2),
         (("--modification", "Cm"), "no window has a site of Cm", 1),
         (("--modification", "Am", "--compare", "nothing.meme"), "nothing.meme", 1),

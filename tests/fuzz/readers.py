@@ -42,7 +42,7 @@ def _plain(sequence: str) -> str:
 def _numbers(text: bytes) -> list[tuple[str, ...]]:
     """Return the cells of all lines, split at tabs, else at white space."""
     rows = []
-    for line in text.decode("utf-8", "replace").split("\n"):
+    for line in text.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").split("\n"):
         cells = line.split("\t") if "\t" in line else line.split()
         rows.append(tuple(cell.strip() for cell in cells))
     return rows

@@ -314,6 +314,12 @@ def test_a_transcript_with_an_unusable_exon_is_skipped_as_a_whole(source):
     ]
 
 
+def test_a_byte_order_mark_alone_is_an_empty_line(source):
+    assert [row[0] for row in listed(source("\ufeff\n" + gtf({"P1": GENES["P1"]})))] == ["P1"]
+    with pytest.raises(DataError, match=r"a\.gtf: contains no transcripts"):
+        source("\ufeff")
+
+
 def test_unusable_lines_that_are_not_needed_do_not_matter(source):
     text = (
         line("chr1", "transcript", 1, 900, "+", 'transcript_id "t";')

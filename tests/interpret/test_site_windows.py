@@ -3,6 +3,7 @@ import gzip
 import numpy as np
 import pytest
 
+from vqrna.data.names import NameRule
 from vqrna.errors import DataError
 from vqrna.interpret import centred_windows, windows_at_sites
 from vqrna.modifications import modification
@@ -67,6 +68,20 @@ def test_windows_are_cut_around_sites(tmp_path):
     assert [decode(w) for w in found.tokens] == ["GGACU", "NNACG", "GGACC"]
     assert found.names == ("s", "s", "t")
     assert found.positions.tolist() == [4, 0, 2]
+
+
+def test_names_are_compared_after_they_are_cut(tmp_path):
+    fasta = write(tmp_path / "a.fa", ">s.1|x\nACGGACUAGG\n>t.2|y\nGGUCC\n")
+    table = write(tmp_path / "sites.tsv", f"{HEAD}s.9\t5\t+\tA\tm6A\nt\t3\t-\tA\tm6A\n")
+    found = windows_at_sites([fasta], table, M6A, 5, NameRule("|", True))
+    assert [decode(w) for w in found.tokens] == ["GGACU", "GGACC"]
+    assert found.names == ("s.1|x", "t.2|y")
+    words = r"record 's\.9'.*not in .*a\.fa; names match with --name-until '\|' --ignore-version"
+    with pytest.raises(DataError, match=words):
+        windows_at_sites([fasta], table, M6A, 5)
+    fasta.write_text(fasta.read_text() + ">s.2|z\nGGACU\n")
+    with pytest.raises(DataError, match=r"a\.fa: 's\.1\|x' and 's\.2\|z' are both 's' with"):
+        windows_at_sites([fasta], table, M6A, 5, NameRule("|", True))
 
 
 def test_a_packed_table_without_strands(tmp_path):

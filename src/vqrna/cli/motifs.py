@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import OUTPUT, ModelPath, OneType, Palette, folder_option, option
+from vqrna.cli.options import (
+    OUTPUT,
+    IgnoreVersion,
+    ModelPath,
+    NameUntil,
+    OneType,
+    Palette,
+    folder_option,
+    option,
+)
 from vqrna.cli.tables import plural, report_files
 
 
@@ -28,6 +37,8 @@ def motifs(
         Path | None,
         option("Sites in the sequences: sites.tsv from vqrna predict.", metavar="TABLE"),
     ] = None,
+    name_until: NameUntil = "",
+    ignore_version: IgnoreVersion = False,
     model: ModelPath = None,
     convention: Annotated[
         str, option("projected (observed base) or hypothetical (every base).", metavar="NAME")
@@ -76,6 +87,8 @@ def motifs(
         formats=wanted,
         known=compare,
         palette=palette,
+        name_until=name_until,
+        ignore_version=ignore_version,
         show_progress=True,
     )
     for line in result.windows.remarks():

@@ -84,7 +84,7 @@ def read_annotation(
         for number, line in enumerate(lines, start=1):
             if line.startswith((b"##FASTA", b">")):
                 break
-            if not line.startswith(b"#") and not line.isspace():
+            if line.strip() and not line.startswith(b"#"):
                 parser.add_line(line, number)
     return parser.records()
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from vqrna.data.names import WHOLE_NAMES, NameRule
 from vqrna.data.sequences import Sequences
+from vqrna.errors import UsageError
 from vqrna.interpret.attributions import CONVENTIONS, Attributions, attribute, model_for
 from vqrna.interpret.discovery import Motif, find_motifs
 from vqrna.interpret.files import (
@@ -66,6 +68,8 @@ def explain(
     formats: Sequence[str] = FORMATS,
     known: Input | None = None,
     palette: str = "types",
+    name_until: str = "",
+    ignore_version: bool = False,
     show_progress: bool = False,
 ) -> Explanation:
     """Mutate windows, find motifs in the attributions, and write both to a folder.
@@ -92,6 +96,10 @@ def explain(
         MEME file to compare the motifs with.
     palette : str
         ``types`` or ``colorblind``.
+    name_until : str
+        With `sites`: cut names of sequences at the first occurrence of this text, in all files.
+    ignore_version : bool
+        With `sites`: drop versions from names of sequences, in all files.
     show_progress : bool
 
     Raises
@@ -102,6 +110,9 @@ def explain(
         If a setting is invalid.
     """
     target = find_modification(modification, model.modifications)
+    rule = NameRule(name_until, ignore_version)
+    if sites is None and rule != WHOLE_NAMES:
+        raise UsageError("--name-until and --ignore-version need --sites")
     type_colors((), palette)
     matrices = None if known is None else read_meme(known)
     model = model_for(model, target)
@@ -109,7 +120,7 @@ def explain(
         if sites is None:
             windows = centred_windows(fasta, target, model.length)
         else:
-            windows = windows_at_sites(fasta, sites, target, model.length)
+            windows = windows_at_sites(fasta, sites, target, model.length, rule)
         attributions = attribute(
             model, windows.tokens, target, convention=convention, paper=paper,
             show_progress=show_progress,

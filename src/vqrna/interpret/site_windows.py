@@ -12,6 +12,7 @@ from os import PathLike
 import numpy as np
 
 from vqrna.data.fasta import FastaRecord
+from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule, matching_rule
 from vqrna.data.sequences import Sequences, describe_sequences, read_sequences
 from vqrna.data.text_files import open_text
 from vqrna.data.windows import stack, window_remarks
@@ -104,12 +105,16 @@ def centred_windows(
 
 
 def windows_at_sites(
-    sequences: Sequences, table: str | PathLike[str], modification: str | Modification, length: int
+    sequences: Sequences,
+    table: str | PathLike[str],
+    modification: str | Modification,
+    length: int,
+    rule: NameRule = WHOLE_NAMES,
 ) -> SiteWindows:
     """Return windows around the sites of a table that ``vqrna predict`` wrote.
 
-    Raises DataError if the table is malformed, refers to a missing sequence, or has no site of the
-    type.
+    Raises DataError if the table is malformed, refers to a missing sequence or, with `rule`, to
+    several, or has no site of the type.
 
     Parameters
     ----------
@@ -121,31 +126,38 @@ def windows_at_sites(
         optionally ``strand``; plain or gzip. Rows of other types are ignored.
     length : int
         Length in nt; ambiguous letters beyond the ends of a sequence.
+    rule : NameRule
+        How names of sequences are cut before they are compared.
     """
     modification = as_modification(modification)
-    wanted = _sites(table, modification)
+    wanted = _sites(table, modification, rule)
+    keys = NameKeys(rule, describe_sequences(sequences) or "the input")
     tokens: list[np.ndarray] = []
     names: list[str] = []
     positions: list[int] = []
     missing = set(wanted)
     for record in read_sequences(sequences):
-        if record.name not in missing:
+        key = keys.add(record.name)
+        if key not in missing:
             continue
-        missing.discard(record.name)
-        for position, reverse, line in wanted[record.name]:
+        missing.discard(key)
+        for position, reverse, line in wanted[key]:
             tokens.append(_cut(record, position, reverse, length, str(table), line))
             names.append(record.name)
             positions.append(position)
     if missing:
         first = min(missing, key=lambda name: wanted[name][0][2])
-        reason = f"the sequence is not in {describe_sequences(sequences) or 'the input'}"
+        reason = f"the sequence is not in {keys.file}"
+        other = matching_rule(keys.names.values(), missing) if rule == WHOLE_NAMES else None
+        reason += f"; names match with {other.options()}" if other else ""
         raise DataError(reason, file=str(table), record=first, line=wanted[first][0][2])
+    keys.check(wanted)
     windows = SiteWindows(np.stack(tokens), tuple(names), np.array(positions))
     return _candidates(windows, modification, table)
 
 
 def _sites(
-    table: str | PathLike[str], modification: Modification
+    table: str | PathLike[str], modification: Modification, rule: NameRule
 ) -> dict[str, list[tuple[int, bool, int]]]:
     """Read 0-based positions, strands and line numbers of the sites of a type, by sequence."""
     sites: dict[str, list[tuple[int, bool, int]]] = defaultdict(list)
@@ -169,7 +181,7 @@ def _sites(
                 reason = f"invalid position '{text[:40]}' (expected a whole number from 1)"
                 raise DataError(reason, file=str(table), line=number)
             reverse = "strand" in columns and cells[columns["strand"]] == "-"
-            sites[cells[columns["sequence"]]].append((position - 1, reverse, number))
+            sites[rule.key(cells[columns["sequence"]])].append((position - 1, reverse, number))
     if not sites:
         raise DataError(f"there are no sites of {modification.symbol}", file=str(table))
     return sites
