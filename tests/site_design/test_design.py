@@ -329,6 +329,8 @@ TEXT = letters(130, 0)
         (UsageError, "invalid --within -1", {"within": -1}),
         (UsageError, "invalid --jobs 0", {"jobs": 0}),
         (UsageError, "invalid --position 0", {"position": 0}),
+        (UsageError, "invalid --position 5.5 (expected a whole", {"position": 5.5}),
+        (UsageError, "invalid --position '5'", {"position": "5"}),
         (DataError, "position 131 is beyond the end", {"position": 131}),
         (UsageError, "are not whole codons", {"cds": "1-10"}),
         (UsageError, "invalid --cds 'x'", {"cds": "x"}),

@@ -156,6 +156,14 @@ def test_spliced_transcripts_equal_scans_of_edited_transcripts(consensus):
             edited, _ = spliced(changed[name], strand, first, shift)
             p, q = probabilities(text, strand == "-"), probabilities(edited, strand == "-")
             number = {position: i for i, position in enumerate(at.tolist())}
+            for symbol in SYMBOLS:
+                if symbol == "m6Am":
+                    continue
+                there = np.arange(len(at)) + shift * (at >= last)
+                change = np.abs(q[symbol][np.clip(there, 0, len(q[symbol]) - 1)] - p[symbol])
+                certain = (at < first) | (at >= last)
+                moved = at[certain & (change >= 0.01 + 2 * CLOSE)] + 1
+                assert set(moved) <= set(own[own.modification == symbol].position)
             for row in own.itertuples():
                 i = number[row.position - 1]
                 if row.distance and (row.position - 1 < first or row.position - 1 >= last):

@@ -7,7 +7,7 @@ import pysam
 import pysam.bcftools
 import pytest
 
-from vqrna.errors import DataError
+from vqrna.errors import DataError, UsageError
 from vqrna.variation.vcf import HEADER_LINE, open_vcf, safe
 
 TEXT = """\
@@ -158,6 +158,14 @@ def test_a_damaged_archive_is_rejected(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.vcf\.gz"):
         records_of(path)
+
+
+def test_what_is_not_a_path_is_a_usage_error():
+    with (
+        pytest.raises(UsageError, match="by its path, not by an object of type list"),
+        open_vcf(["a.vcf"]),
+    ):
+        pass
 
 
 def test_a_missing_file_is_reported():

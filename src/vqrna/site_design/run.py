@@ -107,8 +107,10 @@ class SiteDesign:
         if not self.reached:
             return f"no set of up to {edits} reaches the goal ({self._certainty(size)})"
         more = "" if self.method == "exhaustive" else " or more"
-        sets = f"{self.number:,}{more} set{'' if self.number == 1 and not more else 's'}"
-        return f"{sets} of {edits} reach the goal ({self._certainty(size)})"
+        one = self.number == 1 and not more
+        sets = f"{self.number:,}{more} set{'' if one else 's'}"
+        verb = "reaches" if one else "reach"
+        return f"{sets} of {edits} {verb} the goal ({self._certainty(size)})"
 
     def _certainty(self, size: int) -> str:
         if self.method == "exhaustive":
@@ -242,8 +244,9 @@ def design(
     ):  # fmt: skip
         if value < least:
             raise UsageError(f"invalid --{name} {value} (expected {least} or more)")
-    if position < 1:
-        raise UsageError(f"invalid --position {position} (expected 1 or more)")
+    if not isinstance(position, int | np.integer) or position < 1:
+        raise UsageError(f"invalid --position {position!r:.40} (expected a whole number from 1)")
+    position = int(position)
     threads = resolve_jobs(jobs, torch.device("cpu"))
     loaded = model if isinstance(model, Model) else load_model(model, device)
     target = find_modification(modification, loaded.modifications)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vqrna.data.text_files import open_text
-from vqrna.errors import DataError
+from vqrna.errors import DataError, UsageError
 from vqrna.formats.description import one_line
 
 FIELD = "VQRNA"
@@ -206,8 +206,12 @@ def open_vcf(path: str | PathLike[str]) -> Iterator[VcfFile]:
     """Open a VCF or BCF file, plain or compressed with gzip or bgzip; ``-`` is standard input.
 
     What can be read only once (standard input, a pipe) is copied to a temporary file, which is
-    removed after the body. Raises DataError if the file is missing, empty or not readable.
+    removed after the body. Raises DataError if the file is missing, empty or not readable, and
+    UsageError if `path` is no path.
     """
+    if not isinstance(path, str | PathLike):
+        words = f"a VCF is given by its path, not by an object of type {type(path).__name__}"
+        raise UsageError(words)
     shown = str(path)
     if shown != "-" and not Path(shown).exists():
         raise DataError("no such file", file=shown)
