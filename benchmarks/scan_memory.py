@@ -36,7 +36,7 @@ from vqrna.model import Scanned, TrainedModel
 
 class Stub(TrainedModel):
     # Logits of one position in 5,000 are high: some 100 calls a unit are kept and written.
-    def scan_batch(self, tokens, precision="float32"):
+    def scan_batch(self, tokens, precision="float32", *, letters_only=False):
         logits = np.full((len(tokens), tokens.shape[1] - self.length + 1, 11), -6.0)
         logits[:, ::4999] = 8.0
         return Scanned(logits, np.zeros(logits.shape[:2], bool))

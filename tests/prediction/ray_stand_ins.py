@@ -42,9 +42,9 @@ class Waiting(TrainedModel):
         fields = {f.name: getattr(model, f.name) for f in dataclasses.fields(model)}
         return cls(**fields | {"training": {"folder": str(folder)}})
 
-    def scan_batch(self, tokens, *more):
+    def scan_batch(self, tokens, *more, **options):
         folder = Path(self.training["folder"])
         (folder / f"{os.getpid()}.pid").touch()
         while (folder / "wait").exists():
             time.sleep(0.02)
-        return super().scan_batch(tokens, *more)
+        return super().scan_batch(tokens, *more, **options)

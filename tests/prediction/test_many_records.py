@@ -28,9 +28,9 @@ def evaluated(monkeypatch, model):
     columns = []
     scan = type(model).scan_batch
 
-    def counting(self, tokens, precision):
+    def counting(self, tokens, *more, **options):
         columns.append(tokens.size)
-        return scan(self, tokens, precision)
+        return scan(self, tokens, *more, **options)
 
     monkeypatch.setattr(type(model), "scan_batch", counting)
     return columns

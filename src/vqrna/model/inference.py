@@ -26,7 +26,8 @@ class Scanned(NamedTuple):
     """Output for every position of rows of sequence."""
 
     # (N, W, M), float64: Log-odds before calibration. Where the network is evaluated window by
-    # window, positions whose base carries no modification of the model are nan.
+    # window, positions whose base carries no modification of the model are nan; so may be those
+    # with an ambiguous letter on request.
     logits: np.ndarray
     # (N, W), bool: Whether single precision cannot separate the two nearest codes of the token at a
     # position; such codes are chosen in double precision

@@ -118,14 +118,18 @@ class ModelSet:
         parts = [model.scan(tokens, start, stop, precision) for model in self.models]
         return np.concatenate(parts, axis=1)
 
-    def scan_batch(self, tokens: np.ndarray, precision: Precision = "float32") -> Scanned:
+    def scan_batch(
+        self, tokens: np.ndarray, precision: Precision = "float32", *, letters_only: bool = False
+    ) -> Scanned:
         """Evaluate every position of rows (see :meth:`TrainedModel.scan_batch`).
 
         The rows have the context of the longest model; a near tie or flag is one of any model.
         """
         spare = [centre(self.length) - centre(model.length) for model in self.models]
         parts = [
-            model.scan_batch(tokens[:, cut : tokens.shape[1] - cut], precision)
+            model.scan_batch(
+                tokens[:, cut : tokens.shape[1] - cut], precision, letters_only=letters_only
+            )
             for model, cut in zip(self.models, spare, strict=True)
         ]
         ood = [part.ood for part in parts if part.ood is not None]

@@ -161,7 +161,9 @@ class TrainedModel:
             logits[at - start : end - start] = tile.logits[0]
         return logits
 
-    def scan_batch(self, tokens: np.ndarray, precision: Precision = "float32") -> Scanned:
+    def scan_batch(
+        self, tokens: np.ndarray, precision: Precision = "float32", *, letters_only: bool = False
+    ) -> Scanned:
         """Evaluate every position of rows of sequence with their context.
 
         Threads may share a model. The numbers of a position are the same to the last bit wherever
@@ -175,6 +177,9 @@ class TrainedModel:
         precision : {"float32", "fast"}
             ``fast`` evaluates everything after the codes in bfloat16: the codes are the same, and
             logits differ in the second decimal place. Without effect window by window.
+        letters_only : bool
+            Whether logits of positions with an ambiguous letter may be nan, which is faster for
+            short sequences side by side.
 
         Returns
         -------
@@ -183,7 +188,9 @@ class TrainedModel:
         with evaluating(self.network):
             if supports_dense(self.network):
                 columns = torch.from_numpy(np.ascontiguousarray(tokens)).to(self.device)
-                output = dense_network(self.network, CONTEXT_DTYPES[precision])(columns)
+                output = dense_network(self.network, CONTEXT_DTYPES[precision])(
+                    columns, letters_only
+                )
                 if self.familiarity is None:
                     return Scanned.from_dense(output)
                 return Scanned.from_dense(

@@ -149,7 +149,7 @@ def _run_network(
     on_cpu = model.device.type == "cpu"
     starts = first.tolist()
     for row in fill_rows(pieces, half, TILE if on_cpu else GPU_ROW, cut=on_cpu):
-        scanned = model.scan_batch(row.tokens[None], settings.precision)
+        scanned = model.scan_batch(row.tokens[None], settings.precision, letters_only=True)
         for tile in row.tiles:
             columns = slice(tile.column, tile.column + tile.count)
             start = starts[tile.piece] + tile.start

@@ -23,12 +23,12 @@ class DenseEnsemble:
     def __init__(self, members: Sequence[DenseNetwork]) -> None:
         self.members = tuple(members)
 
-    def __call__(self, tokens: torch.Tensor) -> DenseOutput:
+    def __call__(self, tokens: torch.Tensor, letters_only: bool = False) -> DenseOutput:
         """Evaluate the central W positions of rows (see :class:`DenseNetwork`).
 
         Codes are those of the first network; a position is a near tie if it is one in any.
         """
-        outputs = [member(tokens) for member in self.members]
+        outputs = [member(tokens, letters_only) for member in self.members]
         ties = torch.stack([output.near_ties for output in outputs]).any(dim=0)
         logits = average([output.logits for output in outputs])
         return DenseOutput(logits, ties, outputs[0].codes)

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from vqrna.nn.dense.buffers import Buffers, row_slices
+from vqrna.nn.dense.buffers import FEWEST, Buffers, row_slices
+from vqrna.nn.dense.squeeze import Squeezed
 from vqrna.nn.dense.weights import FoldedNetwork, FoldedPart, Layer, Span
 
 PROJECTED, SITES = 1024, 1024
@@ -88,6 +89,44 @@ class DenseHead:
             torch.mm(hidden, self._region, out=added[sites])
         return logits + added[:, : len(f.logits_bias)]
 
+    def at_sites(
+        self,
+        entry: Tokens,
+        finest: Tokens,
+        coarsest: Tokens,
+        squeezed: Squeezed,
+        sites: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return the logits (S, M) of some sites, from the features of squeezed columns.
+
+        Parameters
+        ----------
+        squeezed : Squeezed
+            Of a row of columns with half a window of context on either side of the sites.
+        sites : torch.Tensor, shape (S,), int64
+            Numbers of sites, from that of the first column after the context.
+        """
+        f, count = self._f, len(sites)
+        padded = F.pad(sites, (0, max(0, FEWEST - count)), value=int(sites[-1]))
+        near = self._project(entry, f.near_project, "near")
+        regions = self._project(entry, f.region_project, "regions")
+        offsets = torch.arange(f.length)
+        logits = self._bias.new_empty(len(padded), len(self._bias))
+        for rows in row_slices(logits, SITES):
+            x = _Windows(squeezed, squeezed.place[padded[rows, None] + offsets])
+            site = [x.at(entry), x.at(finest), *(x.sum(near, low, high) for low, high in f.near)]
+            hidden = self._hidden(f.site, site, "site")
+            at_site = torch.addmm(self._bias, hidden, self._site)
+            region = [
+                x.sum_in_two(entry, f.fine_half),
+                x.sum_in_two(coarsest, f.coarse_half),
+                x.at(coarsest),
+                *(x.sum(regions, low, high) for low, high in f.regions),
+            ]
+            hidden = self._hidden(f.region, region, "region")
+            logits[rows] = at_site + torch.mm(hidden, self._region)
+        return logits[:count, : len(f.logits_bias)]
+
     def _hidden(self, part: FoldedPart, features: list[torch.Tensor], name: str) -> torch.Tensor:
         """Return the hidden units (sites, H) of a part, in the precision of the logits."""
         layer, count = part.hidden, len(features[0])
@@ -125,10 +164,7 @@ class DenseHead:
         """Return the sum of the ``2 * half + 1`` tokens around each site, in two levels."""
         count, stride = sites.stop - sites.start, x.stride
         rows = x.around(sites, -half, half)
-        kernel = 2 * half + 1
-        # Sums of `outer` sums of `inner` rows, and the rest: the fewest additions
-        inner = min(range(1, kernel + 1), key=lambda k: k + kernel // k + kernel % k)
-        outer, rest = divmod(kernel, inner)
+        kernel, inner, outer, rest = _two_levels(half)
         partial = self._bags(rows, len(rows) - (inner - 1) * stride, inner, stride)
         total = self._bags(partial, count, outer, inner * stride)  # (sites, C)
         for i in range(kernel - rest, kernel):
@@ -141,6 +177,58 @@ class DenseHead:
         A summing look-up is the fastest operation for this.
         """
         return F.embedding_bag(self._buffers.rows(count, kernel, stride, x.device), x, mode="sum")
+
+
+class _Windows:
+    """The windows of some sites, as indices of squeezed columns.
+
+    Sums add the same rows in the same order as those of all sites do.
+
+    Parameters
+    ----------
+    squeezed : Squeezed
+    columns : torch.Tensor, shape (S, length), int64
+        Index among the kept columns of each column of each window.
+    """
+
+    def __init__(self, squeezed: Squeezed, columns: torch.Tensor) -> None:
+        self._squeezed, self._columns = squeezed, columns
+        self._half = columns.shape[1] // 2
+
+    def _rows(self, x: Tokens, low: int, high: int) -> torch.Tensor:
+        """Return the rows of tokens `low` to `high`, inclusive, of each window: (S, tokens)."""
+        first, last = self._half + low * x.stride, self._half + high * x.stride
+        columns = self._columns[:, first : last + 1 : x.stride]
+        return columns - self._squeezed.lost(len(x.rows))
+
+    def at(self, x: Tokens) -> torch.Tensor:
+        """Return the rows of the central tokens: (S, C)."""
+        return x.rows[self._rows(x, 0, 0)[:, 0]]
+
+    def sum(self, x: Tokens, low: int, high: int) -> torch.Tensor:
+        """Return the sum of tokens `low` to `high`, inclusive: (S, C)."""
+        return F.embedding_bag(self._rows(x, low, high), x.rows, mode="sum")
+
+    def sum_in_two(self, x: Tokens, half: int) -> torch.Tensor:
+        """Return the sum of the ``2 * half + 1`` central tokens, in two levels: (S, C)."""
+        kernel, inner, outer, rest = _two_levels(half)
+        rows = self._rows(x, -half, half)
+        bags = rows[:, : kernel - rest].reshape(-1, inner)
+        partial = F.embedding_bag(bags, x.rows, mode="sum")  # (S * outer, C)
+        total = F.embedding_bag(torch.arange(len(partial)).view(-1, outer), partial, mode="sum")
+        for i in range(kernel - rest, kernel):
+            total += x.rows[rows[:, i]]
+        return total
+
+
+def _two_levels(half: int) -> tuple[int, int, int, int]:
+    """Return how ``2 * half + 1`` rows are summed: their number, `inner`, `outer` and the rest.
+
+    That is `outer` sums of `inner` rows, and the rest: the fewest additions.
+    """
+    kernel = 2 * half + 1
+    inner = min(range(1, kernel + 1), key=lambda k: k + kernel // k + kernel % k)
+    return kernel, inner, *divmod(kernel, inner)
 
 
 def _widened(x: torch.Tensor) -> torch.Tensor:

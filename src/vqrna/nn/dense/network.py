@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from vqrna.nn.context import KERNEL
 from vqrna.nn.dense.buffers import FEWEST, Buffers, row_slices, slices
 from vqrna.nn.dense.head import DenseHead, Tokens
+from vqrna.nn.dense.squeeze import squeeze
 from vqrna.nn.dense.weights import LETTERS, MER, FoldedNetwork, Layer
 from vqrna.nn.encoder import MIX_KERNEL, POOL_KERNEL, STEM_KERNEL, TOKEN_STRIDE
 from vqrna.nn.ties import NEAR, TIE, exact_codes, nearest_codes
@@ -37,6 +38,12 @@ SIMILARITIES = 1 << 18
 
 ENTRIES, ROWS = 1024, 1024
 """Tokens at a time in the first convolution of the context and in its pools."""
+
+MOST_LETTERS = 0.4
+"""Largest share of letters in a row of which only the sites with a letter are evaluated."""
+
+CODE_REACH = STEM_KERNEL + POOL_KERNEL - 1 + (MIX_KERNEL - 1) * TOKEN_STRIDE
+"""Letters that a code depends on."""
 
 CONVOLVED = 512
 """Tokens at a time in the other convolutions on a CPU, always as many.
@@ -67,15 +74,23 @@ class DenseNetwork:
     ----------
     head : DenseHead
         Turns features of :meth:`context` into logits.
+    reach : int
+        Letters that the features of the coarsest scale depend on.
     """
 
     def __init__(self, folded: FoldedNetwork) -> None:
         self.folded = folded
         self._buffers = Buffers()
+        stride, self.reach = TOKEN_STRIDE, CODE_REACH + (KERNEL - 1) * TOKEN_STRIDE
+        for scale in range(len(folded.blocks)):
+            if scale:
+                self.reach += 2 * stride
+                stride *= 2
+            self.reach += (KERNEL - 1) * stride
         self.head = DenseHead(folded, self._buffers)
 
     @torch.no_grad()
-    def __call__(self, tokens: torch.Tensor) -> DenseOutput:
+    def __call__(self, tokens: torch.Tensor, letters_only: bool = False) -> DenseOutput:
         """Evaluate the central W positions of rows.
 
         Parameters
@@ -83,6 +98,9 @@ class DenseNetwork:
         tokens : torch.Tensor, shape (N, W + length - 1), integer
             W positions with half a window of context on either side, ambiguous beyond the ends
             of a sequence; on the network's device.
+        letters_only : bool
+            Whether logits of positions with an ambiguous letter may be nan, which is faster on a
+            CPU where most letters are ambiguous.
         """
         with torch.autocast(tokens.device.type, enabled=False):
             if tokens.device.type != "cpu":
@@ -90,7 +108,7 @@ class DenseNetwork:
             # One row after the other stays in the cache
             missing = max(0, FEWEST - (tokens.shape[1] - self.folded.length + 1))
             padded = F.pad(tokens, (0, missing), value=AMBIGUOUS)
-            each = [self._evaluate(row) for row in padded]
+            each = [self._evaluate(row, letters_only) for row in padded]
             output = (torch.stack(part) for part in zip(*each, strict=True))
             return DenseOutput(*(part[:, : part.shape[1] - missing] for part in output))
 
@@ -104,12 +122,42 @@ class DenseNetwork:
         inside = starts + torch.arange(columns - lost, device=tokens.device)
         return DenseOutput(logits[sites], near_ties[sites], codes[inside])
 
-    def _evaluate(self, tokens: torch.Tensor) -> DenseOutput:
+    def _evaluate(self, tokens: torch.Tensor, letters_only: bool = False) -> DenseOutput:
         """Evaluate one sequence (L,): logits (W, M), near ties (W,), codes (L - reach + 1,)."""
         sites = len(tokens) - self.folded.length + 1
+        half = self.folded.length // 2
+        if letters_only:
+            letters = torch.nonzero(tokens[half : half + sites] < AMBIGUOUS)[:, 0]
+            if 0 < len(letters) <= MOST_LETTERS * sites:
+                return self._evaluate_letters(tokens, letters)
         codes, near_ties = self.codes(tokens)
         beside = (len(codes) - sites) // 2
         logits = self.head(*self.context(codes, sites))
+        return DenseOutput(logits, near_ties[beside : beside + sites], codes)
+
+    def _evaluate_letters(self, tokens: torch.Tensor, letters: torch.Tensor) -> DenseOutput:
+        """Evaluate the sites of a mostly empty sequence that have a letter: others are nan.
+
+        Parameters
+        ----------
+        tokens : torch.Tensor, shape (L,), integer
+        letters : torch.Tensor, shape (S,), int64
+            Numbers of these sites among all W.
+        """
+        f = self.folded
+        sites = len(tokens) - f.length + 1
+        by_code, by_context = squeeze(tokens, CODE_REACH), squeeze(tokens, self.reach)
+        assert by_code is not None
+        assert by_context is not None
+        squeezed, ties = self.codes(tokens[by_code.kept])
+        rows = by_code.rows(len(tokens) - CODE_REACH + 1, len(squeezed))
+        codes, near_ties = squeezed[rows], ties[rows]
+        beside = CODE_REACH // 2
+        centres = by_context.kept[beside : len(by_context.kept) - beside] - beside
+        features = self.context(codes[centres], sites)
+        logits = f.logits_bias.new_full((sites, len(f.logits_bias)), torch.nan)
+        logits[letters] = self.head.at_sites(*features, by_context, letters)
+        beside = (len(codes) - sites) // 2
         return DenseOutput(logits, near_ties[beside : beside + sites], codes)
 
     @torch.no_grad()
