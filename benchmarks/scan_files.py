@@ -31,8 +31,8 @@ RECORDS, LENGTH = 10, 1_000_000
 
 MANY = {
     "1,000,000 of 5 nt": (1_000_000, 5, 5),
-    "100,000 of 12 to 30 nt": (100_000, 12, 30),
-    "10,000 of 31 to 100 nt": (10_000, 31, 100),
+    "10,000 of 12 to 30 nt": (10_000, 12, 30),
+    "5,000 of 31 to 100 nt": (5_000, 31, 100),
 }
 """Number, and shortest and longest length, of random records by their row in the table."""
 
