@@ -41,7 +41,7 @@ def test_each_column_has_one_with_the_same_neighbours(runs, before, margin):
     rows = squeezed.rows(len(full), len(short))
     assert short[rows].equal(full)
     empty = (short == AMBIGUOUS).all(dim=1)
-    assert not (empty[1:] & empty[:-1]).any()  # one of a stretch is enough
+    assert not (empty[1:] & empty[:-1]).any()  # one of neighbours is enough
 
 
 @pytest.mark.parametrize("length", [51, 101, 333, 501])

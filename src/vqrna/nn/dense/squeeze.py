@@ -58,7 +58,7 @@ def squeeze(tokens: torch.Tensor, reach: int) -> Squeezed | None:
     if not len(inside):
         return None
     first, last = int(inside[0]), int(inside[-1])
-    # Of an empty stretch, one column; at the ends, as many more as its features need
+    # One column of each empty interval; at the ends, as many more as its features need
     keep = near.clone()
     keep[1:] |= near[:-1]
     keep[max(0, first - margin - 1) : first] = True
