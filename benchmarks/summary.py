@@ -70,6 +70,41 @@ def quality() -> str:
     return _table("measured", rows)
 
 
+def shipped_models() -> str:
+    """Return one row for each model in the package, from its card."""
+    from vqrna.evaluation import NINE
+    from vqrna.model import TrainedModel
+    from vqrna.model.weights import NAMED, load_model
+
+    lines = [
+        "| model | networks | size | AUROC, benchmark | accuracy | AUROC of the site within 250 nt "
+        "| AUROC, other studies | lowest of them |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, path in NAMED.items():
+        model = load_model(path, "cpu")
+        assert isinstance(model, TrainedModel)
+        facts = model.training
+        ranks = [facts["localisation"][s]["auroc"]["value"] for s in NINE]
+        studies = [
+            row["auroc"]
+            for study in facts["studies"].values()
+            for symbol, row in study["validation"].items()
+            if symbol != "mean"
+        ]
+        scores = [
+            *(sum(facts["validation"][s][k] for s in NINE) / len(NINE) for k in ("auroc", "acc")),
+            sum(ranks) / len(ranks),
+            sum(studies) / len(studies),
+            min(studies),
+        ]
+        title = "default" if name == "shipped" else f"`--model {name}`"
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        cells = " | ".join(f"{x:.3f}" for x in scores)
+        lines.append(f"| {title} | {len(facts.get('members', [facts]))} | {size} | {cells} |")
+    return "\n".join(lines)
+
+
 def speed() -> str:
     """Return one row a comparison of speed on one core of the same machine."""
     scan, training, ism = read("scan_speed")["one_core"], read("training_speed"), read("ism_speed")

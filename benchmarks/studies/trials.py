@@ -34,7 +34,7 @@ def record(run: str, name: str, description: str) -> None:
     ranks = [facts["localisation"][s]["auroc"]["value"] for s in NINE if s in facts["localisation"]]
     values: dict[str, Any] = {
         "description": description,
-        "epochs": facts["epochs"],
+        "epochs": _epochs(facts),
         "seed": model.config.training.seed,
         "auroc": sum(row["auroc"] for row in nine) / len(nine),
         "accuracy": sum(row["acc"] for row in nine) / len(nine),
@@ -46,6 +46,13 @@ def record(run: str, name: str, description: str) -> None:
     TRIALS.mkdir(parents=True, exist_ok=True)
     keep(TRIALS / f"{name}.json", values)
     update("study trials")
+
+
+def _epochs(facts: dict[str, Any]) -> int | str:
+    """Return the epochs of a training, or of each network of an ensemble."""
+    if "members" not in facts:
+        return int(facts["epochs"])
+    return " + ".join(str(member["epochs"]) for member in facts["members"])
 
 
 def table() -> str:
