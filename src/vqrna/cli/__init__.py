@@ -6,6 +6,7 @@ pandas and matplotlib only inside functions, so that ``vqrna --help`` is fast.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -84,8 +85,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+COLLECT_AFTER = 100_000
+"""New objects after which unreachable cycles are looked for, instead of 700: each search visits all
+objects, of which there are millions for many records, and almost none are in cycles. Saves a fifth
+of the time for a million short records."""
+
+
 def run() -> None:
     """Run the program ``vqrna``."""
+    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
