@@ -121,6 +121,7 @@ BLOCKED = "chr1\t4\t22\tx\t0\t+\t4\t4\t0\t"
         ("too few columns", "chr1\t4", "2 columns \\(expected at least 3"),
         ("invalid number", "chr1\tx\t8", "invalid start 'x' .expected a whole number"),
         ("invalid number", "chr1\t4\t8.5", "invalid end '8.5'"),
+        ("invalid number", "chr1\t4\t\t\t8", "invalid end ''"),  # not 4 to 8
         ("invalid number", "chr1\t4\t²", "invalid end '²'"),
         ("invalid number", BLOCKED + "x\t4,4\t0,14", "invalid block count 'x'"),
         ("invalid number", BLOCKED + "2\t4,y\t0,14", "invalid block size 'y'"),

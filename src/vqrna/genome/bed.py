@@ -6,6 +6,7 @@ raise `FeatureError` for a feature that can be skipped.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -34,6 +35,7 @@ _BLOCKS = "invalid blocks"
 _STRANDS = {b"+": 1, b"-": -1, b".": 0}
 _LONGEST = 40
 _BOM = b"\xef\xbb\xbf"
+_starts_loosely = re.compile(rb"\S+(?: +| *\t *)-?[0-9]+(?: +| *\t *)-?[0-9]+(?!\S)").match
 
 
 class FeatureError(Exception):
@@ -174,11 +176,11 @@ def split_fields(line: bytes) -> list[bytes]:
     stripped = line.strip(b" \r\n")
     if b"\t" in stripped:
         fields = [field.strip() for field in stripped.split(b"\t")]
-        if not _are_numbers(fields[1:3]):
+        # Without an empty column among the first, which is not passed over
+        if not _are_numbers(fields[1:3]) and _starts_loosely(stripped):
             words = stripped.split(None, 3)
-            if _are_numbers(words[1:3]):
-                rest = [field.strip() for field in words[3].split(b"\t")] if words[3:] else []
-                fields = words[:3] + rest
+            rest = [field.strip() for field in words[3].split(b"\t")] if words[3:] else []
+            fields = words[:3] + rest
     else:
         fields = stripped.split()
     if len(fields) < 3:
