@@ -144,7 +144,7 @@ def variants(
     ] = None,
     min_delta: Annotated[
         float, option("Least change of a probability that is reported.", CALLING)
-    ] = 0.05,
+    ] = 0.02,
     min_probability: Annotated[
         float,
         option(

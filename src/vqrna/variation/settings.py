@@ -16,7 +16,7 @@ from vqrna.stats.calibration import log_odds, sigmoid
 from vqrna.stats.scan_calibration import Curve
 from vqrna.stats.tiers import DEFAULT_TIER, PROBABILITIES, tier_index
 
-MIN_DELTA = 0.05
+MIN_DELTA = PROBABILITIES[0]  # a site of the lowest tier that is lost is listed
 MIN_PROBABILITY = PROBABILITIES[tier_index(DEFAULT_TIER)]
 MAX_LENGTH = 1000
 NULL_VARIANTS = 500
