@@ -18,6 +18,7 @@ from vqrna.cli.options import (
     Seed,
     Split,
     TypesInData,
+    folder_option,
     option,
 )
 from vqrna.cli.tables import report_codes, report_files
@@ -25,7 +26,7 @@ from vqrna.cli.tables import report_codes, report_files
 
 def atlas(
     data: DataFolder,
-    out: Annotated[Path, option("Folder for table, page and plots.", metavar="DIR")],
+    out: Annotated[Path, folder_option("Folder for table, page and plots.")],
     split: Split = "valid",
     model: ModelPath = None,
     modifications: TypesInData = None,

@@ -17,6 +17,7 @@ from vqrna.cli.options import (
     Palette,
     Seed,
     SplitOfData,
+    folder_option,
     option,
 )
 from vqrna.cli.tables import plural, report_files
@@ -28,7 +29,7 @@ def attention(
     ] = None,
     *,
     modification: OneType,
-    out: Annotated[Path, option("Folder for arrays and plots.", metavar="DIR")],
+    out: Annotated[Path, folder_option("Folder for arrays and plots.")],
     data: Annotated[
         Path | None, option("Instead of FASTA: modified windows of a data set.", metavar="DIR")
     ] = None,

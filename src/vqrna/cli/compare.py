@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import option
+from vqrna.cli.options import folder_option, option
 from vqrna.cli.tables import MISSING, new_console, new_table, report_files, with_interval
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def compare(
             show_default=False,
         ),
     ],
-    out: Annotated[Path, option("Folder for table and plot.", metavar="DIR")],
+    out: Annotated[Path, folder_option("Folder for table and plot.")],
     modification: Annotated[
         str | None, option("Modification of unnamed sites.", metavar="NAME")
     ] = None,

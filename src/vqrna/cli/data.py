@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import Seed, option
+from vqrna.cli.options import Seed, folder_option, option
 from vqrna.cli.tables import new_console, new_table
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def split(
         ),
     ] = None,
     *,
-    out: Annotated[Path, option("New folder for the splits.", metavar="DIR")],
+    out: Annotated[Path, folder_option("New folder for the splits.")],
     positives: Annotated[
         Path | None, option("Instead of SOURCE: FASTA of modified windows.")
     ] = None,

@@ -16,6 +16,7 @@ from vqrna.cli.options import (
     Palette,
     Seed,
     SplitOfData,
+    folder_option,
     option,
 )
 from vqrna.cli.tables import plural, report_files
@@ -26,7 +27,7 @@ def embed(
         Path | None, typer.Argument(metavar="[FASTA]", help="Sequences; called sites are embedded.")
     ] = None,
     *,
-    out: Annotated[Path, option("Folder for arrays and plot.", metavar="DIR")],
+    out: Annotated[Path, folder_option("Folder for arrays and plot.")],
     data: Annotated[
         Path | None, option("Instead of FASTA: labelled windows, DIR/{train,...}/.", metavar="DIR")
     ] = None,

@@ -17,6 +17,7 @@ from vqrna.cli.options import (
     Seed,
     Split,
     TypesInData,
+    folder_option,
     option,
 )
 from vqrna.cli.tables import MISSING, new_console, new_table, report_files, with_interval
@@ -42,9 +43,7 @@ def evaluate(
     ] = None,
     model: ModelPath = None,
     modifications: TypesInData = None,
-    out: Annotated[
-        Path | None, option("Folder for table, scores and curves.", metavar="DIR")
-    ] = None,
+    out: Annotated[Path | None, folder_option("Folder for table, scores and curves.")] = None,
     json: Annotated[bool, option("Print JSON only.", names=("--json",))] = False,
     masked: Annotated[
         bool, option("Also measure with masked flanks.", names=("--masked/--no-masked",))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vqrna.cli.options import option
+from vqrna.cli.options import folder_option, option
 from vqrna.cli.tables import report_files
 
 
@@ -15,7 +15,7 @@ def multiqc(
     folders: Annotated[
         list[Path], typer.Argument(help="Folders of results of vqrna predict.", metavar="FOLDER...")
     ],
-    out: Annotated[Path, option("Folder for the tables.", metavar="DIR")],
+    out: Annotated[Path, folder_option("Folder for the tables.")],
     names: Annotated[
         list[str] | None,
         option(

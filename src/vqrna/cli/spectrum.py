@@ -16,6 +16,7 @@ from vqrna.cli.options import (
     Seed,
     Split,
     TypesInData,
+    folder_option,
     option,
 )
 from vqrna.cli.tables import report_codes, report_files
@@ -23,7 +24,7 @@ from vqrna.cli.tables import report_codes, report_files
 
 def spectrum(
     data: DataFolder,
-    out: Annotated[Path, option("Folder for tables, plot and HTML page.", metavar="DIR")],
+    out: Annotated[Path, folder_option("Folder for tables, plot and HTML page.")],
     split: Split = "valid",
     model: ModelPath = None,
     modifications: TypesInData = None,

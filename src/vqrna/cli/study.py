@@ -24,6 +24,7 @@ from vqrna.cli.options import (
     PresetName,
     Resamples,
     TypesInData,
+    folder_option,
     option,
 )
 from vqrna.cli.tables import new_console, new_table, report_files
@@ -35,9 +36,7 @@ if TYPE_CHECKING:
     from vqrna.studies.plan import Plan
     from vqrna.training import Source
 
-Out = Annotated[
-    Path, option("Folder for results; an interrupted study continues there.", metavar="DIR")
-]
+Out = Annotated[Path, folder_option("Folder for results; an interrupted study continues there.")]
 
 Data = Annotated[
     Path | None,

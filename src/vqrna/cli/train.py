@@ -15,6 +15,7 @@ from vqrna.cli.options import (
     Length,
     PresetName,
     Threads,
+    folder_option,
     option,
 )
 from vqrna.cli.tables import new_console, new_table, number
@@ -28,7 +29,7 @@ _TOO_FEW = "not enough modified validation windows to calibrate probabilities, s
 
 
 def train(
-    out: Annotated[Path, option("Folder for weights, logs and curves.", metavar="DIR")],
+    out: Annotated[Path, folder_option("Folder for weights, logs and curves.")],
     data: Annotated[
         Path | None, option("Data set in the benchmark layout: DIR/{train,valid}/.", metavar="DIR")
     ] = None,

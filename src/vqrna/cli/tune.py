@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from vqrna.cli.exits import say
-from vqrna.cli.options import RUN, TRAINING, Address, Device, DryRun, JobEngine, Threads, option
+from vqrna.cli.options import (
+    RUN,
+    TRAINING,
+    Address,
+    Device,
+    DryRun,
+    JobEngine,
+    Threads,
+    folder_option,
+    option,
+)
 from vqrna.cli.tables import new_console, new_table, number
 from vqrna.errors import UsageError
 
@@ -18,7 +28,7 @@ _SEARCH = "Search"
 
 
 def tune(
-    out: Annotated[Path, option("Folder for the study, the trials and the report.", metavar="DIR")],
+    out: Annotated[Path, folder_option("Folder for the study, the trials and the report.")],
     config: Annotated[
         Path | None,
         option(
