@@ -30,6 +30,7 @@ RETRIES = 5
 _RETRIED = (429, 502, 503, 504)
 _LONGEST_WAIT = 60.0
 _BLOCK = 1 << 18
+_FORMATS = ("tsv", "json", "bed", "bed.gz", "bedrmod", "parquet", "fasta")
 
 
 class Client:
@@ -63,7 +64,7 @@ class Client:
         self,
         sequences: str | PathLike[str] | Mapping[str, str],
         *,
-        modifications: Sequence[str] = (),
+        modifications: str | Sequence[str] = (),
         confidence: str | None = None,
         threshold: float | None = None,
         min_probability: float | None = None,
@@ -89,8 +90,9 @@ class Client:
         UsageError
             If the server rejects the options.
         """
+        modifications = _as_list(modifications)
         options: dict[str, Any] = {
-            "modifications": list(modifications),
+            "modifications": modifications,
             "confidence": confidence,
             "threshold": threshold,
             "min_probability": min_probability,
@@ -101,7 +103,14 @@ class Client:
         options = {name: value for name, value in options.items() if value not in (None, [])}
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         if isinstance(sequences, Mapping):
-            fasta = "".join(f">{name}\n{letters}\n" for name, letters in sequences.items())
+            for name in sequences:
+                if any(each in name for each in "\r\n\t"):
+                    raise DataError(
+                        "the name of a sequence must not contain line breaks or tabs", record=name
+                    )
+            fasta = "".join(
+                f">{name}\n{''.join(letters.split())}\n" for name, letters in sequences.items()
+            )
             answer = self._call("POST", "/api/jobs", json={"fasta": fasta, **options},
                                 headers=headers)  # fmt: skip
         else:
@@ -129,11 +138,28 @@ class Client:
         return answer
 
     def variants(
-        self, sequence: str, variants: Sequence[str], *, modifications: Sequence[str] = ()
+        self,
+        sequence: str,
+        variants: str | Sequence[str],
+        *,
+        modifications: str | Sequence[str] = (),
+        confidence: str | None = None,
+        min_probability: float | None = None,
+        prior: float | Mapping[str, float] | None = None,
     ) -> list[dict[str, Any]]:
-        """Return the effects of variants of a sequence, such as ``["A1216G"]``."""
-        body = {"sequence": sequence, "variants": list(variants),
-                "modifications": list(modifications)}  # fmt: skip
+        """Return the effects of variants of a sequence, such as ``["A1216G"]``.
+
+        A site is a candidate that reaches the tier `confidence` (medium by default) or the
+        probability `min_probability`.
+        """
+        body = {
+            "sequence": sequence,
+            "variants": _as_list(variants),
+            "modifications": _as_list(modifications),
+            "confidence": confidence,
+            "min_probability": min_probability,
+            "prior": dict(prior) if isinstance(prior, Mapping) else prior,
+        }
         answer = self._call("POST", "/api/variants", json=body).json()
         effects: list[dict[str, Any]] = answer["variants"]
         return effects
@@ -215,7 +241,10 @@ class Job:
 
         self.wait()
         answer = self.client._call("GET", f"/api/jobs/{self.id}/results.parquet")
-        return pd.read_parquet(io.BytesIO(answer.content))
+        table = pd.read_parquet(io.BytesIO(answer.content))
+        for name in table.select_dtypes("category").columns:
+            table[name] = table[name].astype(object).fillna("").astype(str)
+        return table
 
     def download(self, path: str | PathLike[str], format: str | None = None) -> Path:
         """Write the sites to a file, and wait for them.
@@ -230,19 +259,39 @@ class Job:
         from vqrna.runtime.files import atomic_path
 
         target = Path(path)
-        whole = target.name == "sequences.tsv"
-        ending = format or (target.name if whole else target.name.partition(".")[2])
+        ending = format or _format_of(target.name)
         self.wait()
         answer = self.client._call("GET", f"/api/jobs/{self.id}/results.{ending}", stream=True)
         with atomic_path(target) as temporary, temporary.open("wb") as file:
-            for block in answer.iter_content(_BLOCK):
-                file.write(block)
+            try:
+                for block in answer.iter_content(_BLOCK):
+                    file.write(block)
+            except requests.RequestException as error:
+                raise DataError(
+                    f"{self.client.url}: the download ended too early ({type(error).__name__})"
+                ) from None
         return target
 
     def delete(self) -> dict[str, Any]:
         """Cancel the job, or delete its files if it has ended; return its state."""
         answer: dict[str, Any] = self.client._call("DELETE", f"/api/jobs/{self.id}").json()
         return answer
+
+
+def _as_list(values: str | Sequence[str]) -> list[str]:
+    return [values] if isinstance(values, str) else list(values)
+
+
+def _format_of(name: str) -> str:
+    """Return the format that the name of a file ends with; raises UsageError."""
+    if name == "sequences.tsv":
+        return name
+    for format in _FORMATS:
+        if name.endswith(f".{format}"):
+            return format
+    raise UsageError(
+        f"unknown ending of '{name}' (known: {', '.join(_FORMATS)}): rename it, or give the format"
+    )
 
 
 def _message(answer: requests.Response) -> str:

@@ -15,6 +15,7 @@ import torch
 from starlette.testclient import TestClient
 
 import vqrna
+from vqrna.model import Model
 from vqrna.web.app import create_app
 from vqrna.web.server import Server
 from vqrna.web.settings import Limits, ServerSettings
@@ -38,6 +39,7 @@ class Running:
     server: Server
     client: TestClient
     worker: JobWorker
+    model: Model
 
     def submit(self, fasta: str = DEMO, **options: Any) -> str:
         answer = self.client.post("/api/jobs", json={"fasta": fasta, **options})
@@ -58,7 +60,7 @@ class Running:
     def answering(self) -> Iterator[None]:
         """Answer questions in a thread."""
         stop = threading.Event()
-        worker = QuestionWorker(self.server.store, shipped(), "questions")
+        worker = QuestionWorker(self.server.store, self.model, "questions")
 
         def loop() -> None:
             while not stop.is_set():
@@ -76,17 +78,20 @@ class Running:
 
 
 @contextmanager
-def serving(folder: Path, limits: Limits | None = None, **settings: Any) -> Iterator[Running]:
+def serving(
+    folder: Path, limits: Limits | None = None, used: Model | None = None, **settings: Any
+) -> Iterator[Running]:
+    used = used or shipped()
     limits = limits or Limits(requests_per_minute=10**6, submissions_per_minute=10**6)
     chosen = ServerSettings(folder / "data", limits=limits, **settings)
-    server = Server(chosen, shipped())
+    server = Server(chosen, used)
     client = TestClient(
         create_app(server),
         base_url="http://localhost:8000",
         raise_server_exceptions=False,
         root_path=chosen.root_path,
     )
-    worker = JobWorker(chosen, server.store, shipped(), "worker", ANY)
-    yield Running(server, client, worker)
+    worker = JobWorker(chosen, server.store, used, "worker", ANY)
+    yield Running(server, client, worker, used)
     client.close()
     server.stop()

@@ -83,6 +83,8 @@ def test_cancelling(page, serve):
     page.goto(serve.url)
     page.fill("#fasta", f">large\n{letters}\n")
     page.click("text=Predict sites")
+    page.wait_for_selector("[data-state]:has-text('Predicting')", timeout=60_000)
+    assert page.inner_text("h1") == "Predicting"
     page.click("text=Cancel the job")
     page.wait_for_selector("text=The job was cancelled", timeout=60_000)
 
@@ -203,8 +205,34 @@ def test_phone_width_and_dark(browser, serve):
     page.click("#table tbody tr:first-child a")
     page.wait_for_selector("#site h3")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    inside = """() => {
+      const box = (name) => document.querySelector(name).getBoundingClientRect();
+      const [site, picture] = [box("#site .logo-site"), box("#site .picture")];
+      return picture.left <= site.left && site.right <= picture.right;
+    }"""
+    page.wait_for_function(inside)
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert max(int(part) for part in background[4:-1].split(",")) < 60
+    context.close()
+
+
+def test_printing(browser, serve):
+    context = browser.new_context(viewport={"width": 760, "height": 1100}, color_scheme="dark")
+    page = context.new_page()
+    predict(page, serve.url)
+    page.click("#table tbody tr:first-child a")
+    page.wait_for_selector("#site h3")
+    page.click("[data-theme-toggle]")
+    page.click("[data-theme-toggle]")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    cut = """() => [...document.querySelectorAll("td, th")]
+      .filter((cell) => cell.getBoundingClientRect().right > innerWidth).length"""
+    assert page.evaluate(cut) == 0
+    ink = page.evaluate("getComputedStyle(document.querySelector('h1')).color")
+    assert max(int(part) for part in ink[4:-1].split(",")) < 100
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     context.close()
 
 

@@ -5,6 +5,7 @@ import signal
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import vqrna
@@ -39,7 +40,10 @@ def test_the_client_submits_waits_and_downloads(serve, tmp_path):
     sites = job.sites()
     expected = vqrna.predict(tmp_path / "a.fa", modifications=["m5U"], prior={"m5U": 1e-3}).sites
     assert 301 in set(sites["position"])
-    assert sites["position"].tolist() == expected["position"].tolist()
+    pd.testing.assert_frame_equal(sites, expected)
+    assert "planted_m5U\t301" in job.download(tmp_path / "my.sites.tsv").read_text()
+    with pytest.raises(UsageError, match=r"unknown ending of 'sites\.xls'"):
+        job.download(tmp_path / "sites.xls")
     path = job.download(tmp_path / "sites.tsv")
     assert "planted_m5U\t301" in path.read_text()
     assert Client(serve.url).job(job.id).delete()["status"] == "expired"
@@ -51,6 +55,10 @@ def test_errors_reach_the_client(serve, tmp_path):
     client = Client(serve.url, retries=0)
     with pytest.raises(UsageError, match="unknown modification"):
         client.submit({"a": "ACGU"}, modifications=["m9Z"])
+    with pytest.raises(DataError, match="must not contain line breaks"):
+        client.submit({"a\n>b": "ACGU"})
+    with pytest.raises(DataError, match="larger than 20 MB"):
+        client.submit({"a": "ACGU" * 6_000_000})
     with pytest.raises(DataError, match="not a nucleotide"):
         client.submit({"a": "MQV"})
     with pytest.raises(DataError, match="no such file"):

@@ -115,6 +115,16 @@ def test_a_repeated_submission_adds_one_job(running):
     assert len(list(running.server.settings.jobs.iterdir())) == 1
 
 
+def test_a_key_does_not_lead_to_the_job_of_another_user(running):
+    headers = {"Idempotency-Key": "analysis-1"}
+    first = running.client.post("/api/jobs", json={"fasta": DEMO}, headers=headers).json()
+    others = [
+        running.client.post("/api/jobs", json=body, headers=headers).json()
+        for body in ({"fasta": ">own\nACGU\n"}, {"fasta": DEMO, "modifications": ["m6A"]})
+    ]
+    assert len({first["id"], *(other["id"] for other in others)}) == 3
+
+
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
@@ -122,14 +132,17 @@ def test_a_repeated_submission_adds_one_job(running):
         ({"fasta": DEMO, "confidence": "sure"}, 422, "unknown confidence 'sure'"),
         ({"fasta": DEMO, "threshold": 2}, 422, "threshold"),
         ({"fasta": DEMO, "top": 0}, 422, "invalid number of top sites 0"),
-        ({"fasta": DEMO, "top": "many"}, 422, "top"),
+        ({"fasta": DEMO, "top": "many"}, 422, "invalid number of top sites 'many'"),
         ({"fasta": DEMO, "prior": {"m6A": 3}}, 422, "prior"),
-        ({"fasta": DEMO, "colour": "red"}, 422, "colour"),
+        ({"fasta": DEMO, "prior": "0,01"}, 422, "invalid prior '0,01' (expected a number"),
+        ({"fasta": DEMO, "prior": {"m6A": "few"}}, 422, "invalid prior 'few' of m6A"),
+        ({"fasta": DEMO, "prior": True}, 422, "invalid prior (expected a number"),
+        ({"fasta": DEMO, "colour": "red"}, 422, "unknown field 'colour'"),
         ({"fasta": ">a\nMQV*\n"}, 400, "line 2"),
         ({"fasta": "\ud800"}, 422, ""),
         ({}, 422, "fasta"),
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_bad_submissions(shared, body, status, words):
     before = len(list(shared.server.settings.jobs.iterdir()))

@@ -63,9 +63,12 @@ def test_letters_without_a_header_get_one(tmp_path):
         (b">a\n" + b"A" * 1001, 413, "more than 1,000 nt"),
         (b">a\nA\n>b\nA\n>c\nA\n", 413, "more than 2 records"),
         (gzip.compress(b">a\n" + b"A" * 10**6), 413, "larger than 0.1 MB"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", 400, "binary"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", 400, "the input is binary"),
+        (gzip.compress(gzip.compress(b">a\nACGU\n")), 400, "compressed twice"),
+        (gzip.compress(b"") + gzip.compress(gzip.compress(b">a\nA\n")), 400, "compressed twice"),
+        (gzip.compress(b"") * 10_001, 400, "more than 10,000 parts"),
     ],
-    ids=range(12),
+    ids=range(15),
 )
 def test_a_bad_input_has_one_clear_line(tmp_path, data, status, message):
     limits = Limits(upload_bytes=100_000, nt=1000, records=2)

@@ -1,5 +1,6 @@
 """Pages without a browser: what they hold, and that every link leads somewhere."""
 
+import dataclasses
 import io
 import json
 import re
@@ -7,11 +8,12 @@ import re
 import pandas as pd
 import pytest
 
+from vqrna.nn.model import EnsembleNetwork
 from vqrna.sites import FLAGS
 from vqrna.web.options import JobOptions
 from vqrna.web.pages import form_address
 from vqrna.web.panels import FLAG_MEANINGS
-from web.serving import DEMO
+from web.serving import DEMO, serving, shipped
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +40,17 @@ def test_every_link_of_the_pages_leads_somewhere(shared, job):
 
 
 def test_the_check_reports_records_and_errors(shared):
-    answer = shared.client.post("/check", data={"fasta": ">a\nACGUNN\n"}, files={"x": ("", b"")})
+    answer = shared.client.post("/check", data={"fasta": ">a\nACGUNN\n"}, files={"file": ("", b"")})
     assert "1 record, 6 nt" in answer.text
     assert "2 letters" in answer.text
-    answer = shared.client.post("/check", data={"fasta": ">a\nMQV\n"}, files={"x": ("", b"")})
+    answer = shared.client.post("/check", data={"fasta": ">a\nMQV\n"}, files={"file": ("", b"")})
     assert "line 2" in answer.text
     assert list((shared.server.settings.data / "checks").iterdir()) == []
 
 
 def test_an_error_keeps_the_text_of_the_form(shared):
     answer = shared.client.post(
-        "/jobs", files={"x": ("", b"")}, data={"fasta": ">a\nMQV\n", "modifications": ["m6A"]}
+        "/jobs", files={"file": ("", b"")}, data={"fasta": ">a\nMQV\n", "modifications": ["m6A"]}
     )
     assert answer.status_code == 400
     assert "MQV" in answer.text
@@ -58,7 +60,7 @@ def test_an_error_keeps_the_text_of_the_form(shared):
 def test_a_form_is_answered_with_the_page_of_the_job(shared):
     answer = shared.client.post(
         "/jobs",
-        files={"x": ("", b"")},
+        files={"file": ("", b"")},
         data={"fasta": DEMO, "modifications": ["m6A", "m5U"], "prior_m6A": "0.01"},
         follow_redirects=False,
     )
@@ -105,6 +107,35 @@ def test_the_panel_of_a_site(shared, job):
     assert "<html" not in wrong.text
 
 
+def test_an_ensemble_has_reasons_but_no_codes(tmp_path):
+    single = shipped()
+    network = EnsembleNetwork([single.network, single.network])
+    ensemble = dataclasses.replace(single, network=network, hash="0123456789ab")
+    with serving(tmp_path, used=ensemble) as running:
+        job = running.finished(modifications=["m5U"])
+        site = {"sequence": 4, "position": 301, "modification": "m5U"}
+        with running.answering():
+            panel = running.client.get(f"/jobs/{job}/site", params=site).text
+            variants = running.client.post(f"/jobs/{job}/variants", data={"variants": "301del"})
+        assert "What each substitution would do" in panel
+        assert "ensemble of 2 networks" in panel
+        assert variants.status_code == 200
+        for page in ("/atlas", "/spectrum", "/method"):
+            assert "ensemble of 2" in running.client.get(page).text, page
+
+
+def test_a_wrong_option_is_shown_where_it_was_entered(shared):
+    fields = {"fasta": DEMO, "prior_m6A": "0,01"}
+    page = shared.client.post("/jobs", files={"file": ("", b"")}, data=fields).text
+    assert "Invalid prior &#39;0,01&#39; of m6A" in page
+    assert re.search(r"<details[^>]* open>", page)
+    assert not re.search(r"<details[^>]* open>", shared.client.get("/").text)
+    misspelt = {"fasta": DEMO, "min_probabilty": "0.1"}
+    answer = shared.client.post("/api/jobs", files={"file": ("", b"")}, data=misspelt)
+    assert answer.status_code == 422
+    assert answer.json()["error"] == "unknown field 'min_probabilty'"
+
+
 def test_variants_as_a_fragment(shared, job):
     with shared.answering():
         answer = shared.client.post(
@@ -116,11 +147,11 @@ def test_variants_as_a_fragment(shared, job):
 
 def test_a_form_without_a_tier_needs_a_limit(shared):
     fields = {"fasta": DEMO, "confidence": "none"}
-    answer = shared.client.post("/jobs", files={"x": ("", b"")}, data=fields)
+    answer = shared.client.post("/jobs", files={"file": ("", b"")}, data=fields)
     assert answer.status_code == 422
-    assert "any tier: set the number of best sites" in answer.text
+    assert "Any tier: set the number of best sites" in answer.text
     answer = shared.client.post(
-        "/jobs", files={"x": ("", b"")}, data={**fields, "min_probability": "0.05"},
+        "/jobs", files={"file": ("", b"")}, data={**fields, "min_probability": "0.05"},
         follow_redirects=False,
     )  # fmt: skip
     id = answer.headers["location"].rpartition("/")[2]

@@ -41,6 +41,10 @@ def test_a_variant_is_compared_with_its_sequence():
     (outside,) = parse_variants("A9G", 5)
     with pytest.raises(RequestError, match="outside the 8 nt"):
         check_variant(outside, tokens)
+    for text in ("1_8del", "ACGUACGU1del"):
+        (whole,) = parse_variants(text, 5)
+        with pytest.raises(RequestError, match="deletes the whole sequence"):
+            check_variant(whole, tokens)
 
 
 def test_context_holds_what_the_effects_depend_on():

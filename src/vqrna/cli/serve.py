@@ -79,9 +79,9 @@ def serve(
     ] = 60,
     job_timeout: Annotated[float, option("Longest run of a job in seconds.", LIMITS, min=1)] = 3600,
 ) -> None:
-    """Serve the web page and the API.
+    r"""Serve the web page and the API.
 
-    Needs the extra 'web': pip install 'vqrna[web]'. Without options, the page
+    Needs the extra 'web': pip install 'vqrna\[web]'. Without options, the page
     is at http://127.0.0.1:8000 and only this computer can reach it. Jobs
     survive a restart. docs/web.md describes proxies, tokens and limits.
     """

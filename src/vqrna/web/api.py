@@ -77,7 +77,8 @@ def server_of(request: Request) -> Server:
                 "name": "Idempotency-Key",
                 "in": "header",
                 "required": False,
-                "description": "Chosen by the client; the same key returns the same job.",
+                "description": "Chosen by the client; a repeated request with the same "
+                "key returns the job of the first one.",
                 "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{8,80}$"},
             }
         ],

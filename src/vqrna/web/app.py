@@ -16,7 +16,7 @@ from vqrna._version import __version__
 from vqrna.errors import UsageError, VqrnaError
 from vqrna.web import api, pages, panels, questions
 from vqrna.web.api import AsciiJSON
-from vqrna.web.errors import RequestError
+from vqrna.web.errors import RequestError, validation_message
 from vqrna.web.security import Guard
 from vqrna.web.server import Server
 
@@ -91,9 +91,7 @@ def as_request_error(error: Exception) -> RequestError:
     if isinstance(error, VqrnaError):
         return RequestError(400, str(error))
     if isinstance(error, RequestValidationError):
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"][1:])
-        return RequestError(422, f"{place}: {first['msg']}" if place else str(first["msg"]))
+        return RequestError(422, validation_message(error.errors(), skip=1))
     if isinstance(error, HTTPException):
         known = {404: "no such page", 405: "this method is not allowed here"}
         return RequestError(error.status_code, known.get(error.status_code, str(error.detail)))

@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from vqrna.web.errors import RequestError
+from vqrna.web.errors import RequestError, validation_message
 from vqrna.web.inputs import InputFile
 from vqrna.web.options import JobOptions
 from vqrna.web.schemas import JobRequest
@@ -16,7 +16,7 @@ from vqrna.web.server import Fill, Server
 
 _BLOCK = 1 << 18
 
-FORM_SCHEMA = {
+FORM_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "file": {"type": "string", "format": "binary", "description": "FASTA, plain or gzip."},
@@ -40,19 +40,12 @@ NO_TIER = "none"
 """Value of the form's field ``confidence`` for sites without regard to their tier."""
 
 
-def validation_message(error: ValidationError) -> str:
-    """Return the first invalid field in one line."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else str(first["msg"])
-
-
 def parse_options(values: dict[str, Any]) -> JobOptions:
     """Return checked options; raises RequestError (422)."""
     try:
         return JobOptions(**values)
     except ValidationError as error:
-        raise RequestError(422, validation_message(error)) from None
+        raise RequestError(422, validation_message(error.errors(include_url=False))) from None
 
 
 def fill_text(text: str) -> Fill:
@@ -94,6 +87,9 @@ async def read_form(request: Request, server: Server) -> tuple[Fill, dict[str, s
 
 def form_options(fields: dict[str, str], known: tuple[str, ...]) -> JobOptions:
     """Return the options of a form: ``prior`` is text, or there is one field for each symbol."""
+    unknown = set(fields) - set(FORM_SCHEMA["properties"]) - {f"prior_{symbol}" for symbol in known}
+    if unknown:
+        raise RequestError(422, f"unknown field '{min(unknown)[:100]}'")
     values: dict[str, Any] = {"modifications": fields.get("modifications", "")}
     if fields.get("confidence") == NO_TIER:
         own = ("threshold", "min_probability", "top")
@@ -125,6 +121,6 @@ def parse_json(body: bytes) -> tuple[Fill, JobOptions]:
     try:
         request = JobRequest.model_validate_json(body)
     except ValidationError as error:
-        raise RequestError(422, validation_message(error)) from None
+        raise RequestError(422, validation_message(error.errors(include_url=False))) from None
     values = request.model_dump(exclude={"fasta"})
     return fill_text(request.fasta), JobOptions(**values)

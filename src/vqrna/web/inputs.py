@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import zlib
@@ -22,6 +23,9 @@ UNNAMED = "sequence"
 """Name of a pasted sequence without a header."""
 
 _GZIP = b"\x1f\x8b"
+_MOST_MEMBERS = 10_000
+"""Parts of a gzip file: bgzip has one for each 64 kB, so this is far above any sensible input."""
+
 _LONGEST_NAME = 300
 _BLOCK = 1 << 16
 _LINE = re.compile(r"line (\d+)")
@@ -72,9 +76,17 @@ class InputFile:
         self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
         self._head = b""
         self._unzip: zlib._Decompress | None = None
+        self._members = 1
+        self._first = b""  # Bytes of the decompressed text
         self._started = False
         self._written = 0
+        self._digest = hashlib.sha256()
         self.added_header = False
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was written."""
+        return self._digest.hexdigest()
 
     def write(self, block: bytes) -> None:
         """Add a block."""
@@ -121,6 +133,12 @@ class InputFile:
                 rest = block.lstrip(b"\0")
                 if not rest:
                     return
+                self._members += 1
+                if self._members > _MOST_MEMBERS:
+                    raise RequestError(
+                        400,
+                        f"the gzip file has more than {_MOST_MEMBERS:,} parts: compress it anew",
+                    )
                 self._unzip, block = zlib.decompressobj(wbits=31), rest
             try:
                 self._put(self._unzip.decompress(block, _BLOCK))
@@ -132,6 +150,11 @@ class InputFile:
         self._written += len(data)
         if self._written > self._limits.upload_bytes:
             raise too_large(self._limits)
+        if len(self._first) < len(_GZIP):
+            self._first += data[: len(_GZIP)]
+            if self._first.startswith(_GZIP):  # the reader would decompress it without limits
+                raise RequestError(400, "the file is compressed twice: decompress it once")
+        self._digest.update(data)
         self._file.write(data)
 
 
@@ -205,8 +228,10 @@ def check_input(
 
 
 def _without_path(message: str, path: Path) -> str:
-    """Remove the file of the server from a message."""
-    return message.removeprefix(f"{path}, ").removeprefix(f"{path}: ").replace(str(path), INPUT)
+    """Replace the file of the server in a message."""
+    if message.startswith(f"{path}: "):  # without a line: 'is binary, not text'
+        message = f"the input {message.removeprefix(f'{path}: ')}"
+    return message.removeprefix(f"{path}, ").replace(str(path), INPUT)
 
 
 def _notes(records: Iterable[Record], empty: int) -> Iterable[str]:

@@ -29,6 +29,27 @@ def _split(value: Any) -> Any:
     return value
 
 
+def _prior(value: Any) -> Any:
+    """Reject what is neither a number nor numbers by symbol, in one sentence for both."""
+    for name, each in value.items() if isinstance(value, dict) else [("", value)]:
+        try:
+            if each is not None or isinstance(value, dict):
+                float("" if isinstance(each, bool) else each)
+        except (TypeError, ValueError):
+            shown = f" '{each[:40]}'" if isinstance(each, str) else ""
+            place = f" of {str(name)[:40]}" if isinstance(value, dict) else ""
+            more = "" if place else ", or numbers by symbol"
+            raise ValueError(
+                f"invalid prior{shown}{place} (expected a number such as 0.002{more})"
+            ) from None
+    return value
+
+
+Prior = Annotated[
+    dict[Annotated[str, Field(max_length=60)], float] | float | None, BeforeValidator(_prior)
+]
+
+
 class JobOptions(BaseModel):
     """What is predicted and which sites are reported; the names are those of ``vqrna predict``."""
 
@@ -59,8 +80,7 @@ class JobOptions(BaseModel):
         ),
     ] = None
     prior: Annotated[
-        dict[Annotated[str, Field(max_length=60)], float] | float | None,
-        Field(description="Share of candidates that are modified: one number, or by symbol."),
+        Prior, Field(description="Share of candidates that are modified: one number, or by symbol.")
     ] = None
 
     @property

@@ -14,7 +14,7 @@ from vqrna.interpret.known_motifs import KNOWN_MOTIFS
 from vqrna.stats.tiers import BY_THRESHOLD, DEFAULT_TIER, TIERS
 from vqrna.web.api import server_of
 from vqrna.web.errors import RequestError
-from vqrna.web.forms import NO_TIER, form_options, read_form
+from vqrna.web.forms import LIMITS, NO_TIER, form_options, read_form
 from vqrna.web.limits import admit
 from vqrna.web.options import JobOptions
 from vqrna.web.rendering import modification_styles, render
@@ -35,19 +35,27 @@ _LONGEST_KEPT = 300_000
 
 def index_values(server: Server) -> dict[str, Any]:
     """Return what the form needs."""
-    return {"tiers": TIERS, "text": "", "fields": {}, "error": None,
+    return {"tiers": TIERS, "text": "", "fields": {}, "error": None, "options_open": False,
             "chosen": [m.symbol for m in server.modifications]}  # fmt: skip
+
+
+def _field_values(fields: dict[str, str]) -> dict[str, Any]:
+    """Return what the form needs to show options again, open unless they are the default ones."""
+    values: dict[str, Any] = {"fields": fields}
+    if fields.get("modifications"):
+        values["chosen"] = fields["modifications"].split(",")
+    own = any(fields.get(name) for name in LIMITS)
+    prior = any(value for name, value in fields.items() if name.startswith("prior"))
+    tier = fields.get("confidence", "") not in ("", DEFAULT_TIER)
+    return values | {"options_open": own or prior or tier}
 
 
 @router.get("/")
 def index(request: Request) -> Response:
     """Return the form, with the options of the address."""
     server = server_of(request)
-    values = index_values(server)
     fields = {name: value[:_LONGEST_OPTION] for name, value in request.query_params.items()}
-    if fields.get("modifications"):
-        values["chosen"] = fields["modifications"].split(",")
-    return render(request, "index.html", **values | {"fields": fields})
+    return render(request, "index.html", **index_values(server) | _field_values(fields))
 
 
 def form_address(options: JobOptions) -> str:
@@ -103,9 +111,8 @@ async def submit(request: Request) -> Response:
         options = form_options(fields, tuple(m.symbol for m in server.modifications))
         job = await anyio.to_thread.run_sync(server.submit, fill, options, address, None)
     except RequestError as error:
-        values = index_values(server) | {"text": text, "fields": fields, "error": str(error)}
-        if fields.get("modifications"):
-            values["chosen"] = fields["modifications"].split(",")
+        values = index_values(server) | _field_values(fields)
+        values |= {"text": text, "error": str(error)}
         return render(request, "index.html", error.status, **values)
     finally:
         await request.close()
@@ -258,7 +265,10 @@ def spectrum(request: Request) -> Response:
 @router.get("/method")
 def method(request: Request) -> Response:
     """Return how predictions are made."""
-    return render(request, "method.html", length=server_of(request).length, motifs=KNOWN_MOTIFS)
+    return render(
+        request, "method.html", length=server_of(request).length, motifs=KNOWN_MOTIFS,
+        codebook_size=server_of(request).card.config[0].codebook_size,
+    )  # fmt: skip
 
 
 @router.get("/model")

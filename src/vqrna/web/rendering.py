@@ -122,6 +122,7 @@ def render(
         "version": __version__,
         "model_hash": server.model_hash,
         "has_atlas": server.atlas is not None,
+        "networks": server.networks,
         "mods": server.modifications,
         "mod_class": lambda symbol: f"mod-{index.get(symbol, 0)}",
         "path": request.scope["path"].removeprefix(root),

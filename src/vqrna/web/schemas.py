@@ -6,11 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vqrna.web.options import JobOptions
+from vqrna.web.options import JobOptions, Prior
 
 Letters = Annotated[str, Field(min_length=1, max_length=200_000)]
-
-Prior = dict[Annotated[str, Field(max_length=60)], float] | float | None
 
 
 class JobRequest(JobOptions):

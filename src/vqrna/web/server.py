@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import time
@@ -16,8 +17,9 @@ import anyio
 import anyio.to_thread
 
 from vqrna.errors import DataError
-from vqrna.model import Model
+from vqrna.model import Model, TrainedModel
 from vqrna.model.model_card import ModelCard, describe
+from vqrna.nn.model import site_networks
 from vqrna.web.atlas import CodeAtlas
 from vqrna.web.errors import RequestError, is_disk_full
 from vqrna.web.inputs import Checked, InputFile, check_input
@@ -70,6 +72,7 @@ class Server:
         self.card: ModelCard = describe(model)
         self.model_hash = model.hash
         self.length = model.length
+        self.networks = ensemble_size(model)
         self.tiers = model.tiers
         self.atlas = CodeAtlas.shipped(model.hash)
         self.started = time.time()
@@ -103,20 +106,18 @@ class Server:
         fill : callable
             Writes the input to the file that it is given.
         key : str, optional
-            The same key returns the same job.
+            The same key returns the same job if input and options are the same, too: two users
+            who choose the same key do not get each other's job.
 
         Raises
         ------
         RequestError
             If the input, the options, or the number of jobs is not acceptable.
         """
-        if key is not None:
-            if not _KEY.fullmatch(key):
-                raise RequestError(
-                    400, "invalid Idempotency-Key (expected 8 to 80 letters, digits or ._-)"
-                )
-            if (earlier := self.store.with_key(key)) is not None:
-                return earlier
+        if key is not None and not _KEY.fullmatch(key):
+            raise RequestError(
+                400, "invalid Idempotency-Key (expected 8 to 80 letters, digits or ._-)"
+            )
         resolved = options.resolved(self.modifications)
         self.submissions.check(address)
         admit(self.store, self.settings, address)
@@ -124,7 +125,7 @@ class Server:
         folder = self.settings.jobs / id
         try:
             folder.mkdir(mode=0o700)
-            checked = self._receive(folder / INPUT, fill)
+            checked, digest = self._receive(folder / INPUT, fill)
             small = checked.nt <= self.settings.limits.small_nt
             job = self.store.submit(
                 id,
@@ -133,7 +134,7 @@ class Server:
                 nt=checked.nt,
                 queue=SMALL if small else LARGE,
                 address=address,
-                key=key,
+                key=None if key is None else _scoped(key, resolved, digest),
             )
         except BaseException as error:
             remove_files(folder)
@@ -154,12 +155,13 @@ class Server:
         folder = self.settings.data / "checks"
         path = folder / new_id()
         try:
-            return self._receive(path, fill)
+            return self._receive(path, fill)[0]
         finally:
             with suppress(OSError):
                 path.unlink()
 
-    def _receive(self, path: Path, fill: Fill) -> Checked:
+    def _receive(self, path: Path, fill: Fill) -> tuple[Checked, str]:
+        """Write and check an input; return its SHA-256, too."""
         file = InputFile(path, self.settings.limits)
         try:
             fill(file)
@@ -167,7 +169,8 @@ class Server:
             file.abort()
             raise
         file.close()
-        return check_input(path, self.settings.limits, added_header=file.added_header)
+        checked = check_input(path, self.settings.limits, added_header=file.added_header)
+        return checked, file.digest
 
     def job(self, id: str) -> Job:
         """Return a job; raises RequestError (404)."""
@@ -251,6 +254,18 @@ class Server:
         if answer["status"] != 200:
             raise RequestError(answer["status"], answer["error"])
         return dict(answer["result"])
+
+
+def ensemble_size(model: Model) -> int:
+    """Return the number of networks that predict a modification together; 1 without an ensemble."""
+    parts = (model,) if isinstance(model, TrainedModel) else model.models
+    return max(max(1, len(site_networks(part.network))) for part in parts)
+
+
+def _scoped(key: str, options: JobOptions, digest: str) -> str:
+    """Return what is stored for a key of a client."""
+    text = "\n".join((key, options.model_dump_json(), digest))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @lru_cache(maxsize=16)

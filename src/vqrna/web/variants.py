@@ -29,10 +29,10 @@ SHOWN = 60
 """nt on either side of a variant in its picture."""
 
 _BASES = "[ACGTUacgtu]"
-_SHORT = re.compile(rf"({_BASES}+)(\d+)({_BASES}+|del|-)")
-_DELETED = re.compile(r"(\d+)(?:[_-](\d+))?del", re.IGNORECASE)
-_INSERTED = re.compile(rf"(\d+)(?:_\d+)?ins({_BASES}+)", re.IGNORECASE)
-_LONG = re.compile(rf"(\d+)\s*({_BASES}+)\s*>\s*({_BASES}*|-)")
+_SHORT = re.compile(rf"({_BASES}+)([0-9]+)({_BASES}+|del|-)")
+_DELETED = re.compile(r"([0-9]+)(?:[_-]([0-9]+))?del", re.IGNORECASE)
+_INSERTED = re.compile(rf"([0-9]+)(?:_[0-9]+)?ins({_BASES}+)", re.IGNORECASE)
+_LONG = re.compile(rf"([0-9]+)\s*({_BASES}+)\s*>\s*({_BASES}*|-)")
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ def check_variant(variant: Variant, tokens: np.ndarray) -> Variant:
         )
     here = decode(tokens[start : start + len(variant.ref)])
     if set(variant.ref) == {"N"}:
+        _check_rest(variant, tokens)
         return Variant(variant.label, variant.sequence, variant.position, here, variant.alt)
     if here != variant.ref:
         shown = here if len(here) <= 20 else f"{here[:20]}…"
@@ -113,9 +114,16 @@ def check_variant(variant: Variant, tokens: np.ndarray) -> Variant:
             f"{variant.label}: the sequence has {shown} at position {variant.position:,}, not "
             f"{variant.ref[:20]}",
         )
+    _check_rest(variant, tokens)
     if variant.ref == variant.alt:
         raise RequestError(422, f"{variant.label}: both sequences are the same")
     return variant
+
+
+def _check_rest(variant: Variant, tokens: np.ndarray) -> None:
+    """Raise RequestError (422) if a variant leaves nothing of its sequence."""
+    if len(variant.ref) == len(tokens) and not variant.alt:
+        raise RequestError(422, f"{variant.label}: the variant deletes the whole sequence")
 
 
 def context(variant: Variant, tokens: np.ndarray, length: int) -> dict[str, Any]:

@@ -12,6 +12,15 @@
     document.dispatchEvent(new Event("themechange"));
   });
 
+  // Print in the light colours, the drawn tracks included
+  let before;
+  const repaint = (theme) => {
+    if (theme) root.dataset.theme = theme; else delete root.dataset.theme;
+    document.dispatchEvent(new Event("themechange"));
+  };
+  addEventListener("beforeprint", () => { before = root.dataset.theme; repaint("light"); });
+  addEventListener("afterprint", () => repaint(before));
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
@@ -141,6 +150,7 @@
   if (!card) return;
   const bar = card.querySelector("progress");
   const line = card.querySelector("[data-state]");
+  const heading = card.querySelector("h1");
   const started = Date.now();
   let polls = 0;
 
@@ -157,6 +167,7 @@
       bar.value = job.progress;
       line.textContent = `Predicting: ${Math.round(100 * job.progress)} % of ${job.nt.toLocaleString("en")} nt`;
     }
+    heading.textContent = job.status === "running" ? "Predicting" : "Waiting";
     document.title = job.status === "running" ? `${Math.round(100 * job.progress)} % – vqrna` : "Waiting – vqrna";
     return true;
   }
@@ -182,6 +193,19 @@
     }
   });
 })();
+
+// Pictures that are wider than the page begin at their site or variant
+
+document.addEventListener("htmx:after:swap", () => {
+  for (const picture of document.querySelectorAll(".picture")) {
+    const site = picture.querySelector(".logo-site, .edited, th.at");
+    if (!site || picture.dataset.placed || !picture.clientWidth) continue;
+    picture.dataset.placed = "true";
+    const box = site.getBoundingClientRect();
+    const left = box.left - picture.getBoundingClientRect().left + picture.scrollLeft;
+    picture.scrollLeft = left + box.width / 2 - picture.clientWidth / 2;
+  }
+});
 
 // The state of the table is part of the address
 
