@@ -207,7 +207,7 @@ def open_vcf(path: str | PathLike[str]) -> Iterator[VcfFile]:
 
     What can be read only once (standard input, a pipe) is copied to a temporary file, which is
     removed after the body. Raises DataError if the file is missing, empty or not readable, and
-    UsageError if `path` is no path.
+    UsageError if `path` is not a path.
     """
     if not isinstance(path, str | PathLike):
         words = f"a VCF is given by its path, not by an object of type {type(path).__name__}"
