@@ -107,6 +107,13 @@ def test_the_panel_of_a_site(shared, job):
     assert "<html" not in wrong.text
 
 
+def test_a_result_leads_to_a_form_with_its_options(shared, job):
+    page = shared.client.get(f"/jobs/{job}").text
+    address = re.search(r'href="([^"]*)"[^>]*>New job<', page)[1]
+    form = shared.client.get(address).text
+    assert re.search(r'value="low" checked', form)
+
+
 def test_an_ensemble_has_reasons_but_no_codes(tmp_path):
     single = shipped()
     network = EnsembleNetwork([single.network, single.network])

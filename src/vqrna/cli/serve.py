@@ -130,8 +130,9 @@ def serve(
         listening.bind((host, port))
     except OSError as error:
         listening.close()
+        wrong = "--host" if isinstance(error, socket.gaierror) else "--port"
         raise DataError(
-            f"cannot listen on {host}, port {port}: {error.strerror or error} (try another --port)"
+            f"cannot listen on {host}, port {port}: {error.strerror or error} (try another {wrong})"
         ) from None
     with listening:
         server = Server(settings, load_model(model, "cpu"))
