@@ -9,7 +9,7 @@ from typing import Any
 from vqrna.data.studies import pool
 from vqrna.errors import DataError, UsageError
 from vqrna.model import TrainedModel
-from vqrna.model.weights import MOST_MEMBERS, load_model, save_model
+from vqrna.model.weights import MOST_MEMBERS, load_model, save_model, tensor_checksum
 from vqrna.nn.model import EnsembleNetwork, SiteNetwork
 from vqrna.runtime.provenance import command_line
 from vqrna.training.calibrate import calibrate_model
@@ -67,7 +67,7 @@ def combine(
         _check_data(path, member, summary)
     summary["command"] = command_line()
     summary["members"] = [
-        {"hash": member.hash}
+        {"network": _network_hash(member)}
         | {key: member.training[key] for key in _KEPT if key in member.training}
         for member in members
     ]
@@ -95,14 +95,20 @@ def _member(path: str | PathLike[str]) -> TrainedModel:
     return model
 
 
+def _network_hash(model: TrainedModel) -> str:
+    """Identify the weights of the network; the hash of a model depends on its calibration, too."""
+    return tensor_checksum(model.network.state_dict())[:12]
+
+
 def _check_alike(models: Sequence[str | PathLike[str]], members: Sequence[TrainedModel]) -> None:
     """Reject networks that occur twice, or differ in settings or types."""
     first = members[0]
     seen: dict[str, str | PathLike[str]] = {}
     for path, member in zip(models, members, strict=True):
-        if member.hash in seen:
-            raise UsageError(f"{path} and {seen[member.hash]} are the same weights")
-        seen[member.hash] = path
+        network = _network_hash(member)
+        if network in seen:
+            raise UsageError(f"{path} and {seen[network]} are the same network")
+        seen[network] = path
         if member.config.model != first.config.model:
             raise UsageError(f"{path} and {models[0]} differ in the settings of the network")
         if member.modifications != first.modifications:
