@@ -19,6 +19,7 @@ from seeded import calling_model
 from tiny import random_tokens
 from vqrna.model import Model, TrainedModel
 from vqrna.model.weights import FORMAT_VERSION, load_model, save_model
+from vqrna.nn.model import EnsembleNetwork
 from vqrna.prediction import predict
 from vqrna.runtime.files import write_text
 from vqrna.sequence import decode, encode
@@ -26,7 +27,8 @@ from vqrna.stats.null_distribution import NullDistribution
 
 FOLDER = Path(__file__).parent
 DEMO = FOLDER.parents[1] / "examples" / "demo.fasta"
-GOLDEN = FOLDER / "demo.tsv"
+GOLDEN = {"shipped": FOLDER / "demo.tsv", "ensemble": FOLDER / "demo-ensemble.tsv"}
+"""Table of each model in the package."""
 
 EVERY = 20
 """Of the candidates that are not called, every so many are kept."""
@@ -56,17 +58,17 @@ def thinned(sites: pd.DataFrame) -> pd.DataFrame:
     return sites[keep].reset_index(drop=True)
 
 
-def write_golden() -> Path:
-    """Write the table of the shipped model, after a line with the model's hash."""
-    model = load_model(device="cpu")
+def write_golden(name: str) -> Path:
+    """Write the table of a model in the package, after a line with the model's hash."""
+    model = load_model(name, device="cpu")
     rows = thinned(demo_sites(model)).to_csv(sep="\t", index=False, lineterminator="\n")
-    write_text(GOLDEN, f"# model: {model.hash}\n{rows}")
-    return GOLDEN
+    write_text(GOLDEN[name], f"# model: {model.hash}\n{rows}")
+    return GOLDEN[name]
 
 
-def read_golden() -> tuple[str, pd.DataFrame]:
+def read_golden(name: str = "shipped") -> tuple[str, pd.DataFrame]:
     """Return the hash of the model and the table."""
-    first, _, rows = GOLDEN.read_text(encoding="utf-8").partition("\n")
+    first, _, rows = GOLDEN[name].read_text(encoding="utf-8").partition("\n")
     table = pd.read_csv(io.StringIO(rows), sep="\t", keep_default_na=False)
     return first.removeprefix("# model: "), table
 
@@ -108,11 +110,16 @@ def numbers(model: TrainedModel, sequence: str) -> dict[str, Any]:
 
 
 def write_weights() -> Path | None:
-    """Write the tiny model in the present format, unless there is one; its numbers beside it."""
+    """Write a tiny ensemble in the present format, unless there is one; its numbers beside it.
+
+    Single networks are still written in the format before.
+    """
     path = weights_file(FORMAT_VERSION)
     if path.exists():
         return None
-    model = save_model(tiny_with_small_nulls(), path)
+    members = [tiny_with_small_nulls().network, calling_model(seed=5).network]
+    ensemble = dataclasses.replace(tiny_with_small_nulls(), network=EnsembleNetwork(members))
+    model = save_model(ensemble, path)
     sequence = decode(random_tokens(1, 120, seed=11, ambiguous=0.01)[0])
     values = {"sequence": sequence, **numbers(model, sequence)}
     write_text(path.with_suffix(".json"), json.dumps(values) + "\n")

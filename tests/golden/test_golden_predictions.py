@@ -36,6 +36,14 @@ def test_the_kept_table_is_of_the_shipped_model(shipped):
     assert model == shipped.hash, "the weights are new: make golden, and mark it in CHANGELOG.md"
 
 
+def test_predictions_of_the_ensemble_are_the_kept_ones():
+    ensemble = load_model("ensemble", device="cpu")
+    model, golden = read_golden("ensemble")
+    assert model == ensemble.hash, "the weights are new: make golden, and mark it in CHANGELOG.md"
+    same(thinned(demo_sites(ensemble)), golden)
+    assert len(golden) > 300
+
+
 def test_predictions_are_the_kept_ones(sites):
     _, golden = read_golden()
     now = thinned(sites)
