@@ -6,6 +6,7 @@ from typing import Any
 
 COLUMNS = {
     "ours": "vqrna",
+    "ensemble": "vqrna, `--model ensemble`",
     "without": "vqrna, trained without the study",
     "main-only": "vqrna, trained on the benchmark alone",
     "trees": "trees trained on the study alone",
