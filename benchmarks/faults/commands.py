@@ -136,7 +136,7 @@ COMMANDS = (
         ("tune --config search.toml --data data --threads 1 --device cpu --out {out}",),
         kills=5,
         locks=False,
-        changing=("trials.csv", "config.toml"),
+        changing=("trials.csv", "config.toml", "search.json"),
     ),
     Command(
         "atlas",
@@ -326,6 +326,8 @@ def _contents(out: Path) -> Iterator[tuple[str, str]]:
         data = path.read_bytes()
         if name == "trials.csv":
             data = _trials(path)
+        elif name == "config.toml" and (out / "study.db").exists():
+            data = data.partition(b"\n")[2]  # the first line has the number of the trial
         elif name == "run.json":
             facts = json.loads(data)
             data = json.dumps({k: v for k, v in facts.items() if k not in _RUN_KEYS}).encode()
@@ -351,7 +353,8 @@ def _weights(path: Path) -> bytes:
 
 
 def _trials(path: Path) -> bytes:
-    table = pd.read_csv(path)
+    # As text: a gap in the row of an interrupted trial would turn whole numbers into floats
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table = table[table["state"] != "interrupted"]
     kept = [c for c in table.columns if c not in ("trial", "retry_of", "seconds", "minutes")]
     return table[kept].sort_values(kept).to_csv(index=False).encode()

@@ -71,3 +71,24 @@ def test_killed_and_damaged_scans_are_completed(root):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "kill -9: predict: 2 tried, 0 lost" in done.stdout
     assert "damaged parts: predict: " in done.stdout
+
+
+def test_an_interrupted_search_has_the_result_of_another(tmp_path):
+    """Numbers of trials, times and interrupted trials differ; values do not."""
+    header = "trial,state,value,epochs,seconds,learning_rate,retry_of\n"
+    rows = {
+        "plain": "0,complete,0.84,2,5.6,0.0125,\n1,complete,0.75,2,2.3,0.0146,\n",
+        "killed": "0,interrupted,,,5.1,0.0125,\n1,complete,0.84,2,4.2,0.0125,0\n"
+        "2,complete,0.75,2,2.1,0.0146,\n",
+        "other": "0,complete,0.84,2,5.6,0.0125,\n1,complete,0.74,2,2.3,0.0146,\n",
+    }
+    contents = {}
+    for number, (name, lines) in enumerate(rows.items()):
+        out = tmp_path / name
+        out.mkdir()
+        (out / "study.db").write_bytes(b"")
+        (out / "trials.csv").write_text(header + lines)
+        (out / "config.toml").write_text(f"# trial {number} of a search\nseed = 0\n")
+        contents[name] = content(out)
+    assert contents["plain"] == contents["killed"]
+    assert contents["plain"] != contents["other"]
