@@ -398,5 +398,5 @@ def test_a_cell_names_no_place_of_this_machine():
 
 
 def test_every_model_has_a_look_of_its_own():
-    assert set(picture.LOOKS) == set(models.NAMES)
+    assert set(picture.LOOKS) == {*models.NAMES, models.ENSEMBLE.name}
     assert len(set(picture.LOOKS.values())) == len(picture.LOOKS)

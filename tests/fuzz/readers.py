@@ -39,11 +39,18 @@ def _plain(sequence: str) -> str:
     return re.sub("[^ACGU]", "N", sequence.upper().replace("T", "U"))
 
 
-def _numbers(text: bytes) -> list[tuple[str, ...]]:
-    """Return the cells of all lines, split at tabs, else at white space."""
+def _numbers(text: bytes, loose: bool = False) -> list[tuple[str, ...]]:
+    """Return the cells of all lines, split at tabs, else at white space.
+
+    If `loose`, blanks stand for the first tabs where columns 2 and 3 are other text than numbers.
+    """
     rows = []
     for line in text.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").split("\n"):
         cells = line.split("\t") if "\t" in line else line.split()
+        if loose and any(_int(cell.strip()) is None for cell in cells[1:3]):
+            words = line.split(None, 3)
+            if len(words) > 2 and None not in map(_int, words[1:3]):
+                cells = [*words[:3], *(words[3].split("\t") if words[3:] else [])]
         rows.append(tuple(cell.strip() for cell in cells))
     return rows
 
@@ -171,7 +178,7 @@ def _compare_bed(document: Document, value: Any, path: Path) -> None:
     if path.read_bytes()[:2] == b"\x1f\x8b":
         return
     starts, stops = set(), set()
-    for cells in _numbers(document.data):
+    for cells in _numbers(document.data, loose=True):
         if len(cells) < 3 or (start := _int(cells[1])) is None or (stop := _int(cells[2])) is None:
             continue
         starts.add((cells[0], start))
