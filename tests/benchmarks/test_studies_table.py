@@ -63,6 +63,25 @@ def test_the_shipped_network_is_one_of_the_kept_trainings(root):
     assert {m: row["auroc"] for m, row in validation.items() if m != "mean"} in kept
 
 
+def test_the_text_has_the_numbers_of_the_table(root):
+    """What to expect of an unknown study: mean, lowest and highest of the trainings without it."""
+    folder = root / "benchmarks" / "results" / "studies"
+    ours = json.loads((folder / "ours.json").read_text("utf-8"))["rows"]
+    seen = [row["value"] for row in ours]
+    values = [
+        row["value"]
+        for study in sorted({row["study"] for row in ours})
+        for row in json.loads((folder / f"without-{study}.json").read_text("utf-8"))["rows"]
+    ]
+    assert len(values) == len(seen)
+    mean, known = (sum(each) / len(each) for each in (values, seen))
+    text = " ".join((root / "docs" / "studies.md").read_text(encoding="utf-8").split())
+    assert f"AUROC of about {mean:.2f} ({min(values):.2f} to {max(values):.2f}, by study)" in text
+    assert f"instead of {known:.2f} on sites of a study that it has seen" in text
+    limits = (root / "docs" / "limits.md").read_text(encoding="utf-8")
+    assert f"study that the model has not seen, the AUROC is about {mean:.2f}" in limits
+
+
 def test_the_shipped_network_scores_a_study_as_the_table_says(root, benchmark_data):
     path = root / "benchmarks" / "results" / "studies" / "ours.json"
     kept = json.loads(path.read_text(encoding="utf-8"))["rows"]

@@ -100,6 +100,14 @@ def test_networks_that_do_not_fit_are_rejected(trained, tmp_path):
     assert not out.exists()
 
 
+def test_a_place_that_cannot_be_written_is_an_error_before_the_work(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("vqrna.training.ensemble.training_source", None)  # fails if it is called
+    paths = [trained / "seed0", trained / "seed1"]
+    for out in (tmp_path / "missing" / "out.safetensors", tmp_path):
+        with pytest.raises(DataError, match=str(tmp_path)):
+            combine(paths, trained / "data", out)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_an_ensemble_is_no_start_of_a_training(trained, tmp_path):
     paths = [trained / "seed0", trained / "seed1"]

@@ -273,6 +273,16 @@ def probe(folder: Path) -> None:
         raise write_error(error, folder) from error
 
 
+def probe_file(path: str | os.PathLike[str]) -> None:
+    """Check that a file can be written, before long work for it.
+
+    Raises DataError if its folder is missing, full or read-only, or a folder has its name.
+    """
+    final = Path(path)
+    if _is_replaceable(final, path):
+        probe(final.parent)
+
+
 @contextmanager
 def _translate_errors(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
     """Raise errors about `temporary`, or files in it, as errors of `path`; pass others on."""

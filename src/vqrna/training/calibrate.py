@@ -18,11 +18,12 @@ from vqrna.evaluation.positions import dense
 from vqrna.model import TrainedModel
 from vqrna.model.weights import load_model, save_model
 from vqrna.nn.dense import supports_dense
+from vqrna.runtime.files import probe_file
 from vqrna.stats.calibration import Calibration, fit_line
 from vqrna.stats.metrics import METRICS, measure
 from vqrna.training.nulls import with_flags, with_nulls
 from vqrna.training.scan_calibration import with_scan_calibration
-from vqrna.training.source import from_benchmark, with_studies
+from vqrna.training.source import training_source
 from vqrna.training.validation import compared
 
 LOCALISATION_WINDOWS = 250
@@ -124,16 +125,15 @@ def recalibrate(
     Raises
     ------
     DataError
-        If a file is missing or invalid.
+        If a file is missing or invalid, or `out` cannot be written.
     UsageError
         If `model` is a set of models.
     """
     loaded = load_model(model, "cpu")
     if not isinstance(loaded, TrainedModel):
         raise UsageError(f"{model} is a set of models: calibrate its files one by one")
-    source = from_benchmark(data, [m.symbol for m in loaded.modifications])
-    if studies is not None:
-        source = with_studies(source, studies)
+    probe_file(out)
+    source = training_source(loaded.modifications, data, studies)
     calibrated = with_scan_calibration(
         loaded,
         pool(source.train, source.studies),

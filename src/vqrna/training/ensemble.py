@@ -11,9 +11,10 @@ from vqrna.errors import DataError, UsageError
 from vqrna.model import TrainedModel
 from vqrna.model.weights import MOST_MEMBERS, load_model, save_model, tensor_checksum
 from vqrna.nn.model import EnsembleNetwork, SiteNetwork
+from vqrna.runtime.files import probe_file
 from vqrna.runtime.provenance import command_line
 from vqrna.training.calibrate import calibrate_model
-from vqrna.training.source import from_benchmark, with_studies
+from vqrna.training.source import training_source
 from vqrna.training.summary import data_summary
 from vqrna.training.validation import validate_studies
 
@@ -47,7 +48,8 @@ def combine(
     Raises
     ------
     DataError
-        If a file is missing or invalid, or a network was trained on other data.
+        If a file is missing or invalid, `out` cannot be written, or a network was trained on other
+        data.
     UsageError
         If the models are not 2 to 16 different networks of this package with the same settings
         and types.
@@ -57,9 +59,8 @@ def combine(
     members = [_member(path) for path in models]
     _check_alike(models, members)
     first = members[0]
-    source = from_benchmark(data, [m.symbol for m in first.modifications])
-    if studies is not None:
-        source = with_studies(source, studies)
+    probe_file(out)
+    source = training_source(first.modifications, data, studies)
     network = EnsembleNetwork([m.network for m in members if isinstance(m.network, SiteNetwork)])
     of_studies = validate_studies(network, source.studies, first.config)
     summary: dict[str, Any] = data_summary(source.train, source.valid, source.studies, of_studies)

@@ -94,6 +94,26 @@ def with_studies(
     return dataclasses.replace(source, studies=studies)
 
 
+def training_source(
+    modifications: Sequence[Modification],
+    data: str | PathLike[str],
+    studies: str | PathLike[str] | None = None,
+) -> Source:
+    """Read the data that a finished model was trained on.
+
+    Parameters
+    ----------
+    modifications : sequence of Modification
+        Those of the model.
+    data : path-like
+        Folder of the main data set (see :func:`from_benchmark`, also for errors).
+    studies : path-like, optional
+        Folder of further studies (see :func:`with_studies`).
+    """
+    source = from_benchmark(data, [m.symbol for m in modifications])
+    return source if studies is None else with_studies(source, studies)
+
+
 def from_sets(sets: Sequence[WindowSet], seed: int) -> Source:
     """Split the user's own windows into training and validation.
 
