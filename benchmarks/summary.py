@@ -73,7 +73,8 @@ def quality() -> str:
 
 def shipped_models() -> str:
     """Return one row for each model in the package, from its card."""
-    from vqrna.evaluation import NINE
+    from benchmarks.studies.trials import scores
+
     from vqrna.model import TrainedModel
     from vqrna.model.weights import NAMED, load_model
 
@@ -86,22 +87,11 @@ def shipped_models() -> str:
         model = load_model(path, "cpu")
         assert isinstance(model, TrainedModel)
         facts = model.training
-        ranks = [facts["localisation"][s]["auroc"]["value"] for s in NINE]
-        studies = [
-            row["auroc"]
-            for study in facts["studies"].values()
-            for symbol, row in study["validation"].items()
-            if symbol != "mean"
-        ]
-        scores = [
-            *(sum(facts["validation"][s][k] for s in NINE) / len(NINE) for k in ("auroc", "acc")),
-            sum(ranks) / len(ranks),
-            sum(studies) / len(studies),
-            min(studies),
-        ]
+        values = scores(facts)
+        means = [values[k] for k in ("auroc", "accuracy", "localisation", "studies_mean")]
         title = "default" if name == "shipped" else f"`--model {name}`"
         size = f"{path.stat().st_size / 1e6:.1f} MB"
-        cells = " | ".join(f"{x:.3f}" for x in scores)
+        cells = " | ".join(f"{x:.3f}" for x in (*means, min(values["studies"].values())))
         lines.append(f"| {title} | {len(facts.get('members', [facts]))} | {size} | {cells} |")
     return "\n".join(lines)
 

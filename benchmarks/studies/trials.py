@@ -17,13 +17,30 @@ TRIALS = RESULTS / "studies" / "trials"
 
 def record(run: str, name: str, description: str) -> None:
     """Keep the scores of a run under a name."""
-    from vqrna.evaluation import NINE
     from vqrna.model import TrainedModel
     from vqrna.model.weights import load_model
 
     model = load_model(Path(run), "cpu")
     assert isinstance(model, TrainedModel)
-    facts = model.training
+    values = {
+        "description": description,
+        "epochs": _epochs(model.training),
+        "seed": model.config.training.seed,
+        **scores(model.training),
+    }
+    TRIALS.mkdir(parents=True, exist_ok=True)
+    keep(TRIALS / f"{name}.json", values)
+    update("study trials")
+
+
+def scores(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the validation scores in the summary of a training: means, and by modification.
+
+    ``auroc``, ``accuracy`` and ``localisation`` are means of nine modifications of the benchmark,
+    ``studies_mean`` of all studies and modifications.
+    """
+    from vqrna.evaluation import NINE
+
     benchmark = {s: row["auroc"] for s, row in facts["validation"].items() if s != "mean"}
     studies = {
         f"{study} {symbol}": row["auroc"]
@@ -32,10 +49,7 @@ def record(run: str, name: str, description: str) -> None:
     }
     nine = [facts["validation"][s] for s in NINE]
     ranks = [facts["localisation"][s]["auroc"]["value"] for s in NINE if s in facts["localisation"]]
-    values: dict[str, Any] = {
-        "description": description,
-        "epochs": _epochs(facts),
-        "seed": model.config.training.seed,
+    return {
         "auroc": sum(row["auroc"] for row in nine) / len(nine),
         "accuracy": sum(row["acc"] for row in nine) / len(nine),
         "localisation": sum(ranks) / len(ranks) if ranks else None,
@@ -43,9 +57,6 @@ def record(run: str, name: str, description: str) -> None:
         "benchmark": benchmark,
         "studies": studies,
     }
-    TRIALS.mkdir(parents=True, exist_ok=True)
-    keep(TRIALS / f"{name}.json", values)
-    update("study trials")
 
 
 def _epochs(facts: dict[str, Any]) -> int | str:
