@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from vqrna.model.model_card import ModelCard
 
 
+TrainingData = Annotated[
+    Path, option("Data set in the benchmark layout: DIR/{train,valid}/.", metavar="DIR")
+]
+
+OptionalModel = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[MODEL]",
+        help="Weights file, folder of a training run, or 'ensemble'.",
+        show_default="the shipped model",
+    ),
+]
+
 app = typer.Typer(help="Describe a model and the meaning of its calls.", no_args_is_help=True)
 
 
@@ -26,14 +39,7 @@ def _model() -> None:
 
 @app.command()
 def info(
-    model: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[MODEL]",
-            help="Weights file or folder of a training run.",
-            show_default="the shipped model",
-        ),
-    ] = None,
+    model: OptionalModel = None,
     json: Annotated[bool, option("Print JSON only.", names=("--json",))] = False,
 ) -> None:
     """Show the modifications, the training and the confidence tiers of a model."""
@@ -53,9 +59,7 @@ def info(
 @app.command()
 def calibrate(
     out: Annotated[Path, option("File for the calibrated weights.", metavar="FILE")],
-    data: Annotated[
-        Path, option("Data set in the benchmark layout: DIR/{train,valid}/.", metavar="DIR")
-    ],
+    data: TrainingData,
     studies: Annotated[
         Path | None,
         option(
@@ -63,14 +67,7 @@ def calibrate(
             metavar="DIR",
         ),
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[MODEL]",
-            help="Weights file or folder of a training run.",
-            show_default="the shipped model",
-        ),
-    ] = None,
+    model: OptionalModel = None,
 ) -> None:
     """Calibrate the probabilities of a model for scans, without training it.
 
@@ -91,9 +88,7 @@ def combine(
         typer.Argument(metavar="MODEL...", help="Weights files or folders of training runs."),
     ],
     out: Annotated[Path, option("File for the weights of the ensemble.", metavar="FILE")],
-    data: Annotated[
-        Path, option("Data set in the benchmark layout: DIR/{train,valid}/.", metavar="DIR")
-    ],
+    data: TrainingData,
     studies: Annotated[
         Path | None,
         option(
