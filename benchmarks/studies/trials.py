@@ -1,18 +1,24 @@
 """Keep the validation scores of a training on several studies, and list all trials in a table.
 
-``python -m benchmarks.studies.trials RUN NAME DESCRIPTION`` reads the model of a finished run.
+``python -m benchmarks.studies.trials record RUN NAME DESCRIPTION`` reads the model of a finished
+run. ``python -m benchmarks.studies.trials train DATA RECIPE`` trains by one of
+:mod:`benchmarks.studies.recipes` for about 25 minutes, and continues an interrupted training.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks.pages import RESULTS, keep, update
 
+ROOT = Path(__file__).parents[2]
 TRIALS = RESULTS / "studies" / "trials"
+WEIGHTS = "src/vqrna/models/vqrna-501.safetensors"
 
 
 def record(run: str, name: str, description: str) -> None:
@@ -30,6 +36,74 @@ def record(run: str, name: str, description: str) -> None:
     }
     TRIALS.mkdir(parents=True, exist_ok=True)
     keep(TRIALS / f"{name}.json", values)
+    update("study trials")
+
+
+def train(data: Path, name: str, out: Path) -> None:
+    """Train by a recipe and keep the scores of its best epoch.
+
+    Parameters
+    ----------
+    data : Path
+        Folder of the benchmark, with ``studies``.
+    name : str
+        Of the recipe.
+    out : Path
+        Folder of the run. A ``teacher.npz`` of another run there saves its minutes.
+    """
+    import torch
+    from benchmarks.studies.recipes import EPOCHS, LEARNING_RATE, RECIPES, SEED
+
+    from vqrna.config import replace
+    from vqrna.data.benchmark import load_benchmark
+    from vqrna.data.studies import read_studies
+    from vqrna.model import TrainedModel
+    from vqrna.model.weights import load_model
+    from vqrna.training import train_network
+
+    torch.set_num_threads(1)
+    recipe = RECIPES[name]
+    with tempfile.TemporaryDirectory() as folder:
+        path = None
+        if recipe.commit is not None:
+            path = Path(folder) / "weights.safetensors"
+            command = ["git", "-C", str(ROOT), "show", f"{recipe.commit}:{WEIGHTS}"]
+            path.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+        start = load_model(path, "cpu")
+    shipped = load_model(None, "cpu")
+    assert isinstance(start, TrainedModel)
+    assert isinstance(shipped, TrainedModel)
+    config = replace(
+        shipped.config, epochs=EPOCHS, learning_rate=LEARNING_RATE, seed=SEED, precision="auto"
+    )
+    types = start.modifications
+    history: list[dict[str, Any]] = []
+    with recipe.change():
+        train_network(
+            load_benchmark(data, "train", types),
+            load_benchmark(data, "valid", types),
+            out,
+            config,
+            start=start,
+            resume=True,
+            calibrate=False,
+            studies=read_studies(data / "studies", types),
+            on_epoch=lambda rows: history.__setitem__(slice(None), rows),
+        )
+    best = max(history, key=lambda row: row["epoch"] if row["best"] else 0)
+    facts = {
+        "validation": best["valid"],
+        "localisation": {},
+        "studies": {study: {"validation": rows} for study, rows in best["studies"].items()},
+    }
+    values = {
+        "description": recipe.title,
+        "epochs": f"{start.training['epochs']} + {best['epoch']}",
+        "seed": f"{start.config.training.seed}, {SEED}",
+        **scores(facts),
+    }
+    TRIALS.mkdir(parents=True, exist_ok=True)
+    keep(TRIALS / f"recipe-{name}.json", values)
     update("study trials")
 
 
@@ -89,5 +163,24 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the argument parser."""
+    p = argparse.ArgumentParser(prog="python -m benchmarks.studies.trials", description=__doc__)
+    commands = p.add_subparsers(dest="command", required=True)
+    of_run = commands.add_parser("record", help="keep the scores of a finished run")
+    of_run.add_argument("run")
+    of_run.add_argument("name")
+    of_run.add_argument("description")
+    by_recipe = commands.add_parser("train", help="train by a recipe and keep the scores")
+    by_recipe.add_argument("data", type=Path, help="folder with train/, valid/ and studies/")
+    by_recipe.add_argument("recipe")
+    by_recipe.add_argument("--out", type=Path, help="of the run (default: runs/studies/RECIPE)")
+    return p
+
+
 if __name__ == "__main__":
-    record(*sys.argv[1:4])
+    args = parser().parse_args()
+    if args.command == "record":
+        record(args.run, args.name, args.description)
+    else:
+        train(args.data, args.recipe, args.out or ROOT / "runs" / "studies" / args.recipe)

@@ -153,6 +153,15 @@ def test_names_that_differ_in_one_character_stay_different(written):
     assert out.notes == ()
 
 
+def test_r_reads_the_same_names_with_its_defaults(written, run):
+    names = ["a#b", 'a"b', "a'b", "a_b", "#a", '"a', "NAME"]
+    (path,) = written("tsv", [make_sites(names, range(len(names)))]).paths
+    code = "t <- read.delim(commandArgs(TRUE)); cat(names(t), t$sequence, t$position, sep='\\n')"
+    printed = run("Rscript", "-e", code, path).splitlines()
+    columns = column_line().split()
+    assert printed == [*columns, *names, *(str(i + 1) for i in range(len(names)))]
+
+
 def test_an_escaped_name_is_reported(written):
     out = written("tsv,bed", [make_sites(["a\x01", "b c", "d", "b c"], [1, 1, 1, 2])])
     assert out.notes[-2:] == (
