@@ -89,6 +89,7 @@ def serve(
         import uvicorn
 
         from vqrna.web.app import create_app
+        from vqrna.web.connections import TimedConnection
         from vqrna.web.server import Server
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("vqrna"):
@@ -148,6 +149,7 @@ def serve(
         configure_logs()
         config = uvicorn.Config(
             create_app(server),
+            http=TimedConnection,
             root_path=root_path,
             access_log=False,
             log_config=None,
