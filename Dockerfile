@@ -6,8 +6,10 @@ COPY pyproject.toml README.md LICENSE MANIFEST.in constraints.txt ./
 COPY src src
 COPY packaging packaging
 RUN python -m venv /venv
-# The CPU build of torch: the default one has gigabytes of CUDA
-RUN /venv/bin/pip install --no-cache-dir -c constraints.txt --index-url https://download.pytorch.org/whl/cpu torch \
+# The default build of torch has gigabytes of CUDA; --build-arg TORCH_INDEX=URL takes that of another index (the
+# installation page of PyTorch names the one for CPUs)
+ARG TORCH_INDEX=
+RUN /venv/bin/pip install --no-cache-dir -c constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
     && /venv/bin/pip install --no-cache-dir -c constraints.txt . \
     && /venv/bin/python packaging/man_pages.py /venv/share/man/man1
 

@@ -98,7 +98,7 @@ footprint: $(STAMP)  ## packages, size and import time of the core
 	$(BIN)/python packaging/footprint.py
 
 lint-packaging: $(RELEASE)/.set-up  ## lint Dockerfile (hadolint) and Galaxy tools (planemo)
-	$(RELEASE)/bin/hadolint Dockerfile
+	$(RELEASE)/bin/hadolint Dockerfile examples/serve/Dockerfile
 	$(RELEASE)/bin/planemo lint packaging/galaxy
 
 .PHONY: docs docs-check test-docs

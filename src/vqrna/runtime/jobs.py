@@ -277,7 +277,11 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
     # By its path, not as a module: importing this package first would take a second
     command = [sys.executable, "-P", str(_WATCHDOG), job.module, *job.arguments]
     try:
-        with job.log.open("ab") as log:
+        log = job.log.open("ab")
+    except OSError as error:
+        raise write_error(error, job.log) from error
+    with log:
+        try:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -286,8 +290,9 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
                 env=environment,
                 start_new_session=True,
             )
-    except OSError as error:
-        raise write_error(error, job.log) from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise DataError(f"cannot start a process: {reason}", file=sys.executable) from error
     assert process.stdin is not None
     with suppress(BrokenPipeError):
         process.stdin.write(json.dumps(job.input).encode() + b"\n")

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from vqrna.errors import DataError
 from vqrna.runtime.jobs import Job as Program
 from vqrna.runtime.jobs import Pool, open_pool
 from vqrna.web.logs import log, short
@@ -94,20 +95,32 @@ class Supervisor:
         now = time.monotonic()
         for outcome in pool.ended():
             name = outcome.job.name
-            quick = outcome.seconds < _QUICK
-            self._failures[name] = self._failures.get(name, 0) + 1 if quick else 0
-            self._waiting[name] = now + _BACKOFF[min(self._failures[name], len(_BACKOFF) - 1)]
+            self._wait(name, now, failed=outcome.seconds < _QUICK)
             log("worker ended", logging.WARNING, name=name, code=outcome.code)
             self._on_restart()
-            if roles[name] == QUESTIONS:
-                self._store.release_questions(_QUESTION_ATTEMPTS)
-            else:
-                self._store.requeue(self._settings.limits.attempts, name)
         for name, when in list(self._waiting.items()):
             if now >= when:
-                pool.start(self._program(name, roles[name]))
-                del self._waiting[name]
+                try:
+                    self._release(name, roles[name])
+                    pool.start(self._program(name, roles[name]))
+                except (DataError, sqlite3.Error) as error:  # a full disk, or too many processes
+                    self._wait(name, now, failed=True)
+                    log("worker not started", logging.ERROR, name=name, error=str(error))
+                else:
+                    del self._waiting[name]
         self.running = pool.running
+
+    def _release(self, name: str, role: str) -> None:
+        """Queue again what a worker left that does not run."""
+        if role == QUESTIONS:
+            self._store.release_questions(_QUESTION_ATTEMPTS)
+        else:
+            self._store.requeue(self._settings.limits.attempts, name)
+
+    def _wait(self, name: str, now: float, *, failed: bool) -> None:
+        """Set the time of a worker's next start, later after each failure in a row."""
+        self._failures[name] = self._failures.get(name, 0) + 1 if failed else 0
+        self._waiting[name] = now + _BACKOFF[min(self._failures[name], len(_BACKOFF) - 1)]
 
     def _program(self, name: str, role: str) -> Program:
         return Program(
