@@ -140,6 +140,9 @@ class TrainingConfig:
         (see :mod:`vqrna.training.teacher`).
     teacher_share : float
         Share of the classification loss that uses the teacher's scores in place of labels.
+    head_only : bool
+        Train the head alone, from given weights: the codes and all that is computed from them up
+        to the features of the head stay the same.
     average_decay : float
         Decay per step of the moving average of the weights that is validated and kept; 0 for no
         average.
@@ -175,6 +178,7 @@ class TrainingConfig:
     other_type_weight: float = Field(default=0.5, ge=0)
     teacher: Literal["none", "trees"] = "none"
     teacher_share: float = Field(default=0.67, ge=0, le=1)
+    head_only: bool = False
     average_decay: float = Field(default=0.999, ge=0, lt=1)
     select_by: Literal["auroc", "accuracy"] = "auroc"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -266,6 +270,8 @@ def effective(config: Config) -> dict[str, dict[str, Any]]:
     earlier versions do not change.
     """
     values = to_dict(config)
+    if not config.training.head_only:
+        del values["training"]["head_only"]
     if config.training.teacher == "none":
         del values["training"]["teacher"], values["training"]["teacher_share"]
     del values["training"]["study_mask_rate"]  # part of the identity of runs with studies only

@@ -62,6 +62,14 @@ def train(
     start: Annotated[
         Path | None, option("Weights to fine-tune, or 'shipped'.", TRAINING, names=("--from",))
     ] = None,
+    head_only: Annotated[
+        bool,
+        option(
+            "With --from: train the head alone; codes stay the same.",
+            TRAINING,
+            names=("--head-only",),
+        ),
+    ] = False,
     epochs: Epochs = None,
     batch_size: Annotated[
         int | None, option("Windows per step.", TRAINING, default="the preset's")
@@ -102,7 +110,10 @@ def train(
         learning_rate=learning_rate,
         seed=seed,
         teacher=teacher,
+        head_only=head_only or None,
     )
+    if settings.training.head_only and start is None:
+        raise UsageError("--head-only needs --from")
     choose_device(device)  # report a wrong name before reading the data
     source = _source(data, positives, negatives, name, table, modifications, settings.training.seed)
     if studies is not None:

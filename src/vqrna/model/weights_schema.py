@@ -29,6 +29,7 @@ _TRAINING: dict[str, Any] = {
     "command": str,
     "chosen": str,
     "members": list[dict[str, Any]],
+    "start": dict[str, Any],
     "epochs": int,
     "best_epoch": int,
     "labels": dict[str, dict[str, _Windows]],

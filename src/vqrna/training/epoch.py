@@ -13,7 +13,7 @@ from vqrna.nn.model import ModelOutput, Network
 from vqrna.sequence import one_hot
 from vqrna.training.batches import Batch, TrainingData
 from vqrna.training.losses import LossOutput, compute_loss
-from vqrna.training.schedule import WeightAverage, learning_rate
+from vqrna.training.schedule import WeightAverage, learning_rate, set_training_mode
 
 
 def train_epoch(
@@ -56,7 +56,7 @@ def train_epoch(
     used = torch.zeros(config.model.codebook_size, dtype=torch.bool, device=device)
     sums: dict[str, float] = {}
     rate = 0.0
-    network.train()
+    set_training_mode(network, head_only=training.head_only)
     for n, rows in enumerate(data.batch_rows(generator), start=1):
         step = epoch * data.steps + n - 1
         rate = learning_rate(training, step, training.epochs * data.steps)

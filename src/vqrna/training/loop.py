@@ -155,7 +155,7 @@ def train_network(
     model = load_model(folder / BEST_NAME, device_name)
     assert isinstance(model, TrainedModel)
     if calibrate:
-        summary = _summary(train, valid, studies, state)
+        summary = _summary(train, valid, studies, state, start)
         model = calibrate_model(
             model,
             windows,
@@ -261,14 +261,27 @@ def _identity(
 
 
 def _summary(
-    train: Windows, valid: Windows, studies: Sequence[Study], state: Progress
+    train: Windows,
+    valid: Windows,
+    studies: Sequence[Study],
+    state: Progress,
+    start: TrainedModel | None,
 ) -> dict[str, Any]:
     """Summarise data and epochs for the model card."""
+    earlier = {}
+    if start is not None:
+        facts = {key: start.training[key] for key in _KEPT if key in start.training}
+        earlier = {"start": {"model": start.hash, **facts}}
     best = state.history[state.best_epoch - 1]
     of_studies = best.get("studies", {})
     return data_summary(train, valid, studies, of_studies) | {
+        **earlier,
         "command": state.command,
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,
         "validation": best["valid"],
     }
+
+
+_KEPT = ("start", "command", "epochs", "best_epoch")
+"""Facts about the training of the initial weights that are kept."""

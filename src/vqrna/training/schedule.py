@@ -11,11 +11,37 @@ import torch.nn.functional as F
 from torch import nn
 
 from vqrna.config import TrainingConfig
-from vqrna.nn.model import Network
+from vqrna.errors import UsageError
+from vqrna.nn.model import EnsembleNetwork, Network
 from vqrna.nn.quantizer import CosineQuantizer
 
 WARM_UP = 0.1
 """Share of the steps in which a one-cycle learning rate rises."""
+
+
+def set_training_mode(network: Network, *, head_only: bool) -> None:
+    """Set the parts of a network that are trained to training mode, before each epoch.
+
+    Parameters
+    ----------
+    head_only : bool
+        Freeze all but the head. Batch statistics keep their values, in the head, too, and the
+        codes are those of the finished network.
+    """
+    network.train(not head_only)
+    if head_only:
+        network.requires_grad_(False)
+        for each in head(network).modules():
+            if isinstance(each, nn.Dropout):
+                each.train()
+            each.requires_grad_(True)
+
+
+def head(network: Network) -> nn.Module:
+    """Return the classifier of a network; raises UsageError for an ensemble."""
+    if isinstance(network, EnsembleNetwork):
+        raise UsageError("an ensemble is not trained: train its networks")
+    return network.head
 
 
 def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -111,6 +111,8 @@ def train(
             if isinstance(loaded.network, EnsembleNetwork):
                 raise UsageError(f"{start} is an ensemble: start from a single network")
             initial = loaded
+        elif config.training.head_only:
+            raise UsageError("training the head alone needs weights to start from")
         for line in window_warnings(source.train, source.valid, config):
             (on_warning or warnings.warn)(line)
         parts = {"joint": (source, folder)}
