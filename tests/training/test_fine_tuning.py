@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from tiny import columns, fresh, network, planted, random_tokens, tiny, tiny_paper
+from vqrna.config import effective, replace
 from vqrna.errors import DataError, UsageError
+from vqrna.model.model_card import describe
 from vqrna.model.weights import save_model
 from vqrna.modifications import modifications
 from vqrna.nn.model import Network
@@ -108,3 +110,40 @@ def test_a_set_is_no_start(tmp_path):
     source = Source(planted(8), planted(8))
     with pytest.raises(UsageError, match="is a set of models: name one of its folders"):
         train(source, tmp_path / "run", tiny(), start=tmp_path, show_progress=False)
+
+
+@pytest.mark.parametrize("config", [tiny(), tiny_paper()], ids=["vqrna", "paper"])
+def test_the_head_alone_is_trained(config, tmp_path, no_curves):
+    start = fresh(config, ["Am", "Cm"])
+    changed = replace(config, head_only=True, epochs=2, learning_rate=1e-2)
+    run = {"start": start, "device": "cpu", "show_progress": False, "calibrate": False}
+    windows = planted(64, length=config.model.length)
+    trained = train_network(windows, windows, tmp_path, changed, **run).model
+    before, after = start.network.state_dict(), trained.network.state_dict()
+    moved = {name for name in before if not before[name].equal(after[name])}
+    assert moved
+    assert all(name.startswith("head.") for name in moved)
+    assert not any("running" in name for name in moved)
+
+
+def test_the_card_names_both_trainings(tmp_path, no_curves):
+    windows = planted(64)
+    quiet = {"device": "cpu", "show_progress": False}
+    first = train_network(windows, windows, tmp_path / "1", tiny(epochs=2), **quiet).model
+    config = tiny(epochs=1, head_only=True)
+    second = train_network(windows, windows, tmp_path / "2", config, start=first, **quiet).model
+    assert second.training["start"]["epochs"] == 2
+    best = first.training["best_epoch"]
+    assert describe(second).epochs == f"{best} of 2, then 1 of 1"
+
+
+def test_the_head_alone_needs_a_start(tmp_path, vqrna_main):
+    with pytest.raises(UsageError, match="needs weights to start from"):
+        train(Source(planted(8), planted(8)), tmp_path / "run", tiny(head_only=True))
+    done = vqrna_main("train", "--table", "none.tsv", "--out", tmp_path / "run", "--head-only")
+    assert (done.code, done.err) == (2, "vqrna: error: --head-only needs --from\n")
+
+
+def test_runs_of_all_parts_keep_their_identity():
+    assert "head_only" not in effective(tiny())["training"]
+    assert effective(tiny(head_only=True))["training"]["head_only"] is True

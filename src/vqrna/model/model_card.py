@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,11 +117,7 @@ def describe(model: Model) -> ModelCard:
         tuple(part.config.model for part in parts),
         sum(weights.numel() for part in parts for weights in part.network.parameters()),
         next((x["command"] for x in trainings if "command" in x), "not trained here"),
-        ", ".join(
-            f"{x['best_epoch']} of {x['epochs']}"
-            for x in members
-            if {"best_epoch", "epochs"} <= x.keys()
-        ),
+        ", ".join(filter(None, map(_epochs, members))),
         model.calibration.fitted_on or "not calibrated",
         model.scan_calibration.fitted_on or "not calibrated",
         tuple(card for part in parts for card in _types(part)),
@@ -130,6 +127,15 @@ def describe(model: Model) -> ModelCard:
         ", ".join(dict.fromkeys(x["chosen"] for x in trainings if "chosen" in x)),
         len(members),
     )
+
+
+def _epochs(training: Mapping[str, Any]) -> str:
+    """Return the best epoch of a training, after those of the weights that it started from."""
+    earlier = _epochs(training["start"]) if isinstance(training.get("start"), dict) else ""
+    if not {"best_epoch", "epochs"} <= training.keys():
+        return earlier
+    own = f"{training['best_epoch']} of {training['epochs']}"
+    return f"{earlier}, then {own}" if earlier else own
 
 
 def _flags(parts: tuple[TrainedModel, ...]) -> tuple[str, ...]:

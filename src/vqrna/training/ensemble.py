@@ -83,7 +83,7 @@ def combine(
     return save_model(model, out)
 
 
-_KEPT = ("command", "epochs", "best_epoch")
+_KEPT = ("start", "command", "epochs", "best_epoch")
 """Facts about the training of a member that the ensemble keeps."""
 
 

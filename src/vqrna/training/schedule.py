@@ -102,6 +102,6 @@ class WeightAverage:
         )
         for name in average.keys() - set(moving):
             average[name].copy_(current[name])
-        if isinstance(self.network.quantizer, CosineQuantizer):
+        if isinstance(self.network.quantizer, CosineQuantizer) and network.quantizer.training:
             codebook = self.network.quantizer.codebook
             codebook.copy_(F.normalize(codebook, dim=-1))
