@@ -1,42 +1,75 @@
 """Keep the validation scores of a training on several studies, and list all trials in a table.
 
-``python -m benchmarks.studies.trials record RUN NAME DESCRIPTION`` reads the model of a finished
-run. ``python -m benchmarks.studies.trials train DATA RECIPE`` trains by one of
+``python -m benchmarks.studies.trials record DATA RUN NAME DESCRIPTION`` measures the best epoch of
+a run. ``python -m benchmarks.studies.trials train DATA RECIPE`` trains by one of
 :mod:`benchmarks.studies.recipes` for about 25 minutes, and continues an interrupted training.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.pages import RESULTS, keep, update
+
+if TYPE_CHECKING:
+    from vqrna.model import TrainedModel
 
 ROOT = Path(__file__).parents[2]
 TRIALS = RESULTS / "studies" / "trials"
 WEIGHTS = "src/vqrna/models/vqrna-501.safetensors"
 
 
-def record(run: str, name: str, description: str) -> None:
-    """Keep the scores of a run under a name."""
+def record(data: Path, run: Path, name: str, description: str, epochs: str | None) -> None:
+    """Measure the best epoch of a run, or a file of weights, and keep the scores under a name."""
     from vqrna.model import TrainedModel
     from vqrna.model.weights import load_model
+    from vqrna.training.loop import BEST_NAME
 
-    model = load_model(Path(run), "cpu")
+    best = run / BEST_NAME
+    model = load_model(best if best.exists() else run, "cpu")
     assert isinstance(model, TrainedModel)
+    epochs = epochs or str(_epochs(model.training))
+    _keep(name, description, model, data, epochs, model.config.training.seed)
+
+
+def _keep(
+    name: str, description: str, model: TrainedModel, data: Path, epochs: object, seed: object
+) -> None:
+    """Measure a model, keep its scores, and write the table."""
     values = {
         "description": description,
-        "epochs": _epochs(model.training),
-        "seed": model.config.training.seed,
-        **scores(model.training),
+        "epochs": epochs,
+        "seed": seed,
+        **scores(measured(model, data)),
     }
     TRIALS.mkdir(parents=True, exist_ok=True)
     keep(TRIALS / f"{name}.json", values)
     update("study trials")
+
+
+def measured(model: TrainedModel, data: Path) -> dict[str, Any]:
+    """Return the summary of a training without ranks of sites, for :func:`scores`."""
+    from vqrna.data.benchmark import load_benchmark
+    from vqrna.data.studies import read_studies
+    from vqrna.training.calibrate import fit_calibration, validation_scores
+    from vqrna.training.validation import validate_studies
+
+    valid = load_benchmark(data, "valid", model.modifications)
+    studies = read_studies(data / "studies", model.modifications)
+    logits = model.logits(valid.tokens)
+    model = dataclasses.replace(model, calibration=fit_calibration(logits, valid))
+    of_studies = validate_studies(model.network, studies, model.config)
+    return {
+        "validation": validation_scores(model, logits, valid),
+        "localisation": {},
+        "studies": {name: {"validation": rows} for name, rows in of_studies.items()},
+    }
 
 
 def train(data: Path, name: str, out: Path) -> None:
@@ -77,9 +110,8 @@ def train(data: Path, name: str, out: Path) -> None:
         shipped.config, epochs=EPOCHS, learning_rate=LEARNING_RATE, seed=SEED, precision="auto"
     )
     types = start.modifications
-    history: list[dict[str, Any]] = []
     with recipe.change():
-        train_network(
+        result = train_network(
             load_benchmark(data, "train", types),
             load_benchmark(data, "valid", types),
             out,
@@ -88,23 +120,10 @@ def train(data: Path, name: str, out: Path) -> None:
             resume=True,
             calibrate=False,
             studies=read_studies(data / "studies", types),
-            on_epoch=lambda rows: history.__setitem__(slice(None), rows),
         )
-    best = max(history, key=lambda row: row["epoch"] if row["best"] else 0)
-    facts = {
-        "validation": best["valid"],
-        "localisation": {},
-        "studies": {study: {"validation": rows} for study, rows in best["studies"].items()},
-    }
-    values = {
-        "description": recipe.title,
-        "epochs": f"{start.training['epochs']} + {best['epoch']}",
-        "seed": f"{start.config.training.seed}, {SEED}",
-        **scores(facts),
-    }
-    TRIALS.mkdir(parents=True, exist_ok=True)
-    keep(TRIALS / f"recipe-{name}.json", values)
-    update("study trials")
+        epochs = f"{start.training['epochs']} + {len(result.history)}"
+        seeds = f"{start.config.training.seed}, {SEED}"
+        _keep(f"recipe-{name}", recipe.title, result.model, data, epochs, seeds)
 
 
 def scores(facts: dict[str, Any]) -> dict[str, Any]:
@@ -135,9 +154,10 @@ def scores(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _epochs(facts: dict[str, Any]) -> int | str:
     """Return the epochs of a training, or of each network of an ensemble."""
-    if "members" not in facts:
-        return int(facts["epochs"])
-    return " + ".join(str(member["epochs"]) for member in facts["members"])
+    if "members" in facts:
+        return " and ".join(str(_epochs(member)) for member in facts["members"])
+    own = facts.get("epochs", "?")
+    return f"{_epochs(facts['start'])} + {own}" if "start" in facts else own
 
 
 def table() -> str:
@@ -168,9 +188,11 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m benchmarks.studies.trials", description=__doc__)
     commands = p.add_subparsers(dest="command", required=True)
     of_run = commands.add_parser("record", help="keep the scores of a finished run")
-    of_run.add_argument("run")
+    of_run.add_argument("data", type=Path, help="folder with valid/ and studies/")
+    of_run.add_argument("run", type=Path, help="folder of a run, or a file of weights")
     of_run.add_argument("name")
     of_run.add_argument("description")
+    of_run.add_argument("--epochs", help="as in the table (default: those of the model card)")
     by_recipe = commands.add_parser("train", help="train by a recipe and keep the scores")
     by_recipe.add_argument("data", type=Path, help="folder with train/, valid/ and studies/")
     by_recipe.add_argument("recipe")
@@ -181,6 +203,6 @@ def parser() -> argparse.ArgumentParser:
 if __name__ == "__main__":
     args = parser().parse_args()
     if args.command == "record":
-        record(args.run, args.name, args.description)
+        record(args.data, args.run, args.name, args.description, args.epochs)
     else:
         train(args.data, args.recipe, args.out or ROOT / "runs" / "studies" / args.recipe)

@@ -11,7 +11,7 @@ from vqrna.model.model_card import describe
 from vqrna.sequence import decode
 from vqrna.stats.calibration import fit_line
 from vqrna.stats.tiers import EDGE
-from vqrna.training.calibrate import _calibrate, calibrate_model, site_ranks
+from vqrna.training.calibrate import calibrate_model, fit_calibration, site_ranks
 from vqrna.training.nulls import REGIONS, with_nulls
 
 
@@ -155,7 +155,7 @@ def test_the_line_is_fitted_on_random_negatives(valid):
     negative_set[chosen, 0] = 1
     named = dataclasses.replace(valid, negative_set=negative_set, negative_sets=("random", "hard"))
     logits = 2.0 * (valid.labels == 1) + np.random.default_rng(0).normal(size=valid.labels.shape)
-    calibration = _calibrate(logits, named)
+    calibration = fit_calibration(logits, named)
     logits = logits[:, 0]
     known = valid.labels[:, 0] >= 0
     every = fit_line(logits[known], valid.labels[known, 0])

@@ -90,8 +90,8 @@ def calibrate_model(
         With calibrations, nulls, rates of tiers, thresholds of input flags, and the summary.
     """
     logits = model.logits(valid.tokens)
-    model = dataclasses.replace(model, calibration=_calibrate(logits, valid))
-    summary = summary | {"validation": _validation(model, logits, valid)}
+    model = dataclasses.replace(model, calibration=fit_calibration(logits, valid))
+    summary = summary | {"validation": validation_scores(model, logits, valid)}
     model = dataclasses.replace(model, training=summary)
     summary = model.training | {"localisation": site_ranks(model, train, valid)}
     model = dataclasses.replace(model, training=summary)
@@ -144,7 +144,7 @@ def recalibrate(
     return save_model(calibrated, out)
 
 
-def _validation(
+def validation_scores(
     model: TrainedModel, logits: np.ndarray, valid: Windows
 ) -> dict[str, dict[str, float]]:
     """Measure the calibrated scores; the history has those before calibration."""
@@ -160,7 +160,7 @@ def _validation(
     return results
 
 
-def _calibrate(logits: np.ndarray, valid: Windows) -> Calibration:
+def fit_calibration(logits: np.ndarray, valid: Windows) -> Calibration:
     """Fit a line in log-odds for each type, on its positives and random negatives.
 
     Random negatives represent all candidates, which is what a prior refers to. Negatives chosen
