@@ -89,6 +89,17 @@ def test_an_edit_outside_the_window_changes_nothing():
     assert result.plot().axes
 
 
+def test_a_site_whose_base_is_edited_is_named():
+    a = TEXT.index("A", 60) + 1
+    model = calling_model()
+    kept = code_changes({"s": TEXT}, "m6A", a, change(a - 2), model=model)
+    assert kept.summary.endswith(f"{kept.alt_log_odds:.2f}")
+    lost = code_changes({"s": TEXT}, "m6A", a, f"A{a}G", model=model)
+    assert lost.summary.endswith("(not m6A: its base or context is missing after the edits)")
+    back = code_changes({"s": TEXT[: a - 1] + "G" + TEXT[a:]}, "m6A", a, f"G{a}A", model=model)
+    assert "missing before the edits" in back.summary
+
+
 def atlas_table(codes=CODES):
     order = np.random.default_rng(0).permutation(codes)
     return pd.DataFrame({

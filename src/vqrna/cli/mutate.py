@@ -61,13 +61,7 @@ def mutate(
     )  # fmt: skip
     result = write_code_changes(result, out)
     console = new_console()
-    console.print(
-        f"{len(result.table)} of {result.tokens} codes change; log-odds of "
-        f"{result.modification.symbol} at {result.position:,}: {result.ref_log_odds:.2f} → "
-        f"{result.alt_log_odds:.2f}",
-        markup=False,
-        soft_wrap=True,
-    )
+    console.print(result.summary, markup=False, soft_wrap=True)
     table = new_table(("positions", "code", "type"), ("effect",))
     for row in result.table.to_dict("records"):
         table.add_row(

@@ -84,19 +84,28 @@ class CodeChanges:
     alt: np.ndarray = field(repr=False)
     paths: tuple[Path, ...] = ()
 
+    @property
+    def summary(self) -> str:
+        """The number of changed codes and the log-odds, in one line."""
+        symbol = self.modification.symbol
+        text = (
+            f"{len(self.table)} of {self.tokens} codes change; log-odds of {symbol} at "
+            f"{self.position:,}: {self.ref_log_odds:.2f} → {self.alt_log_odds:.2f}"
+        )
+        sites = [self.modification.candidates(x)[self.position - 1] for x in (self.ref, self.alt)]
+        if all(sites):
+            return text
+        when = "after the edits" if sites[0] else "before the edits" if sites[1] else "here"
+        return f"{text} (not {symbol}: its base or context is missing {when})"
+
     def plot(self) -> Figure:
         """Draw the changed tokens at the letters that they cover."""
         from vqrna.plots.code_changes import code_change_figure
 
         title = f"{self.sequence[:40]}: {', '.join(self.edits)[:60]}"
-        words = (
-            f"{len(self.table)} of {self.tokens} codes change; log-odds of "
-            f"{self.modification.symbol} at {self.position:,}: {self.ref_log_odds:.2f} → "
-            f"{self.alt_log_odds:.2f}"
-        )
         return code_change_figure(
             self.table, decode(self.ref), decode(self.alt), self.position, self.modifications,
-            title, words, signature(self.model_hash),
+            title, self.summary, signature(self.model_hash),
         )  # fmt: skip
 
 
