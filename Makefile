@@ -114,15 +114,10 @@ weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the bench
 	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/vqrna-501 --teacher trees --epochs 12 --seed 2 --threads 1 --resume
 	$(MAKE) install-weights RUN=runs/vqrna-501 CHOSEN="of the trainings in docs/studies.md the one with the best scores of validation windows"
 
-# The head of both networks is trained once more, without a teacher
-HEAD = --data "$(VQRNA_DATA)" $(ALL_STUDIES) --head-only --epochs 5 --learning-rate 0.0005 --threads 1 --resume
-
-ensemble: $(STAMP)  ## train and ship the ensemble: the shipped network and one with another seed (VQRNA_DATA; two hours)
+ensemble: $(STAMP)  ## train and ship the ensemble: the shipped network and one with another seed (VQRNA_DATA; an hour)
 	@test -n "$(VQRNA_DATA)" || { echo "make ensemble: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/vqrna-501-seed0 --teacher trees --epochs 12 --seed 0 --threads 1 --resume
-	$(BIN)/vqrna train $(HEAD) --from shipped --out runs/vqrna-501-head2 --seed 2
-	$(BIN)/vqrna train $(HEAD) --from runs/vqrna-501-seed0 --out runs/vqrna-501-head0 --seed 0
-	$(BIN)/vqrna model combine runs/vqrna-501-head2 runs/vqrna-501-head0 --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/ensemble.safetensors
+	$(BIN)/vqrna model combine shipped runs/vqrna-501-seed0 --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/ensemble.safetensors
 	$(BIN)/python benchmarks/install_weights.py runs/ensemble.safetensors --name ensemble
 	$(BIN)/python -m benchmarks.pages
 

@@ -130,6 +130,7 @@ def blocks() -> list[Block]:
         Block(DOCS / "web.md", "web_load", results(web_load, web_load.table)),
         Block(DOCS / "studies.md", "studies", studies),
         Block(DOCS / "studies.md", "study trials", study_trials),
+        Block(DOCS / "studies.md", "study heads", study_heads),
         Block(DOCS / "training.md", "shipped models", summary.shipped_models),
         Block(DOCS / "quality.md", "quality: tables", kept_text("quality/tables/tables.md")),
         Block(DOCS / "experiments.md", "quality: ideas", kept_text("ideas/table.md")),
@@ -159,6 +160,13 @@ def studies() -> str:
 def study_trials() -> str:
     """Return the table of trainings on several studies."""
     from benchmarks.studies.trials import table
+
+    return table()
+
+
+def study_heads() -> str:
+    """Return the table of ways to train the head on several studies."""
+    from benchmarks.studies.heads import table
 
     return table()
 

@@ -1,8 +1,6 @@
 """Keep the validation scores of a training on several studies, and list all trials in a table.
 
-``python -m benchmarks.studies.trials record DATA RUN NAME DESCRIPTION`` measures the best epoch of
-a run. ``python -m benchmarks.studies.trials train DATA RECIPE`` trains by one of
-:mod:`benchmarks.studies.recipes` for about 25 minutes, and continues an interrupted training.
+``python -m benchmarks.studies.trials DATA RUN NAME DESCRIPTION`` measures the best epoch of a run.
 """
 
 from __future__ import annotations
@@ -10,8 +8,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +16,7 @@ from benchmarks.pages import RESULTS, keep, update
 if TYPE_CHECKING:
     from vqrna.model import TrainedModel
 
-ROOT = Path(__file__).parents[2]
 TRIALS = RESULTS / "studies" / "trials"
-WEIGHTS = "src/vqrna/models/vqrna-501.safetensors"
 
 
 def record(data: Path, run: Path, name: str, description: str, epochs: str | None) -> None:
@@ -34,18 +28,10 @@ def record(data: Path, run: Path, name: str, description: str, epochs: str | Non
     best = run / BEST_NAME
     model = load_model(best if best.exists() else run, "cpu")
     assert isinstance(model, TrainedModel)
-    epochs = epochs or str(_epochs(model.training))
-    _keep(name, description, model, data, epochs, model.config.training.seed)
-
-
-def _keep(
-    name: str, description: str, model: TrainedModel, data: Path, epochs: object, seed: object
-) -> None:
-    """Measure a model, keep its scores, and write the table."""
     values = {
         "description": description,
-        "epochs": epochs,
-        "seed": seed,
+        "epochs": epochs or str(_epochs(model.training)),
+        "seed": model.config.training.seed,
         **scores(measured(model, data)),
     }
     TRIALS.mkdir(parents=True, exist_ok=True)
@@ -70,60 +56,6 @@ def measured(model: TrainedModel, data: Path) -> dict[str, Any]:
         "localisation": {},
         "studies": {name: {"validation": rows} for name, rows in of_studies.items()},
     }
-
-
-def train(data: Path, name: str, out: Path) -> None:
-    """Train by a recipe and keep the scores of its best epoch.
-
-    Parameters
-    ----------
-    data : Path
-        Folder of the benchmark, with ``studies``.
-    name : str
-        Of the recipe.
-    out : Path
-        Folder of the run. A ``teacher.npz`` of another run there saves its minutes.
-    """
-    import torch
-    from benchmarks.studies.recipes import EPOCHS, LEARNING_RATE, RECIPES, SEED
-
-    from vqrna.config import replace
-    from vqrna.data.benchmark import load_benchmark
-    from vqrna.data.studies import read_studies
-    from vqrna.model import TrainedModel
-    from vqrna.model.weights import load_model
-    from vqrna.training import train_network
-
-    torch.set_num_threads(1)
-    recipe = RECIPES[name]
-    with tempfile.TemporaryDirectory() as folder:
-        path = None
-        if recipe.commit is not None:
-            path = Path(folder) / "weights.safetensors"
-            command = ["git", "-C", str(ROOT), "show", f"{recipe.commit}:{WEIGHTS}"]
-            path.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
-        start = load_model(path, "cpu")
-    shipped = load_model(None, "cpu")
-    assert isinstance(start, TrainedModel)
-    assert isinstance(shipped, TrainedModel)
-    config = replace(
-        shipped.config, epochs=EPOCHS, learning_rate=LEARNING_RATE, seed=SEED, precision="auto"
-    )
-    types = start.modifications
-    with recipe.change():
-        result = train_network(
-            load_benchmark(data, "train", types),
-            load_benchmark(data, "valid", types),
-            out,
-            config,
-            start=start,
-            resume=True,
-            calibrate=False,
-            studies=read_studies(data / "studies", types),
-        )
-        epochs = f"{start.training['epochs']} + {len(result.history)}"
-        seeds = f"{start.config.training.seed}, {SEED}"
-        _keep(f"recipe-{name}", recipe.title, result.model, data, epochs, seeds)
 
 
 def scores(facts: dict[str, Any]) -> dict[str, Any]:
@@ -183,26 +115,17 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the argument parser."""
+def main() -> None:
+    """Read the arguments, and record a run."""
     p = argparse.ArgumentParser(prog="python -m benchmarks.studies.trials", description=__doc__)
-    commands = p.add_subparsers(dest="command", required=True)
-    of_run = commands.add_parser("record", help="keep the scores of a finished run")
-    of_run.add_argument("data", type=Path, help="folder with valid/ and studies/")
-    of_run.add_argument("run", type=Path, help="folder of a run, or a file of weights")
-    of_run.add_argument("name")
-    of_run.add_argument("description")
-    of_run.add_argument("--epochs", help="as in the table (default: those of the model card)")
-    by_recipe = commands.add_parser("train", help="train by a recipe and keep the scores")
-    by_recipe.add_argument("data", type=Path, help="folder with train/, valid/ and studies/")
-    by_recipe.add_argument("recipe")
-    by_recipe.add_argument("--out", type=Path, help="of the run (default: runs/studies/RECIPE)")
-    return p
+    p.add_argument("data", type=Path, help="folder with valid/ and studies/")
+    p.add_argument("run", type=Path, help="folder of a run, or a file of weights")
+    p.add_argument("name", help="of the kept result")
+    p.add_argument("description", help="for the table")
+    p.add_argument("--epochs", help="as in the table (default: those of the model card)")
+    args = p.parse_args()
+    record(args.data, args.run, args.name, args.description, args.epochs)
 
 
 if __name__ == "__main__":
-    args = parser().parse_args()
-    if args.command == "record":
-        record(args.data, args.run, args.name, args.description, args.epochs)
-    else:
-        train(args.data, args.recipe, args.out or ROOT / "runs" / "studies" / args.recipe)
+    main()
