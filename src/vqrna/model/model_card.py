@@ -27,7 +27,7 @@ LIMITS = (
     "differ from the training windows, and they may call far more sites in them.",
     "Sites that another laboratory measured by another method are harder than the validation "
     "windows: networks that were not trained on a study recognise its sites far less well "
-    "(docs/studies.md).",
+    "('Other studies' in the documentation).",
     "Negatives of the public benchmark are unlabelled sites, not proven unmodified ones.",
     "Not for diagnosis, and not a substitute for an experiment.",
 )
@@ -258,7 +258,8 @@ def _of_studies(studies: tuple[StudyCard, ...]) -> list[str]:
         "## Further studies",
         "",
         "Accuracy on the validation windows of further studies whose training windows were used. "
-        "Sites of a study that was not used are recognised less well (docs/studies.md).",
+        "Sites of a study that was not used are recognised less well ('Other studies' in the "
+        "documentation).",
         "",
         "| study | type | windows: train / valid | AUROC | ACC | MCC |",
         "|---|---|---|---|---|---|",
