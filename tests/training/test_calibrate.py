@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from tiny import fresh, planted, tiny, tiny_paper
 from vqrna.model import TrainedModel
@@ -126,6 +127,21 @@ def test_cut_nulls_are_made_of_stretches_that_are_sequences_of_their_own(valid, 
         assert any(decode(tokens) in window for window in letters)
     assert not any(decode(tokens) in window for tokens, _, _ in cut[-60:] for window in letters)
     assert found.shuffled_cut[0].nt == (lengths[len(valid) :] - 2 * EDGE).sum()
+
+
+def test_nulls_do_not_depend_on_the_number_of_threads(valid):
+    train = planted(4, 101, seed=2, symbols=("Am", "Cm"))
+    model, before, found = fresh(symbols=("Am", "Cm")), torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            measured = with_nulls(model, train, valid, show_progress=False)
+            found.append([*measured.off_site, *measured.shuffled_cut])
+    finally:
+        torch.set_num_threads(before)
+    for one, other in zip(*found, strict=True):
+        assert one.values.tolist() == other.values.tolist()
+        assert one.ranks.tolist() == other.ranks.tolist()
 
 
 def test_windows_that_overlap_training_have_no_part_in_the_nulls(valid):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from vqrna.data.annotated import annotated
 from vqrna.data.windows import POSITIVE, Windows
 from vqrna.errors import DataError
 from vqrna.modifications import Modification
+from vqrna.runtime.threads import map_in_order, torch_jobs
 from vqrna.sequence import centre, recentre, windows_around
 
 if TYPE_CHECKING:
@@ -205,11 +207,15 @@ def scan_around(
         Log-odds before calibration.
     """
     logits = np.empty((len(tokens), 2 * reach + 1, len(model.modifications)), dtype=np.float32)
-    for start in range(0, len(tokens), _ROWS):
+
+    def evaluate(start: int, _: Event) -> None:
         rows = recentre(tokens[start : start + _ROWS], 2 * reach + model.length)
         logits[start : start + _ROWS] = model.scan_batch(np.ascontiguousarray(rows)).logits
+
+    starts = range(0, len(tokens), _ROWS)
+    for start, _ in map_in_order(starts, evaluate, torch_jobs(model.device)):
         if bar is not None:
-            bar.advance(len(rows))
+            bar.advance(min(_ROWS, len(tokens) - start))
     return logits
 
 

@@ -7,13 +7,11 @@ returns it in `ENGINES`.
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from threading import Event, Lock
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol
 
 import torch
 
@@ -25,10 +23,7 @@ from vqrna.prediction.settings import Resources, Settings
 from vqrna.prediction.short_sequences import ShortSequences
 from vqrna.prediction.source import Source
 from vqrna.prediction.tiles import Unit
-from vqrna.runtime.devices import one_torch_thread
-
-T = TypeVar("T")
-R = TypeVar("R")
+from vqrna.runtime.threads import Stopped, map_in_order
 
 MAX_DEFAULT_JOBS = 8
 """Most threads where the number is not given: each takes some 100 MB."""
@@ -193,47 +188,3 @@ def resolve_jobs(jobs: int | None, device: torch.device) -> int:
         return 2  # one computes while the other selects calls
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(MAX_DEFAULT_JOBS, cores or 1))
-
-
-class Stopped(Exception):  # noqa: N818  (not an error: the work was cancelled)
-    """The work was cancelled."""
-
-
-def map_in_order(
-    items: Iterable[T], work: Callable[[T, Event], R], jobs: int
-) -> Iterator[tuple[T, R]]:
-    """Call `work` on items in threads; yield the results in the order of the items.
-
-    At most two items per thread are taken in advance, so that memory stays bounded.
-
-    Parameters
-    ----------
-    work : callable
-        Called with an item and an event. The event is set when the work is cancelled; `work`
-        should then raise :class:`Stopped` soon.
-    jobs : int
-        Number of threads. Each uses one thread of torch, so that results are the same for any
-        number.
-
-    Yields
-    ------
-    item, result
-    """
-    stop = Event()
-    pending: deque[tuple[T, Future[R]]] = deque()
-    with one_torch_thread():
-        pool = ThreadPoolExecutor(
-            jobs, "vqrna-scan", initializer=torch.set_num_threads, initargs=(1,)
-        )
-        try:
-            for item in items:
-                pending.append((item, pool.submit(work, item, stop)))
-                while pending and (len(pending) >= 2 * jobs or pending[0][1].done()):
-                    done, future = pending.popleft()
-                    yield done, future.result()
-            while pending:
-                done, future = pending.popleft()
-                yield done, future.result()
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)

@@ -13,7 +13,7 @@ import numpy as np
 from vqrna.errors import UsageError
 from vqrna.model import Model
 from vqrna.prediction.calling import reach_of
-from vqrna.prediction.engines import Engine, map_in_order
+from vqrna.prediction.engines import Engine
 from vqrna.prediction.part_files import PartState
 from vqrna.prediction.parts import Part, PartStore
 from vqrna.prediction.scoring import score_unit
@@ -22,6 +22,7 @@ from vqrna.prediction.source import Source
 from vqrna.prediction.tiles import Unit, cut_units
 from vqrna.region import Region
 from vqrna.runtime.progress import Bar
+from vqrna.runtime.threads import map_in_order
 from vqrna.sequence import centre
 from vqrna.sites import Sites, concat_sites
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vqrna.prediction.engines import map_in_order
 from vqrna.runtime.progress import progress
+from vqrna.runtime.threads import map_in_order
 from vqrna.sequence import ALPHABET, centre, windows_around
 from vqrna.site_design.constraints import Constraints
 from vqrna.site_design.goals import Goal

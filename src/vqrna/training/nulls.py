@@ -7,6 +7,7 @@ compare input with the training windows.
 from __future__ import annotations
 
 import dataclasses
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from vqrna.model.training_sketch import TrainingSketch
 from vqrna.nn.dense import supports_dense
 from vqrna.nn.encoder import TOKEN_STRIDE
 from vqrna.runtime.progress import Bar, progress
+from vqrna.runtime.threads import map_in_order, torch_jobs
 from vqrna.sequence import AMBIGUOUS, centre, dinucleotide_shuffle, extents, recentre
 from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.tiers import EDGE
@@ -70,8 +72,8 @@ def with_nulls(
     with progress(total, "nulls", unit="nt", show=show_progress) as bar:
         for name, windows in material.items():
             regions = _regions(model, windows, generator) if "cut" in name else None
-            nulls[name] = _null(model, windows, regions, known if "off_site" in name else None)
-            bar.advance(windows.size)
+            annotation = known if "off_site" in name else None
+            nulls[name] = _null(model, windows, regions, annotation, bar)
     return dataclasses.replace(model, **nulls)
 
 
@@ -88,27 +90,38 @@ def _regions(
 
 
 def _null(
-    model: TrainedModel, windows: np.ndarray, regions: np.ndarray | None, known: np.ndarray | None
+    model: TrainedModel,
+    windows: np.ndarray,
+    regions: np.ndarray | None,
+    known: np.ndarray | None,
+    bar: Bar,
 ) -> tuple[NullDistribution, ...]:
     """Score the candidates in windows, or in regions of them, except for `known` sites."""
     length = windows.shape[1]
     margin = min(centre(model.length), length // 4)
     logits_by_type: list[list[np.ndarray]] = [[np.empty(0)] for _ in model.modifications]
     nt = 0
-    for row, window in enumerate(windows):
+
+    def score(row: int, _: Event) -> tuple[list[np.ndarray], int]:
         start, stop = (0, length) if regions is None else regions[row]
         low, high = (margin, length - margin) if regions is None else (start + EDGE, stop - EDGE)
         wanted = np.ones(max(high - low, 0), dtype=bool)
         if known is not None:
             wanted &= ~known[row, low : max(low, high)]
         if not wanted.any():
-            continue
-        shown = window[start:stop]
+            return [], 0
+        shown = windows[row, start:stop]
         logits = model.scan(shown, low - start, high - start)
-        for m, modification in enumerate(model.modifications):
-            candidates = modification.candidates(shown)[low - start : high - start]
-            logits_by_type[m].append(logits[candidates & wanted, m])
-        nt += int(wanted.sum())
+        candidates = [m.candidates(shown)[low - start : high - start] for m in model.modifications]
+        scored = [logits[each & wanted, m] for m, each in enumerate(candidates)]
+        return scored, int(wanted.sum())
+
+    rows = range(len(windows))
+    for _, (scored, count) in map_in_order(rows, score, torch_jobs(model.device)):
+        for logits, own in zip(scored, logits_by_type, strict=False):
+            own.append(logits)
+        nt += count
+        bar.advance(length)
     return tuple(NullDistribution.from_logits(np.concatenate(each), nt) for each in logits_by_type)
 
 

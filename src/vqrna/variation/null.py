@@ -14,8 +14,8 @@ import numpy as np
 
 from vqrna.genome.fasta import Reader
 from vqrna.model import Model
-from vqrna.prediction.engines import map_in_order
 from vqrna.runtime.progress import progress
+from vqrna.runtime.threads import map_in_order
 from vqrna.sequence import ALPHABET, AMBIGUOUS, centre
 from vqrna.sites import round_significant
 from vqrna.variation.alleles import KINDS, SIZES

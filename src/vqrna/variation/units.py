@@ -14,7 +14,7 @@ from threading import Event, Lock
 from typing import ClassVar, NamedTuple, Protocol
 
 from vqrna.model import Model
-from vqrna.prediction.engines import Stopped, map_in_order
+from vqrna.runtime.threads import Stopped, map_in_order
 from vqrna.variation.parts import VariantPart
 from vqrna.variation.scoring import score_records
 from vqrna.variation.settings import VariantSettings
