@@ -69,7 +69,7 @@ def test_an_average_by_hand():
 
 
 def test_averaged_codes_are_of_unit_length():
-    made = network(tiny())
+    made = network(tiny()).train()
     average = WeightAverage(made, decay=0.5)
     made.quantizer.codebook.copy_(network(tiny(), seed=5).quantizer.codebook)
     average.follow(made, step=100)
