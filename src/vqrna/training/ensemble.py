@@ -15,7 +15,7 @@ from vqrna.runtime.files import probe_file
 from vqrna.runtime.provenance import command_line
 from vqrna.training.calibrate import calibrate_model
 from vqrna.training.source import training_source
-from vqrna.training.summary import data_summary
+from vqrna.training.summary import data_summary, earlier_facts
 from vqrna.training.validation import validate_studies
 
 
@@ -68,9 +68,7 @@ def combine(
         _check_data(path, member, summary)
     summary["command"] = command_line()
     summary["members"] = [
-        {"network": _network_hash(member)}
-        | {key: member.training[key] for key in _KEPT if key in member.training}
-        for member in members
+        {"network": _network_hash(member), **earlier_facts(member)} for member in members
     ]
     model = calibrate_model(
         TrainedModel.fresh(network, first.config, first.modifications),
@@ -81,10 +79,6 @@ def combine(
         show_progress=show_progress,
     )
     return save_model(model, out)
-
-
-_KEPT = ("start", "command", "epochs", "best_epoch")
-"""Facts about the training of a member that the ensemble keeps."""
 
 
 def _member(path: str | PathLike[str]) -> TrainedModel:

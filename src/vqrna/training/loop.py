@@ -35,7 +35,7 @@ from vqrna.training.checkpoint import Progress, transfer
 from vqrna.training.epoch import train_epoch
 from vqrna.training.schedule import WeightAverage, make_optimizer
 from vqrna.training.source import check_windows
-from vqrna.training.summary import data_summary
+from vqrna.training.summary import data_summary, earlier_facts
 from vqrna.training.teacher import cached_teacher_logits
 from vqrna.training.validation import mean_of_studies, validate, validate_studies
 
@@ -268,10 +268,7 @@ def _summary(
     start: TrainedModel | None,
 ) -> dict[str, Any]:
     """Summarise data and epochs for the model card."""
-    earlier = {}
-    if start is not None:
-        facts = {key: start.training[key] for key in _KEPT if key in start.training}
-        earlier = {"start": {"model": start.hash, **facts}}
+    earlier = {} if start is None else {"start": {"model": start.hash, **earlier_facts(start)}}
     best = state.history[state.best_epoch - 1]
     of_studies = best.get("studies", {})
     return data_summary(train, valid, studies, of_studies) | {
@@ -281,7 +278,3 @@ def _summary(
         "best_epoch": state.best_epoch,
         "validation": best["valid"],
     }
-
-
-_KEPT = ("start", "command", "epochs", "best_epoch")
-"""Facts about the training of the initial weights that are kept."""

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from vqrna.config import TrainingConfig
-from vqrna.errors import UsageError
 from vqrna.nn.model import EnsembleNetwork, Network
 from vqrna.nn.quantizer import CosineQuantizer
 
@@ -31,17 +30,11 @@ def set_training_mode(network: Network, *, head_only: bool) -> None:
     network.train(not head_only)
     if head_only:
         network.requires_grad_(False)
-        for each in head(network).modules():
+        assert not isinstance(network, EnsembleNetwork)
+        for each in network.head.modules():
             if isinstance(each, nn.Dropout):
                 each.train()
             each.requires_grad_(True)
-
-
-def head(network: Network) -> nn.Module:
-    """Return the classifier of a network; raises UsageError for an ensemble."""
-    if isinstance(network, EnsembleNetwork):
-        raise UsageError("an ensemble is not trained: train its networks")
-    return network.head
 
 
 def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -7,6 +7,7 @@ from typing import Any
 
 from vqrna.data.studies import Study
 from vqrna.data.windows import NEGATIVE, POSITIVE, Windows
+from vqrna.model import TrainedModel
 
 Scores = Mapping[str, Mapping[str, Mapping[str, float]]]
 
@@ -49,3 +50,9 @@ def data_summary(
             for study in studies
         }
     return facts
+
+
+def earlier_facts(model: TrainedModel) -> dict[str, Any]:
+    """Return what later weights keep of the training of `model`, which they are made from."""
+    names = ("start", "command", "epochs", "best_epoch")
+    return {name: model.training[name] for name in names if name in model.training}

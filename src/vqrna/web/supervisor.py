@@ -98,6 +98,8 @@ class Supervisor:
             self._wait(name, now, failed=outcome.seconds < _QUICK)
             log("worker ended", logging.WARNING, name=name, code=outcome.code)
             self._on_restart()
+            with contextlib.suppress(sqlite3.Error):  # a full disk: again before its next start
+                self._release(name, roles[name])
         for name, when in list(self._waiting.items()):
             if now >= when:
                 try:
