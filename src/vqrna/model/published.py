@@ -85,9 +85,9 @@ def read_pth(
     if sorted(order) != sorted(ALPHABET):
         raise UsageError(f"'{base_order}' is not an order of the four bases, such as {BASE_ORDER}")
     config = replace(preset("paper"), length=length)
+    loaded = _load(Path(path))
     with torch.device("meta"):
         names = PaperNetwork(config.model, len(modifications)).state_dict()
-    loaded = _load(Path(path))
     state = _from_published(loaded, names, path, [order.index(base) for base in ALPHABET])
     try:
         check_shapes(config.model, len(modifications), state)
