@@ -109,7 +109,7 @@ def train(
                     f"{start} is a set of models: name one of its folders to start from"
                 )
             if isinstance(loaded.network, EnsembleNetwork):
-                raise UsageError(f"{start} is an ensemble: start from a single network")
+                raise UsageError(f"cannot start from {start}: it averages several networks")
             initial = loaded
         elif config.training.head_only:
             raise UsageError("training the head alone needs weights to start from")
