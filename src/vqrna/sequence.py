@@ -73,6 +73,20 @@ def encode(sequence: str | bytes, ignored: bytes = b"") -> np.ndarray:
     return np.frombuffer(encoded, dtype=np.uint8)
 
 
+def first_invalid_letter(letters: str) -> tuple[int, str]:
+    """Return index and letter of the first letter that :func:`encode` rejects; there must be one.
+
+    Unlike the message of :func:`encode`, counts letters, not bytes.
+    """
+    invalid = []
+    for letter in set(letters):
+        try:
+            encode(letter)
+        except DataError:
+            invalid.append((letters.index(letter), letter))
+    return min(invalid)
+
+
 def decode(tokens: np.ndarray) -> str:
     """Convert tokens to RNA letters (``N`` for ambiguous ones)."""
     return _LETTERS[tokens].tobytes().decode()

@@ -13,7 +13,7 @@ import numpy as np
 
 from vqrna.data.fasta import FastaRecord, protein_hint, read_fasta
 from vqrna.errors import DataError, UsageError
-from vqrna.sequence import encode
+from vqrna.sequence import encode, first_invalid_letter
 
 Sequences = str | PathLike[str] | Mapping[Any, Any] | Iterable[Any]
 """What :func:`read_sequences` accepts; pandas and Biopython objects are iterables."""
@@ -246,12 +246,6 @@ def _text(sequence: Any, name: str) -> str:
 
 def _letter_error(letters: str, name: str) -> DataError:
     """Return an error on the first letter that is not a nucleotide code."""
-    invalid = []
-    for letter in set(letters):
-        try:
-            encode(letter)
-        except DataError:
-            invalid.append((letters.index(letter), letter))
-    at, letter = min(invalid)
+    at, letter = first_invalid_letter(letters)
     message = f"{letter!r} at position {at + 1} is not a nucleotide letter{protein_hint(letter)}"
     return DataError(message, record=shorten(name))

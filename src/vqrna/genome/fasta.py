@@ -20,7 +20,7 @@ from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
 from vqrna.genome.coordinates import MAX_SEQUENCES
 from vqrna.runtime.files import atomic_path
-from vqrna.sequence import ALPHABET, AMBIGUOUS, encode
+from vqrna.sequence import ALPHABET, AMBIGUOUS, encode, first_invalid_letter
 
 _CHUNK = 1 << 17
 _BLOCK = 1 << 24
@@ -167,13 +167,7 @@ class Reader:
 
     def _letter_error(self, letters: str, name: str, first: int) -> DataError:
         """Return an error on the first letter that is not a nucleotide code."""
-        invalid = []
-        for letter in set(letters):
-            try:
-                encode(letter)
-            except DataError:
-                invalid.append((letters.index(letter), letter))
-        at, letter = min(invalid)
+        at, letter = first_invalid_letter(letters)
         words = f"{letter!r} at position {first + at + 1} is not a nucleotide letter"
         line = _line_number(self._genome.path, name, first + at)
         return DataError(words, file=self._genome.path, record=name, line=line)

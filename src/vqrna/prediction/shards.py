@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vqrna._version import __version__
 from vqrna.data.names import NameRule
@@ -26,6 +26,8 @@ from vqrna.prediction.settings import Settings, make_settings
 from vqrna.prediction.source import FastaSource, Source
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.lock import folder_lock
+
+Store = TypeVar("Store")
 
 _MOST_LISTED = 10
 """Most shards that a message lists."""
@@ -112,38 +114,19 @@ def join(
     paths = list(dict.fromkeys(Path(folder) for folder in folders))
     stores = _select_scan([_stores_in(path) for path in paths])
     plans = [plan for store in stores for plan in store.read_plans()]
-    if not plans:
-        raise DataError("no shard in this folder is complete", file=paths[0])
-    plan = plans[0]
-    if plan["vqrna"] != __version__:
-        raise DataError(
-            f"the shards were made by vqrna {plan['vqrna']}, not {__version__}", file=paths[0]
-        )
+    plan = complete_plan(plans, paths[0])
     if len({each["sequences"] for each in plans}) > 1:
         raise DataError(
             "the shards were made from different sequences: the input has changed between them; "
             "run the shards again",
             file=paths[0],
         )
-    if lacking := missing_shards(plans):
-        raise DataError(lacking, file=paths[0])
-    located = _locate_parts(stores, plans)
-    missing = [number for number, store in enumerate(located) if store is None]
-    if missing:
-        raise DataError(
-            f"{len(missing):,} of {plan['units']:,} parts are missing or damaged (the first is "
-            f"part {missing[0] + 1}): check that every shard is complete",
-            file=paths[0],
-        )
-    loaded = load_model(model or plan["model"]["path"], "cpu")
-    if loaded.hash != plan["model"]["hash"]:
-        raise DataError(
-            f"the model is {loaded.hash}, but the shards were made with {plan['model']['hash']}"
-        )
+    located = require_parts(_locate_parts(stores, plans), paths[0])
+    loaded = model_of_plan(plan, model)
     settings = make_settings(loaded.modifications, **plan["settings"])
     options = plan["output"] | ({"formats": formats} if formats else {})
     output = Output(**options | {"formats": tuple(options["formats"])})
-    parts = Parts([store for store in located if store is not None])
+    parts = Parts(located)
     run = {"shards": [each.get("run") for each in plans]}
     source = _open_source(plan["source"], plan["inputs"])
     with results_directory(out or paths[0]) as folder, folder_lock(folder):
@@ -190,6 +173,46 @@ def _select_scan(folders: Sequence[Sequence[PartStore]]) -> list[PartStore]:
 def _is_complete(stores: Sequence[PartStore]) -> bool:
     plans = [plan for store in stores for plan in store.read_plans()]
     return bool(plans) and not missing_shards(plans) and None not in _locate_parts(stores, plans)
+
+
+def complete_plan(plans: Sequence[dict[str, Any]], folder: Path) -> dict[str, Any]:
+    """Return the first plan, if this version made the plans and all shards have finished.
+
+    Raises DataError otherwise, with the name of `folder`.
+    """
+    if not plans:
+        raise DataError("no shard in this folder is complete", file=folder)
+    version = plans[0]["vqrna"]
+    if version != __version__:
+        raise DataError(f"the shards were made by vqrna {version}, not {__version__}", file=folder)
+    if lacking := missing_shards(plans):
+        raise DataError(lacking, file=folder)
+    return plans[0]
+
+
+def require_parts(located: Sequence[Store | None], folder: Path) -> list[Store]:
+    """Return the store of each part; raises DataError if a part has none."""
+    missing = [number for number, store in enumerate(located) if store is None]
+    if missing:
+        raise DataError(
+            f"{len(missing):,} of {len(located):,} parts are missing or damaged (the first is "
+            f"part {missing[0] + 1}): check that every shard is complete",
+            file=folder,
+        )
+    return [store for store in located if store is not None]
+
+
+def model_of_plan(plan: Mapping[str, Any], path: str | PathLike[str] | None) -> Model:
+    """Load the model that shards were made with, from `path` if given.
+
+    Raises DataError if the file contains another model.
+    """
+    loaded = load_model(path or plan["model"]["path"], "cpu")
+    if loaded.hash != plan["model"]["hash"]:
+        raise DataError(
+            f"the model is {loaded.hash}, but the shards were made with {plan['model']['hash']}"
+        )
+    return loaded
 
 
 def missing_shards(plans: Sequence[Mapping[str, Any]]) -> str:

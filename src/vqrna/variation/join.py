@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
-from vqrna._version import __version__
 from vqrna.errors import DataError
-from vqrna.model.weights import load_model
 from vqrna.prediction.engines import resolve_jobs
-from vqrna.prediction.shards import missing_shards
+from vqrna.prediction.shards import complete_plan, model_of_plan, require_parts
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.lock import folder_lock
 from vqrna.variation.result import VariantEffects
@@ -56,28 +54,10 @@ def join_variants(
         listed = ", ".join(str(store.directory) for store in stores)
         raise DataError(f"the shards are of different runs: {listed}; remove those of other runs")
     plans = [plan for store in stores for plan in store.read_plans()]
-    if not plans:
-        raise DataError("no shard in this folder is complete", file=paths[0])
-    plan = plans[0]
-    if plan["vqrna"] != __version__:
-        raise DataError(
-            f"the shards were made by vqrna {plan['vqrna']}, not {__version__}", file=paths[0]
-        )
-    if lacking := missing_shards(plans):
-        raise DataError(lacking, file=paths[0])
-    located = [next((s for s in stores if s.has(n)), None) for n in range(plan["units"])]
-    missing = [n for n, store in enumerate(located) if store is None]
-    if missing:
-        raise DataError(
-            f"{len(missing):,} of {plan['units']:,} parts are missing (the first is part "
-            f"{missing[0] + 1}): check that every shard is complete",
-            file=paths[0],
-        )
-    loaded = load_model(model or plan["model"]["path"], "cpu")
-    if loaded.hash != plan["model"]["hash"]:
-        raise DataError(
-            f"the model is {loaded.hash}, but the shards were made with {plan['model']['hash']}"
-        )
+    plan = complete_plan(plans, paths[0])
+    kept = [next((s for s in stores if s.has(n)), None) for n in range(plan["units"])]
+    located = require_parts(kept, paths[0])
+    loaded = model_of_plan(plan, model)
     settings = make_variant_settings(loaded.modifications, **plan["settings"])
     source = open_tracks(settings.modifications, **plan["source"])
     with open_vcf(plan["vcf"]) as file:
@@ -85,7 +65,7 @@ def join_variants(
             raise DataError("an input file has changed since the shards were made: run them again")
         target = out or paths[0]
         with results_directory(target) as folder, folder_lock(folder):
-            parts = StoredParts([store for store in located if store is not None])
+            parts = StoredParts(located)
             run = {"shards": [each["run"] for each in plans]}
             result = write_results(
                 parts, folder, file, source, loaded, settings, formats or plan["formats"],
