@@ -126,6 +126,11 @@ def blocks() -> list[Block]:
             "scan_reliability",
             results(scan_reliability, scan_reliability.table),
         ),
+        Block(
+            DOCS / "probabilities.md",
+            "scan_reliability_ensemble",
+            lambda: scan_reliability.exceptions(read_results(scan_reliability.ENSEMBLE)),
+        ),
         Block(DOCS / "multiple_testing.md", "tails", results(tail_check, tail_check.table)),
         Block(DOCS / "web.md", "web_load", results(web_load, web_load.table)),
         Block(DOCS / "studies.md", "studies", studies),

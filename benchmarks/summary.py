@@ -66,6 +66,7 @@ def quality() -> str:
         ("AUROC, benchmark (leak-free cross-validation)", *_folds("auroc"), "quality"),
         ("AUROC of the site within 250 nt (the same)", *_folds("within"), "quality"),
         ("AUROC, other studies", *_studies(), "studies"),
+        ("the same, `--model ensemble`", *_studies("ensemble"), "studies"),
         ("the same, trained without the study", *_without(), "studies"),
     ]
     return _table("measured", rows)
@@ -133,9 +134,9 @@ def _table(title: str, rows: list[tuple[str, str, str, str]]) -> str:
     return "\n".join(lines)
 
 
-def _studies() -> tuple[str, str]:
+def _studies(model: str = "ours") -> tuple[str, str]:
     """Return the mean over studies and types, and that of trees trained on each study alone."""
-    ours, trees = (_mean_of_rows(read(f"studies/{name}")["rows"]) for name in ("ours", "trees"))
+    ours, trees = (_mean_of_rows(read(f"studies/{name}")["rows"]) for name in (model, "trees"))
     return f"{ours:.3f}", f"{trees:.3f} (trees trained on each study alone)"
 
 

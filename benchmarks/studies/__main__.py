@@ -1,7 +1,7 @@
 """Measure models on the validation windows of other studies; write the table and the picture.
 
 Run by ``make benchmark-studies``. Results are kept in ``results/studies`` and measured again only
-if it is deleted. Networks are trained in ``runs/studies`` and resumed after an interruption.
+if they are deleted, or of other weights. Networks are trained in ``runs/studies`` and resumed after an interruption.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--weights",
         nargs="*",
-        default=["ours"],
+        default=["ours", "ensemble=ensemble"],
         metavar="NAME[=PATH]",
-        help="trained models to measure on all studies (default: ours, the shipped model)",
+        help="trained models to measure on all studies (default: the shipped ones)",
     )
     p.add_argument(
         "--without",
@@ -114,7 +114,7 @@ def work(args: argparse.Namespace) -> None:
     def measure(
         name: str, model: Callable[[Study], Scorer], among: Sequence[Study], **settings: Any
     ) -> None:
-        if (RESULTS / f"{name}.json").exists():
+        if is_kept(name, settings.get("model")):
             print(f"{name}: kept")
             return
         started = time.monotonic()
@@ -137,7 +137,7 @@ def work(args: argparse.Namespace) -> None:
     for given in args.weights:
         name, _, path = given.partition("=")
         loaded = load_model(path or None, "cpu")
-        measure(name, lambda _, loaded=loaded: loaded, studies)  # type: ignore[misc]
+        measure(name, lambda _, loaded=loaded: loaded, studies, model=loaded.hash)  # type: ignore[misc]
     names = [s.name for s in studies] + [ALL] if "each" in args.without else list(args.without)
     shipped = load_model(None, "cpu")
     assert isinstance(shipped, TrainedModel)
@@ -157,6 +157,14 @@ def work(args: argparse.Namespace) -> None:
                 "also_without": [other for other in parts if other != part],
             }
             measure(f"without-{part}", lambda _, network=network: network, among, **training)  # type: ignore[misc]
+
+
+def is_kept(name: str, model: str | None = None) -> bool:
+    """Return whether there is a result with this name, of the weights with this hash if given."""
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        return False
+    return model is None or json.loads(path.read_text(encoding="utf-8")).get("model") == model
 
 
 def measured(model: Any, study: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from benchmarks.studies.__main__ import measured
+from benchmarks.studies.__main__ import is_kept, measured
 from benchmarks.studies.table import rows, table
 
 from vqrna.data.benchmark import benchmark_modifications
@@ -91,3 +91,14 @@ def test_the_shipped_network_scores_a_study_as_the_table_says(root, benchmark_da
     (row,) = measured(load_model(device="cpu"), study)
     (expected,) = [each for each in kept if each["study"] == study.name]
     assert row["value"] == pytest.approx(expected["value"], abs=1e-3)
+
+
+def test_a_result_of_other_weights_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.studies.__main__.RESULTS", tmp_path)
+    assert not is_kept("ours", "a")
+    (tmp_path / "ours.json").write_text('{"model": "a"}')
+    (tmp_path / "trees.json").write_text("{}")
+    assert is_kept("ours", "a")
+    assert not is_kept("ours", "b")
+    assert is_kept("trees")
+    assert not is_kept("trees", "a")
