@@ -1,7 +1,8 @@
 """Measure models on the validation windows of other studies; write the table and the picture.
 
 Run by ``make benchmark-studies``. Results are kept in ``results/studies`` and measured again only
-if they are deleted, or of other weights. Networks are trained in ``runs/studies`` and resumed after an interruption.
+if they are deleted, or of other weights. Networks are trained in ``runs/studies`` and resumed after
+an interruption.
 """
 
 from __future__ import annotations
