@@ -317,3 +317,21 @@ def seconds_of(program: str) -> float:
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_an_interrupt_while_the_command_line_is_imported_is_one_line():
+    program = """
+import sys
+from vqrna.__main__ import run
+
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "vqrna.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted())
+run()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "vqrna: stopped: interrupted\n"
