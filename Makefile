@@ -17,7 +17,6 @@ export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 
 # Sites of further studies are annotated in the calibration of probabilities
 ALL_STUDIES = $(addprefix --studies ,$(wildcard $(VQRNA_DATA)/studies))
-HEAD := --head-only --epochs 5 --learning-rate 0.0005
 
 .DEFAULT_GOAL := help
 .PHONY: architecture ensemble golden help setup demo test test-fast check format clean weights install-weights screenshot web-atlas pages pictures benchmark-training benchmark-validation benchmark-evaluation benchmark-adapter benchmark-flags benchmark-scan benchmark-exact \
@@ -110,18 +109,19 @@ docs: $(STAMP)  ## build the documentation site in build/site, with the output o
 docs-check: $(STAMP)  ## build the site without running its code; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --site-dir build/site-check
 
-weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the benchmark; about an hour)
+# Twelve epochs with a teacher; then the head alone learns from labels, on unchanged codes
+HEAD := --head-only --epochs 5 --learning-rate 0.0005 --threads 1 --resume
+weights: $(STAMP)  ## train the shipped weights (VQRNA_DATA: folder of the benchmark; two hours)
 	@test -n "$(VQRNA_DATA)" || { echo "make weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
-	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/vqrna-501 --teacher trees --epochs 12 --seed 2 --threads 1 --resume
-	$(MAKE) install-weights RUN=runs/vqrna-501 CHOSEN="of the trainings in docs/studies.md the one with the best scores of validation windows"
+	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/vqrna-501-teacher --teacher trees --epochs 12 --seed 2 --threads 1 --resume
+	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/vqrna-501 --from runs/vqrna-501-teacher $(HEAD) --seed 2
+	$(MAKE) install-weights RUN=runs/vqrna-501 CHOSEN="one of the networks in docs/studies.md, by the scores of validation windows"
 
-# Two networks; the last stage of each trains its head on labels alone, on unchanged codes
 ensemble: $(STAMP)  ## train and ship the ensemble: the shipped network and one with another seed (VQRNA_DATA; two hours)
 	@test -n "$(VQRNA_DATA)" || { echo "make ensemble: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
-	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/vqrna-501-seed0 --teacher trees --epochs 12 --seed 0 --threads 1 --resume
-	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --from shipped --out runs/vqrna-501-head2 $(HEAD) --seed 2 --threads 1 --resume
-	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --from runs/vqrna-501-seed0 --out runs/vqrna-501-head0 $(HEAD) --seed 0 --threads 1 --resume
-	$(BIN)/vqrna model combine runs/vqrna-501-head2 runs/vqrna-501-head0 --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/ensemble.safetensors
+	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/vqrna-501-seed0-teacher --teacher trees --epochs 12 --seed 0 --threads 1 --resume
+	$(BIN)/vqrna train --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/vqrna-501-seed0 --from runs/vqrna-501-seed0-teacher $(HEAD) --seed 0
+	$(BIN)/vqrna model combine shipped runs/vqrna-501-seed0 --data "$(VQRNA_DATA)" $(ALL_STUDIES) --out runs/ensemble.safetensors
 	$(BIN)/python benchmarks/install_weights.py runs/ensemble.safetensors --name ensemble
 	$(BIN)/python -m tests.golden
 	$(BIN)/python -m benchmarks.scan_reliability "$(VQRNA_DATA)" $(wildcard $(VQRNA_DATA)/studies) --model ensemble
