@@ -170,3 +170,9 @@ def test_no_error_is_that_of_another_library():
     for given in (object(), [object()], {"a": object()}, [[]], [("a",)], [b"x"], {b"a": "A"}):
         with pytest.raises(VqrnaError):
             read(given)
+
+
+def test_a_name_with_half_a_surrogate_pair_is_refused():
+    """It could not be written to a file."""
+    with pytest.raises(DataError, match=r"'a\?': the name of sequence 2 is not valid Unicode text"):
+        list(read_sequences([("b", "ACGU"), ("a\ud800", "ACGU")]))

@@ -186,7 +186,8 @@ def test_odd_lines_are_told(scan, known):
     agreement = compare(scan / "sites.tsv", known)
     assert counts(agreement)["m6A", "low"] == (5, 6, 3)
     assert agreement.notes == (
-        "known.bed: skipped lines with an unknown or other modification: 1 (ownC 1)",
+        "known.bed: skipped lines with an unknown or other modification: 1 (ownC 1) "
+        f"(first: line {KNOWN.count(chr(10)) + 2})",
         "known.bed: repeated lines, counted once: 1",
     )
 

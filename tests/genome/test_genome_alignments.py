@@ -104,6 +104,25 @@ def test_without_an_alignment_that_fits_a_note_counts_them(numbers, alignment):
     )
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        "Target=NM_1.1 1 21 -;Gap=M12 I1 M8",  # other strand of the transcript
+        "Target=NM_1.1 -1 21 +;Gap=M12 I1 M8",
+        "Target=NM_1.1;Gap=M12 I1 M8",
+        f"Target=NM_1.1 {'1' * 5000} 21 +",
+        "Target=NM_1.1 1 21 +;Gap=Q3",
+        f"Target=NM_1.1 1 21 +;Gap=M{'1' * 5000}",
+    ],
+)
+def test_an_alignment_that_cannot_be_read_has_a_note_too(numbers, attributes):
+    """Also without the note of RefSeq that the transcript differs from the genome."""
+    text = transcript("+", (11, 30)) + line("cDNA_match", 11, 30, "+", attributes)
+    at, notes, _ = numbers(text)
+    assert at == {p: p - 10 for p in range(11, 31)}
+    assert "1 (no alignment, cDNA_match, that fits" in notes[0]
+
+
 def test_unspliced_positions_are_along_the_genome(numbers):
     text = transcript("+", (11, 30), note=NOTE) + match(11, 30, "+", "1 21", "M12 I1 M8")
     at, notes, _ = numbers(text, unspliced=True)

@@ -219,11 +219,23 @@ def _record(name: Any, sequence: Any, number: int) -> FastaRecord:
     if _CONTROL.search(title):
         message = "the name of a sequence must not contain line breaks or tabs"
         raise DataError(message, record=shorten(_CONTROL.sub(" ", title)))
+    if not _is_text(title):
+        message = f"the name of sequence {number} is not valid Unicode text"
+        raise DataError(message, record=shorten(title.encode("utf-8", "replace").decode()))
     letters = "".join(_text(sequence, title).split())
     try:
         return FastaRecord(title, "", encode(letters), None, None)
     except DataError:
         raise _letter_error(letters, title) from None
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name can be written to a file: not with half of a surrogate pair."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _text(sequence: Any, name: str) -> str:

@@ -15,6 +15,8 @@ from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.known_sites import (
     SCANNED,
     STRIDE,
+    UNKNOWN,
+    UNMODIFIED,
     KnownSites,
     ScannedRegions,
     read_known,
@@ -399,14 +401,22 @@ def _skipped_lines(known: KnownSites, path: AnyPath) -> Iterable[str]:
     """Yield notes on the lines that were skipped or changed; many unknown codes are one note."""
     name = Path(path).name
     if known.unknown:
-        yield f"{name}: skipped lines with an unknown or other modification: {_by_code(known)}"
+        words = f"{_by_code(known)}{_first_line(known, UNKNOWN)}"
+        yield f"{name}: skipped lines with an unknown or other modification: {words}"
     if known.unmodified:
-        yield f"{name}: skipped lines with too few modified reads: {known.unmodified:,}"
+        words = f"{known.unmodified:,}{_first_line(known, UNMODIFIED)}"
+        yield f"{name}: skipped lines with too few modified reads: {words}"
     yield from skipped_notes(replace(each, file=name) for each in known.malformed)
     if known.strandless:
         yield f"{name}: sites without a strand, counted as forward: {known.strandless:,}"
     if known.repeated:
         yield f"{name}: repeated lines, counted once: {known.repeated:,}"
+
+
+def _first_line(known: KnownSites, reason: str) -> str:
+    """Return the first skipped line whose reason ends with `reason`, for a note."""
+    lines = [s.first_line for s in known.skipped if s.first_line and s.reason.endswith(reason)]
+    return f" (first: line {min(lines)})" if lines else ""
 
 
 def _by_code(known: KnownSites) -> str:

@@ -45,6 +45,10 @@ SCANNED = "scanned.bed"
 _MOST_COMMENTS = 1000  # lines of a header
 
 
+UNKNOWN, UNMODIFIED = "is unknown or not compared", "too few modified reads"
+"""Ends of reasons for which lines are skipped."""
+
+
 @dataclass(frozen=True, eq=False)
 class KnownSites:
     """Sites that are known to be modified, without duplicates."""
@@ -184,14 +188,14 @@ def read_known(
     others = [
         SkippedInput(
             file,
-            f"modification {code[:40] or 'without a name'} is unknown or not compared",
+            f"modification {code[:40] or 'without a name'} {UNKNOWN}",
             count,
             first_lines[codes[code]],
         )
         for code, count in unknown.items()
     ]
     if unmodified:
-        others.append(SkippedInput(file, "too few modified reads", unmodified, first_unmodified))
+        others.append(SkippedInput(file, UNMODIFIED, unmodified, first_unmodified))
     malformed = skipped.inputs()
     return KnownSites(
         tuple(ids),

@@ -81,14 +81,22 @@ class Alignments:
         self._parts: dict[tuple[bytes, int, int], dict[bytes, list[AlignedPart]]] = {}
 
     def add(self, start: int, stop: int, chromosome: int, strand: int, attributes: bytes) -> None:
-        """Add a line; alignments to another strand of the target are ignored."""
+        """Add a line.
+
+        A line that cannot be read, or aligns to the other strand of the target, is kept as a part
+        that fits no exons, so that the transcript is not numbered by the genome without a note.
+        """
         values = gff3_values(attributes)
-        target = _TARGET.fullmatch(values.get(b"Target", b""))
+        words = values.get(b"Target", b"").split()
+        if not words:
+            return
+        target = _TARGET.fullmatch(values[b"Target"])
         gap = values.get(b"Gap", b"")
         if not target or (gap and not _GAP.fullmatch(gap)):
-            return
-        part = AlignedPart(start, stop, int(target[2]) - 1, int(target[3]), gap)
-        lines = self._parts.setdefault((target[1], chromosome, strand), {})
+            part = AlignedPart(start, stop, 0, 0, b"")
+        else:
+            part = AlignedPart(start, stop, int(target[2]) - 1, int(target[3]), gap)
+        lines = self._parts.setdefault((words[0], chromosome, strand), {})
         lines.setdefault(values.get(b"ID", b""), []).append(part)
 
     def of(
