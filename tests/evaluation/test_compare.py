@@ -393,6 +393,7 @@ def test_other_names_are_told_without_what_was_scanned(tmp_path):
         ("chr1\t10\t1.5\n", "is not a table of sites"),
         ("sequence\tposition\tstrand\tmodification\n", "has no column 'call'"),
         (HEADER + "chr1\tx\t+\tm6A\tlow\n", "is not a complete table of sites"),
+        (HEADER + "chr1\t0\t+\tm6A\tlow\n", "has a position before the first base"),
         (HEADER + "chr1\t9\t+\tm9A\tlow\n", "line 2: unknown modification 'm9A'"),
         (HEADER + "chr1\t9\t+\tm6A\tlofty\n", "line 2: invalid call 'lofty'"),
         (HEADER + "chr1\t9\t?\tm6A\tlow\n", "invalid strand '?'"),

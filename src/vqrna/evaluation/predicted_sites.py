@@ -256,6 +256,7 @@ def _parquet_tables(path: Path) -> Iterator[pd.DataFrame]:
             if table["position"].dtype.kind not in "iu":
                 raise TypeError("positions must be whole numbers")
             table = _normalised(table, "position")
+        _check_positions(table, path)
         yield table
 
 
@@ -312,11 +313,21 @@ def _text_tables(path: Path) -> Iterator[pd.DataFrame]:
                     table = next(tables, None)
                 if table is None:
                     return
-                yield _normalised(table, position)
+                table = _normalised(table, position)
+                _check_positions(table, path)
+                yield table
         except pd.errors.EmptyDataError:
             return  # a scan without sites
         except (pd.errors.ParserError, ValueError, OverflowError) as error:
             raise DataError(f"is not a complete table of sites: {error}", file=path) from None
+
+
+def _check_positions(table: pd.DataFrame, path: Path) -> None:
+    """Raise DataError for a position before the first base."""
+    before = table["position"] < 0
+    if before.any():
+        name = table["sequence"][before].iloc[0]
+        raise DataError("has a position before the first base", file=path, record=str(name)[:100])
 
 
 def _normalised(table: pd.DataFrame, position: str) -> pd.DataFrame:
