@@ -113,7 +113,7 @@ def test_an_ensemble_is_no_start_of_a_training(trained, tmp_path):
     paths = [trained / "seed0", trained / "seed1"]
     combine(paths, trained / "data", tmp_path / "both.safetensors", show_progress=False)
     windows = planted(64, seed=1, symbols=SYMBOLS)
-    with pytest.raises(UsageError, match="is an ensemble"):
+    with pytest.raises(UsageError, match="averages several networks"):
         train(
             Source(windows, windows), tmp_path / "run", tiny(), start=tmp_path / "both.safetensors"
         )
