@@ -401,22 +401,16 @@ def _skipped_lines(known: KnownSites, path: AnyPath) -> Iterable[str]:
     """Yield notes on the lines that were skipped or changed; many unknown codes are one note."""
     name = Path(path).name
     if known.unknown:
-        words = f"{_by_code(known)}{_first_line(known, UNKNOWN)}"
+        words = f"{_by_code(known)}{known.first_line(UNKNOWN)}"
         yield f"{name}: skipped lines with an unknown or other modification: {words}"
     if known.unmodified:
-        words = f"{known.unmodified:,}{_first_line(known, UNMODIFIED)}"
+        words = f"{known.unmodified:,}{known.first_line(UNMODIFIED)}"
         yield f"{name}: skipped lines with too few modified reads: {words}"
     yield from skipped_notes(replace(each, file=name) for each in known.malformed)
     if known.strandless:
         yield f"{name}: sites without a strand, counted as forward: {known.strandless:,}"
     if known.repeated:
         yield f"{name}: repeated lines, counted once: {known.repeated:,}"
-
-
-def _first_line(known: KnownSites, reason: str) -> str:
-    """Return the first skipped line whose reason ends with `reason`, for a note."""
-    lines = [s.first_line for s in known.skipped if s.first_line and s.reason.endswith(reason)]
-    return f" (first: line {min(lines)})" if lines else ""
 
 
 def _by_code(known: KnownSites) -> str:

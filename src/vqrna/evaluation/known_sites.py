@@ -73,6 +73,11 @@ class KnownSites:
     def __len__(self) -> int:
         return len(self.position)
 
+    def first_line(self, reason: str) -> str:
+        """Return the first line skipped for a reason that ends with `reason`, for a note."""
+        lines = [s.first_line for s in self.skipped if s.first_line and s.reason.endswith(reason)]
+        return f" (first: line {min(lines)})" if lines else ""
+
     def take(self, rows: np.ndarray) -> KnownSites:
         """Return some of the sites, by mask; the counts of lines stay."""
         return replace(
