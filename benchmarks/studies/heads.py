@@ -352,7 +352,7 @@ def main(data: Path) -> None:
     start = model.network.head
     assert isinstance(start, TwoPartHead)
     start.eval()
-    none = Way("none", "as shipped")
+    none = Way("none", "none: the head to start from")
     rows = []
     for way in (none, *WAYS):
         head, heads = (start, StudyHeads(start, 1)) if way is none else train(start, drawn, way)

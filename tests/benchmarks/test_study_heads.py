@@ -76,15 +76,19 @@ def test_a_weight_for_studies_moves_the_shared_head_towards_them(
 ) -> None:
     few = (drawn.source != 0) | (torch.arange(WINDOWS) % 9 == 1)  # the second study against few
     kept = Drawn(*(getattr(drawn, name)[few] for name in Drawn.__annotations__))
-    for weight, ours, theirs in ((0.1, 0.8, 0.3), (10.0, 0.3, 0.8)):
+
+    def accuracies(weight: float) -> tuple[float, float]:
+        """Of the main data and of the second study."""
         shared, _ = heads.train(head, kept, Way("w", "", teacher=0.0, study_weight=weight))
         predicted = predict(Way("", ""), shared, StudyHeads(shared, 2), kept.features.numpy())
-        if ours > theirs:
-            assert accuracy(kept, predicted, -1) > ours
-            assert accuracy(kept, predicted, 1) < theirs
-        else:
-            assert accuracy(kept, predicted, -1) < ours
-            assert accuracy(kept, predicted, 1) > theirs
+        return accuracy(kept, predicted, -1), accuracy(kept, predicted, 1)
+
+    main, study = accuracies(0.1)
+    assert main > 0.8
+    assert study < 0.3
+    main, study = accuracies(10.0)
+    assert main < 0.3
+    assert study > 0.8
 
 
 def test_groups_with_a_high_loss_get_a_higher_weight_up_to_a_limit() -> None:
