@@ -138,7 +138,7 @@ install-weights: $(STAMP)  ## ship the weights of a training with all that depen
 	$(BIN)/python -m tests.golden
 	$(BIN)/python -m benchmarks.web_atlas "$(VQRNA_DATA)"
 	$(BIN)/python -m benchmarks.scan_reliability "$(VQRNA_DATA)" $(wildcard $(VQRNA_DATA)/studies)
-	for each in validation_table evaluation_tables flags_check scan_exact tail_check studies; do $(BIN)/python -m benchmarks.$$each "$(VQRNA_DATA)" || exit 1; done
+	for each in validation_table evaluation_tables flags_check scan_exact tail_check studies pictures; do $(BIN)/python -m benchmarks.$$each "$(VQRNA_DATA)" || exit 1; done
 	$(BIN)/python -m benchmarks.pages
 
 screenshot: $(STAMP)  ## take the picture of the web page for README (needs Chromium)
