@@ -129,7 +129,7 @@ ensemble: $(STAMP)  ## train and ship the ensemble: the shipped network and one 
 	$(BIN)/python -m benchmarks.pages
 
 # Everything that depends on the weights: calibration, model card, atlas, reliability table and picture, generated blocks
-install-weights: $(STAMP)  ## ship the weights of a training with all that depends on them (RUN, CHOSEN, VQRNA_DATA; an hour)
+install-weights: $(STAMP)  ## ship the weights of a training with all that depends on them (RUN, CHOSEN, VQRNA_DATA; two hours)
 	@test -n "$(VQRNA_DATA)" || { echo "make install-weights: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	@test -n "$(RUN)" || { echo "make install-weights: set RUN to the folder of a training, or a file of weights"; exit 2; }
 	@mkdir -p runs
