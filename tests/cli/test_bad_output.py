@@ -124,7 +124,16 @@ def test_a_full_disk_behind_standard_output(fasta, model):
     program = [sys.executable, "-c", "from vqrna.cli import run; run()", *map(str, words)]
     with open("/dev/full", "w") as full:  # noqa: PTH123  (a device)
         done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "vqrna: error: the disk is full\n")
+    message = "vqrna: error: standard output: cannot write: the disk is full\n"
+    assert (done.returncode, done.stderr) == (1, message)
+
+
+def test_a_table_needs_standard_output(fasta, model):
+    program = "import os; os.close(1); from vqrna.cli import run; run()"
+    command = [sys.executable, "-c", program, "predict", fasta, "--model", model, "--out", "-"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    message = "vqrna: error: standard output is closed: --out - needs it\n"
+    assert (done.returncode, done.stderr) == (1, message)
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)

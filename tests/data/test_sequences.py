@@ -84,6 +84,10 @@ def test_text_that_is_a_sequence_is_named_sequence(text, letters):
     assert read(text) == [("sequence", letters)]
 
 
+def test_a_sequence_of_biopython_is_named_sequence():
+    assert read(Seq("ACGU")) == [("sequence", "ACGU")]
+
+
 def test_a_protein_is_not_repeated_in_the_message():
     for given in ("MKVLAAGIEF" * 20, ["MKVLAAGIEF" * 20], "MKVLAAGIEF" * 500):
         with pytest.raises(DataError, match=r"MKVLAAGIEFMKVLAAGIEFMKVLAAGIEF\.\.\.: no such file"):
@@ -131,6 +135,7 @@ LONG = "ACGU" * 1000
         (pd.Series({"a": "ACGU", "b": float("nan")}), "record 'b': the sequence is missing"),
         ([("a\tb", "ACGU")], "record 'a b': the name of a sequence must not contain"),
         (SeqRecord(Seq(None, 10), id="x"), "record 'x': the sequence has no letters"),
+        ([(LONG, "NM_1")], r"is it the name\? Pairs are \(name, sequence\)"),
     ],
 )
 def test_invalid_sequences_are_reported_with_their_name(given, message):

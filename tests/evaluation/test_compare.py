@@ -256,7 +256,16 @@ def test_known_sites_that_were_not_scanned_do_not_count(tmp_path, known):
         ("m6A", "medium"): (4, 3, 2),
         ("m6A", "high"): (2, 3, 2),
     }
-    assert agreement.notes == ("4 of 7 known sites were not scanned: skipped",)
+    assert agreement.notes == (
+        "known.bed: skipped 1: end beyond the sequence (first: line 5)",
+        "3 of 6 known sites were not scanned: skipped",
+    )
+    assert [(x.reason, x.count) for x in agreement.skipped] == [
+        ("end beyond the sequence", 1),
+        ("not scanned", 3),
+    ]
+    with pytest.raises(DataError, match=r"known.bed, line 5: the site is beyond the end"):
+        compare(scan / "sites.tsv", known, strict=True)
     other = tmp_path / "other.bed"
     other.write_text(SCANNED)
     agreement = compare(scan / "sites.tsv", known, scanned=other)
@@ -392,7 +401,13 @@ def test_other_names_are_told_without_what_was_scanned(tmp_path):
     [
         ("chr1\t10\t1.5\n", "is not a table of sites"),
         ("sequence\tposition\tstrand\tmodification\n", "has no column 'call'"),
-        (HEADER + "chr1\tx\t+\tm6A\tlow\n", "is not a complete table of sites"),
+        (HEADER + "chr1\tx\t+\tm6A\tlow\n", "sites.tsv, line 2: invalid position 'x'"),
+        (HEADER + "chr1\t+5\t+\tm6A\tlow\n", "invalid position '+5'"),
+        (HEADER + "chr1\t5.0\t+\tm6A\tlow\n", "invalid position '5.0'"),
+        (HEADER + "chr1\t1_0\t+\tm6A\tlow\n", "invalid position '1_0'"),
+        (HEADER + f"chr1\t{'9' * 16}\t+\tm6A\tlow\n", "invalid position '9999"),
+        (HEADER + "chr1\t5\t+\tm6A\tlow\nchr1\n", "line 3: invalid position ''"),
+        (HEADER + '"chr1\t5\t+\tm6A\tlow\n', "line 2: a quoted name has no end"),
         (HEADER + "chr1\t0\t+\tm6A\tlow\n", "has a position before the first base"),
         (HEADER + "chr1\t9\t+\tm9A\tlow\n", "line 2: unknown modification 'm9A'"),
         (HEADER + "chr1\t9\t+\tm6A\tlofty\n", "line 2: invalid call 'lofty'"),

@@ -55,6 +55,26 @@ def test_bedmethyl_is_recognised(tmp_path, form):
     assert known.unmodified == 1
 
 
+def test_a_position_without_reads_is_not_a_site(tmp_path):
+    rows = [methyl("a", 5, "nan"), *ROWS]
+    known = read_known(write(tmp_path, rows), MODIFICATIONS)
+    assert sites(known) == EXPECTED
+    assert known.unmodified == 2
+
+
+@pytest.mark.parametrize("percent", ["0.00", "nan", "80"])
+def test_bedmethyl_behind_bed_is_not_taken_for_bed(tmp_path, percent):
+    rows = [["tx", 1, 2, "m6A", 0, "+"], ["tx", 3, 4, "m6A"], methyl("a", 5, percent)]
+    path = write(tmp_path, rows)
+    known = read_known(path, MODIFICATIONS)
+    assert sites(known) == {("m6A", 1), ("m6A", 3)}
+    assert [(x.reason, x.first_line) for x in known.malformed] == [
+        ("format unlike the first site", 3)
+    ]
+    with pytest.raises(DataError, match="line 3: has a percentage of modified reads, unlike"):
+        read_known(path, MODIFICATIONS, strict=True)
+
+
 def test_min_percent_is_the_lowest_percentage(tmp_path):
     path = write(tmp_path, ROWS)
     known = read_known(path, MODIFICATIONS, min_percent=20.5)

@@ -11,8 +11,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from small_scan import KINDS
-from vqrna.evaluation.agreement import Matches
 from vqrna.evaluation.known_sites import KnownSites, read_known
+from vqrna.evaluation.matching import Matches
 from vqrna.evaluation.predicted_sites import Block
 
 NAMES = ("a", "b", "c")
@@ -24,9 +24,14 @@ PLACES = st.lists(
 )
 
 
+def known_of_arrays(names, sequence, position, reverse, kind) -> KnownSites:
+    lines = np.arange(1, len(kind) + 1)
+    return KnownSites(names, sequence, position, reverse, kind, file="known.bed", line=lines)
+
+
 def known_of(rows) -> KnownSites:
     sequence, position, reverse, kind = np.array(rows, dtype=np.int64).reshape(-1, 4).T
-    return KnownSites(NAMES, sequence, position, reverse.astype(bool), kind)
+    return known_of_arrays(NAMES, sequence, position, reverse.astype(bool), kind)
 
 
 def block_of(rows, tiers) -> Block:
@@ -95,7 +100,7 @@ def test_places_far_out_and_many_sequences_stay_apart():
     sequence = np.array([0, 999_998, 999_999, 999_999])
     position = np.array([0, 4_000_000_000, 0, 4_000_000_000])
     reverse, kind = np.array([True, False, False, True]), np.array([1, 0, 0, 1])
-    matches = Matches(KnownSites(names, sequence, position, reverse, kind), 12, 1000)
+    matches = Matches(known_of_arrays(names, sequence, position, reverse, kind), 12, 1000)
     tier = np.array([1, 1, 1, 1])
     moved = position + np.array([5, -5, 1000, 1001])
     matches.add(Block(names, sequence, moved, reverse, kind, tier))

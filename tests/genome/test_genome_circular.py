@@ -89,6 +89,18 @@ def test_context_continues_across_the_origin(opened):
     assert decode(region.tokens) == rna((CIRCLE * 5)[before:][: 2 * (LENGTH + 3) + 3])
 
 
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_exons_numbered_from_the_origin_again(opened, strand):
+    place = f"chrM\tx\t%s\t%d\t%d\t.\t{strand}\t.\t%s\n"
+    ends = [(12, 14), (18, 20), (1, 4)]
+    text = REGION + place % ("ncRNA", 12, 24, "ID=p")
+    text += "".join(place % ("exon", *each, "Parent=p") for each in ends)
+    expected = spliced(
+        opened(REGION + exons("p", strand, (12, 14), (18, 24)), context="transcript")
+    )
+    assert spliced(opened(text, context="transcript")) == expected
+
+
 def test_a_sequence_that_is_not_circular_ends(opened):
     source = opened(REGION + exons("p", "+", (2, 4), chromosome="chr1"), flank=5)
     (region,) = source.regions()

@@ -16,14 +16,10 @@ import typer
 
 from vqrna._version import __version__
 from vqrna.cli.commands import LazyGroup, import_help_writer
-from vqrna.cli.exits import (
-    one_line_warnings,
-    open_closed_streams,
-    report_error,
-    signals_as_exceptions,
-)
+from vqrna.cli.exits import one_line_warnings, report_error, signals_as_exceptions
 from vqrna.cli.options import option
 from vqrna.runtime.provenance import running
+from vqrna.runtime.streams import naming_stdout, open_closed_streams
 
 _EXAMPLE = (
     "[bold]Example:[/] vqrna predict transcripts.fa.gz --out results --plot\n\n"
@@ -79,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             command = typer.main.get_command(app)
             with command.make_context("vqrna", list(arguments)) as context:
                 command.invoke(context)
-            sys.stdout.flush()  # report a closed pipe or full disk here, not at exit
+            with naming_stdout():
+                sys.stdout.flush()  # report a closed pipe or full disk here, not at exit
         except BaseException as error:
             return report_error(error, debug)
     return 0

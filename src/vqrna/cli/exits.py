@@ -65,22 +65,6 @@ def one_line_warnings() -> Iterator[None]:
         yield
 
 
-def open_closed_streams() -> None:
-    """Open the null device where standard input, output or error is closed (``>&-``).
-
-    Otherwise the first file that is opened takes its place, and libraries print into that file.
-    """
-    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(descriptor)
-        except OSError:  # closed: the next file gets this number, because lower ones are open
-            os.open(os.devnull, os.O_RDWR)
-        if getattr(sys, name) is None:
-            mode = "r" if descriptor == 0 else "w"
-            stream = open(descriptor, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
-            setattr(sys, name, stream)
-
-
 def say(kind: str, message: str) -> None:
     """Print ``vqrna: KIND: MESSAGE`` on stderr as one line."""
     with suppress(OSError, ValueError):  # stderr may be closed
@@ -112,8 +96,7 @@ def report_error(error: BaseException, debug: bool = False) -> int:
     if isinstance(error, typer.TyperException):
         return _report_usage(error)
     say("error", _with_notes(_words(error), error))
-    if isinstance(error, OSError):
-        _drop_unwritable_stdout()
+    _drop_unwritable_stdout()
     return error.exit_code if isinstance(error, VqrnaError) else 1
 
 

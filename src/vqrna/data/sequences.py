@@ -172,7 +172,7 @@ def _is_sequence(text: str) -> bool:
 def _items(sequences: Any) -> Iterable[Any]:
     """Return the items of an input that is not a list of files."""
     pandas: Any = sys.modules.get("pandas")  # without it, nothing is of its types
-    if isinstance(sequences, str):
+    if isinstance(sequences, str) or _is_seq(sequences):
         return [(ONLY_NAME, sequences)]
     if pandas is not None and isinstance(sequences, pandas.DataFrame):
         missing = [name for name in ("name", "sequence") if name not in sequences.columns]
@@ -190,6 +190,11 @@ def _items(sequences: Any) -> Iterable[Any]:
     if isinstance(sequences, bytes | bytearray | np.ndarray) or not isinstance(sequences, Iterable):
         raise UsageError(f"sequences of type {type(sequences).__name__}: {ACCEPTED}")
     return sequences
+
+
+def _is_seq(item: object) -> bool:
+    """Return whether an object is a sequence of Biopython without a name."""
+    return hasattr(item, "reverse_complement") and not hasattr(item, "seq")
 
 
 def _is_record(item: object) -> bool:
@@ -244,7 +249,7 @@ def _text(sequence: Any, name: str) -> str:
     inner = getattr(sequence, "seq", sequence)  # a record as value of a mapping
     if inner is not sequence and isinstance(inner, str):
         return inner
-    if hasattr(inner, "reverse_complement"):  # Biopython's Seq
+    if _is_seq(inner):
         try:
             return str(inner)
         except ValueError:  # a Seq of which only the length is known
@@ -259,5 +264,7 @@ def _text(sequence: Any, name: str) -> str:
 def _letter_error(letters: str, name: str) -> DataError:
     """Return an error on the first letter that is not a nucleotide code."""
     at, letter = first_invalid_letter(letters)
-    message = f"{letter!r} at position {at + 1} is not a nucleotide letter{protein_hint(letter)}"
+    message = f"{letter!r} at position {at + 1} is not a nucleotide letter"
+    swapped = len(name) >= _LEAST and _LETTERS(name)
+    message += ": is it the name? Pairs are (name, sequence)" if swapped else protein_hint(letter)
     return DataError(message, record=shorten(name))

@@ -14,7 +14,6 @@ from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule, matching_rule
 from vqrna.errors import DataError, UsageError
 from vqrna.evaluation.known_sites import (
     SCANNED,
-    STRIDE,
     UNKNOWN,
     UNMODIFIED,
     KnownSites,
@@ -22,9 +21,9 @@ from vqrna.evaluation.known_sites import (
     read_known,
     read_scanned,
 )
+from vqrna.evaluation.matching import Matches
 from vqrna.evaluation.predicted_sites import (
     LEVELS,
-    Block,
     Facts,
     PredictedSites,
     all_sites,
@@ -32,6 +31,7 @@ from vqrna.evaluation.predicted_sites import (
     lowest_tier,
     types_of,
 )
+from vqrna.genome.bed import BEYOND
 from vqrna.modifications import OTHER_CODES, Modification
 from vqrna.modifications import modification as known_modification
 from vqrna.runtime.progress import progress
@@ -59,114 +59,6 @@ COLUMNS = (
 AnyPath = str | PathLike[str]
 
 _MOST_CODES = 5  # codes that a note lists
-
-
-class Matches:
-    """Counts called sites by type and tier, and keeps those at known sites.
-
-    Parameters
-    ----------
-    known : KnownSites
-    types : int
-        Number of types.
-    within : int
-        Tolerance in nt.
-
-    Attributes
-    ----------
-    called : np.ndarray, shape (types, 5), int64
-        Rows by type and tier; the first column counts rows that are not called.
-    names : set of str
-        Names of the sequences with rows.
-    """
-
-    def __init__(
-        self, known: KnownSites, types: int, within: int, keys: NameKeys | None = None
-    ) -> None:
-        self.types, self.within = types, within
-        self._keys = keys or NameKeys(WHOLE_NAMES, "")
-        self.called = np.zeros((types, len(LEVELS) + 1), np.int64)
-        self.names: set[str] = set()
-        self._ids = {name: number for number, name in enumerate(known.names)}
-        places = self._places(known, known.sequence)
-        self.order = np.argsort(places, kind="stable")
-        self._known = places[self.order]
-        self._modification_index = known.modification_index[self.order]
-        self._has_row = np.zeros(len(known), bool)
-        self._near: list[np.ndarray] = []
-        self._tiers: list[np.ndarray] = []
-
-    def add(self, block: Block) -> None:
-        """Count the rows of a block."""
-        width = self.called.shape[1]
-        cells = np.bincount(
-            block.modification_index * width + block.tier, minlength=self.called.size
-        )
-        self.called += cells.reshape(self.called.shape)
-        names = [self._keys.add(name) for name in block.names]
-        self.names.update(names)
-        if not len(self._known) or not len(block.position):
-            return
-        number = np.array([self._ids.get(name, -1) for name in names], dtype=np.int64)
-        sequence = number[block.sequence]
-        rows = np.flatnonzero(sequence >= 0)
-        place = self._places(block, sequence, rows)
-        at = np.minimum(np.searchsorted(self._known, place), len(self._known) - 1)
-        same = self._known[at] == place
-        self._has_row[at[same]] = True
-        at = np.searchsorted(self._known, place - self.within)
-        at = np.minimum(at, len(self._known) - 1)
-        near = (np.abs(self._known[at] - place) <= self.within) & (block.tier[rows] > 0)
-        self._near.append(place[near])
-        self._tiers.append(block.tier[rows][near])
-
-    def known(self) -> np.ndarray:
-        """Count the known sites by type: shape (types,), int64."""
-        return np.bincount(self._modification_index, minlength=self.types)
-
-    def with_row(self) -> np.ndarray:
-        """Count the known sites that have a row, called or not: shape (types,)."""
-        return np.bincount(self._modification_index[self._has_row], minlength=self.types)
-
-    def matched(self, tier: int) -> np.ndarray:
-        """Count the known sites that are called with a tier (from 1) or a higher one: (types,).
-
-        This is the largest number of pairs of a known and a called site within the tolerance,
-        with each site in one pair at most.
-        """
-        near = np.concatenate([np.empty(0, np.int64), *self._near])
-        reached = np.concatenate([np.empty(0, np.int64), *self._tiers]) >= tier
-        called = np.unique(near[reached])
-        if self.within == 0:
-            paired = np.isin(self._known, called)
-        else:
-            paired = _pairs(self._known, called, self.within)
-        return np.bincount(self._modification_index[paired], minlength=self.types)
-
-    def _places(
-        self,
-        sites: KnownSites | Block,
-        sequence: np.ndarray,
-        rows: np.ndarray | slice = slice(None),
-    ) -> np.ndarray:
-        """Return positions as numbers, with types, strands and sequences far apart."""
-        group = sites.modification_index[rows] * 2 + sites.reverse[rows]
-        group = group * max(len(self._ids), 1) + sequence[rows]
-        # No tolerance reaches another group
-        return group * STRIDE + sites.position[rows] + STRIDE // 2
-
-
-def _pairs(known: np.ndarray, called: np.ndarray, within: int) -> np.ndarray:
-    """Return which known positions have a partner; both are sorted and matched greedily."""
-    paired = np.zeros(len(known), bool)
-    places, i = called.tolist(), 0
-    for k, place in enumerate(known.tolist()):
-        while i < len(places) and places[i] < place - within:
-            i += 1
-        if i < len(places) and places[i] <= place + within:
-            paired[k] = True
-            i += 1
-    return paired
 
 
 @dataclass(frozen=True, eq=False)
@@ -332,7 +224,10 @@ def compare(
     notes += skipped_notes(() if regions is None else regions.skipped)
     known_sites = _scanned_types(known_sites, types, candidates, notes)
     if regions is not None:
-        known_sites = _inside(known_sites, regions, known, notes)
+        whole = bool(regions.facts) and "genome" not in facts  # written by a scan of a FASTA file
+        known_sites = _inside(
+            known_sites, regions, known, notes, whole_sequences=whole, strict=strict
+        )
     keys = NameKeys(rule, predicted.path)
     matches = Matches(known_sites, len(types), within, keys)
     with progress(None, "comparing", unit="sites", show=show_progress) as bar:
@@ -439,22 +334,44 @@ def _scanned_types(
         if not kept.any():
             raise DataError(f"the scan did not include {names}, and no other sites are known")
         notes.append(f"the scan did not include {names}: its known sites are skipped")
-    return known.take(kept)
+        known = known.skip(~kept, "modification not scanned for")
+    return known
 
 
 def _inside(
-    known: KnownSites, regions: ScannedRegions, path: AnyPath, notes: list[str]
+    known: KnownSites,
+    regions: ScannedRegions,
+    path: AnyPath,
+    notes: list[str],
+    *,
+    whole_sequences: bool,
+    strict: bool,
 ) -> KnownSites:
-    """Skip known sites outside the scanned regions."""
+    """Skip known sites outside the scanned regions.
+
+    Raises DataError if none is inside; if `strict`, for one beyond the end of a sequence.
+    """
     used = [known.names[i] for i in np.unique(known.sequence)]
     _check_names(used, regions.names, path, SCANNED)
     inside = regions.holds(known)
     outside = len(known) - int(inside.sum())
     if outside == len(known):
         raise DataError(f"none of its {outside:,} sites is in a scanned region", file=path)
+    if whole_sequences:
+        beyond = regions.beyond(known)
+        if beyond.any():
+            line = known.first_line_of(beyond)
+            if strict:
+                raise DataError("the site is beyond the end of the sequence", file=path, line=line)
+            notes.append(
+                f"{Path(path).name}: skipped {int(beyond.sum()):,}: {BEYOND} (first: line {line})"
+            )
+            known, inside = known.skip(beyond, BEYOND), inside[~beyond]
+            outside = len(known) - int(inside.sum())
     if outside:
         notes.append(f"{outside:,} of {len(known):,} known sites were not scanned: skipped")
-    return known.take(inside)
+        known = known.skip(~inside, "not scanned")
+    return known
 
 
 def _check_names(

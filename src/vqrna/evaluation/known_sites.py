@@ -59,6 +59,8 @@ class KnownSites:
     reverse: np.ndarray  # (N,), bool
     # (N,), int64: Index into the modifications passed to :func:`read_known`
     modification_index: np.ndarray
+    file: str
+    line: np.ndarray  # (N,), int64: Line of the file, from 1; the first one if a site is repeated
     # repeated, strandless, unmodified: Number of lines that repeat a site, sites without a strand,
     # and lines whose percentage of modified reads is 0 or too low
     repeated: int = 0
@@ -78,10 +80,18 @@ class KnownSites:
         lines = [s.first_line for s in self.skipped if s.first_line and s.reason.endswith(reason)]
         return f" (first: line {min(lines)})" if lines else ""
 
-    def take(self, rows: np.ndarray) -> KnownSites:
-        """Return some of the sites, by mask; the counts of lines stay."""
+    def first_line_of(self, rows: np.ndarray) -> int:
+        """Return the first line of some of the sites, by mask."""
+        return int(self.line[rows].min())
+
+    def skip(self, rows: np.ndarray, reason: str) -> KnownSites:
+        """Return the other sites than some, by mask, which are listed as skipped."""
+        each = SkippedInput(self.file, reason, int(rows.sum()), self.first_line_of(rows))
+        rows = ~rows
         return replace(
             self,
+            skipped=(*self.skipped, each),
+            line=self.line[rows],
             sequence=self.sequence[rows],
             position=self.position[rows],
             reverse=self.reverse[rows],
@@ -125,11 +135,12 @@ def read_known(
     ids: dict[str, int] = {}
     codes: dict[str, int] = {}
     first_lines: list[int] = []  # of each code
-    rows = array("q")  # sequence, position, strand (2 if missing) and code of each site in turn
+    # sequence, position, strand (2 if missing), code and line of each site in turn
+    rows = array("q")
     comments: list[str] = []
     columns: list[str] = []
     layout: Layout | None = None
-    unmodified = first_unmodified = 0
+    unmodified = first_unmodified = width = 0
     with open_text(path) as lines:
         for number, raw in enumerate(lines, start=1):
             text = raw.decode("utf-8", INVALID_UTF8).rstrip("\r\n")
@@ -146,13 +157,15 @@ def read_known(
                 continue
             guess = layout or recognise(cells, comments, columns)
             try:
+                if layout is not None and len(cells) != width:
+                    _check_layout(layout, recognise(cells, comments, columns))
                 start, strand = _start(cells, guess), _strand(cells, guess)
                 percent = _percent(cells, guess)
             except FeatureError as error:
                 skipped.add(error.reason, number, str(error))
                 continue
             if layout is None:
-                layout = guess
+                layout, width = guess, len(cells)
                 if min_percent is not None and layout.percent is None:
                     message = "has no percentage of modified reads: --min-percent cannot be used"
                     raise DataError(message, file=file)
@@ -168,9 +181,9 @@ def read_known(
                 first_lines.append(number)
             name = read_bed_name(cells[layout.sequence])
             sequence = ids.setdefault(keys.add(name), len(ids))
-            rows.extend((sequence, start, strand, codes[code]))
+            rows.extend((sequence, start, strand, codes[code], number))
     layout = layout or Layout()
-    every = np.frombuffer(rows, dtype=np.int64).reshape(-1, 4)
+    every = np.frombuffer(rows, dtype=np.int64).reshape(-1, 5)
     with_percent = layout.percent is not None
     of_codes = _types_of_codes(list(codes), modifications, only, with_percent=with_percent)
     of_rows = of_codes[every[:, 3]] if len(every) else every[:, 3]
@@ -189,7 +202,8 @@ def read_known(
     strandless = int((known[:, 2] == 2).sum())
     columns_of = np.column_stack([known[:, :2], known[:, 2] == 1, of_rows[of_rows >= 0]])
     unique, index = np.unique(columns_of, axis=0, return_index=True)
-    sequence_ids, position, reverse, of_types = columns_of[np.sort(index)].T
+    first = np.sort(index)
+    sequence_ids, position, reverse, of_types = columns_of[first].T
     others = [
         SkippedInput(
             file,
@@ -208,6 +222,8 @@ def read_known(
         position,
         reverse.astype(bool),
         of_types,
+        file,
+        known[first, 4],
         repeated=len(columns_of) - len(unique),
         strandless=strandless,
         unmodified=unmodified,
@@ -218,12 +234,19 @@ def read_known(
     )
 
 
+def _check_layout(layout: Layout, other: Layout) -> None:
+    """Raise FeatureError if a line with more or fewer columns has another format."""
+    if layout.percent is None and other.percent is not None:
+        message = "has a percentage of modified reads, unlike the first site of the file"
+        raise FeatureError("format unlike the first site", message)
+
+
 def _percent(cells: Sequence[str], layout: Layout) -> float | None:
     """Return the percentage of modified reads; None if the file has none."""
     if layout.percent is None:
         return None
     text = layout.cell(cells, layout.percent)
-    percent = 0.0 if text.lower() == "nan" else percentage(text)
+    percent = percentage(text)
     if percent is None:
         where = f"in column {layout.percent + 1} (expected 0 to 100)"
         raise FeatureError("invalid percentage", f"invalid percentage '{text[:40]}' {where}")
@@ -322,10 +345,20 @@ class ScannedRegions:
     keys: NameKeys | None = None
     skipped: tuple[SkippedInput, ...] = ()  # Features that cannot be used, by reason
 
+    def beyond(self, known: KnownSites) -> np.ndarray:
+        """Return which known sites are behind the last region of their sequence, shape (N,)."""
+        ends = np.zeros(len(self.names) + 1, dtype=np.int64)  # the last one: of other sequences
+        np.maximum.at(ends, self.starts // (2 * STRIDE), self.stops % STRIDE)
+        sequence = self._sequence(known)
+        return (sequence >= 0) & (known.position >= ends[sequence])
+
+    def _sequence(self, known: KnownSites) -> np.ndarray:
+        number = np.array([self.names.get(name, -1) for name in known.names], dtype=np.int64)
+        return number[known.sequence]
+
     def holds(self, known: KnownSites) -> np.ndarray:
         """Return which known sites are in a scanned region, shape (N,)."""
-        number = np.array([self.names.get(name, -1) for name in known.names], dtype=np.int64)
-        sequence = number[known.sequence]
+        sequence = self._sequence(known)
         place = (2 * sequence + known.reverse) * STRIDE + known.position
         before = np.searchsorted(self.starts, place, side="right")
         reached = np.concatenate([[0], self.stops])[before]

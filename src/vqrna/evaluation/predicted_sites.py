@@ -8,6 +8,7 @@ beside it. Tables of earlier versions have them in ``#`` lines.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -302,24 +303,48 @@ def _text_tables(path: Path) -> Iterator[pd.DataFrame]:
                 sep="\t",
                 names=list(columns),
                 usecols=[position, *words],
-                dtype={position: "int64"} | dict.fromkeys(words, "category"),
+                dtype={position: "str"} | dict.fromkeys(words, "category"),
                 na_filter=False,
                 quoting=csv.QUOTE_MINIMAL if "call" in columns else csv.QUOTE_NONE,
                 chunksize=ROWS,
                 encoding_errors="replace",
             )
-            while True:
-                with np.errstate(invalid="ignore"):  # a cast of a huge number, an error as well
-                    table = next(tables, None)
-                if table is None:
-                    return
+            for table in tables:
+                table[position] = _positions(table[position], path, first)
                 table = _normalised(table, position)
                 _check_positions(table, path)
                 yield table
         except pd.errors.EmptyDataError:
             return  # a scan without sites
-        except (pd.errors.ParserError, ValueError, OverflowError) as error:
-            raise DataError(f"is not a complete table of sites: {error}", file=path) from None
+        except (pd.errors.ParserError, ValueError) as error:
+            raise _damaged(str(error), path, first) from None
+
+
+def _positions(column: pd.Series, path: Path, first: int) -> np.ndarray:
+    """Return positions as numbers; raises DataError for text that is not a whole number.
+
+    Parameters
+    ----------
+    first : int
+        Line of the first site.
+    """
+    words = column.tolist()
+    joined = "".join(words)
+    if not (joined.isascii() and joined.isdigit() and all(words)) or max(map(len, words)) > 15:
+        for row, word in zip(column.index, words, strict=True):
+            if whole_number(word) is None:
+                message = f"invalid position '{word[:40]}' (expected a whole number)"
+                raise DataError(message, file=path, line=first + int(row))
+    return np.array(words, dtype=np.int64)
+
+
+def _damaged(words: str, path: Path, first: int) -> DataError:
+    """Return pandas' error on the rows, which it counts from the first one, as our own."""
+    quote = re.search(r"EOF inside string starting at row (\d+)", words)
+    if quote:
+        message = "a quoted name has no end"
+        return DataError(message, file=path, line=first + int(quote[1]))
+    return DataError("is not a complete table of sites", file=path)
 
 
 def _check_positions(table: pd.DataFrame, path: Path) -> None:

@@ -111,7 +111,9 @@ def _column(field: str, columns: Sequence[str]) -> int | None:
 
 
 def percentage(text: str) -> float | None:
-    """Return a number from 0 to 100, or None for other text."""
+    """Return a number from 0 to 100, or None for other text; 0 for nan, which is of no reads."""
+    if text.lower() == "nan":
+        return 0.0
     if not _PERCENT.fullmatch(text) or len(text) > 30:
         return None
     value = float(text)

@@ -65,7 +65,7 @@ class BgzipWriter:
         try:
             self._write_index(index, csi=ending == ".csi")
         except DataError:
-            reason = _unsorted_reason(self._temporary, self._skip)
+            reason = _unsorted_reason(self._temporary, self._skip, is_vcf=self._preset == "vcf")
             if reason is None:
                 raise
             self._output.notes.append(f"{name} has no index: {reason}")
@@ -86,8 +86,12 @@ class BgzipWriter:
             )
 
 
-def _unsorted_reason(path: Path, skip: int) -> str | None:
-    """Return why a file cannot be indexed: the first sequence whose rows are out of order."""
+def _unsorted_reason(path: Path, skip: int, *, is_vcf: bool) -> str | None:
+    """Return why a file cannot be indexed: the first sequence whose rows are out of order.
+
+    The records of a VCF have the order of the input. Sites are written in order, so that those of
+    one name are out of order only if several sequences have this name.
+    """
     seen: set[bytes] = set()
     name, last = b"", -1
     with gzip.open(path, "rb") as lines:
@@ -95,9 +99,12 @@ def _unsorted_reason(path: Path, skip: int) -> str | None:
             if number < skip or line.startswith(b"#"):
                 continue
             now, start, _ = line.split(b"\t", 2)
-            if now != name and now in seen:
+            apart, before = now != name and now in seen, now == name and int(start) < last
+            if is_vcf and (apart or before):
+                return f"the input is not sorted (first at {now.decode()}:{start.decode()})"
+            if apart:
                 return f"several sequences are named '{now.decode()}'"
-            if now == name and int(start) < last:
+            if before:
                 return f"the rows of '{now.decode()}' are not sorted (is the name used twice?)"
             seen.add(now)
             name, last = now, int(start)

@@ -265,7 +265,13 @@ class _Parser:
         owners, starts, stops = (np.concatenate(column) for column in zip(*columns, strict=True))
         records = AnnotationRecords(circular=set(self.circular))
         wrapped: dict[int, int] = {}
-        for (kind, number), line in crossing.items():
+        for (kind, number), (line, start) in crossing.items():
+            if kind == _SPAN and (own[number], number) not in crossing:
+                # Exons may be numbered from the origin again, although the transcript is not
+                again = (owners == number) & (stops <= start)
+                starts[again] += self.chromosomes.lengths[keys[number][1]]
+                stops[again] += self.chromosomes.lengths[keys[number][1]]
+                kind = own[number]
             if own[number] == kind:
                 owners, starts, stops, wrapped[number] = self._wrap(
                     keys[number], number, line, owners, starts, stops
@@ -290,17 +296,18 @@ class _Parser:
             raise self._empty_error()
         return records, self._notes([keys[i] for i in np.flatnonzero(used)], overlapping)
 
-    def _resolve_beyond(self) -> dict[tuple[int, int], int]:
+    def _resolve_beyond(self) -> dict[tuple[int, int], tuple[int, int]]:
         """Use intervals that exceed a circular sequence, and list the others as unusable.
 
-        Returns kind and transcript of those that may cross the origin, with their first line.
+        Returns kind and transcript of those that may cross the origin, with their first line and
+        the start in it.
         """
-        keys, crossing = list(self.numbers), dict[tuple[int, int], int]()
+        keys, crossing = list(self.numbers), dict[tuple[int, int], tuple[int, int]]()
         for kind, number, start, stop, line in self.beyond:
             owner, chromosome, _ = keys[number]
             if chromosome in self.circular:
                 self.intervals[kind].add(number, start, stop)
-                crossing.setdefault((kind, number), line)
+                crossing.setdefault((kind, number), (line, start))
                 continue
             message = self.chromosomes.beyond_message(chromosome, stop)
             self.unusable.append(_Unusable(kind, owner, chromosome, BEYOND, message, line))

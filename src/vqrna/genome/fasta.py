@@ -353,7 +353,8 @@ class Chromosomes:
     def missing_note(self, missing: Iterable[bytes]) -> str:
         """Return a note on unknown chromosomes, with the usual other name of one if it exists."""
         names = sorted(shown(name) for name in missing)
-        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        some = ", ".join(name or "no name" for name in names[:3])
+        some += ", ..." if len(names) > 3 else ""
         words = f"the genome does not have their sequences ({some})"
         for name in names:
             other = self._other_name(name)

@@ -31,6 +31,7 @@ from vqrna.runtime.files import results_directory
 from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import command_line
+from vqrna.runtime.streams import writing_table
 from vqrna.segments import Block, sequence_table
 from vqrna.sites import concat_sites
 
@@ -291,7 +292,8 @@ def _stream(
     escaped: set[str] = set()
     tables, modifications = source.tables, settings.modifications
     text = tsv.column_line(tables.main_columns)
-    with progress(source.count_positions(), "predicting", unit="nt", show=show_progress) as bar:
+    count = source.count_positions()
+    with writing_table(), progress(count, "predicting", unit="nt", show=show_progress) as bar:
 
         def scanned() -> Iterator[Block]:
             for part in scan(scan_units(source, model, settings), engine, bar, tally=tally):
@@ -305,8 +307,8 @@ def _stream(
             escaped.update(name for name in set(block.sequence) if table_name(name) != name)
             sys.stdout.write(text + tsv.lines(block, modifications))  # no header before an error
             text = ""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+        sys.stdout.write(text)
+        sys.stdout.flush()
     return make_prediction(
         model,
         settings,

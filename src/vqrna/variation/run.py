@@ -30,6 +30,7 @@ from vqrna.runtime.run_record import (
     skipped_notes,
     to_json,
 )
+from vqrna.runtime.streams import writing_table
 from vqrna.variation.null import NullTable, groups_of, sample_null
 from vqrna.variation.output import (
     COLUMNS,
@@ -473,7 +474,7 @@ def _stream(
     if not engine.in_order:
         raise UsageError(f"--engine {engine.name} needs a folder: --out cannot be -")
     totals = VariantTotals()
-    with progress(total, "variants", unit="records", show=show_progress) as bar:
+    with writing_table(), progress(total, "variants", unit="records", show=show_progress) as bar:
 
         def scored() -> Iterator[VariantPart]:
             for _, part in engine.run(cut_units(vcf.records()), bar.advance):
