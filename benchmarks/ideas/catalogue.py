@@ -91,6 +91,19 @@ IDEAS: tuple[Idea, ...] = (
         quantizer="residual",
         scans=False,
     ),
+    Idea(
+        Spec(
+            "residual-long",
+            "a second code for the residual, for eight epochs with the trees as teacher",
+            config=spec(OURS).config,
+            joint=True,
+            quantizer="residual",
+            scans=False,
+            minutes=5.0,
+        ),
+        "a gain below .004, that of no quantiser in as long a training",
+        OURS,
+    ),
     _network(
         "rotation",
         "gradients rotated as the latent is rotated to its code (rotation trick, arXiv 2410.06424)",
