@@ -1,11 +1,13 @@
 """Pictures and tables of motifs and codes of the shipped model, for README and docs.
 
-Run by ``make pictures`` (parts: ``demo``, ``codes``, ``letters``). Results are kept in
+Run by ``make pictures`` (parts: ``demo``, ``edit``, ``codes``, ``letters``). Results are kept in
 ``results/why.json``, with the hash of the model. The screenshot of the atlas needs Chromium.
 """
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -181,14 +183,28 @@ def letters_table(kept: dict[str, Any]) -> str:
 
 def demo(_: str, folder: Path) -> None:
     """Draw the first record of the demo."""
-    from vqrna.cli import main as run
+    run("predict examples/demo.fasta --plot --out results", folder)
+    tracks = folder / "results" / "tracks"
+    shutil.copy(next(tracks.glob("*planted_Cm*.png")), IMAGES / "demo_tracks.png")
 
-    words = [str(ROOT / "examples" / "demo.fasta"), "--out", str(folder / "demo"), "--plot"]
-    if run(["predict", *words]):
-        sys.exit("vqrna predict failed")
-    shutil.copy(
-        next((folder / "demo" / "tracks").glob("*planted_Cm*.png")), IMAGES / "demo_tracks.png"
-    )
+
+def edit(_: str, folder: Path) -> None:
+    """Draw the codes that a substitution changes, as docs/codes.md shows it."""
+    page = (DOCS / "codes.md").read_text(encoding="utf-8")
+    command = next(line for line in page.splitlines() if line.startswith("vqrna mutate "))
+    run(command.removeprefix("vqrna "), folder)
+    shutil.copy(folder / "edit" / "code_changes.png", IMAGES / "code_changes.png")
+
+
+def run(words: str, folder: Path) -> None:
+    """Run a command in a folder with the examples, so that pictures name it as it is typed."""
+    from vqrna.cli import main as vqrna
+
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    with contextlib.chdir(folder):
+        code = vqrna(shlex.split(words))
+    if code:
+        sys.exit(f"vqrna {words} failed")
 
 
 def codes(directory: str, folder: Path) -> dict[str, Any]:
@@ -223,7 +239,7 @@ def shipped(directory: str) -> tuple[Any, Any]:
     return load_model(device="cpu"), load_benchmark(directory, "valid")
 
 
-PARTS = {"demo": demo, "codes": codes, "letters": letters}
+PARTS = {"demo": demo, "edit": edit, "codes": codes, "letters": letters}
 TABLES = {"codes": codes_table, "letters": letters_table}
 PAGES = {"codes": "codes.md", "letters": "motifs.md"}
 

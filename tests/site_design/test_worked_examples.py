@@ -103,6 +103,22 @@ def test_a_vcf_becomes_pictures(run, folder):
     assert (folder / "effects" / "variant_02_chrS_563.png").exists()
 
 
+def test_the_effect_of_a_changed_code_is_as_stated(run, root, folder):
+    shutil.copy(root / "examples" / "demo.fasta", folder / "examples")
+    run("codes", "vqrna mutate")
+    changes = table("edit/code_changes.tsv")
+    first = changes.iloc[changes.effect.abs().argmax()]
+    page = " ".join((root / "docs" / "codes.md").read_text(encoding="utf-8").split())
+    alone = re.search(
+        rf"from `{first.ref_reads}` to `{first.alt_reads}`, has the whole effect "
+        r"\((-[\d.]+) alone; all together (-[\d.]+)\)",
+        page,
+    )
+    assert float(alone[1]) == pytest.approx(first.effect, abs=0.06)
+    assert len(changes) == 4
+    assert changes.effect.abs().sort_values().iloc[-2] < 0.2  # the others have none
+
+
 def test_the_files_are_those_of_the_script(root):
     transcript = (root / "examples/edits/transcript.fa").read_text().split("\n", 1)[1]
     genome = (root / "examples/edits/genome.fa").read_text().split("\n", 1)[1].replace("\n", "")
