@@ -101,7 +101,7 @@ def test_the_file_itself_is_not_overwritten(vqrna_main, pth, tmp_path, name):
         "convert", pth, "--modification", "Am", "--out", tmp_path / name, "--length", 101
     )
     assert done.code == 2
-    assert "would overwrite the input file" in done.err
+    assert "the output would replace the input" in done.err
     assert len(done.err.splitlines()) == 1
     assert pth.read_bytes() == before
 

@@ -197,7 +197,7 @@ ODD = (
     "chr1\t11\t13\tm6A\t0\t+\n"
     "chr1\t12\t12\tm6A\t0\t+\n"
     "chr1\t+5\t6\tm6A\t0\t+\n"
-    "chr1\t14\t15\tm6A\t0\t*\n"
+    "chr1\t14\t15\tm6A\t0\t?\n"
     "chr1\t50\t51\tinosine\t0\t+\n"
 )
 SKIPPED = {
@@ -326,7 +326,8 @@ def test_tiers_below_what_was_called_have_no_row(tmp_path, known):
 
 
 def test_a_scan_of_all_candidates(tmp_path, known):
-    rows = CALLED[:-1] + UNCALLED + [("chr1", 41, False, 0, 0), ("chr1", 20, True, 0, 0)]
+    more = [("chr1", 41, False, 0, 0), ("chr1", 20, True, 0, 0)]
+    rows = sorted(CALLED[:-1] + UNCALLED + more)
     scan = write_scan(tmp_path / "scan", rows, reported="all candidate sites")
     for file in ("sites.tsv", "sites.parquet"):
         agreement = compare(scan / file, known)
@@ -368,7 +369,7 @@ def test_types_of_a_users_own(tmp_path, known):
         ("#x\nchr1\t10\t12\tm6A\t0\t+\n", "line 2: .*: a known site must be one nt wide, this one"),
         ("chr1\t-1\t0\tm6A\t0\t+\n", "line 1: .*: invalid start and end '-1'"),
         (f"chr1\t{10**20}\t{10**20 + 1}\tm6A\t0\t+\n", "line 1: .*: invalid start and end '1000"),
-        ("chr1\t1\t2\tm6A\t0\t*\n", r"line 1: .*: invalid strand '\*'"),
+        ("chr1\t1\t2\tm6A\t0\tplus\n", "line 1: .*: invalid strand 'plus'"),
         ("#only a head\n", "contains no sites$"),
         ("", "is empty"),
         ("chr1\t1\t2\tpeak_1\t0\t+\n", "unknown modifications in column 4, such as 'peak_1'"),
@@ -575,3 +576,43 @@ def test_odd_names_are_matched_in_every_format(tmp_path, file):
 def compare_tier(file: str) -> str:
     """The tier of a table, and the lowest tier of a format without tiers."""
     return "medium" if file in ("sites.tsv", "sites.parquet") else "low"
+
+
+def test_rows_that_are_repeated_count_once(scan, known):
+    path = scan / "sites.tsv"
+    expected = compare(path, known)
+    head, *rows = path.read_text().splitlines(keepends=True)
+    path.write_text(head + "".join(row * 2 for row in rows))
+    agreement = compare(path, known)
+    pd.testing.assert_frame_equal(agreement.table, expected.table)
+    assert f"sites.tsv: repeated rows, counted once: {len(rows)}" in agreement.notes
+    path.write_text(head + "".join(rows) * 2)  # all sequences twice
+    assert any("repeated rows" in note for note in compare(path, known).notes)
+
+
+def test_regions_of_the_user_limit_the_calls_as_well(scan, known, tmp_path):
+    path = tmp_path / "mine.bed"
+    path.write_text("# created: today\nchr1\t0\t12\t.\t0\t+\n")
+    agreement = compare(scan / "sites.tsv", known, scanned=path)
+    assert agreement.table.called.max() == 1  # of five
+    assert agreement.table.enrichment.isna().all()
+    assert any("called sites outside the regions, not counted" in n for n in agreement.notes)
+    assert not any("beyond the sequence" in note for note in agreement.notes)
+
+
+def test_blank_lines_do_not_shift_the_line_of_an_error(scan, known):
+    path = scan / "sites.tsv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:2], "\n", *lines[2:]]))
+    compare(path, known)
+    lines[3] = lines[3].replace("\t", "\t+", 1)
+    path.write_text("".join([*lines[:2], "\n", *lines[2:]]))
+    with pytest.raises(DataError, match=r"sites.tsv, line 5: invalid position '\+"):
+        compare(path, known)
+
+
+def test_names_that_begin_like_a_track_line_are_read(scan, known):
+    text = known.read_text()
+    known.write_text("track name=x\n" + text + "track1\t5\t6\tm6A\t0\t+\n")
+    agreement = compare(scan / "sites.tsv", known)
+    assert any("not scanned" in x.reason and x.count for x in agreement.skipped)

@@ -89,15 +89,21 @@ def test_context_continues_across_the_origin(opened):
     assert decode(region.tokens) == rna((CIRCLE * 5)[before:][: 2 * (LENGTH + 3) + 3])
 
 
+@pytest.mark.parametrize(
+    ("span", "ends"),
+    [
+        ((12, 24), [(12, 14), (18, 20), (1, 4)]),
+        ((12, 28), [(12, 14), (18, 24), (7, 8)]),  # one exon across the origin
+        ((32, 44), [(12, 14), (18, 20), (1, 4)]),  # a turn later
+    ],
+)
 @pytest.mark.parametrize("strand", ["+", "-"])
-def test_exons_numbered_from_the_origin_again(opened, strand):
+def test_exons_numbered_from_the_origin_again(opened, strand, span, ends):
     place = f"chrM\tx\t%s\t%d\t%d\t.\t{strand}\t.\t%s\n"
-    ends = [(12, 14), (18, 20), (1, 4)]
-    text = REGION + place % ("ncRNA", 12, 24, "ID=p")
+    text = REGION + place % ("ncRNA", *span, "ID=p")
     text += "".join(place % ("exon", *each, "Parent=p") for each in ends)
-    expected = spliced(
-        opened(REGION + exons("p", strand, (12, 14), (18, 24)), context="transcript")
-    )
+    onwards = [(a, b) if a >= 12 else (a + LENGTH, b + LENGTH) for a, b in ends]
+    expected = spliced(opened(REGION + exons("p", strand, *onwards), context="transcript"))
     assert spliced(opened(text, context="transcript")) == expected
 
 

@@ -18,6 +18,7 @@ from vqrna._version import __version__
 from vqrna.cli.commands import LazyGroup, import_help_writer
 from vqrna.cli.exits import one_line_warnings, report_error, signals_as_exceptions
 from vqrna.cli.options import option
+from vqrna.runtime.inputs import protecting_inputs
 from vqrna.runtime.provenance import running
 from vqrna.runtime.streams import naming_stdout, open_closed_streams
 
@@ -70,7 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     open_closed_streams()
     arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
-    with signals_as_exceptions(), one_line_warnings(), running(arguments):
+    with (
+        signals_as_exceptions(),
+        one_line_warnings(),
+        running(arguments),
+        protecting_inputs(arguments),
+    ):
         try:
             command = typer.main.get_command(app)
             with command.make_context("vqrna", list(arguments)) as context:

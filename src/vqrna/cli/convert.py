@@ -28,12 +28,12 @@ def convert(
     from vqrna.model.weights import save_model
     from vqrna.modifications import as_modifications
     from vqrna.runtime.files import output_directory
+    from vqrna.runtime.inputs import refuse_input
 
     types = as_modifications(modification)
     if not types or len(set(types)) < len(types):
         raise UsageError("--modification must name each modification of the weights once")
-    if file.exists() and out.exists() and file.samefile(out):
-        raise UsageError(f"--out {out} would overwrite the input file")
+    refuse_input(out)
     model = read_pth(file, types, length=length, base_order=base_order)
     output_directory(out.parent)  # a set of models is a folder of folders
     saved = save_model(model, out)

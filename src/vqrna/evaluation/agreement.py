@@ -224,12 +224,15 @@ def compare(
     notes += skipped_notes(() if regions is None else regions.skipped)
     known_sites = _scanned_types(known_sites, types, candidates, notes)
     if regions is not None:
-        whole = bool(regions.facts) and "genome" not in facts  # written by a scan of a FASTA file
+        # Written by a scan of FASTA files, whose sequences are scanned from end to end
+        whole = "candidates" in regions.facts and "genome" not in facts
         known_sites = _inside(
             known_sites, regions, known, notes, whole_sequences=whole, strict=strict
         )
     keys = NameKeys(rule, predicted.path)
-    matches = Matches(known_sites, len(types), within, keys)
+    # Regions of the user may be a part of what was scanned: count calls in this part alone
+    part = None if scanned is None else regions
+    matches = Matches(known_sites, len(types), within, keys, part)
     with progress(None, "comparing", unit="sites", show=show_progress) as bar:
         for block in predicted.blocks(types):
             matches.add(block)
@@ -245,9 +248,13 @@ def compare(
             f"no {SCANNED} beside {predicted.path.name} (set one with --scanned): "
             "known sites that were not scanned count as missed"
         )
+    notes += _uncounted(matches, predicted.path)
+    if part is not None and matches.outside:
+        candidates = None  # their number in a part of the scanned regions is unknown
+        notes.append("the regions are a part of those that were scanned: enrichment is left blank")
     if all_sites(facts):
         notes += _no_candidates(matches, types, in_genome="genome" in facts)
-    if candidates is None:
+    if candidates is None and not matches.outside:
         notes.append(
             f"{predicted.path.name} has no number of scanned candidates in its header or in "
             "run.json beside it: enrichment is left blank"
@@ -317,6 +324,20 @@ def _by_code(known: KnownSites) -> str:
         words.append(f"{code[:40] or 'no name'}{meaning} {count:,}")
     more = ", ..." if len(counts) > _MOST_CODES else ""
     return f"{sum(known.unknown.values()):,} ({', '.join(words)}{more})"
+
+
+def _uncounted(matches: Matches, path: Path) -> Iterable[str]:
+    """Yield notes on rows of the predicted sites that do not count."""
+    name = path.name
+    if matches.repeated:
+        yield f"{name}: repeated rows, counted once: {matches.repeated:,}"
+    if matches.apart:
+        yield (
+            f"{name}: sequences in several places of the table: {len(matches.apart):,} (such as "
+            f"'{min(matches.apart)}'); sites that are repeated there count several times"
+        )
+    if matches.outside:
+        yield f"{name}: called sites outside the regions, not counted: {matches.outside:,}"
 
 
 def _scanned_types(

@@ -18,7 +18,7 @@ from vqrna.data.fasta import INVALID_UTF8
 from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
-from vqrna.evaluation.predicted_sites import NOT_DATA, STRANDS, Facts, fact_of
+from vqrna.evaluation.predicted_sites import STRANDS, STRIDE, Block, Facts, fact_of, has_no_site
 from vqrna.evaluation.site_layout import Layout, is_column_names, percentage, recognise, split_cells
 from vqrna.formats.text import read_bed_name
 from vqrna.genome.bed import (
@@ -35,9 +35,6 @@ from vqrna.genome.skipping import SkippedFeatures
 from vqrna.modifications import OTHER_CODES, Modification, modification
 from vqrna.runtime.run_record import SkippedInput
 from vqrna.runtime.whole_numbers import whole_number
-
-STRIDE = 1 << 34
-"""Longer than any sequence: a genome position as one number is group * STRIDE + position."""
 
 SCANNED = "scanned.bed"
 """Name of the file with the scanned regions."""
@@ -145,7 +142,7 @@ def read_known(
         for number, raw in enumerate(lines, start=1):
             text = raw.decode("utf-8", INVALID_UTF8).rstrip("\r\n")
             text = text.removeprefix("\ufeff") if number == 1 else text
-            if not text.strip() or text.startswith(NOT_DATA):
+            if has_no_site(text):
                 if layout is None and text.startswith("#") and len(comments) < _MOST_COMMENTS:
                     comments.append(text)
                     cells = split_cells(text.lstrip("# "))
@@ -259,7 +256,7 @@ def _strand(cells: Sequence[str], layout: Layout) -> int:
     if strand not in STRANDS:
         message = f"invalid strand '{strand[:40]}' (expected '+', '-' or '.')"
         raise FeatureError(STRAND, message)
-    return 2 if strand in (".", "") else int(STRANDS[strand])
+    return 2 if strand in (".", "*", "") else int(STRANDS[strand])
 
 
 def _types_of_codes(
@@ -349,17 +346,23 @@ class ScannedRegions:
         """Return which known sites are behind the last region of their sequence, shape (N,)."""
         ends = np.zeros(len(self.names) + 1, dtype=np.int64)  # the last one: of other sequences
         np.maximum.at(ends, self.starts // (2 * STRIDE), self.stops % STRIDE)
-        sequence = self._sequence(known)
+        sequence = self._sequence(known, known.names)
         return (sequence >= 0) & (known.position >= ends[sequence])
 
-    def _sequence(self, known: KnownSites) -> np.ndarray:
-        number = np.array([self.names.get(name, -1) for name in known.names], dtype=np.int64)
-        return number[known.sequence]
+    def _sequence(self, sites: KnownSites | Block, names: Sequence[str]) -> np.ndarray:
+        number = np.array([self.names.get(name, -1) for name in names], dtype=np.int64)
+        return number[sites.sequence] if len(number) else np.full(len(sites.position), -1)
 
-    def holds(self, known: KnownSites) -> np.ndarray:
-        """Return which known sites are in a scanned region, shape (N,)."""
-        sequence = self._sequence(known)
-        place = (2 * sequence + known.reverse) * STRIDE + known.position
+    def holds(self, sites: KnownSites | Block, names: Sequence[str] | None = None) -> np.ndarray:
+        """Return which sites are in a scanned region, shape (N,).
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            Names of the sequences, as they are compared; those of the sites if not given.
+        """
+        sequence = self._sequence(sites, sites.names if names is None else names)
+        place = (2 * sequence + sites.reverse) * STRIDE + sites.position
         before = np.searchsorted(self.starts, place, side="right")
         reached = np.concatenate([[0], self.stops])[before]
         return (sequence >= 0) & (reached > place)
@@ -385,7 +388,7 @@ def read_scanned(
     with read_lines(path) as lines:
         for line_number, line in enumerate(lines, start=1):
             text = line.decode("utf-8", "replace").rstrip("\r\n")
-            if text.startswith(NOT_DATA) or not text.strip():
+            if has_no_site(text):
                 facts.update(fact_of(text))
                 continue
             try:

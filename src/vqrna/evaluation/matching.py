@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from vqrna.data.names import WHOLE_NAMES, NameKeys
-from vqrna.evaluation.known_sites import STRIDE, KnownSites
-from vqrna.evaluation.predicted_sites import LEVELS, Block
+from vqrna.evaluation.known_sites import KnownSites, ScannedRegions
+from vqrna.evaluation.predicted_sites import LEVELS, STRIDE, Block
 
 
 class Matches:
@@ -19,6 +19,10 @@ class Matches:
         Number of types.
     within : int
         Tolerance in nt.
+    keys : NameKeys, optional
+        How names of sequences are compared.
+    regions : ScannedRegions, optional
+        Count only sites in them.
 
     Attributes
     ----------
@@ -26,15 +30,30 @@ class Matches:
         Rows by type and tier; the first column counts rows that are not called.
     names : set of str
         Names of the sequences with rows.
+    apart : set of str
+        Those of sequences whose rows are not together: sites there may be repeated.
+    repeated : int
+        Rows that repeat a site of the same block.
+    outside : int
+        Called sites outside `regions`.
     """
 
     def __init__(
-        self, known: KnownSites, types: int, within: int, keys: NameKeys | None = None
+        self,
+        known: KnownSites,
+        types: int,
+        within: int,
+        keys: NameKeys | None = None,
+        regions: ScannedRegions | None = None,
     ) -> None:
         self.types, self.within = types, within
         self._keys = keys or NameKeys(WHOLE_NAMES, "")
+        self._regions = regions
         self.called = np.zeros((types, len(LEVELS) + 1), np.int64)
         self.names: set[str] = set()
+        self.apart: set[str] = set()
+        self.outside = self.repeated = 0
+        self._last: str | None = None
         self._ids = {name: number for number, name in enumerate(known.names)}
         places = self._places(known, known.sequence)
         self.order = np.argsort(places, kind="stable")
@@ -46,13 +65,19 @@ class Matches:
 
     def add(self, block: Block) -> None:
         """Count the rows of a block."""
+        names = [self._keys.add(name) for name in block.names]
+        self._follow(block, names)
+        self.names.update(names)
+        block = self._unrepeated(block)
+        if self._regions is not None:
+            inside = self._regions.holds(block, names)
+            self.outside += int((block.tier[~inside] > 0).sum())
+            block = Block(block.names, *(column[inside] for column in block[1:]))
         width = self.called.shape[1]
         cells = np.bincount(
             block.modification_index * width + block.tier, minlength=self.called.size
         )
         self.called += cells.reshape(self.called.shape)
-        names = [self._keys.add(name) for name in block.names]
-        self.names.update(names)
         if not len(self._known) or not len(block.position):
             return
         number = np.array([self._ids.get(name, -1) for name in names], dtype=np.int64)
@@ -67,6 +92,29 @@ class Matches:
         near = (np.abs(self._known[at] - place) <= self.within) & (block.tier[rows] > 0)
         self._near.append(place[near])
         self._tiers.append(block.tier[rows][near])
+
+    def _unrepeated(self, block: Block) -> Block:
+        """Return a block without rows that repeat a site; the one with the highest tier stays."""
+        group = (block.sequence * self.types + block.modification_index) * 2 + block.reverse
+        order = np.lexsort((-block.tier, block.position, group))
+        group, position = group[order], block.position[order]
+        again = np.zeros(len(order), bool)
+        again[1:] = (group[1:] == group[:-1]) & (position[1:] == position[:-1])
+        self.repeated += int(again.sum())
+        kept = np.sort(order[~again]) if again.any() else slice(None)
+        return Block(block.names, *(column[kept] for column in block[1:]))
+
+    def _follow(self, block: Block, names: list[str]) -> None:
+        """Note sequences whose rows are in several places of the table."""
+        if not len(block.sequence):
+            return
+        starts = np.flatnonzero(np.diff(block.sequence, prepend=-1))
+        for number in block.sequence[starts].tolist():
+            name = names[number]
+            if name != self._last and name in self.names:
+                self.apart.add(name)
+            self.names.add(name)
+            self._last = name
 
     def known(self) -> np.ndarray:
         """Count the known sites by type: shape (types,), int64."""

@@ -29,14 +29,16 @@ from vqrna.stats.tiers import BY_THRESHOLD, TIERS
 
 Facts = dict[str, str]
 
-STRANDS = {"+": False, "-": True, ".": False, "": False}
-"""Whether a strand is the reverse one; a missing strand counts as the forward one."""
+STRANDS = {"+": False, "-": True, ".": False, "*": False, "": False}
+"""Whether a strand is the reverse one; a missing strand (``*`` in R) counts as the forward one."""
 
-NOT_DATA = ("#", "track", "browser")
-"""Prefixes of the lines of a BED file without a site."""
+_HEADS = ("track", "browser")
 
 ROWS = 500_000
 """Rows held in memory at once."""
+
+STRIDE = 1 << 34
+"""Longer than any sequence: a genome position as one number is group * STRIDE + position."""
 
 _BEDRMOD = "#vqrna_"
 _PARQUET = b"PAR1"
@@ -51,6 +53,11 @@ LEVELS = (BY_THRESHOLD, *TIERS)
 """Labels of called sites, rising; in a :class:`Block` they are counted from 1."""
 
 _CALLS = {_NOT_CALLED: 0, _REACHED: 1} | {level: i for i, level in enumerate(LEVELS, start=1)}
+
+
+def has_no_site(line: str) -> bool:
+    """Return whether a line of BED is empty, a comment, or for a genome browser."""
+    return line.startswith("#") or line.split(None, 1)[:1] in ([], *([head] for head in _HEADS))
 
 
 def fact_of(line: str) -> Facts:
@@ -267,9 +274,10 @@ def _text_header(path: Path) -> tuple[list[str], tuple[str, ...], int]:
     line = b""
     with open_text(path) as stream:
         for line in stream:
-            if not line.decode("utf-8", "replace").startswith(NOT_DATA):
+            text = line.decode("utf-8", "replace")
+            if not has_no_site(text):
                 break
-            head.append(line.decode("utf-8", "replace").strip())
+            head.append(text.strip())
             line = b""
         cells = _cells(line)
         if cells[0] == _NEEDED[0]:
@@ -307,17 +315,27 @@ def _text_tables(path: Path) -> Iterator[pd.DataFrame]:
                 na_filter=False,
                 quoting=csv.QUOTE_MINIMAL if "call" in columns else csv.QUOTE_NONE,
                 chunksize=ROWS,
+                skip_blank_lines=False,  # the index of a row gives its line
                 encoding_errors="replace",
             )
-            for table in tables:
-                table[position] = _positions(table[position], path, first)
+            for rows in tables:
+                table = _without_blank_lines(rows, position, words)
+                table = table.assign(**{position: _positions(table[position], path, first)})
                 table = _normalised(table, position)
-                _check_positions(table, path)
+                _check_positions(table, path, first)
                 yield table
         except pd.errors.EmptyDataError:
             return  # a scan without sites
         except (pd.errors.ParserError, ValueError) as error:
             raise _damaged(str(error), path, first) from None
+
+
+def _without_blank_lines(rows: pd.DataFrame, position: str, words: Sequence[str]) -> pd.DataFrame:
+    blank = (rows["sequence"] == "") & (rows[position] == "")
+    if not blank.any():
+        return rows
+    rows = rows[~blank]
+    return rows.assign(**{name: rows[name].cat.remove_unused_categories() for name in words})
 
 
 def _positions(column: pd.Series, path: Path, first: int) -> np.ndarray:
@@ -330,7 +348,8 @@ def _positions(column: pd.Series, path: Path, first: int) -> np.ndarray:
     """
     words = column.tolist()
     joined = "".join(words)
-    if not (joined.isascii() and joined.isdigit() and all(words)) or max(map(len, words)) > 15:
+    plain = joined.isascii() and joined.isdigit() and all(words) and max(map(len, words)) <= 15
+    if words and not plain:
         for row, word in zip(column.index, words, strict=True):
             if whole_number(word) is None:
                 message = f"invalid position '{word[:40]}' (expected a whole number)"
@@ -347,12 +366,17 @@ def _damaged(words: str, path: Path, first: int) -> DataError:
     return DataError("is not a complete table of sites", file=path)
 
 
-def _check_positions(table: pd.DataFrame, path: Path) -> None:
-    """Raise DataError for a position before the first base."""
-    before = table["position"] < 0
-    if before.any():
-        name = table["sequence"][before].iloc[0]
-        raise DataError("has a position before the first base", file=path, record=str(name)[:100])
+def _check_positions(table: pd.DataFrame, path: Path, first: int | None = None) -> None:
+    """Raise DataError for a position before the first base, or beyond any sequence."""
+    wrong = ((table["position"] < 0) | (table["position"] >= STRIDE)).to_numpy()
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        name = str(table["sequence"].iloc[row])[:100]
+        where = (
+            "before the first base" if table["position"].iloc[row] < 0 else "beyond any sequence"
+        )
+        line = None if first is None else first + int(table.index[row])
+        raise DataError(f"has a position {where}", file=path, record=name, line=line)
 
 
 def _normalised(table: pd.DataFrame, position: str) -> pd.DataFrame:

@@ -8,6 +8,7 @@ Only exons, names and genes are needed, which one pass over the lines collects.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os import PathLike
 
@@ -265,17 +266,18 @@ class _Parser:
         owners, starts, stops = (np.concatenate(column) for column in zip(*columns, strict=True))
         records = AnnotationRecords(circular=set(self.circular))
         wrapped: dict[int, int] = {}
-        for (kind, number), (line, start) in crossing.items():
-            if kind == _SPAN and (own[number], number) not in crossing:
+        for number, line, start in self._crossing(crossing, own):
+            if start is not None:
                 # Exons may be numbered from the origin again, although the transcript is not
-                again = (owners == number) & (stops <= start)
-                starts[again] += self.chromosomes.lengths[keys[number][1]]
-                stops[again] += self.chromosomes.lengths[keys[number][1]]
-                kind = own[number]
-            if own[number] == kind:
-                owners, starts, stops, wrapped[number] = self._wrap(
-                    keys[number], number, line, owners, starts, stops
-                )
+                length = self.chromosomes.lengths[keys[number][1]]
+                exons = np.flatnonzero(owners == number)
+                first = starts[exons] % length
+                first[first < start % length] += length
+                stops[exons] += first - starts[exons]
+                starts[exons] = first
+            owners, starts, stops, wrapped[number] = self._wrap(
+                keys[number], number, line, owners, starts, stops
+            )
         used = np.bincount(owners, minlength=len(keys)) > 0
         for i in np.flatnonzero(used).tolist():
             identifier, chromosome, strand = keys[i]
@@ -312,6 +314,22 @@ class _Parser:
             message = self.chromosomes.beyond_message(chromosome, stop)
             self.unusable.append(_Unusable(kind, owner, chromosome, BEYOND, message, line))
         return crossing
+
+    @staticmethod
+    def _crossing(
+        crossing: dict[tuple[int, int], tuple[int, int]], own: np.ndarray
+    ) -> Iterator[tuple[int, int, int | None]]:
+        """Yield the transcripts that cross the origin: number, line, start of the line of its span.
+
+        The start is None if only exons cross it.
+        """
+        for number in dict.fromkeys(number for _, number in crossing):
+            span = crossing.get((_SPAN, number))
+            line_of_exons = crossing.get((int(own[number]), number))
+            if span is not None:
+                yield number, (line_of_exons or span)[0], span[1]
+            elif line_of_exons is not None:
+                yield number, line_of_exons[0], None
 
     def _used_kinds(
         self, keys: list[tuple[bytes, int, int]], identifiers: dict[bytes, int]

@@ -19,7 +19,7 @@ from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.modifications import Names
 from vqrna.prediction.engines import Engine, ThreadEngine, resolve_jobs
-from vqrna.prediction.output import Output, write_results
+from vqrna.prediction.output import SCANNED, SEQUENCES, Output, write_results
 from vqrna.prediction.parts import Part, Parts, PartStore
 from vqrna.prediction.prediction import Prediction, Totals, make_prediction
 from vqrna.prediction.scan import Shard, Tally, scan, scan_units
@@ -28,6 +28,7 @@ from vqrna.prediction.settings import Settings, make_settings
 from vqrna.prediction.shards import make_plan, run_key
 from vqrna.prediction.source import FastaSource, Source, as_source
 from vqrna.runtime.files import results_directory
+from vqrna.runtime.inputs import refuse_inputs
 from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import command_line
@@ -234,6 +235,7 @@ def predict_files(
     start, tally = time.monotonic(), Tally()
     share = None if shard is None else f"{shard.index}-of-{shard.count}"
     with results_directory(out) as folder, folder_lock(folder, share):
+        refuse_inputs(folder, ("sites.tsv", "transcripts.tsv", SEQUENCES, SCANNED))
         once = f"once-{os.getpid()}"
         key = run_key(source, model, settings, engine.device) if resumable else once
         store = PartStore(folder, key)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from vqrna.errors import DataError
+from vqrna.runtime.inputs import refuse_input
 from vqrna.runtime.processes import is_alive, process_namespace
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     older file at `path` stays as it was. Devices and pipes are written in place. A symbolic link
     is kept: the file that it points to is replaced.
 
-    Raises DataError if `path` cannot be written: a folder, no permission, a full disk.
+    Raises DataError if `path` cannot be written: a folder, no permission, a full disk; UsageError
+    if it is an input of the running command.
 
     Parameters
     ----------
@@ -73,6 +75,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         Where to write. The body must create the file and close it.
     """
     final = Path(os.path.realpath(path))
+    refuse_input(final)
     if not _is_replaceable(final, path):
         with _translate_errors(path, final):
             yield final
@@ -184,9 +187,11 @@ class OutputFiles:
     def path(self, name: str) -> Path:
         """Return the temporary path of a new file, which the caller must create and close.
 
-        Raises DataError if a file of this name cannot be written to the folder.
+        Raises DataError if a file of this name cannot be written to the folder, UsageError if it
+        is an input of the running command.
         """
         path = self.folder / name
+        refuse_input(path)
         final = Path(os.path.realpath(path))
         if not _is_replaceable(final, path) or final.parent != self._temporary.parent:
             # A device, or a link to another folder, which may be on another disk.
@@ -207,6 +212,7 @@ class OutputFiles:
 
     def remove(self, name: str) -> None:
         """Delete an outdated file of this name, unless it is replaced, after the renames."""
+        refuse_input(self.folder / name)
         self._outdated.append(self.folder / name)
 
     def _commit(self) -> None:

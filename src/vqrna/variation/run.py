@@ -19,6 +19,7 @@ from vqrna.model.weights import load_model
 from vqrna.prediction.engines import resolve_jobs
 from vqrna.prediction.scan import Shard
 from vqrna.runtime.files import output_files, results_directory
+from vqrna.runtime.inputs import refuse_inputs
 from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.progress import Bar, progress
 from vqrna.runtime.provenance import command_line, facts
@@ -36,6 +37,7 @@ from vqrna.variation.output import (
     COLUMNS,
     LARGEST,
     RECORD_COLUMNS,
+    VCF_NAME,
     EffectWriter,
     VariantTotals,
     annotated_lines,
@@ -272,6 +274,7 @@ def annotate(
         if shard is not None and (not model.hash or file.path != Path(str(vcf))):
             raise UsageError("--shard needs a file that can be read again and a saved model")
         with results_directory(out) as folder, folder_lock(folder, _share(shard)):
+            refuse_inputs(folder, (VCF_NAME, "variants.tsv", "records.tsv"))
             digests = input_digests(file, source)
             once = f"once-{os.getpid()}"
             key = run_key(digests, source, model, settings, engine.device)
