@@ -157,6 +157,8 @@ def test_an_unknown_preset(fails, data, out):
         (["--prior", "m6A=much"], "invalid prior 'm6A=much'"),
         (["--prior", "0.1,0.2"], "--prior is given twice for all types"),
         (["--prior", "m6A=0.1", "--prior", " m6A=0.1"], "--prior is given twice for m6A"),
+        (["--prior", "m6A=0.1,a=0.2"], "the prior of m6A is given twice (the second time as 'a')"),
+        (["--prior", "=0.1"], "invalid prior '=0.1'"),
         (["--organism", "human"], "expected an NCBI taxonomy number"),
         (["--organism", "96²"], "invalid organism '96²'"),
         (["--prior", "m9Z=0.1"], "unknown modification 'm9Z'"),

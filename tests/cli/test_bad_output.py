@@ -173,3 +173,13 @@ def test_paths_that_are_not_utf_8(vqrna_main, fasta, model, tmp_path):
     assert done.code == 0, done.err
     assert vqrna_main("join", odd / "shard").code == 0
     assert files_in(odd / "shard") == files_in(odd / "out")
+
+
+def test_the_output_does_not_replace_the_input(vqrna_main, fasta, model, tmp_path):
+    out = tmp_path / "out"
+    assert vqrna_main("predict", fasta, "--model", model, "--out", out).code == 0
+    moved = fasta.rename(out / "sites.tsv")
+    text = moved.read_text()
+    done = vqrna_main("predict", moved, "--model", model, "--out", out)
+    assert (done.code, moved.read_text()) == (2, text)
+    assert done.err.count("would replace the input") == 1

@@ -179,3 +179,15 @@ def test_the_simplest_rule_with_a_common_name_is_proposed():
     assert matching_rule(["E1.4"], ["E1"]).options() == "--ignore-version"
     assert matching_rule(["E1.4|g"], ["E1.5"]).options() == "--name-until '|' --ignore-version"
     assert matching_rule(["E1"], ["E2"]) is None
+
+
+def test_fractions_in_place_of_percentages_are_named(tmp_path):
+    path = write(tmp_path, [methyl("a", 5, "0.9"), methyl("a", 7, "0.5")])
+    with pytest.raises(DataError, match="in all 2 lines; the percentages are at most 1: are they"):
+        read_known(path, MODIFICATIONS, min_percent=50)
+
+
+def test_the_unknown_code_is_named(tmp_path):
+    path = write(tmp_path, [["tx", 5, 6, "21891"], ["tx", 7, 8, "999"]])
+    with pytest.raises(DataError, match="unknown modifications in column 4, such as '999'"):
+        read_known(path, MODIFICATIONS)

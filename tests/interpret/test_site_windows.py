@@ -116,3 +116,22 @@ def test_a_table_without_its_columns_is_told(tmp_path):
     table = write(tmp_path / "a.bed", "chr1\t5\t6\n")
     with pytest.raises(DataError, match="missing column sequence, position, modification"):
         windows_at_sites([fasta], table, M6A, 5)
+
+
+def test_only_called_rows_count_and_each_site_once(tmp_path):
+    fasta = write(tmp_path / "a.fa", ">x\nGGACUGGACU\n")
+    head = "sequence\tposition\tstrand\tmodification\tcall\n"
+    rows = "x\t3\t+\t21891\tlow\nx\t3\t+\tm6A\tlow\nx\t8\t+\tm6A\t.\n"
+    table = write(tmp_path / "sites.tsv", head + rows)
+    found = windows_at_sites([fasta], table, M6A, 5)
+    assert found.positions.tolist() == [2]
+    assert found.remarks() == [
+        "rows of sites that are not called, left out: 1",
+        "rows of sites that are repeated, left out: 1",
+    ]
+    write(table, head + "x\t8\t+\tm6A\t.\n")
+    with pytest.raises(DataError, match="there are no called sites of m6A"):
+        windows_at_sites([fasta], table, M6A, 5)
+    write(table, head + "x\t8\tminus\tm6A\tlow\n")
+    with pytest.raises(DataError, match="line 2: invalid strand 'minus'"):
+        windows_at_sites([fasta], table, M6A, 5)

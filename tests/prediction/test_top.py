@@ -166,7 +166,7 @@ def test_the_same_bytes_however_it_is_run(tmp_path, monkeypatch, fdr, capsys):
     [
         ({"top": 0}, "invalid number of top sites 0 (expected 1 or more)"),
         ({"top": -3}, "invalid number of top sites -3 (expected 1 or more)"),
-        ({"top": 1.5}, "invalid number of top sites 1.5 (expected 1 or more)"),
+        ({"top": 1.5}, "invalid number of top sites 1.5 (expected a whole number)"),
         ({"top": 5, "all_sites": True}, "--top and --all-sites cannot be combined"),
     ],
 )

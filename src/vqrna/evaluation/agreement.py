@@ -34,6 +34,7 @@ from vqrna.evaluation.predicted_sites import (
 from vqrna.genome.bed import BEYOND
 from vqrna.modifications import OTHER_CODES, Modification
 from vqrna.modifications import modification as known_modification
+from vqrna.runtime.arguments import integer, real_number
 from vqrna.runtime.progress import progress
 from vqrna.runtime.run_record import SkippedInput, skipped_notes
 
@@ -205,9 +206,9 @@ def compare(
     UsageError
         If the modification is unknown or the tolerance out of range.
     """
-    if not 0 <= within <= FARTHEST:
+    if not 0 <= integer(within, "tolerance") <= FARTHEST:
         raise UsageError(f"invalid tolerance {within} (expected 0 to {FARTHEST:,} nt)")
-    if min_percent is not None and not 0 <= min_percent <= 100:
+    if min_percent is not None and not 0 <= real_number(min_percent, "percentage") <= 100:
         raise UsageError(f"invalid percentage {min_percent:g} (expected 0 to 100)")
     rule = NameRule(name_until, ignore_version)
     predicted = PredictedSites.open(sites)

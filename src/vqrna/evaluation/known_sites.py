@@ -32,7 +32,7 @@ from vqrna.genome.bed import (
     split_fields,
 )
 from vqrna.genome.skipping import SkippedFeatures
-from vqrna.modifications import OTHER_CODES, Modification, modification
+from vqrna.modifications import MODIFICATIONS, OTHER_CODES, Modification, modification
 from vqrna.runtime.run_record import SkippedInput
 from vqrna.runtime.whole_numbers import whole_number
 
@@ -138,6 +138,7 @@ def read_known(
     columns: list[str] = []
     layout: Layout | None = None
     unmodified = first_unmodified = width = 0
+    largest = 0.0  # percentage
     with open_text(path) as lines:
         for number, raw in enumerate(lines, start=1):
             text = raw.decode("utf-8", INVALID_UTF8).rstrip("\r\n")
@@ -166,6 +167,7 @@ def read_known(
                 if min_percent is not None and layout.percent is None:
                     message = "has no percentage of modified reads: --min-percent cannot be used"
                     raise DataError(message, file=file)
+            largest = max(largest, percent or 0.0)
             if percent is not None and (percent <= 0 or percent < (min_percent or 0)):
                 unmodified += 1
                 first_unmodified = first_unmodified or number
@@ -190,7 +192,7 @@ def read_known(
     if not len(known):
         if not (unknown or unmodified):
             raise skipped.nothing_left("sites")
-        raise DataError(_no_sites(layout, only, unknown, unmodified), file=file)
+        raise DataError(_no_sites(layout, only, unknown, unmodified, largest), file=file)
     if strict and only is None:
         for code in unknown:
             if code not in OTHER_CODES:
@@ -291,14 +293,23 @@ def _types_of_codes(
 
 
 def _no_sites(
-    layout: Layout, only: Modification | None, unknown: Mapping[str, int], unmodified: int
+    layout: Layout,
+    only: Modification | None,
+    unknown: Mapping[str, int],
+    unmodified: int,
+    largest: float,
 ) -> str:
     """Return the message for a file whose sites are all of other types or unmodified."""
     if unmodified and not unknown:
-        return f"holds no modified sites: too few reads are modified in all {unmodified:,} lines"
+        words = f"holds no modified sites: too few reads are modified in all {unmodified:,} lines"
+        fraction = (
+            "; the percentages are at most 1: are they fractions?" if 0 < largest <= 1 else ""
+        )
+        return words + fraction
     if only is not None:
         return f"holds no sites of {only.symbol}"
-    example = next(iter(unknown))
+    codes = {*OTHER_CODES, *(code for m in MODIFICATIONS for code in m.codes)}
+    example = next((code for code in unknown if code not in codes), next(iter(unknown)))
     if example in ("", ".") or layout.code is None:
         return "has no column with the types of its sites: set one with --modification"
     message = f"unknown modifications in column {layout.code + 1}, such as '{example[:40]}'"

@@ -190,9 +190,8 @@ class PredictedSites:
         def modification_index(name: str) -> int:
             return modifications.index(modification(name, tuple(modifications)))
 
-        names = tuple(map(str, table["sequence"].cat.categories))
-        if not self.tiers:
-            names = tuple(map(read_bed_name, names))
+        # In all formats, so that a name with % is the one of a BED file of known sites
+        names = tuple(read_bed_name(str(name)) for name in table["sequence"].cat.categories)
         return Block(
             names,
             table["sequence"].cat.codes.to_numpy(np.int64),

@@ -21,6 +21,7 @@ from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.modifications import Modification
 from vqrna.modifications import modification as find_modification
+from vqrna.runtime.arguments import integer
 from vqrna.runtime.files import output_files, results_directory
 from vqrna.runtime.provenance import signature
 from vqrna.runtime.run_record import FILE_NAME, run_record, to_json
@@ -154,7 +155,7 @@ def code_changes(
     >>> result = vqrna.code_changes("my.fa", "m6A", 300, "C301A")  # doctest: +SKIP
     >>> result.table[["start", "stop", "ref_code", "alt_code", "effect"]]  # doctest: +SKIP
     """
-    if position < 1:
+    if integer(position, "--position") < 1:
         raise UsageError(f"invalid --position {position} (expected 1 or more)")
     substitutions = parse_edits(edits)
     loaded = model if isinstance(model, Model) else load_model(model, device)

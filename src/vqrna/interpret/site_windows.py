@@ -17,11 +17,13 @@ from vqrna.data.sequences import Sequences, describe_sequences, read_sequences
 from vqrna.data.text_files import open_text
 from vqrna.data.windows import stack, window_remarks
 from vqrna.errors import DataError
-from vqrna.modifications import Modification, as_modification
+from vqrna.modifications import Modification, as_modification, symbol_of
 from vqrna.runtime.whole_numbers import whole_number
 from vqrna.sequence import AMBIGUOUS, centre, recentre, windows_around
 
 _NEEDED = ("sequence", "position", "modification")
+_STRANDS = ("+", "-", ".", "*", "")
+_NOT_CALLED = "."
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +39,18 @@ class SiteWindows:
     shorter: int = 0
     longer: int = 0
     empty: int = 0  # Number of records skipped because they have no letters
+    # uncalled, repeated: Rows of a table of sites that are not called or repeat a site
+    uncalled: int = 0
+    repeated: int = 0
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def remarks(self) -> list[str]:
         """Return lines about windows that were skipped, cut or padded."""
-        return window_remarks(
+        rows = {"not called": self.uncalled, "repeated": self.repeated}
+        skipped = [f"rows of sites that are {why}, left out: {n:,}" for why, n in rows.items() if n]
+        return skipped + window_remarks(
             self.tokens.shape[1],
             empty=self.empty,
             left_out=self.left_out,
@@ -130,7 +137,7 @@ def windows_at_sites(
         How names of sequences are cut before they are compared.
     """
     modification = as_modification(modification)
-    wanted = _sites(table, modification, rule)
+    wanted, uncalled, repeated = _sites(table, modification, rule)
     keys = NameKeys(rule, describe_sequences(sequences) or "the input")
     tokens: list[np.ndarray] = []
     names: list[str] = []
@@ -152,16 +159,25 @@ def windows_at_sites(
         reason += f"; names match with {other.options()}" if other else ""
         raise DataError(reason, file=str(table), record=first, line=wanted[first][0][2])
     keys.check(wanted)
-    windows = SiteWindows(np.stack(tokens), tuple(names), np.array(positions))
+    windows = SiteWindows(
+        np.stack(tokens), tuple(names), np.array(positions), uncalled=uncalled, repeated=repeated
+    )
     return _candidates(windows, modification, table)
 
 
 def _sites(
     table: str | PathLike[str], modification: Modification, rule: NameRule
-) -> dict[str, list[tuple[int, bool, int]]]:
-    """Read 0-based positions, strands and line numbers of the sites of a type, by sequence."""
+) -> tuple[dict[str, list[tuple[int, bool, int]]], int, int]:
+    """Read the sites of a type that are called, or all if the table does not say.
+
+    Returns 0-based positions, strands and line numbers by sequence, and the numbers of other rows
+    of the type: of sites that are not called, and that are repeated.
+    """
     sites: dict[str, list[tuple[int, bool, int]]] = defaultdict(list)
     columns: dict[str, int] = {}
+    seen: set[tuple[str, int, bool]] = set()
+    is_wanted: dict[str, bool] = {}  # by the name of a modification
+    uncalled = repeated = 0
     with open_text(table) as lines:
         for number, cells in _table_rows(lines, str(table)):
             if not columns:
@@ -173,18 +189,35 @@ def _sites(
                 continue
             if len(cells) < len(columns):
                 raise DataError("the line is cut short", file=str(table), line=number)
-            if cells[columns["modification"]] != modification.symbol:
+            name = cells[columns["modification"]]
+            if name not in is_wanted:
+                is_wanted[name] = symbol_of(name) == modification.symbol
+            if not is_wanted[name]:
                 continue
             text = cells[columns["position"]]
             position = whole_number(text)
             if not position:
                 reason = f"invalid position '{text[:40]}' (expected a whole number from 1)"
                 raise DataError(reason, file=str(table), line=number)
-            reverse = "strand" in columns and cells[columns["strand"]] == "-"
-            sites[rule.key(cells[columns["sequence"]])].append((position - 1, reverse, number))
+            strand = cells[columns["strand"]] if "strand" in columns else "+"
+            if strand not in _STRANDS:
+                reason = f"invalid strand '{strand[:40]}' (expected '+', '-' or '.')"
+                raise DataError(reason, file=str(table), line=number)
+            if "call" in columns and cells[columns["call"]] == _NOT_CALLED:
+                uncalled += 1
+                continue
+            key = rule.key(cells[columns["sequence"]])
+            site = (key, position - 1, strand == "-")
+            if site in seen:
+                repeated += 1
+                continue
+            seen.add(site)
+            sites[key].append((*site[1:], number))
     if not sites:
-        raise DataError(f"there are no sites of {modification.symbol}", file=str(table))
-    return sites
+        called = "called " if uncalled else ""
+        reason = f"there are no {called}sites of {modification.symbol}"
+        raise DataError(reason, file=str(table))
+    return sites, uncalled, repeated
 
 
 def _table_rows(lines: Iterable[bytes], file: str) -> Iterator[tuple[int, list[str]]]:

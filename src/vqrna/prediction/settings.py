@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from vqrna.model import Precision
 from vqrna.modifications import Modification, Names
 from vqrna.modifications import modification as find_modification
 from vqrna.modifications import modifications as find_modifications
+from vqrna.runtime.arguments import integer, real_number
 from vqrna.stats.tiers import DEFAULT_TIER, tier_index
 
 
@@ -161,6 +161,10 @@ def make_settings(
         tier_index(confidence)
     elif threshold is None and min_probability is None and top is None:
         confidence = DEFAULT_TIER
+    given = {"threshold": threshold, "min_probability": min_probability, "fdr": fdr}
+    for name, limit in given.items():
+        if limit is not None:
+            real_number(limit, name)
     if min_probability is not None and not 0 <= min_probability <= 1:
         raise UsageError(f"invalid probability {min_probability:g} (expected from 0 to 1)")
     if threshold is not None and not 0 <= threshold <= 1:
@@ -168,22 +172,15 @@ def make_settings(
     if fdr is not None and not 0 < fdr <= 1:
         raise UsageError(f"invalid false discovery rate {fdr:g} (expected above 0, at most 1)")
     if top is not None:
-        if not isinstance(top, Integral) or top < 1:
+        if integer(top, "number of top sites") < 1:
             raise UsageError(f"invalid number of top sites {top} (expected 1 or more)")
         if all_sites:
             raise UsageError(
                 "--top and --all-sites cannot be combined: the first one leaves out candidates"
             )
         top = int(top)
-    by_name = {"": prior} if isinstance(prior, int | float) else dict(prior or {})
-    for name, value in by_name.items():
-        if not 0 < value < 1:
-            raise UsageError(f"invalid prior {value:g} (expected between 0 and 1)")
-        if name:
-            find_modification(name, known)
-    by_symbol = {find_modification(n, known).symbol: v for n, v in by_name.items() if n}
-    default = by_name.get("")
-    priors = [by_symbol.get(m.symbol, default if default else m.prior) for m in wanted]
+    default, by_symbol = _priors(prior, known)
+    priors = [by_symbol.get(m.symbol, m.prior if default is None else default) for m in wanted]
     columns = np.array([known.index(m) for m in wanted])
     return Settings(
         columns,
@@ -199,6 +196,26 @@ def make_settings(
     )
 
 
+def _priors(
+    prior: object, known: tuple[Modification, ...]
+) -> tuple[float | None, dict[str, float]]:
+    """Return the prior of all types, if there is one, and those by symbol."""
+    by_name = dict(prior) if isinstance(prior, Mapping) else {} if prior is None else {"": prior}
+    default, by_symbol = None, dict[str, float]()
+    for name, given in by_name.items():
+        value = real_number(given, "prior")
+        if not 0 < value < 1:
+            raise UsageError(f"invalid prior {value:g} (expected between 0 and 1)")
+        if not name:
+            default = value
+            continue
+        symbol = find_modification(name, known).symbol
+        if symbol in by_symbol:
+            raise UsageError(f"the prior of {symbol} is given twice (the second time as '{name}')")
+        by_symbol[symbol] = value
+    return default, by_symbol
+
+
 def parse_priors(texts: Sequence[str] | None) -> dict[str, float]:
     """Parse priors of the command line: ``0.001`` or ``m6A=0.002,Psi=0.01``.
 
@@ -206,8 +223,10 @@ def parse_priors(texts: Sequence[str] | None) -> dict[str, float]:
     """
     priors: dict[str, float] = {}
     for text in (part for whole in texts or () for part in whole.split(",")):
-        name, _, value = text.rpartition("=")
+        name, sign, value = text.rpartition("=")
         name = name.strip()
+        if sign and not name:
+            raise UsageError(f"invalid prior '{text}' (expected 0.001 or m6A=0.002)")
         if name in priors:
             raise UsageError(f"--prior is given twice for {name or 'all types'}")
         try:

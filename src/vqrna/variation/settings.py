@@ -12,6 +12,7 @@ from vqrna.errors import UsageError
 from vqrna.model import Model
 from vqrna.modifications import Modification
 from vqrna.prediction import make_settings
+from vqrna.runtime.arguments import integer, real_number
 from vqrna.stats.calibration import log_odds, sigmoid
 from vqrna.stats.scan_calibration import Curve
 from vqrna.stats.tiers import DEFAULT_TIER, PROBABILITIES, tier_index
@@ -98,6 +99,11 @@ def make_variant_settings(
         If a name is unknown or a number out of range.
     """
     chosen = make_settings(known, modifications=modifications, prior=prior)
+    for name, number in {"min_delta": min_delta, "min_probability": min_probability}.items():
+        real_number(number, name)
+    whole = {"max_length": max_length, "null_variants": null_variants, "seed": seed}
+    for name, number in whole.items():
+        integer(number, name)
     if not 0 < min_delta <= 1:
         raise UsageError(f"invalid --min-delta {min_delta:g} (expected above 0, at most 1)")
     if not 0 < min_probability <= 1:
