@@ -75,5 +75,7 @@ def test_the_numbers_in_the_text_are_those_of_the_shipped_model(root):
     assert f"finds {m6a.recall:.0%}".replace("%", " %") in text
     assert f"of them: {sites:.0f} sites. It also accepts about {listed - sites:.0f}"[:-1] in text
     assert f"{sites:.0f} of them ({m6a.precision_mixture:.0%}".replace("%", " %") in text
+    accuracy = model.training["validation"]["m6A"]["acc"]
+    assert f"accuracy of {accuracy:.0%}".replace("%", " %") in text
     rare = [symbol for symbol, tier in medium.items() if tier.recall < 0.02]
     assert f"{', '.join(rare[:-1])} and {rare[-1]} hardly ever reach" in text
