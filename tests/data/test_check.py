@@ -71,6 +71,8 @@ def test_missing_foreign_and_broken_files_are_told_and_the_rest_goes_on(root: Pa
     report = check_data(root)
     assert len(report.files) == 7
     assert sorted(report.problems) == [
+        f"{root}/train/1-0.fasta, record 'even', line 1: the window is 200 nt long, so it has no "
+        "centre",
         f"{root}/train: no unmodified and no modified sites of Psi",
         f"{root}/valid/10-1.fasta, record 'a', line 2: 'P' (column 1) is not a nucleotide letter; "
         "is this a protein?",

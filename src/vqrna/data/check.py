@@ -152,6 +152,14 @@ def _read(
                     problems.append(str(error))
                 continue
             odd = [record for record in records if len(record.tokens) % 2]
+            even = [record for record in records if not len(record.tokens) % 2]
+            if even:
+                more = f" ({len(even):,} such windows)" if len(even) > 1 else ""
+                words = f"the window is {len(even[0].tokens)} nt long, so it has no centre{more}"
+                first = even[0]
+                problems.append(
+                    str(DataError(words, file=file.path, record=first.name, line=first.line))
+                )
             names = tuple(record.header for record in odd)
             windows = WindowSet(stack(odd), names, types[file.symbol], file.label, file.negatives)
             parts.append(_Part(split, records, windows))
