@@ -40,6 +40,7 @@ from vqrna.modifications import (
 )
 from vqrna.modifications import modification as known_modification
 from vqrna.modifications import modifications as known_modifications
+from vqrna.runtime.arguments import file_path
 from vqrna.runtime.files import output_directory, write_error
 from vqrna.runtime.provenance import header_lines
 from vqrna.runtime.run_record import write_run_record
@@ -249,6 +250,7 @@ def load_benchmark(
     UsageError
         If the split or a name is unknown.
     """
+    file_path(directory, "the data")
     wanted = None
     if modifications is not None:
         items: Iterable[str | Modification] = (

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from os import PathLike
 
-from vqrna.errors import DataError
+from vqrna.errors import DataError, UsageError
 
 _VERSION = re.compile(r"\.[0-9]+(?=\Z|_PAR_Y\Z)")  # GENCODE: ENST00000381578.6_PAR_Y
 _SEPARATORS = ("|", ";", ",", ":", "/", " ")
@@ -19,6 +19,12 @@ class NameRule:
 
     until: str = ""  # Text that ends a name; empty if names are whole
     ignore_version: bool = False  # Whether ENST00000257408.4 is ENST00000257408
+
+    def __post_init__(self) -> None:
+        """Check the text; raises UsageError."""
+        if not isinstance(self.until, str):
+            words = type(self.until).__name__
+            raise UsageError(f"the text that ends a name must be text, not {words}")
 
     def key(self, name: str) -> str:
         """Return what is compared of a name."""

@@ -34,7 +34,7 @@ from vqrna.evaluation.predicted_sites import (
 from vqrna.genome.bed import BEYOND
 from vqrna.modifications import OTHER_CODES, Modification
 from vqrna.modifications import modification as known_modification
-from vqrna.runtime.arguments import integer, real_number
+from vqrna.runtime.arguments import file_path, integer, real_number
 from vqrna.runtime.progress import progress
 from vqrna.runtime.run_record import SkippedInput, skipped_notes
 
@@ -210,6 +210,10 @@ def compare(
         raise UsageError(f"invalid tolerance {within} (expected 0 to {FARTHEST:,} nt)")
     if min_percent is not None and not 0 <= real_number(min_percent, "percentage") <= 100:
         raise UsageError(f"invalid percentage {min_percent:g} (expected 0 to 100)")
+    file_path(sites, "sites")
+    file_path(known, "known")
+    if scanned is not None:
+        file_path(scanned, "scanned")
     rule = NameRule(name_until, ignore_version)
     predicted = PredictedSites.open(sites)
     regions = _scanned(predicted.path, scanned, rule, strict)

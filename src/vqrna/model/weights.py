@@ -32,6 +32,7 @@ from vqrna.model.training_sketch import TrainingSketch
 from vqrna.model.weights_schema import check_familiarity, check_shapes, check_sketch, checked
 from vqrna.modifications import Modification, complete_fields
 from vqrna.nn.model import build, site_networks
+from vqrna.runtime.arguments import file_path
 from vqrna.runtime.devices import choose_device
 from vqrna.runtime.files import atomic_path
 from vqrna.sequence import ALPHABET
@@ -148,7 +149,7 @@ def weights_path(path: str | PathLike[str] | None) -> Path:
     """Return the path of weights, which may be given by a name of `NAMED`."""
     if path is None:
         return SHIPPED
-    source = Path(path)
+    source = Path(file_path(path, "the model"))
     return source if source.exists() else NAMED.get(str(path), source)
 
 

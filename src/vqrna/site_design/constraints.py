@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from vqrna.errors import DataError, UsageError
+from vqrna.runtime.arguments import integer
 from vqrna.sequence import ALPHABET, AMBIGUOUS, IUPAC, decode
 
 AMINO_ACIDS = "KNKNTTTTRSRSIIMIQHQHPPPPRRRRLLLLEDEDAAAAGGGGVVVV*Y*YSSSS*CWCLFLF"
@@ -139,7 +140,11 @@ def make_constraints(
     """
     frame = parse_cds(cds) if isinstance(cds, str) else cds
     if frame is not None:
-        start, stop = frame
+        try:
+            start, stop = (integer(end, "--cds") for end in frame)
+        except (TypeError, ValueError):
+            message = f"invalid --cds {frame!r:.50} (expected first and last position)"
+            raise UsageError(message) from None
         if not 1 <= start <= stop:
             raise UsageError(f"invalid --cds {start}-{stop} (expected START-END, from 1)")
         if (stop - start + 1) % 3:
@@ -148,7 +153,7 @@ def make_constraints(
             )
         _check_inside(stop, tokens, name, "--cds")
         frame = (start - 1, stop)
-    ranges, motifs = parse_avoid(avoid)
+    ranges, motifs = parse_avoid(avoid or ())
     kept = np.zeros(len(tokens), dtype=bool)
     for first, last in ranges:
         _check_inside(last, tokens, name, "--avoid")

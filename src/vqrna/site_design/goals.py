@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqrna.errors import UsageError
+from vqrna.runtime.arguments import real_number
 from vqrna.stats.tiers import DEFAULT_TIER, PROBABILITIES, tier_index
 
 GOALS = ("remove", "add", "strengthen")
@@ -69,7 +70,7 @@ def make_goal(name: str, *, below: float | None = None, at_least: float | None =
     limit = below if name == "remove" else at_least
     if limit is None:
         limit = {"remove": BELOW, "add": AT_LEAST, "strengthen": STRENGTHENED}[name]
-    elif not 0 < limit <= 1:
+    elif not 0 < real_number(limit, "limit of the probability") <= 1:
         option = "--below" if name == "remove" else "--at-least"
         raise UsageError(f"invalid {option} {limit:g} (expected above 0, at most 1)")
     return Goal(name, float(limit))

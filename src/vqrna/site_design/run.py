@@ -20,6 +20,7 @@ from vqrna.model.weights import load_model
 from vqrna.modifications import Modification
 from vqrna.modifications import modification as find_modification
 from vqrna.prediction.engines import resolve_jobs
+from vqrna.runtime.arguments import integer
 from vqrna.sequence import centre, decode
 from vqrna.site_design.constraints import Constraints, make_constraints
 from vqrna.site_design.goals import Goal, make_goal
@@ -242,7 +243,7 @@ def design(
         ("max-edits", max_edits, 1), ("alternatives", alternatives, 1), ("beam", beam, 1),
         ("within", 0 if within is None else within, 0),
     ):  # fmt: skip
-        if value < least:
+        if integer(value, f"--{name}") < least:
             raise UsageError(f"invalid --{name} {value} (expected {least} or more)")
     if not isinstance(position, int | np.integer) or position < 1:
         raise UsageError(f"invalid --position {position!r:.40} (expected a whole number from 1)")
