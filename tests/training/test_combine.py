@@ -64,6 +64,24 @@ def test_an_ensemble_is_calibrated_saved_and_loaded(trained, tmp_path):
     ]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_network_is_added_to_an_ensemble(trained, tmp_path):
+    both, data = tmp_path / "both.safetensors", trained / "data"
+    combine([trained / "seed0", trained / "seed1"], data, both, show_progress=False)
+    network = fresh(tiny(seed=7), SYMBOLS).network
+    third = dataclasses.replace(load_model(trained / "seed0", "cpu"), network=network)
+    save_model(third, tmp_path / "third.safetensors")
+    made = combine(
+        [both, tmp_path / "third.safetensors"], data, tmp_path / "all.safetensors",
+        show_progress=False,
+    )  # fmt: skip
+    earlier = load_model(both, "cpu").training["members"]
+    assert made.training["members"][:2] == earlier
+    assert len(made.training["members"]) == 3
+    with pytest.raises(UsageError, match="are the same network"):
+        combine([both, trained / "seed1"], data, tmp_path / "again.safetensors")
+
+
 def test_one_network_is_written_as_before(trained, tmp_path):
     single = load_model(trained / "seed0", "cpu")
     save_model(single, tmp_path / "one.safetensors")

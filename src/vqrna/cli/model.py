@@ -85,7 +85,9 @@ def calibrate(
 def combine(
     models: Annotated[
         list[Path],
-        typer.Argument(metavar="MODEL...", help="Weights files or folders of training runs."),
+        typer.Argument(
+            metavar="MODEL...", help="Weights files, folders of training runs, or ensembles."
+        ),
     ],
     out: Annotated[Path, option("File for the weights of the ensemble.", metavar="FILE")],
     data: TrainingData,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -32,7 +33,8 @@ def combine(
     Parameters
     ----------
     models : sequence of path-like
-        Weights files, folders of training runs, or names of weights in the package.
+        Weights files, folders of training runs, or names of weights in the package. Of an
+        ensemble, each of its networks.
     data : path-like
         Folder of the data set that the networks were trained on, in the benchmark layout.
     out : path-like
@@ -54,17 +56,18 @@ def combine(
         If the models are not 2 to 16 different networks of this package with the same settings
         and types.
     """
-    if not 2 <= len(models) <= MOST_MEMBERS:
-        raise UsageError(f"an ensemble has 2 to {MOST_MEMBERS} networks, not {len(models)}")
-    members = [_member(path) for path in models]
-    _check_alike(models, members)
+    named = [(path, member) for path in models for member in _members(path)]
+    if not 2 <= len(named) <= MOST_MEMBERS:
+        raise UsageError(f"an ensemble has 2 to {MOST_MEMBERS} networks, not {len(named)}")
+    paths, members = [path for path, _ in named], [member for _, member in named]
+    _check_alike(paths, members)
     first = members[0]
     probe_file(out)
     source = training_source(first.modifications, data, studies)
     network = EnsembleNetwork([m.network for m in members if isinstance(m.network, SiteNetwork)])
     of_studies = validate_studies(network, source.studies, first.config)
     summary: dict[str, Any] = data_summary(source.train, source.valid, source.studies, of_studies)
-    for path, member in zip(models, members, strict=True):
+    for path, member in named:
         _check_data(path, member, summary)
     summary["command"] = command_line()
     summary["members"] = [
@@ -81,13 +84,27 @@ def combine(
     return save_model(model, out)
 
 
-def _member(path: str | PathLike[str]) -> TrainedModel:
+def _members(path: str | PathLike[str]) -> list[TrainedModel]:
+    """Return a network, or those of an ensemble, each with what is known of its training."""
     model = load_model(path, "cpu")
+    if isinstance(model, TrainedModel) and isinstance(model.network, EnsembleNetwork):
+        data = {
+            name: model.training[name] for name in ("labels", "studies") if name in model.training
+        }
+        return [
+            replace(
+                TrainedModel.fresh(network, model.config, model.modifications),
+                training=data | {name: fact for name, fact in facts.items() if name != "network"},
+            )
+            for network, facts in zip(
+                model.network.networks, model.training["members"], strict=True
+            )
+        ]
     if not isinstance(model, TrainedModel) or not isinstance(model.network, SiteNetwork):
         raise UsageError(
             f"{path} cannot be combined: not a single network of the architecture vqrna"
         )
-    return model
+    return [model]
 
 
 def _network_hash(model: TrainedModel) -> str:
