@@ -3,7 +3,7 @@
 import gzip
 
 import pytest
-from toy_genome import GENES, bed12, write, write_genome
+from toy_genome import GENES, bed12, gtf, write, write_genome
 
 from vqrna.errors import DataError
 from vqrna.genome import open_genome
@@ -216,3 +216,9 @@ def test_no_regions_at_all(opened):
     )
     with pytest.raises(DataError, match=words):
         opened("chr3\t0\t4\nchr1\t4\t4\n")
+
+
+def test_an_annotation_in_place_of_regions_is_named(opened):
+    with pytest.raises(DataError, match="contains no regions that can be used") as error:
+        opened(gtf(GENES))
+    assert error.value.__notes__ == ["it looks like GTF or GFF3: use --gtf"]

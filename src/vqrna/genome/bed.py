@@ -84,6 +84,15 @@ def shorten(field: bytes) -> str:
     return field.decode("utf-8", "replace")[:_LONGEST]
 
 
+def _is_annotation(fields: list[bytes]) -> bool:
+    """Return whether a line has the coordinates of GTF and GFF3, in columns 4 and 5."""
+    return (
+        len(fields) >= 8
+        and None not in map(whole_number, fields[3:5])
+        and (whole_number(fields[1]) is None and whole_number(fields[2]) is None)
+    )
+
+
 def read_bed(
     path: str | PathLike[str], genome: Genome, skipped: SkippedFeatures | None = None
 ) -> tuple[AnnotationRecords, list[str]]:
@@ -113,7 +122,7 @@ def read_bed(
     records = AnnotationRecords()
     chromosomes = Chromosomes(genome)
     missing: set[bytes] = set()
-    first = True
+    first, is_annotation = True, False
     with read_lines(path) as lines:
         for number, line in enumerate(lines, start=1):
             words = line.split(None, 1)
@@ -122,6 +131,7 @@ def read_bed(
             fields: list[bytes] = []
             try:
                 fields = split_fields(line)
+                is_annotation = is_annotation or _is_annotation(fields)
                 if first and fields[1][:1].isalpha() and fields[2][:1].isalpha():
                     skipped.add("line of column names", number)
                 else:
@@ -132,7 +142,10 @@ def read_bed(
                     missing.add(fields[0])
             first = False
     if not records:
-        raise skipped.nothing_left("regions")
+        unusable = skipped.nothing_left("regions")
+        if is_annotation:
+            unusable.add_note("it looks like GTF or GFF3: use --gtf")
+        raise unusable
     notes = []
     if missing:
         notes.append(f"some regions are left out: {chromosomes.missing_note(missing)}")

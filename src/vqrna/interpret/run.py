@@ -14,6 +14,7 @@ from vqrna.interpret.attributions import CONVENTIONS, Attributions, attribute, m
 from vqrna.interpret.discovery import Motif, find_motifs
 from vqrna.interpret.files import (
     FORMATS,
+    parse_formats,
     write_attributions,
     write_comparison,
     write_motifs,
@@ -114,6 +115,7 @@ def explain(
     if sites is None and rule != WHOLE_NAMES:
         raise UsageError("--name-until and --ignore-version need --sites")
     type_colors((), palette)
+    formats = parse_formats(formats)
     matrices = None if known is None else read_meme(known)
     model = model_for(model, target)
     with results_directory(out) as folder:
