@@ -273,7 +273,7 @@ def _types_of_codes(
     Numbers in BED may number the sites: they are codes only if all numbers of the file are.
     """
     types = tuple(modifications)
-    listed = {*OTHER_CODES, *(code for m in types for code in m.codes)}
+    listed = _listed_codes(types)
     numbers = [code for code in codes if code.isdecimal()]
     are_codes = with_percent or set(numbers) <= listed
     indices = []
@@ -292,6 +292,11 @@ def _types_of_codes(
     return np.array(indices, dtype=np.int64)
 
 
+def _listed_codes(types: Sequence[Modification]) -> set[str]:
+    """Return the codes of the SAM tags that are known, of these types and of other ones."""
+    return {*OTHER_CODES, *(code for m in types for code in m.codes)}
+
+
 def _no_sites(
     layout: Layout,
     only: Modification | None,
@@ -308,7 +313,7 @@ def _no_sites(
         return words + fraction
     if only is not None:
         return f"holds no sites of {only.symbol}"
-    codes = {*OTHER_CODES, *(code for m in MODIFICATIONS for code in m.codes)}
+    codes = _listed_codes(MODIFICATIONS)
     example = next((code for code in unknown if code not in codes), next(iter(unknown)))
     if example in ("", ".") or layout.code is None:
         return "has no column with the types of its sites: set one with --modification"

@@ -33,6 +33,7 @@ STRANDS = {"+": False, "-": True, ".": False, "*": False, "": False}
 """Whether a strand is the reverse one; a missing strand (``*`` in R) counts as the forward one."""
 
 _HEADS = ("track", "browser")
+_MARKS = ("#", *_HEADS)
 
 ROWS = 500_000
 """Rows held in memory at once."""
@@ -57,7 +58,9 @@ _CALLS = {_NOT_CALLED: 0, _REACHED: 1} | {level: i for i, level in enumerate(LEV
 
 def has_no_site(line: str) -> bool:
     """Return whether a line of BED is empty, a comment, or for a genome browser."""
-    return line.startswith("#") or line.split(None, 1)[:1] in ([], *([head] for head in _HEADS))
+    if line.startswith(_MARKS):  # most lines are decided by this
+        return line.startswith("#") or line.split(None, 1)[0] in _HEADS
+    return not line.strip()
 
 
 def fact_of(line: str) -> Facts:
