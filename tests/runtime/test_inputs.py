@@ -45,4 +45,5 @@ def test_an_input_is_not_replaced(given, form, tmp_path):
 def test_older_results_and_settings_are_replaced(given, option):
     for words in ([option, str(given)], [f"{option}={given}"]):
         with protecting_inputs(["tune", *words]), atomic_path(given) as new:
-            new.write_text("new")
+            new.write_text(" ".join(words))
+        assert given.read_text() == " ".join(words)

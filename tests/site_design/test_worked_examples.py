@@ -9,6 +9,7 @@ import pytest
 from Bio.Seq import Seq
 
 from vqrna.data.fasta import read_fasta
+from vqrna.interpret.code_changes import code_changes
 from vqrna.sequence import decode
 
 CDS = slice(150, 600)
@@ -115,6 +116,8 @@ def test_the_effect_of_a_changed_code_is_as_stated(run, root, folder):
         page,
     )
     assert float(alone[1]) == pytest.approx(first.effect, abs=0.06)
+    result = code_changes("examples/demo.fasta", "m6A", 177, "C178A", sequence="planted_Um")
+    assert float(alone[2]) == pytest.approx(result.alt_log_odds - result.ref_log_odds, abs=0.06)
     assert len(changes) == 4
     assert changes.effect.abs().sort_values().iloc[-2] < 0.2  # the others have none
 
