@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vqrna.errors import DataError
+from vqrna.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -117,6 +117,22 @@ def windows_around(tokens: np.ndarray, sites: np.ndarray, length: int) -> np.nda
     padded = np.pad(tokens, half, constant_values=AMBIGUOUS)
     views = np.lib.stride_tricks.sliding_window_view(padded, length)
     return np.ascontiguousarray(views[np.asarray(sites)])
+
+
+def as_windows(value: object) -> np.ndarray:
+    """Return tokens of windows that a Python caller passes: shape (N, L), uint8.
+
+    Raises UsageError unless they are a table of tokens (0 to 4) with an odd number of columns.
+    """
+    windows = np.asarray(value)
+    if windows.ndim != 2 or windows.shape[1] % 2 == 0 or windows.dtype.kind not in "iu":
+        raise UsageError(
+            "expected windows as an array of integers, one row per window, with an odd number of "
+            f"columns, not {windows.dtype} of shape {windows.shape}"
+        )
+    if windows.size and not 0 <= windows.min() <= windows.max() <= AMBIGUOUS:
+        raise UsageError(f"tokens of windows must lie between 0 and {AMBIGUOUS}")
+    return windows.astype(np.uint8, copy=False)
 
 
 def recentre(windows: np.ndarray, length: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from matcher import LENGTH, matcher, planted_windows
 
 from tiny import columns
 from vqrna.errors import UsageError
-from vqrna.interpret import attribute
+from vqrna.interpret import attribute, find_motifs
 from vqrna.interpret.attributions import Attributions, hypothetical
 from vqrna.sequence import AMBIGUOUS, encode
 
@@ -90,3 +90,21 @@ def test_the_same_as_tangermeme(convention):
     ours = attribute(model, windows, model.modifications[1], convention=convention)
     assert np.abs(ours.shown - theirs.numpy()).max() < 1e-5
     assert np.ptp(ours.shown) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (np.zeros((2, 100), np.uint8), r"odd number of columns, not uint8 of shape \(2, 100\)"),
+        (np.zeros(101, np.uint8), r"not uint8 of shape \(101,\)"),
+        (np.zeros((2, 101)), "array of integers"),
+        (["ACGUACG"], "array of integers"),
+        (np.full((2, 101), 5), "must lie between 0 and 4"),
+    ],
+)
+def test_what_are_not_windows(tokens, message):
+    model = matcher("GGAC", -2)
+    with pytest.raises(UsageError, match=message):
+        attribute(model, tokens, model.modifications[0])
+    with pytest.raises(UsageError, match="sequences|vqrna.attribute"):
+        find_motifs(tokens, "m6A")

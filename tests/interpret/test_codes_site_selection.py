@@ -110,5 +110,7 @@ def test_exactly_one_source(fasta):
     for given in ((None, None), (fasta, fasta.parent)):
         with pytest.raises(UsageError, match="either"):
             choose_sites(calling_model(), *given)
+    with pytest.raises(UsageError, match="data must be a path, not int"):
+        choose_sites(calling_model(), data=5)
     with pytest.raises(UsageError, match="surely"):
         choose_sites(calling_model(), fasta, None, confidence="surely")

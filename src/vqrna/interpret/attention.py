@@ -27,6 +27,7 @@ from vqrna.runtime.files import output_directory, write_arrays, write_table
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import header_lines, signature
 from vqrna.runtime.run_record import write_run_record
+from vqrna.sequence import as_windows
 
 DRAWS = 4  # replacement codes tried at each token
 _BATCH = 32
@@ -75,10 +76,11 @@ def attention_maps(
     Raises
     ------
     UsageError
-        If the network has no attention.
+        If the network has no attention, or `tokens` are not windows of odd length.
     """
     if not has_attention(model):
         raise UsageError("the context of this model has no attention (only the paper preset has)")
+    tokens = as_windows(tokens)
     if not len(tokens):
         raise UsageError("there are no windows")
     layout = token_layout(model.network)
@@ -116,8 +118,15 @@ def token_effects(
         Replacement codes tried at each token.
     seed : int
     show_progress : bool
+
+    Raises
+    ------
+    UsageError
+        If the model does not predict the type or has no codes, or `tokens` are not windows of odd
+        length.
     """
     single, column = model_and_column(model, modification)
+    tokens = as_windows(tokens)
     strings = read_codes(single, tokens)
     substitutes = Substitutes(strings.usage(), seed)
     effects = np.empty(strings.codes.shape)

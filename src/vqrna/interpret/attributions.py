@@ -12,7 +12,7 @@ from vqrna.model import Model, ModelSet, TrainedModel
 from vqrna.modifications import Modification
 from vqrna.modifications import modification as find_modification
 from vqrna.runtime.progress import progress
-from vqrna.sequence import ALPHABET, recentre
+from vqrna.sequence import ALPHABET, as_windows, recentre
 from vqrna.stats.calibration import sigmoid
 
 CONVENTIONS = ("projected", "hypothetical")
@@ -102,13 +102,14 @@ def attribute(
     Raises
     ------
     UsageError
-        If the convention is unknown, or the model does not predict the type.
+        If the convention is unknown, the model does not predict the type, or `tokens` are not
+        windows of odd length.
     """
     if convention not in CONVENTIONS:
         raise UsageError(f"unknown convention '{convention}' (known: {', '.join(CONVENTIONS)})")
     single, column = model_and_column(model, modification)
     single.network.eval()
-    tokens = np.ascontiguousarray(recentre(tokens, single.length))
+    tokens = np.ascontiguousarray(recentre(as_windows(tokens), single.length))
     values = np.empty((len(tokens), len(ALPHABET), tokens.shape[1]), dtype=np.float32)
     target = np.empty(len(tokens))
     with progress(len(tokens), "mutating", unit="windows", show=show_progress) as bar:

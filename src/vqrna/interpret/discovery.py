@@ -14,6 +14,7 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
+from vqrna.errors import UsageError
 from vqrna.interpret.attributions import Attributions
 from vqrna.modifications import Modification, symbol_of
 from vqrna.sequence import ALPHABET, AMBIGUOUS, centre
@@ -315,7 +316,17 @@ def find_motifs(
         Most frequent first.
     seqlets : int
         Number of seqlets, including those that belong to no motif.
+
+    Raises
+    ------
+    UsageError
+        If `attributions` are not those of :func:`attribute`.
     """
+    if not isinstance(attributions, Attributions):
+        raise UsageError(
+            "find_motifs needs the result of vqrna.attribute, not "
+            f"{type(attributions).__name__}; vqrna.explain finds motifs in sequences"
+        )
     seqlets = call_seqlets(attributions.observed, fdr)
     return motifs_from_seqlets(attributions, seqlets, symbol_of(modification)), len(seqlets)
 

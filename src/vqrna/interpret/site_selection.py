@@ -19,6 +19,7 @@ from vqrna.model import Model, TrainedModel
 from vqrna.modifications import Modification, Names
 from vqrna.modifications import modification as find_modification
 from vqrna.prediction import Settings, make_settings, scan_sequence
+from vqrna.runtime.arguments import file_path
 from vqrna.sequence import AMBIGUOUS, centre, windows_around
 from vqrna.stats.tiers import tier_index
 
@@ -206,7 +207,8 @@ def choose_sites(
     Raises
     ------
     UsageError
-        If both or neither of `fasta` and `data` are given, or `split` without `data`.
+        If both or neither of `fasta` and `data` are given, `data` is not a path, or `split` is
+        given without `data`.
     DataError
         If there are no sites.
     """
@@ -216,6 +218,7 @@ def choose_sites(
         raise UsageError("--split needs --data")
     tier_index(confidence)
     if data is not None:
+        data = file_path(data, "data")
         wanted = select_modifications(data, modifications) if Path(data).is_dir() else None
         sites = labelled_sites(
             load_benchmark(data, split or DEFAULT_SPLIT, wanted, on_missing=on_missing)
