@@ -106,5 +106,5 @@ def test_what_are_not_windows(tokens, message):
     model = matcher("GGAC", -2)
     with pytest.raises(UsageError, match=message):
         attribute(model, tokens, model.modifications[0])
-    with pytest.raises(UsageError, match="sequences|vqrna.attribute"):
+    with pytest.raises(UsageError, match="needs the result of vqrna"):
         find_motifs(tokens, "m6A")
