@@ -79,7 +79,7 @@ def header_lines(
     Returns
     -------
     list of str
-        Without line ends, for example ``["# vqrna 0.1.0", "# command: vqrna predict a.fa"]``.
+        Without line ends, for example ``["# vqrna 1.0.0", "# command: vqrna predict a.fa"]``.
     """
     return lines_of(facts(model_hash, command, **more))
 

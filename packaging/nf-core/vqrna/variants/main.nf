@@ -4,8 +4,8 @@ process VQRNA_VARIANTS {
 
     conda "${moduleDir}/environment.yml"
     container "${ workflow.containerEngine == 'singularity' && !task.ext.singularity_pull_docker_container ?
-        'https://depot.galaxyproject.org/singularity/vqrna:0.1.0--pyhdfd78af_0':
-        'biocontainers/vqrna:0.1.0--pyhdfd78af_0' }"
+        'https://depot.galaxyproject.org/singularity/vqrna:1.0.0--pyhdfd78af_0':
+        'biocontainers/vqrna:1.0.0--pyhdfd78af_0' }"
 
     input:
     tuple val(meta), path(vcf)
