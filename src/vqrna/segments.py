@@ -30,21 +30,40 @@ ARRAYS = (
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """Sums over segments, for each of K modifications."""
+    """Sums over segments, for each of K modifications.
 
-    sequence: np.ndarray  # (S,), object
-    # start, stop: (S,), int64: 0-based, half-open, on the forward strand
+    Attributes
+    ----------
+    sequence : np.ndarray, shape (S,), object
+    start : np.ndarray, shape (S,), int64
+        0-based, on the forward strand.
+    stop : np.ndarray, shape (S,), int64
+        End (half-open), on the forward strand.
+    reverse : np.ndarray, shape (S,), bool
+    reported : np.ndarray, shape (S,), int64
+        Number of reported sites.
+    expected : np.ndarray, shape (S, K), int64
+        Sum of the probabilities of all candidates, in `SCALE`.
+    probability : np.ndarray, shape (S, K)
+        Highest probability of a candidate; -1 without a candidate.
+    score : np.ndarray, shape (S, K)
+        Score of this candidate; of equal probabilities, the highest score.
+    position : np.ndarray, shape (S, K)
+        Its 0-based position; of equal scores, the first. -1 without a candidate.
+    calls : np.ndarray, shape (S, K, 4), int64
+        Number of calls by label, in the order of `CALLS`.
+    """
+
+    sequence: np.ndarray
     start: np.ndarray
     stop: np.ndarray
-    reverse: np.ndarray  # (S,), bool
-    reported: np.ndarray  # (S,), int64: Number of reported sites
-    expected: np.ndarray  # (S, K), int64: Sum of the probabilities of all candidates, in `SCALE`
-    # Of the candidate with the highest probability (of equal ones: the highest score, then the
-    # first): probability, score and 0-based position; -1 without a candidate. Shape (S, K)
+    reverse: np.ndarray
+    reported: np.ndarray
+    expected: np.ndarray
     probability: np.ndarray
     score: np.ndarray
     position: np.ndarray
-    calls: np.ndarray  # (S, K, 4), int64: Number of calls by label, in the order of `CALLS`
+    calls: np.ndarray
 
     def __len__(self) -> int:
         return len(self.start)

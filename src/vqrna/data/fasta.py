@@ -28,15 +28,28 @@ _PROTEIN_ONLY = "EFILPQJOZ"
 
 @dataclass(frozen=True, eq=False)
 class FastaRecord:
-    """One sequence of a FASTA file."""
+    """One sequence of a FASTA file.
 
-    # First word of the header; ``unnamed_3`` for a third record without one. Names may repeat.
+    Attributes
+    ----------
+    name : str
+        First word of the header; ``unnamed_3`` for a third record without one. Names may
+        repeat.
+    description : str
+        Rest of the header.
+    tokens : np.ndarray, shape (S,), uint8
+        The sequence (see :func:`vqrna.sequence.encode`); may be empty.
+    line : int, optional
+        1-based line of the header; None in memory.
+    file : str, optional
+        The file as the user named it, ``-`` for standard input; None in memory.
+    """
+
     name: str
-    description: str  # Rest of the header
-    # (S,), uint8: The sequence (see :func:`vqrna.sequence.encode`); may be empty
+    description: str
     tokens: np.ndarray
-    line: int | None  # 1-based line of the header; None in memory
-    file: str | None  # The file as the user named it, ``-`` for standard input; None in memory
+    line: int | None
+    file: str | None
 
     @property
     def header(self) -> str:

@@ -29,9 +29,17 @@ NAME = r"[A-Za-z0-9_][\w.-]*"
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Windows of one study, with columns of labels for the types of the main data set."""
+    """Windows of one study, with columns of labels for the types of the main data set.
 
-    name: str  # Of its folder
+    Attributes
+    ----------
+    name : str
+        Of its folder.
+    train : Windows
+    valid : Windows
+    """
+
+    name: str
     train: Windows
     valid: Windows
 

@@ -27,13 +27,26 @@ MAIN = -1
 
 @dataclass(frozen=True, eq=False)
 class WindowSet:
-    """Windows of one type and one class, as in one file, not merged."""
+    """Windows of one type and one class, as in one file, not merged.
 
-    tokens: np.ndarray  # (N, L), uint8: The site is at ``L // 2``
-    names: tuple[str, ...]  # Whole headers
+    Attributes
+    ----------
+    tokens : np.ndarray, shape (N, L), uint8
+        The site is at ``L // 2``.
+    names : tuple of str
+        Whole headers.
+    modification : Modification
+    label : int
+        1 for modified sites, 0 for unmodified ones.
+    negatives : str
+        Name of the set of negatives; unused for modified sites.
+    """
+
+    tokens: np.ndarray
+    names: tuple[str, ...]
     modification: Modification
-    label: int  # 1 for modified sites, 0 for unmodified ones
-    negatives: str = RANDOM  # Name of the set of negatives; unused for modified sites
+    label: int
+    negatives: str = RANDOM
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -41,19 +54,36 @@ class WindowSet:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Distinct windows with their labels for several modifications."""
+    """Distinct windows with their labels for several modifications.
 
-    tokens: np.ndarray  # (N, L), uint8: Distinct rows, with the site at ``L // 2``
-    labels: np.ndarray  # (N, M), int8: 1 modified, 0 unmodified, -1 unknown
-    # (N, M), int8: Index into `negative_sets` where `labels` is 0; -1 elsewhere
+    Attributes
+    ----------
+    tokens : np.ndarray, shape (N, L), uint8
+        Distinct rows, with the site at ``L // 2``.
+    labels : np.ndarray, shape (N, M), int8
+        1 modified, 0 unmodified, -1 unknown.
+    negative_set : np.ndarray, shape (N, M), int8
+        Index into `negative_sets` where `labels` is 0; -1 elsewhere.
+    negative_sets : tuple of str
+        The first is ``random``.
+    names : tuple of str
+        Header of the first record with this window.
+    modifications : tuple of Modification
+    conflicts : int
+        Number of windows labelled both modified and unmodified for a type; they count as
+        modified.
+    source : np.ndarray, shape (N,), int, optional
+        Number of the study of each window, `MAIN` for the main data set; None without
+        studies (see :mod:`vqrna.data.studies`).
+    """
+
+    tokens: np.ndarray
+    labels: np.ndarray
     negative_set: np.ndarray
-    negative_sets: tuple[str, ...]  # The first is ``random``
-    names: tuple[str, ...]  # Header of the first record with this window
+    negative_sets: tuple[str, ...]
+    names: tuple[str, ...]
     modifications: tuple[Modification, ...]
-    # Number of windows labelled both modified and unmodified for a type; they count as modified
     conflicts: int = 0
-    # (N,), int, optional: Number of the study of each window, `MAIN` for the main data set; None
-    # without studies (see :mod:`vqrna.data.studies`)
     source: np.ndarray | None = None
 
     def __len__(self) -> int:

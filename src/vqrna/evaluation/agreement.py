@@ -198,6 +198,11 @@ def compare(
         Raise a DataError at the first line that cannot be used, instead of skipping it.
     show_progress : bool
 
+    Returns
+    -------
+    Agreement
+        Its `table` has one row per modification and tier.
+
     Raises
     ------
     DataError

@@ -26,13 +26,19 @@ ABSENT = -1
 
 @dataclass(frozen=True, eq=False)
 class Numbering:
-    """Positions of a transcript, where they are not those of its bases in the genome."""
+    """Positions of a transcript, where they are not those of its bases in the genome.
 
-    # (S,), int64: Sorted; first base of each segment, counted from the 5' end along the genome's
-    # exons
+    Attributes
+    ----------
+    along : np.ndarray, shape (S,), int64
+        Sorted; first base of each segment, counted from the 5' end along the genome's
+        exons.
+    target : np.ndarray, shape (S,), int64
+        0-based position of that base in the transcript; `ABSENT` for a segment that the
+        transcript lacks.
+    """
+
     along: np.ndarray
-    # (S,), int64: 0-based position of that base in the transcript; `ABSENT` for a segment that the
-    # transcript lacks
     target: np.ndarray
 
     @property

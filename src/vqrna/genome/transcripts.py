@@ -29,25 +29,42 @@ from vqrna.genome.fasta import Genome
 
 @dataclass(frozen=True, eq=False)
 class Transcripts:
-    """Transcripts and regions, sorted by chromosome, start, end, strand and name."""
+    """Transcripts and regions, sorted by chromosome, start, end, strand and name.
 
-    # names, identifiers, genes: (N,), object: Names are unique and differ from those of
-    # chromosomes; identifiers are those of the file, which may repeat
+    Attributes
+    ----------
+    names : np.ndarray, shape (N,), object
+        Unique, and different from the names of chromosomes.
+    identifiers : np.ndarray, shape (N,), object
+        As in the file; may repeat.
+    genes : np.ndarray, shape (N,), object
+        Empty if unknown.
+    reverse : np.ndarray, shape (N,), bool
+    known : np.ndarray, shape (N,), bool
+        Whether the first base is annotated.
+    blocks : np.ndarray, shape (B, 2), int64
+        Intervals of genome offsets (see :mod:`vqrna.genome.coordinates`), sorted and
+        disjoint within a transcript.
+    first : np.ndarray, shape (N + 1,), int64
+        The blocks of transcript i are ``blocks[first[i]:first[i + 1]]``.
+    wrapped : np.ndarray, shape (N,), int64
+        Nt at the beginning of the first blocks that follow the others, across the origin of
+        a circular chromosome; 0 for all other transcripts.
+    circular : set of int
+        Numbers of the circular chromosomes.
+    numberings : Mapping[int, Numbering]
+        Numbering of the transcripts whose bases are not all in the genome, or reverse.
+    """
+
     names: np.ndarray
     identifiers: np.ndarray
     genes: np.ndarray
-    reverse: np.ndarray  # (N,), bool
-    known: np.ndarray  # (N,), bool: Whether the first base is annotated
-    # (B, 2), int64: Intervals of genome offsets (see :mod:`vqrna.genome.coordinates`), sorted and
-    # disjoint within a transcript
+    reverse: np.ndarray
+    known: np.ndarray
     blocks: np.ndarray
-    # (N + 1,), int64: The blocks of transcript i are ``blocks[first[i]:first[i + 1]]``
     first: np.ndarray
-    # (N,), int64: Nt at the beginning of the first blocks that follow the others, across the origin
-    # of a circular chromosome; 0 for all other transcripts
     wrapped: np.ndarray
-    circular: frozenset[int] = frozenset()  # Numbers of the circular chromosomes
-    # Numbering of the transcripts whose bases are not all in the genome, or reverse
+    circular: frozenset[int] = frozenset()
     numberings: Mapping[int, Numbering] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -46,24 +46,46 @@ _BIN = 3  # tokens per bin of the positions on the page
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """Description of all codes of a codebook."""
+    """Description of all codes of a codebook.
+
+    Attributes
+    ----------
+    spectrum : Spectrum
+    matrices : CodeMatrices
+        Base frequencies of each code, each cluster of overlapping windows counting once.
+    usage : np.ndarray, shape (K,)
+        Share of all tokens.
+    holding : np.ndarray, shape (K,)
+        Share of windows that contain the code.
+    profile : np.ndarray, shape (K, 2, T), int
+        Number of modified (0) and unmodified (1) windows with the code at each token, for
+        the type that the code is most specific for.
+    profiled : np.ndarray, shape (K, 2), int
+        Number of windows counted.
+    knockout : Knockout
+        Effect of replacing the code anywhere in a window.
+    knockout_site : Knockout
+        Effect of replacing it at tokens that cover the site.
+    nearest : np.ndarray, shape (K, NEAREST), int
+        Codes with the smallest distance in the codebook.
+    distance : np.ndarray, shape (K, NEAREST), float64
+        Euclidean distance to them.
+    deletion : pandas.DataFrame
+        From :func:`vqrna.interpret.knockout.deletion_curve`.
+    layout : TokenLayout
+    """
 
     spectrum: Spectrum
-    # Base frequencies of each code, each cluster of overlapping windows counting once
     matrices: CodeMatrices
-    usage: np.ndarray  # (K,): Share of all tokens
-    holding: np.ndarray  # (K,): Share of windows that contain the code
-    # (K, 2, T), int: Number of modified (0) and unmodified (1) windows with the code at each token,
-    # for the type that the code is most specific for
+    usage: np.ndarray
+    holding: np.ndarray
     profile: np.ndarray
-    profiled: np.ndarray  # (K, 2), int: Number of windows counted
-    # knockout, knockout_site: Effect of replacing the code anywhere in a window, and at tokens that
-    # cover the site
+    profiled: np.ndarray
     knockout: Knockout
     knockout_site: Knockout
-    nearest: np.ndarray  # (K, NEAREST), int: Codes with the smallest distance in the codebook
-    distance: np.ndarray  # (K, NEAREST), float64: Euclidean distance to them
-    deletion: pd.DataFrame  # From :func:`vqrna.interpret.knockout.deletion_curve`
+    nearest: np.ndarray
+    distance: np.ndarray
+    deletion: pd.DataFrame
     layout: TokenLayout
 
     @property
@@ -140,6 +162,11 @@ def atlas(
     curve_windows : int
         Modified windows of each type for the deletion curve.
     show_progress : bool
+
+    Returns
+    -------
+    Atlas
+        Logo, usage, positions, effect of a knock-out and nearest codes of every code.
 
     Raises
     ------

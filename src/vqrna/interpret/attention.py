@@ -35,23 +35,39 @@ _BATCH = 32
 
 @dataclass(frozen=True, eq=False)
 class AttentionMaps:
-    """Attention weights of a network on windows."""
+    """Attention weights of a network on windows.
 
-    # (layers, heads, T, T), float64: Mean over the windows; the weights of a token (third axis) on
-    # all tokens sum to 1
+    Attributes
+    ----------
+    mean : np.ndarray, shape (layers, heads, T, T), float64
+        Mean over the windows; the weights of a token (third axis) on all tokens sum to 1.
+    site : np.ndarray, shape (N, layers, heads, T), float32
+        Weights of the site's token in each window.
+    layout : TokenLayout
+    """
+
     mean: np.ndarray
-    site: np.ndarray  # (N, layers, heads, T), float32: Weights of the site's token in each window
+    site: np.ndarray
     layout: TokenLayout
 
 
 @dataclass(frozen=True, eq=False)
 class TokenEffects:
-    """Effect of each token on the logit (code occlusion)."""
+    """Effect of each token on the logit (code occlusion).
 
-    # (N, T), float64: Mean decrease of the logit when the code of the token is replaced
+    Attributes
+    ----------
+    effects : np.ndarray, shape (N, T), float64
+        Mean decrease of the logit when the code of the token is replaced.
+    codes : np.ndarray, shape (N, T), int32
+    logits : np.ndarray, shape (N,), float64
+        Logits of the unchanged windows.
+    layout : TokenLayout
+    """
+
     effects: np.ndarray
-    codes: np.ndarray  # (N, T), int32
-    logits: np.ndarray  # (N,), float64: Logits of the unchanged windows
+    codes: np.ndarray
+    logits: np.ndarray
     layout: TokenLayout
 
 
@@ -72,6 +88,11 @@ def attention_maps(
     tokens : np.ndarray, shape (N, L), uint8
         Windows of any odd length; at least one.
     show_progress : bool
+
+    Returns
+    -------
+    AttentionMaps
+        Mean weights (layers, heads, T, T) and those of the site in each window.
 
     Raises
     ------
@@ -118,6 +139,11 @@ def token_effects(
         Replacement codes tried at each token.
     seed : int
     show_progress : bool
+
+    Returns
+    -------
+    TokenEffects
+        Decrease of the logit (N, T) for each window and token.
 
     Raises
     ------

@@ -99,6 +99,11 @@ def attribute(
         Use the sigmoid of the log-odds as target, as published.
     show_progress : bool
 
+    Returns
+    -------
+    Attributions
+        Values (N, 4, L) in log-odds, with `paper` in probability.
+
     Raises
     ------
     UsageError

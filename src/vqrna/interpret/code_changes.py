@@ -142,6 +142,11 @@ def code_changes(
     device : str
         Device for a model that is loaded.
 
+    Returns
+    -------
+    CodeChanges
+        Its `table` has one row per token whose code changes.
+
     Raises
     ------
     DataError

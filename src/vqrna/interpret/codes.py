@@ -25,12 +25,21 @@ BATCH = 256  # windows evaluated at a time
 
 @dataclass(frozen=True, eq=False)
 class TokenLayout:
-    """Which nucleotides the tokens of a window cover."""
+    """Which nucleotides the tokens of a window cover.
 
-    # (T,), int: First nt that each token covers, relative to the site (0 is the site)
+    Attributes
+    ----------
+    starts : np.ndarray, shape (T,), int
+        First nt that each token covers, relative to the site (0 is the site).
+    reach : int
+        Number of nt that a token covers.
+    site_token : int
+        Token that the prediction is centred on.
+    """
+
     starts: np.ndarray
-    reach: int  # Number of nt that a token covers
-    site_token: int  # Token that the prediction is centred on
+    reach: int
+    site_token: int
 
     @property
     def middles(self) -> np.ndarray:
@@ -84,12 +93,21 @@ def token_layout(network: Network) -> TokenLayout:
 
 @dataclass(frozen=True, eq=False)
 class CodedWindows:
-    """Codes and logits of windows."""
+    """Codes and logits of windows.
 
-    codes: np.ndarray  # (N, T), int32
-    logits: np.ndarray  # (N, M), float64
+    Attributes
+    ----------
+    codes : np.ndarray, shape (N, T), int32
+    logits : np.ndarray, shape (N, M), float64
+    layout : TokenLayout
+    codebook_size : int
+        Number of codes K.
+    """
+
+    codes: np.ndarray
+    logits: np.ndarray
     layout: TokenLayout
-    codebook_size: int  # Number of codes K
+    codebook_size: int
 
     def usage(self) -> np.ndarray:
         """Return the share of all tokens that each code takes; shape (K,), sums to 1."""

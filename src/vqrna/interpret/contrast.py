@@ -15,19 +15,31 @@ _BLOCK = 250
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """Code usage in modified against unmodified windows of one modification."""
+    """Code usage in modified against unmodified windows of one modification.
 
-    # (K, 2), float64: Natural logarithm of the odds ratio of each code: among tokens that cover the
-    # site, minus the same among all other tokens (column 0); among all tokens (column 1)
+    Attributes
+    ----------
+    log_odds : np.ndarray, shape (K, 2), float64
+        Natural logarithm of the odds ratio of each code: among tokens that cover the site,
+        minus the same among all other tokens (column 0); among all tokens (column 1).
+    p : np.ndarray, shape (K, 2), float64
+        Two-sided permutation p-values; nan for codes too rare to be tested.
+    at_site : np.ndarray, shape (K, 2), int
+        Tokens with the code that cover the site, in modified and unmodified windows.
+    everywhere : np.ndarray, shape (K, 2), int
+        Tokens with the code anywhere in modified and unmodified windows.
+    windows : tuple[int, int]
+        Number of modified and unmodified windows.
+    clusters : int
+        Number of clusters of overlapping windows, the unit of permutation.
+    """
+
     log_odds: np.ndarray
-    # (K, 2), float64: Two-sided permutation p-values; nan for codes too rare to be tested
     p: np.ndarray
-    # (K, 2), int: Tokens with the code that cover the site, in modified and unmodified windows
     at_site: np.ndarray
-    # (K, 2), int: Tokens with the code anywhere in modified and unmodified windows
     everywhere: np.ndarray
-    windows: tuple[int, int]  # Number of modified and unmodified windows
-    clusters: int  # Number of clusters of overlapping windows, the unit of permutation
+    windows: tuple[int, int]
+    clusters: int
 
 
 def contrast(

@@ -36,23 +36,44 @@ _COMPONENTS = 50  # principal components that UMAP starts from, which makes it f
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """Internal representation of sites."""
+    """Internal representation of sites.
 
-    latents: np.ndarray  # (N, D), float32: Latent of the site's token, before quantisation
-    # (N, F), float32: Input of the classifier: features of the site and of its region
+    Attributes
+    ----------
+    latents : np.ndarray, shape (N, D), float32
+        Latent of the site's token, before quantisation.
+    features : np.ndarray, shape (N, F), float32
+        Input of the classifier: features of the site and of its region.
+    codes : np.ndarray, shape (N, T), int32
+        Codes of the whole window.
+    logits : np.ndarray, shape (N, M), float64
+    """
+
+    latents: np.ndarray
     features: np.ndarray
-    codes: np.ndarray  # (N, T), int32: Codes of the whole window
-    logits: np.ndarray  # (N, M), float64
+    codes: np.ndarray
+    logits: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Sites in two dimensions."""
+    """Sites in two dimensions.
 
-    xy: np.ndarray  # (N, 2), float64
-    method: str  # ``umap`` or ``pca``
-    axes: tuple[str, str]  # Names of the two axes
-    single_point: bool = False  # Whether all of several sites have the same features
+    Attributes
+    ----------
+    xy : np.ndarray, shape (N, 2), float64
+    method : str
+        ``umap`` or ``pca``.
+    axes : tuple[str, str]
+        Names of the two axes.
+    single_point : bool
+        Whether all of several sites have the same features.
+    """
+
+    xy: np.ndarray
+    method: str
+    axes: tuple[str, str]
+    single_point: bool = False
 
 
 def embed(model: TrainedModel, sites: SelectedSites, *, show_progress: bool = False) -> Embedding:
@@ -64,6 +85,11 @@ def embed(model: TrainedModel, sites: SelectedSites, *, show_progress: bool = Fa
     sites : SelectedSites
     show_progress : bool
         Whether to draw a bar on stderr.
+
+    Returns
+    -------
+    Embedding
+        One row per site, in the order of `sites`.
 
     Raises
     ------

@@ -26,12 +26,21 @@ OCCLUSION_DRAWS = 2  # replacements tried at each token
 
 
 class Knockout(NamedTuple):
-    """Effect of replacing each code."""
+    """Effect of replacing each code.
 
-    # (K, M), float64: Mean decrease of the logit of a type; nan where no window contains the code
+    Attributes
+    ----------
+    effect : np.ndarray, shape (K, M), float64
+        Mean decrease of the logit of a type; nan where no window contains the code.
+    error : np.ndarray, shape (K, M), float64
+        Standard error of the mean; nan for fewer than two windows.
+    windows : np.ndarray, shape (K, M), int
+        Number of windows tested.
+    """
+
     effect: np.ndarray
-    error: np.ndarray  # (K, M), float64: Standard error of the mean; nan for fewer than two windows
-    windows: np.ndarray  # (K, M), int: Number of windows tested
+    error: np.ndarray
+    windows: np.ndarray
 
 
 class Substitutes:

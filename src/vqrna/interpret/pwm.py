@@ -14,12 +14,21 @@ from vqrna.sequence import ALPHABET
 
 @dataclass(frozen=True, eq=False)
 class CodeMatrices:
-    """Position-weight matrices of all codes."""
+    """Position-weight matrices of all codes.
 
-    # (K, 4, reach), float64: Weighted counts of each base; ambiguous letters are not counted
+    Attributes
+    ----------
+    counts : np.ndarray, shape (K, 4, reach), float64
+        Weighted counts of each base; ambiguous letters are not counted.
+    sites : np.ndarray, shape (K,), int
+        Unweighted number of tokens with the code.
+    background : np.ndarray, shape (4,), float64
+        Base frequencies over the segments of all tokens.
+    """
+
     counts: np.ndarray
-    sites: np.ndarray  # (K,), int: Unweighted number of tokens with the code
-    background: np.ndarray  # (4,), float64: Base frequencies over the segments of all tokens
+    sites: np.ndarray
+    background: np.ndarray
 
     @property
     def frequencies(self) -> np.ndarray:

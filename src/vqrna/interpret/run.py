@@ -103,6 +103,11 @@ def explain(
         With `sites`: drop versions from names of sequences, in all files.
     show_progress : bool
 
+    Returns
+    -------
+    Explanation
+        Windows, attributions, motifs, and the paths of the files.
+
     Raises
     ------
     DataError

@@ -29,14 +29,29 @@ _MIN_SCORE = 0.5  # score from which a site is called by a model without confide
 
 @dataclass(frozen=True, eq=False)
 class SelectedSites:
-    """Sites with the windows around them."""
+    """Sites with the windows around them.
 
-    tokens: np.ndarray  # (N, L), uint8: Windows, the site at ``L // 2``
-    names: tuple[str, ...]  # Record of each window
-    positions: np.ndarray  # (N,), int: 0-based position of the site in the record
-    labels: np.ndarray  # (N, M), int8: 1 modified (or called), 0 unmodified, -1 unknown
+    Attributes
+    ----------
+    tokens : np.ndarray, shape (N, L), uint8
+        Windows, the site at ``L // 2``.
+    names : tuple of str
+        Record of each window.
+    positions : np.ndarray, shape (N,), int
+        0-based position of the site in the record.
+    labels : np.ndarray, shape (N, M), int8
+        1 modified (or called), 0 unmodified, -1 unknown.
+    modifications : tuple of Modification
+    called : bool
+        Whether the labels are calls of the model.
+    """
+
+    tokens: np.ndarray
+    names: tuple[str, ...]
+    positions: np.ndarray
+    labels: np.ndarray
     modifications: tuple[Modification, ...]
-    called: bool  # Whether the labels are calls of the model
+    called: bool
 
     def __len__(self) -> int:
         return len(self.names)
@@ -203,6 +218,11 @@ def choose_sites(
         Whether the records of `fasta` are windows with the site in their centre.
     on_missing : callable, optional
         Receives a line about each missing or skipped part of the input.
+
+    Returns
+    -------
+    SelectedSites
+        Windows, names, positions and labels; one row per site.
 
     Raises
     ------

@@ -28,18 +28,37 @@ _NOT_CALLED = "."
 
 @dataclass(frozen=True, eq=False)
 class SiteWindows:
-    """Windows with their origin."""
+    """Windows with their origin.
 
-    tokens: np.ndarray  # (N, L), uint8: The site is at ``L // 2``
-    names: tuple[str, ...]  # Names of their sequences
-    positions: np.ndarray  # (N,), int64: 0-based positions of the sites in their sequences
-    # Number of windows skipped because their centre cannot carry the modification
+    Attributes
+    ----------
+    tokens : np.ndarray, shape (N, L), uint8
+        The site is at ``L // 2``.
+    names : tuple of str
+        Names of their sequences.
+    positions : np.ndarray, shape (N,), int64
+        0-based positions of the sites in their sequences.
+    left_out : int
+        Number of windows skipped because their centre cannot carry the modification.
+    shorter : int
+        Number of records with fewer letters than a window.
+    longer : int
+        Number of records with more letters than a window.
+    empty : int
+        Number of records skipped because they have no letters.
+    uncalled : int
+        Rows of a table of sites that are not called.
+    repeated : int
+        Rows that repeat a site.
+    """
+
+    tokens: np.ndarray
+    names: tuple[str, ...]
+    positions: np.ndarray
     left_out: int = 0
-    # shorter, longer: Number of records with fewer or more letters than a window
     shorter: int = 0
     longer: int = 0
-    empty: int = 0  # Number of records skipped because they have no letters
-    # uncalled, repeated: Rows of a table of sites that are not called or repeat a site
+    empty: int = 0
     uncalled: int = 0
     repeated: int = 0
 

@@ -129,22 +129,41 @@ def order_by_type(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Codes of one codebook against types."""
+    """Codes of one codebook against types.
 
-    modifications: tuple[Modification, ...]  # Types in the order of the columns
-    order: np.ndarray  # (U,), int: Codes in use, by type and descending specificity
-    group: np.ndarray  # (K,), int: Type for which each code is most specific
-    # (K, M), float64: TF-IDF of modified windows; in the published spectrum of all windows
+    Attributes
+    ----------
+    modifications : tuple of Modification
+        Types in the order of the columns.
+    order : np.ndarray, shape (U,), int
+        Codes in use, by type and descending specificity.
+    group : np.ndarray, shape (K,), int
+        Type for which each code is most specific.
+    tf_idf : np.ndarray, shape (K, M), float64
+        TF-IDF of modified windows; in the published spectrum of all windows.
+    values : np.ndarray, shape (K, M), float64
+        Values that are drawn and sorted by: log-odds at the site, or z-scores of the TF-IDF
+        (published).
+    contrasts : tuple of Contrast
+        Empty in the published spectrum.
+    q : np.ndarray, shape (2, K, M), float64
+        False discovery rates over all codes and types for each of `SCOPES`; nan where not
+        tested.
+    reads : tuple of str
+        Consensus of each code in IUPAC letters.
+    paper : bool
+        Whether this is the published spectrum.
+    """
+
+    modifications: tuple[Modification, ...]
+    order: np.ndarray
+    group: np.ndarray
     tf_idf: np.ndarray
-    # (K, M), float64: Values that are drawn and sorted by: log-odds at the site, or z-scores of the
-    # TF-IDF (published)
     values: np.ndarray
-    contrasts: tuple[Contrast, ...]  # Empty in the published spectrum
-    # (2, K, M), float64: False discovery rates over all codes and types for each of `SCOPES`; nan
-    # where not tested
+    contrasts: tuple[Contrast, ...]
     q: np.ndarray
-    reads: tuple[str, ...]  # Consensus of each code in IUPAC letters
-    paper: bool = False  # Whether this is the published spectrum
+    reads: tuple[str, ...]
+    paper: bool = False
 
     def matrix(self) -> pd.DataFrame:
         """Return TF-IDF, or its z-scores (published): sorted codes in rows, types in columns."""
@@ -212,6 +231,11 @@ def spectrum(
     strings : CodedWindows, optional
         Codes of the windows, if already computed.
     show_progress : bool
+
+    Returns
+    -------
+    Spectrum
+        TF-IDF, log-odds and false discovery rates of each code and modification.
 
     Raises
     ------

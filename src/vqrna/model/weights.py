@@ -122,6 +122,11 @@ def load_model(path: str | PathLike[str] | None = None, device: str = "auto") ->
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
+    Returns
+    -------
+    TrainedModel or ModelSet
+        A set if `path` holds several models.
+
     Raises
     ------
     DataError

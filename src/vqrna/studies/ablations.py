@@ -85,6 +85,11 @@ def plan_ablations(
     joint : bool
         Whether the full model is one network for all types.
 
+    Returns
+    -------
+    Plan
+        For :func:`vqrna.run_study`.
+
     Raises
     ------
     UsageError

@@ -43,6 +43,11 @@ def plan_lengths(
     joint : bool
         One network for all types, or one each.
 
+    Returns
+    -------
+    Plan
+        For :func:`vqrna.run_study`.
+
     Raises
     ------
     UsageError

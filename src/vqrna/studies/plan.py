@@ -28,23 +28,45 @@ CELLS, RUNS = "cells", "runs"
 
 @dataclass(frozen=True)
 class Variant:
-    """A configuration that a study compares with others."""
+    """A configuration that a study compares with others.
+
+    Attributes
+    ----------
+    name : str
+    config : Config
+        Its seed is ignored.
+    joint : bool
+        One network for all types, or one each.
+    """
 
     name: str
-    config: Config  # Its seed is ignored
-    joint: bool = True  # One network for all types, or one each
+    config: Config
+    joint: bool = True
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Every variant with every seed, on the same windows."""
+    """Every variant with every seed, on the same windows.
+
+    Attributes
+    ----------
+    study : str
+    variants : tuple of Variant
+    seeds : tuple of int
+    directory : pathlib.Path
+        Of the data, in the benchmark layout.
+    source : Source
+        The windows of this folder.
+    model : str
+        Name of the model; that of the architecture if empty.
+    """
 
     study: str
     variants: tuple[Variant, ...]
     seeds: tuple[int, ...]
-    directory: Path  # Of the data, in the benchmark layout
-    source: Source  # The windows of this folder
-    model: str = ""  # Name of the model; that of the architecture if empty
+    directory: Path
+    source: Source
+    model: str = ""
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -71,11 +93,20 @@ class Plan:
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that could not be made."""
+    """A cell that could not be made.
+
+    Attributes
+    ----------
+    identity : Identity
+    reason : str
+        One line.
+    folder : pathlib.Path
+        With its log and traceback.
+    """
 
     identity: Identity
-    reason: str  # One line
-    folder: Path  # With its log and traceback
+    reason: str
+    folder: Path
 
 
 def run_plan(

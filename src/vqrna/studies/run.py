@@ -18,11 +18,21 @@ from vqrna.studies.report import check_one_series, write_ablations, write_length
 
 @dataclass(frozen=True, eq=False)
 class StudyResult:
-    """Results of a study."""
+    """Results of a study.
 
-    cells: tuple[Cell, ...]  # The finished cells of the plan
-    failures: tuple[Failure, ...]  # Cells that failed in this run
-    files: tuple[Path, ...]  # Table and picture; empty without cells
+    Attributes
+    ----------
+    cells : tuple of Cell
+        The finished cells of the plan.
+    failures : tuple of Failure
+        Cells that failed in this run.
+    files : tuple of pathlib.Path
+        Table and picture; empty without cells.
+    """
+
+    cells: tuple[Cell, ...]
+    failures: tuple[Failure, ...]
+    files: tuple[Path, ...]
 
 
 def run_study(
@@ -51,6 +61,11 @@ def run_study(
         See :func:`vqrna.studies.plan.run_plan`.
     palette : str
         Colours of the picture: ``types`` or ``colorblind``.
+
+    Returns
+    -------
+    StudyResult
+        Finished cells, those that failed, and the paths of table and picture.
 
     Raises
     ------

@@ -166,6 +166,11 @@ def tune(
         Called with lines for the user: notes, and the address of the page.
     show_progress : bool
 
+    Returns
+    -------
+    TuningResult
+        Table of the trials, and the settings and score of the best one.
+
     Raises
     ------
     DataError

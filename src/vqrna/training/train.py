@@ -85,6 +85,11 @@ def train(
         Called with one line for each problem of the windows that training tolerates;
         :func:`warnings.warn` by default.
 
+    Returns
+    -------
+    TrainingRun
+        The model, ready to predict, with the results of its training.
+
     Raises
     ------
     DataError
