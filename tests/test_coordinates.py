@@ -3,7 +3,8 @@
 import pytest
 
 from vqrna.errors import DataError
-from vqrna.evaluation.known_sites import read_known, read_scanned
+from vqrna.evaluation.known_sites import read_known
+from vqrna.evaluation.scanned_regions import read_scanned
 from vqrna.genome import open_genome
 from vqrna.interpret.site_windows import windows_at_sites
 from vqrna.modifications import MODIFICATIONS

@@ -5,8 +5,9 @@ import pytest
 from vqrna.data.fasta import read_fasta
 from vqrna.data.user_files import load_table
 from vqrna.errors import DataError, UsageError
-from vqrna.evaluation.known_sites import read_known, read_scanned
+from vqrna.evaluation.known_sites import read_known
 from vqrna.evaluation.predicted_sites import PredictedSites
+from vqrna.evaluation.scanned_regions import read_scanned
 from vqrna.genome import open_genome
 from vqrna.interpret.meme import read_meme
 from vqrna.model.weights import load_model

@@ -12,15 +12,7 @@ import pandas as pd
 
 from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule, matching_rule
 from vqrna.errors import DataError, UsageError
-from vqrna.evaluation.known_sites import (
-    SCANNED,
-    UNKNOWN,
-    UNMODIFIED,
-    KnownSites,
-    ScannedRegions,
-    read_known,
-    read_scanned,
-)
+from vqrna.evaluation.known_sites import UNKNOWN, UNMODIFIED, KnownSites, read_known
 from vqrna.evaluation.matching import Matches
 from vqrna.evaluation.predicted_sites import (
     LEVELS,
@@ -31,6 +23,7 @@ from vqrna.evaluation.predicted_sites import (
     lowest_tier,
     types_of,
 )
+from vqrna.evaluation.scanned_regions import SCANNED, ScannedRegions, read_scanned
 from vqrna.genome.bed import BEYOND
 from vqrna.modifications import OTHER_CODES, Modification
 from vqrna.modifications import modification as known_modification
@@ -234,11 +227,7 @@ def compare(
     notes += skipped_notes(() if regions is None else regions.skipped)
     known_sites = _scanned_types(known_sites, types, candidates, notes)
     if regions is not None:
-        # Written by a scan of FASTA files, whose sequences are scanned from end to end
-        whole = "candidates" in regions.facts and "genome" not in facts
-        known_sites = _inside(
-            known_sites, regions, known, notes, whole_sequences=whole, strict=strict
-        )
+        known_sites = _inside(known_sites, regions, facts, known, notes, strict=strict)
     keys = NameKeys(rule, predicted.path)
     # Regions of the user may be a part of what was scanned: count calls in this part alone
     part = None if scanned is None else regions
@@ -247,11 +236,7 @@ def compare(
         for block in predicted.blocks(types):
             matches.add(block)
             bar.advance(len(block.position))
-    keys.check(known_sites.names)
-    if known_sites.keys is not None:
-        known_sites.keys.check(matches.names if regions is None else regions.names)
-    if regions is not None and regions.keys is not None:
-        regions.keys.check(known_sites.names)
+    _check_ambiguous_names(keys, known_sites, matches, regions)
     if regions is None:
         _check_names(known_sites.names, matches.names, known, predicted.path)
         notes.append(
@@ -269,21 +254,23 @@ def compare(
             f"{predicted.path.name} has no number of scanned candidates in its header or in "
             "run.json beside it: enrichment is left blank"
         )
-    settings = {"sites": str(sites), "known sites": str(known), "within": f"{within} nt"}
-    if regions is not None:
-        settings["scanned"] = str(scanned or predicted.path.with_name(SCANNED))
-    if min_percent is not None:
-        settings["minimal percentage"] = f"{min_percent:g}"
-    if rule != WHOLE_NAMES:
-        settings["names"] = rule.options()
-    if only is not None:
-        settings["modification"] = only.symbol
+    settings: dict[str, str | None] = {
+        "sites": str(sites),
+        "known sites": str(known),
+        "within": f"{within} nt",
+        "scanned": str(scanned or predicted.path.with_name(SCANNED)) if regions else None,
+        "minimal percentage": None if min_percent is None else f"{min_percent:g}",
+        "names": rule.options() if rule != WHOLE_NAMES else None,
+        "modification": None if only is None else only.symbol,
+        "model": facts.get("model"),
+        "called": facts.get("called"),
+    }
     indices = np.flatnonzero(matches.known()).tolist()
     levels = _levels(predicted, facts, matches)
     return Agreement(
         agreement_table(matches, types, indices, candidates, levels),
         tuple(types[i] for i in indices),
-        settings | {name: facts[name] for name in ("model", "called") if name in facts},
+        {name: value for name, value in settings.items() if value is not None},
         tuple(notes),
         known_sites.skipped + (() if regions is None else regions.skipped),
     )
@@ -372,10 +359,10 @@ def _scanned_types(
 def _inside(
     known: KnownSites,
     regions: ScannedRegions,
+    facts: Facts,
     path: AnyPath,
     notes: list[str],
     *,
-    whole_sequences: bool,
     strict: bool,
 ) -> KnownSites:
     """Skip known sites outside the scanned regions.
@@ -388,7 +375,8 @@ def _inside(
     outside = len(known) - int(inside.sum())
     if outside == len(known):
         raise DataError(f"none of its {outside:,} sites is in a scanned region", file=path)
-    if whole_sequences:
+    # A scan of FASTA files covers their sequences from end to end
+    if "candidates" in regions.facts and "genome" not in facts:
         beyond = regions.beyond(known)
         if beyond.any():
             line = known.first_line_of(beyond)
@@ -403,6 +391,23 @@ def _inside(
         notes.append(f"{outside:,} of {len(known):,} known sites were not scanned: skipped")
         known = known.skip(~inside, "not scanned")
     return known
+
+
+def _check_ambiguous_names(
+    keys: NameKeys, known: KnownSites, matches: Matches, regions: ScannedRegions | None
+) -> None:
+    """Raise DataError if two names of a file are the same as they are compared.
+
+    Parameters
+    ----------
+    keys : NameKeys
+        Of the predicted sites.
+    """
+    keys.check(known.names)
+    if known.keys is not None:
+        known.keys.check(matches.names if regions is None else regions.names)
+    if regions is not None and regions.keys is not None:
+        regions.keys.check(known.names)
 
 
 def _check_names(

@@ -1,13 +1,9 @@
-"""The files that predicted sites are compared with: known sites, and the regions that were scanned.
-
-Known sites come from a user's BED or bedRMod file, scanned regions from the ``scanned.bed`` that
-`vqrna predict` writes beside its tables.
-"""
+"""Known sites, which predicted ones are compared with: a user's BED, bedMethyl or bedRMod file."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -18,29 +14,16 @@ from vqrna.data.fasta import INVALID_UTF8
 from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule
 from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
-from vqrna.evaluation.predicted_sites import STRANDS, STRIDE, Block, Facts, fact_of, has_no_site
+from vqrna.evaluation.predicted_sites import STRANDS, STRIDE, has_no_site
 from vqrna.evaluation.site_layout import Layout, is_column_names, percentage, recognise, split_cells
 from vqrna.formats.text import read_bed_name
-from vqrna.genome.bed import (
-    BEYOND,
-    STRAND,
-    FeatureError,
-    parse_blocks,
-    parse_interval,
-    parse_strand,
-    read_lines,
-    split_fields,
-)
+from vqrna.genome.bed import STRAND, FeatureError
 from vqrna.genome.skipping import SkippedFeatures
 from vqrna.modifications import MODIFICATIONS, OTHER_CODES, Modification, modification
 from vqrna.runtime.run_record import SkippedInput
 from vqrna.runtime.whole_numbers import whole_number
 
-SCANNED = "scanned.bed"
-"""Name of the file with the scanned regions."""
-
 _MOST_COMMENTS = 1000  # lines of a header
-
 
 UNKNOWN, UNMODIFIED = "is unknown or not compared", "too few modified reads"
 """Ends of reasons for which lines are skipped."""
@@ -127,110 +110,163 @@ def read_known(
     strict : bool
     """
     file = str(path)
-    keys = NameKeys(names, file)
-    skipped = SkippedFeatures(path, strict=strict)
-    ids: dict[str, int] = {}
-    codes: dict[str, int] = {}
-    first_lines: list[int] = []  # of each code
-    # sequence, position, strand (2 if missing), code and line of each site in turn
-    rows = array("q")
-    comments: list[str] = []
-    columns: list[str] = []
-    layout: Layout | None = None
-    unmodified = first_unmodified = width = 0
-    largest = 0.0  # percentage
+    reader = _Reader(file, names, SkippedFeatures(path, strict=strict), min_percent)
     with open_text(path) as lines:
+        reader.read(lines)
+    return _with_types(reader, modifications, only, strict=strict)
+
+
+class _Reader:
+    """Sites of a file, before it is known which of them are of one of the types.
+
+    Which codes are names of types depends on the other codes of the file.
+    """
+
+    def __init__(
+        self, file: str, names: NameRule, skipped: SkippedFeatures, min_percent: float | None
+    ) -> None:
+        self.file, self.skipped = file, skipped
+        self.keys = NameKeys(names, file)
+        self.layout: Layout | None = None  # that of the first site
+        self.sequences: dict[str, int] = {}  # number of each name
+        self.codes: dict[str, int] = {}  # number of each modification, as it is written
+        self.first_lines: list[int] = []  # of each code
+        self.unmodified = self.first_unmodified = 0
+        self.largest_percent = 0.0
+        self._rows = array("q")
+        self._min_percent = min_percent
+        self._width = 0  # columns of the first site
+        self._comments: list[str] = []
+        self._columns: list[str] = []
+
+    def read(self, lines: Iterable[bytes]) -> None:
+        """Read all lines of the file."""
         for number, raw in enumerate(lines, start=1):
             text = raw.decode("utf-8", INVALID_UTF8).rstrip("\r\n")
             text = text.removeprefix("\ufeff") if number == 1 else text
             if has_no_site(text):
-                if layout is None and text.startswith("#") and len(comments) < _MOST_COMMENTS:
-                    comments.append(text)
-                    cells = split_cells(text.lstrip("# "))
-                    columns = cells if is_column_names(cells) else columns
+                if self.layout is None and text.startswith("#"):
+                    self._add_comment(text)
                 continue
             cells = split_cells(text)
-            if layout is None and not columns and is_column_names(cells):
-                columns = cells
+            if self.layout is None and not self._columns and is_column_names(cells):
+                self._columns = cells
                 continue
-            guess = layout or recognise(cells, comments, columns)
             try:
-                if layout is not None and len(cells) != width:
-                    _check_layout(layout, recognise(cells, comments, columns))
-                start, strand = _start(cells, guess), _strand(cells, guess)
-                percent = _percent(cells, guess)
+                self._add_site(cells, number)
             except FeatureError as error:
-                skipped.add(error.reason, number, str(error))
-                continue
-            if layout is None:
-                layout, width = guess, len(cells)
-                if min_percent is not None and layout.percent is None:
-                    message = "has no percentage of modified reads: --min-percent cannot be used"
-                    raise DataError(message, file=file)
-            largest = max(largest, percent or 0.0)
-            if percent is not None and (percent <= 0 or percent < (min_percent or 0)):
-                unmodified += 1
-                first_unmodified = first_unmodified or number
-                continue
-            code = layout.cell(cells, layout.code)
-            if layout.percent is not None:
-                code = code.partition(",")[0]  # modkit appends a motif
-            if code not in codes:
-                codes[code] = len(codes)
-                first_lines.append(number)
-            name = read_bed_name(cells[layout.sequence])
-            sequence = ids.setdefault(keys.add(name), len(ids))
-            rows.extend((sequence, start, strand, codes[code], number))
-    layout = layout or Layout()
-    every = np.frombuffer(rows, dtype=np.int64).reshape(-1, 5)
-    with_percent = layout.percent is not None
-    of_codes = _types_of_codes(list(codes), modifications, only, with_percent=with_percent)
-    of_rows = of_codes[every[:, 3]] if len(every) else every[:, 3]
-    counts = np.bincount(every[:, 3], minlength=len(codes))
-    unknown = {code: int(counts[i]) for code, i in codes.items() if of_codes[i] < 0 and counts[i]}
-    known = every[of_rows >= 0]
+                self.skipped.add(error.reason, number, str(error))
+
+    def sites(self) -> np.ndarray:
+        """Return sequence, position, strand (2 if missing), code and line of each site: (N, 5)."""
+        return np.frombuffer(self._rows, dtype=np.int64).reshape(-1, 5)
+
+    def _add_comment(self, text: str) -> None:
+        if len(self._comments) < _MOST_COMMENTS:
+            self._comments.append(text)
+            cells = split_cells(text.lstrip("# "))
+            self._columns = cells if is_column_names(cells) else self._columns
+
+    def _add_site(self, cells: list[str], number: int) -> None:
+        layout = self.layout
+        if layout is None or len(cells) != self._width:
+            guess = recognise(cells, self._comments, self._columns)
+            if layout is not None:
+                _check_layout(layout, guess)
+            layout = layout or guess
+        start, strand, percent = (
+            _start(cells, layout),
+            _strand(cells, layout),
+            _percent(cells, layout),
+        )
+        if self.layout is None:
+            self.layout, self._width = layout, len(cells)
+            if self._min_percent is not None and layout.percent is None:
+                message = "has no percentage of modified reads: --min-percent cannot be used"
+                raise DataError(message, file=self.file)
+        if percent is not None:
+            self.largest_percent = max(self.largest_percent, percent)
+            if percent <= 0 or percent < (self._min_percent or 0):
+                self.unmodified += 1
+                self.first_unmodified = self.first_unmodified or number
+                return
+        code = layout.cell(cells, layout.code)
+        if layout.percent is not None:
+            code = code.partition(",")[0]  # modkit appends a motif
+        if code not in self.codes:
+            self.codes[code] = len(self.codes)
+            self.first_lines.append(number)
+        name = self.keys.add(read_bed_name(cells[layout.sequence]))
+        sequence = self.sequences.setdefault(name, len(self.sequences))
+        self._rows.extend((sequence, start, strand, self.codes[code], number))
+
+
+def _with_types(
+    read: _Reader, modifications: Sequence[Modification], only: Modification | None, *, strict: bool
+) -> KnownSites:
+    """Return the sites of the types, without repeated ones; raises as :func:`read_known`."""
+    layout, sites = read.layout or Layout(), read.sites()
+    of_codes = _types_of_codes(
+        list(read.codes), modifications, only, with_percent=layout.percent is not None
+    )
+    of_sites = of_codes[sites[:, 3]] if len(sites) else sites[:, 3]
+    unknown = _unknown_codes(read, of_codes)
+    known, types = sites[of_sites >= 0], of_sites[of_sites >= 0]
     if not len(known):
-        if not (unknown or unmodified):
-            raise skipped.nothing_left("sites")
-        raise DataError(_no_sites(layout, only, unknown, unmodified, largest), file=file)
+        if not (unknown or read.unmodified):
+            raise read.skipped.nothing_left("sites")
+        raise DataError(
+            _no_sites(layout, only, unknown, read.unmodified, read.largest_percent), file=read.file
+        )
     if strict and only is None:
         for code in unknown:
             if code not in OTHER_CODES:
-                message = f"unknown modification '{code[:40]}'"
-                raise DataError(message, file=file, line=first_lines[codes[code]])
-    strandless = int((known[:, 2] == 2).sum())
-    columns_of = np.column_stack([known[:, :2], known[:, 2] == 1, of_rows[of_rows >= 0]])
-    unique, index = np.unique(columns_of, axis=0, return_index=True)
+                line = read.first_lines[read.codes[code]]
+                raise DataError(f"unknown modification '{code[:40]}'", file=read.file, line=line)
+    keys = np.column_stack([known[:, :2], known[:, 2] == 1, types])
+    unique, index = np.unique(keys, axis=0, return_index=True)
     first = np.sort(index)
-    sequence_ids, position, reverse, of_types = columns_of[first].T
-    others = [
-        SkippedInput(
-            file,
-            f"modification {code[:40] or 'without a name'} {UNKNOWN}",
-            count,
-            first_lines[codes[code]],
-        )
-        for code, count in unknown.items()
-    ]
-    if unmodified:
-        others.append(SkippedInput(file, UNMODIFIED, unmodified, first_unmodified))
-    malformed = skipped.inputs()
+    sequence, position, reverse, of_types = keys[first].T
+    malformed = read.skipped.inputs()
+    skipped = [*malformed, *_skipped_by_content(read, unknown)]
     return KnownSites(
-        tuple(ids),
-        sequence_ids,
+        tuple(read.sequences),
+        sequence,
         position,
         reverse.astype(bool),
         of_types,
-        file,
+        read.file,
         known[first, 4],
-        repeated=len(columns_of) - len(unique),
-        strandless=strandless,
-        unmodified=unmodified,
+        repeated=len(keys) - len(unique),
+        strandless=int((known[:, 2] == 2).sum()),
+        unmodified=read.unmodified,
         unknown=unknown,
-        skipped=tuple(sorted([*malformed, *others], key=lambda each: each.first_line or 0)),
+        skipped=tuple(sorted(skipped, key=lambda each: each.first_line or 0)),
         malformed=malformed,
-        keys=keys,
+        keys=read.keys,
     )
+
+
+def _unknown_codes(read: _Reader, of_codes: np.ndarray) -> dict[str, int]:
+    """Return the number of lines of each code that is none of the types."""
+    counts = np.bincount(read.sites()[:, 3], minlength=len(read.codes))
+    return {code: int(counts[i]) for code, i in read.codes.items() if of_codes[i] < 0}
+
+
+def _skipped_by_content(read: _Reader, unknown: Mapping[str, int]) -> list[SkippedInput]:
+    """Return valid lines that are skipped: of other modifications, and with few modified reads."""
+    skipped = [
+        SkippedInput(
+            read.file,
+            f"modification {code[:40] or 'without a name'} {UNKNOWN}",
+            count,
+            read.first_lines[read.codes[code]],
+        )
+        for code, count in unknown.items()
+    ]
+    if read.unmodified:
+        skipped.append(SkippedInput(read.file, UNMODIFIED, read.unmodified, read.first_unmodified))
+    return skipped
 
 
 def _check_layout(layout: Layout, other: Layout) -> None:
@@ -344,87 +380,3 @@ def _start(cells: Sequence[str], layout: Layout) -> int:
         message = f"a known site must be one nt wide, this one is {stop - start}"
         raise FeatureError("not one nt wide", message)
     return start
-
-
-@dataclass(frozen=True, eq=False)
-class ScannedRegions:
-    """Regions that were scanned."""
-
-    names: dict[str, int]  # Numbers of the sequences
-    # (N,), int64: Starts of the regions, sorted; each sequence and strand is a group of `STRIDE`
-    starts: np.ndarray
-    stops: np.ndarray  # (N,), int64: Largest stop of all regions up to each
-    facts: Facts  # Header of the file
-    keys: NameKeys | None = None
-    skipped: tuple[SkippedInput, ...] = ()  # Features that cannot be used, by reason
-
-    def beyond(self, known: KnownSites) -> np.ndarray:
-        """Return which known sites are behind the last region of their sequence, shape (N,)."""
-        ends = np.zeros(len(self.names) + 1, dtype=np.int64)  # the last one: of other sequences
-        np.maximum.at(ends, self.starts // (2 * STRIDE), self.stops % STRIDE)
-        sequence = self._sequence(known, known.names)
-        return (sequence >= 0) & (known.position >= ends[sequence])
-
-    def _sequence(self, sites: KnownSites | Block, names: Sequence[str]) -> np.ndarray:
-        number = np.array([self.names.get(name, -1) for name in names], dtype=np.int64)
-        return number[sites.sequence] if len(number) else np.full(len(sites.position), -1)
-
-    def holds(self, sites: KnownSites | Block, names: Sequence[str] | None = None) -> np.ndarray:
-        """Return which sites are in a scanned region, shape (N,).
-
-        Parameters
-        ----------
-        names : sequence of str, optional
-            Names of the sequences, as they are compared; those of the sites if not given.
-        """
-        sequence = self._sequence(sites, sites.names if names is None else names)
-        place = (2 * sequence + sites.reverse) * STRIDE + sites.position
-        before = np.searchsorted(self.starts, place, side="right")
-        reached = np.concatenate([[0], self.stops])[before]
-        return (sequence >= 0) & (reached > place)
-
-
-def read_scanned(
-    path: str | PathLike[str], rule: NameRule = WHOLE_NAMES, *, strict: bool = False
-) -> ScannedRegions:
-    """Read scanned regions from BED, with the rules of `vqrna predict --regions`.
-
-    A line without a strand covers both strands; of twelve columns only the blocks count. Features
-    that cannot be used, such as those of length zero, are skipped and counted.
-
-    Raises DataError if the file is missing or no region can be used; if `strict`, for each that
-    cannot be used.
-    """
-    names: dict[str, int] = {}
-    keys = NameKeys(rule, path)
-    skipped = SkippedFeatures(path, strict=strict)
-    facts: Facts = {}
-    starts: list[int] = []
-    stops: list[int] = []
-    with read_lines(path) as lines:
-        for line_number, line in enumerate(lines, start=1):
-            text = line.decode("utf-8", "replace").rstrip("\r\n")
-            if has_no_site(text):
-                facts.update(fact_of(text))
-                continue
-            try:
-                fields = split_fields(line)
-                start, stop = parse_interval(fields)
-                if stop >= STRIDE:
-                    raise FeatureError(BEYOND, f"end {stop} is beyond any sequence")
-                strand, blocks = parse_strand(fields), parse_blocks(fields, start, stop)
-            except FeatureError as error:
-                skipped.add(error.reason, line_number, str(error))
-                continue
-            name = keys.add(read_bed_name(fields[0].decode("utf-8", INVALID_UTF8)))
-            number = names.setdefault(name, len(names))
-            for reverse in (0, 1) if not strand else (int(strand < 0),):
-                group = (2 * number + reverse) * STRIDE
-                starts += (group + block[0] for block in blocks)
-                stops += (group + block[1] for block in blocks)
-    if not names and skipped.inputs():
-        raise skipped.nothing_left("regions")
-    first = np.array(starts, dtype=np.int64)
-    order = np.argsort(first, kind="stable")
-    reach = np.maximum.accumulate(np.array(stops, dtype=np.int64)[order]) if starts else first
-    return ScannedRegions(names, first[order], reach, facts, keys, skipped.inputs())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from vqrna.data.names import WHOLE_NAMES, NameKeys
-from vqrna.evaluation.known_sites import KnownSites, ScannedRegions
+from vqrna.evaluation.known_sites import KnownSites
 from vqrna.evaluation.predicted_sites import LEVELS, STRIDE, Block
+from vqrna.evaluation.scanned_regions import ScannedRegions
 
 
 class Matches:
