@@ -19,11 +19,12 @@ FAULTS = (
 
 
 def table(results: dict[str, Any]) -> str:
-    """Return the results of all faults as Markdown."""
-    lines = ["| fault | command | tried | survived | lost |", "|---|---|--:|--:|--:|"]
-    for row in results.values():
-        lines.append(
-            f"| {row['fault']} | {row['command']} | {row['tried']} | {row['survived']} "
-            f"| {row['lost']} |"
-        )
+    """Return the results of all faults as Markdown, one row a fault."""
+    lines = ["| fault | commands | tried | survived | lost |", "|---|---|--:|--:|--:|"]
+    for fault in FAULTS:
+        rows = [row for row in results.values() if row["fault"] == fault]
+        if rows:
+            commands = "; ".join(row["command"] for row in rows)
+            counts = (sum(row[key] for row in rows) for key in ("tried", "survived", "lost"))
+            lines.append(f"| {fault} | {commands} | {' | '.join(str(n) for n in counts)} |")
     return "\n".join(lines)

@@ -192,9 +192,9 @@ def table(measured: dict[str, Any]) -> str:
             "",
             *lines(measured["in_training"], "`in_training`: sites", 2),
             "",
-            f"The sketch holds {sketch['words']:,} words of {sketch['windows']:,} windows in "
-            f"{sketch['bytes'] / 1e6:.2f} MB; the table of pairs takes "
-            f"{measured['tables']['bytes'] / 1e6:.2f} MB. On one core, the flags `ood` and "
+            f"The filter of `in_training` holds {sketch['words']:,} words of "
+            f"{sketch['windows']:,} windows in {sketch['bytes'] / 1e6:.2f} MB; the table of pairs "
+            f"takes {measured['tables']['bytes'] / 1e6:.2f} MB. On one core, the flags `ood` and "
             f"`in_training` of all positions add {costs[0]:.1f} % and {costs[1]:.1f} % to the time "
             "of a scan.",
         ]

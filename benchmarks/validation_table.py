@@ -63,7 +63,11 @@ def table(measured: dict[str, Any]) -> str:
             cell(results, "mcc", symbol, negatives=negatives),
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
-    lines += ["", "| hidden (all but 25 nt beside the site) | AUROC, mean of nine |", "|---|---|"]
+    lines += [
+        "",
+        "| hidden (all but 25 nt on either side of the site) | AUROC, mean of nine |",
+        "|---|---|",
+    ]
     for flanks in ("none", "upstream", "downstream", "both"):
         hidden = {"none": "nothing", "both": "both flanks"}.get(flanks, f"the {flanks} flank")
         lines.append(f"| {hidden} | {cell(results, 'auroc', NINE, flanks=flanks)} |")

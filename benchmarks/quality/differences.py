@@ -27,6 +27,9 @@ PAIRS = (
 )
 """Compared models: the first minus the second."""
 
+SHOWN = (("ours", "trees+"), ("ours", "paper"))
+"""Those whose differences by modification are on the page; the others are in the CSV file."""
+
 PLACES = (("public", "all"), ("public", "non_overlapping"), ("folds", "all"))
 """Places and windows of the tables of differences."""
 

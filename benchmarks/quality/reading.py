@@ -48,7 +48,7 @@ def costs_of_codes(measured: Measured) -> str:
 
 
 def verdicts(measured: Measured, compared: Sequence[tuple[str, str]], names: Sequence[str]) -> str:
-    """Return the number of differences in the tables, and of intervals that exclude 0."""
+    """Return the number of differences of all pairs, and of intervals that exclude 0."""
     results = [
         between(measured, one, other, (where, windows, name, "auroc"))
         for one, other in compared
@@ -58,8 +58,9 @@ def verdicts(measured: Measured, compared: Sequence[tuple[str, str]], names: Seq
     there = [x for x in results if x is not None]
     bold = sum(bool(x.verdict) for x in there)
     return (
-        f"Of these {len(there)} differences, {bold} are in bold: their 95 % intervals exclude 0. "
-        f"If no two models differed, about {len(there) / 20:.0f} would do so by chance."
+        f"Of {len(there)} differences (the pairs of models below, for each modification and "
+        f"place), {bold} have a 95 % interval that excludes 0 (bold). If no two models differed, "
+        f"about {len(there) / 20:.0f} would have one by chance."
     )
 
 

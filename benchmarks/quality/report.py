@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 
 from benchmarks.pages import into_page
-from benchmarks.quality.differences import PLACES, between, pairs, verdict
+from benchmarks.quality.differences import PLACES, SHOWN, between, pairs, verdict
 from benchmarks.quality.kept import KeptCells, Scored, gather
 from benchmarks.quality.models import ENSEMBLE, SPECS
 from benchmarks.quality.reading import costs_of_codes, less_the_trees, verdicts
@@ -108,11 +108,21 @@ def page_tables(gathered: KeptCells, measured: Measured) -> str:
         "### Differences of AUROC",
         fill(verdicts(measured, compared, [*names, MEAN]), _WIDTH),
     ]
+    titles = {m.label: m.title for m in gathered.models}
     for one, other in compared:
         lines = difference_table(one, other, measured, [*names, MEAN])
-        if lines:
-            titles = [next(m.title for m in gathered.models if m.label == x) for x in (one, other)]
-            parts += [f"#### {' minus '.join(titles)}", lines]
+        if lines and (one, other) in SHOWN:
+            parts += [f"#### {titles[one]} minus {titles[other]}", lines]
+    rest = {
+        f"{titles[one]} minus {titles[other]}": (one, other)
+        for one, other in compared
+        if (one, other) not in SHOWN
+    }
+    parts += [
+        "#### Other differences, mean of nine modifications",
+        _differences(rest, measured, MEAN),
+        "Those of each modification are in `differences.csv`.",
+    ]
     for where, heading in _PLACES.items():
         parts += [
             f"### AUROC by modification, {heading}",
@@ -168,27 +178,44 @@ def by_type(
 
 def difference_table(one: str, other: str, measured: Measured, names: Iterable[str]) -> str:
     """Paired differences by type, in the places that have any; empty if there are none."""
-    rows: dict[str, list[str]] = {}
-    for name in names:
-        cells = []
-        for where, windows in PLACES:
-            result = between(measured, one, other, (where, windows, name, "auroc"))
-            if result is None:
-                cells.append("")
-                continue
-            low, high = result.bounds
-            text = f"{result.value:+.3f} ({low:+.3f} to {high:+.3f})"
-            cells.append(f"{text} **{result.verdict}**" if result.verdict else text)
-        if any(cells):
-            rows[_type_title(name)] = cells
+    rows = {_type_title(name): _difference_cells(one, other, measured, name) for name in names}
+    return _table_of_differences("modification", rows)
+
+
+def _differences(compared: Mapping[str, tuple[str, str]], measured: Measured, name: str) -> str:
+    """Paired differences of several pairs of models, by title, for one type."""
+    rows = {
+        title: _difference_cells(one, other, measured, name)
+        for title, (one, other) in compared.items()
+    }
+    return _table_of_differences("difference", rows)
+
+
+def _difference_cells(one: str, other: str, measured: Measured, name: str) -> list[str]:
+    """One cell for each of `PLACES`; empty where one of the models was not measured."""
+    cells = []
+    for where, windows in PLACES:
+        result = between(measured, one, other, (where, windows, name, "auroc"))
+        if result is None:
+            cells.append("")
+            continue
+        low, high = result.bounds
+        text = f"{result.value:+.3f} ({low:+.3f} to {high:+.3f})"
+        cells.append(f"{text} **{result.verdict}**" if result.verdict else text)
+    return cells
+
+
+def _table_of_differences(first: str, rows: Mapping[str, list[str]]) -> str:
+    """Rows and columns with a difference; empty if there are none."""
+    rows = {title: cells for title, cells in rows.items() if any(cells)}
     filled = [k for k in range(len(PLACES)) if any(cells[k] for cells in rows.values())]
     if not filled:
         return ""
     titles = ("validation", "validation, no overlap", "leak-free cross-validation")
-    lines = [f"| modification | {' | '.join(titles[k] for k in filled)} |"]
+    lines = [f"| {first} | {' | '.join(titles[k] for k in filled)} |"]
     lines.append("|" + "---|" * (len(filled) + 1))
     lines += [
-        f"| {name} | {' | '.join(cells[k] for k in filled)} |" for name, cells in rows.items()
+        f"| {title} | {' | '.join(cells[k] for k in filled)} |" for title, cells in rows.items()
     ]
     return "\n".join(lines)
 

@@ -119,7 +119,7 @@ class TrainingConfig:
         Share of the main windows cut to the length of a random window of a study, if there are
         studies, so that length does not separate the sources.
     off_site_weight : float
-        Weight of the loss on unlabelled negatives beside modified sites, at positions with the
+        Weight of the loss on unlabelled negatives near modified sites, at positions with the
         same base; 0 for none (``vqrna`` only).
     shuffled_weight : float
         Weight of the loss on unlabelled negatives in shuffled windows, which keep their
