@@ -229,7 +229,8 @@ def table(measured: dict[str, Any]) -> str:
     one, two, lengths = measured["one_core"], measured["two_cores"], measured["us_per_nt"]
     names = list(one)
     first, short, batches, exact, fast = (one[name] for name in names)
-    lines = ["| | one core, nt/s (for windows: windows/s) | two cores |", "|---|---|---|"]
+    lines = [f"Processor: {measured.get('processor', 'unknown')}.", ""]
+    lines += ["| | one core, nt/s (for windows: windows/s) | two cores |", "|---|---|---|"]
     for name in names:
         lines.append(f"| {name} | {_number(one[name])} | {_number(two[name])} |")
     ties = measured["near_ties"]
@@ -246,6 +247,16 @@ def table(measured: dict[str, Any]) -> str:
     if "cuda" in measured:
         lines.append(f"- on {measured['cuda']['gpu']}, nt/s: {measured['cuda']}")
     return "\n".join(lines)
+
+
+def processor() -> str:
+    """Return the name of the processor, with its units for bfloat16."""
+    facts = dict(
+        line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().split("\n") if ":" in line
+    )
+    facts = {name.strip(): value.strip() for name, value in facts.items()}
+    units = [unit for unit in ("amx_bf16", "avx512_bf16") if unit in facts["flags"].split()]
+    return ", ".join([facts["model name"], *(units or ["no bfloat16 units"])])
 
 
 def _number(x: float) -> str:
@@ -295,6 +306,7 @@ def main() -> None:
         "threads": 1,
         "tile": TILE,
         "load_average": round(load, 2),
+        "processor": processor(),
         "windows": [way.name for way in ways if way.windows],
         "one_core": one_core(ways),
     }
