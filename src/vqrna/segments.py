@@ -1,6 +1,8 @@
 """Sums over segments of scanned sequences, and the rows of the table by sequence.
 
-A segment is an interval of a region whose positions belong to the same sequences or transcripts.
+A segment is an interval of a region whose positions belong to the same sequences or transcripts:
+if an exon of transcript A covers positions 0 to 100 of a region and one of transcript B 50 to 150,
+the segments are [0, 50), [50, 100) and [100, 150), and the sums of A are those of the first two.
 Sums are of integers, so that they do not depend on how a sequence is cut into segments.
 """
 

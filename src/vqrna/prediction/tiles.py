@@ -9,6 +9,10 @@
 - A *unit* is the pieces that a worker scores in one go; its result is a *part*
   (:class:`vqrna.prediction.parts.Part`). A *shard* is every n-th unit.
 
+A sequence of 600,000 nt is one region, three pieces of 262,144, 262,144 and 75,712 positions, and
+16 + 16 + 5 tiles. A hundred transcripts of 2,000 nt are a hundred regions, pieces and tiles, which
+share the rows of one unit.
+
 Pieces and units depend only on the sequences and their order, never on the number of workers, a
 batch size or earlier results. So the results do not depend on these either.
 """
@@ -26,10 +30,10 @@ from vqrna.region import Region
 from vqrna.sequence import AMBIGUOUS
 
 TILE = 1 << 14
-"""Most positions of a tile."""
+"""Maximum number of positions of a tile."""
 
 PIECE = 16 * TILE
-"""Most positions of a piece."""
+"""Maximum number of positions of a piece."""
 
 STEP = 128
 """The last row of a unit is cut to a multiple of this."""
