@@ -5,7 +5,7 @@ import pytest
 
 from tiny import random_tokens
 from vqrna.model.training_sketch import BESIDE, BITS, STEP, WORD, TrainingSketch, _minimisers
-from vqrna.sequence import AMBIGUOUS
+from vqrna.sequence import AMBIGUOUS, encode
 
 TRAIN = random_tokens(1500, 501, seed=1)
 EXTENT = WORD + STEP - 1
@@ -108,3 +108,15 @@ def test_windows_too_short_for_a_word_leave_an_empty_sketch():
     empty = TrainingSketch.of(random_tokens(5, 21))
     assert (empty.words, empty.windows) == (0, 5)
     assert not empty.holds(TRAIN).any()
+
+
+@pytest.mark.parametrize("repeat", ["A", "GU"])
+def test_repeats_of_one_or_two_letters_are_no_evidence(repeat):
+    """A training window with poly(A) does not make every poly(A) tail a training site."""
+    long = encode((repeat * 501)[:501])
+    train = np.stack([long, *TRAIN[:50]])
+    sketch = TrainingSketch.of(train)
+    assert not sketch.near(np.tile(long, 2)[:800], np.arange(800)).any()
+    assert sketch.holds(train[1:]).all()
+    beside = np.concatenate([train[1, :250], long[:251]])  # the site at the end of a real sequence
+    assert sketch.near(beside, np.array([230]))[0]

@@ -27,6 +27,9 @@ BITS = 10
 PROBES = 7
 """Bits that a word sets; the best number for `BITS`."""
 
+PERIODS = (1, 2)
+"""Runs that repeat so many letters, such as poly(A), are never evidence: they occur everywhere."""
+
 _WINDOWS_AT_ONCE = 1024
 
 _WORDS_AT_ONCE = 1 << 16
@@ -83,6 +86,7 @@ class TrainingSketch:
         Of all runs of `STEP` words within `BESIDE` nt of a site without an ambiguous letter, two of
         five must have their minimiser in the sketch, and more than one minimiser can cover. A
         diverged copy of a repeat does not reach this; a single substitution rarely prevents it.
+        Runs of one letter or of two in turn (`PERIODS`) do not count.
 
         Parameters
         ----------
@@ -102,6 +106,7 @@ class TrainingSketch:
         if np.max(end - begin, initial=0) < WORD + STEP:
             return np.zeros(len(sites), dtype=bool)
         smallest, whole = _minimisers(tokens)
+        whole &= ~_periodic(tokens, len(smallest))
         stored = np.zeros(len(smallest), dtype=bool)
         stored[whole] = self._contains(smallest[whole])
         before = np.zeros((2, len(smallest) + 1), dtype=np.int64)
@@ -170,6 +175,16 @@ def _minimisers(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     extent = WORD + STEP - 1
     whole = wrong[extent:] == wrong[: len(wrong) - extent]
     return smallest[:runs], whole[:runs]
+
+
+def _periodic(tokens: np.ndarray, runs: int) -> np.ndarray:
+    """Return which runs of `STEP` words repeat one letter, or two in turn: (runs,), bool."""
+    found = np.zeros(runs, dtype=bool)
+    for period in PERIODS:
+        differ = np.concatenate([[0], np.cumsum(tokens[period:] != tokens[:-period])])
+        extent = WORD + STEP - 1 - period
+        found |= differ[extent:][:runs] == differ[:-extent][:runs]
+    return found
 
 
 def _mixed(x: np.ndarray) -> np.ndarray:
