@@ -118,11 +118,12 @@ def page_tables(gathered: KeptCells, measured: Measured) -> str:
         for one, other in compared
         if (one, other) not in SHOWN
     }
-    parts += [
-        "#### Other differences, mean of nine modifications",
-        _differences(rest, measured, MEAN),
-        "Those of each modification are in `differences.csv`.",
-    ]
+    if others := _differences(rest, measured, MEAN):
+        parts += [
+            "#### Other differences, mean of nine modifications",
+            others,
+            "Those of each modification are in `differences.csv`.",
+        ]
     for where, heading in _PLACES.items():
         parts += [
             f"### AUROC by modification, {heading}",

@@ -313,7 +313,8 @@ def test_what_is_said_follows_the_numbers():
     assert "none against the trees, m6A among sites of its own motif by 0.020 against" in text
     assert reading.costs_of_codes(found) == ""
     told = reading.verdicts(found, [("ours", "trees"), ("ours", "trees+")], ["mean9", "m6A-hard"])
-    assert told.startswith("Of these 4 differences, 3 are in bold")
+    assert told.startswith("Of 4 differences (")
+    assert "3 have a 95 % interval that excludes 0" in told
 
 
 def test_paired_differences_are_tighter_than_their_parts(place, specs):

@@ -28,7 +28,7 @@ PROBES = 7
 """Bits that a word sets; the best number for `BITS`."""
 
 PERIODS = (1, 2)
-"""Runs that repeat so many letters, such as poly(A), are never evidence: they occur everywhere."""
+"""Lengths of repeats that are no evidence, such as poly(A), because they occur everywhere."""
 
 _WINDOWS_AT_ONCE = 1024
 
@@ -179,12 +179,12 @@ def _minimisers(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _periodic(tokens: np.ndarray, runs: int) -> np.ndarray:
     """Return which runs of `STEP` words repeat one letter, or two in turn: (runs,), bool."""
-    found = np.zeros(runs, dtype=bool)
+    periodic = np.zeros(runs, dtype=bool)
     for period in PERIODS:
         differ = np.concatenate([[0], np.cumsum(tokens[period:] != tokens[:-period])])
         extent = WORD + STEP - 1 - period
-        found |= differ[extent:][:runs] == differ[:-extent][:runs]
-    return found
+        periodic |= differ[extent:][:runs] == differ[:-extent][:runs]
+    return periodic
 
 
 def _mixed(x: np.ndarray) -> np.ndarray:
