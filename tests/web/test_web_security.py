@@ -1,5 +1,7 @@
 """Hosts, tokens, origins and headers; names are never markup."""
 
+import os
+
 import pytest
 
 from vqrna.errors import DataError, UsageError
@@ -89,8 +91,43 @@ def test_addresses_behind_a_proxy(tmp_path):
 
 
 def test_a_folder_is_used_by_one_server(running):
+    checked = running.server.settings.data / "checks" / "input"
+    checked.write_text(">a\nACGU\n")
     with pytest.raises(DataError, match="another vqrna server"):
         Server(running.server.settings, shipped())
+    assert checked.exists()
+
+
+def test_a_server_removes_what_a_killed_one_was_checking(tmp_path):
+    checks = tmp_path / "data" / "checks"
+    checks.mkdir(parents=True)
+    (checks / "left").touch()
+    with serving(tmp_path) as running:
+        assert list(checks.iterdir()) == []
+        assert running.server.settings.jobs.is_dir()
+        assert running.server.settings.data.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_server_that_cannot_be_set_up_releases_its_folder(tmp_path, monkeypatch):
+    def failing(model):
+        raise RuntimeError("no description")
+
+    settings = ServerSettings(tmp_path / "data")
+    with monkeypatch.context() as patched:
+        patched.setattr("vqrna.web.server.describe", failing)
+        with pytest.raises(RuntimeError) as kept:  # the traceback keeps the half-made server alive
+            Server(settings, shipped())
+    Server(settings, shipped()).stop()
+    assert kept.value.args == ("no description",)
+
+
+def test_making_a_server_leaves_the_umask_of_the_process(tmp_path):
+    before = os.umask(0o022)
+    try:
+        Server(ServerSettings(tmp_path / "data"), shipped()).stop()
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.parametrize(
