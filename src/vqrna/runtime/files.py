@@ -80,7 +80,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         with _translate_errors(path, final):
             yield final
         return
-    with _temporary_folder(final.parent, path) as folder, _translate_errors(path, folder):
+    with temporary_folder(final.parent, path) as folder, _translate_errors(path, folder):
         temporary = folder / final.name
         yield temporary
         _flush(temporary)
@@ -251,7 +251,7 @@ def output_files(folder: Path) -> Iterator[OutputFiles]:
         Must exist.
     """
     with (
-        _temporary_folder(Path(os.path.realpath(folder)), folder) as temporary,
+        temporary_folder(Path(os.path.realpath(folder)), folder) as temporary,
         _translate_errors(folder, temporary),
         ExitStack() as links,
         ExitStack() as files,
@@ -332,7 +332,7 @@ def _is_replaceable(final: Path, path: str | os.PathLike[str]) -> bool:
 
 
 @contextmanager
-def _temporary_folder(folder: Path, path: str | os.PathLike[str]) -> Iterator[Path]:
+def temporary_folder(folder: Path, path: str | os.PathLike[str]) -> Iterator[Path]:
     """Create a hidden folder in `folder` and remove it afterwards, and those of killed writers."""
     prefix = f".part-{socket.gethostname()}-{process_namespace()}-"
     with suppress(OSError):
