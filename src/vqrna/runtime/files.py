@@ -74,7 +74,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     pathlib.Path
         Where to write. The body must create the file and close it.
     """
-    final = Path(os.path.realpath(path))
+    final = _destination(path)
     refuse_input(final)
     if not _is_replaceable(final, path):
         with _translate_errors(path, final):
@@ -192,7 +192,7 @@ class OutputFiles:
         """
         path = self.folder / name
         refuse_input(path)
-        final = Path(os.path.realpath(path))
+        final = _destination(path)
         if not _is_replaceable(final, path) or final.parent != self._temporary.parent:
             # A device, or a link to another folder, which may be on another disk.
             temporary = self._links.enter_context(atomic_path(path))
@@ -284,7 +284,7 @@ def probe_file(path: str | os.PathLike[str]) -> None:
 
     Raises DataError if its folder is missing, full or read-only, or a folder has its name.
     """
-    final = Path(path)
+    final = _destination(path)
     if _is_replaceable(final, path):
         probe(final.parent)
 
@@ -307,6 +307,18 @@ def _translate_errors(path: str | os.PathLike[str], temporary: Path) -> Iterator
         if "No space left" in str(error):
             raise DataError(_REASONS[errno.ENOSPC], file=path) from error
         raise
+
+
+def _destination(path: str | os.PathLike[str]) -> Path:
+    """Return where to write: the target of a link, but a pipe or device as it is.
+
+    ``/dev/stdout`` and ``/dev/fd/N`` of a pipe are links to a text that is no path.
+    """
+    with suppress(OSError):
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            return Path(path)
+    return Path(os.path.realpath(path))
 
 
 def _is_replaceable(final: Path, path: str | os.PathLike[str]) -> bool:
