@@ -221,7 +221,7 @@ def test_the_current_folder_is_refused_before_the_work(
     (tmp_path / "current").mkdir()
     monkeypatch.chdir(tmp_path / "current")
     monkeypatch.setattr("vqrna.data.split.split_windows", working)
-    out = Path(".")
+    out = Path()
     if link:
         out = tmp_path / "link"
         out.symlink_to(tmp_path / "current")

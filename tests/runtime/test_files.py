@@ -10,13 +10,7 @@ from pathlib import Path
 import pytest
 
 from vqrna.errors import DataError
-from vqrna.runtime.files import (
-    atomic_path,
-    output_directory,
-    output_files,
-    probe_file,
-    write_text,
-)
+from vqrna.runtime.files import atomic_path, output_directory, output_files, probe_file, write_text
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")

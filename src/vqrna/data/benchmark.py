@@ -279,7 +279,10 @@ NOTE = "SPLIT.txt"
 
 
 def write_layout(
-    sets: Sequence[WindowSet], split: np.ndarray, out: str | os.PathLike[str], facts: Mapping[str, str]
+    sets: Sequence[WindowSet],
+    split: np.ndarray,
+    out: str | os.PathLike[str],
+    facts: Mapping[str, str],
 ) -> Path:
     """Write ``OUT/{train,valid,test}/K-{0,1}.fasta.gz``, `NOTE`, ``run.json``: all, or none.
 

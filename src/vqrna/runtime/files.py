@@ -315,7 +315,7 @@ def _destination(path: str | os.PathLike[str]) -> Path:
     ``/dev/stdout`` and ``/dev/fd/N`` of a pipe are links to a text that is no path.
     """
     with suppress(OSError):
-        mode = os.stat(path).st_mode
+        mode = Path(path).stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             return Path(path)
     return Path(os.path.realpath(path))
