@@ -349,10 +349,9 @@ def select_sites(table: pd.DataFrame, query: SiteQuery) -> tuple[pd.DataFrame, i
     return rows.iloc[start : start + query.size], len(rows)
 
 
-def read_download(folder: Path, format: str) -> Iterator[bytes]:
-    """Yield the bytes of a result file; ``bed`` decompressed."""
-    path = folder / DOWNLOADS[format][0]
-    with gzip.open(path) if format == "bed" else path.open("rb") as file:
+def decompressed(path: Path) -> Iterator[bytes]:
+    """Yield the content of a gzip file in blocks."""
+    with gzip.open(path) as file:
         while block := file.read(1 << 18):
             yield block
 
