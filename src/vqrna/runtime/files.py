@@ -312,7 +312,7 @@ def _translate_errors(path: str | os.PathLike[str], temporary: Path) -> Iterator
 def _destination(path: str | os.PathLike[str]) -> Path:
     """Return where to write: the target of a link, but a pipe or device as it is.
 
-    ``/dev/stdout`` and ``/dev/fd/N`` of a pipe are links to a text that is no path.
+    ``/dev/stdout`` and ``/dev/fd/N`` of a pipe resolve to a name that cannot be opened.
     """
     with suppress(OSError):
         mode = Path(path).stat().st_mode
