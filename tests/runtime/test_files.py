@@ -134,6 +134,18 @@ def test_devices_are_written_in_place():
     assert not Path("/dev/null").is_file()
 
 
+def test_errors_of_writers_that_are_given_a_temporary_path_name_the_final_one(tmp_path):
+    def write():
+        with output_files(tmp_path) as files:
+            path = files.path("a.tsv")
+            path.mkdir()
+            write_text(path, "text")
+
+    with pytest.raises(DataError) as error:
+        write()
+    assert str(error.value) == f"{tmp_path / 'a.tsv'}: cannot write: is a folder, not a file"
+
+
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no /dev/fd on this system")
 @pytest.mark.parametrize("link", [False, True])
 def test_pipes_are_written_in_place(tmp_path, link):

@@ -202,6 +202,12 @@ class OutputFiles:
         self.paths.append(path)
         return temporary
 
+    def picture(self, stem: str) -> Path:
+        """Return the temporary path of a picture, which is written as PNG and SVG."""
+        picture = self.path(f"{stem}.png")
+        self.path(f"{stem}.svg")
+        return picture
+
     def enter(self, context: AbstractContextManager[_T]) -> _T:
         """Enter a context that is left before the files are renamed, or on failure."""
         return self._files.enter_context(context)
@@ -300,7 +306,9 @@ def _translate_errors(path: str | os.PathLike[str], temporary: Path) -> Iterator
         if error.errno in _DISK_ERRORS or (own and error.errno in _REASONS):
             raise write_error(error, path) from error
         raise
-    except DataError:
+    except DataError as error:
+        if str(temporary) in str(error):  # a writer that was given the temporary path
+            raise DataError(str(error).replace(str(temporary), os.fspath(path))) from error
         raise
     except Exception as error:
         # Compiled writers (safetensors, torch) wrap the system's error in their own.
