@@ -221,7 +221,7 @@ class SequenceResult:
     offset: int
     ambiguous: int
     calls: dict[str, int]  # Sites by modification
-    best: float | None = None  # Highest probability of a site, in jobs of earlier versions
+    best: float | None = None  # Highest probability of a site; no longer written
     expected: float | None = None  # Number of modified sites
     # Modification, 1-based position and probability of the most probable candidates
     likely: list[tuple[str, int, float]] = field(default_factory=list)
@@ -259,7 +259,7 @@ class JobResult:
         return TrackFile(self.folder / VIEW, self.modifications, sequence.offset, sequence.length)
 
     def summary(self, number: int) -> list[SummaryRow]:
-        """Return the table by sequence of a sequence; empty for jobs of earlier versions."""
+        """Return the table by sequence of a sequence; empty for jobs before 1.0."""
         path = self.folder / RESULTS / SEQUENCES
         if not path.is_file():
             return []
