@@ -57,6 +57,7 @@ def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]
     """Return the motifs of all modified windows of each type, and draw pictures."""
     from vqrna.interpret import attribute, find_motifs
     from vqrna.interpret.files import write_motifs, write_pictures
+    from vqrna.runtime.files import output_files
     from vqrna.runtime.provenance import facts, running, signature
 
     rows_by_type = []
@@ -80,8 +81,9 @@ def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]
             place = folder / kind.symbol
             place.mkdir()
             remark = signature(model.hash)
-            write_pictures(place, why, kind, "types", remark)
-            write_motifs(place, motifs, len(tokens), kind, "types", facts(model.hash), remark)
+            with output_files(place) as files:
+                write_pictures(files, why, kind, "types", remark)
+                write_motifs(files, motifs, len(tokens), kind, "types", facts(model.hash), remark)
     return rows_by_type
 
 

@@ -73,9 +73,10 @@ class ModelConfig:
 
 
 RENAMED = {"rivals": "decoys", "weak_share": "unlabelled_share"}
-"""New names of training settings by their names before version 0.2.
+"""New names of training settings by their names in development versions before 1.0.
 
-Old names are still read, and identities still use them, so that kept results stay valid.
+Old names are still read, in the weights, configurations and kept results of this repository;
+identities still use them.
 """
 
 
@@ -267,7 +268,7 @@ def effective(config: Config) -> dict[str, dict[str, Any]]:
     """Return the settings that determine results, for hashes that identify a run.
 
     Settings of an unused teacher are left out and old names are used, so that identities from
-    earlier versions do not change.
+    development versions before 1.0, which the kept results of this repository have, do not change.
     """
     values = to_dict(config)
     if not config.training.head_only:

@@ -1,5 +1,6 @@
 """`vqrna serve`: options that cannot be used end before anything is started."""
 
+import os
 import socket
 import sys
 
@@ -41,6 +42,25 @@ def test_a_port_in_use(vqrna_main, tmp_path):
     assert f"port {port}" in done.err
     assert "try another --port" in done.err
     assert len(done.err.strip().splitlines()) == 1
+
+
+def test_files_are_readable_by_their_owner_only(vqrna_main, tmp_path, monkeypatch):
+    modes = []
+
+    def run(server, sockets):
+        path = tmp_path / "data" / "jobs.sqlite"
+        modes.append(path.stat().st_mode & 0o777)
+
+    monkeypatch.setattr("uvicorn.Server.run", run)
+    monkeypatch.setattr("vqrna.web.logs.configure_logs", lambda: None)
+    before = os.umask(0o022)
+    try:
+        done = vqrna_main("serve", "--data", tmp_path / "data", "--port", "0")
+        assert done.code == 0, done.err
+        assert modes == [0o600]
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.parametrize("package", ["uvicorn", "fastapi", "jinja2"])

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import shutil
+import socket
+import subprocess
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +19,7 @@ from vqrna.data.split import balance, read_all_splits, split_data, split_windows
 from vqrna.data.windows import WindowSet
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import Modification, modification
+from vqrna.runtime.processes import process_namespace
 from vqrna.sequence import decode
 
 M6A, PSI = modification("m6A"), modification("Psi")
@@ -178,11 +182,60 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
-    (tmp_path / ".part-new").mkdir()
-    (tmp_path / ".part-new" / "half.gz").write_text("")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = tmp_path / f".part-{socket.gethostname()}-{process_namespace()}-{ended.pid}-x"
+    (left / "new").mkdir(parents=True)
+    (left / "new" / "half.gz").write_text("")
     split_data(sets_with_overlaps(), tmp_path / "new")
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
     assert not (tmp_path / "new" / "half.gz").exists()
+
+
+def test_a_run_leaves_the_hidden_folder_of_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = gzip.compress
+    running: list[bool] = []
+
+    def both(*args: bytes, **options: int) -> bytes:
+        if not running:
+            running.append(True)
+            split_data(sets_with_overlaps(), tmp_path / "new", seed=1)
+            shutil.rmtree(tmp_path / "new")
+        return pack(*args, **options)
+
+    monkeypatch.setattr(benchmark.gzip, "compress", both)
+    split_data(sets_with_overlaps(), tmp_path / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert (tmp_path / "new" / "run.json").exists()
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_the_current_folder_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: bool
+) -> None:
+    def working(*_: object, **__: object) -> None:
+        raise AssertionError("the work began")
+
+    (tmp_path / "current").mkdir()
+    monkeypatch.chdir(tmp_path / "current")
+    monkeypatch.setattr("vqrna.data.split.split_windows", working)
+    out = Path()
+    if link:
+        out = tmp_path / "link"
+        out.symlink_to(tmp_path / "current")
+    with pytest.raises(DataError, match="is the current folder: use a new folder in it"):
+        split_data(sets_with_overlaps(), out)
+    assert list((tmp_path / "current").iterdir()) == []
+
+
+def test_a_link_to_an_empty_folder_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    split_data(sets_with_overlaps(), tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "empty" / "run.json").exists()
 
 
 def test_all_splits_of_a_data_set_are_joined(lay_out: Callable, draw: Callable) -> None:

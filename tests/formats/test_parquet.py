@@ -76,8 +76,9 @@ def test_facts_and_units_stand_in_the_schema(written):
         "modomics": "Y",
         "color": KINDS[1].color,
     }
-    assert schema.field("position").metadata[b"unit"] == b"nt, from 1"
+    assert schema.field("position").metadata[b"unit"] == b"nt, 1-based"
     assert all(b"description" in schema.field(name).metadata for name in COLUMNS)
+    assert b"calibrated" in schema.field("score").metadata[b"description"]
 
 
 def test_rows_are_kept_in_groups_of_bounded_size(written, monkeypatch):

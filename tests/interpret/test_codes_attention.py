@@ -97,3 +97,24 @@ def test_files(paper, sites, tmp_path):
     assert table.first_nt[:width].tolist() == maps.layout.starts.tolist()
     ours = write_attention(few, AM, effects, None, tmp_path / "ours")
     assert {p.stem for p in ours} == {"occlusion", "run"}
+
+
+def test_a_failed_run_replaces_nothing_and_a_new_one_leaves_nothing_old(
+    paper, sites, tmp_path, monkeypatch
+):
+    few = sites.take(np.arange(2))
+    effects = token_effects(paper, few.tokens, AM, draws=1)
+    maps = attention_maps(paper, few.tokens)
+    write_attention(few, AM, effects, maps, tmp_path, model_hash="one")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def failing(*_, **__):
+        raise RuntimeError("no figure")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("vqrna.interpret.attention.attention_figure", failing)
+        with pytest.raises(RuntimeError, match="no figure"):
+            write_attention(few, AM, effects, maps, tmp_path, model_hash="two")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    written = write_attention(few, AM, effects, None, tmp_path, model_hash="two")
+    assert set(tmp_path.iterdir()) == set(written)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vqrna.errors import DataError
-from vqrna.runtime.files import atomic_path, output_directory, output_files, write_text
+from vqrna.runtime.files import atomic_path, output_directory, output_files, probe_file, write_text
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
@@ -132,6 +132,43 @@ def test_errors_about_other_files_keep_their_own_words(tmp_path):
 def test_devices_are_written_in_place():
     write_text("/dev/null", "text")
     assert not Path("/dev/null").is_file()
+
+
+def test_errors_of_writers_that_are_given_a_temporary_path_name_the_final_one(tmp_path):
+    def write():
+        with output_files(tmp_path) as files:
+            path = files.path("a.tsv")
+            path.mkdir()
+            write_text(path, "text")
+
+    with pytest.raises(DataError) as error:
+        write()
+    assert str(error.value) == f"{tmp_path / 'a.tsv'}: cannot write: is a folder, not a file"
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no /dev/fd on this system")
+@pytest.mark.parametrize("link", [False, True])
+def test_pipes_are_written_in_place(tmp_path, link):
+    reading, writing = os.pipe()
+    path = Path(f"/dev/fd/{writing}")
+    if link:
+        (tmp_path / "link").symlink_to(path)
+        path = tmp_path / "link"
+    probe_file(path)
+    write_text(path, "by path\n")
+    (tmp_path / "table.tsv").symlink_to(path)
+    with output_files(tmp_path) as files:
+        files.open("table.tsv").write(b"in a folder\n")
+    os.close(writing)
+    with open(reading) as file:  # noqa: PTH123  (a descriptor)
+        assert file.read() == "by path\nin a folder\n"
+    assert not list(tmp_path.glob(".part-*"))
+
+
+def test_standard_output_is_written_in_place():
+    code = "from vqrna.runtime.files import write_text; write_text('/dev/stdout', 'text\\n')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("text\n", 0), done.stderr
 
 
 def test_the_next_writer_sweeps_up_after_a_killed_one(tmp_path):

@@ -5,8 +5,16 @@ import json
 import pytest
 
 import vqrna
+from vqrna.runtime.files import output_files
+from vqrna.runtime.inputs import protecting_inputs
 from vqrna.runtime.provenance import FROM_PYTHON, running
-from vqrna.runtime.run_record import SkippedInput, read_run_record, record_of_file, write_run_record
+from vqrna.runtime.run_record import (
+    SkippedInput,
+    add_run_record,
+    read_run_record,
+    record_of_file,
+    write_run_record,
+)
 
 
 def test_a_record_says_what_ran_and_what_it_wrote(tmp_path):
@@ -78,3 +86,55 @@ def test_an_invalid_record_is_no_record(tmp_path, content):
     assert record_of_file(tmp_path / "sites.tsv") == {}
     write_run_record(tmp_path, "predict", ["sites.tsv"])
     assert record_of_file(tmp_path / "sites.tsv")["subcommand"] == "predict"
+
+
+def write(folder, subcommand, *names):
+    with output_files(folder) as files:
+        for name in names:
+            files.open(name).write(b"new")
+        add_run_record(files, subcommand, model="beef")
+    return [path.name for path in files.paths]
+
+
+def test_files_that_only_an_earlier_run_of_the_command_wrote_are_removed(tmp_path):
+    (tmp_path / "mine.txt").write_text("")
+    write(tmp_path, "motifs", "shared.tsv")
+    write(tmp_path, "evaluate", "a.csv", "b.csv", "shared.tsv")
+    write(tmp_path, "atlas", "c.csv")
+    assert write(tmp_path, "evaluate", "a.csv") == ["a.csv", "run.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "mine.txt", "a.csv", "c.csv", "shared.tsv", "run.json",
+    }  # fmt: skip
+    record = read_run_record(tmp_path)
+    assert (record["files"], record["model"]) == (["a.csv"], "beef")
+    assert set(record["previous"]) == {"motifs", "atlas"}
+
+
+def test_nothing_outside_the_folder_and_no_input_is_removed(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (tmp_path / "outside").write_text("")
+    (folder / "input.tsv").write_text("")
+    listed = ["../outside", "input.tsv", 5, "", ".", "run.json"]
+    (folder / "run.json").write_text(json.dumps({"subcommand": "atlas", "files": listed}))
+    with protecting_inputs([str(folder / "input.tsv")]):
+        write(folder, "atlas", "a.csv")
+    assert {path.name for path in folder.iterdir()} == {"input.tsv", "a.csv", "run.json"}
+    assert (tmp_path / "outside").exists()
+
+
+def test_no_file_is_removed_or_replaced_by_a_run_that_fails(tmp_path):
+    write(tmp_path, "evaluate", "a.csv", "b.csv")
+    (tmp_path / "a.csv").write_text("old")
+
+    def fail():
+        with output_files(tmp_path) as files:
+            files.open("a.csv").write(b"new")
+            add_run_record(files, "evaluate")
+            raise ValueError("failed")
+
+    with pytest.raises(ValueError, match="failed"):
+        fail()
+    assert (tmp_path / "a.csv").read_text() == "old"
+    assert (tmp_path / "b.csv").exists()
+    assert read_run_record(tmp_path)["files"] == ["a.csv", "b.csv"]

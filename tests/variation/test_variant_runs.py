@@ -195,6 +195,17 @@ def test_standard_input_and_output(vqrna_main, inputs, run, monkeypatch):
     ]
 
 
+def test_standard_input_is_named_in_the_record(vqrna_main, inputs, tmp_path, monkeypatch):
+    records = []
+    for name in ("one", "two"):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(inputs[0].read_bytes())))
+        done = vqrna_main("variants", "-", *inputs[1], "--out", tmp_path / name)
+        assert done.code == 0, done.err
+        records.append(json.loads((tmp_path / name / "run.json").read_text())["skipped"])
+    assert records[0] == records[1]
+    assert {each["file"] for each in records[0]} == {"-"}
+
+
 def test_an_unsorted_file_gets_no_index(run, inputs, tmp_path):
     lines = inputs[0].read_text().splitlines()
     vcf = tmp_path / "b.vcf"

@@ -61,8 +61,8 @@ class Serve:
 
         connection = sqlite3.connect(self.folder / "data" / "jobs.sqlite")
         try:
-            rows = connection.execute("SELECT value FROM facts WHERE name LIKE 'pid worker-%'")
-            return [int(row[0]) for row in rows]
+            rows = connection.execute("SELECT value FROM facts WHERE name LIKE 'process worker-%'")
+            return [int(row[0].partition(" ")[0]) for row in rows]
         finally:
             connection.close()
 

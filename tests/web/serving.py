@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -84,6 +85,7 @@ def serving(
     used = used or shipped()
     limits = limits or Limits(requests_per_minute=10**6, submissions_per_minute=10**6)
     chosen = ServerSettings(folder / "data", limits=limits, **settings)
+    before = os.umask(0o077)  # as 'vqrna serve' and its workers do
     server = Server(chosen, used)
     client = TestClient(
         create_app(server),
@@ -95,3 +97,4 @@ def serving(
     yield Running(server, client, worker, used)
     client.close()
     server.stop()
+    os.umask(before)

@@ -76,7 +76,11 @@ def test_files_are_those_of_the_command_line(shared, tmp_path, options, monkeypa
         ("sequences.tsv", "sequences.tsv"),
     ):
         answer = shared.client.get(f"/api/jobs/{id}/results.{format}")
-        assert answer.content == (tmp_path / "results" / name).read_bytes(), format
+        content = (tmp_path / "results" / name).read_bytes()
+        assert answer.content == content, format
+        assert answer.headers["content-length"] == str(len(content))
+        assert answer.headers["content-disposition"].startswith("attachment; filename=")
+        assert answer.headers["cache-control"] == "no-store"
     plain = shared.client.get(f"/api/jobs/{id}/results.bed").content
     assert plain == gzip.decompress((tmp_path / "results" / "sites.bed.gz").read_bytes())
     assert shared.client.get(f"/api/jobs/{id}/results.fasta").text == DEMO

@@ -1,9 +1,11 @@
 """Rates and admission."""
 
 import pytest
+from starlette.requests import Request
 
 from vqrna.web.errors import RequestError
 from vqrna.web.limits import RateLimiter, Streams
+from vqrna.web.security import client_address
 from vqrna.web.settings import Limits
 from web.serving import serving
 
@@ -16,6 +18,43 @@ def test_a_rate_limit_is_per_address_and_says_when_to_try_again():
         limiter.check("a")
     assert (error.value.status, error.value.retry_after) == (429, 1)
     limiter.check("b")
+
+
+def test_the_oldest_addresses_are_forgotten_and_no_others(monkeypatch):
+    monkeypatch.setattr("vqrna.web.limits._MOST_ADDRESSES", 5)
+    limiter = RateLimiter(60)
+    for _ in range(10):
+        limiter.check("busy")
+    for n in range(20):
+        limiter.check(f"other {n}")
+        with pytest.raises(RequestError):  # also keeps it among the latest ones
+            limiter.check("busy")
+    assert len(limiter._buckets) == 5
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_limits_count_a_network_of_ipv6_as_one_client(host, address):
+    assert client_address(Request({"type": "http", "client": (host, 1)})) == address
+
+
+def test_addresses_of_one_network_share_a_limit(tmp_path):
+    with serving(tmp_path, Limits(requests_per_minute=60)) as running:
+        statuses = []
+        for n in range(30):
+            running.client._transport.client = (f"2001:db8::{n:x}", 1)
+            statuses.append(running.client.get("/api/model").status_code)
+        assert statuses[:10] == [200] * 10
+        assert 429 in statuses
 
 
 def test_streams_are_counted_until_they_end():

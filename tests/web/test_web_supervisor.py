@@ -1,14 +1,17 @@
 """The supervisor of the workers, with a pool that starts no processes."""
 
+import signal
 import sqlite3
+import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
 from vqrna.errors import DataError
 from vqrna.runtime import jobs
 from vqrna.runtime.jobs import Job, Outcome, run_job
+from vqrna.runtime.processes import process_identity
 from vqrna.web import supervisor as supervisors
 from vqrna.web.settings import Limits, ServerSettings
 from vqrna.web.store import SMALL, Store, new_id
@@ -115,6 +118,22 @@ def test_the_job_of_a_lost_worker_is_queued_when_the_disk_has_room(start, store,
     wait_until(lambda: names(pool) == ALL)
     assert not full
     assert store.get(id).status == "queued"
+
+
+@pytest.mark.parametrize("reused", [False, True])
+def test_an_overdue_worker_is_killed_but_no_other_process_with_its_number(tmp_path, store, reused):
+    settings = ServerSettings(tmp_path, workers=2, limits=Limits(job_seconds=0.01))
+    store.submit(new_id(), {}, records=1, nt=10, queue=SMALL, address="1.2.3.4", key=None)
+    job = store.claim("worker-1", (SMALL,))
+    store._change("UPDATE jobs SET started=1")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        identity = process_identity(process.pid)
+        store.set_fact("process worker-1", f"{process.pid} 1" if reused else identity)
+        Supervisor(settings, store, lambda: None)._kill_overdue()
+        assert store.get(job.id).status == "failed"
+        with pytest.raises(subprocess.TimeoutExpired) if reused else nullcontext():
+            assert process.wait(0.5 if reused else 20) == -signal.SIGKILL
+        process.kill()
 
 
 def test_a_process_that_cannot_be_started_is_not_blamed_on_its_log(tmp_path, monkeypatch):

@@ -19,11 +19,33 @@ from vqrna.web.variants import check_variant, context, parse_variants
         ("5del", 5, "N", ""),
         ("5_7del", 5, "NNN", ""),
         ("5insGG", 5, "", "GG"),
+        ("5_6insGG", 5, "", "GG"),
+        ("005_006insGG", 5, "", "GG"),
     ],
 )
 def test_forms(text, position, ref, alt):
     (variant,) = parse_variants(text, 5)
     assert (variant.position, variant.ref, variant.alt) == (position, ref, alt)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("10_20insA", "between two adjacent positions .expected 10_11ins"),
+        ("10_9insA", "expected 10_11ins"),
+        ("1234567890123del", "more than 9 digits"),
+        ("5_1234567890123del", "more than 9 digits"),
+        ("1234567890insA", "more than 9 digits"),
+        (f"5_{'6' * 5000}insA", "more than 9 digits"),
+        ("A1234567890G", "more than 9 digits"),
+        (f"5ins{'A' * 1001}", "too long"),
+        ("7_5del", "not a variant"),
+    ],
+)
+def test_wrong_positions_are_refused(text, message):
+    with pytest.raises(RequestError, match=message) as error:
+        parse_variants(text, 5)
+    assert error.value.status == 422
 
 
 def test_several_with_names():

@@ -105,6 +105,8 @@ def compare(
 
 def _show(agreement: Agreement) -> None:
     """Print one row per modification and tier."""
+    from rich.markup import escape
+
     table = new_table(
         ("modification", "tier"),
         ("called", "known", "found", "precision", "recall", "enrichment", "p-value"),
@@ -115,8 +117,8 @@ def _show(agreement: Agreement) -> None:
         last = row["modification"]
         above = " +" if row["tier"] in ("threshold", "low", "medium") else ""
         table.add_row(
-            f"[bold]{last}[/]" if first else "",
-            row["tier"] + above,
+            f"[bold]{escape(str(last))}[/]" if first else "",
+            escape(str(row["tier"])) + above,
             *(f"{row[name]:,}" for name in ("called", "known", "found")),
             *(
                 with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"], form, " ")
@@ -125,7 +127,7 @@ def _show(agreement: Agreement) -> None:
             _p_value(row["p_value"]),
             style=None if row["found"] else "dim",
         )
-    console = new_console(_WIDTH)
+    console = new_console(_WIDTH, markup=True)
     console.print(table)
     console.print("[dim]Beside each value: 95 % interval. +: this tier or higher.[/]")
 

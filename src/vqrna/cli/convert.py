@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from vqrna.cli.options import option
+from vqrna.cli.options import option, weights_option
 
 
 def convert(
     file: Annotated[Path, typer.Argument(help="State dict of the published layout (.pth).")],
     modification: Annotated[list[str], option("Modifications, in the order of the outputs.")],
-    out: Annotated[Path, option("Weights file to write (.safetensors).")],
+    out: Annotated[Path, weights_option("Weights file to write (.safetensors).")],
     length: Annotated[int, option("Window length in nt (not stored in the weights).")] = 501,
     base_order: Annotated[str, option("Order of the bases in training.")] = "ATCG",
 ) -> None:

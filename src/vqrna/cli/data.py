@@ -188,7 +188,7 @@ _NONE = "[dim]·[/]"
 
 def print_check(report: CheckReport) -> None:
     """Print a table per split, one row per file, and the clusters of all windows."""
-    console = new_console()
+    console = new_console(markup=True)
     for split, files in report.files.groupby("split", sort=False):
         overlaps = report.overlaps[report.overlaps["split"] == split]
         against = list(dict.fromkeys(overlaps["against"]))
@@ -234,7 +234,7 @@ def print_split(report: SplitReport) -> None:
     )
     if len(report.remaining):
         console.print(_remaining(report.remaining))
-    console.print(f"wrote {report.directory}", markup=False, soft_wrap=True)
+    console.print(f"wrote {report.directory}", soft_wrap=True)
 
 
 def _remaining(remaining: pd.DataFrame) -> Table:

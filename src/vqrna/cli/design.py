@@ -159,8 +159,8 @@ def _show(result: SiteDesign) -> None:
     console = new_console()
     console.print(
         f"{result.modification} at {result.position:,} of {result.sequence}: {result.summary()}",
-        markup=False, soft_wrap=True,
-    )  # fmt: skip
+        soft_wrap=True,
+    )
     table = new_table(("design", "edits", "codons"), ("probability", "gained", "lost"))
     for row in result.designs.to_dict("records"):
         table.add_row(

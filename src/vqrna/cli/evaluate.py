@@ -144,11 +144,13 @@ _WINDOWS = {"all": "All windows", "non_overlapping": "Windows that overlap no tr
 
 def show(evaluation: Evaluation) -> None:
     """Print a table per set of windows and of negatives, and one for the masked flanks."""
+    from rich.markup import escape
+
     from vqrna.evaluation import KEPT, NINE
 
-    console = new_console(_WIDTH)
+    console = new_console(_WIDTH, markup=True)
     table = evaluation.table
-    console.print(f"[bold]Model {evaluation.model} on {evaluation.split}[/]")
+    console.print(f"[bold]Model {evaluation.model} on {escape(evaluation.split)}[/]")
     unmasked = table[table["flanks"] == "none"]
     for (windows, negatives), rows in unmasked.groupby(["windows", "negatives"], sort=False):
         console.print(f"\n[bold]{_WINDOWS[str(windows)]}, {negatives} negatives[/]")
@@ -237,7 +239,7 @@ def show_positions(evaluation: PositionEvaluation) -> None:
     """Print localisation and calibration, then the calls at the default tier."""
     from vqrna.stats.tiers import DEFAULT_TIER
 
-    console = new_console(_WIDTH)
+    console = new_console(_WIDTH, markup=True)
     tables = evaluation.tables()
     apart = "non_overlapping" in set(tables["localisation"]["windows"])
     windows = "non_overlapping" if apart else "all"

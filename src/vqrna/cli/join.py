@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vqrna.cli.options import option
+from vqrna.cli.options import folder_option, option
 from vqrna.cli.scan_summary import show_prediction
 from vqrna.cli.variants import show_effects
 
@@ -22,7 +22,7 @@ def join(
         ),
     ],
     out: Annotated[
-        Path | None, option("Folder for the results.", default="the first FOLDER")
+        Path | None, folder_option("Folder for the results.", default="the first FOLDER")
     ] = None,
     formats: Annotated[
         list[str] | None,

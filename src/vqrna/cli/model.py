@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vqrna.cli.options import option
+from vqrna.cli.options import option, weights_option
 from vqrna.cli.tables import MISSING, new_console, new_table, number
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def info(
 
 @app.command()
 def calibrate(
-    out: Annotated[Path, option("File for the calibrated weights.", metavar="FILE")],
+    out: Annotated[Path, weights_option("File for the calibrated weights.")],
     data: TrainingData,
     studies: Annotated[
         Path | None,
@@ -89,7 +89,7 @@ def combine(
             metavar="MODEL...", help="Weights files, folders of training runs, or ensembles."
         ),
     ],
-    out: Annotated[Path, option("File for the weights of the ensemble.", metavar="FILE")],
+    out: Annotated[Path, weights_option("File for the weights of the ensemble.")],
     data: TrainingData,
     studies: Annotated[
         Path | None,
@@ -119,11 +119,11 @@ def show(card: ModelCard) -> None:
     console.print(
         f"weights {card.hash}: {networks}{card.parameters:,} parameters ({'; '.join(shapes)})"
     )
-    console.print(f"trained by: {card.command}", markup=False, soft_wrap=True)
+    console.print(f"trained by: {card.command}", soft_wrap=True)
     if card.epochs:
         console.print(f"best epoch: {card.epochs}", soft_wrap=True)
     if card.chosen:
-        console.print(f"selected: {card.chosen}", markup=False, soft_wrap=True)
+        console.print(f"selected: {card.chosen}", soft_wrap=True)
     console.print(f"scores calibrated on: {card.calibration}", soft_wrap=True)
     console.print(f"probabilities calibrated on: {card.scan_calibration}", soft_wrap=True)
     if card.flags:

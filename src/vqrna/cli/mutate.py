@@ -61,7 +61,7 @@ def mutate(
     )  # fmt: skip
     result = write_code_changes(result, out)
     console = new_console()
-    console.print(result.summary, markup=False, soft_wrap=True)
+    console.print(result.summary, soft_wrap=True)
     table = new_table(("positions", "code", "type"), ("effect",))
     for row in result.table.to_dict("records"):
         table.add_row(

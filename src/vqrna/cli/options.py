@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,15 +39,21 @@ def option(
     )
 
 
-def folder_option(help: str) -> Any:
+def folder_option(help: str, default: str | None = None) -> Any:
     """Return the option of the folder for results, which is neither empty nor a stream."""
-    return option(help, metavar="DIR", parser=_parse_folder)
+    parser = partial(_parse_out, expected="a folder")
+    return option(help, default=default, metavar="DIR", parser=parser)
 
 
-def _parse_folder(text: str) -> Path:
+def weights_option(help: str) -> Any:
+    """Return the option of the weights file to write, which is neither empty nor a stream."""
+    return option(help, metavar="FILE", parser=partial(_parse_out, expected="a file"))
+
+
+def _parse_out(text: str, expected: str) -> Path:
     if text in ("", "-"):
         words = "is empty" if not text else "cannot be - (standard output)"
-        raise UsageError(f"--out {words}: expected a folder")
+        raise UsageError(f"--out {words}: expected {expected}")
     return Path(text)
 
 

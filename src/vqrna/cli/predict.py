@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,19 +108,12 @@ def open_source(
     return source
 
 
-def refuse_in_stream(**wanted: object) -> None:
-    """Raise UsageError for options that need an output folder."""
-    names = {
-        "plot": "--plot",
-        "shard": "--shard",
-        "fdr": "--fdr",
-        "gtf": "--by-transcript",
-        "engine": "--engine ray",
-    }
-    for key, name in names.items():
-        if wanted[key]:
+def refuse_in_stream(options: Mapping[str, bool], formats: list[str] | None) -> None:
+    """Raise UsageError for an option that is set but needs an output folder."""
+    for name, is_set in options.items():
+        if is_set:
             raise UsageError(f"{name} needs an output folder, not --out -")
-    if wanted["formats"] and wanted["formats"] != ["tsv"]:
+    if formats and formats != ["tsv"]:
         raise UsageError("standard output can only be tsv; other formats need an output folder")
 
 
@@ -272,14 +265,14 @@ def predict(
     in_genome = regions is not None or gtf is not None
     part = None if shard is None else Shard.parse(shard)
     if out == "-":
-        refuse_in_stream(
-            plot=plot,
-            shard=shard,
-            fdr=fdr,
-            formats=formats,
-            gtf=by_transcript,
-            engine=not engine_type.in_order,
-        )
+        needing_folder = {
+            "--plot": plot,
+            "--shard": shard is not None,
+            "--fdr": fdr is not None,
+            "--by-transcript": by_transcript,
+            "--engine ray": not engine_type.in_order,
+        }
+        refuse_in_stream(needing_folder, formats)
     if plot and any(path == "-" or is_stream(Path(path)) for path in fasta):
         raise UsageError("--plot needs files: standard input and pipes can only be read once")
     if plot and (in_genome or part):

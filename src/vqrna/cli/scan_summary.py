@@ -54,7 +54,7 @@ def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
     if len(paths) > MOST_PATHS:
         paths = [f"wrote {len(paths)} files to {result.paths[0].parent}"]
     for line in paths:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if result.repeated_names:
         say(
             "note",
@@ -70,7 +70,6 @@ def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
 def _show_sequences(console: Console, path: Path) -> None:
     """Print the first rows of the table by sequence, each with its most probable sites."""
     import pandas as pd
-    from rich.markup import escape
 
     names = dict.fromkeys(["sequence", "transcript_id", "gene", "chromosome", "strand"], str)
     rows = pd.read_csv(
@@ -80,7 +79,7 @@ def _show_sequences(console: Console, path: Path) -> None:
     table = new_table(("sequence",), ("nt", "called", "expected", "most probable sites"))
     for row in rows[:MOST_SEQUENCES]:
         cells = (f"{row['length']:,}", f"{row['called']:,}", number(float(row["expected"])))
-        table.add_row(escape(_clip(row["sequence"])), *cells, _best_sites(row))
+        table.add_row(_clip(row["sequence"]), *cells, _best_sites(row))
     console.print(table)
     if len(rows) > MOST_SEQUENCES:
         console.print(f"the first {MOST_SEQUENCES}; all sequences: {path.name}", style="dim")

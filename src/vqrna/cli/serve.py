@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -135,7 +137,7 @@ def serve(
         raise DataError(
             f"cannot listen on {host}, port {port}: {error.strerror or error} (try another {wrong})"
         ) from None
-    with listening:
+    with listening, _private_files():
         server = Server(settings, load_model(model, "cpu"))
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listening.getsockname()[1]}{root_path}"
@@ -162,3 +164,13 @@ def serve(
             ws="none",
         )
         uvicorn.Server(config).run(sockets=[listening])
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    """Make new files of this process readable by their owner only, SQLite's among them."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)

@@ -19,11 +19,14 @@ MISSING = "–"
 """Shown for a value that is not available."""
 
 
-def new_console(width: int = 0, *, stderr: bool = False) -> Console:
-    """Return a console at least `width` columns wide: a wide table is not cut."""
+def new_console(width: int = 0, *, stderr: bool = False, markup: bool = False) -> Console:
+    """Return a console at least `width` columns wide: a wide table is not cut.
+
+    With `markup`, tags such as ``[dim]`` are styles, and text of the user has to be escaped.
+    """
     from rich.console import Console
 
-    console = Console(highlight=False, stderr=stderr)
+    console = Console(highlight=False, stderr=stderr, markup=markup)
     console.width = max(console.width, width)
     return console
 
@@ -56,7 +59,10 @@ def number(value: float, form: str = ".3f") -> str:
 def with_interval(
     value: float, low: float, high: float, form: str = ".3f", separator: str = "\n"
 ) -> str:
-    """Format a value and, dimmed behind the separator, its interval where there is one."""
+    """Format a value and, dimmed behind the separator, its interval where there is one.
+
+    The result has markup.
+    """
     interval = "" if math.isnan(low) else f"{low:{form}}–{high:{form}}"
     return (
         number(value, form) if math.isnan(value) else f"{value:{form}}{separator}[dim]{interval}[/]"

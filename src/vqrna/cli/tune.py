@@ -204,7 +204,7 @@ def _plan(search: Search, source: Source, device: str, threads: int | None, engi
     if expected.at_once < min(settings.jobs, settings.trials):
         jobs += f", limited to {expected.at_once} by the machine"
     table.add_row("total", f"{duration(expected.total)} if nothing is pruned, {jobs}")
-    new_console(120).print(table, markup=False)
+    new_console(120).print(table)
 
 
 def _show(search: Search, result: TuningResult) -> None:

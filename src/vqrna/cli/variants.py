@@ -69,7 +69,7 @@ def show_effects(result: VariantEffects, *, to_stderr: bool = False) -> None:
     if result.reasons:
         reasons = sorted(result.reasons.items(), key=lambda item: (-item[1], item[0]))
         words = ", ".join(f"{reason} {n:,}" for reason, n in reasons)
-        console.print(f"skipped alleles: {words}", markup=False, soft_wrap=True)
+        console.print(f"skipped alleles: {words}", soft_wrap=True)
     classes = [name for name in result.summary.columns if name != "modification"]
     table = new_table(("modification",), classes)
     for row in result.summary.to_dict("records"):
@@ -79,7 +79,7 @@ def show_effects(result: VariantEffects, *, to_stderr: bool = False) -> None:
         )
     console.print(table)
     for path in result.paths:
-        console.print(f"wrote {path}", markup=False, soft_wrap=True)
+        console.print(f"wrote {path}", soft_wrap=True)
     for note in result.notes:
         say("note", note)
 

@@ -7,13 +7,12 @@ type. A further set of negatives has a name: ``K-NAME0.fasta``.
 from __future__ import annotations
 
 import gzip
+import os
 import re
-import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +40,7 @@ from vqrna.modifications import (
 from vqrna.modifications import modification as known_modification
 from vqrna.modifications import modifications as known_modifications
 from vqrna.runtime.arguments import file_path
-from vqrna.runtime.files import output_directory, write_error
+from vqrna.runtime.files import output_directory, temporary_folder, write_error
 from vqrna.runtime.provenance import header_lines
 from vqrna.runtime.run_record import write_run_record
 from vqrna.sequence import decode
@@ -89,7 +88,7 @@ def file_name(modification: Modification, label: int, negatives: str = RANDOM) -
     return f"{key}-{name}{label}.fasta"
 
 
-def find_files(directory: str | PathLike[str], split: str) -> list[BenchmarkFile]:
+def find_files(directory: str | os.PathLike[str], split: str) -> list[BenchmarkFile]:
     """List the files of one split in the order of their names; empty if it does not exist.
 
     Of ``K-1.fasta`` and ``K-1.fasta.gz`` only the plain one is listed.
@@ -107,7 +106,7 @@ def find_files(directory: str | PathLike[str], split: str) -> list[BenchmarkFile
 
 
 def benchmark_modifications(
-    directory: str | PathLike[str], on_problem: Notice | None = None
+    directory: str | os.PathLike[str], on_problem: Notice | None = None
 ) -> tuple[Modification, ...]:
     """Return the types that have a file in any split: known types, then user-defined ones.
 
@@ -151,7 +150,7 @@ def benchmark_modifications(
 
 
 def select_modifications(
-    directory: str | PathLike[str], names: Names | None
+    directory: str | os.PathLike[str], names: Names | None
 ) -> tuple[Modification, ...]:
     """Return types by name, among the known ones and the user-defined ones of a data set.
 
@@ -170,7 +169,7 @@ def select_modifications(
 
 
 def read_sets(
-    directory: str | PathLike[str],
+    directory: str | os.PathLike[str],
     split: str,
     modifications: Names | None = None,
     on_missing: Notice | None = None,
@@ -219,7 +218,7 @@ def read_sets(
 
 
 def load_benchmark(
-    directory: str | PathLike[str],
+    directory: str | os.PathLike[str],
     split: str,
     modifications: Names | None = None,
     on_missing: Notice | None = None,
@@ -280,7 +279,10 @@ NOTE = "SPLIT.txt"
 
 
 def write_layout(
-    sets: Sequence[WindowSet], split: np.ndarray, out: str | PathLike[str], facts: Mapping[str, str]
+    sets: Sequence[WindowSet],
+    split: np.ndarray,
+    out: str | os.PathLike[str],
+    facts: Mapping[str, str],
 ) -> Path:
     """Write ``OUT/{train,valid,test}/K-{0,1}.fasta.gz``, `NOTE`, ``run.json``: all, or none.
 
@@ -315,26 +317,29 @@ def write_layout(
     return Path(out)
 
 
-def check_new(out: str | PathLike[str]) -> None:
-    """Raise a DataError if a folder is not new or empty."""
-    folder = Path(out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError("already exists: use a new or empty folder", file=folder)
+def check_new(out: str | os.PathLike[str]) -> None:
+    """Raise a DataError if a folder is not new or empty, or cannot be replaced."""
+    folder = Path(os.path.realpath(out))
+    if not folder.exists():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise DataError("already exists: use a new or empty folder", file=out)
+    current = folder.samefile(os.curdir)
+    if current or folder.is_mount():
+        what = "the current folder" if current else "a mount point"
+        raise DataError(f"is {what}: use a new folder in it", file=out)
 
 
 @contextmanager
-def _new_folder(final: Path) -> Iterator[Path]:
-    """Yield a folder beside `final`, which replaces it if the body succeeds."""
-    check_new(final)
-    parent = output_directory(final.absolute().parent)
-    # No process number in the name: the next run removes what a killed one left behind.
-    temporary = parent / f".part-{final.name}"
+def _new_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder beside `out`, which replaces it if the body succeeds."""
+    check_new(out)
+    final = Path(os.path.realpath(out))
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        yield temporary
-        temporary.replace(final)  # an empty folder may be replaced
+        with temporary_folder(output_directory(final.parent), out) as hidden:
+            new = hidden / "new"
+            new.mkdir()  # the hidden folder is readable by its owner only
+            yield new
+            new.replace(final)  # an empty folder may be replaced
     except OSError as error:
-        raise write_error(error, final) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        raise write_error(error, out) from error

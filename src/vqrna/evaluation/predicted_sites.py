@@ -2,7 +2,7 @@
 
 TSV, BED and bedRMod (plain or gzipped) and Parquet are read. Facts about the scan, such as the
 number of candidates of each type, are in the header of a file or, for a table, in ``run.json``
-beside it. Tables of earlier versions have them in ``#`` lines.
+beside it. Tables of development versions before 1.0 have them in ``#`` lines.
 """
 
 from __future__ import annotations

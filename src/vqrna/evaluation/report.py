@@ -16,9 +16,9 @@ from vqrna.plots.cross_types import cross_type_maps
 from vqrna.plots.reliability import reliability_diagrams
 from vqrna.plots.roc import roc_and_pr
 from vqrna.plots.style import save_figure
-from vqrna.runtime.files import output_directory, write_table, write_text
+from vqrna.runtime.files import output_files, results_directory, write_table, write_text
 from vqrna.runtime.provenance import signature
-from vqrna.runtime.run_record import write_run_record
+from vqrna.runtime.run_record import add_run_record
 
 
 def write_report(
@@ -30,7 +30,7 @@ def write_report(
     ``reliability.csv``, ``prevalence.csv``, ``false_calls.csv``, ``cross_types.csv``, and the
     figures ``reliability`` and ``cross_types``.
 
-    Raises DataError if a file cannot be written; each file is complete or absent.
+    Raises DataError if a file cannot be written; then no file appears, and older ones stay.
 
     Parameters
     ----------
@@ -44,31 +44,28 @@ def write_report(
     list of pathlib.Path
         The files written.
     """
-    folder = output_directory(directory)
     table = evaluation.table.copy()
     table.insert(0, "model", evaluation.model)
     table.insert(1, "split", evaluation.split)
-    write_text(folder / "evaluation.csv", table.to_csv(index=False, lineterminator="\n"))
-    write_table(folder / "scores.tsv", evaluation.scores, digits=6)
     title = f"Model {evaluation.model} on {evaluation.split}"
-    figure = roc_and_pr(evaluation.scores, modifications, title)
-    pictures = save_figure(figure, folder / "roc_pr")
-    written = [folder / "evaluation.csv", folder / "scores.tsv", *pictures]
-    if evaluation.positions is not None:
-        for name, position_table in evaluation.positions.tables().items():
-            written.append(folder / f"{name}.csv")
-            write_table(written[-1], position_table, separator=",", digits=6)
-        for name, figure in position_figures(evaluation, modifications).items():
-            written += save_figure(figure, folder / name)
-    record = write_run_record(
-        folder,
-        "evaluate",
-        written,
-        model=evaluation.model,
-        settings={"split": evaluation.split, "full": evaluation.positions is not None},
-        results={"windows": len(evaluation.scores)},
-    )
-    return [*written, record]
+    with results_directory(directory) as folder, output_files(folder) as files:
+        write_text(files.path("evaluation.csv"), table.to_csv(index=False, lineterminator="\n"))
+        write_table(files.path("scores.tsv"), evaluation.scores, digits=6)
+        figure = roc_and_pr(evaluation.scores, modifications, title)
+        save_figure(figure, files.picture("roc_pr"))
+        if evaluation.positions is not None:
+            for name, position_table in evaluation.positions.tables().items():
+                write_table(files.path(f"{name}.csv"), position_table, separator=",", digits=6)
+            for name, figure in position_figures(evaluation, modifications).items():
+                save_figure(figure, files.picture(name))
+        add_run_record(
+            files,
+            "evaluate",
+            model=evaluation.model,
+            settings={"split": evaluation.split, "full": evaluation.positions is not None},
+            results={"windows": len(evaluation.scores)},
+        )
+    return files.paths
 
 
 def position_figures(
@@ -112,7 +109,7 @@ TABLE = "agreement.tsv"
 def write_agreement_report(agreement: Agreement, directory: str | PathLike[str]) -> list[Path]:
     """Write ``agreement.tsv``, ``agreement.png``, ``agreement.svg`` and ``run.json``.
 
-    Raises DataError if a file cannot be written; each file is complete or absent.
+    Raises DataError if a file cannot be written; then no file appears, and older ones stay.
 
     Parameters
     ----------
@@ -124,18 +121,17 @@ def write_agreement_report(agreement: Agreement, directory: str | PathLike[str])
     list of pathlib.Path
         The files written.
     """
-    folder = output_directory(directory)
-    write_table(folder / TABLE, agreement.table, digits=4, missing="nan")
-    figure = agreement_figure(agreement.table, agreement.modifications)
-    written = [folder / TABLE, *save_figure(figure, folder / "agreement")]
     settings = {name.replace(" ", "_"): value for name, value in agreement.facts.items()}
-    record = write_run_record(
-        folder,
-        "compare",
-        written,
-        model=settings.pop("model", None),
-        settings=settings,
-        skipped=agreement.skipped,
-        notes=agreement.notes,
-    )
-    return [*written, record]
+    with results_directory(directory) as folder, output_files(folder) as files:
+        write_table(files.path(TABLE), agreement.table, digits=4, missing="nan")
+        figure = agreement_figure(agreement.table, agreement.modifications)
+        save_figure(figure, files.picture("agreement"))
+        add_run_record(
+            files,
+            "compare",
+            model=settings.pop("model", None),
+            settings=settings,
+            skipped=agreement.skipped,
+            notes=agreement.notes,
+        )
+    return files.paths

@@ -25,17 +25,20 @@ if TYPE_CHECKING:
 
 _COLUMN_METADATA = {
     "sequence": ("name of the sequence (record, chromosome or transcript)", ""),
-    "position": ("place of the modified base in that sequence", "nt, from 1"),
-    "strand": ("strand of the sequence that the base lies on", "+ or -"),
-    "base": ("the base, as transcribed", ""),
-    "modification": ("kind of modification", ""),
-    "score": ("what the model says", "0 to 1, 6 decimals"),
-    "probability": ("score at the assumed share of modified bases", "0 to 1, 4 digits"),
-    "p_value": ("share of unmodified bases with such a score", "0 to 1, 4 digits"),
-    "q_value": ("false discovery rate at which the site is found", "0 to 1, 4 digits"),
+    "position": ("position of the modified base in the sequence", "nt, 1-based"),
+    "strand": ("strand of the sequence", "+ or -"),
+    "base": ("RNA base; N for any other letter", ""),
+    "modification": ("symbol of the modification", ""),
+    "score": (
+        "score of the model, calibrated for equal numbers of modified and unmodified bases",
+        "0 to 1, 6 decimals",
+    ),
+    "probability": ("probability of the modification at the assumed prior", "0 to 1, 4 digits"),
+    "p_value": ("share of unmodified positions that score at least as high", "0 to 1, 4 digits"),
+    "q_value": ("false discovery rate of the sites with at most this p-value", "0 to 1, 4 digits"),
     "call": (
-        "highest tier that the site reaches; threshold if only the score threshold calls it; "
-        "null if it is not called",
+        "highest tier that the site reaches; threshold if only another limit calls it; null if it "
+        "is not called",
         "threshold < low < medium < high",
     ),
     "warnings": (f"flags: {', '.join(FLAGS)}; null without flags", "comma-separated"),

@@ -33,10 +33,10 @@ from vqrna.model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.plots.atlas import CodeLogo, deletion_curves, top_codes
 from vqrna.plots.style import BASES, save_figure, type_colors
-from vqrna.runtime.files import output_directory, write_table, write_text
+from vqrna.runtime.files import output_files, results_directory, write_table, write_text
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import header_lines, signature
-from vqrna.runtime.run_record import write_run_record
+from vqrna.runtime.run_record import add_run_record
 from vqrna.sequence import centre, recentre
 
 NEAREST = 5  # neighbours in the codebook that are listed for each code
@@ -340,32 +340,25 @@ def write_atlas(
     colors = type_colors(result.modifications, palette)
     names = [m.symbol for m in result.modifications]
     bases = BASES[palette]
-    folder = output_directory(directory)
-    head = header_lines(model_hash, split=split)
-    written = []
-    for name, table in (("codebook.tsv", result.table()), ("deletion.tsv", result.deletion)):
-        write_table(folder / name, table)
-        written.append(folder / name)
-    motifs = folder / "codes.meme"
-    each = result.matrices.motifs(result.spectrum.order.tolist())
-    write_text(motifs, meme_text(each, result.matrices.background, head))
-    remark = signature(model_hash)
-    figure = top_codes(
-        [_top_codes(result, t) for t in range(len(names))], names, colors, bases,
-        title=f"Most specific codes of model {model_hash} on {split}", remark=remark,
-    )  # fmt: skip
-    pictures = [*save_figure(figure, folder / "top_codes")]
-    figure = deletion_curves(
-        result.deletion, names, colors, title=f"Deletion curve, {split}", remark=remark
-    )
-    pictures += save_figure(figure, folder / "deletion")
-    html = folder / "atlas.html"
-    write_text(html, page("atlas", page_data(result, colors, bases, model_hash, split)))
-    written += [motifs, *pictures, html]
-    return [
-        *written,
-        write_run_record(folder, "atlas", written, model=model_hash, settings={"split": split}),
-    ]
+    head, remark = header_lines(model_hash, split=split), signature(model_hash)
+    motifs = result.matrices.motifs(result.spectrum.order.tolist())
+    html = page("atlas", page_data(result, colors, bases, model_hash, split))
+    with results_directory(directory) as folder, output_files(folder) as files:
+        for name, table in (("codebook.tsv", result.table()), ("deletion.tsv", result.deletion)):
+            write_table(files.path(name), table)
+        write_text(files.path("codes.meme"), meme_text(motifs, result.matrices.background, head))
+        figure = top_codes(
+            [_top_codes(result, t) for t in range(len(names))], names, colors, bases,
+            title=f"Most specific codes of model {model_hash} on {split}", remark=remark,
+        )  # fmt: skip
+        save_figure(figure, files.picture("top_codes"))
+        figure = deletion_curves(
+            result.deletion, names, colors, title=f"Deletion curve, {split}", remark=remark
+        )
+        save_figure(figure, files.picture("deletion"))
+        write_text(files.path("atlas.html"), html)
+        add_run_record(files, "atlas", model=model_hash, settings={"split": split})
+    return files.paths
 
 
 def _top_codes(result: Atlas, t: int) -> list[CodeLogo]:

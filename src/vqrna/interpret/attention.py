@@ -23,10 +23,10 @@ from vqrna.modifications import Modification
 from vqrna.nn.model import PaperNetwork
 from vqrna.plots.attention import attention_figure, effects_figure
 from vqrna.plots.style import save_figure, type_colors
-from vqrna.runtime.files import output_directory, write_arrays, write_table
+from vqrna.runtime.files import output_files, results_directory, write_arrays, write_table
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import header_lines, signature
-from vqrna.runtime.run_record import write_run_record
+from vqrna.runtime.run_record import add_run_record
 from vqrna.sequence import as_windows
 
 DRAWS = 4  # replacement codes tried at each token
@@ -179,7 +179,6 @@ def write_attention(
 
     Other parameters and errors are as in :func:`vqrna.interpret.spectrum.write_spectrum`.
     """
-    folder = output_directory(directory)
     (color,) = type_colors([modification], palette)
     symbol = modification.symbol
     head = header_lines(model_hash, source=source, modification=symbol)
@@ -193,41 +192,39 @@ def write_attention(
 
     def write(
         name: str, figure: Figure, columns: dict[str, np.ndarray], **arrays: np.ndarray | np.generic
-    ) -> list[Path]:
-        table = _token_rows(sites, layout).assign(**columns)
-        rows, archive = folder / f"{name}.tsv", folder / f"{name}.npz"
-        write_table(rows, table)
-        write_arrays(archive, **arrays, **common)
-        return [rows, archive, *save_figure(figure, folder / name)]
-
-    def record(files: list[Path]) -> Path:
-        settings = {"source": source, "modification": symbol}
-        return write_run_record(folder, "attention", files, model=model_hash, settings=settings)
+    ) -> None:
+        write_table(files.path(f"{name}.tsv"), _token_rows(sites, layout).assign(**columns))
+        write_arrays(files.path(f"{name}.npz"), **arrays, **common)
+        save_figure(figure, files.picture(name))
 
     place: dict[str, np.ndarray | np.generic] = {
         "first_nt": layout.starts,
         "reach": np.int64(layout.reach),
     }
-    figure = effects_figure(
-        effects.effects, layout.middles, color, title=f"Code occlusion: {subject}", remark=remark
-    )
-    written = write(
-        "occlusion", figure, {"code": effects.codes.ravel(), "effect": effects.effects.ravel()},
-        effects=effects.effects, codes=effects.codes, logits=effects.logits, **place,
-    )  # fmt: skip
-    if maps is None:
-        return [*written, record(written)]
-    figure = attention_figure(
-        maps.mean, maps.site.mean(axis=0), layout.middles, color,
-        title=f"Attention: {subject}", remark=remark,
-    )  # fmt: skip
-    by_layer = maps.site.mean(axis=2)
-    columns = {f"layer_{n + 1}": by_layer[:, n].ravel() for n in range(by_layer.shape[1])}
-    written += write(
-        "attention", figure, columns,
-        mean=maps.mean, site=maps.site, **place, site_token=np.int64(layout.site_token),
-    )  # fmt: skip
-    return [*written, record(written)]
+    with results_directory(directory) as folder, output_files(folder) as files:
+        figure = effects_figure(
+            effects.effects, layout.middles, color, title=f"Code occlusion: {subject}",
+            remark=remark,
+        )  # fmt: skip
+        columns = {"code": effects.codes.ravel(), "effect": effects.effects.ravel()}
+        write(
+            "occlusion", figure, columns,
+            effects=effects.effects, codes=effects.codes, logits=effects.logits, **place,
+        )  # fmt: skip
+        if maps is not None:
+            figure = attention_figure(
+                maps.mean, maps.site.mean(axis=0), layout.middles, color,
+                title=f"Attention: {subject}", remark=remark,
+            )  # fmt: skip
+            by_layer = maps.site.mean(axis=2)
+            columns = {f"layer_{n + 1}": by_layer[:, n].ravel() for n in range(by_layer.shape[1])}
+            write(
+                "attention", figure, columns,
+                mean=maps.mean, site=maps.site, **place, site_token=np.int64(layout.site_token),
+            )  # fmt: skip
+        settings = {"source": source, "modification": symbol}
+        add_run_record(files, "attention", model=model_hash, settings=settings)
+    return files.paths
 
 
 def _token_rows(sites: SelectedSites, layout: TokenLayout) -> pd.DataFrame:

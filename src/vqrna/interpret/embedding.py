@@ -24,9 +24,9 @@ from vqrna.nn.context import Features
 from vqrna.nn.model import EnsembleNetwork
 from vqrna.plots.embedding import embedding_map
 from vqrna.plots.style import save_figure, type_colors
-from vqrna.runtime.files import atomic_path, output_directory, write_arrays
+from vqrna.runtime.files import atomic_path, output_files, results_directory, write_arrays
 from vqrna.runtime.provenance import facts, lines_of, signature
-from vqrna.runtime.run_record import write_run_record
+from vqrna.runtime.run_record import add_run_record
 
 METHODS = ("auto", "umap", "pca")
 
@@ -197,49 +197,48 @@ def write_embedding(
     `modifications` are the types of the logits. Other parameters and errors are as in
     :func:`vqrna.interpret.spectrum.write_spectrum`.
     """
-    folder = output_directory(directory)
-    parquet, arrays = folder / "embedding.parquet", folder / "embedding.npz"
     header = {"version": lines_of({})[0].removeprefix("# "), **facts(model_hash, source=source)}
-    _write_parquet(parquet, sites, embedding, projection, modifications, header)
-    write_arrays(
-        arrays,
-        **sites.arrays(),
-        labels=sites.labels,
-        label_types=np.array([m.symbol for m in sites.modifications], dtype=np.str_),
-        latents=embedding.latents,
-        features=embedding.features,
-        codes=embedding.codes,
-        logits=embedding.logits,
-        logit_types=np.array([m.symbol for m in modifications], dtype=np.str_),
-        xy=projection.xy,
-        method=np.str_(projection.method),
-        facts=np.array([f"{name}: {value}" for name, value in header.items()], dtype=np.str_),
-    )
-    figure = embedding_map(
-        projection.xy,
-        sites.labels,
-        [m.symbol for m in sites.modifications],
-        type_colors(sites.modifications, palette),
-        axes=projection.axes,
-        called=sites.called,
-        title=f"{len(sites)} sites embedded by model {model_hash}",
-        remark=signature(model_hash),
-    )
-    written = [parquet, arrays]
-    if has_anndata():
-        written.append(folder / "embedding.h5ad")
-        obsm = {
-            "latent": embedding.latents,
-            "codes": embedding.codes,
-            "logits": embedding.logits,
-            f"X_{projection.method}": projection.xy,
-        }
-        symbols = np.array([m.symbol for m in modifications], dtype=object)
-        write_anndata(written[-1], sites, embedding.features, obsm, {**header, "logits": symbols})
-    written += save_figure(figure, folder / "embedding")
-    settings = {"source": source, "method": projection.method}
-    record = write_run_record(folder, "embed", written, model=model_hash, settings=settings)
-    return [*written, record]
+    symbols = [m.symbol for m in modifications]
+    with results_directory(directory) as folder, output_files(folder) as files:
+        path = files.path("embedding.parquet")
+        _write_parquet(path, sites, embedding, projection, modifications, header)
+        write_arrays(
+            files.path("embedding.npz"),
+            **sites.arrays(),
+            labels=sites.labels,
+            label_types=np.array([m.symbol for m in sites.modifications], dtype=np.str_),
+            latents=embedding.latents,
+            features=embedding.features,
+            codes=embedding.codes,
+            logits=embedding.logits,
+            logit_types=np.array(symbols, dtype=np.str_),
+            xy=projection.xy,
+            method=np.str_(projection.method),
+            facts=np.array([f"{name}: {value}" for name, value in header.items()], dtype=np.str_),
+        )
+        if has_anndata():
+            obsm = {
+                "latent": embedding.latents,
+                "codes": embedding.codes,
+                "logits": embedding.logits,
+                f"X_{projection.method}": projection.xy,
+            }
+            uns = {**header, "logits": np.array(symbols, dtype=object)}
+            write_anndata(files.path("embedding.h5ad"), sites, embedding.features, obsm, uns)
+        figure = embedding_map(
+            projection.xy,
+            sites.labels,
+            [m.symbol for m in sites.modifications],
+            type_colors(sites.modifications, palette),
+            axes=projection.axes,
+            called=sites.called,
+            title=f"{len(sites)} sites embedded by model {model_hash}",
+            remark=signature(model_hash),
+        )
+        save_figure(figure, files.picture("embedding"))
+        settings = {"source": source, "method": projection.method}
+        add_run_record(files, "embed", model=model_hash, settings=settings)
+    return files.paths
 
 
 def _write_parquet(

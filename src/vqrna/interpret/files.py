@@ -17,7 +17,7 @@ from vqrna.interpret.site_windows import SiteWindows
 from vqrna.modifications import Modification
 from vqrna.plots.logos import MotifLogo, importance_bars, importance_logos, motif_logos
 from vqrna.plots.style import BASES, save_figure
-from vqrna.runtime.files import atomic_path, write_arrays, write_table, write_text
+from vqrna.runtime.files import OutputFiles, write_arrays, write_table, write_text
 from vqrna.runtime.provenance import lines_of
 from vqrna.sequence import ALPHABET, decode
 
@@ -38,21 +38,19 @@ def parse_formats(given: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def write_attributions(
-    folder: Path,
+    files: OutputFiles,
     windows: SiteWindows,
     attributions: Attributions,
     formats: Sequence[str],
     header: Mapping[str, str],
-) -> list[Path]:
+) -> None:
     """Write the attributions of all windows, and the importance of each position.
 
     `formats` are any of `FORMATS`; `header` are facts on the origin, for the arrays.
     """
-    written = []
     if "npz" in formats:
-        path = folder / "attributions.npz"
         write_arrays(
-            path,
+            files.path("attributions.npz"),
             attributions=attributions.shown.astype(np.float32),
             target=attributions.target,
             tokens=attributions.tokens,
@@ -64,18 +62,12 @@ def write_attributions(
             alphabet=np.array(list(ALPHABET)),
             facts=np.array([f"{name}: {value}" for name, value in header.items()]),
         )
-        written.append(path)
     if "tsv" in formats:
-        path = folder / "attributions.tsv"
-        with atomic_path(path) as temporary:
-            _write_rows(windows, attributions, temporary)
-        written.append(path)
-    path = folder / "importance.tsv"
+        _write_rows(windows, attributions, files.path("attributions.tsv"))
     table = pd.DataFrame({"offset": attributions.offsets, "importance": attributions.importance})
     for base, row in zip(ALPHABET, attributions.heights, strict=True):
         table[base] = row
-    write_table(path, table, digits=6)
-    return [*written, path]
+    write_table(files.path("importance.tsv"), table, digits=6)
 
 
 def _write_rows(windows: SiteWindows, attributions: Attributions, path: Path) -> None:
@@ -93,12 +85,12 @@ def _write_rows(windows: SiteWindows, attributions: Attributions, path: Path) ->
 
 
 def write_pictures(
-    folder: Path,
+    files: OutputFiles,
     attributions: Attributions,
     modification: Modification,
     palette: str,
     remark: str = "",
-) -> list[Path]:
+) -> None:
     """Draw ``Importance_Score`` and ``motifs_combined`` as PNG and SVG with a `remark` below."""
     target = "sigmoid" if attributions.paper else "log-odds"
     means = "|mean change of the {}|" if attributions.paper else "mean |change of the {}|"
@@ -115,30 +107,27 @@ def write_pictures(
     logos = importance_logos(
         attributions.heights, attributions.offsets, BASES[palette], label, title, remark
     )
-    return [
-        *save_figure(bars, folder / "Importance_Score.svg"),
-        *save_figure(logos, folder / "motifs_combined.svg"),
-    ]
+    save_figure(bars, files.picture("Importance_Score"))
+    save_figure(logos, files.picture("motifs_combined"))
 
 
 def write_motifs(
-    folder: Path,
+    files: OutputFiles,
     motifs: Sequence[Motif],
     windows: int,
     modification: Modification,
     palette: str,
     header: Mapping[str, str],
     remark: str = "",
-) -> list[Path]:
+) -> None:
     """Write motifs as ``motifs.meme``, ``motifs.tsv`` and logos.
 
     `windows` is the number of windows, `header` are the facts at the head of the MEME file, and
     `remark` is the text below the picture.
     """
     background = motifs[0].background if motifs else np.full(len(ALPHABET), 1 / len(ALPHABET))
-    path = folder / "motifs.meme"
     entries = [MemeMotif(m.name, m.consensus, m.frequencies, len(m.offsets)) for m in motifs]
-    write_text(path, meme_text(entries, background, lines_of(header)))
+    write_text(files.path("motifs.meme"), meme_text(entries, background, lines_of(header)))
     rows, drawn = [], []
     for motif in motifs:
         usual, share = motif.usual_offset
@@ -157,8 +146,7 @@ def write_motifs(
         "motif", "consensus", "width", "windows", "share", "seqlets", "usual_offset",
         "share_at_usual_offset", "median_offset", "contribution",
     ]  # fmt: skip
-    table = folder / "motifs.tsv"
-    write_table(table, pd.DataFrame(rows, columns=columns), digits=6)
+    write_table(files.path("motifs.tsv"), pd.DataFrame(rows, columns=columns), digits=6)
     more = f" (the first {MAX_DRAWN} of {len(motifs)})" if len(motifs) > MAX_DRAWN else ""
     figure = motif_logos(
         drawn[:MAX_DRAWN],
@@ -167,11 +155,4 @@ def write_motifs(
         "no motifs: all groups of seqlets are too small",
         remark,
     )
-    return [path, table, *save_figure(figure, folder / "motifs.svg")]
-
-
-def write_comparison(folder: Path, table: pd.DataFrame) -> Path:
-    """Write the results of Tomtom to ``tomtom.tsv``."""
-    path = folder / "tomtom.tsv"
-    write_table(path, table, digits=6)
-    return path
+    save_figure(figure, files.picture("motifs"))

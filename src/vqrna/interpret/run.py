@@ -16,7 +16,6 @@ from vqrna.interpret.files import (
     FORMATS,
     parse_formats,
     write_attributions,
-    write_comparison,
     write_motifs,
     write_pictures,
 )
@@ -26,9 +25,9 @@ from vqrna.model import Model
 from vqrna.modifications import Modification
 from vqrna.modifications import modification as find_modification
 from vqrna.plots.style import type_colors
-from vqrna.runtime.files import results_directory
+from vqrna.runtime.files import output_files, results_directory, write_table
 from vqrna.runtime.provenance import facts, signature
-from vqrna.runtime.run_record import write_run_record
+from vqrna.runtime.run_record import add_run_record
 
 Input = str | PathLike[str]
 
@@ -141,22 +140,20 @@ def explain(
             convention=convention,
         )
         remark = signature(model.hash)
-        written = write_attributions(folder, windows, attributions, formats, header)
-        written += write_pictures(folder, attributions, target, palette, remark)
-        written += write_motifs(folder, motifs, len(windows), target, palette, header, remark)
-        if matrices is not None:
-            written.append(write_comparison(folder, compare(motifs, matrices)))
         settings = {name: header[name] for name in header if name not in ("command", "model")}
-        written.append(
-            write_run_record(
-                folder,
+        with output_files(folder) as files:
+            write_attributions(files, windows, attributions, formats, header)
+            write_pictures(files, attributions, target, palette, remark)
+            write_motifs(files, motifs, len(windows), target, palette, header, remark)
+            if matrices is not None:
+                write_table(files.path("tomtom.tsv"), compare(motifs, matrices), digits=6)
+            add_run_record(
+                files,
                 "motifs",
-                written,
                 model=model.hash,
                 settings=settings,
                 results={"seqlets": seqlets, "motifs": len(motifs)},
                 notes=windows.remarks(),
             )
-        )
     few = len(matrices) if matrices is not None and len(matrices) < MIN_TARGETS else 0
-    return Explanation(windows, attributions, tuple(motifs), seqlets, tuple(written), few)
+    return Explanation(windows, attributions, tuple(motifs), seqlets, tuple(files.paths), few)

@@ -240,7 +240,10 @@ def _sites(
 
 
 def _table_rows(lines: Iterable[bytes], file: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield number and cells of each line; tables of earlier versions begin with ``#`` lines."""
+    """Yield number and cells of each line.
+
+    Tables of development versions before 1.0 begin with ``#`` lines.
+    """
     in_table = False
     for number, raw in enumerate(lines, start=1):
         text = raw.decode("utf-8", "replace").rstrip("\r\n")

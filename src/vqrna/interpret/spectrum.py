@@ -25,10 +25,10 @@ from vqrna.model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.plots.spectrum import feature_spectrum
 from vqrna.plots.style import save_figure, type_colors
-from vqrna.runtime.files import output_directory, write_table, write_text
+from vqrna.runtime.files import output_files, results_directory, write_table, write_text
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import header_lines, signature
-from vqrna.runtime.run_record import write_run_record
+from vqrna.runtime.run_record import add_run_record
 
 PERMUTATIONS = 10_000
 
@@ -403,7 +403,7 @@ def write_spectrum(
 ) -> list[Path]:
     """Write ``tf_idf_matrix_sorted.csv``, ``spectrum.tsv``, picture and page.
 
-    Raises DataError if a file cannot be written; no file is left incomplete.
+    Raises DataError if a file cannot be written; then no file appears, and older ones stay.
 
     Parameters
     ----------
@@ -420,14 +420,6 @@ def write_spectrum(
         The files; without ``spectrum.tsv`` for the published spectrum.
     """
     colors = type_colors(result.modifications, palette)
-    folder = output_directory(directory)
-    matrix = folder / "tf_idf_matrix_sorted.csv"
-    write_table(matrix, result.matrix(), separator=",", digits=8)
-    written = [matrix]
-    if not result.paper:
-        table = folder / "spectrum.tsv"
-        write_table(table, result.table())
-        written.append(table)
     order, paper = result.order, result.paper
     method = "as published" if paper else "modified against unmodified sites"
     colour = f"full colour: FDR < {FDR_CUTOFF:.0%}; codes not tested: last in a group · "
@@ -441,13 +433,17 @@ def write_spectrum(
         title=f"Feature spectrum of model {model_hash} on {split}: {method}",
         remark=("" if paper else colour) + signature(model_hash),
     )
-    written += save_figure(figure, folder / "VQRNA_feature_spectrum")
-    html = folder / "VQRNA_feature_spectrum.html"
-    write_text(html, page("spectrum", _page_data(result, colors, model_hash, split)))
-    written.append(html)
-    settings = {"split": split, "paper": paper}
-    record = write_run_record(folder, "spectrum", written, model=model_hash, settings=settings)
-    return [*written, record]
+    html = page("spectrum", _page_data(result, colors, model_hash, split))
+    with results_directory(directory) as folder, output_files(folder) as files:
+        matrix = files.path("tf_idf_matrix_sorted.csv")
+        write_table(matrix, result.matrix(), separator=",", digits=8)
+        if not paper:
+            write_table(files.path("spectrum.tsv"), result.table())
+        save_figure(figure, files.picture("VQRNA_feature_spectrum"))
+        write_text(files.path("VQRNA_feature_spectrum.html"), html)
+        settings = {"split": split, "paper": paper}
+        add_run_record(files, "spectrum", model=model_hash, settings=settings)
+    return files.paths
 
 
 def _page_data(

@@ -28,7 +28,7 @@ PROBES = 7
 """Bits that a word sets; the best number for `BITS`."""
 
 PERIODS = (1, 2)
-"""Lengths of repeats that are no evidence, such as poly(A), because they occur everywhere."""
+"""Lengths of repeats that do not count, such as poly(A), because they occur everywhere."""
 
 _WINDOWS_AT_ONCE = 1024
 

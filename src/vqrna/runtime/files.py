@@ -74,13 +74,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     pathlib.Path
         Where to write. The body must create the file and close it.
     """
-    final = Path(os.path.realpath(path))
+    final = _destination(path)
     refuse_input(final)
     if not _is_replaceable(final, path):
         with _translate_errors(path, final):
             yield final
         return
-    with _temporary_folder(final.parent, path) as folder, _translate_errors(path, folder):
+    with temporary_folder(final.parent, path) as folder, _translate_errors(path, folder):
         temporary = folder / final.name
         yield temporary
         _flush(temporary)
@@ -192,7 +192,7 @@ class OutputFiles:
         """
         path = self.folder / name
         refuse_input(path)
-        final = Path(os.path.realpath(path))
+        final = _destination(path)
         if not _is_replaceable(final, path) or final.parent != self._temporary.parent:
             # A device, or a link to another folder, which may be on another disk.
             temporary = self._links.enter_context(atomic_path(path))
@@ -201,6 +201,12 @@ class OutputFiles:
             self._renames.append((temporary, final))
         self.paths.append(path)
         return temporary
+
+    def picture(self, stem: str) -> Path:
+        """Return the temporary path of a picture, which is written as PNG and SVG."""
+        picture = self.path(f"{stem}.png")
+        self.path(f"{stem}.svg")
+        return picture
 
     def enter(self, context: AbstractContextManager[_T]) -> _T:
         """Enter a context that is left before the files are renamed, or on failure."""
@@ -251,7 +257,7 @@ def output_files(folder: Path) -> Iterator[OutputFiles]:
         Must exist.
     """
     with (
-        _temporary_folder(Path(os.path.realpath(folder)), folder) as temporary,
+        temporary_folder(Path(os.path.realpath(folder)), folder) as temporary,
         _translate_errors(folder, temporary),
         ExitStack() as links,
         ExitStack() as files,
@@ -284,7 +290,7 @@ def probe_file(path: str | os.PathLike[str]) -> None:
 
     Raises DataError if its folder is missing, full or read-only, or a folder has its name.
     """
-    final = Path(path)
+    final = _destination(path)
     if _is_replaceable(final, path):
         probe(final.parent)
 
@@ -300,13 +306,27 @@ def _translate_errors(path: str | os.PathLike[str], temporary: Path) -> Iterator
         if error.errno in _DISK_ERRORS or (own and error.errno in _REASONS):
             raise write_error(error, path) from error
         raise
-    except DataError:
+    except DataError as error:
+        if str(temporary) in str(error):  # a writer that was given the temporary path
+            raise DataError(str(error).replace(str(temporary), os.fspath(path))) from error
         raise
     except Exception as error:
         # Compiled writers (safetensors, torch) wrap the system's error in their own.
         if "No space left" in str(error):
             raise DataError(_REASONS[errno.ENOSPC], file=path) from error
         raise
+
+
+def _destination(path: str | os.PathLike[str]) -> Path:
+    """Return where to write: the target of a link, but a pipe or device as it is.
+
+    ``/dev/stdout`` and ``/dev/fd/N`` of a pipe resolve to a name that cannot be opened.
+    """
+    with suppress(OSError):
+        mode = Path(path).stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            return Path(path)
+    return Path(os.path.realpath(path))
 
 
 def _is_replaceable(final: Path, path: str | os.PathLike[str]) -> bool:
@@ -332,7 +352,7 @@ def _is_replaceable(final: Path, path: str | os.PathLike[str]) -> bool:
 
 
 @contextmanager
-def _temporary_folder(folder: Path, path: str | os.PathLike[str]) -> Iterator[Path]:
+def temporary_folder(folder: Path, path: str | os.PathLike[str]) -> Iterator[Path]:
     """Create a hidden folder in `folder` and remove it afterwards, and those of killed writers."""
     prefix = f".part-{socket.gethostname()}-{process_namespace()}-"
     with suppress(OSError):

@@ -26,6 +26,11 @@ def start_time(pid: int) -> str | None:
     return None
 
 
+def process_identity(pid: int) -> str:
+    """Return number and start time of a process: the number alone may be used again."""
+    return f"{pid} {start_time(pid) or ''}".rstrip()
+
+
 def process_namespace() -> int:
     """Return a number that differs between containers, whose process numbers may coincide."""
     with suppress(OSError):

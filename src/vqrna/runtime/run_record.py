@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from vqrna._version import __version__
-from vqrna.runtime.files import write_text
+from vqrna.errors import UsageError
+from vqrna.runtime.files import OutputFiles, write_text
 from vqrna.runtime.provenance import command_line, elapsed
 
 FILE_NAME = "run.json"
@@ -143,6 +145,47 @@ def write_run_record(
     )
     write_text(target / FILE_NAME, to_json(record, target))
     return target / FILE_NAME
+
+
+def add_run_record(files: OutputFiles, subcommand: str, **facts: Any) -> None:
+    """Add ``run.json`` to files that are written together.
+
+    Files that only the last run of the same command listed are removed: they are of other
+    results than the new ones.
+
+    Parameters
+    ----------
+    files : OutputFiles
+        With all files of the run.
+    **facts
+        As for :func:`run_record`.
+    """
+    record = run_record(subcommand, [path.name for path in files.paths], **facts)
+    for name in _outdated(files.folder, record):
+        with suppress(UsageError):  # an input of this run
+            files.remove(name)
+    with files.open(FILE_NAME) as stream:
+        stream.write(to_json(record, files.folder).encode())
+
+
+def _outdated(folder: Path, record: Mapping[str, Any]) -> set[str]:
+    """Return the files that the last run of a command listed, but neither `record` nor others."""
+    last = read_run_record(folder)
+    previous = last.get("previous")
+    earlier = [last, *(previous.values() if isinstance(previous, dict) else ())]
+    own, others = set[str](), set(record["files"])
+    for each in earlier:
+        listed = each.get("files") if isinstance(each, dict) else None
+        names = (
+            {name for name in listed if isinstance(name, str)}
+            if isinstance(listed, list)
+            else set()
+        )
+        if isinstance(each, dict) and each.get("subcommand") == record["subcommand"]:
+            own |= names
+        else:
+            others |= names
+    return {name for name in own - others if Path(name).name == name != FILE_NAME}
 
 
 def read_run_record(folder: str | PathLike[str]) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def trial_state(trial: FrozenTrial) -> str:
 def retry_of(trial: FrozenTrial) -> int | None:
     """Return the number of the trial whose values this one tries again, if any."""
     history = trial.system_attrs.get("retry_history")
-    return history[-1] if history else trial.user_attrs.get("retry of")  # written before 0.1
+    # Searches of development versions before 1.0 have the user attribute
+    return history[-1] if history else trial.user_attrs.get("retry of")
 
 
 def optuna_module() -> Any:

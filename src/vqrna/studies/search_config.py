@@ -21,7 +21,7 @@ RECORD = "search.json"
 """File in the folder of a search: the search and the identity of its data."""
 
 SCHEMA_VERSION = 1
-"""Of `RECORD`; files of earlier versions have none."""
+"""Of `RECORD`; files of development versions before 1.0 have none."""
 
 METRICS = {"auroc": "auroc", "accuracy": "acc", "mcc": "mcc", "loss": "loss"}
 """Metrics of a search, and their columns in the history of a training."""

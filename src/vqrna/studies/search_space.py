@@ -45,7 +45,7 @@ class Parameter:
         The field of :class:`~vqrna.config.Config` that it sets; None for a choice that only
         decides which other parameters are active.
     distribution : {"choice", "int", "float", "normal"}
-        Called ``kind`` in files of earlier versions.
+        Called ``kind`` in files of development versions before 1.0.
     choices : tuple
         Values of a choice.
     low, high : float

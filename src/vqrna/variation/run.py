@@ -420,7 +420,7 @@ def write_results(
             },
             skipped=[
                 *source.skipped,
-                *(SkippedInput(str(vcf.path), *each) for each in totals.reasons.items()),
+                *(SkippedInput(vcf.shown, *each) for each in totals.reasons.items()),
             ],
             notes=notes,
         )

@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from vqrna.sites import round_significant
@@ -20,7 +20,7 @@ from vqrna.web.errors import RequestError
 from vqrna.web.forms import FORM_SCHEMA, form_options, parse_json, read_form
 from vqrna.web.limits import admit
 from vqrna.web.metrics import CONTENT_TYPE
-from vqrna.web.results import DOWNLOADS, JobResult, SequenceResult, highest_sites, read_download
+from vqrna.web.results import DOWNLOADS, JobResult, SequenceResult, decompressed, highest_sites
 from vqrna.web.schemas import ErrorMessage, JobCreated, JobRequest, JobStatus
 from vqrna.web.security import client_address
 from vqrna.web.server import Server
@@ -107,7 +107,8 @@ async def submit(request: Request) -> Response:
     finally:
         await request.close()
     url = server.status(job)["url"]
-    return AsciiJSON({"id": job.id, "url": url}, 202, {"Location": f"/api/jobs/{job.id}"})
+    location = f"{server.settings.root_path}/api/jobs/{job.id}"
+    return AsciiJSON({"id": job.id, "url": url}, 202, {"Location": location})
 
 
 @router.get(
@@ -203,15 +204,19 @@ def download(request: Request, id: JobId, format: Annotated[str, Path(max_length
             404, f"unknown format '{format}' (known: {', '.join(sorted(DOWNLOADS))})"
         )
     result = job_result(server, id)
-    path, media_type = DOWNLOADS[format]
-    if not (result.folder / path).is_file():
-        raise RequestError(410, "the file is not available any more: submit the sequences again")
+    name, media_type = DOWNLOADS[format]
+    path = result.folder / name
+    try:
+        status = path.stat()
+    except OSError:
+        raise RequestError(
+            410, "the file is not available any more: submit the sequences again"
+        ) from None
     name = {"sequences.tsv": format, "fasta": "sequences.fasta"}.get(format, f"sites.{format}")
-    return StreamingResponse(
-        read_download(result.folder, format),
-        media_type=media_type,
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if format == "bed":
+        return StreamingResponse(decompressed(path), media_type=media_type, headers=headers)
+    return FileResponse(path, media_type=media_type, headers=headers, stat_result=status)
 
 
 def find_sequence(result: JobResult, sequence: str) -> SequenceResult:

@@ -6,7 +6,7 @@ import math
 import shutil
 import threading
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,7 +31,7 @@ class RateLimiter:
     def __init__(self, per_minute: int) -> None:
         self._rate = per_minute / 60
         self._size = max(10.0, per_minute / 6)
-        self._buckets: dict[str, tuple[float, float]] = {}
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def check(self, address: str) -> None:
@@ -40,21 +40,14 @@ class RateLimiter:
         with self._lock:
             level, last = self._buckets.get(address, (self._size, now))
             level = min(self._size, level + (now - last) * self._rate)
-            if level < 1:
-                wait = math.ceil((1 - level) / self._rate)
-                raise RequestError(
-                    429, f"too many requests: try again in {wait} s", retry_after=wait
-                )
-            self._buckets[address] = level - 1, now
+            accepted = level >= 1
+            self._buckets[address] = level - accepted, now
+            self._buckets.move_to_end(address)
             if len(self._buckets) > _MOST_ADDRESSES:
-                self._prune(now)
-
-    def _prune(self, now: float) -> None:
-        """Forget addresses whose buckets are full again."""
-        full = self._size / self._rate
-        self._buckets = {a: b for a, b in self._buckets.items() if now - b[1] < full}
-        if len(self._buckets) > _MOST_ADDRESSES:
-            self._buckets.clear()
+                self._buckets.popitem(last=False)  # its last request is the longest ago
+        if not accepted:
+            wait = math.ceil((1 - level) / self._rate)
+            raise RequestError(429, f"too many requests: try again in {wait} s", retry_after=wait)
 
 
 class Streams:

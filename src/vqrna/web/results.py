@@ -221,7 +221,7 @@ class SequenceResult:
     offset: int
     ambiguous: int
     calls: dict[str, int]  # Sites by modification
-    best: float | None = None  # Highest probability of a site, in jobs of earlier versions
+    best: float | None = None  # Highest probability of a site; no longer written
     expected: float | None = None  # Number of modified sites
     # Modification, 1-based position and probability of the most probable candidates
     likely: list[tuple[str, int, float]] = field(default_factory=list)
@@ -259,7 +259,7 @@ class JobResult:
         return TrackFile(self.folder / VIEW, self.modifications, sequence.offset, sequence.length)
 
     def summary(self, number: int) -> list[SummaryRow]:
-        """Return the table by sequence of a sequence; empty for jobs of earlier versions."""
+        """Return the table by sequence of a sequence; empty for jobs before 1.0."""
         path = self.folder / RESULTS / SEQUENCES
         if not path.is_file():
             return []
@@ -349,10 +349,9 @@ def select_sites(table: pd.DataFrame, query: SiteQuery) -> tuple[pd.DataFrame, i
     return rows.iloc[start : start + query.size], len(rows)
 
 
-def read_download(folder: Path, format: str) -> Iterator[bytes]:
-    """Yield the bytes of a result file; ``bed`` decompressed."""
-    path = folder / DOWNLOADS[format][0]
-    with gzip.open(path) if format == "bed" else path.open("rb") as file:
+def decompressed(path: Path) -> Iterator[bytes]:
+    """Yield the content of a gzip file in blocks."""
+    with gzip.open(path) as file:
         while block := file.read(1 << 18):
             yield block
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import ipaddress
 import logging
 import time
 from http.cookies import CookieError, SimpleCookie
@@ -96,14 +97,20 @@ class Guard:
                     headers["Cache-Control"] = "no-store"
             await send(message)
 
+        limit = self._limits.request_seconds
+        deadline = asyncio.timeout(None if scope["path"].endswith("/events") else limit)
+
+        async def send_in_time(message: Message) -> None:
+            await send_with_headers(message)
+            # The limit is for each block: a large file on a slow connection takes longer
+            if deadline.when() is not None and not deadline.expired():
+                deadline.reschedule(asyncio.get_running_loop().time() + limit)
+
         request = Request(scope)
         try:
             self._check(request)
-            streams = scope["path"].endswith("/events")
-            limit = None if streams else self._limits.request_seconds
-            await asyncio.wait_for(
-                self._app(scope, self._bounded(request, receive), send_with_headers), limit
-            )
+            async with deadline:
+                await self._app(scope, self._bounded(request, receive), send_in_time)
         except RequestError as error:
             if not state["begun"]:
                 response = self._error_response(request, error)
@@ -218,8 +225,20 @@ def check_origin(request: Request) -> None:
 
 
 def client_address(request: Request) -> str:
-    """Return the network address of the client."""
-    return request.client.host if request.client else "unknown"
+    """Return the address of the client that limits count: of IPv6, the network of 64 bits.
+
+    One client usually has such a network, and may use any address of it.
+    """
+    host = request.client.host if request.client else "unknown"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
 
 
 def _host_name(host: str) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import re
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -61,8 +60,15 @@ class Server:
 
     def __init__(self, settings: ServerSettings, model: Model) -> None:
         self.settings = settings
-        self._lock = _prepare(settings)
-        self.store = Store(settings.database)
+        with ExitStack() as resources:  # released if a later line fails
+            resources.enter_context(_locked_folder(settings))
+            self.store = Store(settings.database)
+            resources.callback(self.store.close)
+            self._set_up(model)
+            self._resources = resources.pop_all()
+
+    def _set_up(self, model: Model) -> None:
+        settings = self.settings
         self.limiter = RateLimiter(settings.limits.requests_per_minute)
         self.submissions = RateLimiter(settings.limits.submissions_per_minute)
         self.streams = Streams(settings.limits)
@@ -85,8 +91,7 @@ class Server:
     def stop(self) -> None:
         """End the workers and release the folder."""
         self._supervisor.stop()
-        self.store.close()
-        self._lock.close()
+        self._resources.close()
 
     def workers(self) -> int:
         """Return the number of running workers."""
@@ -273,24 +278,38 @@ def _read_result(folder: Path, changed: int, known: Any) -> JobResult:
     return JobResult(folder, known)
 
 
-def _prepare(settings: ServerSettings) -> IO[bytes]:
+@contextmanager
+def _locked_folder(settings: ServerSettings) -> Iterator[None]:
     """Create the folders, readable by their owner only, and lock them for this server."""
-    os.umask(0o077)
     try:
-        for folder in (settings.data, settings.jobs, settings.logs, settings.data / "checks"):
-            folder.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.data.chmod(0o700)
-        for left in (settings.data / "checks").iterdir():
-            left.unlink()
         lock = (settings.data / "lock").open("wb")
     except OSError as error:
-        raise DataError(f"cannot keep jobs here: {error.strerror}", file=settings.data) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise DataError(
-            "another vqrna server uses this folder: stop it, or choose another --data",
-            file=settings.data,
-        ) from None
-    return lock
+        raise _unusable(settings, error) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataError(
+                "another vqrna server uses this folder: stop it, or choose another --data",
+                file=settings.data,
+            ) from None
+        try:
+            _prepare(settings)
+        except OSError as error:
+            raise _unusable(settings, error) from error
+        yield
+
+
+def _prepare(settings: ServerSettings) -> None:
+    """Create the folders in a locked folder; remove the checks of a server that was killed."""
+    checks = settings.data / "checks"
+    for folder in (settings.jobs, settings.logs, checks):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    for left in checks.iterdir():
+        left.unlink()
+
+
+def _unusable(settings: ServerSettings, error: OSError) -> DataError:
+    return DataError(f"cannot keep jobs here: {error.strerror}", file=settings.data)

@@ -35,7 +35,7 @@ class Limits:
     streams: int = 400  # Open event streams
     streams_per_address: int = 20
     variants: int = 50  # Variants of one request
-    request_seconds: float = 60.0  # To receive a request, and to answer it
+    request_seconds: float = 60.0  # To receive a request, to answer it, and to send each block
     job_seconds: float = 3600.0  # Running time of a job
     attempts: int = 3  # Starts of a job whose worker was killed
     days: float = 14.0  # Until the files of a job are deleted

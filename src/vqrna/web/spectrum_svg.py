@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 
 from vqrna.modifications import Modification
 from vqrna.web.atlas import FDR, CodeAtlas
-from vqrna.web.svg import number
+from vqrna.web.svg import number, xml_text
 
 WIDTH, LANE, LEFT = 1120, 62, 64
 
@@ -37,7 +36,7 @@ def spectrum_svg(atlas: CodeAtlas, root: str, modifications: Sequence[Modificati
             )
         parts.append(
             f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="{number(base)}" y2="{number(base)}"/>'
-            f'<text class="lane" x="{LEFT - 10}" y="{number(base + 4)}">{escape(symbol)}</text>'
+            f'<text class="lane" x="{LEFT - 10}" y="{number(base + 4)}">{xml_text(symbol)}</text>'
         )
         pale = []
         for i, k in enumerate(order):
@@ -54,9 +53,9 @@ def spectrum_svg(atlas: CodeAtlas, root: str, modifications: Sequence[Modificati
             reads = atlas.data["reads"][k] or "no consensus"
             title = f"code {k} {reads}: log-odds {value:+.2f}, FDR {atlas.q[k, t]:.1g}"
             parts.append(
-                f'<a href="{root}/atlas/{k}" aria-label="{escape(title)}"><title>{escape(title)}'
-                f'</title><path class="bar" d="{path}" stroke-width="{number(max(2, step * 0.9))}"'
-                "/></a>"
+                f'<a href="{root}/atlas/{k}" aria-label="{xml_text(title)}">'
+                f'<title>{xml_text(title)}</title><path class="bar" d="{path}" '
+                f'stroke-width="{number(max(2, step * 0.9))}"/></a>'
             )
         if pale:
             parts.append(

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from vqrna.errors import DataError
 from vqrna.runtime.jobs import Job as Program
 from vqrna.runtime.jobs import Pool, open_pool
+from vqrna.runtime.processes import process_identity
 from vqrna.web.logs import log, short
 from vqrna.web.results import remove_files
 from vqrna.web.settings import ServerSettings
@@ -137,12 +138,14 @@ class Supervisor:
         """Kill workers whose job does not stop by itself."""
         for job in self._store.overdue(self._settings.limits.job_seconds + _GRACE):
             name = job.lease.partition("/")[0]
-            pid = self._store.fact(f"pid {name}")
+            process = self._store.fact(f"process {name}")
             log("overdue", logging.WARNING, job=short(job.id), worker=name)
             self._store.finish(job, "failed", "stopped: it took longer than this server allows")
-            if pid is not None:
-                with contextlib.suppress(OSError, ValueError):
-                    os.kill(int(pid), signal.SIGKILL)
+            if process is not None:
+                pid = int(process.partition(" ")[0])
+                if process_identity(pid) == process:  # the worker may have ended long ago
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, signal.SIGKILL)
 
 
 def sweep(settings: ServerSettings, store: Store) -> None:

@@ -1,7 +1,8 @@
-"""Small SVG drawings for the pages: logos of letters, bars, and escaping."""
+"""Small SVG drawings for the pages: logos of letters, bars, and text in XML."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -20,6 +21,15 @@ _OUTLINES = {
     "U": "M0 0 L25 0 L25 60 C25 75 34 82 50 82 C66 82 75 75 75 60 L75 0 L100 0 L100 60 "
          "C100 86 82 100 50 100 C18 100 0 86 0 60 Z",
 }  # fmt: skip
+
+
+# Not allowed in XML 1.0, not even as references
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def xml_text(text: str) -> str:
+    """Return text for XML, escaped, without the characters that XML does not allow."""
+    return escape(_NOT_XML.sub("", text))
 
 
 def number(value: float) -> str:
@@ -99,14 +109,14 @@ def contribution_logo(
         title = f"{base} at {first + low + i:,}: {value:+.2f}"
         body = shape if value > 0 else f'<g class="lowers">{shape}</g>'
         parts.append(
-            f"<g><title>{escape(title)}</title><rect class='hit' x='{number(i * column)}' y='0' "
+            f"<g><title>{xml_text(title)}</title><rect class='hit' x='{number(i * column)}' y='0' "
             f"width='{column:g}' height='{up + down:g}'/>{body}</g>"
         )
     parts.append(f'<line class="axis" x1="0" x2="{number(width)}" y1="{up:g}" y2="{up:g}"/>')
     for i, base in enumerate(letters[low:high]):
         parts.append(
             f'<text class="logo-letter" x="{number((i + 0.5) * column)}" '
-            f'y="{number(up + down + 11)}">{escape(base)}</text>'
+            f'y="{number(up + down + 11)}">{xml_text(base)}</text>'
         )
         position = first + low + i
         if position % 10 == 0 or position == site:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from vqrna.modifications import Modification
 from vqrna.plots.style import FAINT, HAIR, INK, dark, tint
 from vqrna.web.results import JobResult, SequenceResult, highest_sites
-from vqrna.web.svg import number
+from vqrna.web.svg import number, xml_text
 
 WIDTH, LANE, LEFT, RIGHT, TOP, BOTTOM = 1000, 46, 64, 16, 40, 34
 
@@ -98,7 +97,8 @@ def draw_lanes(
         return LEFT + (np.asarray(position) - first + 0.5) * step
 
     parts = [
-        f'<text x="12" y="22" font-size="15" font-weight="600" fill="{INK}">{escape(title)}</text>'
+        f'<text x="12" y="22" font-size="15" font-weight="600" fill="{INK}">'
+        f"{xml_text(title)}</text>"
     ]
     for n, (m, positions, values) in enumerate(lanes):
         base = TOP + LANE * (n + 1) - 6
@@ -106,7 +106,7 @@ def draw_lanes(
         parts.append(
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}" stroke="{HAIR}"/>'
             f'<text x="{LEFT - 10}" y="{base - 4}" font-size="13" font-weight="600" '
-            f'text-anchor="end" fill="{dark(m.color)}">{escape(m.symbol)}</text>'
+            f'text-anchor="end" fill="{dark(m.color)}">{xml_text(m.symbol)}</text>'
         )
         shown = values / limit > 0.004
         path = "".join(
@@ -119,7 +119,7 @@ def draw_lanes(
             if symbol != m.symbol:
                 continue
             x, y = number(float(x_of(position))), number(base - tall * min(value / limit, 1))
-            label = escape(f"{symbol} at {position:,}: probability {value:.3g}")
+            label = xml_text(f"{symbol} at {position:,}: probability {value:.3g}")
             parts.append(
                 f'<g><title>{label}</title><path d="M{x} {base}V{y}" stroke="{m.color}" '
                 f'stroke-width="2"/><circle cx="{x}" cy="{y}" r="3.6" fill="{m.color}"/></g>'
@@ -129,7 +129,7 @@ def draw_lanes(
         for i, base_letter in enumerate(letters):
             parts.append(
                 f'<text x="{number(float(x_of(first + i)))}" y="{bottom + 10}" font-size="11" '
-                f'text-anchor="middle" fill="{INK}">{escape(base_letter)}</text>'
+                f'text-anchor="middle" fill="{INK}">{xml_text(base_letter)}</text>'
             )
         bottom += 14
     for tick in position_ticks(first, last):
@@ -143,7 +143,7 @@ def draw_lanes(
         f'<text x="{WIDTH - RIGHT}" y="22" font-size="11" text-anchor="end" fill="{FAINT}">'
         f"full height: {limit:g}</text>"
         f'<text x="{WIDTH - RIGHT}" y="{height - 4}" font-size="10" text-anchor="end" '
-        f'fill="{FAINT}">{escape(remark)}</text>'
+        f'fill="{FAINT}">{xml_text(remark)}</text>'
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '

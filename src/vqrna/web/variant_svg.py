@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from vqrna.modifications import Modification
-from vqrna.web.svg import number
+from vqrna.web.svg import number, xml_text
 from vqrna.web.track_svg import scale_limit
 
 WIDTH, LEFT, HALF, GAP = 1000, 64, 22, 10
@@ -58,7 +57,7 @@ def variant_svg(variant: dict[str, Any], modifications: Mapping[str, Modificatio
         parts.append(
             f'<g class="mod-{order.get(symbol, 0)}"><line class="axis" x1="{LEFT}" '
             f'x2="{WIDTH - 8}" y1="{base}" y2="{base}"/><text class="lane" x="{LEFT - 10}" '
-            f'y="{base + 4}">{escape(symbol)}</text>'
+            f'y="{base + 4}">{xml_text(symbol)}</text>'
         )
         for sign in (-1, 1):
             at = number(base + sign * HALF * least / limit)
@@ -72,7 +71,7 @@ def variant_svg(variant: dict[str, Any], modifications: Mapping[str, Modificatio
                 title = f"{symbol} at {a['positions'][column]:,}, {name}: probability {value:.3g}"
                 parts.append(
                     f'<path class="{css}" d="M{number(x)} {base}V{number(y)}" '
-                    f'stroke-width="{number(max(2, step * 0.7))}"><title>{escape(title)}'
+                    f'stroke-width="{number(max(2, step * 0.7))}"><title>{xml_text(title)}'
                     "</title></path>"
                 )
         parts.append("</g>")
@@ -81,7 +80,7 @@ def variant_svg(variant: dict[str, Any], modifications: Mapping[str, Modificatio
         for i, letter in enumerate(a[name]):
             css = "letter edit" if a["reference"][i] != a["alternative"][i] else "letter"
             parts.append(
-                f'<text class="{css}" x="{number(x_of(i))}" y="{y}">{escape(letter)}</text>'
+                f'<text class="{css}" x="{number(x_of(i))}" y="{y}">{xml_text(letter)}</text>'
             )
     for i, position in enumerate(a["positions"]):
         if position % 20 == 0 and a["reference"][i] not in "- ":
@@ -94,6 +93,6 @@ def variant_svg(variant: dict[str, Any], modifications: Mapping[str, Modificatio
     )
     return (
         f'<svg class="variant-picture" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="probabilities near {escape(variant["variant"])}: reference up, alternative '
+        f'aria-label="probabilities near {xml_text(variant["variant"])}: reference up, alternative '
         f'down; full height {limit:g}">{"".join(parts)}</svg>'
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +29,12 @@ MOST_EFFECTS = 15
 SHOWN = 60
 """nt on either side of a variant in its picture."""
 
+_MOST_DIGITS = 9
+
 _BASES = "[ACGTUacgtu]"
 _SHORT = re.compile(rf"({_BASES}+)([0-9]+)({_BASES}+|del|-)")
 _DELETED = re.compile(r"([0-9]+)(?:[_-]([0-9]+))?del", re.IGNORECASE)
-_INSERTED = re.compile(rf"([0-9]+)(?:_[0-9]+)?ins({_BASES}+)", re.IGNORECASE)
+_INSERTED = re.compile(rf"([0-9]+)(?:_([0-9]+))?ins({_BASES}+)", re.IGNORECASE)
 _LONG = re.compile(rf"([0-9]+)\s*({_BASES}+)\s*>\s*({_BASES}*|-)")
 
 
@@ -73,9 +76,18 @@ def _parse(label: str) -> Variant:
     if match := _LONG.fullmatch(rest):
         return _variant(label, name, match[1], match[2], match[3].strip("-"))
     if match := _INSERTED.fullmatch(rest):
-        return _variant(label, name, match[1], "", match[2])
+        _check_size(label, match[1], match[2] or "")
+        variant = _variant(label, name, match[1], "", match[3])
+        if match[2] and int(match[2]) != variant.position + 1:
+            raise RequestError(
+                422,
+                f"'{label[:60]}': an insertion is between two adjacent positions (expected "
+                f"{variant.position}_{variant.position + 1}ins)",
+            )
+        return variant
     if match := _DELETED.fullmatch(rest):
-        first, last = int(match[1][:9]), int((match[2] or match[1])[:9])
+        _check_size(label, match[1], match[2] or "")
+        first, last = int(match[1]), int(match[2] or match[1])
         if first <= last < first + LONGEST:
             return Variant(label, name, first, "N" * (last - first + 1), "")
     raise RequestError(
@@ -85,9 +97,16 @@ def _parse(label: str) -> Variant:
     )
 
 
-def _variant(label: str, name: str, position: str, ref: str, alt: str) -> Variant:
-    if len(ref) > LONGEST or len(alt) > LONGEST or len(position) > 9:
+def _check_size(label: str, *positions: str, letters: Sequence[str] = ()) -> None:
+    """Raise RequestError (422) for letters or positions that no sequence here can have."""
+    if any(len(each) > LONGEST for each in letters):
         raise RequestError(422, f"'{label[:30]}…' is too long (at most {LONGEST:,} nt)")
+    if any(len(each) > _MOST_DIGITS for each in positions):
+        raise RequestError(422, f"'{label[:60]}': the position has more than {_MOST_DIGITS} digits")
+
+
+def _variant(label: str, name: str, position: str, ref: str, alt: str) -> Variant:
+    _check_size(label, position, letters=(ref, alt))
     letters = (decode(encode(ref)), decode(encode(alt)))
     return Variant(label, name, int(position), *letters)
 

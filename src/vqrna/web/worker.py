@@ -15,6 +15,7 @@ from typing import Any
 
 from vqrna.errors import UsageError, VqrnaError
 from vqrna.model import Model
+from vqrna.runtime.processes import process_identity
 from vqrna.web.errors import RequestError, is_disk_full
 from vqrna.web.logs import configure_logs, log, short
 from vqrna.web.options import JobOptions
@@ -206,7 +207,7 @@ def main() -> None:
     from vqrna.runtime.devices import one_torch_thread
 
     store = Store(settings.database)
-    store.set_fact(f"pid {name}", str(os.getpid()))
+    store.set_fact(f"process {name}", process_identity(os.getpid()))
     model = load_model(Path(settings.model) if settings.model else None, "cpu")
     idle = _IDLE_QUESTIONS if role == QUESTIONS else _IDLE
     worker: JobWorker | QuestionWorker
