@@ -45,7 +45,8 @@ class Windows:
 
     tokens: np.ndarray  # (N, L), uint8: Distinct rows, with the site at ``L // 2``
     labels: np.ndarray  # (N, M), int8: 1 modified, 0 unmodified, -1 unknown
-    # (N, M), int8: Index into `negative_sets` where `labels` is 0; -1 elsewhere
+    # (N, M), int8 or, for over 128 sets, int16: Index into `negative_sets` where `labels` is 0; -1
+    # elsewhere
     negative_set: np.ndarray
     negative_sets: tuple[str, ...]  # The first is ``random``
     names: tuple[str, ...]  # Header of the first record with this window
@@ -150,6 +151,14 @@ def stack(records: Sequence[FastaRecord]) -> np.ndarray:
     return tokens
 
 
+def index_type(count: int) -> np.dtype:
+    """Return the smallest signed type of an index below `count`, or -1.
+
+    Digests of windows are computed from the bytes, so the type of few sets must not change.
+    """
+    return np.min_scalar_type(-count)
+
+
 def pile(sets: Sequence[WindowSet]) -> np.ndarray:
     """Stack the windows of all sets at the longest length: (N, L), uint8."""
     longest = max((s.tokens.shape[1] for s in sets), default=1)
@@ -204,7 +213,7 @@ def merge(
     tokens = pile(sets)
     first, row = identical(tokens)
     labels = np.full((len(first), len(column)), UNKNOWN, dtype=np.int8)
-    negative_set = np.full_like(labels, -1)
+    negative_set = np.full(labels.shape, -1, dtype=index_type(len(negative_sets)))
     # Random negatives last: a window in two sets counts as random
     ends = np.cumsum([len(s) for s in sets])
     rows_of = [(s, row[end - len(s) : end]) for s, end in zip(sets, ends, strict=True)]

@@ -111,7 +111,7 @@ def _strings(values: np.ndarray) -> pa.Array:
 
 def _categories(words: Sequence[str], codes: np.ndarray, ordered: bool = False) -> pa.Array:
     """Return a dictionary-encoded column; code -1 is null."""
-    codes = codes.astype(np.int8)
+    codes = codes.astype(np.min_scalar_type(-max(1, len(words))))  # int8 for up to 128 words
     numbers = pa.array(codes, mask=codes < 0)
     return pa.DictionaryArray.from_arrays(numbers, pa.array(words, pa.string()), ordered=ordered)
 
