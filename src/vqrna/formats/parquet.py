@@ -60,7 +60,7 @@ class ParquetWriter(SiteWriter):
         batch = table(sites, self.description.modifications)
         if self._file is None:
             schema = batch.schema.with_metadata(_metadata(self.description))
-            self._file = self.output.enter(_opened(self._temporary, schema))
+            self._file = self.output.enter(open_parquet(self._temporary, schema))
         if len(sites):
             self._file.write_table(batch, row_group_size=len(sites))
 
@@ -138,14 +138,18 @@ def _metadata(description: Description) -> dict[str, str]:
 
 
 @contextmanager
-def _opened(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """Open a file; an error on closing it must not hide an earlier one."""
+def open_parquet(
+    path: Path, schema: pa.Schema, compression: str = "zstd"
+) -> Iterator[pq.ParquetWriter]:
+    """Open a file for writing; an error on closing it does not hide an earlier one."""
     import pyarrow.parquet as pq
 
     with path.open("wb") as stream:  # pyarrow itself opens only paths that are UTF-8
-        file = pq.ParquetWriter(stream, schema, compression="zstd")
+        file = pq.ParquetWriter(stream, schema, compression=compression)
         try:
             yield file
-        finally:
+        except BaseException:
             with suppress(OSError):
                 file.close()
+            raise
+        file.close()
