@@ -1,12 +1,16 @@
 """Arguments of a wrong type in Python are one line, a UsageError."""
 
+import json
+
 import numpy as np
 import pytest
 
 import vqrna
 from seeded import calling_model
 from vqrna.errors import UsageError
+from vqrna.prediction import make_settings
 from vqrna.site_design import design
+from vqrna.variation.settings import make_variant_settings
 
 TEXT = {"s": "ACGU" * 30}
 
@@ -41,6 +45,17 @@ def test_numbers_of_numpy_are_numbers(model):
     plain = vqrna.predict(TEXT, model=model, prior=0.25, top=2)
     again = vqrna.predict(TEXT, model=model, prior=np.float32(0.25), top=np.int64(2))
     assert again.sites.equals(plain.sites)
+
+
+def test_settings_with_numbers_of_numpy_can_be_stored(model):
+    half, two = np.float32(0.5), np.int64(2)
+    limits = {"threshold": half, "min_probability": half, "fdr": half, "top": two}
+    stored = json.loads(json.dumps(make_settings(model.modifications, **limits).to_dict()))
+    assert {name: stored[name] for name in limits} == limits
+    numbers = {"min_delta": half, "min_probability": half, "max_length": two, "null_variants": two,
+               "seed": two}  # fmt: skip
+    stored = json.loads(json.dumps(make_variant_settings(model.modifications, **numbers).to_dict()))
+    assert {name: stored[name] for name in numbers} == numbers
 
 
 @pytest.mark.parametrize(

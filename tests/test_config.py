@@ -88,6 +88,8 @@ def test_the_paper_knows_nine_lengths():
         {"epochs": 0},
         {"patience": 0},
         {"learning_rate": 0.0},
+        {"learning_rate": float("inf")},
+        {"weight_decay": float("inf")},
         {"label_smoothing": 1.0},
         {"mask_rate": 1.1},
         {"optimizer": "sgd"},

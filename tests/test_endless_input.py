@@ -9,6 +9,7 @@ from vqrna.evaluation.known_sites import read_known
 from vqrna.evaluation.predicted_sites import PredictedSites
 from vqrna.evaluation.scanned_regions import read_scanned
 from vqrna.genome import open_genome
+from vqrna.interpret.code_types import code_types
 from vqrna.interpret.meme import read_meme
 from vqrna.model.weights import load_model
 from vqrna.modifications import MODIFICATIONS
@@ -41,6 +42,7 @@ READERS = {
     "MEME": lambda _: read_meme(ENDLESS),
     "VCF": lambda _: records_of_vcf(),
     "weights": lambda _: load_model(ENDLESS),
+    "atlas": lambda _: code_types(512, "", ENDLESS),
 }
 
 

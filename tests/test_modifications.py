@@ -136,6 +136,12 @@ def test_the_exact_symbol_of_a_users_type_comes_before_codes_and_case():
         modification("xQ", known)
 
 
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_name_is_none_of_a_users_type(empty):
+    with pytest.raises(UsageError, match="unknown modification ''"):
+        modification(empty, (Modification("mine", "mine", "A"),))
+
+
 def test_lists_hold_names_and_objects():
     assert modifications("17802, a") == (modification("m6A"), modification("Psi"))
     assert modifications(M6AM) == (M6AM,)

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import requests
 
@@ -111,8 +111,8 @@ class Client:
             fasta = "".join(
                 f">{name}\n{''.join(letters.split())}\n" for name, letters in sequences.items()
             )
-            answer = self._call("POST", "/api/jobs", json={"fasta": fasta, **options},
-                                headers=headers)  # fmt: skip
+            answer = self._call_json("POST", "/api/jobs", "id", json={"fasta": fasta, **options},
+                                     headers=headers)  # fmt: skip
         else:
             path = Path(sequences)
             if not path.is_file():
@@ -121,8 +121,10 @@ class Client:
                 options["prior"] = ",".join(f"{name}={value}" for name, value in prior.items())
             if modifications:
                 options["modifications"] = ",".join(modifications)
-            answer = self._call("POST", "/api/jobs", data=options, file=path, headers=headers)
-        return Job(self, answer.json()["id"])
+            answer = self._call_json(
+                "POST", "/api/jobs", "id", data=options, file=path, headers=headers
+            )
+        return Job(self, answer["id"])
 
     def job(self, id: str) -> Job:
         """Return a job that was submitted before."""
@@ -134,8 +136,7 @@ class Client:
         """Return what each base contributes to a site of a sequence; see the API page."""
         body = {"sequence": sequence, "position": position, "modification": modification,
                 "prior": prior}  # fmt: skip
-        answer: dict[str, Any] = self._call("POST", "/api/explain", json=body).json()
-        return answer
+        return self._call_json("POST", "/api/explain", json=body)
 
     def variants(
         self,
@@ -160,7 +161,7 @@ class Client:
             "min_probability": min_probability,
             "prior": dict(prior) if isinstance(prior, Mapping) else prior,
         }
-        answer = self._call("POST", "/api/variants", json=body).json()
+        answer = self._call_json("POST", "/api/variants", "variants", json=body)
         effects: list[dict[str, Any]] = answer["variants"]
         return effects
 
@@ -175,7 +176,7 @@ class Client:
             try:
                 with ExitStack() as stack:
                     if file is not None:
-                        opened = stack.enter_context(file.open("rb"))
+                        opened = stack.enter_context(_open(file))
                         values["files"] = {"file": (file.name, opened)}
                     answer = self._session.request(
                         method, self.url + path, timeout=self.timeout, stream=stream, **values
@@ -195,6 +196,17 @@ class Client:
                 time.sleep(wait)
         raise DataError(problem)
 
+    def _call_json(self, method: str, path: str, key: str = "", **values: Any) -> dict[str, Any]:
+        """Send a request; return its answer, an object that has `key`, or raise DataError."""
+        response = self._call(method, path, **values)
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict) or (key and key not in answer):
+            raise DataError(f"{self.url}: the answer is not that of a vqrna server")
+        return answer
+
 
 @dataclass(frozen=True)
 class Job:
@@ -210,8 +222,7 @@ class Job:
 
     def status(self) -> dict[str, Any]:
         """Return ``status``, ``progress``, ``queue_position``, ``error`` and more."""
-        answer: dict[str, Any] = self.client._call("GET", f"/api/jobs/{self.id}").json()
-        return answer
+        return self.client._call_json("GET", f"/api/jobs/{self.id}", "status")
 
     def wait(self, timeout: float | None = None) -> Job:
         """Wait until the job is done.
@@ -228,7 +239,7 @@ class Job:
             if state["status"] == "done":
                 return self
             if state["status"] not in ("queued", "running"):
-                reason = f": {state['error']}" if state["error"] else ""
+                reason = f": {state['error']}" if state.get("error") else ""
                 raise DataError(f"the job is {state['status']}{reason}")
             if end is not None and time.monotonic() > end:
                 raise DataError(f"the job is still {state['status']} after {timeout:g} s")
@@ -274,8 +285,14 @@ class Job:
 
     def delete(self) -> dict[str, Any]:
         """Cancel the job, or delete its files if it has ended; return its state."""
-        answer: dict[str, Any] = self.client._call("DELETE", f"/api/jobs/{self.id}").json()
-        return answer
+        return self.client._call_json("DELETE", f"/api/jobs/{self.id}")
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror or error})", file=path) from None
 
 
 def _as_list(values: str | Sequence[str]) -> list[str]:

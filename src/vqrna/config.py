@@ -21,7 +21,7 @@ PRESETS: tuple[str, ...] = get_args(Preset)
 MIN_LENGTH, MAX_LENGTH = 51, 1001
 PAPER_LENGTHS = (51, 101, 201, 301, 401, 501, 701, 901, 1001)
 
-_strict = ConfigDict(extra="forbid")
+_strict = ConfigDict(extra="forbid", allow_inf_nan=False)
 _adapter = cache(TypeAdapter)  # creating one takes longer than validating
 
 

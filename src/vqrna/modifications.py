@@ -273,6 +273,8 @@ def modification(
 
 def _matches(key: str, known: tuple[Modification, ...]) -> list[Modification]:
     """Return the types with a name: by symbol, else by exact names, else without case."""
+    if not key:  # of a user-defined type, other names are empty, too
+        return []
     code = _CHEBI.sub("", key)
     levels = (
         [m for m in known if key == m.symbol],

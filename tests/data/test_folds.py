@@ -8,6 +8,7 @@ from vqrna.data.overlap import clusters, overlapping
 from vqrna.data.split import hold_back, make_folds
 from vqrna.data.windows import Windows
 from vqrna.errors import DataError, UsageError
+from vqrna.modifications import modifications
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,17 @@ def test_a_window_of_several_types_counts_for_each():
         for label in (0, 1):
             counts = np.bincount(fold[labels[:, column] == label], minlength=4)
             assert counts.max() - counts.min() <= 1, (column, label)
+
+
+def test_there_may_be_many_folds():
+    tokens = random_tokens(300, 101)
+    labels = (np.arange(300) % 2).astype(np.int8)[:, None]
+    negative_set = np.where(labels == 0, 0, -1).astype(np.int8)
+    names = tuple(map(str, range(300)))
+    kinds = modifications(["m6A"])
+    many = Windows(tokens, labels, negative_set, ("random",), names, kinds)
+    fold = make_folds(many, 150, cluster=np.arange(300)).fold
+    assert np.bincount(fold).tolist() == [2] * 150
 
 
 def test_a_seed_repeats_and_another_divides_otherwise(windows):

@@ -74,6 +74,11 @@ def test_balance_copes_with_large_clusters() -> None:
     assert np.bincount(place).tolist() == [50, 25, 25]
 
 
+def test_windows_can_be_divided_into_many_parts() -> None:
+    place = balance(np.arange(400), np.zeros(400, dtype=int), [1 / 200] * 200, seed=0)
+    assert np.bincount(place).tolist() == [2] * 200
+
+
 def test_a_split_with_share_0_stays_empty() -> None:
     split = split_windows(sets_with_overlaps(), fractions=(0.9, 0.1, 0.0))
     assert sorted(np.unique(split.split)) == [0, 1]

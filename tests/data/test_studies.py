@@ -109,6 +109,21 @@ def test_sites_of_any_source_are_negatives_of_none(short):
     assert not (recentre(negatives, 41) == site).all(axis=1).any()
 
 
+def test_many_studies_keep_their_negatives_apart(short):
+    """More studies than a type of 8 bits has numbers, and an integer has bits."""
+    main = labelled(with_base(random_tokens(10, 101)), np.arange(10) < 5)
+    windows = with_base(random_tokens(4 * 130, 41, seed=5)).reshape(130, 4, 41)
+    windows[128, 3] = windows[129, 0]  # a negative at a modified site of another study
+    parts = [labelled(each, np.arange(4) < 2) for each in windows]
+    pooled = pool(main, [Study(f"s{i}", part, part) for i, part in enumerate(parts)])
+    assert pooled.conflicts == 1
+    assert len(pooled) == 10 + 4 * 130 - 1
+    for i in range(130):
+        negative = (pooled.source == i) & (pooled.labels[:, 0] == NEGATIVE)
+        assert {pooled.negative_sets[n] for n in pooled.negative_set[negative, 0]} == {f"s{i}"}
+        assert negative.sum() == (1 if i == 128 else 2)
+
+
 def test_a_contradiction_within_one_source_stays_as_it_was(short):
     twice = np.concatenate([short[:2], short[:2]])
     twice[2:, 0] = (twice[2:, 0] + 1) % 4  # other windows with the same site

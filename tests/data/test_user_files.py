@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,17 @@ def test_bad_tables_are_told_with_their_line(tmp_path: Path, text: str, told: st
         load_table(path)
     assert str(caught.value).startswith(str(path))
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("sequence", ["CAG", "C!G"])
+def test_a_table_from_standard_input_leaves_it_open(
+    sequence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = io.BufferedReader(io.BytesIO(f"sequence,modification,label\n{sequence},m6A,1\n".encode()))  # type: ignore[arg-type]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(raw))
+    if sequence == "CAG":
+        assert len(load_table("-")) == 1
+    else:
+        with pytest.raises(DataError, match="line 2"):
+            load_table("-")
+    assert not raw.closed

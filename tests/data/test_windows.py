@@ -51,6 +51,16 @@ def test_negatives_remember_their_set_and_the_unnamed_set_wins() -> None:
     assert windows.labels[:, 0].tolist() == [0, 0, 0, 1]
 
 
+def test_many_sets_of_negatives_keep_their_numbers() -> None:
+    words = [f"{n:09b}".translate({ord("0"): "C", ord("1"): "G"}) for n in range(130)]
+    sets = [window_set(word, M6A, 0, f"s{n}") for n, word in enumerate(words)]
+    windows = merge(sets)
+    names = [windows.negative_sets[i] for i in windows.negative_set[:, 0]]
+    assert names == [f"s{n}" for n in range(130)]
+    # Digests are of the bytes: with few sets the type stays as it was
+    assert merge(sets[:120]).negative_set.dtype == np.int8
+
+
 def test_random_is_the_first_set_even_if_only_named_ones_are_there() -> None:
     assert merge([window_set("AAG", M6A, 0, "hard")]).negative_sets == ("random", "hard")
 

@@ -4,10 +4,13 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from example_sites import FACTS, KINDS, make_sites, random_sites
 
 from vqrna.formats import writing
+from vqrna.formats.parquet import table
+from vqrna.modifications import MOST_MODIFICATIONS, Modification
 from vqrna.sites import COLUMNS
 
 
@@ -53,6 +56,14 @@ def test_what_is_not_known_is_null(written):
     told = ("q_value", "call", "warnings", "transcript", "lowest_score")
     assert {name: row[name] for name in told} == dict.fromkeys(told)
     assert row["score"] == 0.5
+
+
+def test_all_types_of_a_model_have_a_name():
+    kinds = [Modification(f"x{n}", f"x{n}", "N") for n in range(MOST_MODIFICATIONS)]
+    sites = make_sites("a", range(len(kinds)), modification_index=np.arange(len(kinds)))
+    assert table(sites, kinds)["modification"].to_pylist() == [m.symbol for m in kinds]
+    few = table(make_sites("a", [0]), kinds[:128])["modification"]
+    assert few.type.index_type == pa.int8()
 
 
 def test_names_are_kept_as_they_are(written):

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqrna.errors import DataError
+from vqrna.formats.text import decimals
 from vqrna.formats.tsv import column_line, lines
-from vqrna.sites import COLUMNS, flag_names, round_significant
+from vqrna.sites import COLUMNS, DECIMALS, flag_names, round_significant
 
 
 def read(text: str) -> pd.DataFrame:
@@ -195,3 +196,18 @@ def test_an_empty_scan_has_a_header_with_the_columns_there_would_be(written):
     assert path.read_text().splitlines()[-1] == column_line(["transcript"]).rstrip()
     (path,) = written("tsv", []).paths
     assert path.read_text().splitlines()[-1] == column_line().rstrip()
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1))
+def test_decimals_are_those_of_python(values):
+    written = decimals(np.array(values)).to_pylist()
+    for value, text in zip(values, written, strict=True):
+        assert abs(float(text) - value) <= 0.5000001e-6
+        assert len(text.partition(".")[2]) == DECIMALS
+
+
+def test_decimals_have_the_sign_of_the_number():
+    values = np.array([-0.5, 0.5, np.nan, -12.25, -1e-9, -0.0])
+    assert decimals(values).to_pylist() == [
+        "-0.500000", "0.500000", "nan", "-12.250000", "0.000000", "0.000000",
+    ]  # fmt: skip

@@ -1,5 +1,7 @@
 """Latents and features of sites, their map and their files."""
 
+import io
+import os
 import sys
 import types
 
@@ -151,3 +153,14 @@ def test_files(sites, tmp_path):
         assert np.array_equal(arrays["codes"], found.codes)
         assert "model: beef" in arrays["facts"]
         assert arrays["position"].tolist() == frame.position.tolist()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names must be UTF-8 there")
+def test_a_folder_whose_name_is_not_utf_8(sites, tmp_path):
+    model = fresh(tiny())
+    embedded = embed(model, sites)
+    folder = tmp_path / os.fsdecode(b"a\xff")
+    drawn = project(embedded.features, "pca")
+    write_embedding(sites, embedded, drawn, model.modifications, folder, model_hash="", source="")
+    table = pq.read_table(io.BytesIO((folder / "embedding.parquet").read_bytes()))
+    assert table.num_rows == len(sites)

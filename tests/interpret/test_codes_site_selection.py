@@ -114,3 +114,12 @@ def test_exactly_one_source(fasta):
         choose_sites(calling_model(), data=5)
     with pytest.raises(UsageError, match="surely"):
         choose_sites(calling_model(), fasta, None, confidence="surely")
+
+
+def test_rows_are_taken_by_mask_and_by_index():
+    sites = labelled_sites(planted(n=8, symbols=("Am",)))
+    mask = np.arange(len(sites)) % 2 == 1
+    by_mask, by_index = sites.take(mask), sites.take(np.flatnonzero(mask)[::-1])
+    assert by_mask.names == sites.names[1::2] == by_index.names[::-1]
+    assert np.array_equal(by_mask.tokens, sites.tokens[mask])
+    assert np.array_equal(by_mask.positions, sites.positions[mask])

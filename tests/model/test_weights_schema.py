@@ -32,6 +32,10 @@ SUMMARY = {
             "first": {"windows": 4, "value": 0.5},
         }
     },
+    "studies": {
+        "lab": {"windows": {"train": 8, "valid": 4}, "validation": {"Am": {"auroc": 0.8}}},
+        "without-scores": {"windows": {"train": 8, "valid": 4}, "validation": {}},
+    },
 }
 
 
@@ -169,6 +173,18 @@ LIES = {
         fact("training", "localisation", "Am", "first", to={"value": 1}),
         "training.localisation.Am: is incomplete",
     ),
+    "a study empty": (
+        fact("training", "studies", "lab", to={}),
+        "training.studies: lab.windows: Field required",
+    ),
+    "windows of a study odd": (
+        fact("training", "studies", "lab", "windows", "valid", to="4"),
+        "training.studies: lab.windows.valid: Input should be a valid integer",
+    ),
+    "scores of a study odd": (
+        fact("training", "studies", "lab", "validation", to={"Am": 0.8}),
+        "training.studies: lab.validation.Am: Input should be a valid dictionary",
+    ),
     "weights NaN": (tensor(LOGITS, first(NAN)), "head.site.logits.bias contains NaN or infinite"),
     "endless weights": (tensor(LOGITS, first(-INFINITE)), "head.site.logits.bias contains NaN or"),
     "variances below 0": (tensor(VARIANCES, first(-1)), "running_var contains negative variances"),
@@ -190,7 +206,10 @@ def test_what_can_be_loads_and_gives_the_same_file_again(whole, tmp_path):
     assert model.sketch is not None
     save_model(model, tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == whole.read_bytes()
-    assert describe(model).types[0].train == (20, 30)
+    card = describe(model)
+    assert card.types[0].train == (20, 30)
+    assert [(x.study, x.modification, x.windows) for x in card.studies] == [("lab", "Am", (8, 4))]
+    assert "| lab | Am | 8 / 4 | 0.800 | nan | nan |" in card.to_markdown()
 
 
 @pytest.mark.parametrize("lie", LIES)

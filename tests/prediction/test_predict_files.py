@@ -12,7 +12,7 @@ import pytest
 import vqrna
 from seeded import files_in, letters, read_table, write_fasta
 from vqrna.errors import DataError
-from vqrna.prediction import PartStore, Prediction, make_settings, predict, predict_files
+from vqrna.prediction import Output, PartStore, Prediction, make_settings, predict, predict_files
 from vqrna.runtime.provenance import running
 from vqrna.sites import COLUMNS
 
@@ -214,3 +214,22 @@ def test_an_error_leaves_what_was_there(model, tmp_path):
     with pytest.raises(DataError):
         run(wrong, tmp_path / "new" / "deep", model)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("names", [("b", "a", "a"), ("a", "b", "a")], ids=["adjacent", "apart"])
+def test_tracks_leave_out_repeated_names(model, tmp_path, names):
+    path = tmp_path / "repeated.fa"
+    # The sites of the second 'a' are behind those of the first: together they seem to be in order
+    sequences = {"b": iter([letters(200)]), "a": iter(["GGACT", letters(300)])}
+    path.write_text("".join(f">{name}\n{next(sequences[name])}\n" for name in names))
+    settings = make_settings(model.modifications, top=1)
+    output = Output(formats=("tsv", "bedgraph"))
+    done = predict_files(
+        [path], tmp_path / "out", model, settings, output=output, show_progress=False
+    )
+    assert set(read_table((tmp_path / "out" / "sites.tsv").read_text())["sequence"]) == set(names)
+    tracks = [each for each in done.paths if "bedgraph" in each.name]
+    assert tracks
+    for track in tracks:
+        assert b"\na\t" not in gzip.decompress(track.read_bytes())
+    assert any("more than once" in note for note in done.notes)

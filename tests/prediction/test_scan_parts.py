@@ -1,6 +1,7 @@
 """Finished parts: on disk and back, whole or not there."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -19,6 +20,13 @@ from vqrna.region import Region
 from vqrna.sequence import decode
 from vqrna.sites import DTYPES, Sites, flag_names
 from vqrna.stats.fdr import PValueCounts
+from vqrna.variation.store import VariantStore
+
+PLAN = {
+    "vqrna": "1", "command": "c", "units": 1, "shard": [1, 1], "settings": {}, "source": {},
+    "model": {"path": None, "hash": "h"}, "sequences": "s", "origins": {}, "repeated_names": 0,
+    "inputs": {}, "output": {},
+}  # fmt: skip
 
 
 def part(records=None, **settings) -> Part:
@@ -151,10 +159,10 @@ def test_parts_are_removed_by_number_by_run_or_all(tmp_path):
     for store in (one, two):
         for number in range(4):
             store.write(number, spans())
-        store.write_plan({})
+        store.write_plan(PLAN)
     one.drop(lambda number: number % 2 == 0)
     assert [one.has(number) for number in range(4)] == [False, True, False, True]
-    assert one.read_plans() == [{}]
+    assert one.read_plans() == [PLAN]
     one.remove()
     assert [store.key for store in PartStore.list_in(tmp_path)] == ["two"]
     assert all(two.has(number) for number in range(4))
@@ -184,10 +192,35 @@ def test_a_plan_is_kept_and_a_broken_one_told(tmp_path):
     store = PartStore(tmp_path, "key")
     assert store.read_plans() == []
     for shard in (10, 2, 1, 2):
-        store.write_plan({"units": shard}, shard)
-    assert store.read_plans() == [{"units": 1}, {"units": 2}, {"units": 10}]
-    (store.directory / "plan-000000002.json").write_text("{")
-    with pytest.raises(DataError, match=r"plan-000000002\.json: invalid plan"):
+        store.write_plan(PLAN | {"units": shard}, shard)
+    assert [plan["units"] for plan in store.read_plans()] == [1, 2, 10]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "Expecting"),
+        ("5", "not a JSON object"),
+        ("{}", "vqrna: Field required"),
+        (json.dumps({**PLAN, "shard": [1]}), "shard: List should have at least 2"),
+        (json.dumps({**PLAN, "model": {"path": None}}), "model.hash: Field required"),
+        (json.dumps({**PLAN, "units": "2"}), "units: Input should be a valid integer"),
+    ],
+)
+def test_a_damaged_plan_is_reported(tmp_path, text, problem):
+    store = PartStore(tmp_path, "key")
+    store.write_plan(PLAN)
+    (path,) = store.directory.iterdir()
+    path.write_text(text)
+    message = rf"{path.name}: invalid plan of a shard \({problem}.*\): run the shard again"
+    with pytest.raises(DataError, match=message):
+        store.read_plans()
+
+
+def test_a_damaged_plan_of_variants_is_reported(tmp_path):
+    store = VariantStore(tmp_path, "key")
+    store.write_plan(PLAN)
+    with pytest.raises(DataError, match=r"invalid plan of a shard \(vcf: Field required\)"):
         store.read_plans()
 
 

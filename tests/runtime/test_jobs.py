@@ -8,10 +8,11 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from vqrna.errors import UsageError
+from vqrna.errors import DataError, UsageError
 from vqrna.runtime import jobs
 from vqrna.runtime.jobs import Job, run_job, run_jobs
 
@@ -149,6 +150,34 @@ def test_a_job_whose_machine_was_lost_runs_again_once(job, monkeypatch):
     outcomes = list(run_jobs(map(job, ["well", "fail"])))
     assert started == ["well", "well", "fail", "fail"]
     assert [(o.job.name, o.lost) for o in outcomes] == [("well", True), ("fail", True)]
+
+
+def test_a_lost_job_that_cannot_start_again_leaves_the_others(job, monkeypatch):
+    class Failing:
+        size, machines, running = 1, 1, 0
+        started: ClassVar[list[str]] = []
+
+        def start(self, job):
+            if job.name in self.started:
+                raise DataError("the disk is full")
+            self.started.append(job.name)
+            self.running = 1
+
+        def ended(self):
+            if not self.running:
+                return []
+            self.running = 0
+            return [jobs.Outcome(job(self.started[-1]), 1, 0.0, "Ray: gone", lost=True)]
+
+    @contextmanager
+    def open_pool(*arguments, **options):
+        yield Failing()
+
+    monkeypatch.setattr(jobs, "open_pool", open_pool)
+    outcomes = list(run_jobs(map(job, ["well", "fail"])))
+    assert [(o.job.name, o.reason) for o in outcomes] == [
+        ("well", "the disk is full"), ("fail", "the disk is full"),
+    ]  # fmt: skip
 
 
 def test_what_cannot_be_is_told(job, tmp_path):

@@ -10,12 +10,14 @@ import torch
 
 from tiny import planted, tiny
 from vqrna.data.studies import Study, pool
-from vqrna.data.windows import MAIN, POSITIVE
+from vqrna.data.windows import MAIN, POSITIVE, UNKNOWN
 from vqrna.errors import DataError
+from vqrna.model.model_card import describe
 from vqrna.nn.model import build
 from vqrna.sequence import AMBIGUOUS, extents, recentre
-from vqrna.training import train_network
+from vqrna.training import loop, train_network
 from vqrna.training.batches import TrainingData
+from vqrna.training.source import window_warnings
 from vqrna.training.validation import mean_of_studies, validate_studies
 
 
@@ -94,6 +96,30 @@ def test_studies_are_learned_validated_and_recorded(main, tmp_path):
     scores = validate_studies(alone.model.network, [shifted], config)
     assert of_study > 0.75 > mean_of_studies(scores, "auroc")
     assert "other Am," in (tmp_path / "with" / "train.log").read_text()
+
+
+def test_a_study_with_one_class_in_validation_is_trained_on_but_not_scored(main, study, tmp_path):
+    positive = (study.valid.labels == POSITIVE).any(axis=1)
+    valid = study.valid.take(positive)
+    labels = np.where(valid.labels == POSITIVE, POSITIVE, UNKNOWN).astype(np.int8)
+    negative_set = np.full_like(labels, -1)
+    valid = dataclasses.replace(valid, labels=labels, negative_set=negative_set)
+    one = dataclasses.replace(study, valid=valid)
+    config = tiny(epochs=1)
+    assert window_warnings(main, main, config, [study]) == []
+    (warning,) = window_warnings(main, main, config, [one])
+    assert "'other' has no type with both" in warning
+    result = train_network(main, main, tmp_path / "run", config, studies=[one], show_progress=False)
+    assert result.history["best"].tolist() == [True]
+    assert "studies_auroc" not in result.history
+    assert describe(result.model).studies == ()
+
+
+def test_a_run_without_any_score_names_the_cause(main, tmp_path, monkeypatch):
+    scores = dict.fromkeys(("acc", "bacc", "se", "sp", "mcc", "auroc", "loss"), np.nan)
+    monkeypatch.setattr(loop, "validate", lambda *_: {"mean": scores})
+    with pytest.raises(DataError, match="the validation score is nan in all epochs"):
+        train_network(main, main, tmp_path / "run", tiny(epochs=1), show_progress=False)
 
 
 def _other_motif(windows, column):

@@ -194,6 +194,21 @@ def test_m6am_is_compared_at_annotated_first_bases_only(tmp_path):
         assert lost.ref_probability == pytest.approx(probabilities(letters)["m6Am"][20], abs=CLOSE)
 
 
+@pytest.mark.parametrize("context", ["genome", "transcript"])
+def test_random_variants_without_a_site_give_no_p_value(tmp_path, context):
+    letters = dna(LENGTH, 3)
+    letters = letters[:18] + "CCA" + letters[21:]
+    contigs = {f"c{i}": letters if i == 0 else dna(LENGTH, i + 10) for i in range(4)}
+    genome, gtf = write_genome(tmp_path, contigs), write_gtf(tmp_path, ["c0"])
+    vcf = write_vcf(tmp_path, [("c0", 21, "lost", "A", "G")])
+    result = variants(
+        vcf, fasta=genome, gtf=gtf, context=context, model=calling_model(), min_delta=1e-6,
+        modifications="m6Am", **{**SETTINGS, "null_variants": 50},
+    )  # fmt: skip
+    assert set(result.effects.position) == {21}
+    assert result.effects.p_value.isna().all()
+
+
 def other(base):
     return "ACGT"[("ACGT".index(base) + 1) % 4]
 

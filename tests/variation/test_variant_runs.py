@@ -257,3 +257,10 @@ def test_it_runs_as_a_program(inputs, tmp_path):
     command = [sys.executable, "-m", "vqrna", "variants", str(inputs[0]), *inputs[1], "--out", "-"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("##fileformat=VCF")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names must be UTF-8 there")
+def test_a_folder_whose_name_is_not_utf_8(run):
+    out = run(os.fsdecode(b"a\xff"), "--format", "parquet")
+    table = pd.read_parquet(io.BytesIO((out / "variants.parquet").read_bytes()))
+    assert len(table) > 100

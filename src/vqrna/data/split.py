@@ -17,7 +17,7 @@ import numpy as np
 
 from vqrna.data.benchmark import SPLITS, Notice, check_new, find_files, read_sets, write_layout
 from vqrna.data.overlap import CENTRAL, SHARED, clusters, largest_share, overlapping_groups
-from vqrna.data.windows import NEGATIVE, UNKNOWN, Windows, WindowSet, pile
+from vqrna.data.windows import NEGATIVE, UNKNOWN, Windows, WindowSet, index_type, pile
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import Names
 from vqrna.runtime.progress import progress
@@ -52,7 +52,7 @@ def balance(
 
     Returns
     -------
-    np.ndarray, shape (N,), int8
+    np.ndarray, shape (N,), int8 or, for over 128 fractions, int16
         Index into `fractions` for each window.
     """
     n_clusters, n_strata = int(cluster.max()) + 1, int(stratum.max()) + 1
@@ -63,7 +63,7 @@ def balance(
     have = np.zeros_like(wanted)
     order = np.random.default_rng(seed).permutation(n_clusters)
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
-    assigned = np.empty(n_clusters, dtype=np.int8)
+    assigned = np.empty(n_clusters, dtype=index_type(len(fractions)))
     for c in order:
         used = np.flatnonzero(counts[c])
         more, goal, now = counts[c, used], wanted[:, used], have[:, used]
@@ -262,7 +262,7 @@ def _counts(sets: Sequence[WindowSet], split: np.ndarray) -> pd.DataFrame:
 class Folds:
     """The fold of each window."""
 
-    fold: np.ndarray  # (N,), int8: From 0
+    fold: np.ndarray  # (N,), int8 or, for over 128 folds, int16: From 0
     cluster: np.ndarray  # (N,), int: Cluster of overlapping windows; each is in one fold as a whole
 
     def rows(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
@@ -333,6 +333,6 @@ def _assign(windows: Windows, cluster: np.ndarray, fractions: list[float], seed:
     classes = np.stack([column, label, named], axis=1)
     stratum = np.unique(classes, axis=0, return_inverse=True)[1].reshape(-1)
     number = np.unique(cluster, return_inverse=True)[1]
-    assigned = np.zeros(number.max(initial=0) + 1, dtype=np.int8)
+    assigned = np.zeros(number.max(initial=0) + 1, dtype=index_type(len(fractions)))
     assigned[number[rows]] = balance(number[rows], stratum, fractions, seed)
     return assigned[number]

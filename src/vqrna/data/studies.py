@@ -18,7 +18,7 @@ import numpy as np
 from vqrna.data.annotated import AROUND
 from vqrna.data.benchmark import Notice, benchmark_modifications, find_files, load_benchmark
 from vqrna.data.overlap import SHARED, clusters, overlapping
-from vqrna.data.windows import MAIN, NEGATIVE, POSITIVE, RANDOM, UNKNOWN, Windows
+from vqrna.data.windows import MAIN, NEGATIVE, POSITIVE, RANDOM, UNKNOWN, Windows, index_type
 from vqrna.errors import DataError
 from vqrna.modifications import Modification
 from vqrna.sequence import AMBIGUOUS, extents, recentre
@@ -111,7 +111,7 @@ def _with_columns(windows: Windows, modifications: Sequence[Modification]) -> Wi
     """Arrange labels in the columns of other types; the new ones are unknown."""
     shape = (len(windows), len(modifications))
     labels = np.full(shape, UNKNOWN, dtype=np.int8)
-    negative_set = np.full(shape, -1, dtype=np.int8)
+    negative_set = np.full(shape, -1, dtype=windows.negative_set.dtype)
     column = {m.symbol: i for i, m in enumerate(modifications)}
     at = [column[m.symbol] for m in windows.modifications]
     labels[:, at] = windows.labels
@@ -150,7 +150,7 @@ def pool(main: Windows, studies: Sequence[Study]) -> Windows:
         ]
         sets += [name for name in renamed if name not in sets]
         # The last entry serves -1, the index of labels that are not negative
-        index = np.array([*(sets.index(name) for name in renamed), -1], dtype=np.int8)
+        index = np.array([*(sets.index(name) for name in renamed), -1], index_type(len(sets)))
         negative_set.append(index[study.train.negative_set])
     pooled = Windows(
         tokens=np.concatenate([recentre(part.tokens, length) for part in parts]),
@@ -180,11 +180,14 @@ def _contradicted(windows: Windows) -> np.ndarray:
     wrong = np.zeros(windows.labels.shape, dtype=bool)
     for m in range(len(windows.modifications)):
         positive = np.flatnonzero(known & (windows.labels[:, m] == POSITIVE))
-        # Sources with a modified site, as a set of bits by site
-        sources = np.zeros(int(site.max(initial=-1)) + 1, dtype=np.int64)
-        np.bitwise_or.at(sources, site[positive], np.int64(1) << (source[positive] + 1))
-        others = sources[site] & ~(np.int64(1) << (source + 1))
-        wrong[:, m] = known & (windows.labels[:, m] == NEGATIVE) & (others != 0)
+        # First and last source with a modified site, by site; another source is before or after
+        n_sites = int(site.max(initial=-1)) + 1
+        first = np.full(n_sites, source.max(initial=MAIN))
+        last = np.full(n_sites, MAIN)
+        np.minimum.at(first, site[positive], source[positive])
+        np.maximum.at(last, site[positive], source[positive])
+        others = (first[site] < source) | (last[site] > source)
+        wrong[:, m] = known & (windows.labels[:, m] == NEGATIVE) & others
     return wrong
 
 

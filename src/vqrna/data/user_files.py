@@ -7,6 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
@@ -139,7 +140,7 @@ def _type_of(symbol: str, positives: list[FastaRecord]) -> Modification:
 def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecord]]:
     """Yield modification, label, set of negatives and window of each row."""
     file = str(path)
-    with open_text(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", "replace", newline="") as text:
+    with open_text(path) as raw, _decoded(raw) as text:
         header = text.readline()
         delimiter = "\t" if "\t" in header else ","
         try:
@@ -194,6 +195,15 @@ def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecor
             yield row["modification"], label, negatives, record
     if not counts:
         raise DataError("the table has no rows", file=file)
+
+
+@contextmanager
+def _decoded(raw: io.BufferedReader) -> Iterator[io.TextIOWrapper]:
+    text = io.TextIOWrapper(raw, "utf-8-sig", "replace", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()  # closing it would close the standard input of the process
 
 
 def _complete_rows(reader: Any, file: str) -> Iterator[tuple[int, list[str]]]:

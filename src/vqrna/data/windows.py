@@ -62,7 +62,7 @@ class Windows:
         Distinct rows, with the site at ``L // 2``.
     labels : np.ndarray, shape (N, M), int8
         1 modified, 0 unmodified, -1 unknown.
-    negative_set : np.ndarray, shape (N, M), int8
+    negative_set : np.ndarray, shape (N, M), int8, or int16 for more than 128 sets
         Index into `negative_sets` where `labels` is 0; -1 elsewhere.
     negative_sets : tuple of str
         The first is ``random``.
@@ -180,6 +180,14 @@ def stack(records: Sequence[FastaRecord]) -> np.ndarray:
     return tokens
 
 
+def index_type(count: int) -> np.dtype:
+    """Return the smallest signed type of an index below `count`, or -1.
+
+    Digests of windows are computed from the bytes, so the type of few sets must not change.
+    """
+    return np.min_scalar_type(-count)
+
+
 def pile(sets: Sequence[WindowSet]) -> np.ndarray:
     """Stack the windows of all sets at the longest length: (N, L), uint8."""
     longest = max((s.tokens.shape[1] for s in sets), default=1)
@@ -234,7 +242,7 @@ def merge(
     tokens = pile(sets)
     first, row = identical(tokens)
     labels = np.full((len(first), len(column)), UNKNOWN, dtype=np.int8)
-    negative_set = np.full_like(labels, -1)
+    negative_set = np.full(labels.shape, -1, dtype=index_type(len(negative_sets)))
     # Random negatives last: a window in two sets counts as random
     ends = np.cumsum([len(s) for s in sets])
     rows_of = [(s, row[end - len(s) : end]) for s, end in zip(sets, ends, strict=True)]

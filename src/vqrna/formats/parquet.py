@@ -63,7 +63,7 @@ class ParquetWriter(SiteWriter):
         batch = table(sites, self.description.modifications)
         if self._file is None:
             schema = batch.schema.with_metadata(_metadata(self.description))
-            self._file = self.output.enter(_opened(self._temporary, schema))
+            self._file = self.output.enter(open_parquet(self._temporary, schema))
         if len(sites):
             self._file.write_table(batch, row_group_size=len(sites))
 
@@ -114,7 +114,7 @@ def _strings(values: np.ndarray) -> pa.Array:
 
 def _categories(words: Sequence[str], codes: np.ndarray, ordered: bool = False) -> pa.Array:
     """Return a dictionary-encoded column; code -1 is null."""
-    codes = codes.astype(np.int8)
+    codes = codes.astype(np.min_scalar_type(-max(1, len(words))))  # int8 for up to 128 words
     numbers = pa.array(codes, mask=codes < 0)
     return pa.DictionaryArray.from_arrays(numbers, pa.array(words, pa.string()), ordered=ordered)
 
@@ -141,14 +141,18 @@ def _metadata(description: Description) -> dict[str, str]:
 
 
 @contextmanager
-def _opened(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """Open a file; an error on closing it must not hide an earlier one."""
+def open_parquet(
+    path: Path, schema: pa.Schema, compression: str = "zstd"
+) -> Iterator[pq.ParquetWriter]:
+    """Open a file for writing; an error on closing it does not hide an earlier one."""
     import pyarrow.parquet as pq
 
     with path.open("wb") as stream:  # pyarrow itself opens only paths that are UTF-8
-        file = pq.ParquetWriter(stream, schema, compression="zstd")
+        file = pq.ParquetWriter(stream, schema, compression=compression)
         try:
             yield file
-        finally:
+        except BaseException:
             with suppress(OSError):
                 file.close()
+            raise
+        file.close()

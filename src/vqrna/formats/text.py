@@ -98,14 +98,17 @@ def decimals(values: np.ndarray) -> pa.Array:
     Parameters
     ----------
     values : np.ndarray, shape (N,), float
-        From 0 to below 10 to the power of 12.
+        Their absolute values are below 10 to the power of 12.
     """
     values = np.asarray(values, dtype=np.float64)
     known = ~np.isnan(values)
     scaled = np.rint(np.where(known, values, 0.0) * 10**DECIMALS).astype(np.int64)
-    whole, part = np.divmod(scaled, 10**DECIMALS)
+    whole, part = np.divmod(np.abs(scaled), 10**DECIMALS)
     padded = pc.utf8_lpad(integers(part), DECIMALS, "0")
     text = pc.binary_join_element_wise(integers(whole), padded, ".")
+    negative = scaled < 0
+    if negative.any():
+        text = pc.binary_join_element_wise(choices(["-", ""], np.where(negative, 0, 1)), text, "")
     return text if known.all() else pc.if_else(pa.array(known), text, NAN)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import zlib
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vqrna.documents import open_regular
 from vqrna.errors import DataError
 
 SUFFIX = ".atlas.json.gz"
@@ -86,12 +89,15 @@ def code_types(codes: int, model_hash: str, atlas: str | PathLike[str] | None = 
 def _from_table(path: Path, codes: int) -> CodeTypes:
     needed = ["code", "reads", "type", "log_odds_site"]
     try:
-        if path.stat().st_size > _LARGEST:
+        with open_regular(path) as file:
+            raw = file.read(_LARGEST + 1)
+        if len(raw) > _LARGEST:
             raise DataError("is too large for an atlas", file=path)
-        table = pd.read_csv(path, sep="\t", comment="#", keep_default_na=False, dtype=str)
-    except FileNotFoundError:
-        raise DataError("no such file", file=path) from None
-    except (OSError, ValueError) as error:
+        table = pd.read_csv(
+            io.BytesIO(raw), sep="\t", comment="#", keep_default_na=False, dtype=str,
+            compression="gzip" if path.suffix == ".gz" else None,
+        )  # fmt: skip
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise DataError(f"is not a table of vqrna atlas ({error})", file=path) from None
     missing = [name for name in needed if name not in table.columns]
     if missing:

@@ -251,7 +251,8 @@ def _write_parquet(
 ) -> None:
     """Write one row per site; unknown labels are null."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from vqrna.formats.parquet import open_parquet
 
     columns: dict[str, pa.Array] = {
         "sequence": pa.array(list(sites.names)),
@@ -269,5 +270,5 @@ def _write_parquet(
         flat = pa.array(np.ascontiguousarray(values).ravel())
         columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
     table = pa.table(columns).replace_schema_metadata(header)
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    with atomic_path(path) as temporary, open_parquet(temporary, table.schema) as file:
+        file.write_table(table)

@@ -62,7 +62,8 @@ class SelectedSites:
         return {"sequence": names, "position": np.asarray(self.positions) + 1}
 
     def take(self, rows: np.ndarray) -> SelectedSites:
-        """Return the sites of some rows."""
+        """Return some of the sites: by mask (N,), or by index (K,) in its order."""
+        rows = np.arange(len(self))[rows]
         return SelectedSites(
             self.tokens[rows],
             tuple(self.names[i] for i in rows),

@@ -265,7 +265,8 @@ def _of_studies(studies: tuple[StudyCard, ...]) -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     for x in studies:
-        scores = " | ".join(f"{x.validation[name]:.3f}" for name in ("auroc", "acc", "mcc"))
+        values = (x.validation.get(name, float("nan")) for name in ("auroc", "acc", "mcc"))
+        scores = " | ".join(f"{value:.3f}" for value in values)
         counts = f"{x.windows[0]:,} / {x.windows[1]:,}"
         lines.append(f"| {x.study} | {x.modification} | {counts} | {scores} |")
     return lines

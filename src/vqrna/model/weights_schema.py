@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from vqrna.config import ModelConfig, validated
 from vqrna.model.familiarity import Familiarity
@@ -23,7 +23,19 @@ from vqrna.stats.null_distribution import NullDistribution
 from vqrna.stats.scan_calibration import WINDOW_KINDS, ScanCalibration
 from vqrna.stats.tiers import TIERS, TierMeaning
 
-_Windows = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
+_Count = Annotated[int, Field(ge=0)]
+_Windows = Annotated[list[_Count], Field(min_length=2, max_length=2)]
+
+
+class _CountsOfStudy(BaseModel):
+    train: _Count
+    valid: _Count
+
+
+class _Study(BaseModel):
+    windows: _CountsOfStudy
+    validation: dict[str, dict[str, float]]
+
 
 _TRAINING: dict[str, Any] = {
     "command": str,
@@ -35,6 +47,7 @@ _TRAINING: dict[str, Any] = {
     "labels": dict[str, dict[str, _Windows]],
     "validation": dict[str, dict[str, float]],
     "localisation": dict[str, dict[str, dict[str, float]]],
+    "studies": dict[str, _Study],
 }
 """Entries of the training summary that a model card reads; other entries are not checked."""
 

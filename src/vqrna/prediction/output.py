@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from pathlib import Path
 
 from vqrna._version import __version__
@@ -207,9 +206,15 @@ def _header_line(names: Iterable[str]) -> bytes:
 
 
 def _scanned_lengths(parts: Parts) -> Iterator[tuple[str, int]]:
-    """Yield names and lengths of the scanned sequences; of adjacent equal names, the longest."""
-    for name, group in groupby(parts.spans(), key=lambda span: span[0]):
-        yield name, max(stop for _, _, stop, _ in group)
+    """Yield names and lengths of the scanned sequences, repeated names as often as they occur."""
+    last, length = None, 0
+    for name, start, stop, _ in parts.spans():
+        if last is not None and (name != last or start == 0):
+            yield last, length
+            length = 0
+        last, length = name, max(length, stop)
+    if last is not None:
+        yield last, length
 
 
 def record_pictures(folder: Path, pictures: Sequence[Path]) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from pydantic import BaseModel, Field
 
+from vqrna.config import validated
 from vqrna.errors import DataError
 from vqrna.prediction.part_files import PartState, check_part, read_part, write_part
 from vqrna.runtime.files import write_error, write_text
@@ -62,6 +64,33 @@ class Part:
         )
 
 
+class _ModelOfPlan(BaseModel):
+    path: str | None
+    hash: str
+
+
+class SharedPlan(BaseModel):
+    """The entries that all plans have; others are not checked."""
+
+    vqrna: str
+    command: str
+    units: int = Field(ge=0)
+    shard: Annotated[list[int], Field(min_length=2, max_length=2)]
+    model: _ModelOfPlan
+    settings: dict[str, Any]
+    source: dict[str, Any]
+
+
+class ScanPlan(SharedPlan):
+    """The entries of a plan of a scan."""
+
+    sequences: str
+    origins: dict[str, str]
+    repeated_names: int
+    inputs: dict[str, str]
+    output: dict[str, Any]
+
+
 class PartStore:
     """A hidden directory of finished parts inside the folder of the results.
 
@@ -79,6 +108,9 @@ class PartStore:
 
     prefix: ClassVar[str] = ".vqrna-parts-"
     """Beginning of the name of the directory."""
+
+    plan: ClassVar[type[SharedPlan]] = ScanPlan
+    """What a file of :meth:`write_plan` must contain."""
 
     def __init__(self, folder: Path, key: str) -> None:
         self.folder = folder
@@ -112,15 +144,23 @@ class PartStore:
         write_part(self._path(number), self.key, number, origin, to_arrays(part))
 
     def read_plans(self) -> list[dict[str, Any]]:
-        """Return what :meth:`write_plan` wrote, in the order of the shards."""
+        """Return what :meth:`write_plan` wrote, in the order of the shards.
+
+        Raises DataError if a file is damaged.
+        """
         plans = []
         for path in sorted(self.directory.glob(f"{_PLAN}*.json")):
             try:
                 if not path.is_file():
                     raise ValueError("not a regular file")
-                plans.append(dict(json.loads(path.read_text(encoding="utf-8"))))
-            except ValueError:
-                raise DataError("invalid plan of a scan: run the shard again", file=path) from None
+                plan = json.loads(path.read_text(encoding="utf-8"))
+                if not isinstance(plan, dict):
+                    raise ValueError("not a JSON object")
+                validated(self.plan, plan, strict=True)
+            except ValueError as error:
+                message = f"invalid plan of a shard ({error}): run the shard again"
+                raise DataError(message, file=path) from None
+            plans.append(plan)
         return plans
 
     def write_plan(self, plan: dict[str, Any], shard: int = 1, count: int = 1) -> None:

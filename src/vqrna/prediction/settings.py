@@ -161,10 +161,13 @@ def make_settings(
         tier_index(confidence)
     elif threshold is None and min_probability is None and top is None:
         confidence = DEFAULT_TIER
-    given = {"threshold": threshold, "min_probability": min_probability, "fdr": fdr}
-    for name, limit in given.items():
-        if limit is not None:
-            real_number(limit, name)
+    # Numbers of numpy become those of Python, which JSON can hold
+    if threshold is not None:
+        threshold = real_number(threshold, "threshold")
+    if min_probability is not None:
+        min_probability = real_number(min_probability, "min_probability")
+    if fdr is not None:
+        fdr = real_number(fdr, "fdr")
     if min_probability is not None and not 0 <= min_probability <= 1:
         raise UsageError(f"invalid probability {min_probability:g} (expected from 0 to 1)")
     if threshold is not None and not 0 <= threshold <= 1:
@@ -172,13 +175,13 @@ def make_settings(
     if fdr is not None and not 0 < fdr <= 1:
         raise UsageError(f"invalid false discovery rate {fdr:g} (expected above 0, at most 1)")
     if top is not None:
-        if integer(top, "number of top sites") < 1:
+        top = integer(top, "number of top sites")
+        if top < 1:
             raise UsageError(f"invalid number of top sites {top} (expected 1 or more)")
         if all_sites:
             raise UsageError(
                 "--top and --all-sites cannot be combined: the first one leaves out candidates"
             )
-        top = int(top)
     default, by_symbol = _priors(prior, known)
     priors = [by_symbol.get(m.symbol, m.prior if default is None else default) for m in wanted]
     columns = np.array([known.index(m) for m in wanted])

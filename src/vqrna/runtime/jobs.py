@@ -114,19 +114,27 @@ def run_jobs(
                 if job is None:
                     more = False
                     break
-                try:
-                    pool.start(job)
-                except DataError as error:  # for example a full disk: the next job may succeed
-                    yield Outcome(job, error.exit_code, 0.0, str(error))
+                if failure := _start_in(pool, job):
+                    yield failure
             outcomes = pool.ended()
             for outcome in outcomes:
                 if outcome.lost and outcome.job.name not in again:
                     again.add(outcome.job.name)
-                    pool.start(outcome.job)
+                    if failure := _start_in(pool, outcome.job):
+                        yield failure
                 else:
                     yield outcome
             if pool.running and not outcomes:
                 time.sleep(_TICK)
+
+
+def _start_in(pool: Pool, job: Job) -> Outcome | None:
+    """Start a job; return the outcome of one that cannot start."""
+    try:
+        pool.start(job)
+    except DataError as error:  # for example a full disk: the next job may succeed
+        return Outcome(job, error.exit_code, 0.0, str(error))
+    return None
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from vqrna import config as configs
 from vqrna.config import Config
 from vqrna.data.studies import Study, pool
 from vqrna.data.windows import Windows
-from vqrna.errors import UsageError
+from vqrna.errors import DataError, UsageError
 from vqrna.model import TrainedModel
 from vqrna.model.weights import FILE_NAME, load_model, save_model
 from vqrna.nn.model import Network, build
@@ -83,8 +83,9 @@ def train_network(
     `resume` continues to the same result as an uninterrupted run.
 
     Raises DataError if a class of a type is empty, sites are not in the centre, the folder cannot
-    be written, or its checkpoint is damaged or from a run with other settings or data. Raises
-    UsageError if the folder holds a run and `resume` is False, or the device does not exist.
+    be written, its checkpoint is damaged or from a run with other settings or data, or no epoch has
+    a validation score. Raises UsageError if the folder holds a run and `resume` is False, or the
+    device does not exist.
 
     Parameters
     ----------
@@ -106,7 +107,8 @@ def train_network(
         ``model.safetensors``: for a search, which only compares epochs. Curves are drawn once.
     studies : sequence of Study, optional
         Further windows, with the same modifications. The epoch to keep is then chosen by the mean
-        of two scores: on `valid`, and on the validation windows of the studies.
+        of two scores: on `valid`, and on the validation windows of the studies. Types of a study
+        without modified or unmodified validation windows have no score.
     """
     check_windows(train, valid)
     device_name = choose_device(device).name
@@ -150,6 +152,8 @@ def train_network(
         report.write(folder, state.history, state.best_epoch, curves=calibrate)
         if on_epoch:
             on_epoch(state.history)
+    if not state.best_epoch:
+        raise DataError("the validation score is nan in all epochs, so no weights were kept")
     # Again, for a run that was killed between checkpoint and report
     history = report.write(folder, state.history, state.best_epoch)
     model = load_model(folder / BEST_NAME, device_name)
@@ -197,10 +201,11 @@ def _next_epoch(
         validated = average.network if average is not None else network
         scores = validate(validated, valid, config)
         of_studies = validate_studies(validated, studies, config)
+        scored = any(of_studies.values())
         mean = scores["mean"]
         selected = "auroc" if config.training.select_by == "auroc" else "acc"
         value = mean[selected]
-        if of_studies:
+        if scored:
             value = (value + mean_of_studies(of_studies, selected)) / 2
         state.epoch += 1
         better = value > state.best
@@ -210,7 +215,7 @@ def _next_epoch(
             f"{title}: loss {means['loss']:.4f}, perplexity {means['perplexity']:.0f}, "
             f"{means['codes_used']} of {config.model.codebook_size} codes, "
             f"validation AUROC {mean['auroc']:.4f}, ACC {mean['acc']:.4f}"
-            + (f", studies AUROC {mean_of_studies(of_studies, 'auroc'):.4f}" if of_studies else "")
+            + (f", studies AUROC {mean_of_studies(of_studies, 'auroc'):.4f}" if scored else "")
             + (" (best so far)" if better else "")
         )
     row = {
@@ -223,8 +228,9 @@ def _next_epoch(
         "best": better,
         "valid": scores,
     }
-    if of_studies:
+    if scored:
         row["studies_auroc"] = mean_of_studies(of_studies, "auroc")
+    if of_studies:
         row["studies"] = of_studies
     state.history.append(row)
     return row

@@ -205,7 +205,9 @@ def check_windows(train: Windows, valid: Windows) -> None:
                 )
 
 
-def window_warnings(train: Windows, valid: Windows, config: Config) -> list[str]:
+def window_warnings(
+    train: Windows, valid: Windows, config: Config, studies: Sequence[Study] = ()
+) -> list[str]:
     """Return one line for each problem of the windows that training tolerates."""
     lines = _too_short(train, config.model)
     for m, modification in enumerate(train.modifications):
@@ -222,6 +224,12 @@ def window_warnings(train: Windows, valid: Windows, config: Config) -> list[str]
                     f"{wrong:,} of {total:,} windows of {state} {modification.symbol} have no "
                     f"{_required(modification)} in the centre{reason}"
                 )
+    for study in studies:
+        if not study.types():
+            lines.append(
+                f"the study '{study.name}' has no type with both modified and unmodified "
+                "validation windows: the choice of the best epoch ignores it"
+            )
     return lines
 
 

@@ -141,6 +141,8 @@ def _by_key(
     modification, distance, change = (
         np.concatenate(column) for column in zip(*changes, strict=True)
     )
+    if not len(change):  # np.split would return one part without a key
+        return []
     order = np.lexsort((distance, modification))
     modification, distance, change = modification[order], distance[order], change[order]
     opens = np.flatnonzero(

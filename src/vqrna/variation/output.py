@@ -15,6 +15,7 @@ from vqrna._version import __version__
 from vqrna.errors import UsageError
 from vqrna.formats import text
 from vqrna.formats.bgzip import BgzipWriter
+from vqrna.formats.parquet import open_parquet
 from vqrna.runtime.files import OutputFiles
 from vqrna.variation.effects import CLASSES
 from vqrna.variation.null import NullTable
@@ -216,13 +217,11 @@ class EffectWriter:
                 self._files[name].write(("\t".join(columns) + "\n").encode())
         self._parquet = None
         if "parquet" in formats:
-            import pyarrow.parquet as pq
-
             schema = pa.schema([(name, _PARQUET_TYPES.get(name, pa.string())) for name in COLUMNS])
             metadata = {"vqrna": json.dumps({"version": __version__, **facts})}
             self._schema = schema.with_metadata(metadata)
             path = output.path("variants.parquet")
-            self._parquet = output.enter(pq.ParquetWriter(path, self._schema))
+            self._parquet = output.enter(open_parquet(path, self._schema, "snappy"))
 
     def write(self, part: VariantPart, records: Sequence[VcfRecord], null: NullTable) -> None:
         """Write a part."""

@@ -99,11 +99,12 @@ def make_variant_settings(
         If a name is unknown or a number out of range.
     """
     chosen = make_settings(known, modifications=modifications, prior=prior)
-    for name, number in {"min_delta": min_delta, "min_probability": min_probability}.items():
-        real_number(number, name)
-    whole = {"max_length": max_length, "null_variants": null_variants, "seed": seed}
-    for name, number in whole.items():
-        integer(number, name)
+    # Numbers of numpy become those of Python, which JSON can hold
+    min_delta = real_number(min_delta, "min_delta")
+    min_probability = real_number(min_probability, "min_probability")
+    max_length = integer(max_length, "max_length")
+    null_variants = integer(null_variants, "null_variants")
+    seed = integer(seed, "seed")
     if not 0 < min_delta <= 1:
         raise UsageError(f"invalid --min-delta {min_delta:g} (expected above 0, at most 1)")
     if not 0 < min_probability <= 1:

@@ -13,7 +13,7 @@ from vqrna._version import __version__
 from vqrna.errors import DataError
 from vqrna.model import Model
 from vqrna.prediction.part_files import read_part, write_part
-from vqrna.prediction.parts import PartStore
+from vqrna.prediction.parts import PartStore, SharedPlan
 from vqrna.variation import units
 from vqrna.variation.parts import VariantPart
 from vqrna.variation.settings import VariantSettings
@@ -21,10 +21,20 @@ from vqrna.variation.track_source import TrackSource
 from vqrna.variation.vcf import VcfFile
 
 
+class VariantPlan(SharedPlan):
+    """The entries of a plan of a run."""
+
+    vcf: str
+    digests: dict[str, str]
+    formats: list[str]
+    run: dict[str, Any]
+
+
 class VariantStore(PartStore):
     """A hidden directory of finished parts (see :class:`vqrna.prediction.PartStore`)."""
 
     prefix: ClassVar[str] = ".vqrna-variants-"
+    plan: ClassVar[type[SharedPlan]] = VariantPlan
 
     def read_variants(self, number: int) -> VariantPart | None:
         """Return a part, or None if it is missing or damaged."""
