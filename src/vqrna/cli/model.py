@@ -23,13 +23,13 @@ TrainingData = Annotated[
 OptionalModel = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[MODEL]",
+        metavar="MODEL",
         help="Weights file, folder of a training run, or 'ensemble'.",
         show_default="the shipped model",
     ),
 ]
 
-app = typer.Typer(help="Describe a model and the meaning of its calls.", no_args_is_help=True)
+app = typer.Typer(help="Describe, calibrate and combine models.", no_args_is_help=True)
 
 
 @app.callback()
