@@ -144,11 +144,12 @@ _WINDOWS = {"all": "All windows", "non_overlapping": "Windows that overlap no tr
 
 def show(evaluation: Evaluation) -> None:
     """Print a table per set of windows and of negatives, and one for the masked flanks."""
+    from vqrna.data.benchmark import split_windows
     from vqrna.evaluation import KEPT, NINE
 
     console = new_console(_WIDTH)
     table = evaluation.table
-    console.print(f"[bold]Model {evaluation.model} on {evaluation.split}[/]")
+    console.print(f"[bold]Model {evaluation.model}, {split_windows(evaluation.split)}[/]")
     unmasked = table[table["flanks"] == "none"]
     for (windows, negatives), rows in unmasked.groupby(["windows", "negatives"], sort=False):
         console.print(f"\n[bold]{_WINDOWS[str(windows)]}, {negatives} negatives[/]")
