@@ -171,7 +171,7 @@ def block(measured: dict[str, Any]) -> str:
     on = f", on the GPU {gpu / 1e6:,.2g} million" if gpu else ""
     return (
         f"{table(measured)}\n\n"
-        f"- The network evaluates {round(core, -3):,.0f} nt a second on one core{on}.\n"
+        f"- The network evaluates {round(core, -3):,.0f} nt per second on one core{on}.\n"
         f"- A whole scan takes {times['long']:.1f} times as long for long sequences, "
         f"{times['transcripts']:.1f} times for transcripts of {MEAN:,} nt on average,\n"
         f"  {times['exons']:.1f} times for exons in a genome, which are short and each "

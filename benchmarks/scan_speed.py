@@ -90,7 +90,7 @@ def densely(model: TrainedModel, precision: str) -> Way:
 
 
 def one_core(ways: list[Way], rounds: int = ROUNDS) -> dict[str, float]:
-    """Give nt a second of each way, measured in turn."""
+    """Give nt per second of each way, measured in turn."""
     taken: dict[str, list[float]] = {way.name: [] for way in ways}
     for i in range(rounds + 1):
         for way in ways:
@@ -102,7 +102,7 @@ def one_core(ways: list[Way], rounds: int = ROUNDS) -> dict[str, float]:
 
 
 def two_cores(ways: list[Way], rounds: int = ROUNDS) -> dict[str, float]:
-    """Give nt a second of two threads that do the same at once."""
+    """Give nt per second of two threads that do the same at once."""
     with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
 
         def both(way: Way) -> Way:

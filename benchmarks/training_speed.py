@@ -67,7 +67,7 @@ def table(measured: dict[str, float]) -> str:
     ratio = ours / paper
     return "\n".join(
         [
-            "| on one core, in one run | windows a second |",
+            "| on one core, in one run | windows per second |",
             "|---|---|",
             f"| training the published network, one type, as published | {paper:.0f} |",
             f"| training ours, all eleven types at once | {ours:.0f}: {ratio:.1f} times as many, "

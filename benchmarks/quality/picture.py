@@ -72,7 +72,7 @@ def _dots(
     measure: str,
     windows: str,
 ) -> None:
-    """One row a type, one marker a model."""
+    """One row per modification, one marker per model."""
     axes.grid(axis="y", visible=False)
     for row in range(len(names)):
         axes.axhline(row, color=HAIR, linewidth=0.6, zorder=0)

@@ -30,7 +30,7 @@ from vqrna.prediction import (
     tiles,
 )
 
-pytest.importorskip("ray", reason="needs the extra: pip install 'vqrna[ray]'")
+pytest.importorskip("ray", reason="needs the extra: pip install '.[ray]'")
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),  # of its own older settings
     # Ray leaves closing its sockets and processes to Python's end

@@ -19,7 +19,7 @@ from vqrna.training.losses import classification_loss, distillation_loss
 from vqrna.training.source import Source
 from vqrna.training.teacher import examples, grow
 
-pytest.importorskip("lightgbm", reason="trees need LightGBM (pip install 'vqrna[trees]')")
+pytest.importorskip("lightgbm", reason="trees need LightGBM (pip install '.[trees]')")
 
 
 def auroc(labels: np.ndarray, judged: np.ndarray) -> float:
