@@ -31,7 +31,7 @@ def best_match(tokens: np.ndarray) -> np.ndarray:
 
 
 def main(directory: str) -> None:
-    """Print a row a type."""
+    """Print one row per type."""
     windows = load_benchmark(directory, "train")
     print(f"share of training windows with {ENOUGH} or more of the {len(ADAPTER)} nt {ADAPTER}")
     print("type\tmodified\tunmodified")

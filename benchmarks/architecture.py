@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import runpy
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "vqrna"
@@ -60,12 +61,41 @@ def reduce(imports: dict[str, set[str]]) -> set[tuple[str, str]]:
     }
 
 
+def box_label(unit: str, modules: int) -> str:
+    """Return the text in the box of a package, also its name in the SVG file."""
+    return f"{unit} ({modules})" if modules > 1 else unit
+
+
+def arrow_label(unit: str, needed: str) -> str:
+    """Return the name of an arrow in the SVG file."""
+    return f"{unit} imports {needed}"
+
+
+def drawn_names(picture: Path = PICTURE) -> set[str]:
+    """Return the names of boxes and arrows in the committed SVG file."""
+    root = ElementTree.parse(picture.with_suffix(".svg")).getroot()
+    return {element.get("id", "") for element in root.iter()}
+
+
+def expected_names() -> set[str]:
+    """Return the names of boxes and arrows for the present imports."""
+    imports, modules = read_imports()
+    boxes = {box_label(unit, count) for unit, count in modules.items()}
+    return boxes | {arrow_label(*pair) for pair in reduce(imports)}
+
+
+def _is_dark(color: tuple[float, ...]) -> bool:
+    """Return whether white has more contrast to a colour than black has."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] < 0.18
+
+
 def draw() -> None:
     """Draw and save the picture."""
     import matplotlib.pyplot as plt
     from matplotlib.patches import FancyBboxPatch
 
-    from vqrna.plots.style import save_figure
+    from vqrna.plots.style import INK, save_figure
 
     levels = read_levels()
     imports, modules = read_imports()
@@ -77,24 +107,26 @@ def draw() -> None:
         for column, unit in enumerate(units):
             x = (column - (len(units) - 1) / 2) * 2.0 + 0.5 * (row % 2)
             place[unit] = (x, float(row))
+            fill = colors(0.15 + 0.06 * row)
             axes.add_patch(
                 FancyBboxPatch(
                     (x - width / 2, row - height / 2),
                     width,
                     height,
                     boxstyle="round,pad=0.02,rounding_size=0.08",
-                    facecolor=colors(0.15 + 0.06 * row),
+                    facecolor=fill,
                     edgecolor="#30506e",
                     zorder=2,
                 )
             )
-            count = f"\n{modules[unit]} modules" if modules[unit] > 1 else ""
+            label = box_label(unit, modules[unit])
             axes.text(
-                x, row, unit + count, ha="center", va="center", fontsize=9, zorder=3, color="#111"
-            )
+                x, row, label, ha="center", va="center", fontsize=9, zorder=3,
+                color="white" if _is_dark(fill) else INK, gid=label,
+            )  # fmt: skip
     for unit, needed in sorted(reduce(imports)):
         (x, y), (to_x, to_y) = place[unit], place[needed]
-        axes.annotate(
+        arrow = axes.annotate(
             "",
             xy=(to_x, to_y + height / 2 + 0.03),
             xytext=(x, y - height / 2 - 0.03),
@@ -107,10 +139,13 @@ def draw() -> None:
             },
             zorder=1,
         )
+        assert arrow.arrow_patch is not None
+        arrow.arrow_patch.set_gid(arrow_label(unit, needed))
     axes.set_xlim(-4.0, 4.4)
     axes.set_ylim(-0.6, len(levels) - 0.4)
     axes.axis("off")
-    axes.set_title("Packages of vqrna: each imports only from rows below", fontsize=10)
+    title = "Packages of vqrna (number of modules): each imports only from rows below"
+    axes.set_title(title, fontsize=10)
     save_figure(figure, PICTURE)
 
 

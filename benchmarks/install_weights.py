@@ -2,6 +2,7 @@
 
 The atlas of the codes and the kept results that depend on the network alone stay valid where only
 the calibration changed; they then get the new hash. ``make install-weights`` computes all again.
+``--cards`` only writes the model cards of the shipped weights again.
 """
 
 from __future__ import annotations
@@ -86,9 +87,14 @@ def install(run: str, target: Path, chosen: str = "") -> TrainedModel:
     target.with_name("SHA256SUMS").write_text("".join(sums), encoding="utf-8")
     installed = load_model(target, device="cpu")
     assert isinstance(installed, TrainedModel)
-    target.with_suffix(".md").write_text(describe(installed).to_markdown(), encoding="utf-8")
+    write_card(installed, target)
     print(f"installed {target.name}: {target.stat().st_size / 1e6:.1f} MB, {installed.hash}")
     return installed
+
+
+def write_card(model: Model, target: Path) -> None:
+    """Write the model card beside the weights."""
+    target.with_suffix(".md").write_text(describe(model).to_markdown(), encoding="utf-8")
 
 
 def without_folders(facts: dict[str, Any]) -> dict[str, Any]:
@@ -100,10 +106,17 @@ def without_folders(facts: dict[str, Any]) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Install the weights of a run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", help="folder of a run, or a file of weights")
+    parser.add_argument("run", nargs="?", help="folder of a run, or a file of weights")
     parser.add_argument("chosen", nargs="?", default="", help="how the training was chosen")
     parser.add_argument("--name", choices=NAMED, default="shipped", help="which weights these are")
+    parser.add_argument("--cards", action="store_true", help="only write the model cards again")
     args = parser.parse_args(arguments)
+    if args.cards:
+        for target in NAMED.values():
+            write_card(load_model(target, device="cpu"), target)
+        return
+    if args.run is None:
+        parser.error("name a run, or --cards")
     if args.name != "shipped":
         install(args.run, NAMED[args.name], args.chosen)
         return

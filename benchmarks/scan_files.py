@@ -171,7 +171,7 @@ def table(measured: dict[str, Any]) -> str:
     if "many" in measured:
         lines += [
             "",
-            "| random records, one thread | records per second of processor time, with start |",
+            "| random records, one thread | records per second of processor time, start included |",
             "|---|---|",
         ]
     for name, each in measured.get("many", {}).items():

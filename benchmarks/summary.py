@@ -20,7 +20,7 @@ def read(name: str) -> Any:
 
 
 def by_modification() -> str:
-    """Return one row a modification: between windows, within a window, and in a scan."""
+    """Return one row per modification: between windows, within a window, and in a scan."""
     windows, scans = read("validation")["results"], read("evaluation")
     lines = [
         "| modification | AUROC | AUROC, no overlap | AUROC of the site within 250 nt "

@@ -14,6 +14,7 @@ import typer.main
 
 from vqrna._version import __version__
 from vqrna.cli import app
+from vqrna.cli.commands import argument_usage
 
 
 def escape(text: str) -> str:
@@ -55,7 +56,7 @@ def page(words: tuple[str, ...], command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not p.hidden]
     subcommands = getattr(command, "commands", {})
-    usage = [p.metavar or p.name.upper() for p in arguments]
+    usage = [argument_usage(p) for p in arguments]
     usage += ["COMMAND", "[ARGS]..."] if subcommands else []
     lines += [".SH SYNOPSIS", f".B {escape(' '.join(words))}"]
     lines.append(escape(" ".join(["[OPTIONS]" if options else "", *usage]).strip()))

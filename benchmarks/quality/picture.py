@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.quality.kept import KeptCells, Scored
 from benchmarks.quality.statistics import MEAN, Measured
+from matplotlib.lines import Line2D
 
 from vqrna.plots.style import BLUE, FAINT, GREEN, HAIR, INK, ORANGE, PURPLE, new_figure, style
 
@@ -53,10 +54,12 @@ def draw_picture(gathered: KeptCells, measured: Measured) -> Figure:
         _dots(axes[1], models, measured, where, names, "within", windows)
         axes[1].set_title("Where in the window\nthe site among bases of its kind")
         axes[1].set_xlabel("AUROC within windows")
-        _against(axes[2], models, measured, where, names)
+        titles = {m.label: m.title for m in gathered.models}
+        compared = _against(axes[2], titles, measured, where, names)
         axes[0].set_yticks(range(len(names)), [_title(name) for name in names])
         axes[0].set_ylim(len(names) - 0.4, -0.6)
-        _legend(figure, [m for m in gathered.models if _has(measured, m.label, where)])
+        shown = [m for m in gathered.models if _has(measured, m.label, where)]
+        _legend(figure, shown, compared)
     return figure
 
 
@@ -69,7 +72,7 @@ def _dots(
     measure: str,
     windows: str,
 ) -> None:
-    """One row a type, one marker a model."""
+    """One row per modification, one marker per model."""
     axes.grid(axis="y", visible=False)
     for row in range(len(names)):
         axes.axhline(row, color=HAIR, linewidth=0.6, zorder=0)
@@ -86,16 +89,30 @@ def _dots(
 
 
 def _against(
-    axes: Axes, models: Sequence[str], measured: Measured, where: str, names: Sequence[str]
-) -> None:
-    """Draw paired differences to the trees with their intervals: ours, or trees+."""
+    axes: Axes, titles: Mapping[str, str], measured: Measured, where: str, names: Sequence[str]
+) -> list[Line2D]:
+    """Draw paired differences to the trees with their intervals: ours, or trees+.
+
+    Parameters
+    ----------
+    titles : mapping of str to str
+        Name of each model for a reader, by label.
+
+    Returns
+    -------
+    list of matplotlib.lines.Line2D
+        Entries of the legend.
+    """
     one = next(
-        (m for m in models if m.partition("@")[0] == "ours" and _has(measured, m, where)), "trees+"
+        (m for m in titles if m.partition("@")[0] == "ours" and _has(measured, m, where)), "trees+"
     )
+    handles = []
     axes.grid(axis="y", visible=False)
     axes.axvline(0, color=INK, linewidth=0.8)
     color = LOOKS[one.partition("@")[0]][0]
     others = [m for m in ("trees", "trees+") if m != one and _has(measured, m, where)]
+    if not _has(measured, one, where):
+        others = []
     for other, shift, filled in zip(others, (-0.14, 0.14), (color, "white"), strict=False):
         for row, name in enumerate(names):
             mine, theirs = (measured.get(m, where, name) for m in (one, other))
@@ -105,21 +122,19 @@ def _against(
             at = row + shift if len(others) > 1 else row
             axes.plot(difference.bounds, [at, at], color=color, linewidth=1.4)
             axes.plot([difference.value], [at], "o", color=color, markersize=4, mfc=filled)
-    note = "\nminus trees+ (hollow)" if len(others) > 1 else ""
-    axes.set_title(
-        f"{one.replace('ours', 'vqrna')} minus trees{' (filled)' * bool(note)}{note or chr(10)}"
-    )
-    axes.set_xlabel("difference of AUROC, paired,\n95 % interval")
+        label = f"{titles[one]} minus {titles[other]}"
+        handles.append(Line2D([], [], color=color, marker="o", ms=4, mfc=filled, label=label))
+    axes.set_title(f"{titles.get(one, 'models')} minus trees\npaired, with 95 % intervals")
+    axes.set_xlabel("difference of AUROC")
+    return handles
 
 
 def _has(measured: Measured, label: str, where: str) -> bool:
     return any(key[:2] == (label, where) for key in measured.values)
 
 
-def _legend(figure: Figure, models: Sequence[Scored]) -> None:
-    """Name the models that are drawn below the picture."""
-    from matplotlib.lines import Line2D
-
+def _legend(figure: Figure, models: Sequence[Scored], compared: Sequence[Line2D]) -> None:
+    """Name the models that are drawn below the picture, and those that are compared."""
     handles = []
     for model in models:
         color, marker = LOOKS[model.spec.name]
@@ -128,7 +143,7 @@ def _legend(figure: Figure, models: Sequence[Scored]) -> None:
             Line2D([], [], color=color, marker=marker, linestyle="", markersize=5,
                    markerfacecolor=filled, label=model.title)
         )  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    figure.legend(handles=[*handles, *compared], loc="outside lower center", ncols=4)
 
 
 def _title(name: str) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 import typer
 
+from vqrna.cli.commands import argument_usage
+
 FUNCTIONS: dict[str, tuple[str, ...]] = {
     "predict": ("vqrna.predict",),
     "variants": ("vqrna.variants",),
@@ -98,7 +100,7 @@ def command_page(command: Command) -> str:
     """Return the reference page of a command as Markdown."""
     parameters = [p for p in command.command.params if not p.hidden and p.name != "help"]
     arguments = [p for p in parameters if p.param_type_name == "argument"]
-    words = [p.metavar or p.name.upper() for p in arguments]
+    words = [argument_usage(p) for p in arguments]
     words += [f"{p.opts[0]} {p.metavar}" for p in parameters if p not in arguments and p.required]
     lines = [f"# vqrna {command.name}", "", _text(command.command.help), "", "```text"]
     lines += [" ".join(["vqrna", command.name, *words, "[OPTIONS]"]), "```", ""]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from vqrna._version import __version__
+from vqrna.errors import missing_extra
 from vqrna.runtime.devices import choose_device, fast_bfloat16, nvidia_driver
 
 State = Literal["ok", "absent", "broken"]
@@ -75,9 +76,9 @@ def _packages() -> list[Check]:
         try:
             checks.append(Check(group, name, metadata.version(name)))
         except metadata.PackageNotFoundError:
-            wanted = f"'vqrna[{extra[1]}]'" if extra else name
+            hint = missing_extra(extra[1]) if extra else f"pip install {name}"
             state: State = "absent" if ";" in line else "broken"  # an extra, or for other systems
-            checks.append(Check(group, name, f"missing: pip install {wanted}", state))
+            checks.append(Check(group, name, f"missing: {hint}", state))
     return checks
 
 

@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from vqrna.errors import DataError, UsageError
+from vqrna.errors import DataError, UsageError, missing_extra
 
 MAX_BYTES = 1 << 17
 """Largest file that is read; configurations have a few thousand bytes."""
@@ -78,7 +78,7 @@ def read_yaml(path: Path) -> Any:
     try:
         import yaml
     except ImportError:
-        raise UsageError("YAML files need the extra: pip install 'vqrna[tune]'") from None
+        raise UsageError(f"YAML files need PyYAML: {missing_extra('tune')}") from None
 
     class BoundedLoader(yaml.SafeLoader):
         """Count values and depth while the document is composed, before anything is built."""

@@ -69,3 +69,14 @@ class UsageError(VqrnaError):
     """The command or call is invalid, such as an unknown name or a value out of range (exit 2)."""
 
     exit_code = 2
+
+
+def missing_extra(extra: str) -> str:
+    """Return how to install an optional part of vqrna, to follow what needs it.
+
+    Parameters
+    ----------
+    extra : str
+        Name of the extra in ``pyproject.toml``.
+    """
+    return f"install it with pip install '.[{extra}]' in the folder of the repository"

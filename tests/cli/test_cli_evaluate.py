@@ -67,7 +67,7 @@ def test_tables_on_the_terminal(vqrna_main, data, loaded):
     assert done.code == 0
     assert loaded == [(None, "cpu")]
     for words in (
-        "Model beef on valid",
+        "Model beef, validation windows",
         "All windows, random negatives",
         "Windows that overlap no training window, hard negatives",
         "AUROC, flanks masked beyond 25 nt",

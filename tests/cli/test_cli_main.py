@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import typer
 import vqrna
 from vqrna import cli
 from vqrna.cli.commands import COMMANDS as LISTED
-from vqrna.errors import DataError, UsageError
+from vqrna.errors import DataError, UsageError, missing_extra
 from vqrna.runtime.provenance import command_line
 
 ROOT = typer.main.get_command(cli.app)
@@ -45,6 +46,45 @@ def raising(error):
         raise error
 
     return function
+
+
+@pytest.mark.parametrize("words", [[], ["model"], *COMMANDS], ids=" ".join)
+def test_flags_have_no_type_and_the_usage_no_braces(vqrna_main, monkeypatch, words):
+    monkeypatch.setenv("COLUMNS", "150")
+    done = vqrna_main(*words, "--help")
+    assert "--help" in done.out
+    assert "<bool>" not in done.out
+    usage = next(line for line in done.out.splitlines() if "Usage:" in line)
+    assert not re.search(r"[{}]|\[\[", usage), usage
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        ("predict", "vqrna predict [OPTIONS] FASTA..."),
+        ("compare", "vqrna compare [OPTIONS] SITES BED"),
+        ("model info", "vqrna model info [OPTIONS] [MODEL]"),
+        ("model combine", "vqrna model combine [OPTIONS] MODEL..."),
+        ("data split", "vqrna data split [OPTIONS] [SOURCE]"),
+    ],
+)
+def test_the_usage_names_arguments_plainly(vqrna_main, words, usage):
+    assert f"Usage: {usage} " in vqrna_main(*words.split(), "--help").out
+
+
+def test_the_hint_of_every_extra_names_one_of_the_package():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    package = Path(vqrna.__file__).parent
+    sources = {path: path.read_text("utf-8") for path in package.rglob("*.py")}
+    # The packages are not published: no hint may name vqrna[...]
+    assert [str(path) for path, text in sources.items() if "vqrna[" in text] == []
+    named = [extra for text in sources.values() for extra in re.findall(r"_extra\('(\w+)'\)", text)]
+    assert len(named) >= 9
+    assert set(named) <= set(extras)
+    assert missing_extra("web") == (
+        "install it with pip install '.[web]' in the folder of the repository"
+    )
 
 
 def test_help_names_every_command_and_an_example(vqrna_main, monkeypatch):

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from vqrna.errors import missing_extra
+
 pytest.importorskip("fastapi", reason="needs vqrna[web]")
 
 
@@ -70,7 +72,7 @@ def test_a_missing_extra(vqrna_main, tmp_path, monkeypatch, package):
         monkeypatch.delitem(sys.modules, name)
     done = vqrna_main("serve", "--data", tmp_path)
     assert done.code == 2
-    assert "pip install 'vqrna[web]'" in done.err
+    assert done.err.endswith(f"needs the package '{package}': {missing_extra('web')}\n")
     assert len(done.err.strip().splitlines()) == 1
 
 

@@ -3,7 +3,9 @@
 import pytest
 
 from hand_cells import TOML, cell, write_data
+from vqrna.cli import study
 from vqrna.studies import CellStore
+from vqrna.studies.ablations import ABLATIONS
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +17,12 @@ def data(tmp_path_factory):
 def settings(tmp_path):
     (tmp_path / "tiny.toml").write_text(TOML)
     return ("--config", tmp_path / "tiny.toml", "--epochs", 1, "--resamples", 10, "--device", "cpu")
+
+
+def test_the_help_names_every_ablation(vqrna_main):
+    assert list(study.ABLATIONS) == [ablation.key for ablation in ABLATIONS]
+    shown = " ".join(vqrna_main("ablate", "--help").out.replace("│", " ").split())
+    assert all(f"{ablation.key}," in shown or f"{ablation.key}." in shown for ablation in ABLATIONS)
 
 
 def test_a_plan_is_shown_and_nothing_made(vqrna_main, data, settings, tmp_path):

@@ -224,3 +224,26 @@ def test_the_command_writes_all_files_and_tells_the_rest(vqrna_main, tmp_path, m
     }  # fmt: skip
     assert {row["modification"] for row in told["false_calls"]} == {"Am", "Psi"}
     assert told["localisation"][0]["low"] is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "which"),
+    [(False, "all validation windows"), (True, "validation windows without overlap")],
+)
+def test_pictures_name_their_windows(reference, which):
+    windows = labelled()
+    against = windows if reference else None
+    found = evaluate(
+        calling_model(), windows, split="valid", reference=against, full=True, resamples=0
+    )
+    figures = position_figures(found, windows.modifications)
+    assert figures["cross_types"].get_suptitle() == f"Called sites (percent), {which}"
+    legend = figures["reliability"].legends[0]
+    assert legend.get_title().get_text() == f"Reliability, {which}"
+
+
+def test_ticks_of_reliability_have_a_leading_zero():
+    windows = labelled()
+    found = evaluate(calling_model(), windows, full=True, resamples=0)
+    figure = position_figures(found, windows.modifications)["reliability"]
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["0", "0.5", "1"]

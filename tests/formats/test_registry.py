@@ -3,9 +3,16 @@
 import pytest
 from example_sites import describe, make_sites
 
+from vqrna.cli.options import FORMATS
 from vqrna.formats import WRITERS, writers
 from vqrna.formats.registry import SiteWriter, register
 from vqrna.formats.tracks import TrackWriter
+
+
+def test_the_help_names_every_format(vqrna_main):
+    assert sorted(FORMATS) == sorted(WRITERS)
+    shown = " ".join(vqrna_main("predict", "--help").out.replace("│", " ").split())
+    assert all(f"{name}," in shown or f"{name}." in shown for name in WRITERS)
 
 
 @pytest.fixture

@@ -90,6 +90,9 @@ def test_files(found, tmp_path):
     }  # fmt: skip
     record = json.loads((tmp_path / "run.json").read_text())
     assert (record["model"], record["settings"]["split"]) == ("beef", "valid")
+    used = int((found.usage > 0).sum())
+    about = f"{used} of 16 codes of model beef are used in validation windows."
+    assert about in (tmp_path / "atlas.html").read_text(encoding="utf-8")
     table = pd.read_csv(tmp_path / "codebook.tsv", sep="\t")
     assert len(table) == 16
     assert len(table.nearest[0].split(",")) == 5

@@ -107,7 +107,7 @@ def test_umap_where_it_is_installed_else_pca(monkeypatch):
     assert drawn.xy.mean() == pytest.approx(100)
     monkeypatch.setattr(embedding, "has_umap", lambda: False)
     assert project(features, "auto").method == "pca"
-    with pytest.raises(UsageError, match=r"vqrna\[umap\]"):
+    with pytest.raises(UsageError, match=r"pip install '\.\[umap\]'"):
         project(features, "umap")
     with pytest.raises(UsageError, match="tsne"):
         project(features, "tsne")

@@ -53,7 +53,7 @@ def test_no_motif_gives_an_empty_table(monkeypatch):
 
 def test_a_missing_library_is_told_in_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "memelite", None)
-    with pytest.raises(UsageError, match=r"memelite: pip install 'vqrna\[motifs\]'"):
+    with pytest.raises(UsageError, match=r"memelite: install it with pip install '\.\[motifs\]'"):
         compare([motif("a_1", "GGACU")], KNOWN)
 
 

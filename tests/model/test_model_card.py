@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from vqrna.model import ModelSet
 from vqrna.model.familiarity import Familiarity
 from vqrna.model.model_card import LIMITS, describe
 from vqrna.model.training_sketch import TrainingSketch
+from vqrna.model.weights import NAMED, load_model
 
 
 def rows(page: str, section: str) -> list[list[str]]:
@@ -56,7 +58,7 @@ def test_the_page_holds_a_row_for_each_type_and_tier():
     page = describe(calling_model()).to_markdown()
     assert page.startswith("# Model card\n")
     assert page.endswith("\n")
-    types = rows(page, "Types")
+    types = rows(page, "Modifications")
     assert [row[0] for row in types] == list(SYMBOLS)
     assert types[0][1:8] == ["A", "0.0003", "1,200 / 1,100", "30 / 20", "0.910", "0.820", "0.600"]
     assert types[2][1] == "BCA"
@@ -67,6 +69,32 @@ def test_the_page_holds_a_row_for_each_type_and_tier():
         assert f"- {limit}\n" in page
     widths = {len(row) for row in types}, {len(row) for row in tiers}
     assert all(len(width) == 1 for width in widths)
+
+
+def test_tiers_that_no_site_reaches_have_no_row():
+    model = calling_model()
+    first, second, *others = model.tiers
+    unreached = dataclasses.replace(second, recall=0.0004)
+    model = dataclasses.replace(model, tiers=(first, unreached, *others))
+    page = describe(model).to_markdown()
+    tiers = rows(page, "Confidence tiers")
+    assert len(tiers) == len(model.tiers) - 1
+    assert [second.modification, second.window, second.tier] not in [row[:3] for row in tiers]
+    assert page.count("rows with a recall of 0.000 are left out") == 1
+    assert len(describe(model).types[0].tiers) == 9  # the JSON has all
+
+
+@pytest.mark.parametrize("path", sorted({*NAMED.values()}), ids=lambda path: path.stem)
+def test_the_cards_of_shipped_weights_are_current(path):
+    page = describe(load_model(path, device="cpu")).to_markdown()
+    command = "run `python benchmarks/install_weights.py --cards`"
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == page, command
+
+
+def test_the_page_says_modification_and_near():
+    page = describe(calling_model()).to_markdown()
+    own = page.split("## Limits")[0]
+    assert not re.search(r"\b(types?|off site|beside|floor|sketch)\b", own, re.IGNORECASE)
 
 
 def test_the_card_says_type_by_type_what_a_call_points_at():
@@ -123,7 +151,7 @@ def test_a_set_is_described_as_one_model():
     assert card.epochs == "0 of 4, 1 of 4"
     assert card.command == "not trained here"
     assert math.isnan(card.types[0].p_value_floor)
-    assert "## Types" in card.to_markdown()
+    assert "## Modifications" in card.to_markdown()
 
 
 @pytest.mark.parametrize("word", ["prevalence", "CpG", "human", "diagnosis"])
@@ -141,8 +169,8 @@ def test_a_card_tells_what_can_be_flagged():
         plain, familiarity=Familiarity(nothing, nothing, nothing, nothing), sketch=sketch
     )
     card = describe(model)
-    assert card.flags == ("ood", "in_training (a sketch of 1,200 windows)")
-    assert "- flags: ood, in_training (a sketch of 1,200 w" in card.to_markdown()
+    assert card.flags == ("ood", "in_training (training sequences of 1,200 windows)")
+    assert "- flags: ood, in_training (training sequences of 1,200 w" in card.to_markdown()
     assert describe(ModelSet((plain, model))).flags == card.flags
 
 

@@ -18,7 +18,7 @@ def table_for(tokens, rate=0.05, seed=0):
     sequence, parts = decode(tokens), []
     for m in MODIFICATIONS:
         at = np.flatnonzero(m.candidates(tokens))
-        score = rng.random(len(at))
+        probability = rng.random(len(at))
         call = np.where(rng.random(len(at)) < rate, rng.choice(["low", "medium", "high"]), "")
         parts.append(
             pd.DataFrame(
@@ -27,7 +27,7 @@ def table_for(tokens, rate=0.05, seed=0):
                     "position": at + 1,
                     "base": [sequence[i] for i in at],
                     "modification": m.symbol,
-                    "score": score,
+                    "probability": probability,
                     "call": call,
                 }
             )
@@ -59,7 +59,7 @@ def test_calls_are_marked_by_tier_and_named():
             "position": [10, 40, 70, 90],
             "base": list("AAAA"),
             "modification": "m6A",
-            "score": [0.7, 0.8, 0.9, 0.2],
+            "probability": [0.7, 0.8, 0.9, 0.2],
             "call": ["low", "medium", "high", ""],
         }
     )
@@ -69,6 +69,19 @@ def test_calls_are_marked_by_tier_and_named():
     assert [tuple(line.get_xdata()) for line in marks] == [(10,), (40,), (70,)]
     assert len({line.get_markerfacecolor() for line in marks}) == 3
     assert "3 of 4" in {text.get_text() for text in ax.texts}
+
+
+def test_heights_are_square_roots_of_probabilities_with_labelled_ticks():
+    columns = {"base": list("AA"), "modification": "m6A", "call": ["", "medium"]}
+    table = pd.DataFrame({"position": [3, 6], "probability": [0.01, 0.25], **columns})
+    figure = site_tracks(table.assign(score=0.99), "s", 9, MODIFICATIONS)
+    (ax,) = figure.axes
+    ends = [tuple(segment[1]) for segment in ax.collections[0].get_segments()]
+    assert ends == [(3, 0.1), (6, 0.5)]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "0.1", "0.5", "1"]
+    assert ax.get_yticks() == pytest.approx(np.sqrt([0, 0.1, 0.5, 1]))
+    first = figure.legends[0].get_texts()[0].get_text()
+    assert first == "probability of a candidate (square-root scale)"
 
 
 def test_only_types_with_candidates_have_a_row_in_the_given_order():
@@ -102,12 +115,13 @@ def test_letters_stand_below_a_short_sequence_only():
 def test_thinned_sticks_keep_the_highest():
     _, table = random_table(20000, rate=0)
     at = table.index[table["modification"] == "m7G"][123]
-    table["score"] *= 0.5
-    table.loc[at, "score"] = 0.99
+    table["probability"] *= 0.5
+    table.loc[at, "probability"] = 0.99
     sticks = site_tracks(table, "s", 20000, MODIFICATIONS).axes[-1].collections[0]
     ends = np.array([segment[1] for segment in sticks.get_segments()])
     assert len(ends) <= 1400
-    assert tuple(ends[ends[:, 1].argmax()]) == (table.loc[at, "position"], 0.99)
+    highest = ends[ends[:, 1].argmax()]
+    assert tuple(highest) == (table.loc[at, "position"], pytest.approx(np.sqrt(0.99)))
 
 
 def test_no_candidate_is_said(tmp_path):
@@ -120,9 +134,15 @@ def test_no_candidate_is_said(tmp_path):
 
 def test_tiers_of_any_names(tmp_path):
     table = pd.DataFrame(
-        {"position": [5], "base": ["A"], "modification": "Am", "score": [0.9], "call": ["sure"]}
+        {
+            "position": [5],
+            "base": ["A"],
+            "modification": "Am",
+            "probability": [0.9],
+            "call": ["sure"],
+        }
     )
     figure = site_tracks(table, "s", 9, MODIFICATIONS, ("sure",), sequence="ACGUACGUA")
-    assert figure.axes[0].lines[3].get_markerfacecolor() == MODIFICATIONS[0].color
+    assert figure.axes[0].lines[4].get_markerfacecolor() == MODIFICATIONS[0].color
     assert [t.get_text() for t in figure.legends[0].get_texts()][1] == "called, sure confidence"
     save_figure(figure, tmp_path / "x")

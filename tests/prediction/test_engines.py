@@ -20,7 +20,7 @@ from vqrna.prediction.scoring import score_unit
 @pytest.mark.parametrize("name", ENGINES)
 def test_the_key_of_an_engine_is_its_name(name):
     if name == "ray":
-        pytest.importorskip("ray", reason="needs the extra: pip install 'vqrna[ray]'")
+        pytest.importorskip("ray", reason="needs the extra: pip install '.[ray]'")
     assert engine_class(name).name == name
 
 

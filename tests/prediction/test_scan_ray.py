@@ -18,7 +18,7 @@ from ray_stand_ins import PIECE, OnlyHere, SmallPieces, Waiting
 
 import vqrna
 from seeded import calling_model, files_in, letters, write_fasta
-from vqrna.errors import DataError
+from vqrna.errors import DataError, missing_extra
 from vqrna.model.weights import save_model
 from vqrna.prediction import (
     FastaSource,
@@ -30,7 +30,7 @@ from vqrna.prediction import (
     tiles,
 )
 
-pytest.importorskip("ray", reason="needs the extra: pip install 'vqrna[ray]'")
+pytest.importorskip("ray", reason="needs the extra: pip install '.[ray]'")
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),  # of its own older settings
     # Ray leaves closing its sockets and processes to Python's end
@@ -282,8 +282,5 @@ def test_what_cannot_be_is_refused_in_one_line(vqrna_main, saved, tmp_path, monk
     assert (told.code, "known: threads, ray" in told.err) == (2, True)
     monkeypatch.setitem(sys.modules, "ray", None)
     code, told = refused(vqrna_main, saved, fasta, "--out", out)
-    assert (code, told) == (
-        2,
-        "vqrna: error: --engine ray needs the extra: pip install 'vqrna[ray]'\n",
-    )
+    assert (code, told) == (2, f"vqrna: error: --engine ray needs Ray: {missing_extra('ray')}\n")
     assert not out.exists()

@@ -118,7 +118,11 @@ def test_a_killed_study_goes_on_from_its_checkpoint_to_the_same_end(data, tmp_pa
 def test_one_network_each_is_a_cell_too(data, tmp_path, quick):
     source = from_benchmark(data)
     made = plan_ablations(source, data, tiny(epochs=1), ["one-each", "no-quantizer"])
-    assert [v.name for v in made.variants] == ["full", "no quantiser", "one network a type"]
+    assert [v.name for v in made.variants] == [
+        "full",
+        "no quantiser",
+        "one network per modification",
+    ]
     identity = list(made.cells())[2]
     cell = run_cell(identity, source, tmp_path / "run", CellStore(tmp_path), resamples=10)
     assert {p.name for p in (tmp_path / "run").iterdir() if p.is_dir()} == {"Am", "Cm"}
@@ -167,7 +171,7 @@ def test_ablations_are_those_that_change_something(data):
     source = from_benchmark(data)
     names = [v.name for v in plan_ablations(source, data, tiny()).variants]
     assert names[0] == "full"
-    assert {"no quantiser", "no reconstruction loss", "one network a type"} <= set(names)
+    assert {"no quantiser", "no reconstruction loss", "one network per modification"} <= set(names)
     assert {"64 codes", "context of 201 nt"} <= set(names)
     assert "context of 51 nt" not in names  # it has that already
     with pytest.raises(UsageError, match="'context-51' changes nothing here"):
@@ -175,7 +179,7 @@ def test_ablations_are_those_that_change_something(data):
     with pytest.raises(UsageError, match="'x' is unknown"):
         plan_ablations(source, data, tiny(), ["x"])
     single = plan_ablations(source.only(0), data, tiny())
-    assert "one network a type" not in [v.name for v in single.variants]
+    assert "one network per modification" not in [v.name for v in single.variants]
 
 
 def test_lengths_that_cannot_be_are_refused(data):

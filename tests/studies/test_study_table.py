@@ -142,7 +142,7 @@ def test_cells_that_make_no_one_table_are_refused():
     with pytest.raises(DataError, match="no cells yet"):
         check_one_series([])
     mixed = [cell("51 nt"), cell("101 nt", epochs=9)]
-    with pytest.raises(DataError, match=r"several studies.*epochs: 2, 9; types: Am Cm"):
+    with pytest.raises(DataError, match=r"several studies.*epochs: 2, 9; modifications: Am Cm"):
         check_one_series(mixed)
     for other in ("51 nt", "101 nt"):
         with pytest.raises(DataError, match="several studies"):

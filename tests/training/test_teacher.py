@@ -19,7 +19,7 @@ from vqrna.training.losses import classification_loss, distillation_loss
 from vqrna.training.source import Source
 from vqrna.training.teacher import examples, grow
 
-pytest.importorskip("lightgbm", reason="trees need LightGBM (pip install 'vqrna[trees]')")
+pytest.importorskip("lightgbm", reason="trees need LightGBM (pip install '.[trees]')")
 
 
 def auroc(labels: np.ndarray, judged: np.ndarray) -> float:
@@ -195,5 +195,5 @@ def test_a_network_learns_from_the_teacher(tmp_path, windows, monkeypatch, no_cu
 
 def test_without_lightgbm_one_line_says_what_to_install(tmp_path, windows, monkeypatch):
     monkeypatch.setitem(sys.modules, "lightgbm", None)
-    with pytest.raises(UsageError, match=r"pip install 'vqrna\[trees\]'"):
+    with pytest.raises(UsageError, match=r"LightGBM .*: install it with pip install '\.\[trees\]'"):
         training.train(Source(windows, windows), tmp_path, tiny(teacher="trees"))

@@ -12,7 +12,7 @@ from genes import results, write_inputs
 
 from vqrna.variation import units
 
-pytest.importorskip("ray", reason="needs the extra: pip install 'vqrna[ray]'")
+pytest.importorskip("ray", reason="needs the extra: pip install '.[ray]'")
 psutil = pytest.importorskip("psutil")
 
 UNIT = 9

@@ -25,7 +25,7 @@ from vqrna.cli.tables import plural, report_files
 
 def attention(
     fasta: Annotated[
-        Path | None, typer.Argument(metavar="[FASTA]", help="Sequences; called sites are analysed.")
+        Path | None, typer.Argument(metavar="FASTA", help="Sequences; called sites are analysed.")
     ] = None,
     *,
     modification: OneType,

@@ -23,7 +23,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("Predict", "compare", "Compare predicted with known sites: precision, recall and enrichment."),
     ("Predict", "multiqc", "Write tables of predictions for MultiQC, and a file of versions."),
     ("Predict", "serve", "Serve the web page and the API."),
-    ("Predict", "model", "Describe a model and the meaning of its calls."),
+    ("Predict", "model", "Describe, calibrate and combine models."),
     ("Train", "train", "Train a model; the best epoch is selected on validation windows only."),
     ("Train", "tune", "Search hyper-parameters for the best score on validation windows."),
     ("Train", "evaluate", "Measure a model on labelled windows, with 95 % intervals."),
@@ -57,15 +57,54 @@ _MODULES = {"lengths": "study", "ablate": "study"}
 """Modules of commands whose module has another name."""
 
 
+def argument_usage(argument: Any) -> str:
+    """Return an argument as usage lines show it: ``FASTA``, ``FASTA...`` or ``[FASTA]``."""
+    name = str(argument.metavar or argument.name.upper())
+    return name if argument.required else f"[{name}]"
+
+
+class _PlainHelp:
+    """Help in which flags have no type, and the usage has brackets for what is optional only."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, flags with an empty type (by default ``<bool>``)."""
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+        return parameters
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage line; typer writes ``{FASTA...}...``."""
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
+        plain = {
+            piece: argument_usage(p)
+            for p in self.get_params(ctx)
+            if p.param_type_name == "argument"
+            for piece in p.get_usage_pieces(ctx)
+        }
+        return [plain.get(piece, piece) for piece in pieces]
+
+
+class _Command(_PlainHelp, TyperCommand):
+    pass
+
+
+class _Group(_PlainHelp, TyperGroup):
+    pass
+
+
 def _load_command(panel: str, name: str) -> Any:
     """Import a command."""
     module = import_module(f"vqrna.cli.{_MODULES.get(name, name)}")
     own = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False)
     own.callback()(lambda: None)
     if hasattr(module, "app"):
-        own.add_typer(module.app, name=name, rich_help_panel=panel)
+        for subcommand in module.app.registered_commands:
+            subcommand.cls = _Command
+        own.add_typer(module.app, name=name, cls=_Group, rich_help_panel=panel)
     else:
-        own.command(name, rich_help_panel=panel)(getattr(module, name))
+        own.command(name, cls=_Command, rich_help_panel=panel)(getattr(module, name))
     group: Any = typer.main.get_command(own)
     return group.commands[name]
 
@@ -93,7 +132,7 @@ class _Commands(Mapping[str, Any]):
         return name in self._names
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(_PlainHelp, TyperGroup):
     """List commands without importing them, in the order of `COMMANDS`."""
 
     def __init__(self, **attributes: Any) -> None:

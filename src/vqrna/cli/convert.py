@@ -11,7 +11,9 @@ from vqrna.cli.options import option, weights_option
 
 
 def convert(
-    file: Annotated[Path, typer.Argument(help="State dict of the published layout (.pth).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="State dict of the published layout (.pth).")
+    ],
     modification: Annotated[list[str], option("Modifications, in the order of the outputs.")],
     out: Annotated[Path, weights_option("Weights file to write (.safetensors).")],
     length: Annotated[int, option("Window length in nt (not stored in the weights).")] = 501,

@@ -25,18 +25,21 @@ app = typer.Typer(
     help="Download, check and split data sets.", no_args_is_help=True, rich_markup_mode="rich"
 )
 
-Modifications = Annotated[
-    list[str] | None,
-    option("Such as m6A,Psi.", names=("--modifications", "-m"), default="all", metavar="LIST"),
-]
-
 
 @app.command()
 def fetch(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the data.")],
-    modifications: Modifications = None,
+    modifications: Annotated[
+        list[str] | None,
+        option(
+            "Modifications, such as m6A,Psi.",
+            names=("--modifications", "-m"),
+            default="all",
+            metavar="LIST",
+        ),
+    ] = None,
     splits: Annotated[
-        list[str] | None, option("Of train,valid,test.", default="all", metavar="LIST")
+        list[str] | None, option("Splits, of train,valid,test.", default="all", metavar="LIST")
     ] = None,
     base: Annotated[str | None, option("URL of the folder with train, valid and test.")] = None,
     checksums: Annotated[
@@ -114,7 +117,16 @@ def split(
     negatives: Annotated[
         Path | None, option("With --positives: FASTA of unmodified windows.")
     ] = None,
-    modifications: Modifications = None,
+    modifications: Annotated[
+        list[str] | None,
+        option(
+            "Modifications to keep, such as m6A,Psi; with --positives, the name of the "
+            "modification.",
+            names=("--modifications", "-m"),
+            default="all",
+            metavar="LIST",
+        ),
+    ] = None,
     valid: Annotated[float, option("Share of the windows for validation.")] = 0.1,
     test: Annotated[float, option("Share of the windows for the test.")] = 0.1,
     seed: Seed = 0,

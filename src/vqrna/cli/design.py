@@ -92,10 +92,10 @@ def design(
     ] = 20,
     prior: Priors = None,
     min_delta: Annotated[
-        float, option("Least change of the probability of other sites that is reported.", CALLING)
+        float, option("Smallest change of the probability of other sites to report.", CALLING)
     ] = 0.05,
     min_probability: Annotated[
-        float, option("Least probability of a site, for gains and losses.", CALLING)
+        float, option("Lowest probability of a site, for gains and losses.", CALLING)
     ] = 0.1,
     model: ModelPath = None,
     alternatives: Annotated[int, option("Number of designs to list.", OUTPUT, metavar="N")] = 10,

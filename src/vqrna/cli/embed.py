@@ -20,11 +20,12 @@ from vqrna.cli.options import (
     option,
 )
 from vqrna.cli.tables import plural, report_files
+from vqrna.errors import missing_extra
 
 
 def embed(
     fasta: Annotated[
-        Path | None, typer.Argument(metavar="[FASTA]", help="Sequences; called sites are embedded.")
+        Path | None, typer.Argument(metavar="FASTA", help="Sequences; called sites are embedded.")
     ] = None,
     *,
     out: Annotated[Path, folder_option("Folder for arrays and plot.")],
@@ -67,7 +68,7 @@ def embed(
         )  # fmt: skip
         result = run(loaded, sites, show_progress=True)
         if method == "auto" and not has_umap():
-            say("note", "umap-learn is not installed ('vqrna[umap]'): using PCA")
+            say("note", f"umap-learn is not installed ({missing_extra('umap')}): using PCA")
         projection = project(result.features, method, seed)
         if projection.single_point:
             say("note", "all sites have the same features: all points of the map are at (0, 0)")

@@ -146,11 +146,13 @@ def show(evaluation: Evaluation) -> None:
     """Print a table per set of windows and of negatives, and one for the masked flanks."""
     from rich.markup import escape
 
+    from vqrna.data.benchmark import split_windows
     from vqrna.evaluation import KEPT, NINE
 
     console = new_console(_WIDTH, markup=True)
     table = evaluation.table
-    console.print(f"[bold]Model {evaluation.model} on {escape(evaluation.split)}[/]")
+    split = escape(split_windows(evaluation.split))
+    console.print(f"[bold]Model {evaluation.model}, {split}[/]")
     unmasked = table[table["flanks"] == "none"]
     for (windows, negatives), rows in unmasked.groupby(["windows", "negatives"], sort=False):
         console.print(f"\n[bold]{_WINDOWS[str(windows)]}, {negatives} negatives[/]")

@@ -23,13 +23,13 @@ TrainingData = Annotated[
 OptionalModel = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[MODEL]",
+        metavar="MODEL",
         help="Weights file, folder of a training run, or 'ensemble'.",
         show_default="the shipped model",
     ),
 ]
 
-app = typer.Typer(help="Describe a model and the meaning of its calls.", no_args_is_help=True)
+app = typer.Typer(help="Describe, calibrate and combine models.", no_args_is_help=True)
 
 
 @app.callback()
@@ -156,7 +156,7 @@ def _print_tiers(console: Console, card: ModelCard) -> None:
 
     table = new_table(
         ("modification", "tier"),
-        ("recall", "precision", "in unmodified windows", "off site", "shuffled"),
+        ("recall", "precision", "in unmodified windows", "near sites", "shuffled"),
     )
     for t in card.types:
         for x in t.tiers:
@@ -176,8 +176,8 @@ def _print_tiers(console: Console, card: ModelCard) -> None:
         f"\nConfidence tiers ({TIER_LIMITS.replace('`', '')}), each with those above it. "
         "Recall: share of known sites that is called. Precision: share of calls that is expected "
         "to be right at the prior, in sequence around sites and elsewhere (a lower bound: "
-        "unannotated sites count as false) and in unmodified windows. Off site, shuffled: calls "
-        "per 1,000 nt beside known sites and in shuffled sequence. --json adds windows that "
+        "unannotated sites count as false) and in unmodified windows. Near sites, shuffled: calls "
+        "per 1,000 nt near known sites and in shuffled sequence. --json adds windows that "
         "extend beyond an end of the sequence."
     )
     console.print(table)

@@ -121,10 +121,13 @@ Confidence = Annotated[
     str, option("Lowest tier to report: low, medium or high.", CALLING, metavar="TIER")
 ]
 
+FORMATS = ("tsv", "parquet", "bed", "bedrmod", "bedgraph", "bigwig")
+"""Output formats, as in the registry, whose import is slow."""
+
 Formats = Annotated[
     list[str] | None,
     option(
-        "Output formats, such as tsv,parquet,bed,bigwig; an unknown name lists all.",
+        f"Output formats: {', '.join(FORMATS)}.",
         OUTPUT,
         names=("--format",),
         default="tsv",
@@ -226,7 +229,9 @@ Address = Annotated[
 
 ShardOfRun = Annotated[
     str | None,
-    option("Do part I of N, such as 1/8; combine the parts with vqrna join.", RUN, metavar="I/N"),
+    option(
+        "Process shard I of N, such as 1/8; combine the shards with vqrna join.", RUN, metavar="I/N"
+    ),
 ]
 
 Resume = Annotated[

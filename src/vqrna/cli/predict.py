@@ -161,7 +161,7 @@ def predict(
         option(
             "Lowest tier to report: low, medium or high.",
             CALLING,
-            default="medium, unless another limit is set",
+            default="medium; none with --threshold, --min-probability or --top",
             metavar="TIER",
         ),
     ] = None,
@@ -172,7 +172,12 @@ def predict(
         float | None, option("Report sites with at least this probability.", CALLING)
     ] = None,
     fdr: Annotated[
-        float | None, option("Report only sites with at most this q-value.", CALLING)
+        float | None,
+        option(
+            "Report only sites with at most this q-value (and of tier medium, unless --confidence "
+            "or another limit is set).",
+            CALLING,
+        ),
     ] = None,
     top: Annotated[
         int | None,
@@ -240,8 +245,8 @@ def predict(
     fast: Annotated[
         bool,
         option(
-            "Compute behind the codes in bfloat16 where the device is faster so: scores "
-            "change slightly (docs/speed.md).",
+            "Compute the classifier in bfloat16 on devices where this is faster; scores change "
+            "slightly (docs/speed.md).",
             RUN,
             names=("--fast",),
         ),

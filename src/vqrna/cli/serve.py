@@ -12,7 +12,7 @@ import typer
 
 from vqrna.cli.exits import say
 from vqrna.cli.options import ModelPath, option
-from vqrna.errors import DataError, UsageError
+from vqrna.errors import DataError, UsageError, missing_extra
 
 NETWORK, LIMITS = "Network", "Limits"
 
@@ -67,25 +67,30 @@ def serve(
         float, option("Days until the files of a job are deleted.", LIMITS, min=0.001)
     ] = 14,
     max_upload: Annotated[float, option("Largest input in MB.", LIMITS, min=0.001)] = 20,
-    max_nt: Annotated[int, option("Most nt of a job.", LIMITS, min=1)] = 2_000_000,
-    max_records: Annotated[int, option("Most records of a job.", LIMITS, min=1)] = 1000,
-    max_queue: Annotated[int, option("Most jobs that wait.", LIMITS, min=1)] = 200,
+    max_nt: Annotated[
+        int, option("Maximum total length of a job (nt).", LIMITS, min=1)
+    ] = 2_000_000,
+    max_records: Annotated[
+        int, option("Maximum number of records of a job.", LIMITS, min=1)
+    ] = 1000,
+    max_queue: Annotated[int, option("Maximum number of queued jobs.", LIMITS, min=1)] = 200,
     max_jobs: Annotated[
-        int, option("Most jobs of one address that wait or run.", LIMITS, min=1)
+        int, option("Maximum number of queued and running jobs of one address.", LIMITS, min=1)
     ] = 20,
     requests_per_minute: Annotated[
-        int, option("Most requests of one address.", LIMITS, min=1)
+        int, option("Maximum number of requests of one address.", LIMITS, min=1)
     ] = 600,
     submissions_per_minute: Annotated[
-        int, option("Most jobs, explanations and variants of one address.", LIMITS, min=1)
+        int,
+        option("Maximum number of jobs, explanations and variants of one address.", LIMITS, min=1),
     ] = 60,
     job_timeout: Annotated[float, option("Longest run of a job in seconds.", LIMITS, min=1)] = 3600,
 ) -> None:
-    r"""Serve the web page and the API.
+    """Serve the web page and the API.
 
-    Needs the extra 'web': pip install 'vqrna\[web]'. Without options, the page
-    is at http://127.0.0.1:8000 and only this computer can reach it. Jobs
-    survive a restart. docs/web.md describes proxies, tokens and limits.
+    Needs the extra 'web' (docs/install.md). Without options, the page is at
+    http://127.0.0.1:8000 and only this computer can reach it. Jobs survive a
+    restart. docs/web.md describes proxies, tokens and limits.
     """
     try:
         import uvicorn
@@ -97,7 +102,7 @@ def serve(
         if (error.name or "").startswith("vqrna"):
             raise
         raise UsageError(
-            f"'vqrna serve' needs the package '{error.name}': pip install 'vqrna[web]'"
+            f"'vqrna serve' needs the package '{error.name}': {missing_extra('web')}"
         ) from None
     import socket
 

@@ -65,6 +65,14 @@ Runs = Annotated[
 ]
 
 
+ABLATIONS = (
+    "no-quantizer", "no-reconstruction", "one-each", "no-shuffled", "no-ranking", "no-other-types",
+    "no-masking", "context-51", "context-201", "context-1001", "codebook-64", "codebook-128",
+    "codebook-2048",
+)  # fmt: skip
+"""Names of the ablations, as in :mod:`vqrna.studies.ablations`, whose import is slow."""
+
+
 def numbers(text: str, option: str) -> list[int]:
     """Parse ``0,1,2``; raise UsageError for anything else."""
     parsed = [whole_number(word) for word in text.replace(",", " ").split()]
@@ -190,7 +198,7 @@ def ablate(
     ablations: Annotated[
         list[str] | None,
         option(
-            "Such as no-quantizer,one-each,codebook-64; a wrong name lists all.",
+            f"Ablations, comma-separated or repeated: {', '.join(ABLATIONS)}.",
             default="all that apply",
             metavar="LIST",
         ),

@@ -81,7 +81,9 @@ def train(
     teacher: Annotated[
         str | None,
         option(
-            "Model to distil from: trees (needs vqrna\\[trees]) or none.", TRAINING, default="none"
+            "Model to distil from: trees (needs the extra 'trees') or none.",
+            TRAINING,
+            default="none",
         ),
     ] = None,
     device: Device = "auto",

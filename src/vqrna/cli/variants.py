@@ -143,12 +143,12 @@ def variants(
         ),
     ] = None,
     min_delta: Annotated[
-        float, option("Least change of a probability that is reported.", CALLING)
+        float, option("Smallest change of a probability to report.", CALLING)
     ] = 0.02,
     min_probability: Annotated[
         float,
         option(
-            "Least probability of a site, for the classes gain and loss; by default that of the "
+            "Lowest probability of a site, for the classes gain and loss; by default that of the "
             "calls of predict (medium).",
             CALLING,
         ),

@@ -47,6 +47,17 @@ from vqrna.sequence import decode
 
 SPLITS = ("train", "valid", "test")
 
+_SPLIT_WINDOWS = {"train": "training", "valid": "validation"}
+
+
+def split_windows(split: str) -> str:
+    """Return what pictures and pages call the windows of a split, such as ``validation windows``.
+
+    An empty name is that of windows without a split.
+    """
+    return f"{_SPLIT_WINDOWS.get(split, split)} windows".lstrip()
+
+
 _NAME = re.compile(rf"(?P<key>.+?)-(?P<set>{SET_NAME}?)?(?P<label>[01])\.fasta(?P<gz>\.gz)?")
 
 Notice = Callable[[str], object]

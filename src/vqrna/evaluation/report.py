@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
+import pandas as pd
 from matplotlib.figure import Figure
 
+from vqrna.data.benchmark import split_windows
 from vqrna.evaluation.agreement import Agreement
 from vqrna.evaluation.results import Evaluation
 from vqrna.modifications import Modification
@@ -47,7 +49,7 @@ def write_report(
     table = evaluation.table.copy()
     table.insert(0, "model", evaluation.model)
     table.insert(1, "split", evaluation.split)
-    title = f"Model {evaluation.model} on {evaluation.split}"
+    title = f"Model {evaluation.model}, {split_windows(evaluation.split)}"
     with results_directory(directory) as folder, output_files(folder) as files:
         write_text(files.path("evaluation.csv"), table.to_csv(index=False, lineterminator="\n"))
         write_table(files.path("scores.tsv"), evaluation.scores, digits=6)
@@ -80,27 +82,49 @@ def position_figures(
     positions = evaluation.positions
     if positions is None:
         raise ValueError("this was not a full evaluation")
-    known = "non_overlapping" in set(positions.cross_types["windows"])
-    windows = "non_overlapping" if known else "all"
-    which = "windows that overlap no training window" if known else "all windows"
-    title, remark = f"on {evaluation.split}, {which}", signature(evaluation.model)
+    windows, which = _shown_windows(positions.cross_types, evaluation.split)
     return {
         "reliability": reliability_diagrams(
             positions.reliability.groups,
             positions.reliability.table,
             modifications,
-            title=f"Reliability {title}",
-            remark=remark,
+            title=f"Reliability, {which}",
+            remark=signature(evaluation.model),
             windows=windows,
         ),
-        "cross_types": cross_type_maps(
-            positions.cross_types,
-            modifications,
-            title=f"Sites that are called, percent, {title}",
-            remark=remark,
-            windows=windows,
+        "cross_types": cross_type_figure(
+            positions.cross_types, modifications, evaluation.model, evaluation.split
         ),
     }
+
+
+def cross_type_figure(
+    table: pd.DataFrame, modifications: Sequence[Modification], model: str, split: str
+) -> Figure:
+    """Draw the calls of other modifications, in windows without overlap where these are known.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As from :func:`vqrna.evaluation.calls.cross_types`.
+    modifications : sequence of Modification
+    model : str
+        Hash of the model.
+    split : str
+        Name of the windows.
+    """
+    windows, which = _shown_windows(table, split)
+    title = f"Called sites (percent), {which}"
+    return cross_type_maps(
+        table, modifications, title=title, remark=signature(model), windows=windows
+    )
+
+
+def _shown_windows(table: pd.DataFrame, split: str) -> tuple[str, str]:
+    """Return the set of windows that pictures show, and its name."""
+    if "non_overlapping" in set(table["windows"]):
+        return "non_overlapping", f"{split_windows(split)} without overlap"
+    return "all", f"all {split_windows(split)}"
 
 
 TABLE = "agreement.tsv"

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from vqrna.data.benchmark import split_windows
 from vqrna.data.overlap import clusters
 from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows
 from vqrna.interpret.codes import CodedWindows, TokenLayout, read_codes
@@ -349,11 +350,16 @@ def write_atlas(
         write_text(files.path("codes.meme"), meme_text(motifs, result.matrices.background, head))
         figure = top_codes(
             [_top_codes(result, t) for t in range(len(names))], names, colors, bases,
-            title=f"Most specific codes of model {model_hash} on {split}", remark=remark,
+            title=f"Most specific codes of model {model_hash}, {split_windows(split)}",
+            remark=remark,
         )  # fmt: skip
         save_figure(figure, files.picture("top_codes"))
         figure = deletion_curves(
-            result.deletion, names, colors, title=f"Deletion curve, {split}", remark=remark
+            result.deletion,
+            names,
+            colors,
+            title=f"Deletion curve, {split_windows(split)}",
+            remark=remark,
         )
         save_figure(figure, files.picture("deletion"))
         write_text(files.path("atlas.html"), html)
@@ -383,8 +389,8 @@ def page_data(
     contrasts = spectrum.contrasts
     facts = " · ".join(line.removeprefix("# ") for line in header_lines(model_hash, split=split))
     return {
-        "about": f"{int((result.usage > 0).sum())} codes of model {model_hash} on {split} windows. "
-        f"A code covers {layout.reach} nt.",
+        "about": f"{int((result.usage > 0).sum())} of {len(result.usage)} codes of model "
+        f"{model_hash} are used in {split_windows(split)}. A code covers {layout.reach} nt.",
         "facts": facts,
         "types": type_entries(result.modifications, colors),
         "bases": bases,

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from vqrna.data.windows import UNKNOWN
-from vqrna.errors import UsageError
+from vqrna.errors import UsageError, missing_extra
 from vqrna.interpret.anndata_file import has_anndata, write_anndata
 from vqrna.interpret.codes import network_outputs, require_codebook, token_layout
 from vqrna.interpret.site_selection import SelectedSites, base_letters
@@ -139,7 +139,7 @@ def project(features: np.ndarray, method: str = "auto", seed: int = 0) -> Projec
     if method not in METHODS:
         raise UsageError(f"unknown method '{method}' (known: {', '.join(METHODS)})")
     if method == "umap" and not has_umap():
-        raise UsageError("umap-learn is not installed: pip install 'vqrna[umap]'")
+        raise UsageError(f"umap-learn is not installed: {missing_extra('umap')}")
     from sklearn.decomposition import PCA
 
     # Standardised, a feature that differs by rounding would count as much as any other.

@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from vqrna.data.text_files import open_text
-from vqrna.errors import DataError, UsageError
+from vqrna.errors import DataError, UsageError, missing_extra
 from vqrna.interpret.discovery import Motif
 from vqrna.sequence import ALPHABET
 
@@ -176,7 +176,7 @@ def compare(motifs: Sequence[Motif], known: Mapping[str, np.ndarray]) -> pd.Data
     try:
         from memelite import tomtom
     except ImportError:
-        raise UsageError("--compare needs memelite: pip install 'vqrna[motifs]'") from None
+        raise UsageError(f"--compare needs memelite: {missing_extra('motifs')}") from None
     names = list(known)
     rows = []
     if motifs:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vqrna.data.benchmark import split_windows
 from vqrna.data.overlap import clusters
 from vqrna.data.windows import NEGATIVE, POSITIVE, UNKNOWN, Windows
 from vqrna.errors import DataError, UsageError
@@ -430,7 +431,7 @@ def write_spectrum(
         colors,
         significant=None if paper else result.q[0][order] < FDR_CUTOFF,
         unit="z-score of TF-IDF" if paper else "log-odds at the site",
-        title=f"Feature spectrum of model {model_hash} on {split}: {method}",
+        title=f"Feature spectrum of model {model_hash}, {split_windows(split)}: {method}",
         remark=("" if paper else colour) + signature(model_hash),
     )
     html = page("spectrum", _page_data(result, colors, model_hash, split))
@@ -474,7 +475,7 @@ def _page_data(
     )
     facts = " · ".join(line.removeprefix("# ") for line in header_lines(model_hash, split=split))
     return {
-        "about": f"{len(order)} codes of model {model_hash}, on {split} windows: {method}.",
+        "about": f"{len(order)} codes of model {model_hash}, {split_windows(split)}: {method}.",
         "facts": facts,
         "types": type_entries(result.modifications, colors),
         "codes": order.tolist(),

@@ -31,7 +31,7 @@ LIMITS = (
     "Negatives of the public benchmark are unlabelled sites, not proven unmodified ones.",
     "Not for diagnosis, and not a substitute for an experiment.",
 )
-"""Limits of every model; `Modification.caution` adds those of a type."""
+"""Limits of every model; `Modification.caution` adds those of a modification."""
 
 
 TIER_LIMITS = ", ".join(
@@ -143,7 +143,7 @@ def _flags(parts: tuple[TrainedModel, ...]) -> tuple[str, ...]:
     sketches = [sketch for part in parts for sketch in part.sketches]
     if sketches:
         windows = sum(sketch.windows for sketch in sketches)
-        flags.append(f"in_training (a sketch of {windows:,} windows)")
+        flags.append(f"in_training (training sequences of {windows:,} windows)")
     return tuple(flags)
 
 
@@ -197,13 +197,13 @@ def _page(card: ModelCard) -> list[str]:
         f"- probabilities calibrated on: {card.scan_calibration}",
         *([f"- flags: {', '.join(card.flags)}"] if card.flags else []),
         "",
-        "## Types",
+        "## Modifications",
         "",
         "Numbers of modified / unmodified windows; accuracy on all validation windows against "
         "random negatives (`vqrna evaluate` adds intervals, and windows that overlap no training "
         "window).",
         "",
-        "| type | context | prior | train | valid | AUROC | ACC | MCC | p-value floor |",
+        "| modification | context | prior | train | valid | AUROC | ACC | MCC | smallest p-value |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for t in card.types:
@@ -227,19 +227,22 @@ def _tiers(tiers: list[TierMeaning]) -> list[str]:
         "## Confidence tiers",
         "",
         f"Tiers follow the probability ({TIER_LIMITS}); the default is `{DEFAULT_TIER}`. A row is "
-        "a tier and those above it, at the prior of the type. Recall: share of the modified sites "
-        "of validation windows that is called. Expected precision, from two mixtures of sites "
-        "and other positions at the prior (cross-fitted): around sites and elsewhere, where "
-        "unannotated sites count as false (mixture), and in unmodified windows alone. Calls per "
-        "kb: beside known sites (off site), and in the same sequence with its dinucleotides "
-        "shuffled. A cut window reaches beyond an end of its sequence; edge: with fewer than "
+        "a tier and those above it, at the prior of the modification; rows with a recall of 0.000 "
+        "are left out. Recall: share of the modified sites of validation windows that is called. "
+        "Expected precision, from two mixtures of sites and other positions at the prior "
+        "(cross-fitted): around sites and elsewhere, where unannotated sites count as false "
+        "(mixture), and in unmodified windows alone. Calls per kb: near known sites, and in the "
+        "same sequence with its dinucleotides shuffled. A cut window reaches beyond an end of its "
+        "sequence; edge: with fewer than "
         f"{EDGE} nt on one side.",
         "",
-        "| type | window | tier | recall | precision, mixture | precision, unmodified windows | "
-        "off site | shuffled |",
+        "| modification | window | tier | recall | precision, mixture | precision, unmodified "
+        "windows | per kb near known sites | per kb shuffled |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for x in tiers:
+        if f"{x.recall:.3f}" == "0.000":
+            continue
         numbers = (
             x.recall, x.precision_mixture, x.precision_unmodified, x.per_kb_off_site,
             x.per_kb_shuffled,
@@ -261,7 +264,7 @@ def _of_studies(studies: tuple[StudyCard, ...]) -> list[str]:
         "Sites of a study that was not used are recognised less well ('Other studies' in the "
         "documentation).",
         "",
-        "| study | type | windows: train / valid | AUROC | ACC | MCC |",
+        "| study | modification | windows: train / valid | AUROC | ACC | MCC |",
         "|---|---|---|---|---|---|",
     ]
     for x in studies:
@@ -279,12 +282,13 @@ def _localisation(types: list[TypeCard]) -> list[str]:
         "",
         "## Locating the site",
         "",
-        "Rank of the modified base among the other bases that could carry the type, within 250 "
-        f"and within {NEAR} nt of it (AUROC, 0.5 is chance), and how often it ranks first, on "
-        "validation windows that overlap no training window. A type whose modified windows are "
+        "Rank of the modified base among the other bases that could carry the modification, within "
+        f"250 and within {NEAR} nt of it (AUROC, 0.5 is chance), and how often it ranks first, on "
+        "validation windows that overlap no training window. A modification whose windows are "
         "easy to recognise can be hard to locate in them.",
         "",
-        f"| type | windows | within 250 nt | within {NEAR} nt | ranked first | a call points at |",
+        f"| modification | windows | within 250 nt | within {NEAR} nt | ranked first | "
+        "a call points at |",
         "|---|---|---|---|---|---|",
     ]
     for t in types:

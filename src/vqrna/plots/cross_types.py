@@ -1,4 +1,4 @@
-"""Heat maps of calls: how often sites of one type are called as another type of the same base."""
+"""Heat maps of calls: how often sites of a modification are called as another of the same base."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cross_type_maps(
     remark: str = "",
     windows: str = "all",
 ) -> Figure:
-    """Draw a map for each tier: rows are true types, columns are called types.
+    """Draw a map for each tier: rows are true modifications, columns are called ones.
 
     Parameters
     ----------
@@ -43,22 +43,28 @@ def cross_type_maps(
         (m for m in modifications if m.symbol in set(table["site"])), key=lambda m: m.base
     )
     tiers = list(dict.fromkeys(table["tier"]))
+    counts = table.groupby("site")[
+        "sites"
+    ].max()  # a tier has no row of a modification that none of its calls reaches
+    labels = [f"{m.symbol}  {counts[m.symbol]:,}" for m in drawn]
     with style():
         figure = new_figure(_SIDE * max(len(tiers), 1) + 0.6, _SIDE + 0.85)
         axes = figure.subplots(1, max(len(tiers), 1), squeeze=False)[0]
         for ax, tier in zip(axes, tiers, strict=False):
-            _map(ax, table[table["tier"] == tier], drawn)
+            _map(ax, table[table["tier"] == tier], drawn, labels)
             ax.set_title(f"{tier} or higher" if tier != tiers[-1] else tier)
             ax.set_xlabel("called as")
         if not tiers:
             axes[0].set_axis_off()
             figure.text(0.5, 0.5, "the model has no tiers", ha="center", color=FAINT)
-        axes[0].set_ylabel("true type and number of sites")
+        axes[0].set_ylabel("true modification and number of sites")
         frame(figure, title, remark, foot=0.05)
     return figure
 
 
-def _map(ax: Axes, table: pd.DataFrame, drawn: Sequence[Modification]) -> None:
+def _map(
+    ax: Axes, table: pd.DataFrame, drawn: Sequence[Modification], labels: Sequence[str]
+) -> None:
     place = {m.symbol: i for i, m in enumerate(drawn)}
     n = len(drawn)
     shares = np.full((n, n), np.nan)
@@ -75,8 +81,7 @@ def _map(ax: Axes, table: pd.DataFrame, drawn: Sequence[Modification]) -> None:
             color=color if shares[i, j] else FAINT, fontweight="bold" if i == j else "normal",
         )  # fmt: skip
     ax.set_xticks(range(n), [m.symbol for m in drawn], rotation=90)
-    own = table[table["site"] == table["called"]].set_index("site")["sites"]
-    ax.set_yticks(range(n), [f"{m.symbol}  {own.get(m.symbol, 0)}" for m in drawn])
+    ax.set_yticks(range(n), labels)
     for ticks in (ax.get_xticklabels(), ax.get_yticklabels()):
         for label, m in zip(ticks, drawn, strict=True):
             label.set_color(dark(m.color))

@@ -60,7 +60,7 @@ def embedding_map(
             shades = np.array(colors, dtype=object)[points[:, 1]].tolist()
             large.scatter(*xy[points[:, 0]].T, s=size, c=shades, lw=0, alpha=0.8, rasterized=raster)
         word = "called" if called else "modified"
-        heading = f"{word} sites by type" + (f" (grey: not {word})" if none.any() else "")
+        heading = f"{word} sites by modification" + (f" (grey: not {word})" if none.any() else "")
         if not present:
             heading = "no labels of these sites are known"
         elif not called:

@@ -135,7 +135,7 @@ def _pr(ax: Axes, curves: Sequence[_Curve], ylabel: str) -> None:
 
 def _heading(figure: Figure, title: str, curves: Sequence[_Curve]) -> None:
     if not curves:
-        figure.text(0.5, 0.5, "no type has both classes", ha="center", color=FAINT)
+        figure.text(0.5, 0.5, "no modification has both classes", ha="center", color=FAINT)
         return
     lines = {curve.name: curve.line for curve in curves}
     many = len({curve.line["color"] for curve in curves}) > 2

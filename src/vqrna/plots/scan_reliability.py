@@ -15,6 +15,7 @@ from vqrna.plots.style import FAINT, HAIR, INK, dark, frame, new_figure, style
 _COLUMNS, _SIDE = 4, 2.05
 _LOWEST, _HIGHEST = 1e-4, 1.0
 _TICKS, _LABELS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0), ("0.0001", "0.001", "0.01", "0.1", "1")
+_X_LABELS = ("", "0.001", "", "0.1", "")  # those at the ends would collide with the next panel
 
 
 def scan_reliability_diagrams(
@@ -53,9 +54,10 @@ def scan_reliability_diagrams(
                 continue
             m = shown[i]
             ax.set(xscale="log", yscale="log", xlim=line, ylim=line)
-            ax.set_xticks(_TICKS[::2], _LABELS[::2])
+            ax.set_xticks(_TICKS, _X_LABELS)
             ax.set_yticks(_TICKS, _LABELS)
             ax.minorticks_off()
+            ax.tick_params(labelbottom=i + columns >= len(shown))
             ax.fill_between(line, line / factor, line * factor, color=HAIR, lw=0, zorder=0)
             ax.plot(line, line, color=FAINT, lw=0.9, zorder=1)
             ax.set_title(m.symbol, color=dark(m.color), fontsize=10)

@@ -63,7 +63,9 @@ def feature_spectrum(
         for ax in axes:
             for start in starts:
                 ax.axvline(start, color=HAIR, lw=0.6, zorder=0.5)
-        axes[-1].set_xlabel(f"{n} codes, grouped by the type with the highest value, descending")
+        axes[-1].set_xlabel(
+            f"{n} codes, grouped by the modification with the highest value, descending"
+        )
         figure.supylabel(unit, fontsize=8.5, color=INK)
         frame(figure, title, remark)
     return figure

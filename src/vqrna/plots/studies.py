@@ -45,8 +45,9 @@ def against_length(
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         shift = (max(lengths) - min(lengths)) / 250 if len(lengths) > 1 else 1.0
         drawn = [s for s in (*colors, MEAN) if (table.modification == s).any()]
+        labels: list[list[tuple[float, str, str]]] = []
         for ax, name in zip(axes, panels, strict=True):
-            ends = []
+            ends: list[tuple[float, str, str]] = []
             for place, symbol in enumerate(drawn):
                 rows = table[(table.windows == name) & (table.modification == symbol)]
                 rows = rows.dropna(subset=["value"]).sort_values("length")
@@ -60,6 +61,8 @@ def against_length(
             ax.set_xticks(lengths, [f"{length:g}" for length in lengths], rotation=60)
             ax.set_xlabel("window length (nt)")
             ax.margins(x=0.04)
+            labels.append(ends)
+        for ax, ends in zip(axes, labels, strict=True):  # when the shared axis has its limits
             label_lines(ax, ends, _LINE)
         axes[0].set_ylabel(metric)
     return figure
@@ -90,7 +93,7 @@ def differences(
     colors : mapping of str to str
         Colours of the types, in drawing order.
     reference : str
-        Name of the reference.
+        Name of the reference, in words: the label of the axis ends with it.
     """
     panels = [name for name in PANELS if (table.windows == name).any()] or list(PANELS)[:1]
     variants = list(dict.fromkeys(table.variant))
@@ -120,7 +123,7 @@ def differences(
                         color=color, mfc=color if apart else "white", mew=1.2,
                     )  # fmt: skip
             ax.set_title(PANELS[name])
-            ax.set_xlabel(f"difference in AUROC to '{reference}'")
+            ax.set_xlabel(f"AUROC minus that of {reference}")
             ax.set_ylim(len(variants) - 0.5, -0.5)
             ax.set_yticks(np.arange(len(variants)), variants)
             ax.grid(visible=False, axis="y")
@@ -136,5 +139,5 @@ def _legend(figure: Figure, drawn: list[str], colors: Mapping[str, str]) -> None
         for i, s in enumerate(drawn)
     ]
     hollow = Line2D([], [], color=FAINT, marker="o", mfc="white", lw=1.3)
-    labels = [*drawn, "hollow: interval contains 0"]
+    labels = [*drawn, "hollow: interval includes 0"]
     figure.legend([*keys, hollow], labels, loc="outside lower center", ncols=min(len(labels), 7))

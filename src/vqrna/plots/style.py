@@ -233,6 +233,6 @@ def unit_square(ax: Axes, margin: float, *, bottom: bool = True, left: bool = Tr
     """Set up a square panel from 0 to 1, with numbers only at the given edges."""
     limits = (-margin, 1 + margin)
     ax.set(xlim=limits, ylim=limits, aspect="equal")
-    ticks, numbers = [0, 0.5, 1], ["0", ".5", "1"]
+    ticks, numbers = [0, 0.5, 1], ["0", "0.5", "1"]
     ax.set_xticks(ticks, numbers if bottom else [""] * 3)
     ax.set_yticks(ticks, numbers if left else [""] * 3)

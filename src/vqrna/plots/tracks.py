@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,8 @@ _WIDTH, _LEFT, _RIGHT = 11.0, 0.9, 0.8
 _TOP, _BOTTOM, _ROW = 0.72, 0.56, 0.66
 _SPAN = (_WIDTH - _LEFT - _RIGHT) / _POINT  # points along the sequence
 
-_CEILING = 1.72  # scores end at 1; names of called sites are above
+_CEILING = 1.72  # the scale ends at 1; names of called sites are above
+_TICKS = (0, 0.1, 0.5, 1)
 _NAME_AT = 1.25
 _NAME_SIZE = 7
 _FARTHEST = 45.0  # largest distance of a name from its site in points
@@ -40,13 +42,16 @@ def site_tracks(
     *,
     sequence: str = "",
 ) -> Figure:
-    """Draw the scores of all candidate positions and mark the called sites.
+    """Draw the probabilities of all candidate positions and mark the called sites.
+
+    The scale is that of square roots: nearly all candidates are near 0, and the lowest tier begins
+    at a few percent.
 
     Parameters
     ----------
     table : pandas.DataFrame
         One row per candidate of this sequence: ``position`` (1-based), ``base``,
-        ``modification``, ``score`` (0 to 1), ``call`` (empty or one of `tiers`).
+        ``modification``, ``probability`` (0 to 1), ``call`` (empty or one of `tiers`).
     name : str
         Name of the sequence.
     length : int
@@ -81,16 +86,22 @@ def site_tracks(
 
 
 def _frame(ax: Axes, length: int) -> None:
-    """Draw the scale of the score, from 0 to 1."""
+    """Draw the scale of the probability, from 0 to 1."""
     ax.set(xlim=(0.5 - 0.004 * length, length + 0.5 + 0.004 * length), ylim=(-0.04, _CEILING))
     ax.grid(visible=False)
     for side in ax.spines.values():
         side.set_visible(False)
-    for height in (0, 0.5, 1):
+    heights = [_height(tick) for tick in _TICKS]
+    for height in heights:
         ax.plot([0.5, length + 0.5], [height] * 2, color=HAIR, lw=0.6, zorder=0)
-    ax.set_yticks([0, 1], ["0", "1"], fontsize=6, color=FAINT)
+    ax.set_yticks(heights, [f"{tick:g}" for tick in _TICKS], fontsize=5.5, color=FAINT)
     ax.tick_params(axis="y", length=0, pad=2)
     ax.set_xticks([])
+
+
+def _height(probability: Any) -> Any:
+    """Return the place of probabilities on the axis."""
+    return np.sqrt(probability)
 
 
 def _row(ax: Axes, table: pd.DataFrame, m: Modification, length: int, tiers: Sequence[str]) -> None:
@@ -100,8 +111,9 @@ def _row(ax: Axes, table: pd.DataFrame, m: Modification, length: int, tiers: Seq
         color=dark(m.color), fontweight="bold", fontsize=min(10, 70 / len(m.symbol)),
     )  # fmt: skip
     nt = _SPAN / length
-    at, score = _highest(table["position"].to_numpy(), table["score"].to_numpy(float), length)
-    ax.vlines(at, 0, score, color=tint(m.color, 0.45), lw=float(np.clip(0.55 * nt, 0.5, 2.4)))
+    table = table.assign(height=_height(table["probability"].to_numpy(float)))
+    at, height = _highest(table["position"].to_numpy(), table["height"].to_numpy(), length)
+    ax.vlines(at, 0, height, color=tint(m.color, 0.45), lw=float(np.clip(0.55 * nt, 0.5, 2.4)))
     called = table[table["call"].isin(tiers)]
     ax.text(1.008, 0.5 / _CEILING, f"{len(called):,} of {len(table):,}", transform=ax.transAxes,
             va="center", fontsize=7, color=INK if len(called) else FAINT)  # fmt: skip
@@ -109,31 +121,33 @@ def _row(ax: Axes, table: pd.DataFrame, m: Modification, length: int, tiers: Seq
         return
     size = float(np.clip(900 / len(called), 2.2, 5.2))
     width = float(np.clip(0.55 * nt, 0.7, 1.6))
-    ax.vlines(called["position"], 0, called["score"], color=m.color, lw=width, zorder=3)
+    ax.vlines(called["position"], 0, called["height"], color=m.color, lw=width, zorder=3)
     for tier in tiers:
         of_tier = called[called["call"] == tier]
         ax.plot(
-            of_tier["position"], of_tier["score"], "o", ms=size, zorder=4,
+            of_tier["position"], of_tier["height"], "o", ms=size, zorder=4,
             mfc=_shade(m.color, tier, tiers), mec=dark(m.color, 3), mew=0.8,
         )  # fmt: skip
     _names(ax, called, m, length)
 
 
-def _highest(position: np.ndarray, score: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Keep the highest score of each bin if there are more positions than `_COLUMNS`."""
+def _highest(
+    position: np.ndarray, height: np.ndarray, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Keep the highest line of each bin if there are more positions than `_COLUMNS`."""
     if length <= _COLUMNS:
-        return position, score
+        return position, height
     bins = (position - 1) * _COLUMNS // length
-    best = pd.DataFrame({"bin": bins, "position": position, "score": score})
-    best = best.loc[best.groupby("bin")["score"].idxmax()]
-    return best["position"].to_numpy(), best["score"].to_numpy()
+    best = pd.DataFrame({"bin": bins, "position": position, "height": height})
+    best = best.loc[best.groupby("bin")["height"].idxmax()]
+    return best["position"].to_numpy(), best["height"].to_numpy()
 
 
 def _names(ax: Axes, called: pd.DataFrame, m: Modification, length: int) -> None:
     """Write the names of called sites (A123) above, joined to the site by a thin line."""
     nt = _SPAN / length
     width = (len(str(length)) + 1) * 0.64 * _NAME_SIZE + 3.5  # width of the longest name in points
-    kept = called.nlargest(int(_SPAN // width), "score").sort_values("position")
+    kept = called.nlargest(int(_SPAN // width), "probability").sort_values("position")
     while True:
         x = (kept["position"].to_numpy() - 0.5) * nt
         places = spread(x, width, 0, _SPAN)
@@ -141,12 +155,12 @@ def _names(ax: Axes, called: pd.DataFrame, m: Modification, length: int) -> None
         if moved.max() <= _FARTHEST:
             break
         near = kept.iloc[np.flatnonzero(np.abs(x - x[moved.argmax()]) <= 2 * _FARTHEST)]
-        kept = kept.drop(near["score"].idxmin())  # too many: drop the lowest score
+        kept = kept.drop(near["probability"].idxmin())  # too many: drop the lowest
     for (_, site), place in zip(kept.iterrows(), places, strict=True):
         at = place / nt + 0.5
         ax.text(at, _NAME_AT, f"{site['base']}{site['position']}", ha="center", va="bottom",
                 fontsize=_NAME_SIZE, color=dark(m.color))  # fmt: skip
-        top = site["score"]
+        top = site["height"]
         ax.plot([site["position"], at], [top, _NAME_AT - 0.02], color=tint(m.color, 0.6), lw=0.5,
                 zorder=2)  # fmt: skip
 
@@ -177,7 +191,15 @@ def _heading(figure: Figure, name: str, length: int, tiers: Sequence[str]) -> No
                 fontsize=12, fontweight="bold")  # fmt: skip
     figure.text(1 - (_RIGHT - 0.06) / _WIDTH, 1 - 0.46 * from_top, "sites called", va="top",
                 fontsize=7, color=FAINT)  # fmt: skip
-    handles = [Line2D([], [], color=tint(INK, 0.4), lw=2, label="score of a candidate (0 to 1)")]
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=tint(INK, 0.4),
+            lw=2,
+            label="probability of a candidate (square-root scale)",
+        )
+    ]
     handles += [
         Line2D([], [], ls="", marker="o", ms=5, mfc=_shade(INK, tier, tiers), mec=INK, mew=0.8,
                label=_label(tier))

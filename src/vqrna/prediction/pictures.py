@@ -1,4 +1,4 @@
-"""Draw the first sequences of a prediction with all their scores."""
+"""Draw the first sequences of a prediction with the probabilities of all candidates."""
 
 from __future__ import annotations
 

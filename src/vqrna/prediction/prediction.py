@@ -34,7 +34,7 @@ class Prediction:
         empty, ``low``, ``medium``, ``high``, or ``threshold`` for a site that only another
         limit calls, ``warnings`` the flags. None if the sites were written to files.
     summary : pandas.DataFrame
-        One row a modification: ``modification``, ``base``, ``candidates``, ``expected`` number of
+        One row per modification: ``modification``, ``base``, ``candidates``, ``expected`` number of
         modified ones (the sum of their probabilities), ``called``, calls by
         tier and, as ``threshold``, those without a tier, ``calls_per_kb``, and ``chance_per_kb``,
         the calls in shuffled sequence at this threshold (nan with a false discovery rate or a

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 _ACTORS_PER_READER = 8
-"""A reader cuts some 100 million nt a second."""
+"""A reader cuts some 100 million nt per second."""
 
 _SCHEMA = pa.schema([("number", pa.int64()), ("data", pa.large_binary()), ("error", pa.string())])
 """A row is a unit on its way to an actor, or its part on the way back, or an error message."""

@@ -200,7 +200,7 @@ class FastaSource(_Sequences):
         return tuple(Path(file) for file in self.files)
 
     def count_positions(self) -> int | None:
-        """Count the letters, some 100 Mnt a second; None if the files can be read only once.
+        """Count the letters, some 100 Mnt per second; None if the files can be read only once.
 
         Raises DataError if a file is invalid anywhere: before the work, not after hours.
         """

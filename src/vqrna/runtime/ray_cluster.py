@@ -31,7 +31,7 @@ from types import ModuleType
 from typing import Any
 
 from vqrna._version import __version__
-from vqrna.errors import DataError, UsageError
+from vqrna.errors import DataError, UsageError, missing_extra
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -127,8 +127,7 @@ def import_ray() -> ModuleType:
             import ray
             import ray.data
     except ImportError:
-        message = "--engine ray needs the extra: pip install 'vqrna[ray]'"
-        raise UsageError(message) from None
+        raise UsageError(f"--engine ray needs Ray: {missing_extra('ray')}") from None
     for handler in logging.getLogger("ray.data").handlers:
         handler.setLevel(logging.CRITICAL)  # of the console; log files have handlers of their own
     return ray

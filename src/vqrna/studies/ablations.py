@@ -34,10 +34,10 @@ class Ablation:
 ABLATIONS = (
     Ablation("no-quantizer", "no quantiser", {"quantizer": "none"}),
     Ablation("no-reconstruction", "no reconstruction loss", {"reconstruction_weight": 0.0}),
-    Ablation("one-each", "one network a type", joint=False),
+    Ablation("one-each", "one network per modification", joint=False),
     Ablation("no-shuffled", "no shuffled negatives", {"shuffled_weight": 0.0}),
     Ablation("no-ranking", "no ranking loss", {"ranking_weight": 0.0}),
-    Ablation("no-other-types", "no negatives of other types", {"other_type_weight": 0.0}),
+    Ablation("no-other-types", "no negatives of other modifications", {"other_type_weight": 0.0}),
     Ablation("no-masking", "no hidden flanks", {"mask_rate": 0.0}),
     Ablation("context-51", "context of 51 nt", {"length": 51}),
     Ablation("context-201", "context of 201 nt", {"length": 201}),

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqrna.errors import DataError, UsageError, VqrnaError
+from vqrna.errors import DataError, UsageError, VqrnaError, missing_extra
 from vqrna.studies.search_config import Search
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def optuna_module() -> Any:
     try:
         import optuna
     except ImportError:
-        raise UsageError("tune needs the extra: pip install 'vqrna[tune]'") from None
+        raise UsageError(f"tune needs Optuna: {missing_extra('tune')}") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
 

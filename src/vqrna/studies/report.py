@@ -83,7 +83,7 @@ def check_one_series(cells: Sequence[Cell]) -> None:
         types = "; ".join(sorted({" ".join(c.identity.types) for c in cells}))
         raise DataError(
             "the folder contains cells of several studies, which cannot share a table "
-            f"(epochs: {epochs}; types: {types}): select one with the options that began it"
+            f"(epochs: {epochs}; modifications: {types}): select one with the options that began it"
         )
 
 
@@ -255,7 +255,7 @@ def lengths_page(cells: Sequence[Cell]) -> str:
     for windows in WINDOWS:
         parts.append(f"## {_HEADINGS[windows]}\n\n{_markdown(cells, table, windows, 'length')}\n")
         lines = "\n".join(length_lines(cells, windows))
-        parts.append(f"Best length of each type:\n\n{lines}\n")
+        parts.append(f"Best length for each modification:\n\n{lines}\n")
     return "\n".join(parts)
 
 
@@ -273,7 +273,8 @@ def write_ablations(
     keys = ["variant", "modification", "windows", "metric"]
     table = tabulate(cells).merge(columns.assign(metric="auroc"), how="left", on=keys)
     title = _title("Ablations", cells)
-    figure = differences(compared, _colors(cells, palette), reference, title=title)
+    named = "the full model" if reference == "full" else f"'{reference}'"
+    figure = differences(compared, _colors(cells, palette), named, title=title)
     page = f"# Ablations\n\n{ablations_page(cells, reference)}"
     return _write(out, "ablations", table, page, figure)
 
@@ -376,7 +377,7 @@ def _introduction(cells: Sequence[Cell]) -> str:
     hours = sum(c.seconds for c in cells) / 3600
     return "\n".join(
         [
-            f"Model `{first.model}`, types {', '.join(first.types)}, {_epochs(cells)}, "
+            f"Model `{first.model}`, modifications {', '.join(first.types)}, {_epochs(cells)}, "
             f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}; {len(cells)} cells, "
             f"{hours:.1f} hours in all. Made with `{cells[0].command}`"
             + (f" (commit {commits})." if commits else "."),

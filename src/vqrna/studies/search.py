@@ -17,7 +17,7 @@ from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from vqrna.errors import DataError, UsageError
+from vqrna.errors import DataError, UsageError, missing_extra
 from vqrna.runtime.devices import choose_device
 from vqrna.runtime.files import results_directory
 from vqrna.runtime.jobs import Job, Outcome, Pool, check_pool, open_pool
@@ -87,7 +87,7 @@ def reserve_port(port: int | None) -> Iterator[_Server | None]:
     try:
         import optuna_dashboard  # noqa: F401
     except ImportError:
-        raise UsageError("--port needs the extra: pip install 'vqrna[tune]'") from None
+        raise UsageError(f"--port needs optuna-dashboard: {missing_extra('tune')}") from None
     try:
         server = make_server(HOST, port, _nothing_yet, _Server, _Quiet)
     except OSError as error:

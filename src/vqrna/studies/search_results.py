@@ -164,7 +164,7 @@ def draw(study: optuna.Study, search: Search, out: Path) -> list[Path]:
         )
     shares = importance(study, search)
     if shares:
-        title = f"importance (fANOVA, {(table['state'] == 'complete').sum()} complete trials)"
+        title = f"Importance (fANOVA, {(table['state'] == 'complete').sum()} complete trials)"
         figures["importance"] = plots.search_importance(list(shares), list(shares.values()), title)
     return [save_figure(figure, out / f"{name}.png")[0] for name, figure in figures.items()]
 

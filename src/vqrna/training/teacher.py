@@ -24,7 +24,7 @@ from vqrna.data.split import make_folds
 from vqrna.data.studies import pooled_clusters
 from vqrna.data.windows import MAIN, NEGATIVE, POSITIVE, UNKNOWN, Windows
 from vqrna.documents import open_regular
-from vqrna.errors import UsageError
+from vqrna.errors import UsageError, missing_extra
 from vqrna.runtime.files import atomic_path
 from vqrna.runtime.progress import progress
 from vqrna.sequence import recentre
@@ -103,7 +103,7 @@ def grow(
     try:
         import lightgbm
     except (ImportError, OSError) as error:  # OSError: the system has no libgomp
-        raise UsageError(f"trees need LightGBM ({error}): pip install 'vqrna[trees]'") from None
+        raise UsageError(f"trees need LightGBM ({error}): {missing_extra('trees')}") from None
     fixed = {"objective": "binary", "verbose": -1, "num_threads": threads, "seed": seed}
     settings = TREES | fixed | {"deterministic": True, "force_row_wise": True}
     data = lightgbm.Dataset(features, labels, weight=weights, free_raw_data=True)
