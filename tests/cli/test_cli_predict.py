@@ -81,8 +81,8 @@ def test_types_that_cannot_reach_the_tier_are_named(vqrna_main, fasta, model, ou
     done = vqrna_main(*words)
     assert done.code == 0
     assert done.err == (
-        "vqrna: note: no site can reach medium confidence (a probability of 0.1) for these "
-        "modifications, of which the highest probability is: m6A 0.0045, Psi 0.0045; use "
+        "vqrna: note: no site of these modifications can reach medium confidence (a probability "
+        "of 0.1) with this model, which states at most: m6A 0.0045, Psi 0.0045; use "
         "--confidence low, --top or --min-probability\n"
     )
     note = done.err.removeprefix("vqrna: note: ").rstrip("\n")
@@ -381,3 +381,20 @@ def test_calls_by_a_threshold_have_a_column_of_their_own(vqrna_main, fasta, mode
     assert "threshold" in set(read_table((out / "sites.tsv").read_text())["call"])
     done = vqrna_main("predict", fasta, "--model", model, "--out", out)
     assert "no tier" not in done.out
+
+
+def test_called_sites_unlike_the_training_data_are_counted(vqrna_main, tmp_path, out):
+    """With the shipped model: the flag `ood` alone is easily missed in a table."""
+    path = tmp_path / "odd.fa"
+    path.write_text(f">odd\n{'GGACU' * 60}\n")
+    done = vqrna_main("predict", path, "--out", out, "--modifications", "m6A")
+    sites = read_table((out / "sites.tsv").read_text())
+    unlike = int(sites["warnings"].str.contains("ood").sum())
+    assert unlike > 0
+    assert (
+        f"note: {unlike} of {len(sites)} called sites are unlike the training data (warning ood)"
+        in done.err
+    )
+    assert any(
+        "warning ood" in note for note in json.loads((out / "run.json").read_text())["notes"]
+    )

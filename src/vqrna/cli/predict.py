@@ -236,7 +236,7 @@ def predict(
         str, option("Source and version of the annotation, for the bedRMod header.", OUTPUT)
     ] = "",
     plot: Annotated[
-        bool, option("Plot the first sequences (PNG and SVG).", OUTPUT, names=("--plot",))
+        bool, option("Plot the first six sequences (PNG and SVG).", OUTPUT, names=("--plot",))
     ] = False,
     jobs: Workers = None,
     device: Device = "auto",
@@ -292,6 +292,7 @@ def predict(
 
     from vqrna.model.weights import load_model
     from vqrna.prediction import (
+        FIRST,
         FastaSource,
         Output,
         draw_first,
@@ -322,8 +323,6 @@ def predict(
         top=top,
         precision="fast" if fast else "float32",
     )
-    if not all_sites:
-        show_uncalled(settings, loaded)
     source = open_source(
         fasta,
         loaded,
@@ -360,8 +359,12 @@ def predict(
             say("note", note)
         return
     show_prediction(result, to_stderr=out == "-")
+    if not all_sites:
+        show_uncalled(settings, loaded)
     if plot and isinstance(source, FastaSource):
         written, left_out = draw_first(source, Path(out), loaded, settings)
         report_files(written)
+        if result.records > FIRST:
+            say("note", f"plotted the first {FIRST} of {result.records:,} sequences")
         if left_out:
             say("note", f"{plural(left_out, 'sequence')} not plotted: empty or too long")

@@ -63,7 +63,12 @@ def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
         )
     if result.empty_records:
         say("note", f"empty records: {result.empty_records:,} of {result.records:,}")
-    for line in (*skipped_notes(result.skipped), *result.unreachable, *result.notes):
+    for line in (
+        *skipped_notes(result.skipped),
+        *result.unreachable,
+        *result.ood_notes,
+        *result.notes,
+    ):
         say("note", line)
 
 
@@ -76,7 +81,7 @@ def _show_sequences(console: Console, path: Path) -> None:
         path, sep="\t", nrows=MOST_SEQUENCES + 1, dtype=names,
         keep_default_na=False, na_values={}, na_filter=True,
     ).to_dict("records")  # fmt: skip
-    table = new_table(("sequence",), ("nt", "called", "expected", "most probable sites"))
+    table = new_table(("sequence",), ("length", "called", "expected", "most probable sites"))
     for row in rows[:MOST_SEQUENCES]:
         cells = (f"{row['length']:,}", f"{row['called']:,}", number(float(row["expected"])))
         table.add_row(_clip(row["sequence"]), *cells, _best_sites(row))

@@ -10,7 +10,7 @@ from vqrna.prediction.engines import (
 )
 from vqrna.prediction.output import Output, parse_formats
 from vqrna.prediction.parts import Part, Parts, PartStore
-from vqrna.prediction.pictures import draw_first
+from vqrna.prediction.pictures import FIRST, draw_first
 from vqrna.prediction.prediction import Prediction
 from vqrna.prediction.run import predict, predict_files
 from vqrna.prediction.scan import Shard, Tally, scan, scan_sequence, scan_units
@@ -20,6 +20,7 @@ from vqrna.prediction.source import FastaSource, MemorySource, Source, as_source
 
 __all__ = [
     "ENGINES",
+    "FIRST",
     "Engine",
     "FastaSource",
     "MemorySource",

@@ -173,6 +173,7 @@ def write_results(
                 *source.notes,
                 *tier_notes(model, settings),
                 *prediction.unreachable,
+                *prediction.ood_notes,
                 *prediction.notes,
             ),
         )

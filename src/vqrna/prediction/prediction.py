@@ -15,10 +15,12 @@ from vqrna.prediction.parts import Part
 from vqrna.prediction.settings import Settings
 from vqrna.runtime.run_record import SkippedInput
 from vqrna.segments import SCALE
-from vqrna.sites import Sites, round_significant
+from vqrna.sites import FLAGS, Sites, round_significant
 from vqrna.stats.calibration import log_odds
 from vqrna.stats.fdr import PValueCounts
 from vqrna.stats.tiers import CALLS, PROBABILITIES, tier_index
+
+_OOD = np.uint8(1 << FLAGS.index("ood"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,8 @@ class Prediction:
         line.
     in_genome : bool
         Whether a genome was scanned.
+    ood_calls : int
+        Number of called sites with the warning ``ood``.
     sequences : pandas.DataFrame, or None
         One row a sequence: ``length``, ``called``, ``expected`` number of modified sites (the sum
         of the probabilities of all candidates), and for each modification ``m6A_called``,
@@ -75,6 +79,7 @@ class Prediction:
     skipped: tuple[SkippedInput, ...] = ()
     in_genome: bool = False
     near_ties: tuple[int, int] = (0, 0)
+    ood_calls: int = 0
     sequences: pd.DataFrame | None = None
 
     def calls(self) -> dict[str, dict[str, int]]:
@@ -83,6 +88,17 @@ class Prediction:
         rows = self.summary[columns].to_dict("records")
         named = zip(self.summary["modification"], rows, strict=True)
         return {symbol: {str(k): int(n) for k, n in row.items()} for symbol, row in named}
+
+    @property
+    def ood_notes(self) -> tuple[str, ...]:
+        """A note on called sites that are unlike the training data, if there are any."""
+        called = int(self.summary["called"].sum())
+        if not self.ood_calls:
+            return ()
+        return (
+            f"{self.ood_calls:,} of {called:,} called sites are unlike the training data (warning "
+            "ood): do not trust their probabilities",
+        )
 
     @property
     def path(self) -> Path | None:
@@ -103,6 +119,7 @@ class Totals:
     empty: int = 0
     near_ties: int = 0
     tokens: int = 0
+    ood_calls: int = 0  # Number of called sites with the flag ``ood``
     expected: np.ndarray = field(init=False)  # (K,), int64: Sum of all probabilities, in `SCALE`
 
     def __post_init__(self) -> None:
@@ -129,6 +146,7 @@ class Totals:
         for block in blocks:
             called = block.tier > 0
             np.add.at(self.calls, (block.modification_index[called], block.tier[called] - 1), 1)
+            self.ood_calls += int(np.count_nonzero(block.flags[called] & _OOD))
             yield block
 
     def facts(self, settings: Settings) -> dict[str, str]:
@@ -153,6 +171,7 @@ def make_prediction(
         empty_records=total.empty,
         unreachable=_unreachable(model, settings, total),
         near_ties=(total.near_ties, total.tokens),
+        ood_calls=total.ood_calls,
         **more,
     )
 

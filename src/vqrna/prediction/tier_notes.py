@@ -34,8 +34,8 @@ def tier_notes(model: Model, settings: Settings) -> tuple[str, ...]:
     if names:
         lower = "--confidence low, " if tier else ""
         notes.append(
-            f"no site can reach {settings.confidence} confidence (a probability of "
-            f"{PROBABILITIES[tier]:.2g}) for these modifications, of which the highest "
-            f"probability is: {', '.join(names)}; use {lower}--top or --min-probability"
+            f"no site of these modifications can reach {settings.confidence} confidence (a "
+            f"probability of {PROBABILITIES[tier]:.2g}) with this model, which states at most: "
+            f"{', '.join(names)}; use {lower}--top or --min-probability"
         )
     return tuple(notes)
