@@ -28,6 +28,19 @@ IUPAC: dict[str, np.ndarray] = {
 }
 """For each IUPAC letter, which tokens (0 to 4) it matches; it never matches AMBIGUOUS."""
 
+IUPAC_LETTERS = {meaning: letter for letter, meaning in _MEANINGS.items()}
+"""IUPAC letter of each set of bases, written in the order of `ALPHABET`."""
+
+_PAIRED = str.maketrans("ACGU", "UGCA")
+
+COMPLEMENT = str.maketrans(
+    {
+        letter: IUPAC_LETTERS["".join(sorted(meaning.translate(_PAIRED)))]
+        for letter, meaning in _MEANINGS.items()
+    }
+)
+"""Complement of each IUPAC letter, for :meth:`str.translate`."""
+
 INVALID = 255
 
 _CODES = np.full(256, INVALID, dtype=np.uint8)

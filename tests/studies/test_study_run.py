@@ -1,5 +1,6 @@
 """Studies that crash, fill the disk, are killed and go on: every cell by a process of its own."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -12,9 +13,10 @@ from hand_cells import TOML, write_data
 from tiny import tiny
 from vqrna import config as configs
 from vqrna.errors import DataError, UsageError
+from vqrna.runtime.lock import folder_lock
 from vqrna.studies import CellStore, cell, plan, run_cell
 from vqrna.studies.ablations import plan_ablations
-from vqrna.studies.cell import ERROR_NAME, BusyError, Task, attempt, locked
+from vqrna.studies.cell import ERROR_NAME, Task, attempt
 from vqrna.studies.estimate import estimate_study
 from vqrna.studies.lengths import plan_lengths
 from vqrna.studies.plan import CELLS, run_plan
@@ -97,9 +99,9 @@ def test_a_killed_study_goes_on_from_its_checkpoint_to_the_same_end(data, tmp_pa
     until = time.monotonic() + 20
     while True:  # the worker ends with the study; its lock is free then
         try:
-            with locked(run):
+            with folder_lock(run):
                 break
-        except BusyError:
+        except DataError:
             assert time.monotonic() < until
             time.sleep(0.05)
     assert len((run / "history.csv").read_text().splitlines()) - 1 < epochs
@@ -144,11 +146,22 @@ def test_why_an_attempt_failed_is_kept_until_one_does_not(tmp_path):
     with pytest.raises(ZeroDivisionError):
         attempt(made.identity, place, store, broken)
     assert "of all things" in (place / ERROR_NAME).read_text()
-    with locked(place), pytest.raises(BusyError, match="another process"):
+    with folder_lock(place), pytest.raises(DataError, match="is writing to this folder"):
         attempt(made.identity, place, store, lambda: made)
     assert attempt(made.identity, place, store, lambda: made) == made
     assert not (place / ERROR_NAME).exists()
     assert attempt(made.identity, place, store, broken) == made  # not made again
+
+
+def test_a_file_system_without_locks_can_hold_cells(tmp_path, monkeypatch):
+    from hand_cells import cell
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    made = cell()
+    assert attempt(made.identity, tmp_path, CellStore(tmp_path / "cells"), lambda: made) == made
 
 
 def test_the_time_of_a_study_is_measured(data, tmp_path, quick):

@@ -20,7 +20,7 @@ from vqrna.data.text_files import open_text
 from vqrna.errors import DataError, UsageError
 from vqrna.genome.coordinates import MAX_SEQUENCES
 from vqrna.runtime.files import atomic_path
-from vqrna.sequence import ALPHABET, AMBIGUOUS, encode, first_invalid_letter
+from vqrna.sequence import ALPHABET, AMBIGUOUS, COMPLEMENT, encode, first_invalid_letter
 
 _CHUNK = 1 << 17
 _BLOCK = 1 << 24
@@ -28,7 +28,9 @@ _KEPT = 48  # chunks of tokens: 6 MB, a neighbourhood as wide as the longest gen
 _PRINTABLE = bytes(range(32, 127)) + b"\t\n\v\f\r"
 _SKIPPED = bytes(set(range(256)) - set(_PRINTABLE))
 _GZIP = b"\x1f\x8b"
-_COMPLEMENT = np.array([ALPHABET.index(base) for base in "UGCA"] + [AMBIGUOUS], dtype=np.uint8)
+_COMPLEMENT = np.array(
+    [ALPHABET.index(base) for base in ALPHABET.translate(COMPLEMENT)] + [AMBIGUOUS], dtype=np.uint8
+)
 _MITOCHONDRIA = ("chrM", "MT", "chrMT", "M")
 _PROPOSED = (NameRule("|"), NameRule(ignore_version=True), NameRule("|", ignore_version=True))
 

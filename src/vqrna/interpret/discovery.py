@@ -17,12 +17,7 @@ from scipy.spatial.distance import squareform
 from vqrna.errors import UsageError
 from vqrna.interpret.attributions import Attributions
 from vqrna.modifications import Modification, symbol_of
-from vqrna.sequence import ALPHABET, AMBIGUOUS, centre
-
-_IUPAC = {
-    "A": "A", "C": "C", "G": "G", "U": "U", "AG": "R", "CU": "Y", "CG": "S", "AU": "W",
-    "GU": "K", "AC": "M", "CGU": "B", "AGU": "D", "ACU": "H", "ACG": "V",
-}  # fmt: skip
+from vqrna.sequence import ALPHABET, AMBIGUOUS, IUPAC_LETTERS, centre
 
 INFORMATIVE = 0.25  # bits from which a column belongs to a motif
 SPAN = 7  # nt over which attributions are summed to score a seqlet
@@ -125,7 +120,7 @@ def iupac_letter(column: np.ndarray) -> str:
     order = np.argsort(-column, kind="stable")
     for number, least in ((1, 0.6), (2, 0.75), (3, 0.9)):
         if column[order[:number]].sum() >= least:
-            return _IUPAC["".join(sorted(ALPHABET[i] for i in order[:number]))]
+            return IUPAC_LETTERS["".join(sorted(ALPHABET[i] for i in order[:number]))]
     return "N"
 
 

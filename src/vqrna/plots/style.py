@@ -99,13 +99,13 @@ def new_figure(width: float, height: float) -> Figure:
 def dark(color: str, contrast: float = 4.5) -> str:
     """Darken a colour to a minimum WCAG contrast ratio to white."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(color))
-    while 1.05 / (_luminance(color) + 0.05) < contrast:
+    while 1.05 / (luminance(color) + 0.05) < contrast:
         lightness *= 0.95
         color = to_hex(colorsys.hls_to_rgb(hue, lightness, saturation))
     return color
 
 
-def _luminance(color: str) -> float:
+def luminance(color: str) -> float:
     """Return the relative luminance of WCAG 2: 0 for black, 1 for white."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -11,12 +11,10 @@ import numpy as np
 
 from vqrna.errors import DataError, UsageError
 from vqrna.runtime.arguments import integer
-from vqrna.sequence import ALPHABET, AMBIGUOUS, IUPAC, decode
+from vqrna.sequence import ALPHABET, AMBIGUOUS, COMPLEMENT, IUPAC, decode
 
 AMINO_ACIDS = "KNKNTTTTRSRSIIMIQHQHPPPPRRRRLLLLEDEDAAAAGGGGVVVV*Y*YSSSS*CWCLFLF"
 """Standard genetic code (NCBI translation table 1), codons in the order of `ALPHABET`."""
-
-_COMPLEMENT = str.maketrans("ACGURYSWKMBDHVN", "UGCAYRSWMKVHDBN")
 
 
 def translate(codon: np.ndarray) -> str | None:
@@ -94,7 +92,7 @@ class Constraints:
             for motif in self.motifs
             if any(
                 _matches(edited, start, letters) and not _matches(self.tokens, start, letters)
-                for letters in {motif, motif.translate(_COMPLEMENT)[::-1]}
+                for letters in {motif, motif.translate(COMPLEMENT)[::-1]}
                 for start in _starts(edits, len(letters), len(edited))
             )
         ]

@@ -6,13 +6,12 @@ Run as a program: ``python -m vqrna.studies.cell TASK.json``.
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -22,6 +21,7 @@ from vqrna.errors import DataError, VqrnaError
 from vqrna.evaluation import evaluate
 from vqrna.model import ModelSet
 from vqrna.runtime.files import output_directory, write_text
+from vqrna.runtime.lock import folder_lock
 from vqrna.stats.bootstrap import RESAMPLES
 from vqrna.studies.cells import Cell, CellStore, Identity, config_of, data_name
 from vqrna.training import Source, TrainingResult, from_benchmark, train_network
@@ -29,10 +29,6 @@ from vqrna.training.checkpoint import FILE_NAME as CHECKPOINT
 
 ERROR_NAME = "error.txt"
 """File with the traceback of the last attempt at a cell, if it failed."""
-
-
-class BusyError(DataError):
-    """Another process works on the same cell."""
 
 
 def run_cell(
@@ -100,7 +96,7 @@ def attempt(
 ) -> Cell:
     """Return a cell from the store, or make and keep it.
 
-    Raises BusyError if another process works in this folder. Raises Exception: any error of the
+    Raises DataError if another process works in this folder. Raises Exception: any error of the
     work.
 
     Parameters
@@ -113,7 +109,7 @@ def attempt(
     if (cell := store.get(identity)) is not None:
         return cell
     run = output_directory(folder)
-    with locked(run):
+    with folder_lock(run):
         if (cell := store.get(identity)) is not None:  # another process was faster
             return cell
         try:
@@ -154,17 +150,6 @@ def _train(
         )
         for name, (windows, run) in parts.items()
     }
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock a folder; the system releases the lock even if the process is killed."""
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BusyError("another process works on this cell", file=folder) from None
-        yield
 
 
 TASK_NAME = "task.json"

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from vqrna._version import __version__
 from vqrna.modifications import Modification
-from vqrna.plots.style import dark
+from vqrna.plots.style import dark, luminance
 from vqrna.stats.tiers import PROBABILITIES, TIERS
 from vqrna.web.api import server_of
 
@@ -138,15 +138,10 @@ def render(
 def _light(color: str, contrast: float) -> str:
     """Lighten a colour to a minimum WCAG contrast ratio to the dark background."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(color))
-    while (_luminance(color) + 0.05) / (_DARK_PAGE + 0.05) < contrast and lightness < 1:
+    while (luminance(color) + 0.05) / (_DARK_PAGE + 0.05) < contrast and lightness < 1:
         lightness = min(1.0, lightness * 1.04 + 0.005)
         color = to_hex(colorsys.hls_to_rgb(hue, lightness, saturation))
     return color
-
-
-def _luminance(color: str) -> float:
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def modification_styles(modifications: tuple[Modification, ...]) -> str:
