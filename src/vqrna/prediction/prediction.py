@@ -54,6 +54,8 @@ class Prediction:
         line.
     in_genome : bool
         Whether a genome was scanned.
+    distinct : bool
+        Whether `nt` counts a base of several transcripts of a genome once.
     sequences : pandas.DataFrame, or None
         One row a sequence: ``length``, ``called``, ``expected`` number of modified sites (the sum
         of the probabilities of all candidates), and for each modification ``m6A_called``,
@@ -74,6 +76,7 @@ class Prediction:
     notes: tuple[str, ...] = ()
     skipped: tuple[SkippedInput, ...] = ()
     in_genome: bool = False
+    distinct: bool = False
     near_ties: tuple[int, int] = (0, 0)
     sequences: pd.DataFrame | None = None
 
