@@ -143,7 +143,9 @@ def explain(
         remark = signature(model.hash)
         written = write_attributions(folder, windows, attributions, formats, header)
         written += write_pictures(folder, attributions, target, palette, remark)
-        written += write_motifs(folder, motifs, len(windows), target, palette, header, remark)
+        written += write_motifs(
+            folder, motifs, len(windows), seqlets, target, palette, header, remark
+        )
         if matrices is not None:
             written.append(write_comparison(folder, compare(motifs, matrices)))
         settings = {name: header[name] for name in header if name not in ("command", "model")}
