@@ -119,3 +119,19 @@ def test_a_gpu_is_taken_and_named(monkeypatch):
     assert choose_device("cuda:1").reason.startswith("Card 1")
     with pytest.raises(UsageError, match="2 GPUs"):
         choose_device("cuda:2")
+
+
+@pytest.mark.parametrize(("clone", "groups"), [(True, ["web", "docs", "dev"]), (False, ["web"])])
+def test_packages_of_developers_are_listed_in_a_clone_only(models, monkeypatch, clone, groups):
+    wanted = [
+        'no-such-web>=1; extra == "web"',
+        'no-such-docs>=1; extra == "docs"',
+        'vqrna[docs]; extra == "dev"',
+        'no-such-dev>=1; extra == "dev"',
+    ]
+    monkeypatch.setattr(doctor.metadata, "requires", lambda name: wanted)
+    monkeypatch.setattr(doctor, "_in_clone", lambda: clone)
+    checks = check_installation(models).checks
+    names = {check.group: check.name for check in checks if check.group.startswith("extra: ")}
+    assert names == {f"extra: {name}": f"no-such-{name}" for name in groups}
+    assert [check.group for check in checks if check.name == "vqrna"] == ["system"]

@@ -148,7 +148,8 @@ class TrainingConfig:
         Decay per step of the moving average of the weights that is validated and kept; 0 for no
         average.
     select_by : {"auroc", "accuracy"}
-        Validation score (mean over modifications) by which the best epoch is chosen.
+        Validation score (mean over modifications) by which the best epoch is chosen. Among epochs
+        of equal AUROC the one of the lowest validation loss is kept, of equal accuracy the first.
     precision : {"auto", "float32", "bfloat16"}
         Arithmetic of the network in training; ``auto`` is bfloat16 where the device computes it
         faster than float32. Weights and codes are always float32.

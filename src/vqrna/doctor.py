@@ -23,6 +23,9 @@ MODELS = Path(__file__).parent / "models"
 
 SUMS = "SHA256SUMS"
 
+_FOR_DEVELOPERS = ("dev", "docs")
+"""Extras that are of use in a clone of the repository only."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -61,6 +64,10 @@ def _system() -> list[Check]:
     ]
 
 
+def _in_clone() -> bool:
+    return (Path(__file__).parents[2] / "pyproject.toml").is_file()
+
+
 def _packages() -> list[Check]:
     """Compare the requirements of the package with what is installed."""
     try:
@@ -68,10 +75,13 @@ def _packages() -> list[Check]:
     except metadata.PackageNotFoundError:
         hint = "unknown: vqrna runs from a folder; install it with 'pip install -e .'"
         return [Check("needed packages", "all", hint, "absent")]
+    hidden = () if _in_clone() else _FOR_DEVELOPERS
     checks = []
     for line in lines:
         name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
         extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
+        if name == "vqrna" or (extra and extra[1] in hidden):
+            continue  # an extra may require others, such as vqrna[docs]
         group = f"extra: {extra[1]}" if extra else "needed packages"
         try:
             checks.append(Check(group, name, metadata.version(name)))

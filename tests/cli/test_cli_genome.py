@@ -114,3 +114,33 @@ def test_bare_carriage_returns_have_the_same_message_with_and_without_an_annotat
     words = ("predict", genome, "--model", model, "--out", out)
     told = f"{genome}: has bare carriage returns as line ends (old Mac): convert it"
     assert fails(1, *words, told=told) == fails(1, *words, "--gtf", annotation, told=told)
+
+
+@pytest.mark.parametrize(("context", "size"), [("genome", "160 distinct nt"), ("transcript", "nt")])
+def test_the_header_says_that_shared_bases_count_once(
+    vqrna_main, genome, annotation, model, out, context, size
+):
+    exon = 'chr1\tx\texon\t41\t200\t.\t+\t.\tgene_id "g"; transcript_id "a";\n'
+    annotation.write_text(exon + exon.replace('"a"', '"b"'))
+    words = ("predict", genome, "--gtf", annotation, "--model", model, "--context", context)
+    done = vqrna_main(*words, "--out", out)
+    head = done.out.splitlines()[0]
+    assert f" {size}: " in head
+    assert ("distinct" in head) == (context == "genome")
+    assert done.out.count("160 ") >= 2  # one row for each transcript
+
+
+def test_each_reason_is_noted_once(vqrna_main, genome, annotation, model, out):
+    lost = 'chrZ\tx\texon\t41\t200\t.\t+\t.\tgene_id "g"; transcript_id "z";\n'
+    annotation.write_text(GTF + lost)
+    done = vqrna_main("predict", genome, "--gtf", annotation, "--model", model, "--out", out)
+    lines = [x for x in done.err.splitlines() if "a.gtf" in x]
+    assert [x.rsplit("a.gtf: ")[1].split(": ")[0] for x in lines] == [
+        "1 of 3 transcripts are left out",
+        "1 of 3 transcripts are left out",
+        "skipped 1",
+        "skipped 2",
+    ]
+    assert sum("chrZ" in x for x in lines) == 1
+    assert not any("sequence not in the genome" in x for x in lines)
+    assert "sequence not in the genome" in [row[1] for row in skipped(out)]

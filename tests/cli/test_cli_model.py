@@ -3,12 +3,14 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
-from seeded import LENGTH, SYMBOLS
+from seeded import LENGTH, SYMBOLS, calling_model
 from tiny import fresh
 from vqrna.model.model_card import LIMITS
 from vqrna.model.weights import SHIPPED, save_model
+from vqrna.stats.calibration import log_odds
 
 
 def strict(text: str):
@@ -33,6 +35,33 @@ def test_all_is_told(vqrna_main, model, monkeypatch):
         assert sum(tier in row for row in rows) == 4
     for limit in LIMITS:
         assert limit.split()[0] in done.out
+
+
+def test_tiers_that_no_site_can_reach_are_left_out(vqrna_main, tmp_path, monkeypatch):
+    """As `vqrna predict` says; the rates are cross-fitted, and may reach them."""
+    monkeypatch.setenv("COLUMNS", "300")
+    model = calling_model()
+    curves = [list(own) for own in model.scan_calibration.curves]
+    for k, p in ((0, 0.05), (3, 0.01)):
+        prior = model.modifications[k].prior
+        curve = curves[k][0]
+        values = np.minimum(curve.values, log_odds(p) - log_odds(prior))
+        curves[k][0] = dataclasses.replace(curve, values=values)
+    scans = dataclasses.replace(model.scan_calibration, curves=tuple(map(tuple, curves)))
+    path = tmp_path / "low.safetensors"
+    save_model(dataclasses.replace(model, scan_calibration=scans), path)
+    done = vqrna_main("model", "info", path)
+    table = done.out.split("Confidence tiers")[1].split("Limits:")[0].splitlines()[2:]
+    tiers = [line.split()[0] for line in table if line.startswith(" " * 5)]
+    assert tiers == ["medium", "high"] * 2  # of m6A and m6Am
+    assert [line.split()[:2] for line in table if " low " in line] == [
+        [symbol, "low"] for symbol in SYMBOLS[:3]
+    ]
+    assert "Values are cross-fitted: " in done.out
+    assert "left out (all tiers of Psi).\n" in done.out
+    told = strict(vqrna_main("model", "info", path, "--json").out)
+    assert [len(t["tiers"]) for t in told["types"]] == [9] * 4
+    assert told["types"][0]["highest"]["whole"] == pytest.approx(0.05)
 
 
 def test_what_a_call_points_at_is_shown_for_each_modification(vqrna_main, monkeypatch):
@@ -85,7 +114,11 @@ def test_a_model_of_which_nothing_was_measured(vqrna_main, tmp_path):
     assert done.code == 0
     assert "not trained here" in done.out
     assert "not calibrated" in done.out
-    assert "not calibrated for scans (vqrna model calibrate)" in done.out
+    assert "probabilities calibrated on" not in done.out
+    assert (
+        "Confidence tiers: not calibrated for scans, which needs at least 20 modified validation "
+        "windows (vqrna model calibrate)\n" in done.out
+    )
     told = strict(vqrna_main("model", "info", tmp_path / "m.safetensors", "--json").out)
     assert told["types"][0]["p_value_floor"] is None
     assert told["types"][0]["tiers"] == []

@@ -5,6 +5,7 @@ import pytest
 from seeded import files_in
 from tiny import measured, planted
 from vqrna.model.weights import save_model
+from vqrna.modifications import modification
 from vqrna.runtime.run_record import read_run_record
 from vqrna.sequence import decode
 
@@ -108,3 +109,41 @@ def test_the_same_work_gives_the_same_bytes(vqrna_main, model, fasta, tmp_path):
         assert done.code == 0
         read.append({name: (out / name).read_bytes() for name in FILES})
     assert read[0] == read[1]
+
+
+def test_short_windows_are_drawn_without_the_padding(vqrna_main, model, tmp_path, monkeypatch):
+    from vqrna.interpret import files
+
+    drawn = {}
+    for name in ("importance_bars", "importance_logos"):
+        real = getattr(files, name)
+
+        def call(*args, _name=name, _real=real, **options):
+            drawn[_name] = args
+            return _real(*args, **options)
+
+        monkeypatch.setattr(files, name, call)
+    fasta, out = tmp_path / "short.fa", tmp_path / "short"
+    fasta.write_text(
+        "".join(f">{n}\n{decode(t[15:36])}\n" for n, t in enumerate(planted(4).tokens))
+    )
+    words = ("motifs", fasta, "--modification", "Am", "--out", out, "--model", model)
+    done = vqrna_main(*words)
+    assert done.code == 0, done.err
+    inside = list(range(-10, 11))
+    assert drawn["importance_bars"][1].tolist() == drawn["importance_logos"][1].tolist() == inside
+    assert drawn["importance_logos"][0].shape == (4, 21)
+    assert len(pd.read_csv(out / "importance.tsv", sep="\t")) == 51  # the values stay
+
+
+@pytest.mark.parametrize(
+    ("seqlets", "why"), [(0, "no seqlets"), (3, "all groups of seqlets are too small")]
+)
+def test_a_picture_without_motifs_says_why(tmp_path, monkeypatch, seqlets, why):
+    from vqrna.interpret import files
+
+    drawn = []
+    real = files.motif_logos
+    monkeypatch.setattr(files, "motif_logos", lambda *args: drawn.append(args) or real(*args))
+    files.write_motifs(tmp_path, [], 6, seqlets, modification("m6A"), "types", {})
+    assert drawn[0][3] == f"no motifs: {why}"

@@ -61,6 +61,25 @@ def test_the_summary_counts_the_rows_of_the_file(vqrna_main, fasta, model, out):
     assert max(map(len, lines[1:-2])) <= 80
 
 
+@pytest.mark.parametrize("columns", ["80", "40"])
+def test_the_column_of_calls_without_a_tier_is_not_cut(
+    vqrna_main, fasta, model, out, monkeypatch, columns
+):
+    monkeypatch.setenv("COLUMNS", columns)
+    done = vqrna_main("predict", fasta, "--model", model, "--out", out, "--threshold", "0.2")
+    lines = done.out.splitlines()
+    (head,) = [i for i, line in enumerate(lines) if "candidates" in line]
+    table = lines[head - 1 : head + 1 + len(SYMBOLS)]
+    assert "no" in table[0].split()
+    assert table[1].split() == [
+        "cation", "base", "candidates", "expected", "called", "tier", "low", "medium", "high",
+        "kb", "shuffled",
+    ]  # fmt: skip
+    assert [line.split()[0] for line in table[2:]] == list(SYMBOLS)
+    assert max(map(len, table)) <= 80
+    assert "…" not in "".join(table)
+
+
 def test_a_model_without_tiers_says_that_it_calls_nothing(vqrna_main, fasta, tmp_path, out):
     path = tmp_path / "never_measured.safetensors"
     save_model(fresh(symbols=("Am", "Psi")), path)
@@ -68,8 +87,8 @@ def test_a_model_without_tiers_says_that_it_calls_nothing(vqrna_main, fasta, tmp
     assert done.code == 0
     assert done.err == (
         "vqrna: note: Am, Psi: this model has no calibration for scans, so no site reaches a "
-        "confidence tier; use --top, --min-probability or --threshold, or calibrate the "
-        "model (vqrna model calibrate)\n"
+        "confidence tier; use --threshold, --min-probability or --top (a calibration needs at "
+        "least 20 modified validation windows: vqrna model calibrate)\n"
     )
     assert read_table((out / "sites.tsv").read_text()).empty
     done = vqrna_main("predict", fasta, "--model", path, "--out", out, "--threshold", "0.4")
@@ -377,10 +396,10 @@ def test_a_false_discovery_rate_that_leaves_nothing_says_why(vqrna_main, fasta, 
 
 def test_calls_by_a_threshold_have_a_column_of_their_own(vqrna_main, fasta, model, out):
     done = vqrna_main("predict", fasta, "--model", model, "--out", out, "--threshold", "0.5")
-    assert "no tier" in done.out
+    assert done.out.count("tier low medium high") == 1
     assert "threshold" in set(read_table((out / "sites.tsv").read_text())["call"])
     done = vqrna_main("predict", fasta, "--model", model, "--out", out)
-    assert "no tier" not in done.out
+    assert "tier low" not in done.out
 
 
 def test_called_sites_unlike_the_training_data_are_counted(vqrna_main, tmp_path, out):

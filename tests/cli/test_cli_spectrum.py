@@ -2,6 +2,9 @@
 
 import pytest
 
+from vqrna.cli.tables import report_codes
+from vqrna.modifications import modification
+
 
 def test_files_and_a_line_a_type(vqrna_main, data, model, tmp_path):
     out = tmp_path / "deep" / "out"
@@ -42,3 +45,12 @@ def test_what_is_wrong_is_told_in_one_line(fails, data, model, out, words, code,
 def test_no_data(fails, model, out, tmp_path):
     nowhere = tmp_path / "nowhere"
     fails(1, "spectrum", "--data", nowhere, "--out", out, "--model", model, told=nowhere)
+
+
+def test_one_code_is_singular(capsys):
+    report_codes([(modification("m6A"), 1, [7]), (modification("Psi"), 0, [])])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "m6A     1 code at FDR < 5 %; most specific: 7",
+        "Psi     0 codes at FDR < 5 %",
+    ]

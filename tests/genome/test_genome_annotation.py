@@ -8,6 +8,7 @@ from toy_genome import GENES, bed12, gff3, gtf, write, write_genome
 
 from vqrna.errors import DataError
 from vqrna.genome import open_genome
+from vqrna.runtime.run_record import skipped_notes
 
 MORE = GENES | {
     "P2": ("P", "chr1", "+", [(4, 8), (10, 12), (20, 22)]),
@@ -197,7 +198,41 @@ def test_without_a_strand_both_are_scanned_and_that_is_told(source):
     found = source(line("chr1", "exon", 1, 4, ".", 'transcript_id "t"; gene_id "g";'))
     assert [row[0] for row in listed(found)] == ["t(+)", "t(-)"]
     assert not found.transcripts.known.any()
+    assert found.notes == (
+        "a.gtf: 1 of 1 transcripts have no strand: both are scanned; as the first base is not "
+        "known, m6Am is predicted at every BCA",
+    )
+
+
+def test_without_a_strand_first_bases_matter_only_to_types_that_are_scanned(source):
+    text = line("chr1", "exon", 1, 4, ".", 'transcript_id "t"; gene_id "g";')
+    found = source(text, modifications=["m6A"])
     assert found.notes == ("a.gtf: 1 of 1 transcripts have no strand: both are scanned",)
+
+
+def test_notes_on_transcripts_count_all_transcripts_of_the_file(source):
+    text = gtf(GENES) + gtf(
+        {
+            "beyond": ("x", "chr1", "+", [(1, 5), (28, 41)]),
+            "beyond2": ("x", "chr1", "+", [(28, 41)]),
+            "lost": ("x", "chrZ", "+", [(1, 5)]),
+            "plain": ("x", "chr1", ".", [(1, 5)]),
+        }
+    )
+    found = source(text, modifications=["m6A"])
+    assert found.notes == (
+        "a.gtf: 1 of 6 transcripts are left out: the genome does not have their sequences (chrZ)",
+        "a.gtf: 2 of 6 transcripts are left out: lines of their exons cannot be used",
+        "a.gtf: 1 of 6 transcripts have no strand: both are scanned",
+    )
+    lines = skipped_notes(found.skipped)
+    assert len(lines) == 1  # other reasons are those of the notes
+    assert "skipped 2: end beyond the sequence" in lines[0]
+    assert {row[0] for row in skipped(found)} == {
+        "end beyond the sequence",
+        "sequence not in the genome",
+        "transcript with a skipped exon",
+    }
 
 
 def test_transcripts_on_other_sequences_are_left_out_and_that_is_told_once(source):

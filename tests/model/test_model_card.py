@@ -196,3 +196,12 @@ def test_the_page_has_a_row_for_each_type_of_a_further_study():
         ["other", "Psi", "1,200 / 90", "0.600", "0.700", "0.400"],
     ]
     assert "Further studies" not in describe(calling_model()).to_markdown()
+
+
+def test_a_calibration_without_curves_is_none():
+    model = fresh(symbols=["Am"])
+    scans = dataclasses.replace(model.scan_calibration, fitted_on="all positions")
+    card = describe(dataclasses.replace(model, scan_calibration=scans))
+    assert card.scan_calibration == "not calibrated"
+    assert card.types[0].highest == {}
+    assert card.types[0].reachable_tiers() == ()

@@ -44,4 +44,16 @@ def test_effects_of_tokens(tmp_path, n):
     figure = effects_figure(effects, 3.0 * np.arange(-8, 9), "#e41a1c", remark="me")
     drawn = figure.axes[0].patches[0].get_data().values
     assert drawn == pytest.approx(effects.mean(axis=0))
+    figure.draw_without_rendering()
+    whole, near, below, below_near, colors = figure.axes
+    for above, every in ((whole, below), (near, below_near)):
+        assert np.array_equal(every.images[0].get_array(), effects)
+        assert above.get_xlim() == every.get_xlim()
+        ends = [[ax.get_position().x0, ax.get_position().x1] for ax in (above, every)]
+        assert ends[0] == pytest.approx(ends[1])
+    bar, label = colors.get_window_extent(), colors.xaxis.label.get_window_extent()
+    assert label.width < bar.width
+    legend = whole.get_legend()
+    told = [] if legend is None else [text.get_text() for text in legend.get_texts()]
+    assert told == (["mean", "middle half of the windows"] if n > 1 else [])
     save_figure(figure, tmp_path / "x")

@@ -27,12 +27,34 @@ def test_long_work_prints_a_line_now_and_then(capsys, monkeypatch):
         bar.advance(1000)
         bar.say("halfway")
     out, err = capsys.readouterr()
-    first, second, last = err.splitlines()
+    first, second = err.splitlines()  # and none at the end, where nothing is new
     assert out == ""
     assert first.startswith("predicting: 1,000 of 2,000 nt (50%)")
     assert first.endswith("chr1")
     assert second == "halfway"
-    assert last.startswith("predicting: 1,000 of 2,000 nt (50%)")
+
+
+def test_the_last_line_comes_before_other_lines_and_once(capsys, monkeypatch):
+    now = chain([0.0, 30.0, 30.0, 31.0, 31.0], repeat(32.0))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
+    with progress(4, "epoch", unit="windows") as bar:
+        bar.advance(2)
+        bar.advance(2)
+        bar.say("summary")
+    first, second, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("epoch: 2 of 4")
+    assert second.startswith("epoch: 4 of 4 windows (100%)")
+    assert last == "summary"
+
+
+def test_work_of_unknown_length_has_a_last_line(capsys, monkeypatch):
+    now = chain([0.0, 30.0, 30.0], repeat(31.0))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
+    with progress(None, "reading", unit="records") as bar:
+        bar.advance(3)
+        bar.advance(2)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["reading: 3 records", "reading: 5 records"]
 
 
 def test_unknown_totals_have_no_share(capsys, monkeypatch):

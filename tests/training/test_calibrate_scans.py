@@ -38,6 +38,15 @@ def test_all_types_and_kinds_of_windows_are_calibrated(calibrated):
     ]
 
 
+def test_too_few_sites_are_no_calibration(train):
+    model = fresh(symbols=("Am", "Cm"))
+    valid = planted(20, 101, seed=1, symbols=("Am", "Cm"))
+    calibrated = with_scan_calibration(model, train, valid, show_progress=False)
+    assert not calibrated.scan_calibration.measured.any()
+    assert calibrated.scan_calibration.fitted_on == ""
+    assert calibrated.tiers == ()
+
+
 def test_stated_and_kept_agree_over_a_mixture(calibrated, train, valid):
     """The stated number of sites is between those of both mixtures, up to the fit."""
     mixtures = scan_mixtures(fresh(symbols=("Am", "Cm")), train, valid, show_progress=False)

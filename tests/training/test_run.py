@@ -96,11 +96,51 @@ def test_the_kept_epoch_is_the_one_with_the_best_score(tmp_path, no_curves):
         result = train_network(
             windows, windows, tmp_path / select_by, config, device="cpu", show_progress=False
         )
-        best = int(result.history[column].idxmax()) + 1
+        highest = result.history[result.history[column] == result.history[column].max()]
+        if select_by == "auroc":
+            highest = highest.sort_values("valid_loss", kind="stable")
+        best = int(highest["epoch"].iloc[0])
         assert result.model.training["best_epoch"] == best
         again = validate(result.model.network, windows, config)["mean"]
         kept = result.history.loc[best - 1, column]
         assert again["auroc" if select_by == "auroc" else "acc"] == kept
+
+
+@pytest.mark.parametrize(("select_by", "best"), [("auroc", 3), ("accuracy", 1)])
+def test_of_epochs_with_equal_scores_the_one_with_the_lowest_loss_is_kept(
+    tmp_path, no_curves, monkeypatch, select_by, best
+):
+    windows = planted(16)
+    config = tiny(epochs=5, select_by=select_by)
+
+    def run(folder, losses, resume=False):
+        real, left = validate, iter(losses)
+
+        def equal(*args):
+            scores = real(*args)
+            loss = next(left)
+            if loss is None:
+                raise KeyboardInterrupt
+            for row in scores.values():
+                row |= {"auroc": 1.0, "acc": 0.5, "loss": loss}
+            return scores
+
+        monkeypatch.setattr(loop, "validate", equal)
+        return train_network(
+            windows, windows, folder, config, device="cpu", show_progress=False, resume=resume
+        )
+
+    losses = [0.5, 0.4, 0.2, 0.3, 0.2]
+    whole = run(tmp_path / "whole", losses)
+    assert whole.model.training["best_epoch"] == best
+    for done in range(1, 5):
+        folder = tmp_path / str(done)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, [*losses[:done], None])
+        resumed = run(folder, losses[done:], resume=True)
+        assert resumed.model.training["best_epoch"] == best
+        assert resumed.model.hash == whole.model.hash
+        assert resumed.history["best"].tolist() == whole.history["best"].tolist()
 
 
 def test_the_log_tells_what_the_published_one_tells(tmp_path):
@@ -132,6 +172,21 @@ def test_a_progress_line_names_the_terms(tmp_path, no_curves, capfd):
     err = capfd.readouterr().err
     for words in ("epoch 1/1: loss", "perplexity", "of 16 codes", "validation AUROC"):
         assert words in err
+    assert "ACC" not in err  # of logits that are not calibrated yet
+    config = tiny(epochs=1, select_by="accuracy")
+    train_network(windows, windows, tmp_path / "by accuracy", config, device="cpu")
+    assert ", ACC 0." in capfd.readouterr().err
+
+
+def test_long_trainings_off_a_terminal_have_each_line_once(tmp_path, no_curves, capfd, monkeypatch):
+    monkeypatch.setattr("vqrna.runtime.progress.INTERVAL", 0.0)
+    windows = planted(16)
+    train_network(windows, windows, tmp_path, tiny(epochs=1), device="cpu")
+    lines = capfd.readouterr().err.splitlines()
+    (whole,) = [i for i, line in enumerate(lines) if line.startswith("epoch 1/1: 16 of 16 windows")]
+    assert lines[whole + 1].startswith("epoch 1/1: loss")
+    (flags,) = [line for line in lines if " ood " in line and "(100%)" in line]
+    assert flags.startswith("flag ood (training, shuffled and validation windows): ")
 
 
 def test_short_windows_and_ambiguous_ones_train_too(tmp_path, no_curves):

@@ -76,11 +76,11 @@ def attention(
         maps = None
         if has_attention(single):
             maps = attention_maps(single, sites.tokens, show_progress=True)
-        else:
-            say("note", "this model has no attention layers: only code occlusion is computed")
         written = write_attention(
             sites, target, effects, maps, out, model_hash=single.hash,
             source=str(fasta or f"{data} {split or DEFAULT_SPLIT}"), palette=palette,
         )  # fmt: skip
     typer.echo(f"{plural(len(sites), f'{target.symbol} site')}")
     report_files(written)
+    if maps is None:
+        typer.echo("attention maps: only for models of the paper preset")

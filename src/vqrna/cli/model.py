@@ -113,6 +113,8 @@ def combine(
 
 def show(card: ModelCard) -> None:
     """Print a model card."""
+    from vqrna.model.model_card import NOT_CALIBRATED
+
     console = new_console()
     shapes = sorted({f"{c.architecture}, {c.length} nt" for c in card.config})
     networks = f"{card.networks} networks, " if card.networks > 1 else ""
@@ -125,7 +127,8 @@ def show(card: ModelCard) -> None:
     if card.chosen:
         console.print(f"selected: {card.chosen}", soft_wrap=True)
     console.print(f"scores calibrated on: {card.calibration}", soft_wrap=True)
-    console.print(f"probabilities calibrated on: {card.scan_calibration}", soft_wrap=True)
+    if card.scan_calibration != NOT_CALIBRATED:
+        console.print(f"probabilities calibrated on: {card.scan_calibration}", soft_wrap=True)
     if card.flags:
         console.print(f"flags: {', '.join(card.flags)}", soft_wrap=True)
     console.print()
@@ -153,24 +156,28 @@ def show(card: ModelCard) -> None:
 
 def _print_tiers(console: Console, card: ModelCard) -> None:
     from vqrna.model.model_card import TIER_LIMITS
+    from vqrna.stats.scan_calibration import FEWEST_SITES
 
     table = new_table(
         ("modification", "tier"),
         ("recall", "precision", "in unmodified windows", "near sites", "shuffled"),
     )
     for t in card.types:
-        for x in t.tiers:
-            if x.window == "whole":
-                rates = (x.precision_mixture, x.precision_unmodified)
-                per_kb = (x.per_kb_off_site, x.per_kb_shuffled)
-                table.add_row(
-                    t.modification.symbol if x.tier == "low" else "",
-                    x.tier,
-                    *(number(value, ".2f") for value in (x.recall, *rates)),
-                    *(number(value) for value in per_kb),
-                )
-    if not table.row_count:
-        console.print("\nConfidence tiers: not calibrated for scans (vqrna model calibrate)")
+        for x in t.reachable_tiers():
+            rates = (x.precision_mixture, x.precision_unmodified)
+            per_kb = (x.per_kb_off_site, x.per_kb_shuffled)
+            table.add_row(
+                t.modification.symbol if x.tier == "low" else "",
+                x.tier,
+                *(number(value, ".2f") for value in (x.recall, *rates)),
+                *(number(value) for value in per_kb),
+            )
+    if not any(t.tiers for t in card.types):
+        console.print(
+            "\nConfidence tiers: not calibrated for scans, which needs at least "
+            f"{FEWEST_SITES} modified validation windows (vqrna model calibrate)",
+            soft_wrap=True,
+        )
         return
     console.print(
         f"\nConfidence tiers ({TIER_LIMITS.replace('`', '')}), each with those above it. "
@@ -181,6 +188,14 @@ def _print_tiers(console: Console, card: ModelCard) -> None:
         "extend beyond an end of the sequence."
     )
     console.print(table)
+    none = ", ".join(t.modification.symbol for t in card.types if not t.reachable_tiers())
+    without = f" (all tiers of {none})" if none else ""
+    console.print(
+        "Values are cross-fitted: the probabilities of a window come from a calibration without "
+        "the windows that overlap it. Tiers that no site can reach with the final calibration are "
+        f"left out{without}.",
+        style="dim",
+    )
 
 
 def _print_localisation(console: Console, card: ModelCard) -> None:

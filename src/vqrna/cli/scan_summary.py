@@ -35,8 +35,10 @@ def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
     console = new_console(stderr=to_stderr)
     noun = "genomic region" if result.in_genome else "sequence"
     called, expected = result.summary["called"].sum(), result.summary["expected"].sum()
+    unit = "distinct nt" if result.distinct else "nt"
     console.print(
-        f"{plural(result.records, noun)}, {result.nt:,} nt: {plural(int(called), 'called site')}; "
+        f"{plural(result.records, noun)}, {result.nt:,} {unit}: "
+        f"{plural(int(called), 'called site')}; "
         f"about {expected:.3g} modified sites expected (the sum of all probabilities)",
         soft_wrap=True,
     )
@@ -109,12 +111,16 @@ def _best_sites(row: dict[Any, Any]) -> str:
 def _show_modifications(console: Console, result: Prediction) -> None:
     """Print the calls of each modification."""
     labels = ["low", "medium", "high"]
+    first, per_kb, headings = "modification", "per kb", labels.copy()
     if result.summary["threshold"].any():
         labels.insert(0, "no tier")
+        headings.insert(0, "no\ntier")
+        first, per_kb = "modifi-\ncation", "per\nkb"  # one more column, in 80 characters
     table = new_table(
-        ("modification", "base"),
-        ("candidates", "expected", "called", *labels, "per kb", "shuffled"),
+        (first, "base"), ("candidates", "expected", "called", *headings, per_kb, "shuffled")
     )
+    for column in table.columns:
+        column.no_wrap = True
     for row in result.summary.rename(columns={"threshold": "no tier"}).to_dict("records"):
         counts = (row[key] for key in ("called", *labels))
         rates = (row[key] for key in ("calls_per_kb", "chance_per_kb"))
@@ -127,7 +133,12 @@ def _show_modifications(console: Console, result: Prediction) -> None:
             *(number(rate) for rate in rates),
             style=None if row["called"] else "dim",
         )
+    width = console.width
+    # A terminal wraps lines that are too long; rich would cut their numbers
+    wide = console.options.update(max_width=1000)
+    console.width = max(width, console.measure(table, options=wide).maximum)
     console.print(table)
+    console.width = width
     console.print(
         "low: 1 in 50 of these calls is expected to be right, medium: 1 in 10, high: 1 in 3; per "
         "kb: called sites per 1,000 nt; shuffled: the same in shuffled sequence",

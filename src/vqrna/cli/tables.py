@@ -88,4 +88,5 @@ def report_codes(summary: Iterable[tuple[Modification, int, Sequence[int]]]) -> 
     """Print the number of significant codes and the most specific ones of each modification."""
     for modification, significant, specific in summary:
         codes = f"; most specific: {', '.join(map(str, specific[:8]))}" if specific else ""
-        typer.echo(f"{modification.symbol:<5} {significant:>3} codes at FDR < 5 %{codes}")
+        noun = "code" if significant == 1 else "codes"
+        typer.echo(f"{modification.symbol:<5} {significant:>3} {noun} at FDR < 5 %{codes}")

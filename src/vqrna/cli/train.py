@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from vqrna.training import Source, TrainingRun
 
 
-_TOO_FEW = "not enough modified validation windows to calibrate probabilities, so no tiers"
-
-
 def train(
     out: Annotated[Path, folder_option("Folder for weights, logs and curves.")],
     data: Annotated[
@@ -175,6 +172,8 @@ def _source(
 def _show(run: TrainingRun) -> None:
     """Print the validation scores of the selected epochs and the output folder."""
     table = new_table(("modification",), ("epoch", "AUROC", "ACC", "MCC"))
+    from vqrna.stats.scan_calibration import FEWEST_SITES
+
     for result in run.results.values():
         summary = result.model.training
         for symbol, scores in summary["validation"].items():
@@ -183,8 +182,16 @@ def _show(run: TrainingRun) -> None:
         symbols = [m.symbol for m in result.model.modifications]
         measured = result.model.scan_calibration.measured
         if not measured.all():
-            none = [s for s, known in zip(symbols, measured, strict=True) if not known]
-            say("note", f"{', '.join(none)}: {_TOO_FEW}")
+            none = ", ".join(
+                f"{symbol} ({summary['labels'][symbol]['valid'][0]})"
+                for symbol, known in zip(symbols, measured, strict=True)
+                if not known
+            )
+            say(
+                "note",
+                f"probabilities and confidence tiers need at least {FEWEST_SITES} modified "
+                f"validation windows; not calibrated: {none}",
+            )
     console = new_console()
     console.print("Validation windows, best epochs:")
     console.print(table)

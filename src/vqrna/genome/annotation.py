@@ -51,7 +51,10 @@ _PARTIAL = "transcript with a skipped exon"
 
 
 def read_annotation(
-    path: str | PathLike[str], genome: Genome, skipped: SkippedFeatures | None = None
+    path: str | PathLike[str],
+    genome: Genome,
+    skipped: SkippedFeatures | None = None,
+    no_strand: str = "",
 ) -> tuple[AnnotationRecords, list[str]]:
     """Read transcripts and their exons from GTF or GFF3, plain or gzipped.
 
@@ -73,6 +76,8 @@ def read_annotation(
     ----------
     skipped : SkippedFeatures, optional
         Counts the skipped features, or makes them errors.
+    no_strand : str
+        Added to the note on transcripts without a strand.
 
     Returns
     -------
@@ -80,7 +85,7 @@ def read_annotation(
     notes : list of str
         Notes for the user.
     """
-    parser = _Parser(genome, SkippedFeatures(path) if skipped is None else skipped)
+    parser = _Parser(genome, SkippedFeatures(path) if skipped is None else skipped, no_strand)
     with read_lines(path) as lines:
         for number, line in enumerate(lines, start=1):
             if line.startswith((b"##FASTA", b">")):
@@ -123,9 +128,10 @@ class _Unusable:
 class _Parser:
     """Collect intervals line by line."""
 
-    def __init__(self, genome: Genome, skipped: SkippedFeatures) -> None:
+    def __init__(self, genome: Genome, skipped: SkippedFeatures, no_strand: str) -> None:
         self.chromosomes = Chromosomes(genome)
         self.skipped = skipped
+        self.no_strand = no_strand
         self.dialect: Gtf | None = None
         self.numbers: dict[tuple[bytes, int, int], int] = {}  # by identifier, chromosome, strand
         self.intervals = (_Intervals(), _Intervals(), _Intervals())  # by kind
@@ -137,6 +143,7 @@ class _Parser:
         self.alignments = Alignments()
         self.differing: set[bytes] = set()  # identifiers of transcripts that are not as the genome
         self.lost: dict[bytes, set[bytes]] = {}  # transcripts by unknown chromosome
+        self.incomplete: set[bytes] = set()  # transcripts of which exons cannot be used
 
     def add_line(self, line: bytes, number: int) -> None:
         head = line.split(b"\t", 3)
@@ -376,6 +383,7 @@ class _Parser:
                         partial.add(place)
             for place in sorted(partial, key=lambda place: (broken[place], place)):
                 self.skipped.add(_PARTIAL, broken[place])
+        self.incomplete.update(owner for owner, _ in broken)
         return set(broken)
 
     def _wrap(
@@ -399,6 +407,7 @@ class _Parser:
         owners, starts, stops = owners[~own], starts[~own], stops[~own]
         if spans[-1, 1] - spans[0, 0] > length or spans[0, 0] >= 2 * length:
             self.skipped.add(_TOO_LONG, line, f"{_TOO_LONG} ({length} nt)")
+            self.incomplete.add(key[0])
             return owners, starts, stops, 0
         spans -= length * (spans[0, 0] // length)
         before, after = np.minimum(spans, length), np.maximum(spans - length, 0)
@@ -422,15 +431,26 @@ class _Parser:
     def _notes(self, keys: list[tuple[bytes, int, int]], overlapping: int) -> list[str]:
         """Return notes on the transcripts with these keys."""
         notes = []
-        lost = sum(len(owners) for owners in self.lost.values())
+        lost = set().union(*self.lost.values())
+        incomplete = self.incomplete - lost
+        total = len(lost | incomplete | {identifier for identifier, _, _ in keys})
         if lost:
+            self.skipped.set_noted(UNKNOWN_SEQUENCE)
             notes.append(
-                f"{lost} of {lost + len(keys)} transcripts are left out: "
+                f"{len(lost)} of {total} transcripts are left out: "
                 f"{self.chromosomes.missing_note(self.lost)}"
             )
-        unknown = sum(strand == 0 for _, _, strand in keys)
+        if incomplete:
+            self.skipped.set_noted(_PARTIAL)
+            notes.append(
+                f"{len(incomplete)} of {total} transcripts are left out: lines of their exons "
+                "cannot be used"
+            )
+        unknown = len({identifier for identifier, _, strand in keys if strand == 0})
         if unknown:
-            notes.append(f"{unknown} of {len(keys)} transcripts have no strand: both are scanned")
+            notes.append(
+                f"{unknown} of {total} transcripts have no strand: both are scanned{self.no_strand}"
+            )
         seen, several = set[bytes](), set[bytes]()
         for identifier, _, _ in keys:
             (several if identifier in seen else seen).add(identifier)

@@ -148,6 +148,7 @@ def read_bed(
         raise unusable
     notes = []
     if missing:
+        skipped.set_noted(UNKNOWN_SEQUENCE)
         notes.append(f"some regions are left out: {chromosomes.missing_note(missing)}")
     return records, notes
 

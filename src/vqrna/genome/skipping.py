@@ -24,6 +24,7 @@ class SkippedFeatures:
         self._counts: dict[str, int] = {}
         self._lines: dict[str, int] = {}
         self._first = (0, "")
+        self._noted: set[str] = set()
 
     def add(self, reason: str, line: int, message: str = "") -> None:
         """Count a feature; `message` is the reason with its values, `line` counts from 1.
@@ -37,11 +38,18 @@ class SkippedFeatures:
         if not self._first[1] or line < self._first[0]:
             self._first = line, message or reason
 
+    def set_noted(self, reason: str) -> None:
+        """Mark a reason that another note to the user contains."""
+        self._noted.add(reason)
+
     def inputs(self) -> tuple[SkippedInput, ...]:
         """Return the counts by reason, in the order of their first lines."""
         rows = sorted((line, reason) for reason, line in self._lines.items())
         file = str(self.file)
-        return tuple(SkippedInput(file, why, self._counts[why], line) for line, why in rows)
+        return tuple(
+            SkippedInput(file, why, self._counts[why], line, noted=why in self._noted)
+            for line, why in rows
+        )
 
     def nothing_left(self, noun: str) -> DataError:
         """Return the error for a file of which nothing can be used, such as no `noun`."""

@@ -245,6 +245,18 @@ class GenomeSource:
         }
 
 
+def _anywhere(first_base_only: Sequence[str], types: Sequence[Modification | str]) -> str:
+    """Describe where modifications of first bases are predicted if the first base is unknown."""
+    contexts = {
+        m.symbol: m.context for m in (*MODIFICATIONS, *types) if isinstance(m, Modification)
+    }
+    places = [
+        f"{symbol} is predicted at every {contexts.get(symbol, 'base that can carry it')}"
+        for symbol in first_base_only
+    ]
+    return f"; as the first base is not known, {' and '.join(places)}" if places else ""
+
+
 def open_genome(
     genome: str | PathLike[str],
     *,
@@ -311,7 +323,8 @@ def open_genome(
     skipped: tuple[SkippedInput, ...] = ()
     if annotation is not None:
         counts = SkippedFeatures(annotation, strict=strict)
-        records, lines = read_annotation(annotation, opened, counts)
+        anywhere = _anywhere(first_base_only, modifications)
+        records, lines = read_annotation(annotation, opened, counts, anywhere)
         notes += (f"{Path(annotation).name}: {line}" for line in lines)
         skipped += counts.inputs()
     if regions is not None:

@@ -91,7 +91,14 @@ def write_pictures(
     palette: str,
     remark: str = "",
 ) -> None:
-    """Draw ``Importance_Score`` and ``motifs_combined`` as PNG and SVG with a `remark` below."""
+    """Draw ``Importance_Score`` and ``motifs_combined`` as PNG and SVG with a `remark` below.
+
+    Windows that are shorter than the model's are padded: positions outside all of them are not
+    drawn.
+    """
+    inside = np.flatnonzero((attributions.tokens < len(ALPHABET)).any(axis=0))
+    drawn = slice(inside[0], inside[-1] + 1) if len(inside) else slice(None)
+    importance, offsets = attributions.importance[drawn], attributions.offsets[drawn]
     target = "sigmoid" if attributions.paper else "log-odds"
     means = "|mean change of the {}|" if attributions.paper else "mean |change of the {}|"
     label = means.format(target)
@@ -101,11 +108,9 @@ def write_pictures(
         f"{modification.symbol}: effect of substitutions, {number} "
         f"({attributions.convention} attributions)"
     )
-    bars = importance_bars(
-        attributions.importance, attributions.offsets, label, title, remark=remark
-    )
+    bars = importance_bars(importance, offsets, label, title, remark=remark)
     logos = importance_logos(
-        attributions.heights, attributions.offsets, BASES[palette], label, title, remark
+        attributions.heights[:, drawn], offsets, BASES[palette], label, title, remark
     )
     save_figure(bars, files.picture("Importance_Score"))
     save_figure(logos, files.picture("motifs_combined"))
@@ -115,6 +120,7 @@ def write_motifs(
     files: OutputFiles,
     motifs: Sequence[Motif],
     windows: int,
+    seqlets: int,
     modification: Modification,
     palette: str,
     header: Mapping[str, str],
@@ -122,8 +128,8 @@ def write_motifs(
 ) -> None:
     """Write motifs as ``motifs.meme``, ``motifs.tsv`` and logos.
 
-    `windows` is the number of windows, `header` are the facts at the head of the MEME file, and
-    `remark` is the text below the picture.
+    `windows` and `seqlets` are their numbers, `header` are the facts at the head of the MEME file,
+    and `remark` is the text below the picture.
     """
     background = motifs[0].background if motifs else np.full(len(ALPHABET), 1 / len(ALPHABET))
     entries = [MemeMotif(m.name, m.consensus, m.frequencies, len(m.offsets)) for m in motifs]
@@ -152,7 +158,7 @@ def write_motifs(
         drawn[:MAX_DRAWN],
         BASES[palette],
         f"{modification.symbol}: motifs that raise the prediction{more}",
-        "no motifs: all groups of seqlets are too small",
+        f"no motifs: {'all groups of seqlets are too small' if seqlets else 'no seqlets'}",
         remark,
     )
     save_figure(figure, files.picture("motifs"))

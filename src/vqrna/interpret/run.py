@@ -144,7 +144,7 @@ def explain(
         with output_files(folder) as files:
             write_attributions(files, windows, attributions, formats, header)
             write_pictures(files, attributions, target, palette, remark)
-            write_motifs(files, motifs, len(windows), target, palette, header, remark)
+            write_motifs(files, motifs, len(windows), seqlets, target, palette, header, remark)
             if matrices is not None:
                 write_table(files.path("tomtom.tsv"), compare(motifs, matrices), digits=6)
             add_run_record(

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from vqrna.config import ModelConfig
 from vqrna.model.model_set import Model
 from vqrna.model.protocol import NEAR
 from vqrna.model.trained_model import TrainedModel
 from vqrna.modifications import Modification
 from vqrna.stats.null_distribution import NullDistribution
-from vqrna.stats.tiers import DEFAULT_TIER, EDGE, PROBABILITIES, TIERS, TierMeaning
+from vqrna.stats.scan_calibration import WINDOW_KINDS, probabilities
+from vqrna.stats.tiers import DEFAULT_TIER, EDGE, PROBABILITIES, TIERS, TierMeaning, reached_tiers
 
 LIMITS = (
     "Scores are calibrated for a share of modified candidates of one half, as in the benchmark. "
@@ -39,6 +42,8 @@ TIER_LIMITS = ", ".join(
     for tier, p in zip(TIERS, PROBABILITIES, strict=True)
 )
 
+NOT_CALIBRATED = "not calibrated"
+
 REGION_BELOW, BASE_FROM = 0.7, 0.5
 """Below this AUROC within windows, calls locate regions; from this share of sites that rank first
 on, they locate bases."""
@@ -62,6 +67,14 @@ class TypeCard:
     # ``low``, ``medium``, ``high`` of each kind of window, at the documented priors; empty if not
     # measured
     tiers: tuple[TierMeaning, ...]
+    # Highest probability of a site by kind of window, at the documented prior; empty if not
+    # calibrated for scans. The rates of the tiers are cross-fitted and may reach a higher one.
+    highest: dict[str, float]
+
+    def reachable_tiers(self, window: str = "whole") -> tuple[TierMeaning, ...]:
+        """Return the tiers of a kind of window that a site can reach."""
+        count = int(reached_tiers(np.array(self.highest.get(window, 0.0))))
+        return tuple(x for x in self.tiers if x.window == window and x.tier in TIERS[:count])
 
     @property
     def pointing(self) -> str:
@@ -118,8 +131,8 @@ def describe(model: Model) -> ModelCard:
         sum(weights.numel() for part in parts for weights in part.network.parameters()),
         next((x["command"] for x in trainings if "command" in x), "not trained here"),
         ", ".join(filter(None, map(_epochs, members))),
-        model.calibration.fitted_on or "not calibrated",
-        model.scan_calibration.fitted_on or "not calibrated",
+        model.calibration.fitted_on or NOT_CALIBRATED,
+        _scan_calibration(model),
         tuple(card for part in parts for card in _types(part)),
         _limits(model.modifications),
         _flags(parts),
@@ -127,6 +140,12 @@ def describe(model: Model) -> ModelCard:
         ", ".join(dict.fromkeys(x["chosen"] for x in trainings if "chosen" in x)),
         len(members),
     )
+
+
+def _scan_calibration(model: Model) -> str:
+    """Return what the probabilities were calibrated on; a saved text may have no curves."""
+    scans = model.scan_calibration
+    return (scans.measured.any() and scans.fitted_on) or NOT_CALIBRATED
 
 
 def _epochs(training: Mapping[str, Any]) -> str:
@@ -157,7 +176,8 @@ def _types(model: TrainedModel) -> list[TypeCard]:
         model.modifications
     )
     cards = []
-    for m, null in zip(model.modifications, nulls, strict=True):
+    curves = model.scan_calibration.curves
+    for m, null, own in zip(model.modifications, nulls, curves, strict=True):
         labels = model.training.get("labels", {}).get(m.symbol, {"train": (0, 0), "valid": (0, 0)})
         cards.append(
             TypeCard(
@@ -169,6 +189,10 @@ def _types(model: TrainedModel) -> list[TypeCard]:
                 null.floor if null else float("nan"),
                 null.nt if null else 0,
                 tuple(x for x in model.tiers if x.modification == m.symbol),
+                {
+                    kind: float(probabilities(curve.values[-1], m.prior))
+                    for kind, curve in zip(WINDOW_KINDS, own or (), strict=False)
+                },
             )
         )
     return cards

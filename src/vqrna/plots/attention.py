@@ -7,6 +7,9 @@ from matplotlib.figure import Figure
 
 from vqrna.plots.style import FAINT, HAIR, dark, frame, new_figure, style, tint
 
+NEAR = 33.0
+"""Nt on either side of the site that are also drawn enlarged."""
+
 
 def attention_figure(
     mean: np.ndarray,
@@ -84,32 +87,41 @@ def effects_figure(
     low, high = np.quantile(effects, (0.25, 0.75), axis=0)
     mean = effects.mean(axis=0)
     with style():
-        figure = new_figure(10, 3.2 + float(np.clip(0.07 * n, 0.5, 3.2)))
-        grid = figure.add_gridspec(2, 3, height_ratios=(1.6, float(np.clip(0.045 * n, 0.4, 2))))
-        whole, near = figure.add_subplot(grid[0, :2]), figure.add_subplot(grid[0, 2])
-        for ax, reach in ((whole, max(abs(edges[0]), abs(edges[-1]))), (near, 33.0)):
-            ax.stairs(mean, edges, fill=True, color=tint(color, 0.75))
+        figure = new_figure(10, 3.9 + float(np.clip(0.07 * n, 0.5, 3.2)))
+        ratios = (1.6, float(np.clip(0.045 * n, 0.4, 2)))
+        axes = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=ratios,
+                               width_ratios=(2, 1))  # fmt: skip
+        most = float(np.quantile(np.abs(effects), 0.995)) or 1.0
+        for (ax, every), reach in zip(
+            axes.T, (max(abs(edges[0]), abs(edges[-1])), NEAR), strict=True
+        ):
             if n > 1:
-                ax.stairs(high, edges, baseline=low, fill=True, color=dark(color), alpha=0.25)
+                ax.stairs(mean, edges, color=dark(color), lw=1.2, zorder=3, label="mean")
+                ax.stairs(high, edges, baseline=low, fill=True, color=tint(color, 0.4),
+                          label="middle half of the windows")  # fmt: skip
+            else:
+                ax.stairs(mean, edges, fill=True, color=tint(color, 0.75))
             ax.axhline(0, color=FAINT, lw=0.6)
             ax.axvline(0, color=HAIR, lw=0.8, zorder=0)
             ax.set_xlim(-reach, reach)
-            ax.set_xlabel("nt from the site")
-        near.tick_params(labelleft=False)
-        near.sharey(whole)
-        shown = "mean; dark: interquartile range of the windows" if n > 1 else "one window"
-        whole.set_title(f"effect of each token on the logit ({shown})")
+            image = every.imshow(
+                effects, extent=(edges[0], edges[-1], n, 0), cmap="RdBu_r", vmin=-most, vmax=most,
+                aspect="auto", interpolation="nearest",
+            )  # fmt: skip
+            every.grid(False)
+            every.set_xlim(-reach, reach)
+            every.set_xlabel("nt from the site")
+        whole, near = axes[0]
+        whole.set_title("effect of each token on the logit" + ("" if n > 1 else " (one window)"))
         near.set_title("near the site")
         whole.set_ylabel("decrease of the logit")
-        every = figure.add_subplot(grid[1, :])
-        most = float(np.quantile(np.abs(effects), 0.995)) or 1.0
-        image = every.imshow(
-            effects, extent=(edges[0], edges[-1], n, 0), cmap="RdBu_r", vmin=-most, vmax=most,
-            aspect="auto", interpolation="nearest",
-        )  # fmt: skip
-        every.grid(False)
-        every.set_yticks(*(([0, n], ["1", str(n)]) if n > 1 else ([n / 2], ["1"])))
-        every.set(ylabel="window", xlabel="nt from the site")
-        figure.colorbar(image, ax=every, label="decrease of the logit", pad=0.01, extend="both")
+        if n > 1:
+            whole.legend(loc="best", fontsize=7.5)
+        below = axes[1, 0]
+        below.set_yticks(*(([0, n], ["1", str(n)]) if n > 1 else ([n / 2], ["1"])))
+        below.set_ylabel("window")
+        label = "decrease of the logit" + (" in each window" if n > 1 else "")
+        figure.colorbar(image, ax=axes[1].tolist(), label=label, location="bottom", shrink=0.4,
+                        aspect=40, extend="both")  # fmt: skip
         frame(figure, title, remark)
     return figure

@@ -152,6 +152,7 @@ def write_results(
             notes=tuple(files.notes),
             skipped=source.skipped,
             in_genome=tables.stranded,
+            distinct=source.describe().get("context") == "genome",
         )
         record = run_record(
             "predict",

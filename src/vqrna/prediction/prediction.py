@@ -56,6 +56,8 @@ class Prediction:
         line.
     in_genome : bool
         Whether a genome was scanned.
+    distinct : bool
+        Whether `nt` counts a base of several transcripts of a genome once.
     ood_calls : int
         Number of called sites with the warning ``ood``.
     sequences : pandas.DataFrame, or None
@@ -78,6 +80,7 @@ class Prediction:
     notes: tuple[str, ...] = ()
     skipped: tuple[SkippedInput, ...] = ()
     in_genome: bool = False
+    distinct: bool = False
     near_ties: tuple[int, int] = (0, 0)
     ood_calls: int = 0
     sequences: pd.DataFrame | None = None

@@ -321,4 +321,5 @@ def _stream(
         repeated_names=0 if tables.stranded else tally.repeated_names,
         skipped=source.skipped,
         in_genome=tables.stranded,
+        distinct=source.describe().get("context") == "genome",
     )

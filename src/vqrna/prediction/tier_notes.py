@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vqrna.model import Model
 from vqrna.prediction.settings import Settings
+from vqrna.stats.scan_calibration import FEWEST_SITES
 from vqrna.stats.tiers import PROBABILITIES, tier_index
 
 
@@ -21,8 +22,8 @@ def tier_notes(model: Model, settings: Settings) -> tuple[str, ...]:
     if names:
         notes.append(
             f"{', '.join(names)}: this model has no calibration for scans, so no site reaches a "
-            "confidence tier; use --top, --min-probability or --threshold, or calibrate "
-            "the model (vqrna model calibrate)"
+            "confidence tier; use --threshold, --min-probability or --top (a calibration needs at "
+            f"least {FEWEST_SITES} modified validation windows: vqrna model calibrate)"
         )
     tier = tier_index(settings.confidence)
     highest = model.scan_calibration.highest(settings.columns, settings.priors)

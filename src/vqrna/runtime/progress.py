@@ -45,14 +45,16 @@ class _PlainBar(Bar):
         super().__init__()
         self.total, self.what, self.unit, self.text = total, what, unit, ""
         self.start = self.last = time.monotonic()
-        self.printed = False
+        self.printed: int | None = None  # Finished units of the last line; None before the first
 
     def advance(self, amount: int = 1) -> None:
         super().advance(amount)
         now = time.monotonic()
         if now - self.last >= INTERVAL:
-            self.last, self.printed = now, True
+            self.last = now
             self.print()
+        elif self.done == self.total:
+            self.finish()  # now, as other lines may follow before the end
 
     def note(self, text: str) -> None:
         self.text = text
@@ -61,7 +63,13 @@ class _PlainBar(Bar):
         with suppress(OSError, ValueError):  # stderr may be closed
             print(line, file=sys.stderr, flush=True)
 
+    def finish(self) -> None:
+        """Print the last line, unless the work is short or the line is printed already."""
+        if self.printed not in (None, self.done):
+            self.print()
+
     def print(self) -> None:
+        self.printed = self.done
         amount = f"{self.done:,}" + (f" of {self.total:,}" if self.total else "")
         share = f" ({self.done / self.total:.0%})" if self.total else ""
         seconds = time.monotonic() - self.start
@@ -121,8 +129,7 @@ def progress(total: int | None, what: str, *, unit: str = "", show: bool = True)
     else:
         bar = _PlainBar(total, what, unit)
         yield bar
-        if bar.printed:
-            bar.print()
+        bar.finish()
 
 
 def _display(unit: str) -> Progress:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,22 @@ class SkippedInput:
     reason: str  # Such as ``end beyond the sequence``
     count: int
     first_line: int | None = None  # Line of the first one, from 1; None if lines have no meaning
+    # Whether another note for the user says the same; not recorded
+    noted: bool = field(default=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recorded fields."""
+        fields = asdict(self)
+        del fields["noted"]
+        return fields
 
 
 def skipped_notes(skipped: Iterable[SkippedInput]) -> list[str]:
-    """Return a note for the user on each file and reason."""
+    """Return a note for the user on each file and reason that no other note contains."""
     notes = []
     for each in skipped:
+        if each.noted:
+            continue
         first = "" if each.first_line is None else f" (first: line {each.first_line})"
         notes.append(f"{each.file}: skipped {each.count:,}: {each.reason}{first}")
     return notes
@@ -89,7 +99,7 @@ def run_record(
         "model": model,
         "settings": dict(settings or {}),
         **(results or {}),
-        "skipped": [asdict(each) for each in skipped],
+        "skipped": [each.to_dict() for each in skipped],
         "notes": list(notes),
         "files": list(files),
     }

@@ -190,12 +190,12 @@ def _next_epoch(
     with progress(data.windows_per_epoch, title, unit="windows", show=show_progress) as bar:
 
         def on_step(windows: int, means: dict[str, float]) -> None:
-            bar.advance(windows)
             bar.note(
                 f"loss {means['loss']:.4f} (class {means['loss_classification']:.4f}, "
                 f"recon {means['loss_reconstruction']:.4f}, "
                 f"vq {means['loss_quantization']:.4f}), perplexity {means['perplexity']:.0f}"
             )
+            bar.advance(windows)
 
         means = train_epoch(network, average, optimizer, data, state.epoch, on_step)
         validated = average.network if average is not None else network
@@ -203,18 +203,23 @@ def _next_epoch(
         of_studies = validate_studies(validated, studies, config)
         scored = any(of_studies.values())
         mean = scores["mean"]
-        selected = "auroc" if config.training.select_by == "auroc" else "acc"
-        value = mean[selected]
-        if scored:
-            value = (value + mean_of_studies(of_studies, selected)) / 2
-        state.epoch += 1
+        by_accuracy = config.training.select_by == "accuracy"
+        selected = "acc" if by_accuracy else "auroc"
+        value = _selection(scores, of_studies, selected)
         better = value > state.best
+        if value == state.best and not by_accuracy:  # as published, accuracy keeps the earlier one
+            kept = state.history[state.best_epoch - 1]
+            earlier = _selection(kept["valid"], kept.get("studies", {}), "loss")
+            better = _selection(scores, of_studies, "loss") < earlier
+        state.epoch += 1
         if better:
             state.best, state.best_epoch = value, state.epoch
         bar.say(
             f"{title}: loss {means['loss']:.4f}, perplexity {means['perplexity']:.0f}, "
             f"{means['codes_used']} of {config.model.codebook_size} codes, "
-            f"validation AUROC {mean['auroc']:.4f}, ACC {mean['acc']:.4f}"
+            f"validation AUROC {mean['auroc']:.4f}"
+            # Logits are calibrated after the last epoch: before, the accuracy at 0 means little
+            + (f", ACC {mean['acc']:.4f}" if by_accuracy else "")
             + (f", studies AUROC {mean_of_studies(of_studies, 'auroc'):.4f}" if scored else "")
             + (" (best so far)" if better else "")
         )
@@ -234,6 +239,17 @@ def _next_epoch(
         row["studies"] = of_studies
     state.history.append(row)
     return row
+
+
+def _selection(
+    scores: dict[str, dict[str, float]],
+    of_studies: dict[str, dict[str, dict[str, float]]],
+    name: str,
+) -> float:
+    """Return a score by which epochs are compared: half of it is of the studies that have one."""
+    value = scores["mean"][name]
+    scored = any(of_studies.values())
+    return (value + mean_of_studies(of_studies, name)) / 2 if scored else value
 
 
 def _finished(state: Progress, config: Config) -> bool:

@@ -36,6 +36,8 @@ from vqrna.stats.tiers import EDGE
 WINDOWS, WINDOWS_NOT_DENSE = 6000, 40
 """Most windows for a null; fewer for networks that are evaluated window by window."""
 
+_FLAG_TITLE = "flag ood (training, shuffled and validation windows)"
+
 REGIONS = 3
 """Regions of each shuffled window: calls cluster in few windows of unusual composition."""
 
@@ -165,7 +167,7 @@ def with_flags(
     fresh = valid.tokens[~overlaps_training(valid.tokens, train)]
     held_out = recentre(fresh if len(fresh) >= _ENOUGH else valid.tokens, model.length)
     total = len(seen) + len(some) + len(held_out)
-    with progress(total, "flags", unit="windows", show=show_progress) as bar:
+    with progress(total, _FLAG_TITLE, unit="windows", show=show_progress) as bar:
         usual = _pairs(model, seen, bar)
         shuffled = np.stack([_shuffled(window, i, generator) for i, window in enumerate(some)])
         evidence = pair_evidence(usual, _pairs(model, shuffled, bar))

@@ -57,7 +57,7 @@ def with_scan_calibration(
         _complete([mixtures[kind][m].fit() for kind in WINDOW_KINDS])
         for m in range(len(model.modifications))
     )
-    calibration = ScanCalibration(curves, _FITTED_ON)
+    calibration = ScanCalibration(curves, _FITTED_ON if any(curves) else "")
     model = dataclasses.replace(model, scan_calibration=calibration)
     meanings = tuple(
         meaning
