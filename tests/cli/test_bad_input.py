@@ -155,7 +155,7 @@ def test_an_unknown_preset(fails, data, out):
         (["--threshold", "high"], "Invalid value for '--threshold'"),
         (["--prior", "0"], "expected between 0 and 1"),
         (["--prior", "m6A=much"], "invalid prior 'm6A=much'"),
-        (["--prior", "0.1,0.2"], "--prior is given twice for all types"),
+        (["--prior", "0.1,0.2"], "--prior is given twice for all modifications"),
         (["--prior", "m6A=0.1", "--prior", " m6A=0.1"], "--prior is given twice for m6A"),
         (["--prior", "m6A=0.1,a=0.2"], "the prior of m6A is given twice (the second time as 'a')"),
         (["--prior", "=0.1"], "invalid prior '=0.1'"),

@@ -110,7 +110,7 @@ def test_types_of_one_s_own_are_named_by_symbol(lay_out: LayOut) -> None:
     windows = load_benchmark(root, "train", on_missing=notices.append)
     assert symbols(windows.modifications) == ["m6A", "ownC"]
     assert windows.modifications[1].context == "C"
-    assert notices == [f"{root}/train/99-1.fasta: no known type has the number 99; skipped"]
+    assert notices == [f"{root}/train/99-1.fasta: no known modification has the number 99; skipped"]
 
 
 def test_types_are_selected_by_name_those_of_one_s_own_too(lay_out: LayOut) -> None:

@@ -76,7 +76,7 @@ def test_missing_foreign_and_broken_files_are_told_and_the_rest_goes_on(root: Pa
         f"{root}/train: no unmodified and no modified sites of Psi",
         f"{root}/valid/10-1.fasta, record 'a', line 2: 'P' (column 1) is not a nucleotide letter; "
         "is this a protein?",
-        f"{root}/valid/77-1.fasta: no known type has the number 77; skipped",
+        f"{root}/valid/77-1.fasta: no known modification has the number 77; skipped",
         f"{root}/valid: no unmodified and no modified sites of Am",
         f"{root}/valid: no unmodified sites of Psi",
     ]

@@ -231,7 +231,9 @@ def test_types_that_the_model_does_not_tell_are_left_out_and_told():
     found = evaluate(CountingModel(("m6A",)), random_windows(), resamples=0)
     assert found.unknown == ("Am",)
     assert set(found.table["modification"]) == {"m6A"}
-    with pytest.raises(UsageError, match=r"none of these types: Am, m6A \(it predicts Psi\)"):
+    with pytest.raises(
+        UsageError, match=r"none of these modifications: Am, m6A \(it predicts Psi\)"
+    ):
         evaluate(CountingModel(("Psi",)), random_windows())
 
 

@@ -131,7 +131,7 @@ def test_columns_are_located_by_their_names(tmp_path, form):
 
 def test_named_columns_without_a_modification_or_with_a_percentage(tmp_path):
     plain = write(tmp_path, [["chr", "start", "end", "gene", "strand"], ["tx", 7, 8, "a", "-"]])
-    with pytest.raises(DataError, match=r"no column with the types.*--modification"):
+    with pytest.raises(DataError, match=r"no column with the modifications.*--modification"):
         read_known(plain, MODIFICATIONS)
     known = read_known(plain, MODIFICATIONS, modification("m6A"))
     assert sites(known) == {("m6A", 7)}

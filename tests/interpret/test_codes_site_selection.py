@@ -101,7 +101,7 @@ def test_windows_whose_base_cannot_carry_the_type_are_left_out(tmp_path):
     sites = central_sites(path, model.length, (am, cm))
     told = []
     assert top_sites(model, sites, am, 4, told.append).names == ("a",)
-    assert told == ["1 window that cannot carry the type in the centre: left out"]
+    assert told == ["1 window that cannot carry the modification in the centre: left out"]
     with pytest.raises(DataError, match=r"can carry Cm \(C\)"):
         top_sites(model, sites, cm, 4)
 

@@ -34,7 +34,7 @@ def test_what_was_done_to_the_windows_is_told(tmp_path):
     assert found.names == ("a", "b", "c", "d")
     assert found.remarks() == [
         "1 window without letters: left out",
-        "1 window that cannot carry the type in the centre: left out",
+        "1 window that cannot carry the modification in the centre: left out",
         "1 window shorter than 5 nt: padded with ambiguous letters",
         "2 windows longer than 5 nt: cut to the central 5",
     ]

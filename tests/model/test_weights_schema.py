@@ -149,7 +149,7 @@ LIES = {
     "curve NaN": (curve("values", [0, 1, 2, NAN]), "calibration of Am is not a rising curve"),
     "knots equal": (curve("knots", [0, 1, 1, 2]), "calibration of Am is not a rising curve"),
     "knots missing": (curve("knots", [0, 1]), "calibration of Am is not a rising curve"),
-    "curve missing": (fact("scan_calibration", "curves", to=[None]), "1 scan calibrations of 2 t"),
+    "curve missing": (fact("scan_calibration", "curves", to=[None]), "1 scan calibrations of 2 m"),
     "no curve of ends": (fact("scan_calibration", "curves", 0, to={}), "'whole'"),
     "unknown tier": (fact("tiers", 0, "tier", to="top"), "unknown tier Am top"),
     "unknown window": (fact("tiers", 0, "window", to="open"), "unknown tier Am low"),

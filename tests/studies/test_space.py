@@ -148,7 +148,7 @@ def test_a_wrong_space_is_told_in_one_line(search_file, space, told):
         ("[search]\npreset = 'big'", "unknown preset 'big'"),
         ("[searching]", "unknown table or setting 'searching'"),
         ("[training]\nepoch = 3", "training.epoch: unknown setting"),
-        ("[search]\nmodifications = 3", "a list of types"),
+        ("[search]\nmodifications = 3", "a list of names"),
         ("search = 1", r"write \[search\]"),
         ("[search", "not valid TOML"),
     ],

@@ -1,4 +1,4 @@
-"""One network for all types, or one a type: what lies where, and that it loads as one."""
+"""One network for all types, or one per type: what lies where, and that it loads as one."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def test_a_folder_holds_runs_of_one_kind(tmp_path, no_curves, source, joint, res
     """Of two kinds side by side everybody would load the older one."""
     settings = {"device": "cpu", "show_progress": False}
     first = train(source, tmp_path, tiny(epochs=1), joint=joint, **settings)
-    told = "one network for all types" if joint else "a network for each type .Am."
+    told = "one network for all modifications" if joint else "a network for each modification .Am."
     with pytest.raises(UsageError, match=rf"holds a training run of {told}: choose another --out"):
         train(source, tmp_path, tiny(epochs=1), joint=not joint, resume=resume, **settings)
     assert load_model(tmp_path, "cpu").hash == first.model.hash

@@ -52,7 +52,7 @@ def test_types_can_be_chosen(benchmark):
 
 @pytest.mark.filterwarnings("ignore:.*no such file")
 def test_where_no_type_is_whole_there_is_nothing_to_learn(benchmark, tmp_path):
-    with pytest.raises(DataError, match="no type has modified and unmodified windows"):
+    with pytest.raises(DataError, match="no modification has modified and unmodified windows"):
         from_benchmark(benchmark, ["Cm"])
     with pytest.raises(DataError, match="not a folder"):
         from_benchmark(tmp_path / "nowhere")

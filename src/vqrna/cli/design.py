@@ -110,8 +110,8 @@ def design(
 
     All single substitutions and all pairs are evaluated, larger sets by beam
     search; the smallest size that reaches the goal ends the search. Its sets are
-    ranked by the number of other sites that they create or remove, of any type,
-    then by the change of the target.
+    ranked by the number of other sites, of any modification, that they create or
+    remove, then by the change of the target.
     """
     from vqrna.prediction import parse_priors
 

@@ -207,7 +207,7 @@ def read_sets(
     if modifications is None:
         for file in files:
             if file.is_foreign:
-                notice(f"{file.path}: no known type has the number {file.key}; skipped")
+                notice(f"{file.path}: no known modification has the number {file.key}; skipped")
     sets = []
     for m in wanted:
         ours = [file for file in files if file.symbol == m.symbol]
@@ -222,7 +222,7 @@ def read_sets(
             sets.append(WindowSet(stack(records), names, m, file.label, file.negatives))
     if not sets:
         available = ", ".join(sorted({file.symbol for file in files}))
-        symbols = ", ".join(m.symbol for m in wanted) or "a known type"
+        symbols = ", ".join(m.symbol for m in wanted) or "a known modification"
         message = f"holds no windows of {symbols} (available: {available})"
         raise DataError(message, file=directory / split)
     return sets

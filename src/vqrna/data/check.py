@@ -120,7 +120,7 @@ def _types(
     types = {m.symbol: m for m in benchmark_modifications(directory, problems.append)}
     for split, of_split in files.items():
         problems += [
-            f"{file.path}: no known type has the number {file.key}; skipped"
+            f"{file.path}: no known modification has the number {file.key}; skipped"
             for file in of_split
             if file.is_foreign
         ]

@@ -128,7 +128,7 @@ def pool(main: Windows, studies: Sequence[Study]) -> Windows:
     other types. A negative is left out if a modified site of the same type in another source has
     the same `AROUND` nt around it; it counts as a conflict.
 
-    Raises DataError: if the studies have other types than the main data set.
+    Raises DataError: if the studies have other modifications than the main data set.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def pool(main: Windows, studies: Sequence[Study]) -> Windows:
     if not studies:
         return main
     if any(s.train.modifications != main.modifications for s in studies):
-        raise DataError("the studies have other types than the main data set")
+        raise DataError("the studies have other modifications than the main data set")
     parts = [main, *(s.train for s in studies)]
     length = max(part.length for part in parts)
     sets = list(main.negative_sets)

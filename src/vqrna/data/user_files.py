@@ -186,9 +186,7 @@ def _rows(path: str | PathLike[str]) -> Iterator[tuple[str, int, str, FastaRecor
                 raise DataError(message, file=file, line=line)
             counts[row["modification"]] += 1
             if len(counts) > MOST_MODIFICATIONS:
-                message = (
-                    f"more than {MOST_MODIFICATIONS} modifications: does the column hold types?"
-                )
+                message = f"more than {MOST_MODIFICATIONS} modifications: is the column right?"
                 raise DataError(message, file=file, line=line)
             name = row.get("name") or f"{row['modification']}_{counts[row['modification']]}"
             record = FastaRecord(name, "", tokens, line, file)

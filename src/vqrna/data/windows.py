@@ -142,7 +142,7 @@ def window_remarks(
     """
     remarks = (
         (empty, "{} without letters: left out"),
-        (left_out, "{} that cannot carry the type in the centre: left out"),
+        (left_out, "{} that cannot carry the modification in the centre: left out"),
         (shorter, f"{{}} shorter than {length} nt: padded with ambiguous letters"),
         (longer, f"{{}} longer than {length} nt: cut to the central {length}"),
     )

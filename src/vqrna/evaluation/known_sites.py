@@ -352,7 +352,7 @@ def _no_sites(
     codes = _listed_codes(MODIFICATIONS)
     example = next((code for code in unknown if code not in codes), next(iter(unknown)))
     if example in ("", ".") or layout.code is None:
-        return "has no column with the types of its sites: set one with --modification"
+        return "has no column with the modifications of its sites: set one with --modification"
     message = f"unknown modifications in column {layout.code + 1}, such as '{example[:40]}'"
     return f"{message}: set one with --modification"
 

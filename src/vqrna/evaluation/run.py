@@ -111,7 +111,7 @@ def evaluate(
         If a mask is unknown, the model predicts none of the types of the windows, or it cannot
         scan and `full` is requested.
     DataError
-        If no window has a known label for a type of the model.
+        If no window has a known label for a modification of the model.
     """
     if wrong := set(masks) - set(FLANKS):
         raise UsageError(f"unknown flanks '{min(wrong)}' (known: {', '.join(FLANKS)})")
@@ -123,12 +123,12 @@ def evaluate(
     unknown = tuple(symbol for symbol in types if symbol not in heads)
     if not shared:
         raise UsageError(
-            f"the model predicts none of these types: {', '.join(types)} "
+            f"the model predicts none of these modifications: {', '.join(types)} "
             f"(it predicts {', '.join(heads)})"
         )
     windows = windows.take((windows.labels[:, [types[s] for s in shared]] != -1).any(axis=1))
     if not len(windows):
-        raise DataError("no window has a known label for a type of the model")
+        raise DataError("no window has a known label for a modification of the model")
 
     cluster = np.unique(clusters(windows.tokens), return_inverse=True)[1]
     apart = None if reference is None else ~overlaps_training(windows.tokens, reference)

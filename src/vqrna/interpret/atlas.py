@@ -312,15 +312,15 @@ _NOTES = (
     "consensus is the same in IUPAC code, with N where there is little information.",
     "“Log-odds at the site”: how much more often the code is used at modified than at unmodified "
     "sites of the same base, minus the same for the rest of the windows. FDR: over all codes and "
-    "types, from permutations of whole clusters of overlapping windows; pale numbers are not "
-    "significant. “In whole windows” includes the region. With “all” types, numbers are for the "
-    "type that the code is most specific for.",
-    "“Knock-out at the site”: mean decrease of the logit of the type when the code is replaced at "
-    "the site of modified windows, by codes drawn with their usage frequencies; “anywhere”: at "
-    "all tokens of a window, mostly far from the site. Positive values support the modification. "
-    "This describes the model, not biology.",
-    "“Position”: share of windows of the code's own type with the code at each position, modified "
-    "(coloured) and unmodified (grey); the line in the middle is the site.",
+    "modifications, from permutations of whole clusters of overlapping windows; pale numbers are "
+    "not significant. “In whole windows” includes the region. With “all” modifications, numbers "
+    "are for the modification that the code is most specific for.",
+    "“Knock-out at the site”: mean decrease of the logit of the modification when the code is "
+    "replaced at the site of modified windows, by codes drawn with their usage frequencies; "
+    "“anywhere”: at all tokens of a window, mostly far from the site. Positive values support "
+    "the modification. This describes the model, not biology.",
+    "“Position”: share of windows of the code's own modification with the code at each position, "
+    "modified (coloured) and unmodified (grey); the line in the middle is the site.",
 )
 
 

@@ -254,7 +254,7 @@ def spectrum(
         present = set(windows.negative_set[windows.negative_set >= 0].tolist())
         others = [windows.negative_sets[i] for i in sorted(present)]
         hint = f" ('{negatives}' negatives); try --negatives {others[0]}" if others else ""
-        raise DataError(f"no type has both modified and unmodified windows{hint}")
+        raise DataError(f"no modification has both modified and unmodified windows{hint}")
     labelled = (windows.labels != UNKNOWN).any(axis=1)
     strings = strings or read_codes(model, windows.tokens, show_progress=show_progress)
     cluster = clusters(windows.tokens)
@@ -307,7 +307,7 @@ def paper_spectrum(
     ]
     rows = [np.concatenate(_classes(windows, c, "random")) for c, _ in columns]
     if not sum(map(len, rows)):
-        raise DataError("there are no windows of the ten published types")
+        raise DataError("there are no windows of the ten published modifications")
     present = [i for i, own in enumerate(rows) if len(own)]
     strings = strings or read_codes(model, windows.tokens, show_progress=show_progress)
     size = strings.codebook_size
@@ -363,9 +363,9 @@ def _consensus(
 
 
 _CANCELS = (
-    "The published spectrum is a z-score over the types of TF-IDF. The IDF of a code is the same "
-    "factor for all types and cancels in the z-score: the published spectrum equals the z-score "
-    "of the plain counts."
+    "The published spectrum is a z-score over the modifications of TF-IDF. The IDF of a code is "
+    "the same factor for all modifications and cancels in the z-score: the published spectrum "
+    "equals the z-score of the plain counts."
 )
 
 _NOTES = {
@@ -382,11 +382,11 @@ _NOTES = {
         "types), from permutations of whole clusters of overlapping windows. Pale bars may be "
         "chance; codes with fewer than ten tokens at sites are not tested.",
         "TF-IDF is of modified windows: mean count of the code in a window, times ln(1 + T/df). "
-        "Most codes occur with every type and have the same IDF, ln 2. " + _CANCELS,
+        "Most codes occur with every modification and have the same IDF, ln 2. " + _CANCELS,
     ),
     True: (
-        "As published: mean count of a code in the windows of a type, modified and unmodified "
-        "together (TF), times ln(1 + T/df) (IDF), as a z-score over the types.",
+        "As published: mean count of a code in the windows of a modification, modified and "
+        "unmodified together (TF), times ln(1 + T/df) (IDF), as a z-score over the modifications.",
         _CANCELS + " It shows mainly the base at the site and the regions that the windows of a "
         "type come from, because unmodified windows are included. The spectrum without --paper "
         "compares modified with unmodified sites.",

@@ -161,7 +161,9 @@ def _check_null(null: NullDistribution, name: str) -> None:
 
 def _check_scans(scans: ScanCalibration, symbols: list[str]) -> None:
     if len(scans.curves) != len(symbols):
-        raise ValueError(f"there are {len(scans.curves)} scan calibrations of {len(symbols)} types")
+        raise ValueError(
+            f"there are {len(scans.curves)} scan calibrations of {len(symbols)} modifications"
+        )
     for symbol, curves in zip(symbols, scans.curves, strict=True):
         for curve in curves or ():
             knots, values = curve.knots, curve.values

@@ -231,7 +231,7 @@ def parse_priors(texts: Sequence[str] | None) -> dict[str, float]:
         if sign and not name:
             raise UsageError(f"invalid prior '{text}' (expected 0.001 or m6A=0.002)")
         if name in priors:
-            raise UsageError(f"--prior is given twice for {name or 'all types'}")
+            raise UsageError(f"--prior is given twice for {name or 'all modifications'}")
         try:
             priors[name] = float(value)
         except ValueError:

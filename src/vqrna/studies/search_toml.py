@@ -38,7 +38,7 @@ def read_toml(path: Path, preset: str | None, changes: dict[str, Any]) -> Search
     if types is not None and not (
         isinstance(types, list) and all(isinstance(t, str) for t in types)
     ):
-        raise DataError("search.modifications must be a list of types", file=path)
+        raise DataError("search.modifications must be a list of names", file=path)
     base = configs.preset(str(preset or own_preset or "vqrna"))
     try:
         whole = configs.to_dict(base)

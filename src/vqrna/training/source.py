@@ -78,7 +78,8 @@ def from_benchmark(
     complete = [m for m in range(len(train.modifications)) if _both(train, m) and _both(valid, m)]
     if not complete:
         raise DataError(
-            "no type has modified and unmodified windows in both train and valid", file=directory
+            "no modification has modified and unmodified windows in both train and valid",
+            file=directory,
         )
     return Source(_columns(train, complete), _columns(valid, complete))
 

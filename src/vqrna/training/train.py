@@ -1,4 +1,4 @@
-"""Train a model: one network for all types, or one per type as published."""
+"""Train a model: one network for all modifications, or one per type as published."""
 
 from __future__ import annotations
 
@@ -178,8 +178,8 @@ def _check_folder(folder: Path, together: bool) -> None:
     if together:
         existing = sorted(path for name in names for path in folder.glob(f"*/{name}"))
         if existing:
-            other = f"a network for each type ({existing[0].parent.name})"
+            other = f"a network for each modification ({existing[0].parent.name})"
     elif any((folder / name).exists() for name in names):
-        other = "one network for all types"
+        other = "one network for all modifications"
     if other:
         raise UsageError(f"{folder} holds a training run of {other}: choose another --out")
