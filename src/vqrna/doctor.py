@@ -81,7 +81,7 @@ def _packages() -> list[Check]:
         name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
         extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
         if name == "vqrna" or (extra and extra[1] in hidden):
-            continue  # an extra may require others, such as vqrna[docs]
+            continue  # an extra may require others of this package
         group = f"extra: {extra[1]}" if extra else "needed packages"
         try:
             checks.append(Check(group, name, metadata.version(name)))

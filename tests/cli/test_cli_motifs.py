@@ -6,6 +6,7 @@ from seeded import files_in
 from tiny import measured, planted
 from vqrna.model.weights import save_model
 from vqrna.modifications import modification
+from vqrna.runtime.files import output_files
 from vqrna.runtime.run_record import read_run_record
 from vqrna.sequence import decode
 
@@ -145,5 +146,6 @@ def test_a_picture_without_motifs_says_why(tmp_path, monkeypatch, seqlets, why):
     drawn = []
     real = files.motif_logos
     monkeypatch.setattr(files, "motif_logos", lambda *args: drawn.append(args) or real(*args))
-    files.write_motifs(tmp_path, [], 6, seqlets, modification("m6A"), "types", {})
+    with output_files(tmp_path) as written:
+        files.write_motifs(written, [], 6, seqlets, modification("m6A"), "types", {})
     assert drawn[0][3] == f"no motifs: {why}"

@@ -82,7 +82,7 @@ def test_from_data_to_a_model(vqrna_main, data, tmp_path):
     assert "validation AUROC" in done.err
     assert (
         "note: probabilities and confidence tiers need at least 20 modified validation windows; "
-        "not calibrated: Am (4), Cm (4)\n" in done.err
+        "not calibrated: Am (8), Cm (8)\n" in done.err
     )
     assert f"wrote {tmp_path / 'run'}" in done.out
     for words in ("Am", "Cm", "mean", "AUROC"):

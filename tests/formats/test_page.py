@@ -51,7 +51,7 @@ def test_the_snippet_for_pandas_runs(page, written, monkeypatch, tmp_path):
     assert told["sites"].q_value.isna().tolist() == (sites.modification_index == 0).tolist()
     exec(code, told)
     assert len(told["sites"]) == 50
-    assert 0 < len(told["sure"]) < 50
+    assert 0 < len(told["m6a"]) < 50
 
 
 def test_the_line_for_ucsc_works(page, written, run, monkeypatch, tmp_path):

@@ -111,8 +111,8 @@ def test_the_effect_of_a_changed_code_is_as_stated(run, root, folder):
     first = changes.iloc[changes.effect.abs().argmax()]
     page = " ".join((root / "docs" / "codes.md").read_text(encoding="utf-8").split())
     alone = re.search(
-        rf"from `{first.ref_reads}` to `{first.alt_reads}`, has the whole effect "
-        r"\((-[\d.]+) alone; all together (-[\d.]+)\)",
+        rf"from `{first.ref_reads}` to `{first.alt_reads}`, explains the effect: "
+        r"(-[\d.]+) if it alone changes, (-[\d.]+) with all four",
         page,
     )
     assert float(alone[1]) == pytest.approx(first.effect, abs=0.06)
