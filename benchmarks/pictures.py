@@ -83,7 +83,9 @@ def read_letters(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]
             remark = signature(model.hash)
             with output_files(place) as files:
                 write_pictures(files, why, kind, "types", remark)
-                write_motifs(files, motifs, len(tokens), kind, "types", facts(model.hash), remark)
+                write_motifs(
+                    files, motifs, len(tokens), seqlets, kind, "types", facts(model.hash), remark
+                )
     return rows_by_type
 
 
