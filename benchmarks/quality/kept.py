@@ -143,7 +143,8 @@ def _add(scored: Scored, cell: Cell, kept: dict[str, np.ndarray], key: Key, path
     for symbol in cell.identity.types:
         logits = kept[f"logit_{symbol}"].astype(np.float64)
         if len(logits) != len(key.rows(symbol, fold)):
-            raise DataError(f"holds {len(logits)} scores of {symbol}: not those of its split", path)
+            message = f"holds {len(logits)} scores of {symbol}: not those of its split"
+            raise DataError(message, file=path)
         scored.logits[symbol, seed, split] = logits
         if f"within_{symbol}" in kept:
             scored.within[symbol, seed, split] = kept[f"within_{symbol}"].astype(np.float64)
