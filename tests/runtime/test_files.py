@@ -334,3 +334,19 @@ def test_links_to_other_folders_stay_links(tmp_path):
     assert (tmp_path / "out" / "a").is_symlink()
     assert (tmp_path / "target").read_text() == "new"
     assert names_in(tmp_path) == ["out", "target"]
+
+
+def test_ctrl_c_while_the_hidden_folder_is_created_leaves_nothing(tmp_path):
+    code = f"""
+import tempfile
+from vqrna.runtime.files import write_text
+real = tempfile.mkdtemp
+def interrupted(**words):
+    real(**words)
+    raise KeyboardInterrupt
+tempfile.mkdtemp = interrupted
+write_text({str(tmp_path / "a.txt")!r}, "text")
+"""
+    done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    assert "KeyboardInterrupt" in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ it back before it removes what killed writers left.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import shutil
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _OLDER = ".older"
+_written_to: set[Path] = set()  # folders in which this process had hidden folders
 _PROBE_SIZE = 1 << 16
 
 _REASONS = {
@@ -354,12 +356,13 @@ def _is_replaceable(final: Path, path: str | os.PathLike[str]) -> bool:
 @contextmanager
 def temporary_folder(folder: Path, path: str | os.PathLike[str]) -> Iterator[Path]:
     """Create a hidden folder in `folder` and remove it afterwards, and those of killed writers."""
-    prefix = f".part-{socket.gethostname()}-{process_namespace()}-"
+    prefix = _temporary_prefix()
     with suppress(OSError):
         for left in folder.glob(f"{prefix}*"):
             owner = left.name.removeprefix(prefix).partition("-")[0]
             if owner.isdigit() and not is_alive(int(owner)):
                 _remove_temporary(left)
+    _written_to.add(folder.resolve())
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=folder))
     except OSError as error:
@@ -368,6 +371,23 @@ def temporary_folder(folder: Path, path: str | os.PathLike[str]) -> Iterator[Pat
         yield temporary
     finally:
         _remove_temporary(temporary)
+
+
+def _temporary_prefix() -> str:
+    return f".part-{socket.gethostname()}-{process_namespace()}-"
+
+
+@atexit.register
+def _remove_interrupted() -> None:
+    """Remove hidden folders of this process.
+
+    There are some only if Ctrl-C came between their creation and the code that removes them, or
+    while they were removed.
+    """
+    for folder in _written_to:
+        with suppress(OSError):
+            for left in folder.glob(f"{_temporary_prefix()}{os.getpid()}-*"):
+                _remove_temporary(left)
 
 
 def _remove_temporary(temporary: Path) -> None:
