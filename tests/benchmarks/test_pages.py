@@ -27,3 +27,15 @@ def test_only_the_named_block_changes(tmp_path):
     page.write_text("a\n<!-- x -->\nold\n<!-- -->\nb\n<!-- y -->\nkept\n<!-- -->\nc\n")
     pages.into_page(page, "x", "new")
     assert page.read_text() == ("a\n<!-- x -->\nnew\n<!-- -->\nb\n<!-- y -->\nkept\n<!-- -->\nc\n")
+
+
+@pytest.mark.parametrize(("windows", "words"), [("all", ""), ("non_overlapping", "overlap ")])
+def test_the_text_compares_with_the_published_network_as_measured(windows, words):
+    from benchmarks.summary import _mean_of_nine
+
+    ours, paper = (
+        _mean_of_nine(model, "public", windows, "auroc").partition(" ")[0]
+        for model in ("ours", "paper")
+    )
+    page = " ".join((pages.DOCS / "quality.md").read_text(encoding="utf-8").split())
+    assert f"{words}{ours} against {paper}" in page
