@@ -216,6 +216,20 @@ benchmark-memory: $(STAMP)  ## memory of scans from 1 to 300 million nt: docs/sp
 benchmark-scan: $(STAMP)  ## speed of scans, by windows and densely: docs/speed.md (minutes)
 	$(BIN)/python -m benchmarks.scan_speed
 	$(BIN)/python -m benchmarks.scan_files
+	$(BIN)/python -m benchmarks.scan_cost --measure
+
+# Speeds first, while nothing else runs. Engines are packages of this comparison alone
+.PHONY: measure
+MEASURE_SPEED := benchmark-training benchmark-scan benchmark-ism benchmark-web benchmark-variants
+MEASURE_MODEL := benchmark-memory benchmark-exact benchmark-validation benchmark-evaluation benchmark-flags \
+	benchmark-reliability benchmark-tail pictures
+measure: $(STAMP)  ## measure all numbers of the shipped models again: docs/measurements.md (VQRNA_DATA; two hours, idle machine)
+	@test -n "$(VQRNA_DATA)" || { echo "make measure: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
+	$(PIP) onnxscript onnxruntime openvino
+	for each in $(MEASURE_SPEED) $(MEASURE_MODEL); do $(MAKE) $$each || exit 1; done
+	$(MAKE) benchmark-studies STUDIES="--again ours ensemble"
+	$(MAKE) benchmark-quality QUALITY=--table
+	$(MAKE) screenshot network footprint pages
 
 .PHONY: benchmark-gpu
 benchmark-gpu: $(STAMP)  ## speed of scans, training and mutagenesis on a GPU (needs a CUDA build of torch)

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import DOCS, read_results, update
+from benchmarks.kept import MEASURED, measured_now, read_results
+from benchmarks.pages import DOCS, update
 
 from vqrna.model.model_card import REGION_BELOW, points_at
 from vqrna.model.protocol import NEAR
@@ -340,7 +341,7 @@ TABLES: Tables = {
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        write_results(measure(sys.argv[1]))
+        write_results(measure(sys.argv[1]) | {MEASURED: measured_now()})
     else:
         draw_kept()
     update(*TABLES)

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import keep, update
+from benchmarks.kept import keep_measured
+from benchmarks.pages import update
 
 from vqrna.data.benchmark import load_benchmark
 from vqrna.data.overlap import clusters, overlapping
@@ -211,7 +212,7 @@ def main() -> None:
     train, valid = (load_benchmark(given.data, split) for split in ("train", "valid"))
     model = load_model(given.model, "cpu")
     assert isinstance(model, TrainedModel)
-    keep(RESULTS, measure(train, valid, model))
+    keep_measured(RESULTS, measure(train, valid, model))
     update("flags")
 
 

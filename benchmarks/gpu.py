@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import keep
+from benchmarks.kept import keep_measured
 
 from vqrna.config import preset
 from vqrna.interpret.mutagenesis import mutate
@@ -128,7 +128,7 @@ def main() -> int:
         print("make benchmark-gpu: torch detects no CUDA device", file=sys.stderr)
         return 2
     measured = measure()
-    keep(RESULTS, measured)
+    keep_measured(RESULTS, measured)
     print(json.dumps(measured, indent=1))
     return 0
 

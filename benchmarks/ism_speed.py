@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import keep, update
+from benchmarks.kept import keep_measured
+from benchmarks.pages import update
 
 from vqrna.interpret.mutagenesis import mutate
 from vqrna.model import TrainedModel
@@ -125,5 +126,5 @@ def table(measured: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    keep(RESULTS, measure())
+    keep_measured(RESULTS, measure())
     update("ism speed", "summary")

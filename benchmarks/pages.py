@@ -1,14 +1,13 @@
 """The generated blocks of README and docs: tables of kept results between two marks of a page.
 
 ``make pages`` regenerates all of them without measuring anything. A benchmark that measures keeps
-its result with :func:`keep` and regenerates its own blocks with :func:`update`.
+its result (:mod:`benchmarks.kept`) and regenerates its own blocks with :func:`update`.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -18,19 +17,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kept import RESULTS, read_results
+
 from vqrna.errors import DataError
 from vqrna.runtime.files import write_text
 
 README = Path(__file__).parents[1] / "README.md"
 DOCS = README.parent / "docs"
-RESULTS = Path(__file__).parent / "results"
 DEMO = README.parent / "examples" / "demo.fasta"
 DEMO_COLUMNS = ("sequence", "position", "base", "modification", "probability", "call", "warnings")
 DEMO_ROWS = 5
 END = "<!-- -->"
-
-RENAMED = {"rivals": "decoys", "unlike": "ood"}
-"""Keys of older kept results, and their present names."""
 
 
 @dataclass(frozen=True)
@@ -205,19 +202,6 @@ def colours() -> str:
 def kept_text(name: str) -> Callable[[], str]:
     """Return the reader of a kept text; computing it from its cells takes minutes."""
     return lambda: (RESULTS / name).read_text(encoding="utf-8").strip()
-
-
-def read_results(path: Path) -> Any:
-    """Read kept results, with the present names of their keys."""
-    return json.loads(
-        path.read_text(encoding="utf-8"),
-        object_hook=lambda values: {RENAMED.get(key, key): v for key, v in values.items()},
-    )
-
-
-def keep(path: Path, values: Any) -> None:
-    """Keep measured values as JSON."""
-    write_text(path, json.dumps(values, indent=1) + "\n")
 
 
 def split_page(page: Path, name: str) -> tuple[str, str, str]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.pages import DOCS, keep, read_results, update
+from benchmarks.kept import MEASURED, keep, measured_now, read_results
+from benchmarks.pages import DOCS, update
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "why.json"
@@ -254,7 +255,7 @@ def main(arguments: list[str]) -> None:
     for part in arguments[1:] or PARTS:
         with tempfile.TemporaryDirectory() as scratch:
             if result := PARTS[part](arguments[0], Path(scratch)):
-                kept[part] = result
+                kept[part] = result | {MEASURED: measured_now()}
                 keep(RESULTS, kept)
     update(*PAGES)
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.pages import keep, read_results, update
+from benchmarks.kept import keep_measured, read_results
+from benchmarks.pages import update
 
 RESULTS = Path(__file__).parent / "results" / "scan_cost.json"
 SPEED = Path(__file__).parent / "results" / "scan_speed.json"
@@ -186,7 +187,7 @@ def main() -> None:
     parser.add_argument("--nt", type=float, help="million nt of transcripts of another input")
     given = parser.parse_args()
     if given.measure:
-        keep(RESULTS, measure())
+        keep_measured(RESULTS, measure())
         update("scan cost")
     if given.nt is not None:
         print(table(read_results(RESULTS), given.nt))

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import keep, update
+from benchmarks.kept import keep_measured
+from benchmarks.pages import update
 
 from vqrna.data.benchmark import load_benchmark
 from vqrna.model import TrainedModel
@@ -115,5 +116,5 @@ def table(measured: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    keep(RESULTS, measure(sys.argv[1]))
+    keep_measured(RESULTS, measure(sys.argv[1]))
     update("exact")

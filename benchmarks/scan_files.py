@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import keep, update
+from benchmarks.kept import keep_measured
+from benchmarks.pages import update
 
 from vqrna.model import TrainedModel
 from vqrna.model.weights import load_model
@@ -189,9 +190,9 @@ def main() -> None:
     """Measure, keep, and update the page; ``records`` measures many short records only."""
     if sys.argv[1:] == ["records"]:
         kept = json.loads(RESULTS.read_text(encoding="utf-8"))
-        keep(RESULTS, kept | {"many": measure_records()})
+        keep_measured(RESULTS, kept | {"many": measure_records()})
     else:
-        keep(RESULTS, measure(*map(int, sys.argv[1:])))
+        keep_measured(RESULTS, measure(*map(int, sys.argv[1:])))
     update("scan files")
 
 

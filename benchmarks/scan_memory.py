@@ -20,9 +20,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from benchmarks.pages import keep, update
+from benchmarks.kept import MEASURED, keep, measured_now
+from benchmarks.pages import update
 
 RESULTS = Path(__file__).with_name("results") / "scan_memory.json"
 LIMIT_MB = 1500
@@ -93,7 +95,7 @@ def measure(folder: Path, name: str, count: int, length: int, *, stub: bool, pac
         sys.exit(f"{name} failed:\n{done.stderr[-3000:]}")
     peak = json.loads(lines[0][5:])["mb"]
     subprocess.run(["rm", "-rf", str(out), str(fasta)], check=True)
-    row = {
+    row: dict[str, Any] = {
         "input": name,
         "network": "stub" if stub else "shipped",
         "records": count,
@@ -101,6 +103,7 @@ def measure(folder: Path, name: str, count: int, length: int, *, stub: bool, pac
         "peak_mb": peak,
         "seconds": round(seconds, 1),
         "knt_per_s": round(count * length / seconds / 1000, 1),
+        MEASURED: measured_now(),
     }
     print(
         f"{name:<34} {row['network']:<8} {row['nt']:>12,} nt  peak {peak:>5} MB  "
@@ -141,8 +144,7 @@ def main() -> None:
         kept = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
         by_name = {each["input"]: each for each in kept} | {name: row}
         rows = [by_name[each[0]] for each in INPUTS if each[0] in by_name]
-        measured = {"limit_mb": LIMIT_MB, "rows": rows}
-        keep(RESULTS, measured)
+        keep(RESULTS, {"limit_mb": LIMIT_MB, "rows": rows})
     update("memory")
     sys.exit(max(row["peak_mb"] for row in rows) > LIMIT_MB)
 

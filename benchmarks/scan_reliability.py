@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from benchmarks.pages import DOCS, keep, read_results, update
+from benchmarks.kept import keep_measured, read_results
+from benchmarks.pages import DOCS, update
 
 from vqrna.data.studies import pool
 from vqrna.evaluation.scan_reliability import ENOUGH, FACTOR, scan_reliability
@@ -106,10 +107,10 @@ def draw(measured: dict[str, Any]) -> None:
 def main(name: str, data: str, studies: str | None = None) -> None:
     """Measure, keep, and regenerate the page and the picture."""
     if name == "ensemble":
-        keep(ENSEMBLE, measure(name, data, studies))
+        keep_measured(ENSEMBLE, measure(name, data, studies))
         update("scan_reliability_ensemble")
         return
-    keep(RESULTS, measure(name, data, studies))
+    keep_measured(RESULTS, measure(name, data, studies))
     draw(read_results(RESULTS))
     update("scan_reliability")
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import keep, update
+from benchmarks.kept import keep_measured
+from benchmarks.pages import update
 
 from vqrna.config import preset, replace
 from vqrna.model import TrainedModel
@@ -321,7 +322,7 @@ def main() -> None:
     measured["us_per_nt"] = by_length(model)
     if torch.cuda.is_available():
         measured["cuda"] = on_gpu(model)
-    keep(RESULTS, measured)
+    keep_measured(RESULTS, measured)
     update("scan speed", "engines", "scan cost", "summary")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from typing import Any
 
-from benchmarks.pages import RESULTS, read_results
+from benchmarks.kept import RESULTS, read_results
 
 MEAN = "mean9"
 

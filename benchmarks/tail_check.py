@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.pages import keep, update
+from benchmarks.kept import keep_measured
+from benchmarks.pages import update
 from scipy import stats
 
 from vqrna.data.annotated import annotated
@@ -134,5 +135,5 @@ def table(measured: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    keep(RESULTS, measure(sys.argv[1]))
+    keep_measured(RESULTS, measure(sys.argv[1]))
     update("tails")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmarks.pages import keep, update
+from benchmarks.kept import keep_measured
+from benchmarks.pages import update
 
 from vqrna.config import Config, preset
 from vqrna.data.windows import Windows
@@ -82,7 +83,7 @@ def main() -> None:
     ours = with_precision(preset("vqrna"), "cpu")
     rounds = [(speed(preset("paper"), 1), speed(ours, 11)) for _ in range(ROUNDS)]
     paper, ours = (statistics.median(each) for each in zip(*rounds, strict=True))
-    keep(RESULTS, {"paper": round(paper, 1), "vqrna": round(ours, 1)})
+    keep_measured(RESULTS, {"paper": round(paper, 1), "vqrna": round(ours, 1)})
     update("training speed", "summary")
 
 

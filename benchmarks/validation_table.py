@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import keep, update
+from benchmarks.kept import keep_measured
+from benchmarks.pages import update
 
 RESULTS = Path(__file__).parent / "results" / "validation.json"
 NINE = "mean9"
@@ -75,5 +76,5 @@ def table(measured: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    keep(RESULTS, measure(sys.argv[1]))
+    keep_measured(RESULTS, measure(sys.argv[1]))
     update("validation")

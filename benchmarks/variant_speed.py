@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.pages import keep, update
+from benchmarks.kept import keep_measured
+from benchmarks.pages import update
 
 from vqrna import __version__
 from vqrna.data.text_files import open_text
@@ -173,5 +174,5 @@ def table(measured: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    keep(RESULTS, measure(int(sys.argv[1]) if sys.argv[1:] else RUN))
+    keep_measured(RESULTS, measure(int(sys.argv[1]) if sys.argv[1:] else RUN))
     update("variant speed", "summary")

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import requests
-from benchmarks.pages import keep, update
+from benchmarks.kept import keep_measured
+from benchmarks.pages import update
 
 from vqrna.client import Client, Job
 from vqrna.errors import VqrnaError
@@ -249,7 +250,7 @@ def main() -> None:
     measured = measure(options.jobs, options.clients)
     print(table(measured))
     if options.jobs == JOBS and options.clients == CLIENTS:
-        keep(RESULTS, measured)
+        keep_measured(RESULTS, measured)
         update("web_load")
 
 

@@ -16,7 +16,8 @@ from benchmarks.faults import disturbances as other
 from benchmarks.faults.commands import COMMANDS, Command, make_inputs
 from benchmarks.faults.kills import Reference, Tally, kill_runs, reference
 from benchmarks.faults_table import FAULTS, RESULTS, table
-from benchmarks.pages import keep, read_results, update
+from benchmarks.kept import keep, read_results
+from benchmarks.pages import update
 
 PARTS = {
     "predict": ".vqrna-parts-*/*.part",

@@ -61,6 +61,13 @@ def parser() -> argparse.ArgumentParser:
         help="of the trainings (default: trees)",
     )
     p.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
+    p.add_argument(
+        "--again",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="models to measure even if their results are kept",
+    )
     p.add_argument("--table", action="store_true", help="only write the table from kept results")
     return p
 
@@ -118,7 +125,7 @@ def work(args: argparse.Namespace) -> None:
     def measure(
         name: str, of_study: Callable[[Study], Scorer], among: Sequence[Study], **settings: Any
     ) -> None:
-        if is_kept(name, settings.get("model")):
+        if is_kept(name, settings.get("model")) and name not in args.again:
             print(f"{name}: kept")
             return
         started = time.monotonic()
@@ -194,12 +201,13 @@ def measured(model: Any, study: Any) -> list[dict[str, Any]]:
 
 def write(name: str, facts: dict[str, Any]) -> None:
     """Keep a result."""
-    from benchmarks.pages import keep
+    from benchmarks.kept import MEASURED, keep, measured_now
 
     from vqrna.runtime.provenance import git_commit, machine_facts
 
     RESULTS.mkdir(parents=True, exist_ok=True)
-    keep(RESULTS / f"{name}.json", facts | {"commit": git_commit(), "machine": machine_facts()})
+    now = {"commit": git_commit(), "machine": machine_facts(), MEASURED: measured_now()}
+    keep(RESULTS / f"{name}.json", facts | now)
     mean = sum(row["value"] for row in facts["rows"]) / max(1, len(facts["rows"]))
     print(f"{name}: mean AUROC {mean:.3f} over {len(facts['rows'])} rows")
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
-from benchmarks.pages import RESULTS, keep, update
+from benchmarks.kept import RESULTS, keep
+from benchmarks.pages import update
 from torch import nn
 
 if TYPE_CHECKING:

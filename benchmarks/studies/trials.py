@@ -11,7 +11,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.pages import RESULTS, keep, update
+from benchmarks.kept import RESULTS, keep
+from benchmarks.pages import update
 
 if TYPE_CHECKING:
     from vqrna.model import TrainedModel

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import pages
+from benchmarks import kept, pages
 
 
 @pytest.mark.parametrize("block", pages.blocks(), ids=lambda b: f"{b.page.stem}-{b.name}")
@@ -19,7 +19,7 @@ def test_blocks_have_different_names():
 def test_renamed_keys_of_kept_results_are_read(tmp_path):
     path = tmp_path / "old.json"
     path.write_text('{"rows": [{"rivals": 15, "unlike": 3, "n": 1}]}')
-    assert pages.read_results(path) == {"rows": [{"decoys": 15, "ood": 3, "n": 1}]}
+    assert kept.read_results(path) == {"rows": [{"decoys": 15, "ood": 3, "n": 1}]}
 
 
 def test_only_the_named_block_changes(tmp_path):

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 from benchmarks.fuzz_table import RESULTS, table
-from benchmarks.pages import keep, read_results, update
+from benchmarks.kept import keep, read_results
+from benchmarks.pages import update
 from tests.fuzz.readers import READERS
 from tests.fuzz.run import Tally, run_isolated, show, warm_up
 

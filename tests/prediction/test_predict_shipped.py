@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks.pages import read_results
+from benchmarks.kept import read_results
 from benchmarks.scan_reliability import RESULTS
 
 from seeded import letters
