@@ -23,6 +23,8 @@ from vqrna.data.overlap import clusters, overlapping
 from vqrna.data.windows import Windows
 from vqrna.model import TrainedModel, dense_codes
 from vqrna.model.weights import flag_tables, load_model
+from vqrna.nn.dense import supports_dense
+from vqrna.nn.model import site_networks
 from vqrna.sequence import dinucleotide_shuffle, encode, recentre
 from vqrna.training.nulls import thresholds, with_flags
 
@@ -103,6 +105,8 @@ def held_out(model: TrainedModel, apart: np.ndarray) -> dict[str, Any]:
 
     Overlapping windows are in the same half.
     """
+    assert supports_dense(model.network)
+    assert model.familiarity is not None
     side = clusters(apart) % 2
     windows = recentre(apart, model.length)
     codes = dense_codes(model.network, windows).cpu()
@@ -134,7 +138,9 @@ def measure(train: Windows, valid: Windows, model: TrainedModel) -> dict[str, An
     """Count flags among real and artificial windows."""
     if model.familiarity is None or model.sketch is None:
         model = with_flags(model, train, valid)
-    sketch, rng = model.sketch, np.random.default_rng(1)
+    familiarity, sketch, rng = model.familiarity, model.sketch, np.random.default_rng(1)
+    assert familiarity is not None
+    assert sketch is not None
     apart = valid.tokens[~overlapping(valid.tokens, train.tokens)]
     ood = {"real windows held out": held_out(model, apart)}
     for name, windows in made_windows(recentre(apart, model.length)).items():
@@ -153,7 +159,8 @@ def measure(train: Windows, valid: Windows, model: TrainedModel) -> dict[str, An
     }
     row = rng.integers(0, 4, (1, 16384 + model.length - 1)).astype(np.uint8)
     plain, sites = dataclasses.replace(model, familiarity=None), np.arange(16384)
-    tables = flag_tables(model.familiarity, sketch)
+    tables = flag_tables(familiarity, sketch)
+    reach = site_networks(model.network)[0].encoder.reach
     return {
         "model": model.hash,
         "ood": ood,
@@ -163,8 +170,8 @@ def measure(train: Windows, valid: Windows, model: TrainedModel) -> dict[str, An
         "tile": {
             "scan": seconds(lambda: plain.scan_batch(row)),
             "ood": seconds(
-                lambda: model.familiarity.out_of_distribution(
-                    torch.zeros(1, row.shape[1] - model.network.encoder.reach + 1).long(),
+                lambda: familiarity.out_of_distribution(
+                    torch.zeros(1, row.shape[1] - reach + 1).long(),
                     torch.from_numpy(row),
                     model.length,
                 )

@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def scans(model: TrainedModel, device: str, tile: int, tiles: tuple[int, ...]) -
     for precision in ("float32", "fast"):
         results[precision] = {
             f"{n} tiles at once": rate(
-                lambda n=n, p=precision: model.scan_batch(tokens[:n], p), n * tile, device
+                partial(model.scan_batch, tokens[:n], precision), n * tile, device
             )
             for n in tiles
         }

@@ -10,6 +10,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import torch
 from benchmarks.kept import keep_measured
 from benchmarks.pages import update
 
-from vqrna.interpret.mutagenesis import mutate
+from vqrna.interpret.mutagenesis import Mutated, mutate
 from vqrna.model import TrainedModel
 from vqrna.model.weights import load_model
 from vqrna.sequence import one_hot
@@ -64,23 +65,27 @@ def measure() -> dict[str, Any]:
     assert isinstance(model, TrainedModel)
     network = model.network.eval()
     tokens = np.random.default_rng(0).integers(0, 4, (max(LINEAR), 501), dtype=np.uint8)
+
+    def by_tangermeme(window: torch.Tensor) -> Any:
+        return saturation_mutagenesis(
+            Logits(network).eval(), window, device="cpu", raw_outputs=True, fast=False
+        )
+
+    def by_us(rows: slice) -> list[Mutated]:
+        return list(mutate(network, tokens[rows]))
+
     theirs, ours, worst = [], [], 0.0
     next(mutate(network, tokens[:1]))
     for n in range(ROUNDS):
         window = one_hot(torch.from_numpy(tokens[n : n + 1]))
-        took, whole = seconds(
-            lambda window=window: saturation_mutagenesis(
-                Logits(network).eval(), window, device="cpu", raw_outputs=True, fast=False
-            )
-        )
+        took, whole = seconds(partial(by_tangermeme, window))
         theirs.append(took)
-        first = slice(n, n + WINDOWS)
-        took, local = seconds(lambda first=first: list(mutate(network, tokens[first])))
+        took, local = seconds(partial(by_us, slice(n, n + WINDOWS)))
         ours.append(took / WINDOWS)
         worst = max(worst, float(np.abs(local[0].logits - whole.y_hat[0].numpy()).max()))
     each = {}
     for count in LINEAR:
-        took, _ = seconds(lambda count=count: list(mutate(network, tokens[:count])))
+        took, _ = seconds(partial(by_us, slice(count)))
         each[str(count)] = round(took / count, 4)
     return {
         "tangermeme_seconds": round(statistics.median(theirs), 3),

@@ -40,10 +40,12 @@ def arrow(
 
 def draw(path: Path) -> None:
     """Draw the network into an SVG file."""
+    from vqrna.model import TrainedModel
     from vqrna.model.weights import load_model
     from vqrna.nn.encoder import MIX_KERNEL, STEM_KERNEL, TOKEN_STRIDE, ValidEncoder
 
     model = load_model(device="cpu")
+    assert isinstance(model, TrainedModel)
     config = model.config.model
     codes = 2 * ValidEncoder.codes_beside(config.length) + 1
     size = f"{config.codebook_size} x {config.code_dim}"

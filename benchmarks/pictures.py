@@ -1,7 +1,7 @@
 """Pictures and tables of motifs and codes of the shipped model, for README and docs.
 
-Run by ``make pictures`` (parts: ``demo``, ``edit``, ``codes``, ``letters``). Results are kept in
-``results/why.json``, with the hash of the model. The screenshot of the atlas needs Chromium.
+Run by ``make pictures`` (parts: ``demo``, ``examples``, ``codes``, ``letters``). Results are kept
+in ``results/why.json``, with the hash of the model. The screenshot of the atlas needs Chromium.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,12 @@ def read_codes(model: Any, windows: Any, folder: Path) -> list[dict[str, Any]]:
 
     book = atlas(model, windows, show_progress=True)
     spectrum = book.spectrum
-    for name, write, what in (("spectrum", write_spectrum, spectrum), ("atlas", write_atlas, book)):
+    for name, write in (
+        ("spectrum", partial(write_spectrum, spectrum)),
+        ("atlas", partial(write_atlas, book)),
+    ):
         with running([name, "--data", "DIR", "--out", name]):
-            write(what, folder, model_hash=model.hash, split="valid")
+            write(folder, model_hash=model.hash, split="valid")
     curve = book.deletion.set_index(["modification", "order", "tokens"]).lost
     rows = []
     for t, kind in enumerate(spectrum.modifications):
@@ -193,19 +197,30 @@ def demo(_: str, folder: Path) -> None:
     shutil.copy(next(tracks.glob("*planted_Cm*.png")), IMAGES / "demo_tracks.png")
 
 
-def edit(_: str, folder: Path) -> None:
-    """Draw the codes that a substitution changes, as docs/codes.md shows it."""
-    page = (DOCS / "codes.md").read_text(encoding="utf-8")
-    command = next(line for line in page.splitlines() if line.startswith("vqrna mutate "))
-    run(command.removeprefix("vqrna "), folder)
-    shutil.copy(folder / "edit" / "code_changes.png", IMAGES / "code_changes.png")
+EXAMPLES = (
+    ("codes.md", "mutate ", "edit/code_changes.png", "code_changes"),
+    ("design.md", "design examples/edits/", "removed/design_1.png", "design_remove"),
+    ("design.md", "design examples/edits/", "added/design_1.png", "design_add"),
+    ("variants.md", "variants examples/edits/", "effects/variant_02_chrS_563.png", "variant"),
+)
+"""Pages with a worked example, how its commands begin, the picture, and its name in docs."""
+
+
+def examples(_: str, folder: Path) -> None:
+    """Draw the pictures of the worked examples, by the commands on their pages."""
+    for page, begin, picture, name in EXAMPLES:
+        lines = (DOCS / page).read_text(encoding="utf-8").splitlines()
+        out = Path(picture).parent.name
+        words = next(w for w in lines if w.startswith(f"vqrna {begin}") and w.endswith(out))
+        run(words.removeprefix("vqrna "), folder)
+        shutil.copy(folder / picture, IMAGES / f"{name}.png")
 
 
 def run(words: str, folder: Path) -> None:
     """Run a command in a folder with the examples, so that pictures name it as it is typed."""
     from vqrna.cli import main as vqrna
 
-    shutil.copytree(ROOT / "examples", folder / "examples")
+    shutil.copytree(ROOT / "examples", folder / "examples", dirs_exist_ok=True)
     with contextlib.chdir(folder):
         code = vqrna(shlex.split(words))
     if code:
@@ -244,7 +259,7 @@ def shipped(directory: str) -> tuple[Any, Any]:
     return load_model(device="cpu"), load_benchmark(directory, "valid")
 
 
-PARTS = {"demo": demo, "edit": edit, "codes": codes, "letters": letters}
+PARTS = {"demo": demo, "examples": examples, "codes": codes, "letters": letters}
 TABLES = {"codes": codes_table, "letters": letters_table}
 PAGES = {"codes": "codes.md", "letters": "motifs.md"}
 

@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,8 @@ def measure() -> dict[str, Any]:
     torch.set_num_threads(1)
     model = load_model(device="cpu")
     settings = make_settings(model.modifications)
-    tile = np.random.default_rng(1).integers(0, 4, TILE + 2 * centre(model.length))
-    tile = tile.astype(np.uint8)[None]
+    letters = np.random.default_rng(1).integers(0, 4, TILE + 2 * centre(model.length))
+    tile = letters.astype(np.uint8)[None]
     tiles = max(1, NT // TILE // 2)
     with tempfile.TemporaryDirectory() as place:
         sources = inputs(Path(place), model.length)
@@ -110,11 +111,8 @@ def measure() -> dict[str, Any]:
             alone = seconds(lambda: [model.scan_batch(tile) for _ in range(tiles)])
             taken["network"].append(alone / (tiles * TILE))
             for name, source in sources.items():
-                whole = seconds(
-                    lambda source=source: predict_files(
-                        source, f"{place}/out", model, settings, jobs=1, show_progress=False
-                    )
-                )
+                scan = partial(predict_files, source, f"{place}/out", model, settings)
+                whole = seconds(partial(scan, jobs=1, show_progress=False))
                 taken[name].append(whole / nt[name])
     us = {name: round(1e6 * statistics.median(each), 2) for name, each in taken.items()}
     times = {name: round(us[name] / us["network"], 2) for name in sources}

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vqrna.nn.context import ResidualBlock
 from vqrna.nn.encoder import TOKEN_STRIDE
 from vqrna.nn.model import SiteNetwork
 
@@ -29,18 +30,19 @@ class Reader(nn.Module):
     def __init__(self, network: SiteNetwork) -> None:
         super().__init__()
         self.context, self.head = network.context, network.head
-        self.half = network.config.length // 2
+        self.beside = network.config.length // 2  # `half` is a method of modules
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Give logits (1, M, W) from code vectors (1, D, T)."""
         context, stride = self.context, TOKEN_STRIDE
-        sites = x.shape[-1] - 2 * self.half + 22
+        sites = x.shape[-1] - 2 * self.beside + 22
         x = torch.relu(context.enter_norm(F.conv1d(x, context.enter.weight, dilation=stride)))
         near = torch.relu(context.near_norm(context.near_project(x)))
         far = torch.relu(context.stretch_norm(context.stretch_project(x)))
         site = [_middle(x, sites)]
         region = [_mean(x, sites, -context.fine_half, context.fine_half, stride)]
         for scale, block in enumerate(context.blocks):
+            assert isinstance(block, ResidualBlock)
             if scale:
                 n = x.shape[-1] - 2 * stride
                 beside = torch.maximum(x[..., :n], x[..., 2 * stride :])

@@ -64,7 +64,7 @@ def fast(model: TrainedModel, seed: int = 0) -> dict[str, Any]:
     exact, quick = model.scan(letters), model.scan(letters, precision="fast")
     of_site = np.stack([m.candidates(letters) for m in model.modifications], axis=1)
     apart = np.abs(model.score(exact) - model.score(quick))[of_site]
-    difference = {"mean": float(apart.mean()), "max": float(apart.max())}
+    difference: dict[str, Any] = {"mean": float(apart.mean()), "max": float(apart.max())}
     for t, tier in enumerate(TIERS):
         one, two = ((x >= model.thresholds()[:, t]) & of_site for x in (exact, quick))
         difference[tier] = {"calls": int(one.sum()), "same": int((one & two).sum())}
@@ -73,10 +73,11 @@ def fast(model: TrainedModel, seed: int = 0) -> dict[str, Any]:
 
 def measure(data: str) -> dict[str, Any]:
     """Measure the shipped model on validation windows."""
-    model = load_model(device="cpu")
+    model, double = load_model(device="cpu"), load_model(device="cpu")
+    assert isinstance(model, TrainedModel)
+    assert isinstance(double, TrainedModel)
     valid = load_benchmark(data, "valid").tokens
     drawn = valid[np.random.default_rng(0).permutation(len(valid))]
-    double = load_model(device="cpu")
     double.network.double()
     return {
         "model": model.hash,

@@ -23,7 +23,7 @@ from benchmarks.kept import keep_measured
 from benchmarks.pages import update
 
 from vqrna.config import preset, replace
-from vqrna.model import TrainedModel
+from vqrna.model import Precision, TrainedModel
 from vqrna.model.trained_model import TILE
 from vqrna.model.weights import load_model
 from vqrna.modifications import MODIFICATIONS
@@ -83,7 +83,7 @@ def batched(model: TrainedModel, windows: int = 256) -> Way:
     return Way(name, windows, lambda: model.logits(tokens), True)
 
 
-def densely(model: TrainedModel, precision: str) -> Way:
+def densely(model: TrainedModel, precision: Precision) -> Way:
     """Ours at every position of a tile."""
     tokens = sequence(TILE + 2 * centre(model.length))[None]
     name = f"vqrna, dense, {precision}"
@@ -256,7 +256,8 @@ def processor() -> str:
         line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().split("\n") if ":" in line
     )
     facts = {name.strip(): value.strip() for name, value in facts.items()}
-    units = [unit for unit in ("amx_bf16", "avx512_bf16") if unit in facts["flags"].split()]
+    known = ("amx_bf16", "avx512_bf16")
+    units: list[str] = [unit for unit in known if unit in facts["flags"].split()]
     return ", ".join([facts["model name"], *(units or ["no bfloat16 units"])])
 
 

@@ -19,7 +19,8 @@ def table() -> str:
     """Return the best trials, the states of all, and the scores of other seeds as Markdown."""
     trials = pd.read_csv(SEARCH / "trials.csv")
     best = trials[trials["state"] == "complete"].nlargest(BEST, "value")
-    names = list(trials.columns[trials.columns.get_loc("seconds") + 1 : -2])
+    columns = list(trials.columns)
+    names = columns[columns.index("seconds") + 1 : -2]
     lines = [
         "| trial | AUROC | " + " | ".join(f"`{name}`" for name in names) + " |",
         "|---" * (len(names) + 2) + "|",
@@ -41,7 +42,7 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def _cell(value: object) -> str:
+def _cell(value: str | float) -> str:
     if isinstance(value, str):
         return value
     return "" if pd.isna(value) else f"{value:.3g}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,10 @@ def off_site_logits(directory: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def measure(directory: str) -> dict[str, Any]:
     """Found over expected, by how far beyond the counted p-values, for every null."""
     checks: list[tuple[str, Callable[[int], np.ndarray]]] = [
-        (name, lambda share, name=name: made_up(name, share)) for name in MADE_UP
+        (name, partial(made_up, name)) for name in MADE_UP
     ]
     nulls = off_site_logits(directory)
-    checks += [(name, lambda share, name=name: divided(*nulls[name], share)) for name in nulls]
+    checks += [(name, partial(divided, *nulls[name])) for name in nulls]
     ratios: dict[str, dict[str, list[float]]] = {}
     with progress(len(checks) * len(SHARES), "tails", unit="nulls") as bar:
         for name, check in checks:

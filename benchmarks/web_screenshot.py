@@ -49,8 +49,11 @@ def take(url: str) -> None:
         page.wait_for_selector("#site h3")
         page.wait_for_timeout(500)
         page.evaluate("scrollTo(0, 0)")
-        clip = {"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT + 500}
-        page.screenshot(path=TARGET, full_page=True, clip=clip)
+        page.screenshot(
+            path=TARGET,
+            full_page=True,
+            clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT + 500},
+        )
         browser.close()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from tiny import planted, tiny
 from vqrna import config as configs
 from vqrna.sequence import decode
-from vqrna.studies.cells import Cell, network_identity
+from vqrna.studies.cells import StudyCell, network_identity
 
 TYPES = ("Am", "Cm")
 
@@ -51,14 +51,14 @@ def cell(
     types: tuple[str, ...] = TYPES,
     rows: list[dict] | None = None,
     **changes: object,
-) -> Cell:
+) -> StudyCell:
     """A cell whose scores are given."""
     length = int(variant.split()[0]) if study == "lengths" else 51
     config = configs.replace(tiny(), **({"length": length, "seed": seed} | changes))
     identity = network_identity(study, variant, config, types, "windows-1")
     symbols = (*types, "mean") if len(types) > 1 else types
     made = scores(auroc, half, resampled or [], *symbols) if rows is None else rows
-    return Cell(identity, made, 60.0, command="vqrna lengths", commit="abc")
+    return StudyCell(identity, made, 60.0, command="vqrna lengths", commit="abc")
 
 
 def write_data(folder: Path, n: int = 24, length: int = 151) -> Path:

@@ -172,9 +172,9 @@ def make_inputs(folder: Path) -> None:
             for label in (0, 1):
                 text = ""
                 for window in range(count):
-                    left, right = letters(23), letters(23)
+                    before, behind = letters(23), letters(23)
                     centre = motif if label else letters(2) + motif[2] + letters(2)
-                    text += f">w{window}\n{left}{centre}{right}\n"
+                    text += f">w{window}\n{before}{centre}{behind}\n"
                 path = folder / "data" / split / f"{index}-{label}.fasta"
                 path.write_text(text, encoding="utf-8")
     (folder / "train.toml").write_text(_TINY.format(epochs=3), encoding="utf-8")

@@ -13,6 +13,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.faults.commands import (
@@ -58,7 +59,7 @@ def full_disk(
     for _ in range(count):
         size = rng.randrange(expected.largest)
         with kept_out(folder, "out") as out:
-            code, text = run(folder, steps(command, "out"), lambda size=size: limit_file_size(size))
+            code, text = run(folder, steps(command, "out"), partial(limit_file_size, size))
             problem = "" if code == 0 else refusal(code, text)
             problem = problem or partial_files(out, command, expected)
             problem = problem or complete(folder, out, command, expected)

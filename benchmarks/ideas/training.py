@@ -15,8 +15,8 @@ from torch import nn
 from vqrna.config import Config
 from vqrna.data.windows import Windows
 from vqrna.model import TrainedModel
-from vqrna.nn.context import Features
-from vqrna.nn.head import Part
+from vqrna.nn.context import WindowFeatures
+from vqrna.nn.head import HeadPart
 from vqrna.nn.model import SiteNetwork, build
 from vqrna.sequence import centre, one_hot
 from vqrna.training import train_network
@@ -108,7 +108,7 @@ def unlabelled_negatives() -> Iterator[None]:
         yield
 
 
-class TypedPart(Part):
+class TypedPart(HeadPart):
     """A part of the head with separate hidden units for every type."""
 
     def __init__(
@@ -122,7 +122,7 @@ class TypedPart(Part):
 @contextmanager
 def typed_parts() -> Iterator[None]:
     """Use separate hidden units for every type."""
-    with patch("vqrna.nn.model.Part", TypedPart):
+    with patch("vqrna.nn.model.HeadPart", TypedPart):
         yield
 
 
@@ -176,7 +176,7 @@ def masked_codes(train: Windows, config: Config) -> TrainedModel:
             output = network.quantizer(network.encoder(columns))
             hidden, places = _hidden(output.codes, network.context.reach, generator)
             seen = output.quantized * ~hidden[..., None]
-            features: Features = network.context(seen, places)
+            features: WindowFeatures = network.context(seen, places)
             logits = guess(features.candidates)
             decoded = network.decoder(output.quantized)
         middle = output.codes.shape[1] // 2

@@ -24,7 +24,7 @@ from vqrna.modifications import Modification
 from vqrna.runtime.files import atomic_path
 from vqrna.runtime.provenance import git_commit, machine_facts
 from vqrna.stats.metrics import ranking
-from vqrna.studies import Cell, CellStore, Identity, attempt
+from vqrna.studies import CellStore, Identity, StudyCell, attempt
 
 STUDY = "quality"
 LIMIT = {True: 60, False: 30}
@@ -90,7 +90,7 @@ def make(
     command: str = "",
     weights: Path | None = None,
     show_progress: bool = False,
-) -> Cell:
+) -> StudyCell:
     """Return a cell from the store, or make it; training resumes from a checkpoint.
 
     Parameters
@@ -114,11 +114,11 @@ def make(
     identity = job.identity(data)
     folder = runs / identity.name
 
-    def work() -> Cell:
+    def work() -> StudyCell:
         with job.spec.changed():
             return measured()
 
-    def measured() -> Cell:
+    def measured() -> StudyCell:
         started = time.monotonic()
         columns = [task.train.modifications.index(m) for m in _kinds(task, job.types)]
         if job.spec.fit is not None:
@@ -147,7 +147,7 @@ def make(
             kept |= ranks
         with atomic_path(logits_path(store, identity)) as temporary:
             np.savez_compressed(temporary, **kept)
-        return Cell(
+        return StudyCell(
             identity=identity,
             scores=scores(task.key, task.fold, kept, job.types),
             seconds=round(time.monotonic() - started, 1),
@@ -182,7 +182,7 @@ def scores(
                 values = kept[f"logit_{symbol}"].astype(np.float64)[used]
                 auroc, auprc = (float(x[0]) for x in ranking(labels, values, _ones(labels)))
                 hard = name != symbol
-                row = {
+                row: dict[str, Any] = {
                     "modification": symbol,
                     "windows": windows,
                     "negatives": "hard" if hard else "random",

@@ -13,7 +13,7 @@ from benchmarks.quality.tasks import PUBLIC, SPLITS, Key, key_path
 
 from vqrna.config import replace
 from vqrna.errors import DataError
-from vqrna.studies import Cell, CellStore
+from vqrna.studies import CellStore, StudyCell
 from vqrna.studies.cells import config_of
 
 FOLD_NAMES = tuple(split for split in SPLITS if split != PUBLIC)
@@ -136,7 +136,9 @@ def _ensemble(model: Scored) -> list[Scored]:
     return [found] if found.logits else []
 
 
-def _add(scored: Scored, cell: Cell, kept: dict[str, np.ndarray], key: Key, path: Path) -> None:
+def _add(
+    scored: Scored, cell: StudyCell, kept: dict[str, np.ndarray], key: Key, path: Path
+) -> None:
     """Add the arrays of one cell."""
     split, seed = cell.identity.split, cell.identity.seed
     fold = 0 if split == PUBLIC else FOLD_NAMES.index(split)
@@ -151,7 +153,7 @@ def _add(scored: Scored, cell: Cell, kept: dict[str, np.ndarray], key: Key, path
             scored.rows[symbol, seed, split] = kept[f"row_{symbol}"].astype(int)
 
 
-def _scored(cell: Cell, specs: Sequence[Spec]) -> Scored | None:
+def _scored(cell: StudyCell, specs: Sequence[Spec]) -> Scored | None:
     """Return the model of a cell; None if its settings differ from the present ones."""
     spec = next((s for s in specs if s.name == cell.identity.model), None)
     if spec is None:

@@ -14,7 +14,7 @@ from vqrna.errors import UsageError
 from vqrna.evaluation.positions import ScorePositions, window_by_window
 from vqrna.model import TrainedModel
 from vqrna.model.weights import load_model
-from vqrna.training import Source, train_network
+from vqrna.training import WindowSource, train_network
 
 
 def trained(
@@ -46,7 +46,7 @@ def trained(
     more : dict
         Facts of the training for the cell.
     """
-    source = Source(*task.for_networks(config.training.seed))
+    source = WindowSource(*task.for_networks(config.training.seed))
     if column is not None:
         source = source.only(column)
     result = train_network(

@@ -138,17 +138,19 @@ def work(args: argparse.Namespace) -> None:
         }
         write(name, facts)
 
+    def always(model: Scorer) -> Callable[[Study], Scorer]:
+        return lambda study: model
+
     if "site" in args.simple:
         measure("site", fit_site, studies)
     if "trees" in args.simple:
         measure("trees", fit_trees, studies)
     if "m6aformer" in args.simple and not (RESULTS / "m6aformer.json").exists():
-        network = M6AFormer.load()
-        measure("m6aformer", lambda _: network, studies)
+        measure("m6aformer", always(M6AFormer.load()), studies)
     for given in args.weights:
         name, _, path = given.partition("=")
         loaded = load_model(path or None, "cpu")
-        measure(name, lambda _, loaded=loaded: loaded, studies, model=loaded.hash)  # type: ignore[misc]
+        measure(name, always(loaded), studies, model=loaded.hash)
     names = [s.name for s in studies] + [ALL] if "each" in args.without else list(args.without)
     config = configured(preset("vqrna"), epochs=args.epochs, teacher=args.teacher, seed=SEED)
     for name in dict.fromkeys(names):
@@ -164,7 +166,7 @@ def work(args: argparse.Namespace) -> None:
                 "teacher": config.training.teacher,
                 "also_without": [other for other in parts if other != part],
             }
-            measure(f"without-{part}", lambda _, network=network: network, among, **training)  # type: ignore[misc]
+            measure(f"without-{part}", always(network), among, **training)
 
 
 def is_kept(name: str, model: str | None = None) -> bool:

@@ -262,11 +262,13 @@ def read_features(
 ) -> tuple[Drawn, dict[str, np.ndarray]]:
     """Return features of training and validation windows, computed once."""
     from vqrna.data.studies import pool
+    from vqrna.nn.model import SiteNetwork
     from vqrna.sequence import one_hot, recentre
     from vqrna.training.batches import TrainingData
     from vqrna.training.teacher import cached_teacher_logits
 
     network, length = model.network.eval(), model.length
+    assert isinstance(network, SiteNetwork)
 
     @torch.inference_mode()
     def read(tokens: torch.Tensor) -> np.ndarray:

@@ -17,7 +17,7 @@ from test_quality_cells import SYMBOLS, write_data
 
 from tiny import planted, tiny
 from vqrna.errors import DataError, UsageError
-from vqrna.nn.head import Part
+from vqrna.nn.head import HeadPart
 from vqrna.nn.model import SiteNetwork, build
 from vqrna.nn.quantizer import QUANTIZERS, CosineQuantizer
 from vqrna.sequence import AMBIGUOUS
@@ -53,7 +53,7 @@ def test_nothing_of_an_idea_stays():
     assert (batches.mask_flanks, losses.classification_loss) == before
     network = build(tiny().model, 1)
     assert type(network.quantizer) is CosineQuantizer
-    assert type(network.head.site) is Part
+    assert type(network.head.site) is HeadPart
 
 
 def test_the_swapped_part_is_in_the_network():

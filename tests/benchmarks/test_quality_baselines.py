@@ -8,7 +8,7 @@ from benchmarks.quality import baselines
 from benchmarks.quality.features import cpg, pieces
 
 from tiny import planted, random_tokens
-from vqrna.data.features import Features, kmer_counts, one_hot
+from vqrna.data.features import FeatureSet, kmer_counts, one_hot
 from vqrna.data.windows import Windows
 from vqrna.modifications import modifications
 from vqrna.sequence import encode
@@ -63,7 +63,7 @@ def test_kmers_are_those_of_a_plain_count():
 
 def test_features_look_at_the_middle():
     tokens = random_tokens(3, 101)
-    features = Features(5, ((1, 7), (2, 9)))
+    features = FeatureSet(5, ((1, 7), (2, 9)))
     assert features.length == 9
     found = features.of(tokens)
     assert found.shape == (3, 5 * 4 + 4 + 16)

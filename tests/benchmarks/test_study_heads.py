@@ -10,8 +10,8 @@ import torch
 from benchmarks.studies import heads
 from benchmarks.studies.heads import Drawn, GroupWeights, StudyHeads, Way, hidden, logits, predict
 
-from vqrna.nn.context import Features
-from vqrna.nn.head import Part, TwoPartHead
+from vqrna.nn.context import WindowFeatures
+from vqrna.nn.head import HeadPart, TwoPartHead
 
 SITE, REGION, WINDOWS = 4, 3, 1200
 
@@ -19,7 +19,7 @@ SITE, REGION, WINDOWS = 4, 3, 1200
 @pytest.fixture
 def head() -> TwoPartHead:
     torch.manual_seed(0)
-    return TwoPartHead(Part(SITE, 8, 1, 0.0, 0.0), Part(REGION, 4, 1, 0.0, 0.0)).eval()
+    return TwoPartHead(HeadPart(SITE, 8, 1, 0.0, 0.0), HeadPart(REGION, 4, 1, 0.0, 0.0)).eval()
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def accuracy(drawn: Drawn, predicted: np.ndarray, source: int) -> float:
 
 def test_hidden_units_and_logits_are_those_of_the_network(head: TwoPartHead) -> None:
     features = torch.randn(5, SITE + REGION)
-    whole = head(Features(features[:, :SITE, None], features[:, SITE:, None], None)).logits
+    whole = head(WindowFeatures(features[:, :SITE, None], features[:, SITE:, None], None)).logits
     assert torch.allclose(logits(head, *hidden(head, features)), whole, atol=1e-6)
 
 

@@ -94,5 +94,5 @@ def test_errors_are_one_line(fails, words, out, more, code, told):
 def test_a_folder_that_cannot_be_used_is_reported_before_the_search(
     fails, words, fasta, monkeypatch
 ):
-    monkeypatch.setattr("vqrna.site_design.search.Search.run", None)
+    monkeypatch.setattr("vqrna.site_design.search.EditSearch.run", None)
     fails(1, *words, "--out", fasta, told="is a file, but results need a folder")

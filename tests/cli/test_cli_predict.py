@@ -274,6 +274,17 @@ def test_repeated_names_and_empty_records_are_told(vqrna_main, tmp_path, model, 
     assert "empty records: 1 of 4" in done.err
 
 
+@pytest.mark.parametrize("in_folder", [True, False])
+def test_gaps_are_noted_since_they_count_as_positions(vqrna_main, tmp_path, model, out, in_folder):
+    aligned = write_fasta(tmp_path / "a.fa", {"x": "ACGU", "aligned": "AC--GU", "too": "A-"})
+    done = vqrna_main("predict", aligned, "--model", model, "--out", out if in_folder else "-")
+    assert done.code == 0
+    assert "sequences with gaps (-), which count as positions: 2 (the first: aligned)" in done.err
+    if in_folder:
+        notes = json.loads((out / "run.json").read_text())["notes"]
+        assert sum("gaps" in note for note in notes) == 1
+
+
 def test_however_it_is_typed_the_file_is_the_same(vqrna_main, fasta, model, tmp_path):
     ways = [
         ["--confidence", "low", "--jobs", "2", fasta, "--out", tmp_path / "a"],

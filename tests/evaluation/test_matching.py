@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from small_scan import KINDS
 from vqrna.evaluation.known_sites import KnownSites, read_known
 from vqrna.evaluation.matching import Matches
-from vqrna.evaluation.predicted_sites import Block
+from vqrna.evaluation.predicted_sites import SiteRows
 
 NAMES = ("a", "b", "c")
 
@@ -34,10 +34,10 @@ def known_of(rows) -> KnownSites:
     return known_of_arrays(NAMES, sequence, position, reverse.astype(bool), kind)
 
 
-def block_of(rows, tiers) -> Block:
+def block_of(rows, tiers) -> SiteRows:
     sequence, position, reverse, kind = np.array(rows, dtype=np.int64).reshape(-1, 4).T
     tier = np.array(tiers, dtype=np.int64)[: len(rows)]
-    return Block(NAMES, sequence, position, reverse.astype(bool), kind, tier)
+    return SiteRows(NAMES, sequence, position, reverse.astype(bool), kind, tier)
 
 
 def most_pairs(known, called, within: int, kind: int) -> int:
@@ -103,5 +103,5 @@ def test_places_far_out_and_many_sequences_stay_apart():
     matches = Matches(known_of_arrays(names, sequence, position, reverse, kind), 12, 1000)
     tier = np.array([1, 1, 1, 1])
     moved = position + np.array([5, -5, 1000, 1001])
-    matches.add(Block(names, sequence, moved, reverse, kind, tier))
+    matches.add(SiteRows(names, sequence, moved, reverse, kind, tier))
     assert matches.matched(1)[:2].tolist() == [2, 1]

@@ -17,7 +17,7 @@ from vqrna.interpret.anndata_file import has_anndata
 from vqrna.interpret.codes import token_layout
 from vqrna.interpret.embedding import embed, project, write_embedding
 from vqrna.interpret.site_selection import labelled_sites
-from vqrna.nn.context import Features
+from vqrna.nn.context import WindowFeatures
 from vqrna.sequence import one_hot
 
 
@@ -36,7 +36,7 @@ def test_features_are_what_the_classifier_reads(config, sites):
         if config.model.architecture == "vqrna":
             parts = (model.network.context.site_features, model.network.context.region_features)
             site_part, region = read[..., None].split(parts, dim=1)
-            again = model.network.head(Features(site_part, region, None)).logits
+            again = model.network.head(WindowFeatures(site_part, region, None)).logits
         else:
             classes = model.network.head(read)
             again = classes[..., 1] - classes[..., 0]

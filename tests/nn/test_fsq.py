@@ -8,7 +8,7 @@ from vqrna.evaluation import evaluate
 from vqrna.interpret.spectrum import spectrum
 from vqrna.model.weights import load_model
 from vqrna.nn.quantizer import FiniteScalarQuantizer
-from vqrna.training import Source, train
+from vqrna.training import WindowSource, train
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_every_code_is_its_own_grid_point_and_gradients_pass():
 
 
 def test_a_network_trains_is_kept_is_scanned_and_has_codes(tmp_path, vqrna_main):
-    source = Source(planted(64), planted(64, seed=1))
+    source = WindowSource(planted(64), planted(64, seed=1))
     run = train(source, tmp_path / "run", tiny(quantizer="fsq"), show_progress=False)
     assert 0 <= evaluate(run.model, source.valid, resamples=0).value("Am").value <= 1
     loaded = load_model(tmp_path / "run")

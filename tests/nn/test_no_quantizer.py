@@ -13,7 +13,7 @@ from vqrna.modifications import modifications
 from vqrna.nn.model import build
 from vqrna.nn.quantizer import NoQuantizer
 from vqrna.sequence import decode, one_hot, windows_around
-from vqrna.training import Source, train
+from vqrna.training import WindowSource, train
 
 
 def test_latents_pass_in_unit_length_and_gradients_with_them():
@@ -31,7 +31,7 @@ def test_latents_pass_in_unit_length_and_gradients_with_them():
 
 @pytest.mark.parametrize("make", [tiny, tiny_paper])
 def test_it_trains_is_measured_and_kept(tmp_path, make):
-    source = Source(planted(32), planted(32, seed=1))
+    source = WindowSource(planted(32), planted(32, seed=1))
     config = make(quantizer="none")
     run = train(source, tmp_path / "run", config, show_progress=False)
     found = evaluate(run.model, source.valid, resamples=0)
@@ -59,7 +59,7 @@ def test_it_is_scanned_window_by_window(make):
 
 
 def test_predict_notes_that_it_is_slow(tmp_path, vqrna_main):
-    source = Source(planted(32), planted(32, seed=1))
+    source = WindowSource(planted(32), planted(32, seed=1))
     train(source, tmp_path / "run", tiny(quantizer="none"), show_progress=False)
     fasta = tmp_path / "a.fa"
     fasta.write_text(">a\n" + "ACGU" * 40 + "\n")

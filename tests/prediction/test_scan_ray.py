@@ -232,9 +232,9 @@ def test_a_folder_that_a_worker_does_not_have_is_told(no_store, tmp_path, monkey
 
 
 def test_an_actor_of_another_version_says_so(no_store):
-    from vqrna.prediction.ray_engine import Scorer, part_of, row_of
+    from vqrna.prediction.ray_engine import UnitScorer, part_of, row_of
 
-    actor = Scorer(b"", "cpu", "99.0")
+    actor = UnitScorer(b"", "cpu", "99.0")
     answer = actor(row_of(3))
     assert isinstance(answer, pa.Table)
     with pytest.raises(DataError, match=rf"has vqrna {vqrna.__version__}, .* needs 99\.0"):

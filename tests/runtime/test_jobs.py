@@ -14,7 +14,7 @@ import pytest
 
 from vqrna.errors import DataError, UsageError
 from vqrna.runtime import jobs
-from vqrna.runtime.jobs import Job, run_job, run_jobs
+from vqrna.runtime.jobs import ProcessJob, run_job, run_jobs
 
 PROGRAM = '''"""What jobs do."""
 import os, sys, time
@@ -39,8 +39,8 @@ def job(tmp_path, monkeypatch):
     (tmp_path / "done_by_jobs.py").write_text(PROGRAM)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
-    def make(*words: str) -> Job:
-        return Job(words[0], "done_by_jobs", words, tmp_path / "logs" / f"{words[0]}.log")
+    def make(*words: str) -> ProcessJob:
+        return ProcessJob(words[0], "done_by_jobs", words, tmp_path / "logs" / f"{words[0]}.log")
 
     return make
 
@@ -106,8 +106,9 @@ def test_a_killed_parent_takes_its_jobs_along(job, tmp_path):
     file = tmp_path / "pid"
     made = job("sleep", str(file))
     program = (
-        "from pathlib import Path\nfrom vqrna.runtime.jobs import Job, run_job\n"
-        f"run_job(Job('sleep', 'done_by_jobs', {made.arguments!r}, Path({str(made.log)!r})))\n"
+        "from pathlib import Path\nfrom vqrna.runtime.jobs import ProcessJob, run_job\n"
+        f"job = ProcessJob('sleep', 'done_by_jobs', {made.arguments!r}, Path({str(made.log)!r}))\n"
+        "run_job(job)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program]) as parent:
         pid = pid_in(file)

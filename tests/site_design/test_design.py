@@ -18,7 +18,7 @@ from vqrna.site_design import make_constraints, make_goal, parse_avoid
 from vqrna.site_design.outcome import Evaluator
 from vqrna.site_design.search import EditSet, _Best
 from vqrna.variation import make_variant_settings
-from vqrna.variation.settings import Rules
+from vqrna.variation.settings import VariantRules
 
 PRIOR = 0.5
 
@@ -137,7 +137,7 @@ def test_every_number_is_that_of_predict(seed):
 def test_edits_that_look_like_a_shift_are_compared_position_by_position():
     text = letters(60, 3) + "GGACUC" + letters(60, 4)
     model = calling_model()
-    rules = Rules(model, make_variant_settings(model.modifications, prior=PRIOR))
+    rules = VariantRules(model, make_variant_settings(model.modifications, prior=PRIOR))
     evaluator = Evaluator(rules, encode(text), 62, 0, 20)
     edits = tuple((60 + i, ALPHABET.index(b)) for i, b in ((1, "A"), (2, "C"), (3, "U"), (4, "C")))
     (outcome,) = evaluator([edits])  # GGACUC to GACUCC

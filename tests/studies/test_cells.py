@@ -10,9 +10,9 @@ from tiny import planted, tiny
 from vqrna.errors import DataError
 from vqrna.runtime.provenance import without_places
 from vqrna.studies.cells import (
-    Cell,
     CellStore,
     Identity,
+    StudyCell,
     config_of,
     data_name,
     network_identity,
@@ -39,7 +39,9 @@ def identity(**changes: object) -> Identity:
 
 def test_a_cell_comes_back_as_it_was_put(tmp_path):
     store = CellStore(tmp_path / "cells")
-    cell = Cell(identity(), SCORES, 1.5, {"cores": 2}, "0.1", "abc", "vqrna x", "2026-01-01", {})
+    cell = StudyCell(
+        identity(), SCORES, 1.5, {"cores": 2}, "0.1", "abc", "vqrna x", "2026-01-01", {}
+    )
     assert store.get(cell.identity) is None
     assert store.all() == []
     path = store.put(cell)
@@ -98,7 +100,7 @@ def test_a_damaged_cell_is_named_in_one_line(tmp_path, text, words):
 
 
 def test_a_cell_that_was_changed_by_hand_is_noticed(tmp_path):
-    path = CellStore(tmp_path).put(Cell(identity(), SCORES, 1.0))
+    path = CellStore(tmp_path).put(StudyCell(identity(), SCORES, 1.0))
     told = json.loads(path.read_text())
     told["identity"]["config"]["a"]["b"] = 9
     path.write_text(json.dumps(told))
@@ -131,7 +133,7 @@ def test_facts_tell_version_and_machine_but_no_host(tmp_path, monkeypatch):
 
     found = evaluate(Half(), planted(8), resamples=5)
     assert isinstance(found, Evaluation)
-    cell = Cell.measured(identity(), found, 2.0, note="x")
+    cell = StudyCell.measured(identity(), found, 2.0, note="x")
     assert cell.version == vqrna.__version__
     assert cell.more == {"note": "x"}
     assert {"cores", "torch", "processor", "threads"} <= cell.machine.keys()

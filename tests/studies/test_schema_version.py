@@ -6,14 +6,14 @@ import pytest
 
 from tiny_search import SEARCH, TINY
 from vqrna.errors import DataError
-from vqrna.studies.search_config import RECORD, Record, read_record, write_record
+from vqrna.studies.search_config import RECORD, SearchRecord, read_record, write_record
 from vqrna.studies.search_files import read_search
 
 
 @pytest.fixture
 def record(tmp_path):
     (tmp_path / "search.toml").write_text(SEARCH + TINY, encoding="utf-8")
-    write_record(tmp_path, Record("x", read_search(tmp_path / "search.toml")))
+    write_record(tmp_path, SearchRecord("x", read_search(tmp_path / "search.toml")))
     return tmp_path / RECORD
 
 

@@ -23,7 +23,7 @@ from vqrna.studies import search as searching
 from vqrna.studies.optuna_storage import new_worker, open_storage, open_study
 from vqrna.studies.search_results import write_results
 from vqrna.studies.trial import WorkerTask, run_trials
-from vqrna.training import Source, from_benchmark
+from vqrna.training import WindowSource, from_benchmark
 
 LONG = TINY.replace("epochs = 2", "epochs = 20").replace("[training]", "[training]\npatience = 99")
 
@@ -320,9 +320,9 @@ def test_a_search_knows_its_negatives_and_contexts(search_file, data, tmp_path, 
     found = []
     for each in (
         source,
-        Source(source.train, source.valid),
-        Source(source.train, other_sets),
-        Source(other_context, source.valid),
+        WindowSource(source.train, source.valid),
+        WindowSource(source.train, other_sets),
+        WindowSource(other_context, source.valid),
     ):
         with pytest.raises(ToldError) as told:
             searching.tune(read_search(search_file()), each, data, tmp_path / "out", device="cpu")

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.search_table import seeds_of
 
 from vqrna import config as configs
-from vqrna.studies import Settings, read_search
+from vqrna.studies import SearchSettings, read_search
 
 
 @pytest.fixture
@@ -38,9 +38,12 @@ def test_the_examples_can_be_read(root, page, tmp_path):
 
 def test_every_setting_of_a_search_is_told_with_its_default(page):
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page, flags=re.MULTILINE))
-    for field in dataclasses.fields(Settings):
+    for field in dataclasses.fields(SearchSettings):
         assert field.name in rows
         if field.name not in {"metric", "hours"}:
-            default = getattr(Settings(), field.name)
+            default = getattr(SearchSettings(), field.name)
             assert rows[field.name] == str(default)
-    assert set(rows) - {f.name for f in dataclasses.fields(Settings)} == {"preset", "modifications"}
+    assert set(rows) - {f.name for f in dataclasses.fields(SearchSettings)} == {
+        "preset",
+        "modifications",
+    }

@@ -14,7 +14,7 @@ from vqrna.errors import DataError, UsageError
 from vqrna.model.model_card import describe
 from vqrna.model.weights import FORMAT, load_model, save_model, tensor_checksum
 from vqrna.sequence import decode
-from vqrna.training import Source, combine, train
+from vqrna.training import WindowSource, combine, train
 
 SYMBOLS = ("Am", "Cm")
 
@@ -40,7 +40,7 @@ def trained(tmp_path_factory):
     }
     write_data(folder / "data", parts)
     for seed in (0, 1):
-        source = Source(parts["train"], parts["valid"])
+        source = WindowSource(parts["train"], parts["valid"])
         train(source, folder / f"seed{seed}", tiny(seed=seed), show_progress=False)
     return folder
 
@@ -133,5 +133,8 @@ def test_an_ensemble_is_no_start_of_a_training(trained, tmp_path):
     windows = planted(64, seed=1, symbols=SYMBOLS)
     with pytest.raises(UsageError, match="averages several networks"):
         train(
-            Source(windows, windows), tmp_path / "run", tiny(), start=tmp_path / "both.safetensors"
+            WindowSource(windows, windows),
+            tmp_path / "run",
+            tiny(),
+            start=tmp_path / "both.safetensors",
         )

@@ -11,7 +11,7 @@ from vqrna.model.model_card import describe
 from vqrna.model.weights import save_model
 from vqrna.modifications import modifications
 from vqrna.nn.model import Network
-from vqrna.training import Source, train, train_network
+from vqrna.training import WindowSource, train, train_network
 from vqrna.training.checkpoint import transfer
 
 
@@ -88,7 +88,9 @@ def test_train_begins_with_a_file(tmp_path, no_curves):
     path = tmp_path / "start.safetensors"
     start = fresh(tiny(), ["Am", "Cm"])
     save_model(start, path)
-    source = Source(planted(24, symbols=("Am", "Um")), planted(24, seed=1, symbols=("Am", "Um")))
+    source = WindowSource(
+        planted(24, symbols=("Am", "Um")), planted(24, seed=1, symbols=("Am", "Um"))
+    )
     run = train(
         source,
         tmp_path / "run",
@@ -107,7 +109,7 @@ def test_a_set_is_no_start(tmp_path):
     for symbol in ("Am", "Cm"):
         (tmp_path / symbol).mkdir()
         save_model(fresh(tiny(), [symbol]), tmp_path / symbol / "model.safetensors")
-    source = Source(planted(8), planted(8))
+    source = WindowSource(planted(8), planted(8))
     with pytest.raises(UsageError, match="is a set of models: name one of its folders"):
         train(source, tmp_path / "run", tiny(), start=tmp_path, show_progress=False)
 
@@ -139,7 +141,7 @@ def test_the_card_names_both_trainings(tmp_path, no_curves):
 
 def test_the_head_alone_needs_a_start(tmp_path, vqrna_main):
     with pytest.raises(UsageError, match="needs weights to start from"):
-        train(Source(planted(8), planted(8)), tmp_path / "run", tiny(head_only=True))
+        train(WindowSource(planted(8), planted(8)), tmp_path / "run", tiny(head_only=True))
     done = vqrna_main("train", "--table", "none.tsv", "--out", tmp_path / "run", "--head-only")
     assert (done.code, done.err) == (2, "vqrna: error: --head-only needs --from\n")
 

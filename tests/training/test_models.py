@@ -8,14 +8,14 @@ from vqrna.errors import UsageError
 from vqrna.model import ModelSet, TrainedModel
 from vqrna.model.published import read_pth
 from vqrna.model.weights import load_model
-from vqrna.training import Source, train
+from vqrna.training import WindowSource, train
 
 KINDS = ("Am", "Cm")
 
 
 @pytest.fixture(scope="module")
 def source():
-    return Source(planted(24, symbols=KINDS), planted(16, seed=1, symbols=KINDS))
+    return WindowSource(planted(24, symbols=KINDS), planted(16, seed=1, symbols=KINDS))
 
 
 def test_ours_is_joint(tmp_path, no_curves, source):

@@ -7,7 +7,7 @@ from tiny import planted, random_tokens
 from vqrna.data.overlap import overlapping
 from vqrna.errors import DataError, UsageError
 from vqrna.sequence import decode
-from vqrna.training import Source, from_benchmark, from_fasta, from_table
+from vqrna.training import WindowSource, from_benchmark, from_fasta, from_table
 
 
 def fasta(path, tokens):
@@ -108,7 +108,7 @@ def test_windows_that_hang_together_cannot_be_divided(tmp_path):
 
 def test_one_type_of_a_source():
     windows = planted(10, symbols=("Am", "Cm"))
-    one = Source(windows, windows).only(1)
+    one = WindowSource(windows, windows).only(1)
     assert [m.symbol for m in one.train.modifications] == ["Cm"]
     assert len(one.train) == len(one.valid) == 10
     assert (one.train.labels >= 0).all()

@@ -16,7 +16,7 @@ from vqrna.errors import DataError, UsageError
 from vqrna.modifications import modifications
 from vqrna.training import teacher
 from vqrna.training.losses import classification_loss, distillation_loss
-from vqrna.training.source import Source
+from vqrna.training.source import WindowSource
 from vqrna.training.teacher import examples, grow
 
 pytest.importorskip("lightgbm", reason="trees need LightGBM (pip install '.[trees]')")
@@ -180,7 +180,7 @@ def test_a_network_learns_from_the_teacher(tmp_path, windows, monkeypatch, no_cu
             windows.labels == -1, np.nan, 8.0 - 16 * (windows.labels == 1)
         ).astype(np.float32),
     )
-    source = Source(windows, windows)
+    source = WindowSource(windows, windows)
     found = {}
     for share in (0.0, 1.0):
         config = tiny(epochs=6, teacher="trees", teacher_share=share, learning_rate=0.01)
@@ -196,4 +196,4 @@ def test_a_network_learns_from_the_teacher(tmp_path, windows, monkeypatch, no_cu
 def test_without_lightgbm_one_line_says_what_to_install(tmp_path, windows, monkeypatch):
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(UsageError, match=r"LightGBM .*: install it with pip install '\.\[trees\]'"):
-        training.train(Source(windows, windows), tmp_path, tiny(teacher="trees"))
+        training.train(WindowSource(windows, windows), tmp_path, tiny(teacher="trees"))

@@ -11,7 +11,7 @@ from vqrna.sequence import encode
 from vqrna.variation import make_variant_settings
 from vqrna.variation.edits import edit_effects
 from vqrna.variation.effects import CLASSES
-from vqrna.variation.settings import Rules
+from vqrna.variation.settings import VariantRules
 
 
 def test_effects_are_those_of_a_vcf(tmp_path):
@@ -28,14 +28,14 @@ def test_effects_are_those_of_a_vcf(tmp_path):
         vcf, transcripts=genome, model=tmp_path / "m.safetensors", jobs=1, **options
     ).effects
     settings = make_variant_settings(calling_model().modifications, **options)
-    rules = Rules(calling_model(), settings)
+    rules = VariantRules(calling_model(), settings)
     compared = 0
     for i, (name, pos, ref, alt) in enumerate(rows):
         own = table[table["id"] == f"v{i}"]
-        outcome = edit_effects(
+        _, comparison = edit_effects(
             rules, encode(sequences[name]), pos - 1, pos - 1 + len(ref), encode(alt)
         )
-        e = outcome.effects
+        e = comparison.effects
         e = e.take(np.abs(e.delta) >= settings.min_delta)
         symbols = [settings.modifications[k].symbol for k in e.modification]
         ours = sorted(
@@ -55,8 +55,10 @@ def test_effects_are_those_of_a_vcf(tmp_path):
 def test_alignment_shows_the_edit():
     settings = make_variant_settings(calling_model().modifications, null_variants=0)
     tokens = encode("ACGU" * 100)
-    outcome = edit_effects(Rules(calling_model(), settings), tokens, 200, 203, encode("A"))
-    a = outcome.alignment
+    allele, comparison = edit_effects(
+        VariantRules(calling_model(), settings), tokens, 200, 203, encode("A")
+    )
+    a = comparison.alignment
     assert (a.alt < 0).sum() == 2
     assert (a.ref >= 0).all()
-    assert outcome.allele.stop - outcome.allele.start == 2
+    assert allele.stop - allele.start == 2

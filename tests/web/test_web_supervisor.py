@@ -10,7 +10,7 @@ import pytest
 
 from vqrna.errors import DataError
 from vqrna.runtime import jobs
-from vqrna.runtime.jobs import Job, Outcome, run_job
+from vqrna.runtime.jobs import ProcessJob, ProcessOutcome, run_job
 from vqrna.runtime.processes import process_identity
 from vqrna.web import supervisor as supervisors
 from vqrna.web.settings import Limits, ServerSettings
@@ -37,7 +37,7 @@ class Pool:
     def end(self, name):
         (program,) = [p for p in self.started if p.name == name]
         self.started.remove(program)
-        self.waiting.append(Outcome(program, 1, 0.1))
+        self.waiting.append(ProcessOutcome(program, 1, 0.1))
 
     def ended(self):
         outcomes, self.waiting = self.waiting, []
@@ -138,5 +138,5 @@ def test_an_overdue_worker_is_killed_but_no_other_process_with_its_number(tmp_pa
 
 def test_a_process_that_cannot_be_started_is_not_blamed_on_its_log(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs.sys, "executable", str(tmp_path / "no-python"))
-    outcome = run_job(Job("a", "vqrna.web.worker", (), tmp_path / "a.log"))
+    outcome = run_job(ProcessJob("a", "vqrna.web.worker", (), tmp_path / "a.log"))
     assert "no-python: cannot start a process: No such file" in outcome.reason

@@ -115,7 +115,7 @@ def _show_modifications(console: Console, result: Prediction) -> None:
     if result.summary["threshold"].any():
         labels.insert(0, "no tier")
         headings.insert(0, "no\ntier")
-        first, per_kb = "modifi-\ncation", "per\nkb"  # one more column, in 80 characters
+        first, per_kb = "type", "per\nkb"  # one more column, in 80 characters
     table = new_table(
         (first, "base"), ("candidates", "expected", "called", *headings, per_kb, "shuffled")
     )

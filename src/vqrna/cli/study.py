@@ -34,7 +34,7 @@ from vqrna.runtime.whole_numbers import whole_number
 if TYPE_CHECKING:
     from vqrna.config import Config
     from vqrna.studies.plan import Plan
-    from vqrna.training import Source
+    from vqrna.training import WindowSource
 
 Out = Annotated[Path, folder_option("Folder for results; an interrupted study continues there.")]
 
@@ -96,7 +96,7 @@ def together(joint: bool | None, config: Config) -> bool:
     return config.model.architecture != "paper" if joint is None else joint
 
 
-def read(data: Path, modifications: list[str] | None) -> Source:
+def read(data: Path, modifications: list[str] | None) -> WindowSource:
     """Read the training and validation windows."""
     from vqrna.training import from_benchmark
 

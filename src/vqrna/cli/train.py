@@ -22,7 +22,7 @@ from vqrna.cli.tables import new_console, new_table, number
 from vqrna.errors import UsageError
 
 if TYPE_CHECKING:
-    from vqrna.training import Source, TrainingRun
+    from vqrna.training import TrainingRun, WindowSource
 
 
 def train(
@@ -149,7 +149,7 @@ def _source(
     table: Path | None,
     modifications: list[str] | None,
     seed: int,
-) -> Source:
+) -> WindowSource:
     """Read the data from the one source that was given."""
     fasta = (positives, negatives, name)
     if sum([data is not None, any(x is not None for x in fasta), table is not None]) != 1:

@@ -22,7 +22,7 @@ from vqrna.errors import UsageError
 
 if TYPE_CHECKING:
     from vqrna.studies import Search, TuningResult
-    from vqrna.training import Source
+    from vqrna.training import WindowSource
 
 _SEARCH = "Search"
 
@@ -157,7 +157,7 @@ def _read(
     shared: dict[str, int | None],
     trials: int | None,
     jobs: int | None,
-) -> tuple[Search, Source]:
+) -> tuple[Search, WindowSource]:
     """Read the search configuration and its windows."""
     import dataclasses
 
@@ -175,7 +175,9 @@ def _read(
     return search, from_benchmark(data, names, lambda line: say("note", line))
 
 
-def _plan(search: Search, source: Source, device: str, threads: int | None, engine: str) -> None:
+def _plan(
+    search: Search, source: WindowSource, device: str, threads: int | None, engine: str
+) -> None:
     """Print the plan of a search and the expected time."""
     from rich.table import Table
 

@@ -43,6 +43,8 @@ class FastaRecord:
         1-based line of the header; None in memory.
     file : str, optional
         The file as the user named it, ``-`` for standard input; None in memory.
+    gapped : bool
+        Whether a letter was ``-``, as in an alignment. Gaps count as positions.
     """
 
     name: str
@@ -50,6 +52,7 @@ class FastaRecord:
     tokens: np.ndarray
     line: int | None
     file: str | None
+    gapped: bool = False
 
     @property
     def header(self) -> str:
@@ -93,12 +96,13 @@ def protein_hint(letter: str) -> str:
 class _Sequence:
     """The sequence of the record being read, encoded block by block."""
 
-    def __init__(self, file: str, record: str) -> None:
-        self.file, self.record = file, record
+    def __init__(self, file: str, name: str) -> None:
+        self.file, self.name = file, name
         self.encoded = bytearray()  # grows in place: a chromosome is never held twice
         self.lines: list[bytes] = []
         self.numbers: list[int] = []
         self.waiting = 0
+        self.gapped = False
 
     def add(self, line: bytes, number: int) -> None:
         self.lines.append(line)
@@ -113,8 +117,10 @@ class _Sequence:
 
     def waiting_tokens(self) -> np.ndarray:
         """Encode the waiting lines."""
+        letters = b"".join(self.lines)
+        self.gapped |= b"-" in letters
         try:
-            return encode(b"".join(self.lines), _BLANKS)
+            return encode(letters, _BLANKS)
         except DataError:
             raise self.error() from None
 
@@ -128,7 +134,7 @@ class _Sequence:
                 column = len(line) - len(rest) + 1
                 message = f"{letter!r} (column {column}) is not a nucleotide letter"
                 message += protein_hint(letter)
-                return DataError(message, file=self.file, record=self.record, line=number)
+                return DataError(message, file=self.file, record=self.name, line=number)
         raise AssertionError("encode() rejected letters that it accepts one by one")
 
     def tokens(self) -> np.ndarray:
@@ -136,6 +142,11 @@ class _Sequence:
             return self.waiting_tokens()  # most sequences are short: no second copy
         self.encode()
         return np.frombuffer(self.encoded, dtype=np.uint8)
+
+    def record_at(self, line: int, description: str) -> FastaRecord:
+        """Return the record whose header is in a line."""
+        tokens = self.tokens()
+        return FastaRecord(self.name, description, tokens, line, self.file, self.gapped)
 
 
 def _is_allowed(code: int) -> bool:
@@ -162,7 +173,7 @@ def _records(lines: Iterable[bytes], file: str) -> Iterator[FastaRecord]:
             first = line[0]
         if first == _HEADER:
             if sequence is not None:
-                yield FastaRecord(name, description, sequence.tokens(), start, file)
+                yield sequence.record_at(start, description)
             count += 1
             # At ASCII white space, like samtools: the same names as from an index
             words = line[1:].split(None, 1)
@@ -179,4 +190,4 @@ def _records(lines: Iterable[bytes], file: str) -> Iterator[FastaRecord]:
             sequence.add(line, number)
     if sequence is None:
         raise DataError("holds no FASTA record", file=file)
-    yield FastaRecord(name, description, sequence.tokens(), start, file)
+    yield sequence.record_at(start, description)

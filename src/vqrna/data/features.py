@@ -12,7 +12,7 @@ _CHUNK = 4096
 
 
 @dataclass(frozen=True)
-class Features:
+class FeatureSet:
     """A set of features."""
 
     bases: int  # Number of nucleotides around the site, one-hot; odd
@@ -31,10 +31,10 @@ class Features:
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
-PLAIN = Features(51, tuple((k, 501) for k in (1, 2, 3, 4)))
+PLAIN = FeatureSet(51, tuple((k, 501) for k in (1, 2, 3, 4)))
 """One-hot of 51 nt, counts of 1- to 4-mers in 501 nt."""
 
-MORE = Features(51, (*PLAIN.counts, *((k, 101) for k in (1, 2, 3))))
+MORE = FeatureSet(51, (*PLAIN.counts, *((k, 101) for k in (1, 2, 3))))
 """The same, and counts of 1- to 3-mers within 50 nt of the site."""
 
 

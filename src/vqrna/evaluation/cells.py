@@ -21,7 +21,7 @@ NINE = tuple(m.symbol for m in MODIFICATIONS if m.in_nine_type_mean)
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class EvaluationCell:
     """Positives of one type against one set of negatives, measured.
 
     Parameters
@@ -69,7 +69,7 @@ def known_windows(
 
 def compare(
     scores: pd.DataFrame, negative_sets: Sequence[str], draws: np.ndarray
-) -> Iterator[Cell]:
+) -> Iterator[EvaluationCell]:
     """Measure each type against each set of negatives, on all and on non-overlapping windows.
 
     Parameters
@@ -94,7 +94,7 @@ def compare(
                     used = used[used.non_overlapping.astype(bool)]
                 labels, probabilities = used.label.to_numpy(), used.score.to_numpy()
                 n_pos = int((labels == 1).sum())
-                yield Cell(
+                yield EvaluationCell(
                     modification=str(symbol),
                     windows=windows,
                     negatives=negatives,
@@ -106,7 +106,7 @@ def compare(
                 )
 
 
-def means(cells: Sequence[Cell]) -> Iterator[Cell]:
+def means(cells: Sequence[EvaluationCell]) -> Iterator[EvaluationCell]:
     """Average cells over the types, inside every resample.
 
     ``mean`` is over all types with positives and these negatives, ``mean9`` over `NINE` if all
@@ -114,7 +114,7 @@ def means(cells: Sequence[Cell]) -> Iterator[Cell]:
     windows is nan: an average over fewer types could not be compared.
     """
     complete: dict[tuple[str, str], set[str]] = {}
-    groups: dict[tuple[str, str, str], list[Cell]] = {}
+    groups: dict[tuple[str, str, str], list[EvaluationCell]] = {}
     for cell in cells:
         if cell.windows == "all" and cell.n_pos and cell.n_neg:
             complete.setdefault((cell.negatives, cell.flanks), set()).add(cell.modification)
@@ -126,7 +126,7 @@ def means(cells: Sequence[Cell]) -> Iterator[Cell]:
             names["mean9"] = set(NINE)
         for name, averaged in names.items():
             used = [cell for cell in members if cell.modification in averaged]
-            yield Cell(
+            yield EvaluationCell(
                 modification=name,
                 windows=windows,
                 negatives=negatives,
@@ -147,7 +147,7 @@ def look_up(table: pd.DataFrame, **key: str) -> Estimate:
     return Estimate(*map(float, table.iloc[0][list(Estimate._fields)]))
 
 
-def tidy(cells: Sequence[Cell]) -> pd.DataFrame:
+def tidy(cells: Sequence[EvaluationCell]) -> pd.DataFrame:
     """Return the cells as the table of an evaluation, one row for each value."""
     rows = [
         (*(getattr(cell, key) for key in KEYS), cell.n_pos, cell.n_neg, metric, *estimate)

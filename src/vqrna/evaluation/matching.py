@@ -6,7 +6,7 @@ import numpy as np
 
 from vqrna.data.names import WHOLE_NAMES, NameKeys
 from vqrna.evaluation.known_sites import KnownSites
-from vqrna.evaluation.predicted_sites import LEVELS, STRIDE, Block
+from vqrna.evaluation.predicted_sites import LEVELS, STRIDE, SiteRows
 from vqrna.evaluation.scanned_regions import ScannedRegions
 
 
@@ -64,7 +64,7 @@ class Matches:
         self._near: list[np.ndarray] = []
         self._tiers: list[np.ndarray] = []
 
-    def add(self, block: Block) -> None:
+    def add(self, block: SiteRows) -> None:
         """Count the rows of a block."""
         names = [self._keys.add(name) for name in block.names]
         self._follow(block, names)
@@ -73,7 +73,7 @@ class Matches:
         if self._regions is not None:
             inside = self._regions.holds(block, names)
             self.outside += int((block.tier[~inside] > 0).sum())
-            block = Block(block.names, *(column[inside] for column in block[1:]))
+            block = SiteRows(block.names, *(column[inside] for column in block[1:]))
         width = self.called.shape[1]
         cells = np.bincount(
             block.modification_index * width + block.tier, minlength=self.called.size
@@ -94,7 +94,7 @@ class Matches:
         self._near.append(place[near])
         self._tiers.append(block.tier[rows][near])
 
-    def _unrepeated(self, block: Block) -> Block:
+    def _unrepeated(self, block: SiteRows) -> SiteRows:
         """Return a block without rows that repeat a site; the one with the highest tier stays."""
         group = (block.sequence * self.types + block.modification_index) * 2 + block.reverse
         order = np.lexsort((-block.tier, block.position, group))
@@ -103,9 +103,9 @@ class Matches:
         again[1:] = (group[1:] == group[:-1]) & (position[1:] == position[:-1])
         self.repeated += int(again.sum())
         kept = np.sort(order[~again]) if again.any() else slice(None)
-        return Block(block.names, *(column[kept] for column in block[1:]))
+        return SiteRows(block.names, *(column[kept] for column in block[1:]))
 
-    def _follow(self, block: Block, names: list[str]) -> None:
+    def _follow(self, block: SiteRows, names: list[str]) -> None:
         """Note sequences whose rows are in several places of the table."""
         if not len(block.sequence):
             return
@@ -142,7 +142,7 @@ class Matches:
 
     def _places(
         self,
-        sites: KnownSites | Block,
+        sites: KnownSites | SiteRows,
         sequence: np.ndarray,
         rows: np.ndarray | slice = slice(None),
     ) -> np.ndarray:

@@ -51,7 +51,7 @@ _NOT_CALLED = "."
 _REACHED = "reached"  # a tier, in a file that does not say which
 
 LEVELS = (BY_THRESHOLD, *TIERS)
-"""Labels of called sites, rising; in a :class:`Block` they are counted from 1."""
+"""Labels of called sites, rising; in a :class:`SiteRows` they are counted from 1."""
 
 _CALLS = {_NOT_CALLED: 0, _REACHED: 1} | {level: i for i, level in enumerate(LEVELS, start=1)}
 
@@ -129,7 +129,7 @@ def types_of(symbols: Sequence[str], file: str | PathLike[str]) -> tuple[Modific
     return MODIFICATIONS + tuple(own)
 
 
-class Block(NamedTuple):
+class SiteRows(NamedTuple):
     """Some rows of a table of sites."""
 
     names: tuple[str, ...]  # Names of sequences
@@ -175,7 +175,7 @@ class PredictedSites:
         facts = facts or facts_of_record(record_of_file(file))
         return cls(file, facts, tiers="call" in columns, first=first)
 
-    def blocks(self, modifications: Sequence[Modification]) -> Iterator[Block]:
+    def blocks(self, modifications: Sequence[Modification]) -> Iterator[SiteRows]:
         """Read the sites, `ROWS` at a time.
 
         Raises DataError if a row is invalid, or has another type.
@@ -189,13 +189,13 @@ class PredictedSites:
         for table in tables(self.path):
             yield self._block(table, modifications)
 
-    def _block(self, table: pd.DataFrame, modifications: Sequence[Modification]) -> Block:
+    def _block(self, table: pd.DataFrame, modifications: Sequence[Modification]) -> SiteRows:
         def modification_index(name: str) -> int:
             return modifications.index(modification(name, tuple(modifications)))
 
         # In all formats, so that a name with % is the one of a BED file of known sites
         names = tuple(read_bed_name(str(name)) for name in table["sequence"].cat.categories)
-        return Block(
+        return SiteRows(
             names,
             table["sequence"].cat.codes.to_numpy(np.int64),
             table["position"].to_numpy(np.int64),

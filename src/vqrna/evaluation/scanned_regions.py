@@ -11,7 +11,7 @@ import numpy as np
 from vqrna.data.fasta import INVALID_UTF8
 from vqrna.data.names import WHOLE_NAMES, NameKeys, NameRule
 from vqrna.evaluation.known_sites import KnownSites
-from vqrna.evaluation.predicted_sites import STRIDE, Block, Facts, fact_of, has_no_site
+from vqrna.evaluation.predicted_sites import STRIDE, Facts, SiteRows, fact_of, has_no_site
 from vqrna.formats.text import read_bed_name
 from vqrna.genome.bed import (
     BEYOND,
@@ -48,11 +48,11 @@ class ScannedRegions:
         sequence = self._sequence(known, known.names)
         return (sequence >= 0) & (known.position >= ends[sequence])
 
-    def _sequence(self, sites: KnownSites | Block, names: Sequence[str]) -> np.ndarray:
+    def _sequence(self, sites: KnownSites | SiteRows, names: Sequence[str]) -> np.ndarray:
         number = np.array([self.names.get(name, -1) for name in names], dtype=np.int64)
         return number[sites.sequence] if len(number) else np.full(len(sites.position), -1)
 
-    def holds(self, sites: KnownSites | Block, names: Sequence[str] | None = None) -> np.ndarray:
+    def holds(self, sites: KnownSites | SiteRows, names: Sequence[str] | None = None) -> np.ndarray:
         """Return which sites are in a scanned region, shape (N,).
 
         Parameters

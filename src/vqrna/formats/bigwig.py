@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from vqrna.formats.registry import register
-from vqrna.formats.tracks import Track, TrackWriter
+from vqrna.formats.tracks import ScoreTrack, TrackWriter
 
 _BOUNDS = [(name, "<u4") for name in ("first", "start", "last", "end")]
 
@@ -179,7 +179,7 @@ class BigWigWriter(TrackWriter):
 
     ENDING = "bw"
 
-    def write_track(self, name: str, track: Track) -> None:
+    def write_track(self, name: str, track: ScoreTrack) -> None:
         """Write a track to the file `name`."""
         file = self.output.open(name)
         file.write(bytes(_HEADER.size + ZOOMS * _ZOOM.size + _TOTAL.size))
@@ -214,7 +214,7 @@ def _starts(sequence: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.diff(sequence.astype(np.int64), prepend=-1))
 
 
-def _blocks(track: Track, total: _Total) -> Iterator[tuple[tuple[int, ...], bytes]]:
+def _blocks(track: ScoreTrack, total: _Total) -> Iterator[tuple[tuple[int, ...], bytes]]:
     """Cut values into blocks of one sequence; yield the bounds and the bytes of each."""
     for batch in track.batches():
         total.add(batch)
@@ -251,7 +251,9 @@ def _write_blocks(file: BinaryIO, blocks: Iterator[tuple[tuple[int, ...], bytes]
     return np.concatenate([*parts, np.array(waiting, BLOCK)])
 
 
-def _write_zooms(file: BinaryIO, track: Track, total: _Total) -> list[tuple[int, int, int, int]]:
+def _write_zooms(
+    file: BinaryIO, track: ScoreTrack, total: _Total
+) -> list[tuple[int, int, int, int]]:
     """Write zoom levels while they get smaller; return resolution (nt), 0 and two offsets each."""
     levels: list[tuple[int, int, int, int]] = []
     coarse = 10 * max(1, -(-total.reach // total.count))
@@ -279,7 +281,7 @@ def _write_zooms(file: BinaryIO, track: Track, total: _Total) -> list[tuple[int,
 
 
 def _summary_blocks(
-    track: Track, coarse: int, counted: list[int]
+    track: ScoreTrack, coarse: int, counted: list[int]
 ) -> Iterator[tuple[tuple[int, ...], bytes]]:
     """Cut sums of values into blocks; see `_blocks`."""
     for batch in track.batches():

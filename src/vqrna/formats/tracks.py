@@ -127,7 +127,7 @@ class _Spill:
             yield np.frombuffer(raw, VALUE)
 
 
-class Track:
+class ScoreTrack:
     """Scores of one modification on one strand.
 
     Attributes
@@ -165,7 +165,7 @@ class TrackWriter(FormatWriter, ABC):
         return text.bed_name(name)
 
     @abstractmethod
-    def write_track(self, name: str, track: Track) -> None:
+    def write_track(self, name: str, track: ScoreTrack) -> None:
         """Write a track to the file `name`."""
 
 
@@ -214,7 +214,7 @@ class TrackCollector(SiteWriter):
             self._remove_older(writer.ENDING)
             for (index, reverse), spill in sorted(self._spills.items()):
                 strand = reverse if self._stranded else None
-                track = Track(index, strand, spill, self._sequences)
+                track = ScoreTrack(index, strand, spill, self._sequences)
                 if next(track.batches(), None) is not None:
                     name = self.description.file_name(index, writer.ENDING, strand)
                     writer.write_track(name, track)
@@ -243,7 +243,7 @@ class BedGraphWriter(TrackWriter):
 
     ENDING = "bedgraph.gz"
 
-    def write_track(self, name: str, track: Track) -> None:
+    def write_track(self, name: str, track: ScoreTrack) -> None:
         """Write a track to the file `name`, and its index."""
         modification = self.description.modifications[track.modification_index]
         strand = "" if track.reverse is None else " (-)" if track.reverse else " (+)"

@@ -18,7 +18,7 @@ BATCH = 1 << 11
 """Most transcripts of a block of rows."""
 
 
-class SequenceTable:
+class GenomeSequenceTable:
     """Make a row for each transcript, in coordinates of the transcript.
 
     Parameters

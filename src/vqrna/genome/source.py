@@ -31,7 +31,7 @@ from vqrna.genome.liftover import (
     locate_in_transcripts,
 )
 from vqrna.genome.regions import covered_intervals, cut_pieces, genome_regions, transcript_regions
-from vqrna.genome.sequence_table import SequenceTable, with_calls
+from vqrna.genome.sequence_table import GenomeSequenceTable, with_calls
 from vqrna.genome.skipping import SkippedFeatures
 from vqrna.genome.transcripts import (
     AnnotationRecords,
@@ -117,7 +117,7 @@ class GenomeTables:
         A base counts in each transcript that contains it. Further columns: ``transcript_id``,
         ``gene``, ``chromosome`` and ``strand``.
         """
-        table = SequenceTable(self.genome, self.transcripts, self.first_base_only)
+        table = GenomeSequenceTable(self.genome, self.transcripts, self.first_base_only)
         if self._genomic:
             rows = table.rows_from_genome(scanned)
         else:
@@ -182,6 +182,7 @@ class GenomeSource:
     skipped: tuple[SkippedInput, ...] = ()
 
     rereadable: ClassVar[bool] = True
+    reading_notes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def tables(self) -> GenomeTables:

@@ -20,7 +20,7 @@ from vqrna.interpret.codes import network_outputs, require_codebook, token_layou
 from vqrna.interpret.site_selection import SelectedSites, base_letters
 from vqrna.model import TrainedModel
 from vqrna.modifications import Modification
-from vqrna.nn.context import Features
+from vqrna.nn.context import WindowFeatures
 from vqrna.nn.model import EnsembleNetwork
 from vqrna.plots.embedding import embedding_map
 from vqrna.plots.style import save_figure, type_colors
@@ -100,7 +100,7 @@ def embed(model: TrainedModel, sites: SelectedSites, *, show_progress: bool = Fa
     assert not isinstance(network, EnsembleNetwork)  # it has several codebooks
     site = token_layout(network).site_token
     parts: list[tuple[np.ndarray, ...]] = []
-    captured: list[torch.Tensor | Features] = []
+    captured: list[torch.Tensor | WindowFeatures] = []
     # The outputs of the networks do not contain the input of the classifier
     hook = network.head.register_forward_pre_hook(lambda _, inputs: captured.append(inputs[0]))
     try:
@@ -108,7 +108,7 @@ def embed(model: TrainedModel, sites: SelectedSites, *, show_progress: bool = Fa
             model, sites.tokens, "embedding", show_progress=show_progress
         ):
             features = captured.pop()
-            if isinstance(features, Features):
+            if isinstance(features, WindowFeatures):
                 features = torch.cat([features.site, features.region], dim=1)
             parts.append(
                 (

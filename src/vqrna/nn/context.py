@@ -39,7 +39,7 @@ class ResidualBlock(nn.Module):
         return x[..., cut : x.shape[-1] - cut] + y
 
 
-class Features(NamedTuple):
+class WindowFeatures(NamedTuple):
     """Features of windows."""
 
     site: torch.Tensor  # (N, S, 1): From the site and the tokens near it
@@ -105,7 +105,9 @@ class ConvolutionalContext(nn.Module):
         self.site_features = 2 * width + len(self.near_spans) * mean_channels
         self.region_features = 3 * width + len(self.region_spans) * mean_channels
 
-    def forward(self, quantized: torch.Tensor, candidates: torch.Tensor | None = None) -> Features:
+    def forward(
+        self, quantized: torch.Tensor, candidates: torch.Tensor | None = None
+    ) -> WindowFeatures:
         """Summarise code vectors of windows.
 
         Parameters
@@ -129,7 +131,7 @@ class ConvolutionalContext(nn.Module):
         if candidates is not None:
             at = [_tokens_at(layer, candidates) for layer in (entry, finest)]
             elsewhere = torch.cat([*at, *_means_at(near, candidates, self.near_spans)], dim=1)
-        return Features(torch.cat(site, dim=1), torch.cat(region, dim=1), elsewhere)
+        return WindowFeatures(torch.cat(site, dim=1), torch.cat(region, dim=1), elsewhere)
 
 
 def _clipped(spans: tuple[Span, ...], half: int) -> tuple[Span, ...]:

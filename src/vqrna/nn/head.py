@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from vqrna.nn.context import Features
+from vqrna.nn.context import WindowFeatures
 
 
 class HeadOutput(NamedTuple):
@@ -19,7 +19,7 @@ class HeadOutput(NamedTuple):
     candidates: torch.Tensor | None
 
 
-class Part(nn.Module):
+class HeadPart(nn.Module):
     """A small classifier, from features to one log-odds per modification.
 
     Parameters
@@ -55,14 +55,14 @@ class TwoPartHead(nn.Module):
 
     Parameters
     ----------
-    site, region : Part
+    site, region : HeadPart
     """
 
-    def __init__(self, site: Part, region: Part) -> None:
+    def __init__(self, site: HeadPart, region: HeadPart) -> None:
         super().__init__()
         self.site, self.region = site, region
 
-    def forward(self, features: Features) -> HeadOutput:
+    def forward(self, features: WindowFeatures) -> HeadOutput:
         """Classify features; those of candidates, if any, by the site part."""
         if features.candidates is None:
             own, others = self.site(features.site), None

@@ -16,7 +16,7 @@ from vqrna.config import ModelConfig
 from vqrna.nn.context import ConvolutionalContext, PaperContext
 from vqrna.nn.decoder import PaperDecoder, TripletDecoder
 from vqrna.nn.encoder import PaperEncoder, ValidEncoder
-from vqrna.nn.head import HeadOutput, Part, TwoPartHead
+from vqrna.nn.head import HeadOutput, HeadPart, TwoPartHead
 from vqrna.nn.quantizer import CosineQuantizer, Quantized, SeveralCodebooks, make_quantizer
 from vqrna.nn.ties import resolve_near_ties
 
@@ -126,8 +126,10 @@ class SiteNetwork(nn.Module):
         self.context = ConvolutionalContext(half, config.code_dim, config.width)
         dropout = config.dropout
         self.head = TwoPartHead(
-            Part(self.context.site_features, config.head_width, modifications, dropout, dropout),
-            Part(
+            HeadPart(
+                self.context.site_features, config.head_width, modifications, dropout, dropout
+            ),
+            HeadPart(
                 self.context.region_features,
                 config.region_width,
                 modifications,

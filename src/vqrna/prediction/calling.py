@@ -43,7 +43,7 @@ def reach_of(model: Model, modifications: tuple[Modification, ...]) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Rules:
+class CallingRules:
     """What turns the logits of a scan's modifications into scores, p-values and calls."""
 
     settings: Settings
@@ -59,7 +59,7 @@ class Rules:
     sketches: tuple[TrainingSketch, ...] = ()  # Sketches of the training windows
 
     @classmethod
-    def of(cls, model: Model, settings: Settings) -> Rules:
+    def of(cls, model: Model, settings: Settings) -> CallingRules:
         """Take those of the scan's modifications from a model."""
         columns = settings.columns
         calibration, scans = model.calibration, model.scan_calibration
@@ -123,7 +123,11 @@ class Rules:
 
 
 def call(
-    rules: Rules, batch: PieceBatch, candidate: np.ndarray, logits: np.ndarray, ood: np.ndarray
+    rules: CallingRules,
+    batch: PieceBatch,
+    candidate: np.ndarray,
+    logits: np.ndarray,
+    ood: np.ndarray,
 ) -> Called:
     """Score the candidates of pieces and select the sites to report.
 
@@ -180,7 +184,7 @@ def call(
 
 
 def _flags(
-    rules: Rules,
+    rules: CallingRules,
     batch: PieceBatch,
     piece: np.ndarray,
     at: np.ndarray,
@@ -220,7 +224,7 @@ def _flags(
 
 
 def _with_adapter(
-    rules: Rules, tokens: np.ndarray, at: np.ndarray, modification_index: np.ndarray
+    rules: CallingRules, tokens: np.ndarray, at: np.ndarray, modification_index: np.ndarray
 ) -> np.ndarray:
     """Return which sites of affected modifications precede sequence like an adapter."""
     affected = np.array([m.name.startswith(adapter.NAMES) for m in rules.settings.modifications])

@@ -149,7 +149,7 @@ def write_results(
             settings,
             total,
             paths=tuple(paths),
-            notes=tuple(files.notes),
+            notes=(*source.reading_notes, *files.notes),
             skipped=source.skipped,
             in_genome=tables.stranded,
             distinct=source.describe().get("context") == "genome",

@@ -144,7 +144,7 @@ class RayEngine:
                 num_cpus=0,  # otherwise readers and actors would wait for each other's cores
             )
             return units.map_batches(
-                Scorer,
+                UnitScorer,
                 batch_size=1,
                 batch_format="pyarrow",
                 compute=ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
@@ -190,7 +190,7 @@ class UnitSource(Datasource):
         return
 
 
-class Scorer:
+class UnitScorer:
     """An actor that scores units with a model.
 
     Parameters
@@ -233,7 +233,7 @@ def row_of(number: int, data: bytes = b"", error: str = "") -> pa.Table:
 
 
 def part_of(row: pa.Table) -> tuple[int, Part]:
-    """Return number and part of a row of a :class:`Scorer`.
+    """Return number and part of a row of a :class:`UnitScorer`.
 
     Raises DataError if the row is an error.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,14 +21,12 @@ from vqrna.prediction.engines import Engine, ThreadEngine, resolve_jobs
 from vqrna.prediction.output import SCANNED, SEQUENCES, Output, write_results
 from vqrna.prediction.parts import Part, Parts, PartStore
 from vqrna.prediction.prediction import Prediction, Totals, make_prediction
+from vqrna.prediction.resumable import resumable_run
 from vqrna.prediction.scan import Shard, Tally, scan, scan_units
 from vqrna.prediction.selection import reported_blocks, sites_of
 from vqrna.prediction.settings import Settings, make_settings
 from vqrna.prediction.shards import make_plan, run_key
 from vqrna.prediction.source import FastaSource, Source, as_source
-from vqrna.runtime.files import results_directory
-from vqrna.runtime.inputs import refuse_inputs
-from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import command_line
 from vqrna.runtime.streams import writing_table
@@ -155,6 +152,7 @@ def predict(
         settings,
         total,
         sites.table(settings.modifications),
+        notes=source.reading_notes,
         repeated_names=tally.repeated_names,
         sequences=sequence_table(rows, settings.modifications),
     )
@@ -233,51 +231,38 @@ def predict_files(
         raise UsageError("--shard needs files that can be read again and a saved model")
     command = command or command_line()
     start, tally = time.monotonic(), Tally()
-    share = None if shard is None else f"{shard.index}-of-{shard.count}"
-    with results_directory(out) as folder, folder_lock(folder, share):
-        refuse_inputs(folder, ("sites.tsv", "transcripts.tsv", SEQUENCES, SCANNED))
-        once = f"once-{os.getpid()}"
-        key = run_key(source, model, settings, engine.device) if resumable else once
-        store = PartStore(folder, key)
-        if fresh and shard is not None:
-            store.drop(shard.holds)  # other shards may be running or complete
-        elif fresh:
-            store.clear()
-        try:
-            total = source.count_positions()
-            with progress(total, "predicting", unit="nt", show=show_progress) as bar:
-                units = scan_units(source, model, settings)
-                for _ in scan(units, engine, bar, shard=shard, store=store, tally=tally):
-                    pass
-                if shard is not None:
-                    for line in tally.notes:
-                        bar.say(f"vqrna: note: {line}")
-                    if not tally.origins:
-                        bar.say(f"vqrna: note: {shard.describe_empty(tally.units)}")
-            run: dict[str, Any] = {
-                "command": command_line(),
-                "device": engine.device,
-                "jobs": engine.jobs,
-                "engine": engine.name,
-                "parts": tally.units,
-                "resumed": tally.resumed,
-                "recomputed": {"damaged": tally.damaged, "changed": tally.changed},
-                "seconds": round(time.monotonic() - start, 1),
-            }
+    key = run_key(source, model, settings, engine.device) if resumable else None
+    outputs = ("sites.tsv", "transcripts.tsv", SEQUENCES, SCANNED)
+    with resumable_run(PartStore, out, key, outputs, shard=shard, fresh=fresh) as store:
+        total = source.count_positions()
+        with progress(total, "predicting", unit="nt", show=show_progress) as bar:
+            units = scan_units(source, model, settings)
+            for _ in scan(units, engine, bar, shard=shard, store=store, tally=tally):
+                pass
             if shard is not None:
-                plan = make_plan(source, model, settings, output, command, tally, model_path)
-                plan |= {"run": run, "shard": [shard.index, shard.count]}
-                store.write_plan(plan, shard.index, shard.count)
-                return None
-            parts = Parts([store] * tally.units)
-            prediction = write_results(parts, folder, source, model, settings, output, command, run)
-        except BaseException as error:
-            if not resumable:
-                store.remove()
-            elif store.remove_if_empty():
-                error.add_note("finished parts are kept: the same command resumes the run")
-            raise
-        store.clear()
+                for line in (*tally.notes, *source.reading_notes):
+                    bar.say(f"vqrna: note: {line}")
+                if not tally.origins:
+                    bar.say(f"vqrna: note: {shard.describe_empty(tally.units)}")
+        run: dict[str, Any] = {
+            "command": command_line(),
+            "device": engine.device,
+            "jobs": engine.jobs,
+            "engine": engine.name,
+            "parts": tally.units,
+            "resumed": tally.resumed,
+            "recomputed": {"damaged": tally.damaged, "changed": tally.changed},
+            "seconds": round(time.monotonic() - start, 1),
+        }
+        if shard is not None:
+            plan = make_plan(source, model, settings, output, command, tally, model_path)
+            plan |= {"run": run, "shard": [shard.index, shard.count]}
+            store.write_plan(plan, shard.index, shard.count)
+            return None
+        parts = Parts([store] * tally.units)
+        prediction = write_results(
+            parts, store.folder, source, model, settings, output, command, run
+        )
     # Regions of a chromosome share its name
     repeated = 0 if source.tables.stranded else tally.repeated_names
     notes = (*tally.notes, *prediction.notes)
@@ -311,13 +296,14 @@ def _stream(
             text = ""
         sys.stdout.write(text)
         sys.stdout.flush()
+    escaped_note = (
+        (f"sequence names with control characters, escaped: {len(escaped):,}",) if escaped else ()
+    )
     return make_prediction(
         model,
         settings,
         total,
-        notes=(f"sequence names with control characters, escaped: {len(escaped):,}",)
-        if escaped
-        else (),
+        notes=source.reading_notes + escaped_note,
         repeated_names=0 if tables.stranded else tally.repeated_names,
         skipped=source.skipped,
         in_genome=tables.stranded,

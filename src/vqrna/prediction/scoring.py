@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from vqrna.model import Model
-from vqrna.prediction.calling import Rules, call
+from vqrna.prediction.calling import CallingRules, call
 from vqrna.prediction.parts import Part, Spans
 from vqrna.prediction.piece_batch import PieceBatch, group_pieces
 from vqrna.prediction.settings import Settings
@@ -39,7 +39,7 @@ def score_unit(
         Outputs of this model, at this precision, for sequences of other units.
     """
     modifications = settings.modifications
-    rules = Rules.of(model, settings)
+    rules = CallingRules.of(model, settings)
     batches = [PieceBatch.of(group, modifications) for group in group_pieces(unit.pieces)]
     masks = [batch.candidates(modifications) for batch in batches]
     scored = [

@@ -8,7 +8,7 @@ the rows of the output tables. For plain sequences both are here, for a genome i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, starmap
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -92,6 +92,10 @@ class Source(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Notes for the user on its files."""
 
+    @property
+    def reading_notes(self) -> tuple[str, ...]:
+        """Notes for the user on the sequences, complete when all regions were read."""
+
     def regions(self) -> Iterator[Region]:
         """Yield the regions to be scanned."""
 
@@ -151,6 +155,35 @@ def _named(
         yield name, record.tokens
 
 
+@dataclass
+class _Gapped:
+    """Sequences with gaps, counted while they are read."""
+
+    count: int = 0
+    first: str = ""  # Name of the first one
+
+    def restart(self) -> None:
+        """Forget what was read before."""
+        self.count, self.first = 0, ""
+
+    def counted(self, records: Iterable[FastaRecord]) -> Iterator[FastaRecord]:
+        """Yield records and count those with gaps."""
+        for record in records:
+            if record.gapped:
+                self.first = self.first or record.name
+                self.count += 1
+            yield record
+
+    def notes(self) -> tuple[str, ...]:
+        """Return a line for the user, if there are gaps."""
+        if not self.count:
+            return ()
+        return (
+            f"sequences with gaps (-), which count as positions: {self.count:,} (the first: "
+            f"{self.first}); remove the gaps of an alignment, for example with seqkit seq -g",
+        )
+
+
 class _Sequences:
     """Members that sources of plain sequences share."""
 
@@ -163,6 +196,11 @@ class _Sequences:
     def describe(self) -> dict[str, str]:
         """Return the rule by which names are cut, if there is one."""
         return {} if self.rule == WHOLE_NAMES else {"names": self.rule.options()}
+
+    @property
+    def reading_notes(self) -> tuple[str, ...]:
+        """Return nothing."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -177,6 +215,7 @@ class FastaSource(_Sequences):
 
     files: tuple[str, ...]  # ``-`` is standard input
     rule: NameRule = WHOLE_NAMES  # How names are cut
+    _gapped: _Gapped = field(default_factory=lambda: _Gapped(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check that the files exist."""
@@ -192,8 +231,16 @@ class FastaSource(_Sequences):
         """Yield each record; raises DataError if two names are the same after they are cut."""
         return starmap(Region.whole, self._records())
 
+    @property
+    def reading_notes(self) -> tuple[str, ...]:
+        """A note on sequences with gaps."""
+        return self._gapped.notes()
+
     def _records(self) -> Iterator[tuple[str, np.ndarray]]:
-        return chain.from_iterable(_named(read_fasta(file), self.rule, file) for file in self.files)
+        self._gapped.restart()
+        return chain.from_iterable(
+            _named(self._gapped.counted(read_fasta(file)), self.rule, file) for file in self.files
+        )
 
     def inputs(self) -> tuple[Path, ...]:
         """Return the files."""

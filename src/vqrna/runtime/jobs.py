@@ -38,7 +38,7 @@ _WATCHDOG = Path(__file__).with_name("parent_watchdog.py")
 
 
 @dataclass(frozen=True)
-class Job:
+class ProcessJob:
     """A Python module to run as a program."""
 
     name: str  # Unique among the jobs of a pool
@@ -50,10 +50,10 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ProcessOutcome:
     """The result of a job."""
 
-    job: Job
+    job: ProcessJob
     code: int  # Exit code, or the negative number of the signal that killed the job
     seconds: float
     reason: str = ""  # Why it failed, in one line; empty on success
@@ -75,10 +75,10 @@ class Pool(Protocol):
     def running(self) -> int:
         """Number of jobs that run."""
 
-    def start(self, job: Job) -> None:
+    def start(self, job: ProcessJob) -> None:
         """Start a job; raise DataError if its log cannot be written."""
 
-    def ended(self) -> list[Outcome]:
+    def ended(self) -> list[ProcessOutcome]:
         """Return the outcomes since the last call, without waiting."""
 
     def stop(self) -> None:
@@ -86,13 +86,13 @@ class Pool(Protocol):
 
 
 def run_jobs(
-    jobs: Iterable[Job],
+    jobs: Iterable[ProcessJob],
     workers: int | None = 1,
     *,
     engine: str = "local",
     address: str | None = None,
     device: str = "auto",
-) -> Iterator[Outcome]:
+) -> Iterator[ProcessOutcome]:
     """Run jobs side by side and yield each outcome when it is available.
 
     A job is taken from `jobs` only when a process is free, so `jobs` may be a generator that
@@ -128,12 +128,12 @@ def run_jobs(
                 time.sleep(_TICK)
 
 
-def _start_in(pool: Pool, job: Job) -> Outcome | None:
+def _start_in(pool: Pool, job: ProcessJob) -> ProcessOutcome | None:
     """Start a job; return the outcome of one that cannot start."""
     try:
         pool.start(job)
     except DataError as error:  # for example a full disk: the next job may succeed
-        return Outcome(job, error.exit_code, 0.0, str(error))
+        return ProcessOutcome(job, error.exit_code, 0.0, str(error))
     return None
 
 
@@ -186,12 +186,12 @@ def check_pool(workers: int | None, engine: str, address: str | None) -> None:
         raise UsageError("--address needs --engine ray")
 
 
-def run_job(job: Job) -> Outcome:
+def run_job(job: ProcessJob) -> ProcessOutcome:
     """Run one job and wait for it."""
     try:
         process = _start(job)
     except DataError as error:
-        return Outcome(job, error.exit_code, 0.0, str(error))
+        return ProcessOutcome(job, error.exit_code, 0.0, str(error))
     began = time.monotonic()
     try:
         process.wait()
@@ -207,16 +207,16 @@ class _LocalPool:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._processes: dict[subprocess.Popen[bytes], tuple[Job, float]] = {}
+        self._processes: dict[subprocess.Popen[bytes], tuple[ProcessJob, float]] = {}
 
     @property
     def running(self) -> int:
         return len(self._processes)
 
-    def start(self, job: Job) -> None:
+    def start(self, job: ProcessJob) -> None:
         self._processes[_start(job)] = job, time.monotonic()
 
-    def ended(self) -> list[Outcome]:
+    def ended(self) -> list[ProcessOutcome]:
         outcomes = []
         for process in [p for p in self._processes if p.poll() is not None]:
             job, began = self._processes.pop(process)
@@ -237,19 +237,19 @@ class _RayPool:
 
     def __init__(self, size: int, machines: int, resources: dict[str, float]) -> None:
         self.size, self.machines, self._resources = size, machines, resources
-        self._tasks: dict[Any, tuple[Job, float]] = {}
+        self._tasks: dict[Any, tuple[ProcessJob, float]] = {}
 
     @property
     def running(self) -> int:
         return len(self._tasks)
 
-    def start(self, job: Job) -> None:
+    def start(self, job: ProcessJob) -> None:
         import ray
 
         task = ray.remote(run_job).options(**self._resources, max_retries=0)
         self._tasks[task.remote(job)] = job, time.monotonic()
 
-    def ended(self) -> list[Outcome]:
+    def ended(self) -> list[ProcessOutcome]:
         import ray
 
         if not self._tasks:
@@ -264,7 +264,7 @@ class _RayPool:
                 words = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 lost = not isinstance(error, ray.exceptions.RayTaskError)
                 seconds = time.monotonic() - began
-                outcomes.append(Outcome(job, 1, seconds, f"Ray: {words}", lost))
+                outcomes.append(ProcessOutcome(job, 1, seconds, f"Ray: {words}", lost))
         return outcomes
 
     def stop(self) -> None:
@@ -276,7 +276,7 @@ class _RayPool:
         self._tasks.clear()
 
 
-def _start(job: Job) -> subprocess.Popen[bytes]:
+def _start(job: ProcessJob) -> subprocess.Popen[bytes]:
     """Start a job in its own session: Ctrl-C reaches only this process, which ends the job."""
     output_directory(job.log.parent)
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
@@ -325,11 +325,11 @@ def _close(process: subprocess.Popen[bytes]) -> None:
             process.stdin.close()
 
 
-def _outcome(job: Job, code: int, seconds: float) -> Outcome:
-    return Outcome(job, code, seconds, "" if code == 0 else _reason(job, code))
+def _outcome(job: ProcessJob, code: int, seconds: float) -> ProcessOutcome:
+    return ProcessOutcome(job, code, seconds, "" if code == 0 else _reason(job, code))
 
 
-def _reason(job: Job, code: int) -> str:
+def _reason(job: ProcessJob, code: int) -> str:
     """Explain a failure in one line."""
     if code < 0:
         try:

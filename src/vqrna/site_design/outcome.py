@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vqrna.model.edited import EditedScan, TokenEdit
 from vqrna.sequence import AMBIGUOUS, centre, decode
 from vqrna.site_design.search import Edits
 from vqrna.sites import DECIMALS
-from vqrna.stats.scan_calibration import window_kinds
-from vqrna.variation.effects import CLASSES, Effects, Haplotype, align_haplotypes, compare
-from vqrna.variation.settings import Rules
+from vqrna.variation.effects import CLASSES, Effects
+from vqrna.variation.scanned_region import ScannedRegion, SequenceEdit
+from vqrna.variation.settings import VariantRules
 
 EFFECT_COLUMNS = (
     "design", "modification", "position", "ref_base", "alt_base", "ref_probability",
@@ -69,7 +68,7 @@ class Evaluator:
 
     Parameters
     ----------
-    rules : Rules
+    rules : VariantRules
     tokens : np.ndarray, shape (S,), uint8
     position : int
         0-based position of the site.
@@ -80,72 +79,45 @@ class Evaluator:
     """
 
     def __init__(
-        self, rules: Rules, tokens: np.ndarray, position: int, column: int, reach: int
+        self, rules: VariantRules, tokens: np.ndarray, position: int, column: int, reach: int
     ) -> None:
-        self._rules, self._target = rules, (position, column)
-        self._half = centre(rules.model.length)
-        beside = reach + 2 * self._half
-        self._origin = position - beside
+        self._target, self._min_delta = (position, column), rules.settings.min_delta
+        half = centre(rules.model.length)
+        beside = reach + 2 * half
         padded = np.pad(tokens, beside, constant_values=AMBIGUOUS)
+        self._first = position - reach - half
         self._tokens = padded[position : position + 2 * beside + 1]
-        self._scan = EditedScan(rules.model, self._tokens)
-        inside = slice(self._half, len(self._tokens) - self._half)
-        at = np.arange(len(self._tokens)) + self._origin
-        self._kinds = window_kinds(np.minimum(at, len(tokens) - 1 - at), self._half)
-        candidates = self._candidates(self._tokens)[inside]
-        self._reference = Haplotype.of(rules, self._scan.logits, candidates, self._kinds[inside])
+        self._origin = self._first - half
+        self._region = ScannedRegion(rules, self._tokens, self._first, len(tokens))
+        self._wanted = np.ones_like(self._region.reference.candidates)
 
     @property
     def kind(self) -> int:
         """Kind of the window of the site."""
-        return int(self._kinds[self._target[0] - self._origin])
+        position, _ = self._target
+        return int(self._region.window_kinds(position, position + 1)[0])
 
     def reference(self) -> float:
         """Return the probability of the site in the unchanged sequence, not rounded."""
         position, column = self._target
-        return float(self._reference.probability[position - self._origin - self._half, column])
-
-    def _candidates(self, tokens: np.ndarray) -> np.ndarray:
-        modifications = self._rules.settings.modifications
-        return np.stack([m.candidates(tokens) for m in modifications], axis=1)
+        return float(self._region.reference.probability[position - self._first, column])
 
     def __call__(self, sets: Sequence[Edits]) -> list[Outcome]:
         """Evaluate sets of substitutions."""
-        token_edits = [self._spanning(edits) for edits in sets]
+        spanning = [self._spanning(edits) for edits in sets]
+        comparisons = self._region.compare(spanning, self._wanted, shifts=False, everything=True)
         return [
-            self._outcome(edits, edit, logits)
-            for edits, edit, logits in zip(
-                sets, token_edits, self._scan.edit(token_edits), strict=True
-            )
+            Outcome(edits, self._target, comparison.effects, self._min_delta)
+            for edits, comparison in zip(sets, comparisons, strict=True)
         ]
 
-    def _spanning(self, edits: Edits) -> TokenEdit:
+    def _spanning(self, edits: Edits) -> SequenceEdit:
         """Return one edit from the first to the last substitution."""
-        start = edits[0][0] - self._origin
-        stop = edits[-1][0] - self._origin + 1
-        letters = self._tokens[start:stop].copy()
+        start, stop = edits[0][0], edits[-1][0] + 1
+        letters = self._tokens[start - self._origin : stop - self._origin].copy()
         for position, base in edits:
-            letters[position - self._origin - start] = base
-        return TokenEdit(start, stop, letters)
-
-    def _outcome(self, edits: Edits, edit: TokenEdit, logits: np.ndarray) -> Outcome:
-        half, settings = self._half, self._rules.settings
-        near = np.concatenate([
-            self._tokens[edit.start - 2 * half : edit.start], edit.letters,
-            self._tokens[edit.stop : edit.stop + 2 * half],
-        ])  # fmt: skip
-        candidates = self._candidates(near)[half : half + len(logits)]
-        rows = slice(edit.start - 2 * half, edit.stop)
-        kind = self._kinds[edit.start - half : edit.stop + half]
-        pair = self._reference.rows(rows), Haplotype.of(self._rules, logits, candidates, kind)
-        block = self._tokens[edit.start : edit.stop]
-        alignment = align_haplotypes(half, block, edit.letters, 0, *pair, shifts=False)
-        wanted = np.ones((len(logits), len(settings.modifications)), dtype=bool)
-        effects = compare(
-            self._rules, *pair, alignment, wanted,
-            start=edit.start - half + self._origin, everything=True,
-        )  # fmt: skip
-        return Outcome(edits, self._target, effects, settings.min_delta)
+            letters[position - start] = base
+        return SequenceEdit(start, stop, letters)
 
 
 def effect_rows(outcome: Outcome, number: int, tokens: np.ndarray, symbols: Sequence[str],

@@ -26,9 +26,14 @@ from vqrna.site_design.constraints import Constraints, make_constraints
 from vqrna.site_design.goals import Goal, make_goal
 from vqrna.site_design.outcome import EFFECT_COLUMNS, Evaluator, Outcome, effect_rows
 from vqrna.site_design.scorer import SiteScorer
-from vqrna.site_design.search import BEAM, EXACT, Probability, Search, SearchResult
+from vqrna.site_design.search import BEAM, EXACT, EditSearch, Probability, SearchResult
 from vqrna.sites import round_significant
-from vqrna.variation.settings import MIN_PROBABILITY, Rules, VariantSettings, make_variant_settings
+from vqrna.variation.settings import (
+    MIN_PROBABILITY,
+    VariantRules,
+    VariantSettings,
+    make_variant_settings,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -257,12 +262,12 @@ def design(
     )  # fmt: skip
     name, tokens = select_sequence(fasta, sequence, position)
     constraints = make_constraints(tokens, cds=cds, avoid=avoid, name=name)
-    at, rules = position - 1, Rules(loaded, settings)
+    at, rules = position - 1, VariantRules(loaded, settings)
     column = settings.modifications.index(target)
     scorer = SiteScorer(loaded, target)
     evaluator = Evaluator(rules, tokens, at, column, centre(scorer.length))
     _check_start(target, tokens, at, wanted, evaluator.reference(), name)
-    search = Search(
+    search = EditSearch(
         scorer,
         constraints,
         at,
@@ -304,7 +309,7 @@ def _check_start(
         )
 
 
-def _site_probability(rules: Rules, column: int, kind: int) -> Probability:
+def _site_probability(rules: VariantRules, column: int, kind: int) -> Probability:
     """Return a function from logits of one modification (N,) to probabilities as written."""
     types, own = len(rules.model.modifications), int(rules.settings.columns[column])
 

@@ -97,7 +97,7 @@ class _Best:
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
+class EditSearch:
     """A search of edits of one sequence for one site.
 
     Parameters

@@ -11,13 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _PLACES = {
-    "Cell": "cells",
+    "StudyCell": "cells",
     "CellStore": "cells",
-    "Estimate": "estimate",
+    "DurationEstimate": "estimate",
     "Identity": "cells",
     "Parameter": "search_space",
     "Search": "search_config",
-    "Settings": "search_config",
+    "SearchSettings": "search_config",
     "Space": "search_space",
     "TuningResult": "search_results",
     "attempt": "cell",
@@ -31,14 +31,14 @@ _PLACES = {
 """Module of each name, imported when first used: an invalid search is reported without torch."""
 
 __all__ = [
-    "Cell",
     "CellStore",
-    "Estimate",
+    "DurationEstimate",
     "Identity",
     "Parameter",
     "Search",
-    "Settings",
+    "SearchSettings",
     "Space",
+    "StudyCell",
     "TuningResult",
     "attempt",
     "data_name",
@@ -51,10 +51,10 @@ __all__ = [
 
 if TYPE_CHECKING:
     from vqrna.studies.cell import attempt, run_cell
-    from vqrna.studies.cells import Cell, CellStore, Identity, data_name, network_identity
-    from vqrna.studies.estimate import Estimate
+    from vqrna.studies.cells import CellStore, Identity, StudyCell, data_name, network_identity
+    from vqrna.studies.estimate import DurationEstimate
     from vqrna.studies.search import serve, tune
-    from vqrna.studies.search_config import Search, Settings
+    from vqrna.studies.search_config import Search, SearchSettings
     from vqrna.studies.search_files import read_search
     from vqrna.studies.search_results import TuningResult
     from vqrna.studies.search_space import Parameter, Space

@@ -12,8 +12,8 @@ from vqrna import config as configs
 from vqrna.config import Config
 from vqrna.errors import UsageError
 from vqrna.studies.lengths import check_numbers
-from vqrna.studies.plan import Plan, Variant
-from vqrna.training import Source
+from vqrna.studies.plan import Plan, StudyVariant
+from vqrna.training import WindowSource
 
 STUDY = "ablations"
 
@@ -62,7 +62,7 @@ def applicable(config: Config, joint: bool = True) -> tuple[Ablation, ...]:
 
 
 def plan_ablations(
-    source: Source,
+    source: WindowSource,
     directory: str | PathLike[str],
     config: Config,
     keys: Sequence[str] | None = None,
@@ -74,7 +74,7 @@ def plan_ablations(
 
     Parameters
     ----------
-    source : Source
+    source : WindowSource
     directory : path-like
         Folder of the data.
     config : Config
@@ -103,12 +103,12 @@ def plan_ablations(
             known = {ablation.key for ablation in ABLATIONS}
             why = "changes nothing here" if key in known else "is unknown"
             raise UsageError(f"ablation '{key}' {why} (choose from: {', '.join(able)})")
-    variants = [Variant(FULL, config, joint)]
+    variants = [StudyVariant(FULL, config, joint)]
     for key, ablation in able.items():
         if key in chosen:
             changed = configs.replace(config, **ablation.changes)
             together = joint if ablation.joint is None else ablation.joint
-            variants.append(Variant(ablation.name, changed, together))
+            variants.append(StudyVariant(ablation.name, changed, together))
     if len(source.train.modifications) == 1:
         variants = [v for v in variants if v.joint == joint]  # joint has no effect on one type
     return Plan(STUDY, tuple(variants), tuple(seeds), Path(directory), source)

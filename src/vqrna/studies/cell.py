@@ -23,8 +23,8 @@ from vqrna.model import ModelSet
 from vqrna.runtime.files import output_directory, write_text
 from vqrna.runtime.lock import folder_lock
 from vqrna.stats.bootstrap import RESAMPLES
-from vqrna.studies.cells import Cell, CellStore, Identity, config_of, data_name
-from vqrna.training import Source, TrainingResult, from_benchmark, train_network
+from vqrna.studies.cells import CellStore, Identity, StudyCell, config_of, data_name
+from vqrna.training import TrainingResult, WindowSource, from_benchmark, train_network
 from vqrna.training.checkpoint import FILE_NAME as CHECKPOINT
 
 ERROR_NAME = "error.txt"
@@ -33,7 +33,7 @@ ERROR_NAME = "error.txt"
 
 def run_cell(
     identity: Identity,
-    source: Source,
+    source: WindowSource,
     folder: str | PathLike[str],
     store: CellStore,
     *,
@@ -41,7 +41,7 @@ def run_cell(
     resamples: int = RESAMPLES,
     command: str | None = None,
     show_progress: bool = False,
-) -> Cell:
+) -> StudyCell:
     """Return the cell of a network from the store, or train it, from its checkpoint if possible.
 
     Raises VqrnaError, OSError: also written to ``error.txt`` in the folder.
@@ -50,7 +50,7 @@ def run_cell(
     ----------
     identity : Identity
         Of a network (see :func:`~vqrna.studies.cells.network_identity`).
-    source : Source
+    source : WindowSource
         Training windows, and those to evaluate, of the types of the identity.
     folder : path-like
         For config, log, curves and ``best.safetensors`` of this cell.
@@ -60,7 +60,7 @@ def run_cell(
         Recorded in the cell; the running command if not given.
     """
 
-    def work() -> Cell:
+    def work() -> StudyCell:
         started = time.monotonic()
         results = _train(identity, source, Path(folder), device, show_progress)
         models = tuple(result.model for result in results.values())
@@ -77,7 +77,7 @@ def run_cell(
         epochs = sum(float(history["seconds"].sum()) for history in histories.values())
         kept = {name: int(h.epoch[h.best].max()) for name, h in histories.items()}
         # The history includes the epochs of earlier attempts
-        return Cell.measured(
+        return StudyCell.measured(
             identity,
             evaluation,
             max(time.monotonic() - started, epochs),
@@ -92,8 +92,8 @@ def run_cell(
 
 
 def attempt(
-    identity: Identity, folder: str | PathLike[str], store: CellStore, work: Callable[[], Cell]
-) -> Cell:
+    identity: Identity, folder: str | PathLike[str], store: CellStore, work: Callable[[], StudyCell]
+) -> StudyCell:
     """Return a cell from the store, or make and keep it.
 
     Raises DataError if another process works in this folder. Raises Exception: any error of the
@@ -126,7 +126,7 @@ def attempt(
 
 
 def _train(
-    identity: Identity, source: Source, folder: Path, device: str, show_progress: bool
+    identity: Identity, source: WindowSource, folder: Path, device: str, show_progress: bool
 ) -> dict[str, TrainingResult]:
     """Train or resume one network in the folder, or one per type in its subfolders.
 

@@ -133,7 +133,7 @@ _WINDOWS = ("modification", "windows", "negatives", "flanks")
 
 
 @dataclass(frozen=True)
-class Cell:
+class StudyCell:
     """One finished training with its scores.
 
     Parameters
@@ -178,7 +178,7 @@ class Cell:
         device: str = "cpu",
         command: str | None = None,
         **more: Any,
-    ) -> Cell:
+    ) -> StudyCell:
         """Return the cell of an evaluation, with the facts of this run."""
         return cls(
             identity=identity,
@@ -227,7 +227,7 @@ class CellStore:
         """Return the path of a cell."""
         return self.folder / f"{identity.name}.json"
 
-    def get(self, identity: Identity) -> Cell | None:
+    def get(self, identity: Identity) -> StudyCell | None:
         """Read a cell; None if it does not exist.
 
         Raises DataError if its file is damaged.
@@ -235,7 +235,7 @@ class CellStore:
         path = self.path(identity)
         return read_cell(path) if path.exists() else None
 
-    def put(self, cell: Cell) -> Path:
+    def put(self, cell: StudyCell) -> Path:
         """Write a cell atomically.
 
         Raises DataError if it cannot be written.
@@ -249,7 +249,7 @@ class CellStore:
         write_text(path, f'{head},\n "scores": [\n  {lines}\n ]\n}}\n')
         return path
 
-    def all(self) -> list[Cell]:
+    def all(self) -> list[StudyCell]:
         """Read all cells, sorted by name.
 
         Raises DataError if a file is damaged.
@@ -257,7 +257,7 @@ class CellStore:
         return [read_cell(path) for path in sorted(self.folder.glob("*.json"))]
 
 
-def read_cell(path: str | PathLike[str]) -> Cell:
+def read_cell(path: str | PathLike[str]) -> StudyCell:
     """Read the file of one cell.
 
     Raises DataError if it cannot be read, or its content is damaged or does not match its name.
@@ -267,7 +267,7 @@ def read_cell(path: str | PathLike[str]) -> Cell:
         values = validated(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
         if values.pop("schema_version", None) != SCHEMA_VERSION:
             raise ValueError(f"its schema_version is not {SCHEMA_VERSION}")
-        cell: Cell = validated(Cell, values)
+        cell: StudyCell = validated(StudyCell, values)
     except OSError as error:
         raise DataError(f"cannot read: {error.strerror or error}", file=path) from None
     except (ValueError, RecursionError) as error:

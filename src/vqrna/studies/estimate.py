@@ -23,10 +23,10 @@ from vqrna.runtime.devices import choose_device
 from vqrna.runtime.progress import progress
 from vqrna.stats.bootstrap import RESAMPLES
 from vqrna.studies.cells import CellStore, Identity
-from vqrna.studies.plan import Plan, Variant
+from vqrna.studies.plan import Plan, StudyVariant
 from vqrna.studies.search import cores, threads_each
 from vqrna.studies.search_config import Search
-from vqrna.training import Source, train_network
+from vqrna.training import WindowSource, train_network
 
 _SHORT, _LONG = 128, 768
 """Training windows of the two short epochs."""
@@ -43,7 +43,7 @@ class Timing:
 
 def time_training(
     config: Config,
-    source: Source,
+    source: WindowSource,
     *,
     device: str = "auto",
     threads: int | None = None,
@@ -83,7 +83,7 @@ def time_training(
 
 
 def _seconds(
-    source: Source,
+    source: WindowSource,
     config: Config,
     windows: int,
     device: str,
@@ -139,7 +139,7 @@ def estimate_study(
     """Estimate the cost of each cell of a plan, from another seed if finished, else measured."""
     cells = plan.cells()
     finished = {identity: store.get(identity) for identity in cells}
-    known: dict[Variant, tuple[float, str]] = {}
+    known: dict[StudyVariant, tuple[float, str]] = {}
     for identity, variant in cells.items():
         cell = finished[identity]
         if cell is not None and cell.seconds > 0:
@@ -162,7 +162,7 @@ def estimate_study(
 
 
 @dataclass(frozen=True)
-class Estimate:
+class DurationEstimate:
     """Expected duration of a search."""
 
     config: Config  # The settings that were timed: the middle of the space
@@ -174,11 +174,11 @@ class Estimate:
 
 def estimate_search(
     search: Search,
-    source: Source,
+    source: WindowSource,
     device: str = "auto",
     threads: int | None = None,
     engine: str = "local",
-) -> Estimate:
+) -> DurationEstimate:
     """Estimate the duration of a search; with Ray, all jobs are assumed to run at once."""
     each = threads or threads_each(search, engine)
     config = configs.replace(search.base, **search.space.settings(search.space.middle()))
@@ -191,4 +191,4 @@ def estimate_search(
     if engine == "local" and choose_device(device).name == "cpu":
         at_once = min(at_once, max(1, cores() // (each or 1)))
     total = timing.epoch * config.training.epochs * math.ceil(trials / at_once)
-    return Estimate(config, timing.windows, timing.epoch, total, at_once)
+    return DurationEstimate(config, timing.windows, timing.epoch, total, at_once)

@@ -9,8 +9,8 @@ from pathlib import Path
 from vqrna import config as configs
 from vqrna.config import PAPER_LENGTHS, Config
 from vqrna.errors import UsageError
-from vqrna.studies.plan import Plan, Variant
-from vqrna.training import Source
+from vqrna.studies.plan import Plan, StudyVariant
+from vqrna.training import WindowSource
 
 STUDY = "lengths"
 
@@ -19,7 +19,7 @@ LENGTHS = PAPER_LENGTHS
 
 
 def plan_lengths(
-    source: Source,
+    source: WindowSource,
     directory: str | PathLike[str],
     config: Config,
     lengths: Sequence[int] = LENGTHS,
@@ -31,7 +31,7 @@ def plan_lengths(
 
     Parameters
     ----------
-    source : Source
+    source : WindowSource
         Windows of the types to study.
     directory : path-like
         Folder of the data.
@@ -61,7 +61,7 @@ def plan_lengths(
             "add nothing"
         )
     variants = tuple(
-        Variant(f"{length} nt", configs.replace(config, length=length), joint)
+        StudyVariant(f"{length} nt", configs.replace(config, length=length), joint)
         for length in sorted(lengths)
     )
     return Plan(STUDY, variants, tuple(seeds), Path(directory), source)

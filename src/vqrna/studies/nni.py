@@ -16,7 +16,7 @@ from vqrna import config as configs
 from vqrna.documents import read_json, read_yaml
 from vqrna.errors import DataError, UsageError
 from vqrna.modifications import MODIFICATIONS
-from vqrna.studies.search_config import Search, Settings
+from vqrna.studies.search_config import Search, SearchSettings
 from vqrna.studies.search_space import FIELDS, Parameter, Space
 from vqrna.studies.search_toml import with_metric
 
@@ -221,7 +221,7 @@ def read_nni(path: Path, preset: str | None, changes: dict[str, Any]) -> Search:
     unsupported: list[str] = []
     try:
         given = _settings(experiment, unsupported)
-        base, settings = with_metric(base, space, configs.validated(Settings, given), given)
+        base, settings = with_metric(base, space, configs.validated(SearchSettings, given), given)
         command = _command(experiment)
     except (ValueError, UsageError) as error:
         raise DataError(str(error), file=path) from None

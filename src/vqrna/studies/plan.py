@@ -11,13 +11,13 @@ from vqrna import config as configs
 from vqrna.config import Config
 from vqrna.errors import DataError
 from vqrna.runtime.files import output_directory
-from vqrna.runtime.jobs import Job, run_jobs
+from vqrna.runtime.jobs import ProcessJob, run_jobs
 from vqrna.runtime.progress import duration, progress
 from vqrna.runtime.provenance import command_line
 from vqrna.stats.bootstrap import RESAMPLES
 from vqrna.studies.cell import LOG_NAME, Task
-from vqrna.studies.cells import Cell, CellStore, Identity, data_name, network_identity
-from vqrna.training import Source
+from vqrna.studies.cells import CellStore, Identity, StudyCell, data_name, network_identity
+from vqrna.training import WindowSource
 
 WORKER = "vqrna.studies.cell"
 """Module that makes a cell, run as a program."""
@@ -27,7 +27,7 @@ CELLS, RUNS = "cells", "runs"
 
 
 @dataclass(frozen=True)
-class Variant:
+class StudyVariant:
     """A configuration that a study compares with others.
 
     Attributes
@@ -51,21 +51,21 @@ class Plan:
     Attributes
     ----------
     study : str
-    variants : tuple of Variant
+    variants : tuple of StudyVariant
     seeds : tuple of int
     directory : pathlib.Path
         Of the data, in the benchmark layout.
-    source : Source
+    source : WindowSource
         The windows of this folder.
     model : str
         Name of the model; that of the architecture if empty.
     """
 
     study: str
-    variants: tuple[Variant, ...]
+    variants: tuple[StudyVariant, ...]
     seeds: tuple[int, ...]
     directory: Path
-    source: Source
+    source: WindowSource
     model: str = ""
 
     @property
@@ -73,7 +73,7 @@ class Plan:
         """Symbols of the modifications."""
         return tuple(m.symbol for m in self.source.train.modifications)
 
-    def cells(self) -> dict[Identity, Variant]:
+    def cells(self) -> dict[Identity, StudyVariant]:
         """Return all cells, seed by seed, so that the first results cover all variants."""
         data = data_name(self.source.train, self.source.valid)
         return {
@@ -152,7 +152,7 @@ def run_plan(
     command = command_line()
     failures: list[Failure] = []
 
-    def waiting() -> Iterator[Job]:
+    def waiting() -> Iterator[ProcessJob]:
         for identity in todo:
             run = run_folder / identity.name
             task = Task(
@@ -169,7 +169,7 @@ def run_plan(
             except DataError as error:  # for example a full disk: the next cell may succeed
                 failures.append(Failure(identity, str(error), run))
                 continue
-            yield Job(identity.name, WORKER, (path,), run / LOG_NAME)
+            yield ProcessJob(identity.name, WORKER, (path,), run / LOG_NAME)
 
     with progress(len(todo), "cells", unit="cells", show=show_progress) as bar:
         outcomes = run_jobs(waiting(), jobs, engine=engine, address=address, device=device)
@@ -187,7 +187,7 @@ def run_plan(
     return failures
 
 
-def _summary(cell: Cell) -> str:
+def _summary(cell: StudyCell) -> str:
     symbol = "mean" if len(cell.identity.types) > 1 else cell.identity.types[0]
     every = cell.score(symbol)[0]
     non_overlapping = cell.score(symbol, windows="non_overlapping")[0]

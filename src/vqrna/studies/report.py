@@ -20,7 +20,7 @@ from vqrna.plots.studies import MEAN, against_length, differences
 from vqrna.plots.style import save_figure, type_colors
 from vqrna.runtime.files import output_directory, write_text
 from vqrna.stats.bootstrap import LEVEL
-from vqrna.studies.cells import Cell, Identity
+from vqrna.studies.cells import Identity, StudyCell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +68,7 @@ def series(identity: Identity) -> tuple[object, ...]:
     return (*known, rest)
 
 
-def check_one_series(cells: Sequence[Cell]) -> None:
+def check_one_series(cells: Sequence[StudyCell]) -> None:
     """Check that cells can be compared.
 
     Raises DataError if there are no cells, or their types, data, models or numbers of epochs
@@ -87,7 +87,7 @@ def check_one_series(cells: Sequence[Cell]) -> None:
         )
 
 
-def tabulate(cells: Sequence[Cell]) -> pd.DataFrame:
+def tabulate(cells: Sequence[StudyCell]) -> pd.DataFrame:
     """Return the table of a study: a row per variant, type, set of windows and measure.
 
     The value is the mean over seeds. Its interval is that of the resampled windows; with several
@@ -117,7 +117,9 @@ def tabulate(cells: Sequence[Cell]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def difference(one: Sequence[Cell], other: Sequence[Cell], symbol: str, windows: str) -> Difference:
+def difference(
+    one: Sequence[StudyCell], other: Sequence[StudyCell], symbol: str, windows: str
+) -> Difference:
     """Return the difference in AUROC of two variants on one type, `one` minus `other`."""
     ours = {c.identity.seed: c for c in one}
     theirs = {c.identity.seed: c for c in other}
@@ -151,7 +153,7 @@ class Best(NamedTuple):
     tied: tuple[str, ...]
 
 
-def best(cells: Sequence[Cell], symbol: str, windows: str) -> Best | None:
+def best(cells: Sequence[StudyCell], symbol: str, windows: str) -> Best | None:
     """Return the variant with the highest AUROC on a type; None if there are no values."""
     variants = by_variant(cells)
     values = {
@@ -171,15 +173,15 @@ def best(cells: Sequence[Cell], symbol: str, windows: str) -> Best | None:
     return Best(top, *values[top], tied)
 
 
-def by_variant(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
+def by_variant(cells: Sequence[StudyCell]) -> dict[str, list[StudyCell]]:
     """Group cells by variant."""
-    groups: dict[str, list[Cell]] = {}
+    groups: dict[str, list[StudyCell]] = {}
     for cell in cells:
         groups.setdefault(cell.identity.variant, []).append(cell)
     return groups
 
 
-def _symbols(cells: Sequence[Cell]) -> tuple[str, ...]:
+def _symbols(cells: Sequence[StudyCell]) -> tuple[str, ...]:
     types = cells[0].identity.types
     return (*types, MEAN) if len(types) > 1 else types
 
@@ -202,25 +204,25 @@ def _seed_half_width(values: Sequence[float] | np.ndarray) -> float:
     return quantile * float(np.std(values, ddof=1)) / math.sqrt(k)
 
 
-def _score(cell: Cell, symbol: str, metric: str, windows: str) -> tuple[float, float, float]:
+def _score(cell: StudyCell, symbol: str, metric: str, windows: str) -> tuple[float, float, float]:
     try:
         return cell.score(symbol, metric, windows=windows)
     except KeyError:
         return float("nan"), float("nan"), float("nan")
 
 
-def _row(cell: Cell, symbol: str, windows: str) -> dict[str, object]:
+def _row(cell: StudyCell, symbol: str, windows: str) -> dict[str, object]:
     wanted = (symbol, windows, "random", "none")
     keys = ("modification", "windows", "negatives", "flanks")
     return next((r for r in cell.scores if tuple(r[k] for k in keys) == wanted), {})
 
 
-def _counts(cell: Cell, symbol: str, windows: str) -> tuple[object, object]:
+def _counts(cell: StudyCell, symbol: str, windows: str) -> tuple[object, object]:
     row = _row(cell, symbol, windows)
     return row.get("n_pos"), row.get("n_neg")
 
 
-def _resampled(cell: Cell, symbol: str, windows: str) -> np.ndarray:
+def _resampled(cell: StudyCell, symbol: str, windows: str) -> np.ndarray:
     kept = _row(cell, symbol, windows).get("resampled_auroc") or []
     assert isinstance(kept, list)
     return np.array([float("nan") if x is None else x for x in kept])
@@ -233,7 +235,7 @@ _HEADINGS = {
 
 
 def write_lengths(
-    cells: Sequence[Cell], out: str | PathLike[str], palette: str = "types"
+    cells: Sequence[StudyCell], out: str | PathLike[str], palette: str = "types"
 ) -> list[Path]:
     """Write ``lengths.csv``, ``lengths.md``, ``lengths.png`` and ``lengths.svg``.
 
@@ -248,7 +250,7 @@ def write_lengths(
     return _write(out, "lengths", table, f"# Window lengths\n\n{lengths_page(cells)}", figure)
 
 
-def lengths_page(cells: Sequence[Cell]) -> str:
+def lengths_page(cells: Sequence[StudyCell]) -> str:
     """Return the tables of a study of window lengths as Markdown."""
     table = tabulate(cells)
     parts = [f"{_introduction(cells)}\n"]
@@ -260,7 +262,7 @@ def lengths_page(cells: Sequence[Cell]) -> str:
 
 
 def write_ablations(
-    cells: Sequence[Cell], out: str | PathLike[str], reference: str, palette: str = "types"
+    cells: Sequence[StudyCell], out: str | PathLike[str], reference: str, palette: str = "types"
 ) -> list[Path]:
     """Write ``ablations.csv``, ``ablations.md``, ``ablations.png`` and ``ablations.svg``.
 
@@ -279,7 +281,7 @@ def write_ablations(
     return _write(out, "ablations", table, page, figure)
 
 
-def ablations_page(cells: Sequence[Cell], reference: str) -> str:
+def ablations_page(cells: Sequence[StudyCell], reference: str) -> str:
     """Return the tables of a study of ablations as Markdown."""
     table, compared = tabulate(cells), differences_from(cells, reference)
     parts = [f"{_introduction(cells)}\n"]
@@ -293,7 +295,7 @@ def ablations_page(cells: Sequence[Cell], reference: str) -> str:
     return "\n".join(parts)
 
 
-def differences_from(cells: Sequence[Cell], reference: str) -> pd.DataFrame:
+def differences_from(cells: Sequence[StudyCell], reference: str) -> pd.DataFrame:
     """Compare every variant with a reference.
 
     Returns
@@ -315,7 +317,7 @@ def differences_from(cells: Sequence[Cell], reference: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def length_lines(cells: Sequence[Cell], windows: str) -> list[str]:
+def length_lines(cells: Sequence[StudyCell], windows: str) -> list[str]:
     """Return a line per type with its best length and those that do not differ from it."""
     lines = []
     for symbol in _symbols(cells):
@@ -335,7 +337,7 @@ def length_lines(cells: Sequence[Cell], windows: str) -> list[str]:
     return lines
 
 
-def ablation_lines(cells: Sequence[Cell], reference: str = "full") -> list[str]:
+def ablation_lines(cells: Sequence[StudyCell], reference: str = "full") -> list[str]:
     """Return a line per variant with its difference from the reference over all types."""
     compared = differences_from(cells, reference)
     shown = compared[(compared.windows == "all") & (compared.modification == _symbols(cells)[-1])]
@@ -347,7 +349,7 @@ def ablation_lines(cells: Sequence[Cell], reference: str = "full") -> list[str]:
     return lines
 
 
-def _epochs(cells: Sequence[Cell]) -> str:
+def _epochs(cells: Sequence[StudyCell]) -> str:
     """Return the number of epochs, marked as reduced if the preset has more.
 
     The number of the preset itself is not shown: it may change with the version.
@@ -363,13 +365,13 @@ def _epochs(cells: Sequence[Cell]) -> str:
     return f"{words} (reduced)" if identity.epochs < usual else words
 
 
-def _title(name: str, cells: Sequence[Cell]) -> str:
+def _title(name: str, cells: Sequence[StudyCell]) -> str:
     seeds = sorted({c.identity.seed for c in cells})
     count = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
     return f"{name}: model {cells[0].identity.model}, {_epochs(cells)}, {count}"
 
 
-def _introduction(cells: Sequence[Cell]) -> str:
+def _introduction(cells: Sequence[StudyCell]) -> str:
     first = cells[0].identity
     seeds = sorted({c.identity.seed for c in cells})
     how = ONE_SEED if len(seeds) == 1 else SEVERAL_SEEDS.format(len(seeds))
@@ -388,7 +390,7 @@ def _introduction(cells: Sequence[Cell]) -> str:
     )
 
 
-def _markdown(cells: Sequence[Cell], table: pd.DataFrame, windows: str, heading: str) -> str:
+def _markdown(cells: Sequence[StudyCell], table: pd.DataFrame, windows: str, heading: str) -> str:
     """Return the table of one set of windows: a row per variant, a column per type."""
     symbols = _symbols(cells)
     tops = {symbol: best(cells, symbol, windows) for symbol in symbols}
@@ -440,7 +442,7 @@ def _signed(value: float, low: float, high: float) -> str:
     return "" if math.isnan(value) else f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
-def _colors(cells: Sequence[Cell], palette: str) -> dict[str, str]:
+def _colors(cells: Sequence[StudyCell], palette: str) -> dict[str, str]:
     """Return the colour of each type; types that are not built in get the remaining colours."""
     known = {m.symbol: m for m in MODIFICATIONS}
     types = cells[0].identity.types

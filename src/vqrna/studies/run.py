@@ -11,7 +11,7 @@ from vqrna.errors import DataError
 from vqrna.runtime.run_record import write_run_record
 from vqrna.stats.bootstrap import RESAMPLES
 from vqrna.studies import ablations, lengths
-from vqrna.studies.cells import Cell, CellStore
+from vqrna.studies.cells import CellStore, StudyCell
 from vqrna.studies.plan import CELLS, Failure, Plan, run_plan
 from vqrna.studies.report import check_one_series, write_ablations, write_lengths
 
@@ -22,7 +22,7 @@ class StudyResult:
 
     Attributes
     ----------
-    cells : tuple of Cell
+    cells : tuple of StudyCell
         The finished cells of the plan.
     failures : tuple of Failure
         Cells that failed in this run.
@@ -30,7 +30,7 @@ class StudyResult:
         Table and picture; empty without cells.
     """
 
-    cells: tuple[Cell, ...]
+    cells: tuple[StudyCell, ...]
     failures: tuple[Failure, ...]
     files: tuple[Path, ...]
 
@@ -115,12 +115,12 @@ def collect_study(study: str, out: str | PathLike[str], palette: str = "types") 
     return StudyResult(tuple(cells), (), tuple(write_report(study, cells, out, palette)))
 
 
-def in_order(study: str, cells: Sequence[Cell]) -> list[Cell]:
+def in_order(study: str, cells: Sequence[StudyCell]) -> list[StudyCell]:
     """Sort cells for tables: by length or in the order of the ablations, then by seed."""
     names = [ablations.FULL, *(ablation.name for ablation in ablations.ABLATIONS)]
     known = {name: i for i, name in enumerate(names)}
 
-    def rank(cell: Cell) -> tuple[int, int]:
+    def rank(cell: StudyCell) -> tuple[int, int]:
         if study == lengths.STUDY:
             return cell.identity.config["model"]["length"], cell.identity.seed
         return known.get(cell.identity.variant, len(known)), cell.identity.seed
@@ -130,7 +130,7 @@ def in_order(study: str, cells: Sequence[Cell]) -> list[Cell]:
 
 def write_report(
     study: str,
-    cells: Sequence[Cell],
+    cells: Sequence[StudyCell],
     out: str | PathLike[str],
     palette: str,
     failures: Sequence[Failure] = (),

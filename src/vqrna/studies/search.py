@@ -20,7 +20,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from vqrna.errors import DataError, UsageError, missing_extra
 from vqrna.runtime.devices import choose_device
 from vqrna.runtime.files import results_directory
-from vqrna.runtime.jobs import Job, Outcome, Pool, check_pool, open_pool
+from vqrna.runtime.jobs import Pool, ProcessJob, ProcessOutcome, check_pool, open_pool
 from vqrna.runtime.progress import Bar, duration, progress
 from vqrna.runtime.run_record import write_run_record
 from vqrna.studies.optuna_storage import (
@@ -41,10 +41,10 @@ from vqrna.studies.optuna_storage import (
     trial_state,
     unclaimed_trials,
 )
-from vqrna.studies.search_config import Record, Search, read_record, write_record
+from vqrna.studies.search_config import Search, SearchRecord, read_record, write_record
 from vqrna.studies.search_results import BEST, TABLE, TuningResult, best_trial, draw, write_results
 from vqrna.studies.trial import STOP, WorkerTask
-from vqrna.training import Source
+from vqrna.training import WindowSource
 
 if TYPE_CHECKING:
     import optuna
@@ -127,7 +127,7 @@ def _nothing_yet(environ: Any, start_response: Any) -> list[bytes]:
 
 def tune(
     search: Search,
-    source: Source,
+    source: WindowSource,
     data: str | PathLike[str],
     out: str | PathLike[str],
     *,
@@ -145,7 +145,7 @@ def tune(
     Parameters
     ----------
     search : Search
-    source : Source
+    source : WindowSource
         Training and validation windows, as :func:`vqrna.training.from_benchmark` reads them from
         `data`; the processes that train read them again.
     data : path-like
@@ -189,7 +189,7 @@ def tune(
             with database_errors(storage):
                 open_storage(database_url(storage, Path()))
         folder = stack.enter_context(results_directory(out))
-        write_record(folder, Record(identity, search))
+        write_record(folder, SearchRecord(identity, search))
         url = database_url(storage, folder.resolve())
         stack.enter_context(database_errors(url))
         study = open_study(open_storage(url), search, identity)
@@ -318,7 +318,7 @@ def _supervise(
     def start() -> None:
         name = new_worker()  # of this process: its workers end with it
         log = folder / LOGS / f"{name.rpartition(':')[2]}.log"
-        job = Job(name, "vqrna.studies.trial", (name,), log, task.threads, task.to_json())
+        job = ProcessJob(name, "vqrna.studies.trial", (name,), log, task.threads, task.to_json())
         workers.add(name)
         pool.start(job)
 
@@ -356,7 +356,7 @@ def _supervise(
         _remove_empty_logs(folder / LOGS)
 
 
-def _trials_of(study: optuna.Study, outcome: Outcome) -> list[int]:
+def _trials_of(study: optuna.Study, outcome: ProcessOutcome) -> list[int]:
     """Fail the trial of a worker that died, or retry it if its machine was lost.
 
     Raises DataError if the worker ended because the whole search has to stop.

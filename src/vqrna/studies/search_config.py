@@ -32,7 +32,7 @@ MAX_HOURS = 24 * 366 * 100
 
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
-class Settings:
+class SearchSettings:
     """Settings of a search.
 
     Parameters
@@ -84,7 +84,7 @@ class Search:
     space : Space
     base : Config
         Settings that all trials share.
-    settings : Settings
+    settings : SearchSettings
     modifications : tuple of str or None
         The types, if the file lists them.
     notes : tuple of str
@@ -93,7 +93,7 @@ class Search:
 
     space: Space
     base: Config
-    settings: Settings
+    settings: SearchSettings
     modifications: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
@@ -121,14 +121,14 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Record:
+class SearchRecord:
     """Contents of `RECORD`."""
 
     identity: str  # Of the search and its data
     search: Search
 
 
-def read_record(folder: Path) -> Record:
+def read_record(folder: Path) -> SearchRecord:
     """Read the record of a folder.
 
     Raises DataError if it is missing or damaged.
@@ -140,13 +140,13 @@ def read_record(folder: Path) -> Record:
         version = values.pop("schema_version", 1) if isinstance(values, dict) else 1
         if version != SCHEMA_VERSION:
             raise ValueError(f"its schema_version is not {SCHEMA_VERSION}")
-        record: Record = validated(Record, values)
+        record: SearchRecord = validated(SearchRecord, values)
         return record
     except ValueError as error:
         raise DataError(f"the record is damaged: {error}", file=folder / RECORD) from None
 
 
-def write_record(folder: Path, record: Record) -> None:
+def write_record(folder: Path, record: SearchRecord) -> None:
     """Write the record to the folder of the search.
 
     Raises UsageError if the folder contains another search.

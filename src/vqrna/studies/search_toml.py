@@ -11,7 +11,7 @@ from vqrna import config as configs
 from vqrna.config import Config, validated
 from vqrna.documents import read_toml as read_document
 from vqrna.errors import DataError, UsageError
-from vqrna.studies.search_config import METRICS, Search, Settings
+from vqrna.studies.search_config import METRICS, Search, SearchSettings
 from vqrna.studies.search_space import FIELDS, Parameter, Space
 
 _NUMBER = {"low", "high", "log", "step"}
@@ -47,15 +47,15 @@ def read_toml(path: Path, preset: str | None, changes: dict[str, Any]) -> Search
         )
         base = configs.replace(base, **changes)
         space = Space(_sorted(_parameters(tables["space"], base)))
-        base, settings = with_metric(base, space, validated(Settings, search), search)
+        base, settings = with_metric(base, space, validated(SearchSettings, search), search)
     except (ValueError, UsageError) as error:
         raise DataError(str(error), file=path) from None
     return Search(space, base, settings, tuple(types) if types else None)
 
 
 def with_metric(
-    base: Config, space: Space, settings: Settings, given: dict[str, Any]
-) -> tuple[Config, Settings]:
+    base: Config, space: Space, settings: SearchSettings, given: dict[str, Any]
+) -> tuple[Config, SearchSettings]:
     """Make a training keep the epoch with the best score of the search."""
     if "metric" not in given:
         settings = dataclasses.replace(settings, metric=base.training.select_by)

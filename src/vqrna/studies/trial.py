@@ -38,7 +38,7 @@ from vqrna.studies.optuna_storage import (
     retry_of,
 )
 from vqrna.studies.search_config import Search
-from vqrna.training import Source, train_network
+from vqrna.training import WindowSource, train_network
 from vqrna.training.checkpoint import FILE_NAME as CHECKPOINT
 from vqrna.training.loop import BEST_NAME
 
@@ -75,7 +75,7 @@ class Objective:
     """The function that Optuna calls for every trial."""
 
     search: Search
-    source: Source  # Training and validation windows
+    source: WindowSource  # Training and validation windows
     out: Path  # Folder of the search
     limit: int  # Number of trials of the search
     worker: str  # Name from :func:`~vqrna.studies.optuna_storage.new_worker`

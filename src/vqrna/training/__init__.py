@@ -4,7 +4,7 @@ from vqrna.training.calibrate import recalibrate
 from vqrna.training.ensemble import combine
 from vqrna.training.loop import TrainingResult, train_network
 from vqrna.training.source import (
-    Source,
+    WindowSource,
     from_benchmark,
     from_fasta,
     from_sets,
@@ -14,9 +14,9 @@ from vqrna.training.source import (
 from vqrna.training.train import TrainingRun, train
 
 __all__ = [
-    "Source",
     "TrainingResult",
     "TrainingRun",
+    "WindowSource",
     "combine",
     "from_benchmark",
     "from_fasta",

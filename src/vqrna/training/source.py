@@ -30,7 +30,7 @@ Notice = Callable[[str], object]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Source:
+class WindowSource:
     """Training and validation windows of the same modifications."""
 
     # train, valid: With the same columns of labels
@@ -38,13 +38,13 @@ class Source:
     valid: Windows
     studies: tuple[Study, ...] = ()  # Further windows, with the same columns
 
-    def only(self, column: int) -> Source:
+    def only(self, column: int) -> WindowSource:
         """Keep one modification and the windows with a known label for it."""
         studies = [
             Study(s.name, _columns(s.train, [column]), _columns(s.valid, [column]))
             for s in self.studies
         ]
-        return Source(
+        return WindowSource(
             _columns(self.train, [column]),
             _columns(self.valid, [column]),
             tuple(s for s in studies if len(s.train) and len(s.valid)),
@@ -53,7 +53,7 @@ class Source:
 
 def from_benchmark(
     directory: str | PathLike[str], names: Names | None = None, on_missing: Notice | None = None
-) -> Source:
+) -> WindowSource:
     """Read ``train`` and ``valid`` of a data set in the benchmark layout.
 
     Types that lack modified or unmodified windows in either split are left out.
@@ -81,12 +81,12 @@ def from_benchmark(
             "no modification has modified and unmodified windows in both train and valid",
             file=directory,
         )
-    return Source(_columns(train, complete), _columns(valid, complete))
+    return WindowSource(_columns(train, complete), _columns(valid, complete))
 
 
 def with_studies(
-    source: Source, directory: str | PathLike[str], on_missing: Notice | None = None
-) -> Source:
+    source: WindowSource, directory: str | PathLike[str], on_missing: Notice | None = None
+) -> WindowSource:
     """Add the studies in a folder to a source.
 
     Parameters and errors are those of :func:`vqrna.data.studies.read_studies`.
@@ -99,7 +99,7 @@ def training_source(
     modifications: Sequence[Modification],
     data: str | PathLike[str],
     studies: str | PathLike[str] | None = None,
-) -> Source:
+) -> WindowSource:
     """Read the data that a finished model was trained on.
 
     Parameters
@@ -115,7 +115,7 @@ def training_source(
     return source if studies is None else with_studies(source, studies)
 
 
-def from_sets(sets: Sequence[WindowSet], seed: int) -> Source:
+def from_sets(sets: Sequence[WindowSet], seed: int) -> WindowSource:
     """Split the user's own windows into training and validation.
 
     Overlapping windows stay on one side (see :func:`vqrna.data.split.split_windows`).
@@ -133,10 +133,10 @@ def from_sets(sets: Sequence[WindowSet], seed: int) -> Source:
             names = tuple(s.names[i] for i in rows)
             part.append(dataclasses.replace(s, tokens=s.tokens[rows], names=names))
     modifications = list(dict.fromkeys(s.modification for s in sets))
-    return Source(merge(parts[0], modifications), merge(parts[1], modifications))
+    return WindowSource(merge(parts[0], modifications), merge(parts[1], modifications))
 
 
-def from_table(path: str | PathLike[str], seed: int) -> Source:
+def from_table(path: str | PathLike[str], seed: int) -> WindowSource:
     """Read a table with columns ``sequence``, ``modification``, ``label``, and split it.
 
     Parameters and errors are those of :func:`vqrna.data.user_files.load_table` and
@@ -147,7 +147,7 @@ def from_table(path: str | PathLike[str], seed: int) -> Source:
 
 def from_fasta(
     positives: str | PathLike[str], negatives: str | PathLike[str], name: str, seed: int
-) -> Source:
+) -> WindowSource:
     """Read a FASTA file of modified sites and one of unmodified sites, and split them.
 
     Parameters and errors are those of :func:`vqrna.data.user_files.load_windows_fasta` (`name`

@@ -19,7 +19,7 @@ from vqrna.runtime.lock import folder_lock
 from vqrna.runtime.run_record import write_run_record
 from vqrna.training import checkpoint
 from vqrna.training.loop import TrainingResult, train_network
-from vqrna.training.source import Notice, Source, check_windows, window_warnings
+from vqrna.training.source import Notice, WindowSource, check_windows, window_warnings
 
 PUBLISHED_NAME = "model.pth"
 """The same weights as the published code saves them."""
@@ -51,7 +51,7 @@ class TrainingRun:
 
 
 def train(
-    source: Source,
+    source: WindowSource,
     out: str | PathLike[str],
     config: Config | None = None,
     *,
@@ -66,7 +66,7 @@ def train(
 
     Parameters
     ----------
-    source : Source
+    source : WindowSource
         Training and validation windows (see :mod:`vqrna.training.source`).
     out : path-like
         Folder of a joint network; other networks are in ``OUT/<modification>/``.

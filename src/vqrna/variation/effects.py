@@ -8,7 +8,7 @@ import numpy as np
 
 from vqrna.sites import DECIMALS, DIGITS, round_significant
 from vqrna.variation.alleles import align, place_gap
-from vqrna.variation.settings import Rules
+from vqrna.variation.settings import VariantRules
 
 CLASSES = ("gain", "loss", "strengthened", "weakened")
 """Classes of effects: a site only in the alternative, a site only in the reference, and a higher or
@@ -29,7 +29,7 @@ class Haplotype:
 
     @classmethod
     def of(
-        cls, rules: Rules, logits: np.ndarray, candidates: np.ndarray, kind: np.ndarray
+        cls, rules: VariantRules, logits: np.ndarray, candidates: np.ndarray, kind: np.ndarray
     ) -> Haplotype:
         """Return the haplotype with logits (N, M) of windows of some kinds (N,)."""
         log_odds = rules.log_odds(logits, kind)
@@ -122,7 +122,7 @@ def align_haplotypes(
 
 
 def compare(
-    rules: Rules,
+    rules: VariantRules,
     reference: Haplotype,
     alternative: Haplotype,
     alignment: Alignment,

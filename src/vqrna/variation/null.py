@@ -21,7 +21,7 @@ from vqrna.sites import round_significant
 from vqrna.variation.alleles import KINDS, SIZES
 from vqrna.variation.parts import VariantPart
 from vqrna.variation.scoring import Placed, evaluate, place
-from vqrna.variation.settings import Rules, VariantSettings
+from vqrna.variation.settings import VariantRules, VariantSettings
 from vqrna.variation.track_source import TrackSource
 from vqrna.variation.tracks import Target, Track
 
@@ -103,7 +103,7 @@ def sample_null(
     collected: dict[tuple[Group, int, int], list[np.ndarray]] = {}
     places = -(-settings.null_variants // PER_PLACE)
     total = places * PER_PLACE * len(groups)
-    rules, half = Rules(model, settings), centre(model.length)
+    rules, half = VariantRules(model, settings), centre(model.length)
 
     def score(item: tuple[Group, int]) -> list[tuple[tuple[int, int], np.ndarray]]:
         group, first = item
@@ -118,7 +118,7 @@ def sample_null(
                 for _ in range(PER_PLACE)
             ]
             for each in evaluate(placed, reader, rules, half, everything=True):
-                effects = each.effects
+                effects = each.comparison.effects
                 changes.append(
                     (effects.modification, distance_bins(effects.distance), np.abs(effects.delta))
                 )

@@ -16,8 +16,8 @@ from vqrna.runtime.files import OutputFiles
 from vqrna.runtime.progress import progress
 from vqrna.runtime.provenance import signature
 from vqrna.sequence import centre, decode
-from vqrna.variation.scoring import Comparison, evaluate, place, place_alleles
-from vqrna.variation.settings import Rules, VariantSettings
+from vqrna.variation.scoring import Evaluated, evaluate, place, place_alleles
+from vqrna.variation.settings import VariantRules, VariantSettings
 from vqrna.variation.track_source import TrackSource
 from vqrna.variation.vcf import VcfRecord
 
@@ -50,7 +50,7 @@ class VariantPictures:
         """
         from vqrna.plots.haplotypes import haplotype_figure
 
-        half, rules = centre(self.model.length), Rules(self.model, self.settings)
+        half, rules = centre(self.model.length), VariantRules(self.model, self.settings)
         drawn: list[tuple[float, AlignedPair]] = []
         reasons: list[str] = []
         with self.source.genome.reader() as reader:
@@ -58,9 +58,9 @@ class VariantPictures:
                 reasons += [each.reason] if each.reason else []
                 alt = record.alts[each.number - 1] if len(record.alts) > 1 else ""
                 placed = [place(each.number, target, reader, half) for target in each.targets]
-                for comparison in evaluate(placed, reader, rules, half, everything=True):
-                    change = float(np.abs(comparison.effects.delta).max(initial=0))
-                    drawn.append((change, self._pair(comparison, alt)))
+                for evaluated in evaluate(placed, reader, rules, half, everything=True):
+                    change = float(np.abs(evaluated.comparison.effects.delta).max(initial=0))
+                    drawn.append((change, self._pair(evaluated, alt)))
         if not drawn:
             reason = ", ".join(dict.fromkeys(reasons)) or "no site near"
             raise UsageError(f"record {record.place} cannot be drawn: {reason}")
@@ -77,11 +77,12 @@ class VariantPictures:
             remark=signature(self.model.hash),
         )  # fmt: skip
 
-    def _pair(self, comparison: Comparison, alt: str) -> AlignedPair:
+    def _pair(self, evaluated: Evaluated, alt: str) -> AlignedPair:
         """Return what is drawn of an allele on a track."""
         from vqrna.plots.haplotypes import AlignedPair
 
-        c, a, track = comparison, comparison.alignment, comparison.track
+        c, track = evaluated.comparison, evaluated.track
+        a = c.alignment
         at = a.anchor + c.start
         inside = np.ones(len(at), dtype=bool)
         if not track.circular:

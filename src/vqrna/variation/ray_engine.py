@@ -87,7 +87,7 @@ class VariantRay:
         model = copy.deepcopy(self.model).to("cpu")
         inputs = ray.put(pickle.dumps((source, model, self.settings)))
         options: dict[str, Any] = {"max_restarts": -1, "max_task_retries": -1}
-        scorer = ray.remote(**options | self.cluster.resources)(Scorer)
+        scorer = ray.remote(**options | self.cluster.resources)(VariantScorer)
         actors: list[Any] = [
             scorer.remote(inputs, self.cluster.device, __version__) for _ in range(self.jobs)
         ]
@@ -127,7 +127,7 @@ class VariantRay:
             yield done, part
 
 
-class Scorer:
+class VariantScorer:
     """An actor that scores units.
 
     Parameters

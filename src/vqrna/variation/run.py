@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +16,9 @@ from vqrna.errors import UsageError
 from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.prediction.engines import resolve_jobs
+from vqrna.prediction.resumable import resumable_run
 from vqrna.prediction.scan import Shard
-from vqrna.runtime.files import output_files, results_directory
-from vqrna.runtime.inputs import refuse_inputs
-from vqrna.runtime.lock import folder_lock
+from vqrna.runtime.files import output_files
 from vqrna.runtime.progress import Bar, progress
 from vqrna.runtime.provenance import command_line, facts
 from vqrna.runtime.run_record import (
@@ -273,56 +271,36 @@ def annotate(
             return _stream(file, source, settings, engine, total, header, show_progress)
         if shard is not None and (not model.hash or file.path != Path(str(vcf))):
             raise UsageError("--shard needs a file that can be read again and a saved model")
-        with results_directory(out) as folder, folder_lock(folder, _share(shard)):
-            refuse_inputs(folder, (VCF_NAME, "variants.tsv", "records.tsv"))
-            digests = input_digests(file, source)
-            once = f"once-{os.getpid()}"
-            key = run_key(digests, source, model, settings, engine.device)
-            store = VariantStore(folder, key if model.hash else once)
-            if fresh and shard is not None:
-                store.drop(shard.holds)  # other shards may be running or complete
-            elif fresh:
-                store.clear()
-            try:
-                start = time.monotonic()
-                with progress(total, "variants", unit="records", show=show_progress) as bar:
-                    count, resumed = _fill(store, cut_units(file.records()), engine, bar, shard)
-                run: dict[str, Any] = {
-                    "device": engine.device, "jobs": engine.jobs, "engine": engine.name,
-                    "parts": count, "resumed": resumed,
-                    "seconds": round(time.monotonic() - start, 1),
+        digests = input_digests(file, source)
+        key = run_key(digests, source, model, settings, engine.device) if model.hash else None
+        outputs = (VCF_NAME, "variants.tsv", "records.tsv")
+        with resumable_run(VariantStore, out, key, outputs, shard=shard, fresh=fresh) as store:
+            start = time.monotonic()
+            with progress(total, "variants", unit="records", show=show_progress) as bar:
+                count, resumed = _fill(store, cut_units(file.records()), engine, bar, shard)
+            run: dict[str, Any] = {
+                "device": engine.device, "jobs": engine.jobs, "engine": engine.name,
+                "parts": count, "resumed": resumed,
+                "seconds": round(time.monotonic() - start, 1),
+            }  # fmt: skip
+            if shard is not None:
+                plan = {
+                    "vqrna": __version__, "command": command, "units": count,
+                    "model": {
+                        "path": None if model_path is None else str(Path(model_path).resolve()),
+                        "hash": model.hash,
+                    },
+                    "settings": settings.to_dict(), "source": source.spec(),
+                    "vcf": str(Path(str(vcf)).resolve()), "digests": digests,
+                    "formats": list(formats), "run": run,
                 }  # fmt: skip
-                if shard is not None:
-                    plan = {
-                        "vqrna": __version__, "command": command, "units": count,
-                        "model": {
-                            "path": None if model_path is None else str(Path(model_path).resolve()),
-                            "hash": model.hash,
-                        },
-                        "settings": settings.to_dict(), "source": source.spec(),
-                        "vcf": str(Path(str(vcf)).resolve()), "digests": digests,
-                        "formats": list(formats), "run": run,
-                    }  # fmt: skip
-                    plan |= {"shard": [shard.index, shard.count]}
-                    store.write_plan(plan, shard.index, shard.count)
-                    return None
-                parts = StoredParts([store] * count)
-                result = write_results(
-                    parts, folder, file, source, model, settings, formats, command, run,
-                    jobs=engine.jobs, plot=plot, show_progress=show_progress,
-                )  # fmt: skip
-            except BaseException as error:
-                if not model.hash:
-                    store.remove()
-                elif store.remove_if_empty():
-                    error.add_note("finished parts are kept: the same command resumes the run")
-                raise
-            store.clear()
-            return result
-
-
-def _share(shard: Shard | None) -> str | None:
-    return None if shard is None else f"{shard.index}-of-{shard.count}"
+                plan |= {"shard": [shard.index, shard.count]}
+                store.write_plan(plan, shard.index, shard.count)
+                return None
+            return write_results(
+                StoredParts([store] * count), store.folder, file, source, model, settings, formats,
+                command, run, jobs=engine.jobs, plot=plot, show_progress=show_progress,
+            )  # fmt: skip
 
 
 def _fill(

@@ -11,13 +11,12 @@ import numpy as np
 from vqrna.errors import DataError
 from vqrna.genome.fasta import Reader
 from vqrna.model import Model
-from vqrna.model.edited import EditedScan, TokenEdit
 from vqrna.sequence import AMBIGUOUS, centre, encode
-from vqrna.stats.scan_calibration import window_kinds
 from vqrna.variation.alleles import Allele, normalise, shift_left, shift_right, vcf_fields
-from vqrna.variation.effects import Alignment, Effects, Haplotype, align_haplotypes, compare
+from vqrna.variation.effects import Effects
 from vqrna.variation.parts import NO_SITE, SCORED, SKIPPED, EffectColumns, VariantPart, Verdict
-from vqrna.variation.settings import Rules, VariantSettings
+from vqrna.variation.scanned_region import Comparison, ScannedRegion, SequenceEdit
+from vqrna.variation.settings import VariantRules, VariantSettings
 from vqrna.variation.track_source import EXON_END, TrackSource
 from vqrna.variation.tracks import Target, Track
 from vqrna.variation.vcf import VcfRecord
@@ -37,17 +36,12 @@ class Placed(NamedTuple):
     slack: int  # By how many nt an insertion or deletion can move to the right
 
 
-class Comparison(NamedTuple):
+class Evaluated(NamedTuple):
     """An allele on a track, evaluated."""
 
     allele: int  # As in :class:`Placed`
-    effects: Effects
     track: Track
-    alignment: Alignment
-    start: int  # Position of the first row of the reference on the track
-    # ref, alt: (N,) and (N'), uint8: Tokens of the rows of both haplotypes
-    ref: np.ndarray
-    alt: np.ndarray
+    comparison: Comparison
 
 
 @dataclass
@@ -74,7 +68,7 @@ def score_records(
     half = centre(model.length)
     alleles, placed = _Alleles(), list[Placed]()
     verdicts = list[Verdict]()
-    rules = Rules(model, settings)
+    rules = VariantRules(model, settings)
     columns = EffectColumns()
     with source.genome.reader() as reader:
         for row, record in enumerate(records):
@@ -106,8 +100,9 @@ def score_records(
             verdict = SCORED if scored else NO_SITE if scorable else SKIPPED
             verdicts.append(Verdict(verdict, "; ".join(reasons), ",".join(left_out)))
         for each in evaluate(placed, reader, rules, half):
-            for e, owner_list in _with_owners(each.effects, each.track):
-                columns.add(each.allele, each.effects, e, each.track, owner_list)
+            effects = each.comparison.effects
+            for e, owner_list in _with_owners(effects, each.track):
+                columns.add(each.allele, effects, e, each.track, owner_list)
     if advance is not None:
         advance(len(records))
     return VariantPart.of(records, verdicts, alleles, columns)
@@ -208,8 +203,13 @@ def place(allele: int, target: Target, reader: Reader, half: int) -> Placed:
 
 
 def evaluate(
-    placed: Sequence[Placed], reader: Reader, rules: Rules, half: int, *, everything: bool = False
-) -> Iterator[Comparison]:
+    placed: Sequence[Placed],
+    reader: Reader,
+    rules: VariantRules,
+    half: int,
+    *,
+    everything: bool = False,
+) -> Iterator[Evaluated]:
     """Evaluate alleles on their tracks, neighbouring ones with one scan of the reference.
 
     Parameters
@@ -219,7 +219,7 @@ def evaluate(
 
     Yields
     ------
-    Comparison
+    Evaluated
         In any order.
     """
     by_track: dict[tuple[str, int, bool], list[Placed]] = {}
@@ -249,53 +249,19 @@ def _clusters(members: Sequence[Placed], half: int) -> Iterator[list[Placed]]:
 
 
 def _evaluate_cluster(
-    cluster: Sequence[Placed], reader: Reader, rules: Rules, half: int, everything: bool
-) -> Iterator[Comparison]:
+    cluster: Sequence[Placed], reader: Reader, rules: VariantRules, half: int, everything: bool
+) -> Iterator[Evaluated]:
     track = cluster[0].target.track
     first = cluster[0].target.start - half
     last = max(each.target.stop for each in cluster) + half
     tokens = track.read(reader, first - half, last + half)
-    scan = EditedScan(rules.model, tokens)
-    origin = first - half  # position of the first token
-    whole = Haplotype.of(
-        rules,
-        scan.logits,
-        _candidates(tokens, rules.settings)[half : len(tokens) - half],
-        _kinds(track, first, last, 0, half),
+    region = ScannedRegion(rules, tokens, first, None if track.circular else track.length)
+    edits = [SequenceEdit(t.start, t.stop, t.letters, slack) for _, t, slack in cluster]
+    comparisons = region.compare(
+        edits, track.wanted(first, last), reverse=track.reverse, everything=everything
     )
-    wanted = track.wanted(first, last)
-    edits = [TokenEdit(t.start - origin, t.stop - origin, t.letters) for _, t, _ in cluster]
-    for each, edit, logits in zip(cluster, edits, scan.edit(edits), strict=True):
-        rows = slice(edit.start - 2 * half, edit.stop)  # positions that see the edit
-        near = np.concatenate([
-            tokens[edit.start - 2 * half : edit.start], edit.letters,
-            tokens[edit.stop : edit.stop + 2 * half],
-        ])  # fmt: skip
-        candidates = _candidates(near, rules.settings)[half : half + len(logits)]
-        begin, added = each.target.start - half, len(edit.letters) - (edit.stop - edit.start)
-        kind = _kinds(track, begin, begin + len(logits), added, half)
-        pair = whole.rows(rows), Haplotype.of(rules, logits, candidates, kind)
-        block = tokens[edit.start : edit.stop]
-        alignment = align_haplotypes(
-            half, block, edit.letters, each.slack, *pair, reverse=track.reverse
-        )
-        effects = compare(rules, *pair, alignment, wanted[rows], start=begin, everything=everything)
-        shown = slice(half, half + len(logits))
-        letters = tokens[rows.start + half : rows.stop + half]
-        yield Comparison(each.allele, effects, track, alignment, begin, letters, near[shown])
-
-
-def _kinds(track: Track, start: int, stop: int, added: int, half: int) -> np.ndarray:
-    """Return the kind of window at positions of a track that an edit makes `added` nt longer."""
-    at = np.arange(start, stop)
-    if track.circular:
-        return np.zeros(len(at), dtype=np.uint8)
-    return window_kinds(np.minimum(at, track.length + added - 1 - at), half)
-
-
-def _candidates(tokens: np.ndarray, settings: VariantSettings) -> np.ndarray:
-    """Return which positions can carry which modification, (L, K)."""
-    return np.stack([m.candidates(tokens) for m in settings.modifications], axis=1)
+    for each, comparison in zip(cluster, comparisons, strict=True):
+        yield Evaluated(each.allele, track, comparison)
 
 
 def _with_owners(effects: Effects, track: Track) -> Iterator[tuple[int, list[tuple[str, str]]]]:

@@ -130,7 +130,7 @@ def make_variant_settings(
 
 
 @dataclass(frozen=True, eq=False)
-class Rules:
+class VariantRules:
     """What turns logits into probabilities, for the modifications of a run."""
 
     model: Model

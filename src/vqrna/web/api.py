@@ -24,7 +24,7 @@ from vqrna.web.results import DOWNLOADS, JobResult, SequenceResult, decompressed
 from vqrna.web.schemas import ErrorMessage, JobCreated, JobRequest, JobStatus
 from vqrna.web.security import client_address
 from vqrna.web.server import Server
-from vqrna.web.store import Job
+from vqrna.web.store import StoredJob
 from vqrna.web.track_svg import sequence_svg
 
 router = APIRouter()
@@ -157,7 +157,7 @@ class _Events(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _follow(server: Server, job: Job) -> AsyncIterator[str]:
+async def _follow(server: Server, job: StoredJob) -> AsyncIterator[str]:
     run = anyio.to_thread.run_sync
     start = sent = anyio.current_time()
     last = ""

@@ -33,7 +33,7 @@ _BARE = re.compile(rb"[A-Za-z*.~\-\s]+")
 
 
 @dataclass(frozen=True)
-class Record:
+class InputRecord:
     """One sequence of an input."""
 
     name: str
@@ -46,7 +46,7 @@ class Record:
 class Checked:
     """An input that can be predicted."""
 
-    records: tuple[Record, ...]
+    records: tuple[InputRecord, ...]
     notes: tuple[str, ...]  # What is ignored or unusual, in sentences
 
     @property
@@ -181,7 +181,7 @@ def check_input(
     added_header : bool
         Whether the first line was added: the lines in messages are those of the user's text.
     """
-    records: list[Record] = []
+    records: list[InputRecord] = []
     names: set[str] = set()
     empty, nt = 0, 0
     try:
@@ -216,7 +216,7 @@ def check_input(
             empty += length == 0
             ambiguous = int((record.tokens == AMBIGUOUS).sum())
             kept = record.tokens.copy() if keep_tokens else None
-            records.append(Record(record.name, length, ambiguous, kept))
+            records.append(InputRecord(record.name, length, ambiguous, kept))
     except DataError as error:
         message = _without_path(str(error), path)
         if added_header:
@@ -234,7 +234,7 @@ def _without_path(message: str, path: Path) -> str:
     return message.removeprefix(f"{path}, ").replace(str(path), INPUT)
 
 
-def _notes(records: Iterable[Record], empty: int) -> Iterable[str]:
+def _notes(records: Iterable[InputRecord], empty: int) -> Iterable[str]:
     ambiguous = sum(record.ambiguous for record in records)
     if ambiguous:
         verb = "letter is" if ambiguous == 1 else "letters are"

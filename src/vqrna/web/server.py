@@ -28,7 +28,7 @@ from vqrna.web.metrics import Metrics
 from vqrna.web.options import INPUT, JobOptions
 from vqrna.web.results import VIEW, JobResult, remove_files
 from vqrna.web.settings import ServerSettings
-from vqrna.web.store import LARGE, SMALL, Job, Store, new_id
+from vqrna.web.store import LARGE, SMALL, Store, StoredJob, new_id
 from vqrna.web.supervisor import Supervisor
 from vqrna.web.tracks import INDEX
 
@@ -103,7 +103,9 @@ class Server:
 
     # Jobs
 
-    def submit(self, fill: Fill, options: JobOptions, address: str, key: str | None = None) -> Job:
+    def submit(
+        self, fill: Fill, options: JobOptions, address: str, key: str | None = None
+    ) -> StoredJob:
         """Check an input and add a job.
 
         Parameters
@@ -177,7 +179,7 @@ class Server:
         checked = check_input(path, self.settings.limits, added_header=file.added_header)
         return checked, file.digest
 
-    def job(self, id: str) -> Job:
+    def job(self, id: str) -> StoredJob:
         """Return a job; raises RequestError (404)."""
         job = self.store.get(id) if _ID.fullmatch(id) else None
         if job is None:
@@ -186,7 +188,7 @@ class Server:
             )
         return job
 
-    def status(self, job: Job) -> dict[str, Any]:
+    def status(self, job: StoredJob) -> dict[str, Any]:
         """Return what the API reports of a job."""
         ends = None if job.ended is None else job.ended + self.settings.limits.days * 86400
         return {
@@ -204,7 +206,7 @@ class Server:
             "url": f"{self.settings.root_path}/jobs/{job.id}",
         }
 
-    def result(self, job: Job) -> JobResult:
+    def result(self, job: StoredJob) -> JobResult:
         """Return the result of a job; raises RequestError (409, 410) if it has none."""
         if job.status == "expired":
             raise RequestError(410, f"the results were {job.error or 'deleted'}")
@@ -219,7 +221,7 @@ class Server:
                 410, "the results are not available any more: submit the sequences again"
             ) from None
 
-    def delete(self, job: Job) -> Job:
+    def delete(self, job: StoredJob) -> StoredJob:
         """Cancel a job that waits or runs; delete the files of one that ended."""
         if job.is_active:
             status = self.store.cancel(job.id)

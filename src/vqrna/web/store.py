@@ -67,7 +67,7 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
 
 @dataclass(frozen=True)
-class Job:
+class StoredJob:
     """A job as the store has it; times are seconds since 1970."""
 
     number: int
@@ -164,7 +164,7 @@ class Store:
         queue: str,
         address: str,
         key: str | None = None,
-    ) -> Job:
+    ) -> StoredJob:
         """Add a job; with a `key` that was used before, return the job of that time.
 
         Parameters
@@ -190,15 +190,15 @@ class Store:
         assert job is not None
         return job
 
-    def get(self, id: str) -> Job | None:
+    def get(self, id: str) -> StoredJob | None:
         """Return a job, or None."""
         return _job(self._one("SELECT * FROM jobs WHERE id=?", id))
 
-    def with_key(self, key: str) -> Job | None:
+    def with_key(self, key: str) -> StoredJob | None:
         """Return the job that was submitted with a key, or None."""
         return _job(self._one("SELECT * FROM jobs WHERE key=?", key))
 
-    def position(self, job: Job) -> int | None:
+    def position(self, job: StoredJob) -> int | None:
         """Return the place of a waiting job in its queue, from 1; None if it does not wait."""
         if job.status != "queued":
             return None
@@ -227,7 +227,7 @@ class Store:
 
     # Workers
 
-    def claim(self, worker: str, queues: Sequence[str]) -> Job | None:
+    def claim(self, worker: str, queues: Sequence[str]) -> StoredJob | None:
         """Give the next waiting job to a worker, from the first of `queues` that has one."""
         now = time.time()
         for queue in queues:
@@ -244,7 +244,7 @@ class Store:
                 return _job(row)
         return None
 
-    def report(self, job: Job, progress: float) -> str:
+    def report(self, job: StoredJob, progress: float) -> str:
         """Record progress; return ``go``, ``cancel``, or ``lost`` if another worker has the job."""
         row = self._one(
             "UPDATE jobs SET progress=? WHERE id=? AND lease=? AND status='running' "
@@ -257,7 +257,7 @@ class Store:
             return "lost"
         return "cancel" if row[0] else "go"
 
-    def finish(self, job: Job, status: str = "done", error: str = "") -> bool:
+    def finish(self, job: StoredJob, status: str = "done", error: str = "") -> bool:
         """End a running job; return False if another worker has it."""
         return bool(
             self._change(
@@ -272,7 +272,7 @@ class Store:
             )
         )
 
-    def postpone(self, job: Job, reason: str) -> bool:
+    def postpone(self, job: StoredJob, reason: str) -> bool:
         """Queue a job again that could not be finished now, such as after a full disk."""
         if job.attempts >= DISK_ATTEMPTS:
             return self.finish(job, "failed", reason)
@@ -324,7 +324,7 @@ class Store:
             f"UPDATE jobs SET status='queued', lease='' WHERE {where}", len(own), own
         )
 
-    def overdue(self, seconds: float) -> list[Job]:
+    def overdue(self, seconds: float) -> list[StoredJob]:
         """Return running jobs that were started more than `seconds` ago."""
         rows = self._connection.execute(
             "SELECT * FROM jobs WHERE status='running' AND started<?", (time.time() - seconds,)
@@ -449,8 +449,8 @@ def new_id() -> str:
     return secrets.token_urlsafe(24)
 
 
-def _job(row: sqlite3.Row | None) -> Job | None:
+def _job(row: sqlite3.Row | None) -> StoredJob | None:
     if row is None:
         return None
-    names = [name for name in Job.__dataclass_fields__ if name != "options"]
-    return Job(options=json.loads(row["options"]), **{name: row[name] for name in names})
+    names = [name for name in StoredJob.__dataclass_fields__ if name != "options"]
+    return StoredJob(options=json.loads(row["options"]), **{name: row[name] for name in names})

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 
 from vqrna.errors import DataError
-from vqrna.runtime.jobs import Job as Program
-from vqrna.runtime.jobs import Pool, open_pool
+from vqrna.runtime.jobs import Pool, ProcessJob, open_pool
 from vqrna.runtime.processes import process_identity
 from vqrna.web.logs import log, short
 from vqrna.web.results import remove_files
@@ -125,8 +124,8 @@ class Supervisor:
         self._failures[name] = self._failures.get(name, 0) + 1 if failed else 0
         self._waiting[name] = now + _BACKOFF[min(self._failures[name], len(_BACKOFF) - 1)]
 
-    def _program(self, name: str, role: str) -> Program:
-        return Program(
+    def _program(self, name: str, role: str) -> ProcessJob:
+        return ProcessJob(
             name,
             "vqrna.web.worker",
             (name, role),

@@ -160,7 +160,7 @@ def write_index(view: Path, index: dict[str, Any]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class WindowTrack:
     """Scores and probabilities of one modification in a window."""
 
     modification: int  # Index among those of the job
@@ -203,7 +203,7 @@ class TrackFile:
         """Return the letters of positions, 0-based and half-open."""
         return decode(self.tokens(start, stop))
 
-    def tracks(self, start: int, stop: int, bins: int | None = None) -> list[Track]:
+    def tracks(self, start: int, stop: int, bins: int | None = None) -> list[WindowTrack]:
         """Return the scores of all modifications in a window.
 
         Parameters
@@ -232,7 +232,7 @@ class TrackFile:
                 # By probability; it can be the same for different scores
                 at = _highest((own[:, 1].astype(np.int64) << 16) + own[:, 0], bins)
             score, probability = _unpack(own[at].T)
-            tracks.append(Track(k, at + start + 1, score, probability))
+            tracks.append(WindowTrack(k, at + start + 1, score, probability))
         return tracks
 
 

@@ -13,9 +13,10 @@ from vqrna.model import Model
 from vqrna.sequence import centre, decode, encode
 from vqrna.stats.tiers import DEFAULT_TIER, PROBABILITIES, TIERS, reached_tiers, tier_index
 from vqrna.variation import make_variant_settings
-from vqrna.variation.edits import EditEffects, edit_effects
+from vqrna.variation.edits import edit_effects
 from vqrna.variation.effects import CLASSES
-from vqrna.variation.settings import Rules
+from vqrna.variation.scanned_region import Comparison
+from vqrna.variation.settings import VariantRules
 from vqrna.web.errors import RequestError
 
 LONGEST = 1000
@@ -39,7 +40,7 @@ _LONG = re.compile(rf"([0-9]+)\s*({_BASES}+)\s*>\s*({_BASES}*|-)")
 
 
 @dataclass(frozen=True)
-class Variant:
+class RequestedVariant:
     """An edit of one sequence."""
 
     label: str  # As the user wrote it
@@ -54,7 +55,7 @@ class Variant:
         return self.position - 1 if self.ref else self.position
 
 
-def parse_variants(text: str, most: int) -> list[Variant]:
+def parse_variants(text: str, most: int) -> list[RequestedVariant]:
     """Read variants, separated by line ends, commas or semicolons.
 
     Raises RequestError (422) for what is not a variant, and for more than `most`.
@@ -67,7 +68,7 @@ def parse_variants(text: str, most: int) -> list[Variant]:
     return [_parse(label) for label in labels]
 
 
-def _parse(label: str) -> Variant:
+def _parse(label: str) -> RequestedVariant:
     name, colon, rest = label.rpartition(":")
     rest = rest.strip() if colon else label
     if match := _SHORT.fullmatch(rest):
@@ -89,7 +90,7 @@ def _parse(label: str) -> Variant:
         _check_size(label, match[1], match[2] or "")
         first, last = int(match[1]), int(match[2] or match[1])
         if first <= last < first + LONGEST:
-            return Variant(label, name, first, "N" * (last - first + 1), "")
+            return RequestedVariant(label, name, first, "N" * (last - first + 1), "")
     raise RequestError(
         422,
         f"'{label[:60]}' is not a variant (expected A1216G, 1216 A>G, NAME:1216 A>G, 1216del or "
@@ -105,13 +106,13 @@ def _check_size(label: str, *positions: str, letters: Sequence[str] = ()) -> Non
         raise RequestError(422, f"'{label[:60]}': the position has more than {_MOST_DIGITS} digits")
 
 
-def _variant(label: str, name: str, position: str, ref: str, alt: str) -> Variant:
+def _variant(label: str, name: str, position: str, ref: str, alt: str) -> RequestedVariant:
     _check_size(label, position, letters=(ref, alt))
     letters = (decode(encode(ref)), decode(encode(alt)))
-    return Variant(label, name, int(position), *letters)
+    return RequestedVariant(label, name, int(position), *letters)
 
 
-def check_variant(variant: Variant, tokens: np.ndarray) -> Variant:
+def check_variant(variant: RequestedVariant, tokens: np.ndarray) -> RequestedVariant:
     """Compare a variant with its sequence; return it with the removed letters.
 
     Raises RequestError (422) if the position is outside, or the sequence has other letters there.
@@ -125,7 +126,9 @@ def check_variant(variant: Variant, tokens: np.ndarray) -> Variant:
     here = decode(tokens[start : start + len(variant.ref)])
     if set(variant.ref) == {"N"}:
         _check_rest(variant, tokens)
-        return Variant(variant.label, variant.sequence, variant.position, here, variant.alt)
+        return RequestedVariant(
+            variant.label, variant.sequence, variant.position, here, variant.alt
+        )
     if here != variant.ref:
         shown = here if len(here) <= 20 else f"{here[:20]}…"
         raise RequestError(
@@ -139,13 +142,13 @@ def check_variant(variant: Variant, tokens: np.ndarray) -> Variant:
     return variant
 
 
-def _check_rest(variant: Variant, tokens: np.ndarray) -> None:
+def _check_rest(variant: RequestedVariant, tokens: np.ndarray) -> None:
     """Raise RequestError (422) if a variant leaves nothing of its sequence."""
     if len(variant.ref) == len(tokens) and not variant.alt:
         raise RequestError(422, f"{variant.label}: the variant deletes the whole sequence")
 
 
-def context(variant: Variant, tokens: np.ndarray, length: int) -> dict[str, Any]:
+def context(variant: RequestedVariant, tokens: np.ndarray, length: int) -> dict[str, Any]:
     """Return a variant with the part of its sequence that its effects depend on."""
     # An insertion or deletion in a repeat can be aligned up to half a window to the right
     flank = 3 * centre(length) + SHOWN
@@ -192,7 +195,7 @@ def compare_variants(
         min_probability=round(max(least, default=PROBABILITIES[0]), 4),
         max_length=LONGEST,
     )
-    rules = Rules(model, settings)
+    rules = VariantRules(model, settings)
     return {
         "model": model.hash,
         "modifications": [m.symbol for m in settings.modifications],
@@ -202,11 +205,12 @@ def compare_variants(
 
 
 def _compare(
-    rules: Rules, label: str, letters: str, first: int, index: int, ref: str, alt: str
+    rules: VariantRules, label: str, letters: str, first: int, index: int, ref: str, alt: str
 ) -> dict[str, Any]:
     tokens = encode(letters)
-    outcome = edit_effects(rules, tokens, index, index + len(ref), encode(alt))
-    rows = _rows(rules, outcome, tokens, first)
+    allele, comparison = edit_effects(rules, tokens, index, index + len(ref), encode(alt))
+    edited = np.concatenate([tokens[: allele.start], allele.letters, tokens[allele.stop :]])
+    rows = _rows(rules, comparison, tokens, edited, first)
     listed = [row for row in rows if abs(row["change"]) >= MIN_CHANGE]
     listed.sort(key=lambda row: (row["class"] not in ("gain", "loss"), -abs(row["change"])))
     return {
@@ -216,22 +220,21 @@ def _compare(
         "alt": alt,
         "effects": listed[:MOST_EFFECTS],
         "more_effects": max(0, len(listed) - MOST_EFFECTS),
-        "alignment": _picture(rules, outcome, tokens, first),
+        "alignment": _picture(rules, comparison, tokens, edited, first),
     }
 
 
 def _rows(
-    rules: Rules, outcome: EditEffects, tokens: np.ndarray, first: int
+    rules: VariantRules, comparison: Comparison, tokens: np.ndarray, edited: np.ndarray, first: int
 ) -> list[dict[str, Any]]:
     """Return all candidates of either sequence."""
-    e, allele = outcome.effects, outcome.allele
-    edited = np.concatenate([tokens[: allele.start], allele.letters, tokens[allele.stop :]])
+    e = comparison.effects
     symbols = [m.symbol for m in rules.settings.modifications]
     tiers = [reached_tiers(p) for p in (e.ref_probability, e.alt_probability)]
     rows = []
     for n in range(len(e)):
         old, new = (
-            int(side[n]) + outcome.start if side[n] >= 0 else None for side in (e.ref, e.alt)
+            int(side[n]) + comparison.start if side[n] >= 0 else None for side in (e.ref, e.alt)
         )
         finite = bool(np.isfinite(e.log_odds_delta[n]))
         rows.append({
@@ -256,12 +259,13 @@ def _tier(reached: int) -> str | None:
     return TIERS[reached - 1] if reached else None
 
 
-def _picture(rules: Rules, outcome: EditEffects, tokens: np.ndarray, first: int) -> dict[str, Any]:
+def _picture(
+    rules: VariantRules, comparison: Comparison, tokens: np.ndarray, edited: np.ndarray, first: int
+) -> dict[str, Any]:
     """Return the aligned letters near a variant, and the probabilities in their columns."""
-    a, e, allele = outcome.alignment, outcome.effects, outcome.allele
-    edited = np.concatenate([tokens[: allele.start], allele.letters, tokens[allele.stop :]])
+    a, e = comparison.alignment, comparison.effects
     sides = [
-        _letters(rows, outcome.start, side) for rows, side in ((a.ref, tokens), (a.alt, edited))
+        _letters(rows, comparison.start, side) for rows, side in ((a.ref, tokens), (a.alt, edited))
     ]
     changed = np.flatnonzero([x != y for x, y in zip(*sides, strict=True)])
     low = max(0, int(changed[0]) - SHOWN)
@@ -286,7 +290,7 @@ def _picture(rules: Rules, outcome: EditEffects, tokens: np.ndarray, first: int)
     return {
         "reference": sides[0][low:high],
         "alternative": sides[1][low:high],
-        "positions": (before + outcome.start + first).tolist(),
+        "positions": (before + comparison.start + first).tolist(),
         "min_probability": least,
         "tracks": tracks,
     }

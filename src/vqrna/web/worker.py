@@ -21,7 +21,7 @@ from vqrna.web.logs import configure_logs, log, short
 from vqrna.web.options import JobOptions
 from vqrna.web.results import compute, remove_files
 from vqrna.web.settings import ServerSettings
-from vqrna.web.store import LARGE, SMALL, Job, Store
+from vqrna.web.store import LARGE, SMALL, Store, StoredJob
 
 SMALL_ONLY, ANY, QUESTIONS = "small", "any", "questions"
 """What a worker does. Workers for any job prefer large ones, since small ones have their own."""
@@ -85,7 +85,7 @@ class JobWorker:
         )
         return True
 
-    def _run(self, job: Job) -> str:
+    def _run(self, job: StoredJob) -> str:
         """Run a job; return its new status."""
         folder = self.settings.jobs / job.id
         try:
@@ -125,10 +125,10 @@ class JobWorker:
             return self._end(job, "failed", "internal error: the log of the server has the details")
         return self._end(job, "done")
 
-    def _end(self, job: Job, status: str, error: str = "") -> str:
+    def _end(self, job: StoredJob, status: str, error: str = "") -> str:
         return status if self.store.finish(job, status, error) else "lost"
 
-    def _reporter(self, job: Job) -> Callable[[int], None]:
+    def _reporter(self, job: StoredJob) -> Callable[[int], None]:
         """Return what records progress, and stops the job if it has to."""
         done, last, started = 0, 0.0, time.monotonic()
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from vqrna.nn.context import ResidualBlock, Span
 from vqrna.nn.encoder import ValidEncoder
-from vqrna.nn.head import Part
+from vqrna.nn.head import HeadPart
 from vqrna.nn.model import SiteNetwork
 from vqrna.sequence import ALPHABET, AMBIGUOUS
 
@@ -189,7 +189,7 @@ def _projection(conv: nn.Conv1d, norm: nn.BatchNorm1d) -> Layer:
     return Layer(kernel[0], shift)
 
 
-def _hidden(part: Part) -> Layer:
+def _hidden(part: HeadPart) -> Layer:
     """Return the first layer (F, H) of a part of the head, with the norm before it."""
     scale, shift = _affine(part.norm)
     weight = part.hidden.weight[..., 0]  # (H, F)

@@ -1,0 +1,39 @@
+"""Kept results of the shipped models are of the weights in the package."""
+
+import json
+
+import pytest
+
+from benchmarks import kept
+from benchmarks.measurements import MEASUREMENTS
+from vqrna._version import __version__
+from vqrna.model.weights import NAMED, load_model
+
+
+@pytest.mark.parametrize("each", MEASUREMENTS, ids=lambda each: f"{each.file} {each.part}")
+def test_results_are_of_the_shipped_weights_and_this_version(each):
+    for facts in each.measured():
+        assert facts["weights"] == kept.shipped_hash()
+        assert facts["version"] == __version__
+
+
+def test_a_result_states_the_model_that_it_is_of():
+    models = {name: kept.shipped_hash(name) for name in NAMED}
+    for each in MEASUREMENTS:
+        values = kept.read_results(kept.RESULTS / each.file)
+        values = values[each.part] if each.part else values
+        stated = values.get("model") if isinstance(values, dict) else None
+        named = "ensemble" if "ensemble" in each.file else "shipped"
+        assert stated in (None, models[named]), each.file
+
+
+def test_the_hash_is_that_of_the_model():
+    assert kept.shipped_hash() == load_model(device="cpu").hash
+    assert kept.shipped_hash("ensemble") == load_model("ensemble", "cpu").hash
+
+
+def test_kept_values_get_the_facts(tmp_path):
+    kept.keep_measured(tmp_path / "a.json", {"n": 1})
+    values = json.loads((tmp_path / "a.json").read_text())
+    assert values["n"] == 1
+    assert set(values["measured"]) == {"date", "version", "commit", "processor", "weights"}
