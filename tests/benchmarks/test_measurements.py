@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from benchmarks.measurements import MEASUREMENTS
 
 from benchmarks import kept
-from benchmarks.measurements import MEASUREMENTS
 from vqrna._version import __version__
 from vqrna.model.weights import NAMED, load_model
 
