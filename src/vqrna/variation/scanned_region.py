@@ -1,4 +1,4 @@
-"""A stretch of a sequence, scanned once and compared with edited versions of itself."""
+"""Part of a sequence, scanned once and compared with edited versions of itself."""
 
 from __future__ import annotations
 
