@@ -72,7 +72,7 @@ def test_the_column_of_calls_without_a_tier_is_not_cut(
     table = lines[head - 1 : head + 1 + len(SYMBOLS)]
     assert "no" in table[0].split()
     assert table[1].split() == [
-        "cation", "base", "candidates", "expected", "called", "tier", "low", "medium", "high",
+        "type", "base", "candidates", "expected", "called", "tier", "low", "medium", "high",
         "kb", "shuffled",
     ]  # fmt: skip
     assert [line.split()[0] for line in table[2:]] == list(SYMBOLS)
