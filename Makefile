@@ -138,7 +138,7 @@ install-weights: $(STAMP)  ## ship the weights of a training with all that depen
 	$(BIN)/python -m tests.golden
 	$(BIN)/python -m benchmarks.web_atlas "$(VQRNA_DATA)"
 	$(BIN)/python -m benchmarks.scan_reliability "$(VQRNA_DATA)" $(wildcard $(VQRNA_DATA)/studies)
-	for each in validation_table evaluation_tables flags_check scan_exact tail_check studies pictures; do $(BIN)/python -m benchmarks.$$each "$(VQRNA_DATA)" || exit 1; done
+	for each in validation_table evaluation_tables flags_check scan_exact tail_check adapter_match studies pictures; do $(BIN)/python -m benchmarks.$$each "$(VQRNA_DATA)" || exit 1; done
 	$(BIN)/python -m benchmarks.pages
 
 screenshot: $(STAMP)  ## take the picture of the web page for README (needs Chromium)
@@ -184,9 +184,9 @@ pictures: $(STAMP)  ## pictures and tables of motifs and codes: docs (VQRNA_DATA
 	@test -n "$(VQRNA_DATA)" || { echo "make pictures: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	$(BIN)/python -m benchmarks.pictures "$(VQRNA_DATA)" $(PARTS)
 
-benchmark-adapter: $(STAMP)  ## adapter-like sequence at sites of the benchmark (VQRNA_DATA)
+benchmark-adapter: $(STAMP)  ## adapter-like sequence at sites, and how the model reacts: docs/codes.md (VQRNA_DATA)
 	@test -n "$(VQRNA_DATA)" || { echo "make benchmark-adapter: set VQRNA_DATA"; exit 2; }
-	$(BIN)/python benchmarks/adapter_match.py "$(VQRNA_DATA)"
+	$(BIN)/python -m benchmarks.adapter_match "$(VQRNA_DATA)"
 
 benchmark-web: $(STAMP)  ## 50 clients, a full queue and 1,000 jobs for the web server: docs/web.md
 	$(BIN)/python -m benchmarks.web_load
@@ -222,7 +222,7 @@ benchmark-scan: $(STAMP)  ## speed of scans, by windows and densely: docs/speed.
 .PHONY: measure
 MEASURE_SPEED := benchmark-training benchmark-scan benchmark-ism benchmark-web benchmark-variants
 MEASURE_MODEL := benchmark-memory benchmark-exact benchmark-validation benchmark-evaluation benchmark-flags \
-	benchmark-reliability benchmark-tail pictures
+	benchmark-reliability benchmark-tail benchmark-adapter pictures
 measure: $(STAMP)  ## measure all numbers of the shipped models again: docs/measurements.md (VQRNA_DATA; two hours, idle machine)
 	@test -n "$(VQRNA_DATA)" || { echo "make measure: set VQRNA_DATA to the folder of the benchmark"; exit 2; }
 	$(PIP) onnxscript onnxruntime openvino

@@ -56,6 +56,7 @@ MEASUREMENTS = (
     Measurement("studies/ensemble.json", "studies.md", "ensemble", "benchmark-studies"),
     Measurement("why.json", "codes.md", "codes of each type", "pictures", "codes"),
     Measurement("why.json", "motifs.md", "motifs of each type", "pictures", "letters"),
+    Measurement("adapter.json", "codes.md", "adapter after sites", "benchmark-adapter"),
     Measurement("ism_speed.json", "motifs.md", "speed of mutagenesis", "benchmark-ism"),
     Measurement("variant_speed.json", "variants.md", "speed of variants", "benchmark-variants"),
     Measurement("scan_exact.json", "speed.md", "exactness", "benchmark-exact"),

@@ -53,6 +53,7 @@ def blocks() -> list[Block]:
     from benchmarks.site import commands
 
     from benchmarks import (
+        adapter_match,
         evaluation_tables,
         faults_table,
         flags_check,
@@ -115,6 +116,12 @@ def blocks() -> list[Block]:
         *(
             Block(DOCS / page, part, results(pictures, pictures.TABLES[part], part))
             for part, page in pictures.PAGES.items()
+        ),
+        Block(DOCS / "codes.md", "adapter", results(adapter_match, adapter_match.shares_table)),
+        Block(
+            DOCS / "codes.md",
+            "adapter inserted",
+            results(adapter_match, adapter_match.reaction_table),
         ),
         Block(DOCS / "flags.md", "flags", results(flags_check, flags_check.table)),
         Block(DOCS / "robustness.md", "faults", results(faults_table, faults_table.table)),
