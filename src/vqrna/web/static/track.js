@@ -17,7 +17,7 @@
   const pen = canvas.getContext("2d");
   const overPen = overview.getContext("2d");
 
-  const LEFT = 62, RIGHT = 8, LANE = 44, AXIS = 26, LETTERS = 16;
+  const LEFT = 74, RIGHT = 8, LANE = 44, AXIS = 26, LETTERS = 16;
   const SMALLEST = Math.min(30, length);
   const parameters = new URLSearchParams(location.search);
   const state = {
@@ -138,6 +138,12 @@
     return [0.1, 0.2, 0.5].find((each) => highest <= each) || 1;
   }
 
+  // Most probabilities are small: their square roots stay visible beside one of 0.5
+  const heightOf = (value, top) => {
+    const part = Math.min(1, value / top);
+    return state.scale === "score" ? part : Math.sqrt(part);
+  };
+
   function draw() {
     const lanes = shown();
     const span = state.end - state.start + 1;
@@ -152,16 +158,20 @@
     lanes.forEach((m, n) => {
       const base = LANE * (n + 1) - 5;
       const tall = LANE - 13;
-      pen.strokeStyle = colors.line;
       pen.lineWidth = 1;
-      pen.beginPath(); pen.moveTo(LEFT, base + 0.5); pen.lineTo(right, base + 0.5); pen.stroke();
+      const marks = [top, state.scale === "score" ? 0.5 : top < 0.5 ? 0.01 : 0.1];
+      for (const mark of [0, ...marks]) {
+        const y = Math.round(base - tall * heightOf(mark, top)) + 0.5;
+        pen.strokeStyle = mark ? colors.line : colors["strong-line"];
+        pen.beginPath(); pen.moveTo(LEFT, y); pen.lineTo(right, y); pen.stroke();
+      }
       pen.fillStyle = colors[`${m.symbol} ink`];
       pen.font = `600 13px ${family}`;
       pen.textAlign = "right";
-      pen.fillText(m.symbol, LEFT - 11, base - 6);
+      pen.fillText(m.symbol, LEFT - 28, base - 6);
       if (n === 0) {
         pen.fillStyle = colors.soft; pen.font = `10px ${family}`;
-        pen.fillText(String(top), LEFT - 3, base - tall + 3);
+        for (const mark of marks) pen.fillText(String(mark), LEFT - 4, base - tall * heightOf(mark, top) + 3);
       }
       const track = data?.tracks.find((each) => each.modification === m.symbol);
       if (!track) return;
@@ -172,8 +182,8 @@
       const values = valuesOf(track);
       track.positions.forEach((position, i) => {
         if (position < state.start || position > state.end) return;
-        const value = Math.min(1, values[i] / top);
-        if (value < 0.006) return;
+        const value = heightOf(values[i], top);
+        if (value < 0.02) return;
         const x = xOf(position);
         pen.moveTo(x, base); pen.lineTo(x, base - tall * value);
       });
@@ -181,7 +191,7 @@
       pen.globalAlpha = 1;
       for (const site of data.sites) {
         if (site.modification !== m.symbol || site.position < state.start || site.position > state.end) continue;
-        const value = Math.min(1, valueOf(site) / top);
+        const value = heightOf(valueOf(site), top);
         const x = xOf(site.position), y = base - tall * value;
         pen.strokeStyle = pen.fillStyle = colors[m.symbol];
         pen.lineWidth = clamp(step * 0.6, 1.6, 7);
@@ -194,7 +204,7 @@
       }
       if (hovered && hovered.modification === m.symbol) {
         pen.strokeStyle = colors.ink; pen.lineWidth = 1.5;
-        const x = xOf(hovered.position), y = base - tall * Math.min(1, valueOf(hovered) / top);
+        const x = xOf(hovered.position), y = base - tall * heightOf(valueOf(hovered), top);
         pen.beginPath(); pen.arc(x, y, 6, 0, 7); pen.stroke();
       }
     });
