@@ -34,11 +34,14 @@ class Measurement:
     part: str = ""
 
     def measured(self) -> list[dict[str, Any]]:
-        """Return the facts of each measurement in the file."""
+        """Return the facts of each measurement in the file; ``model`` is what was measured."""
         values = read_results(RESULTS / self.file)
         if self.part:
             values = values[self.part]
-        return [row[MEASURED] for row in (values if isinstance(values, list) else [values])]
+        return [
+            row[MEASURED] | {"model": row.get("model", row[MEASURED]["weights"])}
+            for row in (values if isinstance(values, list) else [values])
+        ]
 
 
 MEASUREMENTS = (
@@ -71,12 +74,12 @@ MEASUREMENTS = (
 
 def table() -> str:
     """Return a row for each result as Markdown."""
-    lines = ["| page | what | command | weights | date | processor |", "|---|---|---|---|---|---|"]
+    lines = ["| page | what | command | model | date | processor |", "|---|---|---|---|---|---|"]
     for each in MEASUREMENTS:
         facts = each.measured()
         cells = [
             ", ".join(dict.fromkeys(row[key] for row in facts))
-            for key in ("weights", "date", "processor")
+            for key in ("model", "date", "processor")
         ]
         lines.append(
             f"| [{each.page.removesuffix('.md')}]({each.page}) | {each.what} "
