@@ -93,6 +93,7 @@ def serve(
     restart. docs/web.md describes proxies, tokens and limits.
     """
     try:
+        import jinja2  # noqa: F401  (without it, starlette's error does not name the package)
         import uvicorn
 
         from vqrna.web.app import create_app
