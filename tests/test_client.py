@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from vqrna.client import Client, Job
-from vqrna.errors import DataError
+from vqrna.errors import DataError, UsageError
 
 CALLS = {
     "submit": lambda client: client.submit({"a": "GGACU"}),
@@ -37,3 +37,14 @@ def test_a_file_that_cannot_be_read_is_a_data_error(tmp_path, monkeypatch):
     monkeypatch.setattr(type(path), "open", refuse)
     with pytest.raises(DataError, match=r"a\.fa: cannot be read \(Permission denied\)"):
         Client("http://localhost:1", retries=0).submit(path)
+
+
+@pytest.mark.parametrize("wrong", [5, None, b"a.fa", ["GGACU"]])
+def test_sequences_of_another_type_are_a_usage_error(wrong):
+    words = f"must be a path or a mapping of name to sequence, not {type(wrong).__name__}"
+    with pytest.raises(UsageError, match=words):
+        Client("http://localhost:1", retries=0).submit(wrong)
+
+
+def test_the_name_of_a_job_is_short():
+    assert repr(Client("http://localhost:1").job("1")) == "Job(id='1')"

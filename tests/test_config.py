@@ -20,9 +20,11 @@ from vqrna.config import (
     preset,
     replace,
     to_dict,
+    validated,
 )
 from vqrna.errors import DataError, UsageError
 from vqrna.model.weights import SEAL, load_model, metadata_checksum, save_model
+from vqrna.runtime.run_record import SkippedInput
 
 
 def test_the_paper_preset_holds_the_published_numbers():
@@ -138,7 +140,7 @@ def test_a_file_changes_only_what_it_names(tmp_path):
         ("[trainning]\nepochs = 3\n", "unknown table or setting 'trainning'"),
         ("epochs = 3\n", "unknown table or setting 'epochs'"),
         ("model = 3\n", "unknown table or setting 'model'"),
-        ('[model]\nlength = "long"\n', "model.length: .*integer"),
+        ('[model]\nlength = "long"\n', "model.length: must be a whole number"),
         ("[model]\nlength = 500\n", "model: length must be odd"),
         ("[model\n", "not valid TOML"),
     ],
@@ -211,3 +213,43 @@ def test_identities_are_those_of_the_first_names(config, digest):
     """Kept results are matched by these; the digests are those of version 0.1."""
     text = json.dumps(effective(config))
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == digest
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "words"),
+    [
+        ("training", "epochs", 0, "must be 1 or more"),
+        ("training", "epochs", 2.5, "must be a whole number"),
+        ("training", "epochs", "many", "must be a whole number"),
+        ("training", "epochs", None, "must be a whole number"),
+        ("training", "seed", 2**31, "must be less than 2147483648"),
+        ("training", "learning_rate", 0, "must be more than 0"),
+        ("training", "learning_rate", "high", "must be a number"),
+        ("training", "learning_rate", float("nan"), "must be a finite number"),
+        ("training", "mask_rate", 1.1, "must be at most 1"),
+        ("training", "head_only", "perhaps", "must be true or false"),
+        ("training", "optimizer", "sgd", "must be 'adamw' or 'adam'"),
+        ("training", "decoy", 1, "unknown setting"),
+        ("model", "quantizer", 5, "must be text"),
+        ("model", "length", 500, "length must be odd so that the site is central, not 500"),
+    ],
+)
+def test_the_reason_is_in_plain_words(part, name, value, words):
+    with pytest.raises(ValueError) as error:  # noqa: PT011  (the whole text is compared)
+        from_dict({part: {name: value}})
+    place = part if words.startswith("length must") else f"{part}.{name}"
+    assert str(error.value) == f"{place}: {words}"
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "words"),
+    [
+        (Config, {"model": 5}, "model: must be a table of names and values"),
+        (tuple[int, ...], 5, "must be a list"),
+        (SkippedInput, {}, "file: is missing"),
+    ],
+)
+def test_the_reason_names_the_expected_form(target, value, words):
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        validated(target, value)
+    assert str(error.value) == words

@@ -147,7 +147,7 @@ def test_lists_hold_names_and_objects():
     assert modifications(M6AM) == (M6AM,)
     assert modifications([M6AM, "m,Am"]) == (modification("Am"), modification("m5C"), M6AM)
     assert modifications("N6,2'-O-dimethyladenosine") == (M6AM,)
-    assert modifications(None) == modifications([]) == MODIFICATIONS
+    assert modifications(None) == MODIFICATIONS
     own = Modification("mine", "mine", "A")
     assert as_modifications(["Psi,a", own]) == (modification("Psi"), modification("a"), own)
     assert as_modification(own) is own
@@ -191,3 +191,9 @@ def test_stored_fields_restore_any_type(m):
 def test_an_impossible_entry_is_rejected(wrong, message):
     with pytest.raises(ValueError, match=message):
         Modification(**({"symbol": "xA", "name": "mine", "context": "A"} | wrong))
+
+
+def test_an_empty_list_is_not_all_of_them():
+    with pytest.raises(UsageError, match="the list of modifications is empty"):
+        modifications([])
+    assert modifications(None) == MODIFICATIONS

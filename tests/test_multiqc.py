@@ -69,3 +69,8 @@ def test_a_folder_without_a_prediction(vqrna_main, tmp_path, text):
     assert done.err.count("\n") == 1
     assert "has no run.json of vqrna predict" in done.err
     assert not (tmp_path / "mqc").exists()
+
+
+def test_a_folder_that_is_missing(vqrna_main, tmp_path):
+    done = vqrna_main("multiqc", tmp_path / "nothere", "--out", tmp_path / "mqc")
+    assert (done.code, done.err) == (1, f"vqrna: error: {tmp_path / 'nothere'}: no such folder\n")

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -88,8 +88,13 @@ class Client:
         DataError
             If the file is missing, or the server rejects the sequences or cannot be reached.
         UsageError
-            If the server rejects the options.
+            If `sequences` is of another type, or the server rejects the options.
         """
+        if not isinstance(sequences, str | PathLike | Mapping):
+            raise UsageError(
+                "sequences must be a path or a mapping of name to sequence, "
+                f"not {type(sequences).__name__}"
+            )
         modifications = _as_list(modifications)
         options: dict[str, Any] = {
             "modifications": modifications,
@@ -212,7 +217,7 @@ class Client:
 class Job:
     """A job of a server."""
 
-    client: Client
+    client: Client = field(repr=False)
     id: str
 
     @property

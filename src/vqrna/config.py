@@ -304,10 +304,57 @@ def validated(target: Any, value: Any, *, strict: bool = False) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            message = "unknown setting"
+        message = plain_reason(first)
         raise ValueError(f"{where}: {message}" if where else message) from None
+
+
+_LIMITS = {
+    "greater_than_equal": ("ge", "{} or more"),
+    "greater_than": ("gt", "more than {}"),
+    "less_than_equal": ("le", "at most {}"),
+    "less_than": ("lt", "less than {}"),
+}
+_EXPECTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a table of names and values",
+    "dataclass": "a table of names and values",
+}
+_REASONS = {
+    "missing": "is missing",
+    "extra_forbidden": "unknown setting",
+    "unexpected_keyword_argument": "unknown setting",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a number with fewer digits",
+    "finite_number": "must be a finite number",
+}
+
+
+def plain_reason(error: Mapping[str, Any]) -> str:
+    """Return why a value is invalid, to follow its name.
+
+    Parameters
+    ----------
+    error : mapping
+        One of those that ``ValidationError.errors()`` returns.
+    """
+    kind, context = str(error["type"]), error.get("ctx", {})
+    if kind in _REASONS:
+        return _REASONS[kind]
+    if kind in _LIMITS:
+        name, words = _LIMITS[kind]
+        limit = context[name]
+        return "must be " + words.format(f"{limit:.12g}" if isinstance(limit, float) else limit)
+    if kind == "literal_error":
+        return f"must be {context['expected']}"
+    name, _, failure = kind.rpartition("_")
+    if failure in ("parsing", "type") and name in _EXPECTED:
+        return f"must be {_EXPECTED[name]}"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def load(path: Path, base: Config | None = None) -> Config:

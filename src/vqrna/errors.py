@@ -79,4 +79,32 @@ def missing_extra(extra: str) -> str:
     extra : str
         Name of the extra in ``pyproject.toml``.
     """
-    return f"install it with pip install '.[{extra}]' in the folder of the repository"
+    requirement, place = _installed_from(extra)
+    return f"install it with pip install {requirement}{place}"
+
+
+def _installed_from(extra: str) -> tuple[str, str]:
+    """Return what pip has to install, quoted, and where: as this package was installed."""
+    import json
+    import shlex
+    from importlib import metadata
+    from pathlib import Path
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    clone = f"'.[{extra}]'", " in the folder of the repository"
+    try:
+        text = metadata.distribution("vqrna").read_text("direct_url.json")
+        origin = json.loads(text) if text else {}
+        url = str(origin.get("url", ""))
+        file = Path(url2pathname(urlsplit(url).path)) if url.startswith("file:") else None
+    except (metadata.PackageNotFoundError, OSError, ValueError, AttributeError):
+        return clone  # for example run from a folder that is not installed
+    if "dir_info" in origin:
+        return clone
+    if "archive_info" in origin and file is not None and file.is_file():
+        return shlex.quote(f"{file}[{extra}]"), ""
+    if "archive_info" in origin and file is None:
+        return shlex.quote(f"vqrna[{extra}] @ {url}"), ""
+    # From an index, or from a file that is gone: pip keeps the vqrna that is installed
+    return f"'vqrna[{extra}]'", ""

@@ -312,8 +312,8 @@ def modifications(
     Parameters
     ----------
     names : str, Modification, or iterable of these, optional
-        As for :func:`modification`; a string may be a comma-separated list. None and an empty
-        list select all of `known`.
+        As for :func:`modification`; a string may be a comma-separated list. None
+        selects all of `known`.
     known : tuple of Modification
         The types to search.
     """
@@ -323,7 +323,7 @@ def modifications(
         raise UsageError(f"modifications must be names or a list, not {type(names).__name__}")
     items = [names] if isinstance(names, str | Modification) else list(names)
     if not items:
-        return known
+        raise UsageError("the list of modifications is empty (for all of them, leave it out)")
     wanted = {
         modification(part, known).symbol
         for item in items

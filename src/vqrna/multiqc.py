@@ -105,6 +105,8 @@ def write_multiqc(
 
 def _record(folder: Path) -> dict[str, Any]:
     """Return the record of a prediction, which may be an earlier one of its folder."""
+    if not folder.is_dir():
+        raise DataError("no such folder", file=folder)
     record = read_run_record(folder)
     if record.get("subcommand") != "predict":
         previous = record.get("previous")

@@ -116,7 +116,9 @@ def test_bare_carriage_returns_have_the_same_message_with_and_without_an_annotat
     assert fails(1, *words, told=told) == fails(1, *words, "--gtf", annotation, told=told)
 
 
-@pytest.mark.parametrize(("context", "size"), [("genome", "160 distinct nt"), ("transcript", "nt")])
+@pytest.mark.parametrize(
+    ("context", "size"), [("genome", "160 distinct nt"), ("transcript", "2 transcripts, ")]
+)
 def test_the_header_says_that_shared_bases_count_once(
     vqrna_main, genome, annotation, model, out, context, size
 ):
@@ -125,8 +127,7 @@ def test_the_header_says_that_shared_bases_count_once(
     words = ("predict", genome, "--gtf", annotation, "--model", model, "--context", context)
     done = vqrna_main(*words, "--out", out)
     head = done.out.splitlines()[0]
-    assert f" {size}: " in head
-    assert ("distinct" in head) == (context == "genome")
+    assert head.startswith(size)
     assert done.out.count("160 ") >= 2  # one row for each transcript
 
 

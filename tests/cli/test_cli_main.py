@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tomllib
 import warnings
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -77,14 +79,64 @@ def test_the_hint_of_every_extra_names_one_of_the_package():
     extras = project["project"]["optional-dependencies"]
     package = Path(vqrna.__file__).parent
     sources = {path: path.read_text("utf-8") for path in package.rglob("*.py")}
-    # The packages are not published: no hint may name vqrna[...]
-    assert [str(path) for path, text in sources.items() if "vqrna[" in text] == []
+    # Which name pip needs depends on the installation: only missing_extra may say vqrna[...]
+    assert [path.stem for path, text in sources.items() if "vqrna[" in text] == ["errors"]
     named = [extra for text in sources.values() for extra in re.findall(r"_extra\('(\w+)'\)", text)]
     assert len(named) >= 9
     assert set(named) <= set(extras)
-    assert missing_extra("web") == (
-        "install it with pip install '.[web]' in the folder of the repository"
-    )
+
+
+CLONE = "'.[web]' in the folder of the repository"
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        ('{"url": "file:///a/vqrna", "dir_info": {"editable": true}}', CLONE),
+        ('{"url": "file:///a/vqrna", "dir_info": {}}', CLONE),
+        ('{"url": "file://FOLDER/a%20b.whl", "archive_info": {}}', "'FOLDER/a b.whl[web]'"),
+        ('{"url": "file://FOLDER/gone.whl", "archive_info": {}}', "'vqrna[web]'"),
+        (
+            '{"url": "https://host/v-1.whl", "archive_info": {"hash": "sha256=1"}}',
+            "'vqrna[web] @ https://host/v-1.whl'",
+        ),
+        ('{"url": "https://host/v", "vcs_info": {"vcs": "git"}}', "'vqrna[web]'"),
+        (None, "'vqrna[web]'"),
+        ("{", CLONE),
+        ("[]", CLONE),
+    ],
+)
+def test_the_hint_of_an_extra_depends_on_the_installation(tmp_path, monkeypatch, origin, expected):
+    (tmp_path / "a b.whl").touch()
+    folder = str(tmp_path)
+    text = origin and origin.replace("FOLDER", folder)
+    installed = SimpleNamespace(read_text={"direct_url.json": text}.get)
+    monkeypatch.setattr(metadata, "distribution", {"vqrna": installed}.get)
+    words = expected.replace("FOLDER", folder)
+    assert missing_extra("web") == f"install it with pip install {words}"
+
+
+def test_the_hint_of_an_extra_without_an_installation(monkeypatch):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", missing)
+    assert missing_extra("web") == f"install it with pip install {CLONE}"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["predict", "--top", "2.5"], "'--top': must be a whole number"),
+        (["serve", "--port", "70000"], "'--port': must be at most 65535"),
+        (["serve", "--days", "x"], "'--days': must be a number"),
+    ],
+)
+def test_a_wrong_number_of_an_option_is_told_in_plain_words(vqrna_main, words, told):
+    done = vqrna_main(*words)
+    assert done.code == 2
+    see = f"(see 'vqrna {words[0]} --help')"
+    assert done.err == f"vqrna: error: Invalid value for {told} {see}\n"
 
 
 def test_help_names_every_command_and_an_example(vqrna_main, monkeypatch):

@@ -336,7 +336,9 @@ def test_near_ties_are_counted_and_told(vqrna_main, fasta, model, out, monkeypat
 
     monkeypatch.setattr(TrainedModel, "scan_batch", tied)
     done = vqrna_main("predict", fasta, "--model", model, "--out", out)
-    assert "2 of 860 codes were nearly tied" in done.out  # 810 lies between the sequences
+    assert (
+        "nearly tied codes, computed in double precision: 2 of 860" in done.out
+    )  # 810 lies between the sequences
 
 
 def test_files_of_the_scan_before_do_not_lie_beside_those_of_this_one(
@@ -422,8 +424,8 @@ def test_called_sites_unlike_the_training_data_are_counted(vqrna_main, tmp_path,
     unlike = int(sites["warnings"].str.contains("ood").sum())
     assert unlike > 0
     assert (
-        f"note: {unlike} of {len(sites)} called sites are unlike the training data (warning ood)"
-        in done.err
+        f"note: called sites that are unlike the training data (warning ood): {unlike} of "
+        f"{len(sites)};" in done.err
     )
     assert any(
         "warning ood" in note for note in json.loads((out / "run.json").read_text())["notes"]

@@ -35,6 +35,16 @@ def test_bad_options(vqrna_main, tmp_path, words, code, message):
     assert not (tmp_path / "data" / "jobs.sqlite").exists()
 
 
+@pytest.mark.parametrize("name", ["data", "data/jobs"])
+def test_a_file_in_place_of_a_folder(vqrna_main, tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    done = vqrna_main("serve", "--data", tmp_path / "data", "--port", "0")
+    assert done.code == 1
+    assert done.err == f"vqrna: error: {path}: is a file, but jobs need a folder\n"
+
+
 def test_a_port_in_use(vqrna_main, tmp_path):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -1,5 +1,6 @@
 """Text of a user is printed as it is, brackets included."""
 
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -45,8 +46,16 @@ def test_the_folder_of_a_search_is_printed_as_it_is(capsys, folder):
         settings=SimpleNamespace(metric="auroc"),
         space=SimpleNamespace(parameters=[SimpleNamespace(label="lr")]),
     )
-    tune._show(search, SimpleNamespace(table=table, number=1, folder=folder))
-    assert f"wrote {folder}; to train" in capsys.readouterr().out
+    result = SimpleNamespace(table=table, number=1, folder=folder)
+    tune._show(search, result, Path("my data"), ["a[b]", "Am"])
+    out = capsys.readouterr().out
+    assert f"wrote {folder}; to train" in out
+    words = shlex.split(out.rpartition("settings: ")[2])
+    assert words[:2] == ["vqrna", "train"]
+    assert words[2:] == [
+        "--config", f"{folder}/config.toml", "--data", "my data", "--modifications", "a[b],Am",
+        "--out", "DIR",
+    ]  # fmt: skip
 
 
 def test_types_of_an_atlas_are_printed_as_they_are(capsys, monkeypatch):

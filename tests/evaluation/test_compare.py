@@ -266,6 +266,10 @@ def test_known_sites_that_were_not_scanned_do_not_count(tmp_path, known):
     ]
     with pytest.raises(DataError, match=r"known.bed, line 5: the site is beyond the end"):
         compare(scan / "sites.tsv", known, strict=True)
+    two = tmp_path / "two.bed"
+    two.write_text("chr1\t10\t11\tm6A\t0\t+\nchr1\t20\t21\tm6A\t0\t-\n")
+    notes = compare(scan / "sites.tsv", two).notes
+    assert notes == ("1 of 2 known sites was not scanned: skipped",)
     other = tmp_path / "other.bed"
     other.write_text(SCANNED)
     agreement = compare(scan / "sites.tsv", known, scanned=other)
@@ -333,7 +337,7 @@ def test_a_scan_of_all_candidates(tmp_path, known):
         agreement = compare(scan / file, known)
         assert counts(agreement)["m6A", "low"] == (4, 6, 3)
         (note,) = agreement.notes
-        assert note.startswith("1 of 6 known m6A sites are not on A: ")  # chr2 11
+        assert note.startswith("1 of 6 known m6A sites is not on A: ")  # chr2 11
     known.write_text("chr1\t10\t11\tm6Am\t0\t+\n")
     for where, told in ({"genome": "g.fa"}, "only at the first base"), ({}, "not on BCA"):
         facts = {"reported": "all candidate sites", "candidates": "m6A=9 m6Am=9", **where}
@@ -375,7 +379,7 @@ def test_types_of_a_users_own(tmp_path, known):
         ("chr1\t1\t2\tpeak_1\t0\t+\n", "unknown modifications in column 4, such as 'peak_1'"),
         ("1\t10\t11\tm6A\t0\t+\n", "no sequence name is also in.*only one of the files.*'chr'"),
         ("x\t10\t11\tm6A\t0\t+\n", "no sequence name is also in scanned.bed: 'x' here, 'chr1'"),
-        ("chr1\t900\t901\tm6A\t0\t+\n", "none of its 1 sites is in a scanned region"),
+        ("chr1\t900\t901\tm6A\t0\t+\n", "its only site is not in a scanned region"),
         ("chr1\t10\t11\tm5C\t0\t+\n", "the scan did not include m5C"),
     ],
 )

@@ -81,7 +81,7 @@ def test_min_percent_is_the_lowest_percentage(tmp_path):
     assert sites(known) == {("m6A", 10), ("Psi", 15), ("Um", 22)}
     assert known.unmodified == 3
     assert sites(read_known(path, MODIFICATIONS, min_percent=0)) == EXPECTED
-    with pytest.raises(DataError, match="too few reads are modified in all 1 lines"):
+    with pytest.raises(DataError, match="too few reads are modified in its only line"):
         read_known(write(tmp_path, ROWS[1:2]), MODIFICATIONS)
     with pytest.raises(DataError, match=r"line 2: .*: invalid percentage '101' in column 11"):
         read_known(write(tmp_path, [NAMES, methyl("a", 1, "101")]), MODIFICATIONS)

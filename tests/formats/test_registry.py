@@ -36,6 +36,7 @@ def test_a_registered_class_writes_sites_or_tracks(tmp_path):
     @register("sum")
     class SumWriter(TrackWriter):
         ENDING = "sum"
+        NAME = "sum"
 
         def write_track(self, name, track):
             total = sum(batch["value"].sum() for batch in track.batches())

@@ -116,7 +116,7 @@ def test_both_formats_hold_the_same(written):
 )
 def test_names_that_come_twice_are_left_out_and_told(written, blocks):
     out = written("bedgraph,bigwig,tsv", blocks)
-    told = [note for note in out.notes if note.startswith("'a' left out of bedgraph and bw: ")]
+    told = [note for note in out.notes if note.startswith("'a' left out of bedGraph and bigWig: ")]
     assert len(told) == len(out.notes) == 1
     paths = {path.name: path for path in out.paths}
     assert rows(paths["sites.m6A.bedgraph.gz"]) == [("b", 3, 4, 0.5)]

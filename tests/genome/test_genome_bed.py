@@ -76,6 +76,17 @@ def test_narrow_peaks_and_bedrmod_have_more_columns_that_are_not_blocks(opened):
     assert opened("chr1\t1\t3\tx\t0\t+\t1\t2\t3\t4\t5\n") == [("x", 0, "+", [[1, 3]], False)]
 
 
+def test_bedmethyl_has_no_blocks_and_big_gene_predictions_have(opened):
+    counts = "12\t91.67\t11\t1\t0\t0\t0\t0\t0"  # of modkit: coverage, percent, modified, ...
+    assert opened(f"chr1\t1\t3\tm\t12\t+\t1\t3\t255,0,0\t{counts}\n") == [
+        ("m", 0, "+", [[1, 3]], False)
+    ]
+    blocks = "2\t2,2,\t0,4,\tgene\tcmpl"
+    assert opened(f"chr1\t1\t7\tx\t0\t+\t1\t7\t0\t{blocks}\n") == [
+        ("x", 0, "+", [[1, 3], [5, 7]], True)
+    ]
+
+
 def test_names_become_unique(opened):
     text = (
         "chr1\t1\t3\tx\t0\t+\n"
@@ -222,3 +233,6 @@ def test_an_annotation_in_place_of_regions_is_named(opened):
     with pytest.raises(DataError, match="contains no regions that can be used") as error:
         opened(gtf(GENES))
     assert error.value.__notes__ == ["it looks like GTF or GFF3: use --gtf"]
+    with pytest.raises(DataError) as error:
+        opened(">chr1 some words\nGGACU\n")
+    assert error.value.__notes__ == ["it looks like FASTA, and not BED"]

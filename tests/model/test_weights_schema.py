@@ -154,20 +154,20 @@ LIES = {
     "unknown tier": (fact("tiers", 0, "tier", to="top"), "unknown tier Am top"),
     "unknown window": (fact("tiers", 0, "window", to="open"), "unknown tier Am low"),
     "precision 2": (fact("tiers", 0, "precision_mixture", to=2), "rates of the tier Am low"),
-    "labels odd": (fact("training", "labels", to=[1]), "training.labels: Input should be a valid"),
+    "labels odd": (fact("training", "labels", to=[1]), "training.labels: must be a table"),
     "a label odd": (
         fact("training", "labels", "Am", "train", to=["7", 1]),
-        "training.labels: Am.train.0: Input should be a valid integer",
+        "training.labels: Am.train.0: must be a whole number",
     ),
     "labels of one part": (
         fact("training", "labels", "Am", to={"train": [1, 2]}),
         "training.labels.Am: needs 'train' and 'valid'",
     ),
-    "chosen odd": (fact("training", "chosen", to=5), "training.chosen: Input should be a valid"),
-    "best epoch odd": (fact("training", "best_epoch", to="two"), "training.best_epoch: Input"),
+    "chosen odd": (fact("training", "chosen", to=5), "training.chosen: must be text"),
+    "best epoch odd": (fact("training", "best_epoch", to="two"), "training.best_epoch: must be"),
     "scores odd": (
         fact("training", "validation", "Am", "acc", to=None),
-        "training.validation: Am.acc: Input should be a valid number",
+        "training.validation: Am.acc: must be a number",
     ),
     "ranks of sites odd": (
         fact("training", "localisation", "Am", "first", to={"value": 1}),
@@ -175,15 +175,15 @@ LIES = {
     ),
     "a study empty": (
         fact("training", "studies", "lab", to={}),
-        "training.studies: lab.windows: Field required",
+        "training.studies: lab.windows: is missing",
     ),
     "windows of a study odd": (
         fact("training", "studies", "lab", "windows", "valid", to="4"),
-        "training.studies: lab.windows.valid: Input should be a valid integer",
+        "training.studies: lab.windows.valid: must be a whole number",
     ),
     "scores of a study odd": (
         fact("training", "studies", "lab", "validation", to={"Am": 0.8}),
-        "training.studies: lab.validation.Am: Input should be a valid dictionary",
+        "training.studies: lab.validation.Am: must be a table",
     ),
     "weights NaN": (tensor(LOGITS, first(NAN)), "head.site.logits.bias contains NaN or infinite"),
     "endless weights": (tensor(LOGITS, first(-INFINITE)), "head.site.logits.bias contains NaN or"),

@@ -46,6 +46,13 @@ def test_a_section_for_each_pair(count, tmp_path):
     assert first == again.read_bytes()
 
 
+def test_the_title_of_the_axis():
+    for words in ({}, {"axis": "position (nt)"}):
+        figure = haplotype_figure([pair()], MODIFICATIONS, "title", 0.1, **words)
+        shown = [ax.get_xlabel() for ax in figure.axes if ax.get_xlabel()]
+        assert shown == [words.get("axis", "position in the reference (nt)")]
+
+
 def test_names_do_not_overlap():
     rng = np.random.default_rng(1)
     sites = tuple((int(c), "m6A", float(rng.random()), 0.0) for c in range(90, 110))

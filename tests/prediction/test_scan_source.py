@@ -67,6 +67,21 @@ def test_memory(fasta):
         told(MemorySource({"a": "A", "b": "E"}))
 
 
+GAPPED = FastaRecord("a", "", encode("A-"), 1, "", gapped=True)
+
+
+@pytest.mark.parametrize(
+    "form", [{"a": "AC-U", "b": "AA"}, [("a", "AC-U")], ">a\nAC-U\n", [GAPPED]]
+)
+def test_gaps_in_memory_are_counted_each_time(form):
+    source = as_source(form)
+    assert source.reading_notes == ()
+    for _ in range(2):
+        list(source.regions())
+        (note,) = source.reading_notes
+        assert "count as positions: 1 (the first: " in note
+
+
 def test_a_caller_may_give_anything(fasta):
     for form in (fasta, str(fasta), [fasta], (str(fasta),)):
         assert isinstance(as_source(form), FastaSource)

@@ -141,7 +141,7 @@ def test_a_job_whose_machine_was_lost_runs_again_once(job, monkeypatch):
             if not self.running:
                 return []
             self.running = 0
-            return [jobs.Outcome(job(started[-1]), 1, 0.0, "Ray: gone", lost=True)]
+            return [jobs.ProcessOutcome(job(started[-1]), 1, 0.0, "Ray: gone", lost=True)]
 
     @contextmanager
     def open_pool(*arguments, **options):
@@ -168,7 +168,7 @@ def test_a_lost_job_that_cannot_start_again_leaves_the_others(job, monkeypatch):
             if not self.running:
                 return []
             self.running = 0
-            return [jobs.Outcome(job(self.started[-1]), 1, 0.0, "Ray: gone", lost=True)]
+            return [jobs.ProcessOutcome(job(self.started[-1]), 1, 0.0, "Ray: gone", lost=True)]
 
     @contextmanager
     def open_pool(*arguments, **options):

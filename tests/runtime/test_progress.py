@@ -64,6 +64,15 @@ def test_unknown_totals_have_no_share(capsys, monkeypatch):
     assert capsys.readouterr().err.splitlines()[0].startswith("reading: 3 records, ")
 
 
+def test_high_rates_are_whole_numbers(capsys, monkeypatch):
+    monkeypatch.setattr(module, "INTERVAL", 0.0)
+    now = chain([0.0], repeat(10.0))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
+    with progress(None, "predicting", unit="nt") as bar:
+        bar.advance(809_000)
+    assert capsys.readouterr().err.splitlines()[0].endswith("809,000 nt, 80,900 nt/s")
+
+
 def test_lines_tell_the_time_to_go(capsys, monkeypatch):
     now = chain([0.0, 30.0, 30.0, 120.0, 120.0], repeat(140.0))
     monkeypatch.setattr(module.time, "monotonic", lambda: next(now))

@@ -297,6 +297,16 @@ def test_larger_sets_are_searched_by_beam_and_say_so():
     assert wide.designs.alt_probability[0] >= three.designs.alt_probability[0]
 
 
+def test_the_picture_names_no_reference():
+    text = letters(130, 0)
+    result = design(
+        {"s": text}, "m6A", site(text, "m6A", 0.6, 1), "remove", below=0.4, max_edits=1,
+        model=calling_model(), prior=PRIOR,
+    )  # fmt: skip
+    titles = {ax.get_xlabel() for ax in result.plot().axes}
+    assert titles == {"", "position (nt)"}
+
+
 def test_the_best_sets_are_kept():
     best = _Best(3)
     order = np.random.default_rng(0).permutation(5000)

@@ -227,9 +227,9 @@ def test_a_wrong_space_is_told(nni_file, space, told):
         (SEEDS + "maxExecDuration: soon", "invalid time"),
         ("searchSpace: {5: {_type: choice, _value: [1]}}", "name of a setting: '5'"),
         (SEEDS + "maxExecDuration: 99999999999d", "invalid time '99999999999d'"),
-        (SEEDS + "maxExecDuration: 999999999d", "hours: .*less than or equal to 878400"),
+        (SEEDS + "maxExecDuration: 999999999d", "hours: must be at most 878400"),
         (SEEDS + f"maxExecDuration: '{'1' * 50_000}'", "invalid time"),
-        (SEEDS + "maxTrialNumber: 99999999999", "trials: .*less than or equal to 1000000"),
+        (SEEDS + "maxTrialNumber: 99999999999", "trials: must be at most 1000000"),
         (SEEDS + "experimentName: [a, b]", "experimentName must be a text"),
         (SEEDS + "trialCommand: {a: b}", "trialCommand must be a text"),
         (SEEDS + "trainingService: {platform: [a]}", "platform must be a text"),
@@ -251,7 +251,7 @@ def test_a_wrong_configuration_is_told(tmp_path, monkeypatch, text, told):
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ("maxTrialNum: 0", "trials: .*greater than or equal to 1"),
+        ("maxTrialNum: 0", "trials: must be 1 or more"),
         ("tuner: TPE", "tuner must be a table"),
         ("tuner: {name: TPE, classArgs: {optimize_mode: bigger}}", "maximize or minimize"),
     ],

@@ -63,6 +63,8 @@ def test_windows_shorter_than_the_network_reads_are_a_warning(config, length, to
     (said,) = window_warnings(windows, windows, config)
     assert told in said
     assert window_warnings(planted(8, config.model.length), windows, config) == []
+    (said,) = window_warnings(windows, windows, config, fixed=True)
+    assert "--length" not in said  # it is that of given weights
 
 
 def test_different_types_cannot_be_compared(tmp_path):

@@ -99,7 +99,7 @@ def test_an_annotated_file_can_be_annotated_again(tmp_path):
         ("c0\t10\ta\tA\tG\t.\tPASS", "has 7 columns (expected 10, tab-separated)"),
         (
             "c0\tten\ta\tA\tG\t.\tPASS\t.\tGT\t0/1",
-            "invalid POS 'ten' (expected a number up to 2147483647)",
+            "invalid POS 'ten' (expected a whole number, 0 to 2147483647)",
         ),
         ("c0\t2147483648\ta\tA\tG\t.\tPASS\t.\tGT\t0/1", "invalid POS '2147483648'"),
         ("c0\t-5\ta\tA\tG\t.\tPASS\t.\tGT\t0/1", "invalid POS '-5'"),

@@ -9,6 +9,7 @@ from genes import LENGTH, SETTINGS, dna, write_genome, write_gtf, write_vcf
 from seeded import calling_model
 from vqrna import variants
 from vqrna.cli.variants import variants as command
+from vqrna.errors import DataError
 from vqrna.stats.tiers import DEFAULT_TIER, PROBABILITIES, TIERS
 from vqrna.variation import make_variant_settings
 
@@ -166,6 +167,19 @@ def test_names_are_cut_in_all_files(tmp_path, gtf):
     assert cut.records.verdict.tolist() == ["scored"]
     assert set(cut.effects.chrom) == {"c0.1|z"}  # as in the VCF
     if not gtf:
-        whole = variants(vcf, **options)
-        assert whole.records.reason.tolist() == ["unknown sequence"]
-        assert any("--ignore-version" in note for note in whole.notes)
+        with pytest.raises(DataError, match=r"no record can be scored.*--ignore-version"):
+            variants(vcf, **options)
+
+
+def test_one_record_on_a_known_sequence_is_enough(tmp_path):
+    genome = write_genome(tmp_path, {"c0": LETTERS})
+    rows = [("chrX", 100, "x", "A", "C"), ("c0", 100, "y", at(100), other(at(100)))]
+    vcf = write_vcf(tmp_path, rows)
+    result = variants(vcf, fasta=genome, model=calling_model(), **SETTINGS)
+    assert result.records.reason.tolist()[0] == "unknown sequence"
+    assert any("1 (it has c0" in note for note in result.notes)
+    with pytest.raises(DataError, match=r"chromosome 'chrc0' is not in .*, which calls it 'c0'"):
+        variants(
+            write_vcf(tmp_path, [("chrc0", 100, "x", "A", "C")]),
+            fasta=genome, model=calling_model(), **SETTINGS,
+        )  # fmt: skip

@@ -47,7 +47,8 @@ class Serve:
 
     def ready(self) -> bool:
         try:
-            return requests.get(f"{self.url}/health", timeout=5).json()["workers"] >= 3
+            state = requests.get(f"{self.url}/health", timeout=5).json()
+            return state["answers_questions"] and state["workers"] == state["expected_workers"]
         except requests.RequestException:
             return False
 

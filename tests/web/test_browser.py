@@ -60,6 +60,9 @@ def test_paste_result_site_download(page, serve):
     predict(page, serve.url)
     called = vqrna.predict(DEMO_FILE).sites
     assert f"{len(called)} sites in 5 sequences" in page.inner_text("h1")
+    # No scrollbar beside the tabs: nothing overflows, and the bar would take some of the width
+    sizes = "e => [e.scrollHeight - e.clientHeight, e.offsetWidth - e.clientWidth]"
+    assert page.locator(".tabs").evaluate(sizes) == [0, 0]
     page.click("#table th a:has-text('Position')")
     page.wait_for_url("**sort=position**")
     page.click("#table tbody tr:first-child a")

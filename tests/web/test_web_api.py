@@ -334,6 +334,8 @@ def test_explanations(shared, job):
     assert abs(score - changed["score"]) < 1e-4
     assert (wrong.status_code, outside.status_code) == (422, 422)
     assert "cannot carry m5U" in wrong.json()["error"]
+    zero = shared.client.post("/api/explain", json={**body, "position": 0})
+    assert zero.json()["error"] == "position: must be 1 or more"
 
 
 def test_variants(shared, job):
@@ -370,6 +372,26 @@ def test_model_health_and_metrics(shared):
     text = shared.client.get("/metrics").text
     assert 'vqrna_jobs{queue="small",status="done"}' in text
     assert "vqrna_request_seconds_bucket" in text
+
+
+@pytest.mark.parametrize(
+    ("names", "workers", "answering", "code"),
+    [
+        ("worker-1 worker-2 questions", 2, True, 200),
+        ("worker-1 worker-2", 2, False, 200),
+        ("worker-1 questions", 1, True, 200),
+        ("questions", 0, True, 503),
+        ("", 0, False, 503),
+    ],
+)
+def test_health_counts_the_workers_for_jobs(running, monkeypatch, names, workers, answering, code):
+    monkeypatch.setattr(running.server._supervisor, "running", frozenset(names.split()))
+    answer = running.client.get("/health")
+    assert answer.status_code == code
+    state = answer.json()
+    assert (state["workers"], state["expected_workers"]) == (workers, 2)
+    assert state["answers_questions"] is answering
+    assert f"vqrna_workers {workers}.0" in running.client.get("/metrics").text
 
 
 def test_logs_hold_neither_sequences_nor_links(running, caplog):

@@ -66,6 +66,13 @@ def test_streams_are_counted_until_they_end():
     assert streams.total == 0
 
 
+def test_a_limit_of_one_job(tmp_path):
+    with serving(tmp_path, Limits(jobs_per_address=1)) as running:
+        running.submit(">a\nACGU\n")
+        answer = running.client.post("/api/jobs", json={"fasta": ">a\nACGU\n"})
+    assert answer.json()["error"].startswith("1 of your jobs is waiting or running, the most")
+
+
 def test_jobs_of_one_address_and_the_queue_are_limited(tmp_path):
     limits = Limits(jobs_per_address=2, queue=3)
     with serving(tmp_path, limits) as running:
@@ -73,7 +80,7 @@ def test_jobs_of_one_address_and_the_queue_are_limited(tmp_path):
             running.submit(">a\nACGU\n")
         answer = running.client.post("/api/jobs", json={"fasta": ">a\nACGU\n"})
         assert answer.status_code == 429
-        assert "2 of your jobs" in answer.json()["error"]
+        assert "2 of your jobs are waiting" in answer.json()["error"]
         assert answer.headers["retry-after"] == "30"
         running.server.store.submit("x" * 32, {}, records=1, nt=1, queue="small", address="other")
         running.server.store._change("UPDATE jobs SET address='other'")

@@ -39,6 +39,12 @@ def test_every_link_of_the_pages_leads_somewhere(shared, job):
     assert {"/model", "/method", "/privacy", "/api", "/spectrum", "/atlas"} <= seen
 
 
+def test_the_form_states_how_many_records_there_may_be(shared):
+    text = shared.client.get("/").text
+    assert "(FASTA, one or more records)" in text
+    assert "Up to 1,000 records" in text
+
+
 def test_the_check_reports_records_and_errors(shared):
     answer = shared.client.post("/check", data={"fasta": ">a\nACGUNN\n"}, files={"file": ("", b"")})
     assert "1 record, 6 nt" in answer.text
@@ -88,6 +94,21 @@ def test_the_table_is_sorted_and_filtered(shared, job):
     assert down == sorted(down, reverse=True)
     assert positions(search="nobody")[0] == []
     assert positions(sort="'; DROP TABLE jobs")[0] == everything[0]
+
+
+def test_a_site_of_which_one_in_a_thousand_is_expected(shared, job):
+    url = f"/api/jobs/{job}/track"
+    tracks = shared.client.get(url, params={"sequence": 4, "bins": 4000}).json()["tracks"]
+    symbol, position = next(
+        (track["modification"], position)
+        for track in tracks
+        for position, p in zip(track["positions"], track["probabilities"], strict=True)
+        if 0.0006 < p < 0.0014
+    )
+    with shared.answering():
+        place = {"sequence": 4, "position": position, "modification": symbol}
+        text = shared.client.get(f"/jobs/{job}/site", params=place).text
+    assert "Of 1,000 such sites, about 1 is expected to be modified" in text
 
 
 def test_the_panel_of_a_site(shared, job):
@@ -234,4 +255,7 @@ def test_an_expired_job_says_so(running):
     running.client.delete(f"/api/jobs/{id}")
     answer = running.client.get(f"/jobs/{id}")
     assert answer.status_code == 410
-    assert "deleted by their owner" in answer.text
+    assert "The job was deleted by its owner, with its sequences and results." in answer.text
+    assert running.status(id)["error"] == "deleted by its owner"
+    error = running.client.get(f"/api/jobs/{id}/results.tsv").json()["error"]
+    assert error == "the job was deleted by its owner"

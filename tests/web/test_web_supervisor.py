@@ -23,14 +23,11 @@ class Pool:
 
     def __init__(self):
         self.failures, self.started, self.waiting = 0, [], []
-
-    @property
-    def running(self):
-        return len(self.started)
+        self.refused = set()
 
     def start(self, program):
-        if self.failures:
-            self.failures -= 1
+        if self.failures or program.name in self.refused:
+            self.failures = max(0, self.failures - 1)
             raise DataError("cannot start a process: Resource temporarily unavailable")
         self.started.append(program)
 
@@ -74,6 +71,7 @@ def start(tmp_path, store, pool):
     def call():
         running.append(Supervisor(settings, store, lambda: None))
         running[0].start()
+        return running[0]
 
     yield call
     for each in running:
@@ -98,6 +96,15 @@ def test_workers_that_cannot_be_started_are_tried_again(start, pool):
     pool.failures = 4
     start()
     wait_until(lambda: names(pool) == ALL)
+
+
+@pytest.mark.parametrize("lost", ["questions", "worker-2"])
+def test_the_supervisor_knows_which_processes_run(start, pool, lost):
+    supervisor = start()
+    wait_until(lambda: supervisor.running == set(ALL))
+    pool.refused.add(lost)
+    pool.end(lost)
+    wait_until(lambda: supervisor.running == set(ALL) - {lost})
 
 
 def test_the_job_of_a_lost_worker_is_queued_when_the_disk_has_room(start, store, pool, monkeypatch):

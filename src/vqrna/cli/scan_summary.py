@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqrna.cli.exits import say
-from vqrna.cli.tables import new_console, new_table, number, plural
+from vqrna.cli.tables import amount, new_console, new_table, number, plural
 from vqrna.runtime.run_record import skipped_notes
 
 if TYPE_CHECKING:
@@ -33,13 +33,15 @@ LOWEST = 0.01
 def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
     """Print sequences, the calls of each modification, the files and the notes."""
     console = new_console(stderr=to_stderr)
-    noun = "genomic region" if result.in_genome else "sequence"
     called, expected = result.summary["called"].sum(), result.summary["expected"].sum()
-    unit = "distinct nt" if result.distinct else "nt"
+    if result.distinct:  # neighbouring regions were joined, so their number is not that of the user
+        scanned = f"{result.nt:,} distinct nt of the genome"
+    else:
+        noun = "transcript" if result.in_genome else "sequence"
+        scanned = f"{plural(result.records, noun)}, {result.nt:,} nt"
     console.print(
-        f"{plural(result.records, noun)}, {result.nt:,} {unit}: "
-        f"{plural(int(called), 'called site')}; "
-        f"about {expected:.3g} modified sites expected (the sum of all probabilities)",
+        f"{scanned}: {plural(int(called), 'called site')}; "
+        f"about {amount(float(expected))} modified sites expected (the sum of all probabilities)",
         soft_wrap=True,
     )
     for path in result.paths:
@@ -49,8 +51,7 @@ def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
     ties, tokens = result.near_ties
     if ties:
         console.print(
-            f"{ties:,} of {tokens:,} codes were nearly tied and computed in double precision",
-            style="dim",
+            f"nearly tied codes, computed in double precision: {ties:,} of {tokens:,}", style="dim"
         )
     paths = [f"wrote {path}" for path in result.paths]
     if len(paths) > MOST_PATHS:
@@ -83,9 +84,10 @@ def _show_sequences(console: Console, path: Path) -> None:
         path, sep="\t", nrows=MOST_SEQUENCES + 1, dtype=names,
         keep_default_na=False, na_values={}, na_filter=True,
     ).to_dict("records")  # fmt: skip
-    table = new_table(("sequence",), ("length", "called", "expected", "most probable sites"))
+    table = new_table(("sequence",), ("length", "called", "expected"))
+    table.add_column("most probable sites")
     for row in rows[:MOST_SEQUENCES]:
-        cells = (f"{row['length']:,}", f"{row['called']:,}", number(float(row["expected"])))
+        cells = (f"{row['length']:,}", f"{row['called']:,}", amount(float(row["expected"]), ".3f"))
         table.add_row(_clip(row["sequence"]), *cells, _best_sites(row))
     console.print(table)
     if len(rows) > MOST_SEQUENCES:
@@ -128,7 +130,7 @@ def _show_modifications(console: Console, result: Prediction) -> None:
             row["modification"],
             row["base"],
             f"{row['candidates']:,}",
-            number(row["expected"]),
+            amount(float(row["expected"]), ".3f"),
             *(f"{count:,}" for count in counts),
             *(number(rate) for rate in rates),
             style=None if row["called"] else "dim",

@@ -56,6 +56,11 @@ def number(value: float, form: str = ".3f") -> str:
     return MISSING if math.isnan(value) else format(value, form)
 
 
+def amount(value: float, form: str = ".3g") -> str:
+    """Format an expected number: from 100 on as a whole number, in groups of three digits."""
+    return f"{value:,.0f}" if value >= 100 else format(value, form)
+
+
 def with_interval(
     value: float, low: float, high: float, form: str = ".3f", separator: str = "\n"
 ) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -146,7 +147,7 @@ def tune(
         threads=threads,
         say=lambda line: say("note", line),
     )
-    _show(search, result)
+    _show(search, result, data, modifications)
 
 
 def _read(
@@ -209,7 +210,9 @@ def _plan(
     new_console(120).print(table)
 
 
-def _show(search: Search, result: TuningResult) -> None:
+def _show(
+    search: Search, result: TuningResult, data: Path, modifications: list[str] | None
+) -> None:
     """Print the best trials, the best settings and where they are stored."""
     counts = result.table["state"].value_counts()
     states = ", ".join(f"{counts[name]} {name}" for name in counts.index)
@@ -235,9 +238,10 @@ def _show(search: Search, result: TuningResult) -> None:
             "other windows.",
             soft_wrap=True,
         )
-    config = result.folder / "config.toml"
+    words = ["vqrna", "train", "--config", str(result.folder / "config.toml"), "--data", str(data)]
+    words += ["--modifications", ",".join(modifications)] if modifications else []
     console.print(
-        f"wrote {result.folder}; to train with the best settings: vqrna train --config {config}",
+        f"wrote {result.folder}; to train with the best settings: {shlex.join(words)} --out DIR",
         soft_wrap=True,
     )
 

@@ -229,7 +229,7 @@ def _record(name: Any, sequence: Any, number: int) -> FastaRecord:
         raise DataError(message, record=shorten(title.encode("utf-8", "replace").decode()))
     letters = "".join(_text(sequence, title).split())
     try:
-        return FastaRecord(title, "", encode(letters), None, None)
+        return FastaRecord(title, "", encode(letters), None, None, "-" in letters)
     except DataError:
         raise _letter_error(letters, title) from None
 

@@ -374,7 +374,8 @@ def _inside(
     inside = regions.holds(known)
     outside = len(known) - int(inside.sum())
     if outside == len(known):
-        raise DataError(f"none of its {outside:,} sites is in a scanned region", file=path)
+        whole = "its only site is not" if outside == 1 else f"none of its {outside:,} sites is"
+        raise DataError(f"{whole} in a scanned region", file=path)
     # A scan of FASTA files covers their sequences from end to end
     if "candidates" in regions.facts and "genome" not in facts:
         beyond = regions.beyond(known)
@@ -388,7 +389,8 @@ def _inside(
             known, inside = known.skip(beyond, BEYOND), inside[~beyond]
             outside = len(known) - int(inside.sum())
     if outside:
-        notes.append(f"{outside:,} of {len(known):,} known sites were not scanned: skipped")
+        verb = "was" if outside == 1 else "were"
+        notes.append(f"{outside:,} of {len(known):,} known sites {verb} not scanned: skipped")
         known = known.skip(~inside, "not scanned")
     return known
 
@@ -436,13 +438,14 @@ def _no_candidates(
     missing = matches.known() - matches.with_row()
     for i in np.flatnonzero(missing).tolist():
         m, number = types[i], f"{missing[i]:,} of {matches.known()[i]:,}"
+        was, are = ("was", "is") if missing[i] == 1 else ("were", "are")
         if in_genome and m.first_base_only:
             yield (
-                f"{number} known {m.symbol} sites were not candidates: in annotated transcripts, "
+                f"{number} known {m.symbol} sites {was} not candidates: in annotated transcripts, "
                 f"{m.symbol} is scanned for only at the first base"
             )
         else:
             yield (
-                f"{number} known {m.symbol} sites are not on {m.context}: "
+                f"{number} known {m.symbol} sites {are} not on {m.context}: "
                 "is this the same assembly, and are the positions 0-based as in BED?"
             )

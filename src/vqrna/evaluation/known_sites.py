@@ -342,7 +342,8 @@ def _no_sites(
 ) -> str:
     """Return the message for a file whose sites are all of other types or unmodified."""
     if unmodified and not unknown:
-        words = f"holds no modified sites: too few reads are modified in all {unmodified:,} lines"
+        lines = "its only line" if unmodified == 1 else f"all {unmodified:,} lines"
+        words = f"holds no modified sites: too few reads are modified in {lines}"
         fraction = (
             "; the percentages are at most 1: are they fractions?" if 0 < largest <= 1 else ""
         )

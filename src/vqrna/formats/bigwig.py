@@ -178,6 +178,7 @@ class BigWigWriter(TrackWriter):
     """Write bigWig."""
 
     ENDING = "bw"
+    NAME = "bigWig"
 
     def write_track(self, name: str, track: ScoreTrack) -> None:
         """Write a track to the file `name`."""

@@ -160,6 +160,9 @@ class TrackWriter(FormatWriter, ABC):
     ENDING: ClassVar[str]
     """Of file names; if it ends in ``.gz``, the files have an index."""
 
+    NAME: ClassVar[str]
+    """Of the format, in notes."""
+
     def written_name(self, name: str) -> str:
         """Return a name without characters that BED cannot hold; all tracks have the same names."""
         return text.bed_name(name)
@@ -222,7 +225,7 @@ class TrackCollector(SiteWriter):
         if len(excluded):
             first = self._sequences.names[excluded[0]]
             more = f" and {len(excluded) - 1} more" if len(excluded) > 1 else ""
-            formats = " and ".join(each.ENDING.removesuffix(".gz") for each in self._formats)
+            formats = " and ".join(each.NAME for each in self._formats)
             self.output.notes.append(
                 f"'{first}'{more} left out of {formats}: the name occurs more than once, "
                 "or its sites are not in order"
@@ -242,6 +245,7 @@ class BedGraphWriter(TrackWriter):
     """Write bedGraph, compressed and indexed."""
 
     ENDING = "bedgraph.gz"
+    NAME = "bedGraph"
 
     def write_track(self, name: str, track: ScoreTrack) -> None:
         """Write a track to the file `name`, and its index."""

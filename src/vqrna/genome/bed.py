@@ -96,10 +96,11 @@ def _is_annotation(fields: list[bytes]) -> bool:
 def read_bed(
     path: str | PathLike[str], genome: Genome, skipped: SkippedFeatures | None = None
 ) -> tuple[AnnotationRecords, list[str]]:
-    """Read a BED file of 3 to 12 columns, plain or gzipped.
+    """Read a BED file of 3 or more columns, plain or gzipped.
 
     A region without a strand (no sixth column, or ``.``) is scanned on both. With twelve columns
-    the blocks are the exons of a transcript; otherwise columns after the sixth are ignored.
+    the blocks are the exons of a transcript; otherwise columns after the sixth are ignored, as in
+    bedMethyl and bedRMod.
 
     Features that cannot be used are skipped: those on a sequence that the genome lacks or beyond
     its end, of zero or negative length, with too few columns, an invalid number, strand or blocks;
@@ -122,13 +123,14 @@ def read_bed(
     records = AnnotationRecords()
     chromosomes = Chromosomes(genome)
     missing: set[bytes] = set()
-    first, is_annotation = True, False
+    first, is_annotation, is_fasta = True, False, False
     with read_lines(path) as lines:
         for number, line in enumerate(lines, start=1):
             words = line.split(None, 1)
             if not words or words[0].startswith(b"#") or words[0] in HEADS:
                 continue
             fields: list[bytes] = []
+            is_fasta = is_fasta or (first and line.startswith(b">"))
             try:
                 fields = split_fields(line)
                 is_annotation = is_annotation or _is_annotation(fields)
@@ -145,6 +147,8 @@ def read_bed(
         unusable = skipped.nothing_left("regions")
         if is_annotation:
             unusable.add_note("it looks like GTF or GFF3: use --gtf")
+        if is_fasta:
+            unusable.add_note("it looks like FASTA, and not BED")
         raise unusable
     notes = []
     if missing:
@@ -175,7 +179,7 @@ def _add_feature(
     for _ in range(len(blocks) - len(filled)):
         skipped.add(_ZERO_BLOCK, line, "block of size 0")
     name = fields[3].decode("utf-8", "replace").strip() if len(fields) > 3 else ""
-    owner = records.add("" if name == "." else name, "", chromosome, strand, len(fields) >= 12)
+    owner = records.add("" if name == "." else name, "", chromosome, strand, has_blocks(fields))
     for block in filled:
         records.add_block(owner, *block)
 
@@ -228,13 +232,25 @@ def parse_strand(fields: list[bytes]) -> int:
     return strand
 
 
+def has_blocks(fields: list[bytes]) -> bool:
+    """Return whether columns 10 to 12 are blocks; in bedMethyl and others they are not.
+
+    With twelve columns they are. With more, if both lists have as many numbers as column 10 says.
+    """
+    if len(fields) <= 12:
+        return len(fields) == 12
+    lists = [fields[n].rstrip(b", ").split(b",") for n in (10, 11)]
+    count = whole_number(fields[9])
+    return all(len(x) == count and None not in map(whole_number, x) for x in lists)
+
+
 def parse_blocks(fields: list[bytes], start: int, stop: int) -> list[tuple[int, int]]:
-    """Parse the blocks of columns 10 to 12; without these, return the interval as one block.
+    """Parse the blocks of columns 10 to 12; without blocks, return the interval as one.
 
     Blocks may have size zero. Raises FeatureError for invalid numbers and for blocks that do not
     fit each other or the interval.
     """
-    if len(fields) < 12:
+    if not has_blocks(fields):
         return [(start, stop)]
     count = parse_int(fields[9], "block count")
     sizes = [parse_int(word, "block size") for word in fields[10].rstrip(b", ").split(b",")]

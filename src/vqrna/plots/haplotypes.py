@@ -67,6 +67,7 @@ def haplotype_figure(
     threshold: float,
     *,
     names: tuple[str, str] = ("reference", "alternative"),
+    axis: str = "position in the reference (nt)",
     remark: str = "",
 ) -> Figure:
     """Draw pairs of sequences, one section each.
@@ -81,6 +82,8 @@ def haplotype_figure(
         Probability from which a candidate counts as a site; a dashed line.
     names : (str, str)
         Of the two sequences.
+    axis : str
+        Title of the axis of positions.
     """
     colors = {m.symbol: m.color for m in modifications}
     lines = [_lines(pair) for pair in pairs]
@@ -99,7 +102,7 @@ def haplotype_figure(
         _legend(figure, height, shown, threshold)
         top = height - _TOP
         for pair, each in zip(pairs, lines, strict=True):
-            _section(figure, pair, each, colors, top, threshold, names)
+            _section(figure, pair, each, colors, top, threshold, names, axis)
             top -= fixed + _LINE * len(each)
     return figure
 
@@ -142,6 +145,7 @@ def _section(
     top: float,
     threshold: float,
     names: tuple[str, str],
+    axis: str,
 ) -> None:
     height = figure.get_figheight()
     moved = int(pair.sites["moved"].sum())
@@ -151,7 +155,9 @@ def _section(
     figure.text(1 - _RIGHT / _WIDTH, (top - 0.04) / height, count + more, va="top", ha="right",
                 fontsize=8, color=FAINT)  # fmt: skip
     top -= _SUBTITLE
-    _tracks(_axes(figure, top, _NAMES + _TRACK), pair, colors, threshold, names)
+    tracks = _axes(figure, top, _NAMES + _TRACK)
+    _tracks(tracks, pair, colors, threshold, names)
+    tracks.set_xlabel(axis, fontsize=8, labelpad=1)
     top -= _NAMES + _TRACK + _AXIS
     for line in lines:
         _letters(_axes(figure, top, _LINE), pair, line, colors, names)
@@ -223,7 +229,6 @@ def _positions(ax: Axes, pair: AlignedPair, low: int, high: int) -> None:
         ax.xaxis.set_major_locator(FixedLocator(list(ticks.values())))
         ax.set_xticklabels([f"{t:,}" for t in ticks])
     ax.tick_params(axis="x", length=3, labelsize=7.5)
-    ax.set_xlabel("position in the reference (nt)", fontsize=8, labelpad=1)
 
 
 def _site_names(

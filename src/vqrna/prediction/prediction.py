@@ -99,8 +99,8 @@ class Prediction:
         if not self.ood_calls:
             return ()
         return (
-            f"{self.ood_calls:,} of {called:,} called sites are unlike the training data (warning "
-            "ood): do not trust their probabilities",
+            f"called sites that are unlike the training data (warning ood): {self.ood_calls:,} of "
+            f"{called:,}; do not trust their probabilities",
         )
 
     @property

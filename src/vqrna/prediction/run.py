@@ -56,6 +56,8 @@ def predict(
 ) -> Prediction:
     """Predict the modified sites of sequences, in memory.
 
+    For a genome, see :func:`predict_files` (docs/genome.md has an example).
+
     Parameters
     ----------
     sequences : path, text, mapping, table or iterable
@@ -107,7 +109,8 @@ def predict(
         - ``probability`` : float, 0 to 1; that the base is modified, given `prior`.
         - ``p_value`` : float, 0 to 1; share of unmodified positions that score as high.
         - ``q_value`` : float, 0 to 1; false discovery rate of this score and higher ones.
-        - ``call`` : str, tier of the call: ``low``, ``medium``, ``high``; empty without a call.
+        - ``call`` : str, tier of the call: ``low``, ``medium``, ``high``; ``threshold`` if another
+          limit calls a site of no tier; empty without a call.
         - ``warnings`` : str, comma-separated cautions, such as ``ood``; empty without any.
 
     Raises

@@ -188,6 +188,7 @@ class _Sequences:
     """Members that sources of plain sequences share."""
 
     rule: NameRule
+    _gapped: _Gapped
 
     tables: ClassVar[SiteTables] = SequenceTables()
     skipped: ClassVar[tuple[SkippedInput, ...]] = ()
@@ -199,8 +200,8 @@ class _Sequences:
 
     @property
     def reading_notes(self) -> tuple[str, ...]:
-        """Return nothing."""
-        return ()
+        """A note on sequences with gaps."""
+        return self._gapped.notes()
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,7 @@ class FastaSource(_Sequences):
 
     files: tuple[str, ...]  # ``-`` is standard input
     rule: NameRule = WHOLE_NAMES  # How names are cut
-    _gapped: _Gapped = field(default_factory=lambda: _Gapped(), repr=False, compare=False)
+    _gapped: _Gapped = field(default_factory=_Gapped, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check that the files exist."""
@@ -230,11 +231,6 @@ class FastaSource(_Sequences):
     def regions(self) -> Iterator[Region]:
         """Yield each record; raises DataError if two names are the same after they are cut."""
         return starmap(Region.whole, self._records())
-
-    @property
-    def reading_notes(self) -> tuple[str, ...]:
-        """A note on sequences with gaps."""
-        return self._gapped.notes()
 
     def _records(self) -> Iterator[tuple[str, np.ndarray]]:
         self._gapped.restart()
@@ -260,6 +256,7 @@ class MemorySource(_Sequences):
 
     sequences: Sequences  # As for :func:`vqrna.data.sequences.read_sequences`
     rule: NameRule = WHOLE_NAMES  # How names are cut
+    _gapped: _Gapped = field(default_factory=_Gapped, repr=False, compare=False)
 
     rereadable: ClassVar[bool] = False
 
@@ -269,7 +266,8 @@ class MemorySource(_Sequences):
         Raises DataError, UsageError if a sequence has invalid letters, or an item is of another
         type.
         """
-        records = read_sequences(self.sequences)
+        self._gapped.restart()
+        records = self._gapped.counted(read_sequences(self.sequences))
         return starmap(Region.whole, _named(records, self.rule, "sequences"))
 
     def inputs(self) -> tuple[Path, ...]:

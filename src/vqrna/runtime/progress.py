@@ -73,7 +73,9 @@ class _PlainBar(Bar):
         amount = f"{self.done:,}" + (f" of {self.total:,}" if self.total else "")
         share = f" ({self.done / self.total:.0%})" if self.total else ""
         seconds = time.monotonic() - self.start
-        speed = f", {self.done / seconds:,.3g} {self.unit}/s" if seconds > 0 else ""
+        rate = self.done / seconds if seconds > 0 else 0
+        digits = f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+        speed = f", {digits} {self.unit}/s" if rate else ""
         if self.total and 0 < self.done < self.total:
             speed += f", {duration(seconds * (self.total / self.done - 1))} to go"
         text = f"  {self.text}" if self.text else ""

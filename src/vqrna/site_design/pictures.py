@@ -45,5 +45,6 @@ def design_figure(
     pair = AlignedPair(subtitle, decode(tokens), decode(edited), position, sites)
     return haplotype_figure(
         [pair], modifications, title, settings.min_probability,
-        names=("original", "edited"), remark=signature(model_hash),
+        names=("original", "edited"), axis="position (nt)",
+        remark=signature(model_hash),
     )  # fmt: skip

@@ -194,7 +194,13 @@ def check_windows(train: Windows, valid: Windows) -> None:
             symbol = modification.symbol
             for label, state in ((POSITIVE, "modified"), (NEGATIVE, "unmodified")):
                 if not (windows.labels[:, m] == label).any():
-                    raise DataError(f"the {name} windows hold no {state} site of {symbol}")
+                    also = ""
+                    if label == NEGATIVE and windows.conflicts:
+                        also = (
+                            f" ({windows.conflicts:,} windows are given as both modified and "
+                            "unmodified: they count as modified)"
+                        )
+                    raise DataError(f"the {name} windows hold no {state} site of {symbol}{also}")
             modified = windows.labels[:, m] == POSITIVE
             wrong = np.flatnonzero(modified & ~fits[:, m])
             if len(wrong) > MISPLACED * modified.sum():
@@ -207,10 +213,18 @@ def check_windows(train: Windows, valid: Windows) -> None:
 
 
 def window_warnings(
-    train: Windows, valid: Windows, config: Config, studies: Sequence[Study] = ()
+    train: Windows,
+    valid: Windows,
+    config: Config,
+    studies: Sequence[Study] = (),
+    *,
+    fixed: bool = False,
 ) -> list[str]:
-    """Return one line for each problem of the windows that training tolerates."""
-    lines = _too_short(train, config.model)
+    """Return one line for each problem of the windows that training tolerates.
+
+    `fixed`: the length is that of given weights, so another one is not proposed.
+    """
+    lines = _too_short(train, config.model, fixed=fixed)
     for m, modification in enumerate(train.modifications):
         for label, state in ((POSITIVE, "modified"), (NEGATIVE, "unmodified")):
             known = [windows.labels[:, m] == label for windows in (train, valid)]
@@ -234,7 +248,7 @@ def window_warnings(
     return lines
 
 
-def _too_short(train: Windows, model: ModelConfig) -> list[str]:
+def _too_short(train: Windows, model: ModelConfig, *, fixed: bool) -> list[str]:
     """Warn if most windows are shorter than what the network reads."""
     length = model.length
     extent = extents(recentre(train.tokens, length))
@@ -249,7 +263,8 @@ def _too_short(train: Windows, model: ModelConfig) -> list[str]:
         f"longest has {longest}): they are padded with N, and nothing is learned about longer "
         "sequences"
     )
-    return [f"{line}; --length {closest} fits them best" if closest < length else line]
+    propose = closest < length and not fixed
+    return [f"{line}; --length {closest} fits them best" if propose else line]
 
 
 def _required(modification: Modification) -> str:

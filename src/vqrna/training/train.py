@@ -118,7 +118,9 @@ def train(
             initial = loaded
         elif config.training.head_only:
             raise UsageError("training the head alone needs weights to start from")
-        for line in window_warnings(source.train, source.valid, config, source.studies):
+        for line in window_warnings(
+            source.train, source.valid, config, source.studies, fixed=initial is not None
+        ):
             (on_warning or warnings.warn)(line)
         parts = {"joint": (source, folder)}
         if not together:

@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from vqrna._version import __version__
-from vqrna.errors import UsageError
+from vqrna.errors import DataError, UsageError
+from vqrna.genome.fasta import Chromosomes
 from vqrna.model import Model
 from vqrna.model.weights import load_model
 from vqrna.prediction.engines import resolve_jobs
@@ -167,7 +168,7 @@ def variants(
     )
     engine = VariantThreads(source, loaded, settings, resolve_jobs(jobs, loaded.device))
     with open_vcf(vcf) as file:
-        total = sum(1 for _ in file.records())
+        total = _count_records(file, source)
         with progress(total, "variants", unit="records", show=show_progress) as bar:
             scored = list(engine.run(cut_units(file.records()), bar.advance))
     parts = [part for _, part in scored]
@@ -265,7 +266,7 @@ def annotate(
     engine = engine or VariantThreads(source, model, settings, resolve_jobs(jobs, model.device))
     command = command or command_line()
     with open_vcf(vcf) as file:
-        total = sum(1 for _ in file.records())  # rejects a malformed file before the work
+        total = _count_records(file, source)  # rejects a malformed file before the work
         if str(out) == "-":
             header = facts(model.hash, command, **settings.describe(), **source.describe())
             return _stream(file, source, settings, engine, total, header, show_progress)
@@ -301,6 +302,18 @@ def annotate(
                 StoredParts([store] * count), store.folder, file, source, model, settings, formats,
                 command, run, jobs=engine.jobs, plot=plot, show_progress=show_progress,
             )  # fmt: skip
+
+
+def _count_records(vcf: VcfFile, source: TrackSource) -> int:
+    """Count the records; raises DataError if none is on a known sequence, as with chr1 and 1."""
+    first, count, known = None, 0, False
+    for record in vcf.records():
+        first, count = first or record, count + 1
+        known = known or source.chromosome(record.chrom) is not None
+    if first is not None and not known:
+        reason = Chromosomes(source.genome).missing_message(first.chrom.encode())
+        raise DataError(f"no record can be scored; the first: {reason}", file=vcf.shown)
+    return count
 
 
 def _fill(

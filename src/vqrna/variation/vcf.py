@@ -150,7 +150,7 @@ class VcfFile:
             raise error("CHROM is empty")
         if not (pos.isdigit() and len(pos) <= 15 and int(pos) <= _LAST_POS):
             text_pos = pos.decode("utf-8", "replace")[:40]
-            raise error(f"invalid POS '{text_pos}' (expected a number up to {_LAST_POS})")
+            raise error(f"invalid POS '{text_pos}' (expected a whole number, 0 to {_LAST_POS})")
         if not _REF(ref):
             raise error(f"invalid REF '{ref.decode('utf-8', 'replace')[:40]}' (expected bases)")
         alts = () if alt == b"." else tuple(alt.decode("utf-8", "replace").split(","))

@@ -310,14 +310,19 @@ def model(request: Request) -> Response:
 
 @router.get("/health", summary="State of the server")
 def health(request: Request) -> Response:
-    """Return 200 if jobs can be accepted and workers run, 503 otherwise."""
+    """Return 200 if jobs are accepted and a worker runs, 503 otherwise.
+
+    A worker that ended is started again within a minute: fewer than expected are no failure.
+    """
     server = server_of(request)
-    running, wanted = server.workers(), server.settings.workers + 1
+    running, wanted = server.workers(), server.settings.workers
+    answering = server.answers_questions()
     ok = running > 0
     content = {
         "status": "ok" if ok else "starting",
         "workers": running,
         "expected_workers": wanted,
+        "answers_questions": answering,
         "queued": server.store.count("queued"),
         "model": server.model_hash,
     }

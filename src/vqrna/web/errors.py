@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vqrna.config import plain_reason
 from vqrna.errors import VqrnaError
 
 
@@ -69,13 +70,13 @@ def validation_message(errors: Sequence[Mapping[str, Any]], skip: int = 0) -> st
     """
     first = errors[0]
     place = ".".join(str(part) for part in first["loc"][skip:])
-    kind, message = str(first["type"]), str(first["msg"])
+    kind, message = str(first["type"]), plain_reason(first)
     if kind == "extra_forbidden":
         return f"unknown field '{place[:100]}'"
     if kind == "missing" and place:
         return f"missing field '{place}'"
     if kind == "value_error":
-        return message.removeprefix("Value error, ")
+        return message
     if kind == "int_from_float":
         kind = "int_type"
     name, _, failure = kind.partition("_")

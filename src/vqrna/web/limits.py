@@ -90,8 +90,8 @@ def admit(store: Store, settings: ServerSettings, address: str) -> None:
     if own >= limits.jobs_per_address:
         raise RequestError(
             429,
-            f"{own} of your jobs are waiting or running, the most at a time: wait for one to "
-            "finish, or cancel one",
+            f"{own} of your jobs {'is' if own == 1 else 'are'} waiting or running, the most at a "
+            "time: wait for one to finish, or cancel one",
             retry_after=30,
         )
     if store.count("queued") >= limits.queue:

@@ -29,7 +29,7 @@ class Observed(Protocol):
         """Return the number of requests that wait for a worker."""
 
     def workers(self) -> int:
-        """Return the number of running workers."""
+        """Return the number of running processes for jobs."""
 
 
 class Metrics:
@@ -86,7 +86,7 @@ class _State:
         yield jobs
         for name, text, value in (
             ("vqrna_questions", "Requests that wait for a worker", server.waiting()),
-            ("vqrna_workers", "Running workers", server.workers()),
+            ("vqrna_workers", "Running workers for jobs", server.workers()),
             ("vqrna_streams", "Open event streams", server.streams.total),
             ("vqrna_memory_bytes", "Resident memory of the server", resident_bytes()),
         ):

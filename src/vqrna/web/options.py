@@ -91,7 +91,8 @@ class JobOptions(BaseModel):
 
     def settings(self, known: tuple[Modification, ...]) -> Settings:
         """Return the settings of the scan; raises UsageError for unknown names and bad numbers."""
-        return make_settings(known, **self.model_dump())
+        given = self.model_dump() | {"modifications": self.modifications or None}
+        return make_settings(known, **given)
 
     def resolved(self, known: tuple[Modification, ...]) -> JobOptions:
         """Return the options with symbols in the order of the model; raises UsageError."""

@@ -29,7 +29,7 @@ from vqrna.web.options import INPUT, JobOptions
 from vqrna.web.results import VIEW, JobResult, remove_files
 from vqrna.web.settings import ServerSettings
 from vqrna.web.store import LARGE, SMALL, Store, StoredJob, new_id
-from vqrna.web.supervisor import Supervisor
+from vqrna.web.supervisor import QUESTION_PROCESS, Supervisor
 from vqrna.web.tracks import INDEX
 
 MOST_QUESTIONS = 60
@@ -39,7 +39,7 @@ Fill = Callable[[InputFile], None]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
 _KEY = re.compile(r"[A-Za-z0-9_.-]{8,80}")
-_DELETED = "deleted by their owner"
+_DELETED = "deleted by its owner"
 _POLL = (0.02, 0.2)
 
 
@@ -94,8 +94,12 @@ class Server:
         self._resources.close()
 
     def workers(self) -> int:
-        """Return the number of running workers."""
-        return self._supervisor.running
+        """Return the number of running processes for jobs."""
+        return len(self._supervisor.running - {QUESTION_PROCESS})
+
+    def answers_questions(self) -> bool:
+        """Return whether the process for explanations and variants runs."""
+        return QUESTION_PROCESS in self._supervisor.running
 
     def waiting(self) -> int:
         """Return the number of requests that wait for an explanation."""
@@ -209,7 +213,7 @@ class Server:
     def result(self, job: StoredJob) -> JobResult:
         """Return the result of a job; raises RequestError (409, 410) if it has none."""
         if job.status == "expired":
-            raise RequestError(410, f"the results were {job.error or 'deleted'}")
+            raise RequestError(410, f"the job was {job.error or 'deleted'}")
         if job.status != "done":
             raise RequestError(409, f"the job is {job.status}: it has no results")
         folder = self.settings.jobs / job.id
@@ -314,4 +318,6 @@ def _prepare(settings: ServerSettings) -> None:
 
 
 def _unusable(settings: ServerSettings, error: OSError) -> DataError:
+    if isinstance(error, FileExistsError):  # the folder, or one inside it
+        return DataError("is a file, but jobs need a folder", file=error.filename)
     return DataError(f"cannot keep jobs here: {error.strerror}", file=settings.data)

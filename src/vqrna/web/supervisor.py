@@ -29,6 +29,9 @@ _QUICK = 10.0
 _GRACE = 60.0
 """Seconds beyond the limit of a job before its worker is killed."""
 
+QUESTION_PROCESS = "questions"
+"""Name of the process that explains sites and evaluates variants; the others run jobs."""
+
 _ORPHAN = 3600.0
 _QUESTION_AGE = 300.0
 _QUESTION_ATTEMPTS = 2
@@ -54,7 +57,7 @@ class Supervisor:
         self._started: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._waiting: dict[str, float] = {}
-        self.running = 0
+        self.running: frozenset[str] = frozenset()  # Names of the processes
 
     def start(self) -> None:
         """Queue the jobs of an earlier server again, and start the workers."""
@@ -73,7 +76,7 @@ class Supervisor:
 
     def _roles(self) -> dict[str, str]:
         others = {f"worker-{n}": ANY for n in range(2, self._settings.workers + 1)}
-        return {"worker-1": SMALL_ONLY, **others, "questions": QUESTIONS}
+        return {"worker-1": SMALL_ONLY, **others, QUESTION_PROCESS: QUESTIONS}
 
     def _run(self) -> None:
         roles = self._roles()
@@ -110,7 +113,7 @@ class Supervisor:
                     log("worker not started", logging.ERROR, name=name, error=str(error))
                 else:
                     del self._waiting[name]
-        self.running = pool.running
+        self.running = frozenset(roles.keys() - self._waiting.keys())
 
     def _release(self, name: str, role: str) -> None:
         """Queue again what a worker left that does not run."""
