@@ -34,11 +34,13 @@ def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
     """Print sequences, the calls of each modification, the files and the notes."""
     console = new_console(stderr=to_stderr)
     called, expected = result.summary["called"].sum(), result.summary["expected"].sum()
-    if result.distinct:  # neighbouring regions were joined, so their number is not that of the user
-        scanned = f"{result.nt:,} distinct nt of the genome"
+    if (
+        result.in_genome
+    ):  # neighbouring regions were joined, so their number is not that of the user
+        what = "distinct nt of the genome" if result.distinct else "nt of transcripts"
+        scanned = f"{result.nt:,} {what}"
     else:
-        noun = "transcript" if result.in_genome else "sequence"
-        scanned = f"{plural(result.records, noun)}, {result.nt:,} nt"
+        scanned = f"{plural(result.records, 'sequence')}, {result.nt:,} nt"
     console.print(
         f"{scanned}: {plural(int(called), 'called site')}; "
         f"about {amount(float(expected))} modified sites expected (the sum of all probabilities)",

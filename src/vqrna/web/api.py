@@ -312,7 +312,7 @@ def model(request: Request) -> Response:
 def health(request: Request) -> Response:
     """Return 200 if jobs are accepted and a worker runs, 503 otherwise.
 
-    A worker that ended is started again within a minute: fewer than expected are no failure.
+    A worker that ended is started again within a minute: fewer than expected do not fail.
     """
     server = server_of(request)
     running, wanted = server.workers(), server.settings.workers
