@@ -117,7 +117,7 @@ def test_bare_carriage_returns_have_the_same_message_with_and_without_an_annotat
 
 
 @pytest.mark.parametrize(
-    ("context", "size"), [("genome", "160 distinct nt"), ("transcript", "321 nt of transcripts")]
+    ("context", "size"), [("genome", "160 distinct nt"), ("transcript", "321 nt evaluated")]
 )
 def test_the_header_says_that_shared_bases_count_once(
     vqrna_main, genome, annotation, model, out, context, size

@@ -70,7 +70,7 @@ def test_memory(fasta):
 GAPPED = FastaRecord("a", "", encode("A-"), 1, "", gapped=True)
 
 
-@pytest.mark.parametrize("form", [{"a": "AC-U", "b": "AA"}, [("a", "AC-U")], "AC-U", [GAPPED]])
+@pytest.mark.parametrize("form", [{"a": "AC-U", "b": "AA"}, [("a", "AC-U")], [GAPPED]])
 def test_gaps_in_memory_are_counted_each_time(form):
     source = as_source(form)
     assert source.reading_notes == ()
