@@ -34,10 +34,10 @@ def show_prediction(result: Prediction, *, to_stderr: bool = False) -> None:
     """Print sequences, the calls of each modification, the files and the notes."""
     console = new_console(stderr=to_stderr)
     called, expected = result.summary["called"].sum(), result.summary["expected"].sum()
-    if (
-        result.in_genome
-    ):  # neighbouring regions were joined, so their number is not that of the user
-        what = "distinct nt of the genome" if result.distinct else "nt of transcripts"
+    if result.in_genome:
+        # Neighbouring regions were joined, so their number is not that of the user; the first bases
+        # of transcripts are evaluated in the genome, too, for m6Am
+        what = "distinct nt of the genome" if result.distinct else "nt evaluated in transcripts"
         scanned = f"{result.nt:,} {what}"
     else:
         scanned = f"{plural(result.records, 'sequence')}, {result.nt:,} nt"
