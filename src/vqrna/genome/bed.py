@@ -202,7 +202,8 @@ def split_fields(line: bytes) -> list[bytes]:
     else:
         fields = stripped.split()
     if len(fields) < 3:
-        message = f"has {len(fields)} columns (expected at least 3 in a BED file)"
+        number = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
+        message = f"has {number} (expected at least 3 in a BED file)"
         raise FeatureError(FEW_COLUMNS, message)
     return fields
 
