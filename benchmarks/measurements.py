@@ -81,8 +81,10 @@ def table() -> str:
             ", ".join(dict.fromkeys(row[key] for row in facts))
             for key in ("model", "date", "processor")
         ]
+        cells[1] = cells[1].replace("-", "\N{NON-BREAKING HYPHEN}")
+        title = each.page.removesuffix(".md").replace("_", " ")
         lines.append(
-            f"| [{each.page.removesuffix('.md')}]({each.page}) | {each.what} "
+            f"| [{title}]({each.page}) | {each.what} "
             f"| `make {each.command}` | {' | '.join(cells)} |"
         )
     return "\n".join(lines)
