@@ -55,7 +55,7 @@ def rename_results(before: str, after: str) -> None:
     for name in KEPT:
         path = RESULTS / f"{name}.json"
         text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace(f'"model": "{before}"', f'"model": "{after}"'), "utf-8")
+        path.write_text(text.replace(f'"{before}"', f'"{after}"'), "utf-8")
 
 
 def install(run: str, target: Path, chosen: str = "") -> TrainedModel:

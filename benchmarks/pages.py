@@ -236,9 +236,12 @@ def into_page(page: Path, name: str, text: str) -> None:
 
 
 def update(*names: str) -> None:
-    """Regenerate the blocks with these names, or all; print those that changed."""
+    """Regenerate the blocks with these names, or all; print those that changed.
+
+    The list of measurements follows each of them.
+    """
     for block in blocks():
-        if not names or block.name in names:
+        if not names or block.name in (*names, "measurements"):
             before = block.page.read_text(encoding="utf-8")
             into_page(block.page, block.name, block.text())
             if block.page.read_text(encoding="utf-8") != before:

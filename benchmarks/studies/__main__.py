@@ -205,10 +205,10 @@ def write(name: str, facts: dict[str, Any]) -> None:
     """Keep a result."""
     from benchmarks.kept import MEASURED, keep, measured_now
 
-    from vqrna.runtime.provenance import git_commit, machine_facts
+    from vqrna.runtime.provenance import machine_facts
 
     RESULTS.mkdir(parents=True, exist_ok=True)
-    now = {"commit": git_commit(), "machine": machine_facts(), MEASURED: measured_now()}
+    now = {"machine": machine_facts(), MEASURED: measured_now()}
     keep(RESULTS / f"{name}.json", facts | now)
     mean = sum(row["value"] for row in facts["rows"]) / max(1, len(facts["rows"]))
     print(f"{name}: mean AUROC {mean:.3f} over {len(facts['rows'])} rows")

@@ -5,7 +5,7 @@ import json
 import pytest
 from benchmarks.measurements import MEASUREMENTS
 
-from benchmarks import kept
+from benchmarks import install_weights, kept
 from vqrna._version import __version__
 from vqrna.model.weights import load_model
 
@@ -13,8 +13,8 @@ from vqrna.model.weights import load_model
 @pytest.mark.parametrize("each", MEASUREMENTS, ids=lambda each: f"{each.file} {each.part}")
 def test_results_are_of_the_shipped_weights_and_this_version(each):
     for facts in each.measured():
-        assert facts["weights"] == kept.shipped_hash()
-        assert facts["version"] == __version__
+        assert facts["weights"] == kept.shipped_hash(), "run `make measure`"
+        assert facts["version"] == __version__, "run `make measure`"
 
 
 def test_a_result_states_the_model_that_it_is_of():
@@ -33,3 +33,14 @@ def test_kept_values_get_the_facts(tmp_path):
     values = json.loads((tmp_path / "a.json").read_text())
     assert values["n"] == 1
     assert set(values["measured"]) == {"date", "version", "commit", "processor", "weights"}
+
+
+def test_results_that_outlast_a_calibration_get_the_new_hash_everywhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(install_weights, "RESULTS", tmp_path)
+    for name in install_weights.KEPT:
+        values = {"model": "before", "n": 1, "measured": {"weights": "before"}}
+        kept.keep(tmp_path / f"{name}.json", values)
+    install_weights.rename_results("before", "after")
+    for name in install_weights.KEPT:
+        values = kept.read_results(tmp_path / f"{name}.json")
+        assert values == {"model": "after", "n": 1, "measured": {"weights": "after"}}

@@ -39,3 +39,15 @@ def test_the_text_compares_with_the_published_network_as_measured(windows, words
     )
     page = " ".join((pages.DOCS / "quality.md").read_text(encoding="utf-8").split())
     assert f"{words}{ours} against {paper}" in page
+
+
+def test_the_list_of_measurements_follows_a_named_block(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    names = ("x", "y", "measurements")
+    page.write_text("".join(f"<!-- {name} -->\nold\n<!-- -->\n" for name in names))
+    monkeypatch.setattr(pages, "README", page)
+    monkeypatch.setattr(
+        pages, "blocks", lambda: [pages.Block(page, name, lambda: "new") for name in names]
+    )
+    pages.update("x")
+    assert [pages.split_page(page, name)[1].strip() for name in names] == ["new", "old", "new"]

@@ -107,13 +107,14 @@ def _with_notes(words: str, error: BaseException) -> str:
 
 def _report_usage(error: typer.TyperException) -> int:
     """Print a usage error; without arguments typer has already shown the help."""
-    # Those of pydantic, for a wrong value
+    # A wrong value: pydantic's reason, in plain words. A reason of our own is in the message, where
+    # control characters are escaped
     problems: list[Any] = getattr(error.__cause__, "errors", list)()
     if problems:
         from vqrna.config import plain_reason
 
         reason = plain_reason(problems[0])
-        if reason not in problems[0]["msg"]:  # else typer has escaped control characters
+        if reason not in problems[0]["msg"]:
             error.message = reason
     message = error.format_message().strip().rstrip(".")
     context = getattr(error, "ctx", None)

@@ -58,7 +58,7 @@ class ScannedRegion:
     ) -> None:
         self._rules, self._tokens, self._size = rules, tokens, size
         self._half = centre(rules.model.length)
-        self._first, self._origin = start, start - self._half
+        self._origin = start - self._half
         self._scan = EditedScan(rules.model, tokens)
         self.reference = Haplotype.of(
             rules,
